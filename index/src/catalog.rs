@@ -1,0 +1,274 @@
+//! What a data directory knows besides its documents: collections, saved sets, labels.
+//!
+//! One redb file, `catalog.redb`; every change is one durable transaction.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+
+const COLLECTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("collections");
+const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("saved_sets");
+const LABELS: TableDefinition<(&str, &str, u32), &[u8]> = TableDefinition::new("labels");
+
+/// What is recorded of a collection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CollectionRecord {
+    /// Its name.
+    pub name: String,
+    /// Names its directory; never used twice.
+    pub id: String,
+    /// The generation that serves; counts up when an SAE is attached.
+    pub generation: u64,
+    /// Values of its vectors; `None` when it holds none.
+    pub dimension: Option<usize>,
+    /// Latents of its SAE; `None` before one is attached.
+    pub n_latents: Option<usize>,
+    /// When it was created, microseconds since the epoch.
+    pub created: i64,
+    /// What its owner records of the encoder that makes vectors from text, if any.
+    pub encoder: Option<serde_json::Value>,
+    /// What its owner records of the SAE that makes latents from vectors, if any.
+    pub sae: Option<serde_json::Value>,
+}
+
+/// A named set of documents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedSet {
+    /// Its name.
+    pub name: String,
+    /// When it was saved, microseconds since the epoch.
+    pub created: i64,
+    /// What it holds.
+    pub content: SetContent,
+}
+
+/// What a saved set holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetContent {
+    /// Whatever the filter describes when it is used.
+    Filter(Filter),
+    /// These documents, where they still exist.
+    Frozen(Vec<String>),
+}
+
+/// A latent's label.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Label {
+    /// One to eight words.
+    pub text: String,
+    /// Who made it: a labeller's name, a person, an import.
+    pub source: String,
+    /// How well it predicts activations on held-out documents (METHODS §3), where scored.
+    pub score: Option<f32>,
+    /// When, microseconds since the epoch.
+    pub created: i64,
+}
+
+/// The open catalog.
+pub struct Catalog {
+    database: Database,
+}
+
+impl Catalog {
+    /// Opens or creates the catalog in a data directory. `FailedPrecondition` when another process
+    /// has it open.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let database = Database::create(directory.join("catalog.redb")).map_err(|error| {
+            if matches!(error, redb::DatabaseError::DatabaseAlreadyOpen) {
+                Error::precondition(format!(
+                    "the data directory {} is in use by another process",
+                    directory.display()
+                ))
+            } else {
+                fault(error)
+            }
+        })?;
+        let transaction = database.begin_write().map_err(fault)?;
+        transaction.open_table(COLLECTIONS).map_err(fault)?;
+        transaction.open_table(SAVED_SETS).map_err(fault)?;
+        transaction.open_table(LABELS).map_err(fault)?;
+        transaction.commit().map_err(fault)?;
+        Ok(Self { database })
+    }
+
+    /// All collections, by name.
+    pub fn collections(&self) -> Result<Vec<CollectionRecord>> {
+        let transaction = self.database.begin_read().map_err(fault)?;
+        let table = transaction.open_table(COLLECTIONS).map_err(fault)?;
+        let mut records = Vec::new();
+        for entry in table.iter().map_err(fault)? {
+            let (_, value) = entry.map_err(fault)?;
+            records.push(decode(value.value())?);
+        }
+        Ok(records)
+    }
+
+    /// Inserts or replaces a collection's record.
+    pub fn put_collection(&self, record: &CollectionRecord) -> Result<()> {
+        let bytes = encode(record)?;
+        self.change(|transaction| {
+            let mut table = transaction.open_table(COLLECTIONS).map_err(fault)?;
+            table
+                .insert(record.name.as_str(), bytes.as_slice())
+                .map_err(fault)?;
+            Ok(())
+        })
+    }
+
+    /// Removes a collection's record with its saved sets and labels.
+    pub fn remove_collection(&self, record: &CollectionRecord) -> Result<()> {
+        self.change(|transaction| {
+            let mut table = transaction.open_table(COLLECTIONS).map_err(fault)?;
+            table.remove(record.name.as_str()).map_err(fault)?;
+            let mut sets = transaction.open_table(SAVED_SETS).map_err(fault)?;
+            sets.retain(|(id, _), _| id != record.id).map_err(fault)?;
+            let mut labels = transaction.open_table(LABELS).map_err(fault)?;
+            labels.retain(|(id, _, _), _| id != record.id).map_err(fault)?;
+            Ok(())
+        })
+    }
+
+    /// A collection's saved sets, by name.
+    pub fn saved_sets(&self, collection: &str) -> Result<BTreeMap<String, SavedSet>> {
+        let transaction = self.database.begin_read().map_err(fault)?;
+        let table = transaction.open_table(SAVED_SETS).map_err(fault)?;
+        let mut sets = BTreeMap::new();
+        for entry in table.range((collection, "")..).map_err(fault)? {
+            let (key, value) = entry.map_err(fault)?;
+            let (owner, name) = key.value();
+            if owner != collection {
+                break;
+            }
+            sets.insert(name.to_owned(), decode(value.value())?);
+        }
+        Ok(sets)
+    }
+
+    /// Inserts or replaces a saved set.
+    pub fn put_saved_set(&self, collection: &str, set: &SavedSet) -> Result<()> {
+        let bytes = encode(set)?;
+        self.change(|transaction| {
+            let mut table = transaction.open_table(SAVED_SETS).map_err(fault)?;
+            table
+                .insert((collection, set.name.as_str()), bytes.as_slice())
+                .map_err(fault)?;
+            Ok(())
+        })
+    }
+
+    /// Removes a saved set; false when there was none.
+    pub fn remove_saved_set(&self, collection: &str, name: &str) -> Result<bool> {
+        self.change(|transaction| {
+            let mut table = transaction.open_table(SAVED_SETS).map_err(fault)?;
+            let removed = table.remove((collection, name)).map_err(fault)?;
+            Ok(removed.is_some())
+        })
+    }
+
+    /// The labels of an SAE's latents in a collection. `sae` is the SAE's hash.
+    pub fn labels(&self, collection: &str, sae: &str) -> Result<BTreeMap<u32, Label>> {
+        let transaction = self.database.begin_read().map_err(fault)?;
+        let table = transaction.open_table(LABELS).map_err(fault)?;
+        let mut labels = BTreeMap::new();
+        let range = (collection, sae, 0)..=(collection, sae, u32::MAX);
+        for entry in table.range(range).map_err(fault)? {
+            let (key, value) = entry.map_err(fault)?;
+            labels.insert(key.value().2, decode(value.value())?);
+        }
+        Ok(labels)
+    }
+
+    /// Inserts or replaces labels, all or none.
+    pub fn put_labels<'a>(
+        &self,
+        collection: &str,
+        sae: &str,
+        labels: impl IntoIterator<Item = (u32, &'a Label)>,
+    ) -> Result<()> {
+        self.change(|transaction| {
+            let mut table = transaction.open_table(LABELS).map_err(fault)?;
+            for (latent, label) in labels {
+                let bytes = encode(label)?;
+                table
+                    .insert((collection, sae, latent), bytes.as_slice())
+                    .map_err(fault)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn change<T>(&self, work: impl FnOnce(&redb::WriteTransaction) -> Result<T>) -> Result<T> {
+        let transaction = self.database.begin_write().map_err(fault)?;
+        let result = work(&transaction)?;
+        transaction.commit().map_err(fault)?;
+        Ok(result)
+    }
+}
+
+fn fault(error: impl Into<redb::Error>) -> Error {
+    Error::internal("the catalog failed").with_source(error.into())
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value)
+        .map_err(|error| Error::internal("a catalog record").with_source(error))
+}
+
+fn decode<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::corrupted("a catalog record is not readable").with_source(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_sets_and_labels_survive_a_reopen() {
+        let directory = tempfile::tempdir().unwrap();
+        let record = CollectionRecord {
+            name: "reviews".into(),
+            id: "a1".into(),
+            generation: 3,
+            dimension: Some(384),
+            n_latents: None,
+            created: 7,
+            encoder: Some(serde_json::json!({"model": "m"})),
+            sae: None,
+        };
+        let set = SavedSet {
+            name: "late".into(),
+            created: 1,
+            content: SetContent::Filter(Filter::latent(4)),
+        };
+        let label = Label {
+            text: "late delivery".into(),
+            source: "person".into(),
+            score: Some(0.5),
+            created: 2,
+        };
+        {
+            let catalog = Catalog::open(directory.path()).unwrap();
+            assert!(Catalog::open(directory.path()).is_err());
+            catalog.put_collection(&record).unwrap();
+            catalog.put_saved_set("a1", &set).unwrap();
+            catalog.put_labels("a1", "hash", [(9, &label)]).unwrap();
+        }
+        let catalog = Catalog::open(directory.path()).unwrap();
+        assert_eq!(catalog.collections().unwrap(), [record.clone()]);
+        assert_eq!(catalog.saved_sets("a1").unwrap()["late"], set);
+        assert!(catalog.saved_sets("a").unwrap().is_empty());
+        assert_eq!(catalog.labels("a1", "hash").unwrap()[&9], label);
+        assert!(catalog.labels("a1", "other").unwrap().is_empty());
+        catalog.remove_collection(&record).unwrap();
+        assert!(catalog.collections().unwrap().is_empty());
+        assert!(catalog.saved_sets("a1").unwrap().is_empty());
+        assert!(catalog.labels("a1", "hash").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,210 @@
+//! What a collection does between requests: sees finished merges, asks for one where many small
+//! segments add up, and builds, loads and removes graphs.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use tantivy::index::SegmentId;
+
+use super::Shared;
+use crate::dense::{DenseReader, Graph, GraphSettings, build_graph};
+use crate::error::{Error, Result};
+use crate::query::SCAN_BELOW;
+
+/// How often the thread looks around.
+const TICK: Duration = Duration::from_millis(100);
+/// Without a write for this long, small segments are merged and graphs are begun.
+const QUIET: Duration = Duration::from_millis(700);
+/// Self-queries that check a graph, and the share of them that must find themselves.
+const GATE_QUERIES: usize = 200;
+const GATE_RECALL: f64 = 0.97;
+
+/// The thread; dropping it stops it and waits.
+pub(super) struct Background {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Background {
+    pub fn start(
+        shared: &Arc<Shared>,
+        merge: impl Fn(Vec<SegmentId>) + Send + 'static,
+    ) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let worker = Worker {
+            shared: Arc::downgrade(shared),
+            merge: Box::new(merge),
+            stop: stop.clone(),
+            refused: HashSet::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("latentdb-background".into())
+            .spawn(move || worker.run())?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    shared: Weak<Shared>,
+    merge: Box<dyn Fn(Vec<SegmentId>) + Send>,
+    stop: Arc<AtomicBool>,
+    /// Segments whose graph failed the gate; they stay with exact scans.
+    refused: HashSet<SegmentId>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut seen = 0;
+        let mut changed = Instant::now();
+        while !self.stop.load(Ordering::Relaxed) {
+            std::thread::park_timeout(TICK);
+            let Some(shared) = self.shared.upgrade() else {
+                return;
+            };
+            let sequence = shared.snapshot().sequence();
+            if sequence != seen {
+                seen = sequence;
+                changed = Instant::now();
+            }
+            if let Err(error) = self.tick(&shared, changed.elapsed() >= QUIET) {
+                tracing::warn!(%error, "background work on a collection failed; it is tried again");
+            }
+        }
+    }
+
+    fn tick(&mut self, shared: &Arc<Shared>, quiet: bool) -> Result<()> {
+        shared.refresh_if_merged()?;
+        if !quiet {
+            return Ok(());
+        }
+        let snapshot = shared.snapshot();
+        let bare = |segment: &&super::SegmentView| {
+            segment.graph.is_none() && (segment.dense.n_rows() as u64) < SCAN_BELOW
+        };
+        let small: Vec<_> = snapshot.segments().iter().filter(bare).collect();
+        let rows: u64 = small.iter().map(|part| part.dense.n_rows() as u64).sum();
+        if small.len() > 1 && rows >= SCAN_BELOW {
+            (self.merge)(small.iter().map(|part| part.reader.segment_id()).collect());
+            return Ok(());
+        }
+        let wanting = snapshot.segments().iter().find(|segment| {
+            segment.graph.is_none()
+                && segment.dense.n_rows() as u64 >= SCAN_BELOW
+                && !self.refused.contains(&segment.reader.segment_id())
+        });
+        if let Some(segment) = wanting {
+            self.build(shared, segment.reader.segment_id(), &segment.dense)?;
+        }
+        Ok(())
+    }
+
+    fn build(&mut self, shared: &Arc<Shared>, id: SegmentId, dense: &DenseReader) -> Result<()> {
+        let started = Instant::now();
+        let proceed = |_inserted: usize| {
+            let gone = !shared.is_live(id);
+            if gone || self.stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        };
+        let pool = rayon::ThreadPoolBuilder::new()
+            .thread_name(|at| format!("latentdb-graph-{at}"))
+            .build()
+            .map_err(|error| Error::internal("a thread pool").with_source(error))?;
+        let bytes = match build_graph(dense, GraphSettings::default(), &pool, &proceed) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == crate::error::ErrorKind::Cancelled => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let path = shared.graph_path(id);
+        let draft = path.with_extension("draft");
+        fs::write(&draft, &bytes)?;
+        let graph = Graph::open(&draft, dense.n_rows())?;
+        let recall = self_recall(&graph, dense);
+        if recall < GATE_RECALL {
+            fs::remove_file(&draft)?;
+            self.refused.insert(id);
+            tracing::warn!(recall, segment = %id.uuid_string(), "a graph failed its check; exact scans go on");
+            return Ok(());
+        }
+        fs::rename(&draft, &path)?;
+        shared.publish_graph(id, graph)?;
+        tracing::info!(
+            rows = dense.n_rows(),
+            recall,
+            seconds = started.elapsed().as_secs_f64(),
+            "built a graph"
+        );
+        Ok(())
+    }
+}
+
+/// The share of sampled rows that a search for their own vector finds.
+fn self_recall(graph: &Graph, dense: &DenseReader) -> f64 {
+    let n_rows = dense.n_rows();
+    let step = (n_rows / GATE_QUERIES).max(1);
+    let mut asked = 0;
+    let mut found = 0;
+    for row in (0..n_rows).step_by(step) {
+        let norm = dense.reciprocal_norms()[row];
+        let unit: Vec<f32> = dense.vector(row).iter().map(|value| value * norm).collect();
+        let (hits, _) = graph.search(dense, &unit, 1, 64, &|_| true);
+        asked += 1;
+        // An equal vector elsewhere counts: what matters is that the place is reached.
+        found += usize::from(hits.first().is_some_and(|hit| hit.score > 1.0 - 1e-4));
+    }
+    f64::from(found as u32) / f64::from(asked.max(1))
+}
+
+/// Opens the graphs that lie ready for `live` segments (with their row counts) and removes the
+/// files of segments that are gone, and damaged ones.
+pub(super) fn load_graphs(
+    directory: &PathBuf,
+    live: &HashMap<SegmentId, usize>,
+) -> Result<HashMap<SegmentId, Arc<Graph>>> {
+    let mut graphs = HashMap::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let segment = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .and_then(|stem| SegmentId::from_uuid_string(stem).ok())
+            .filter(|_| path.extension().is_some_and(|extension| extension == "graph"));
+        let opened = segment.and_then(|id| {
+            let rows = *live.get(&id)?;
+            match Graph::open(&path, rows) {
+                Ok(graph) => Some((id, graph)),
+                Err(error) => {
+                    tracing::warn!(%error, path = %path.display(), "a graph is rebuilt");
+                    None
+                }
+            }
+        });
+        match opened {
+            Some((id, graph)) => {
+                graphs.insert(id, Arc::new(graph));
+            }
+            None => fs::remove_file(&path)?,
+        }
+    }
+    Ok(graphs)
+}

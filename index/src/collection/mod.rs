@@ -1,0 +1,244 @@
+//! One generation of a collection's data: a tantivy index with LatentDB's two components, its
+//! writer, its snapshots and its graphs.
+//!
+//! A generation is bound to one SAE. Attaching another SAE builds a new generation beside it
+//! ([`crate::database`]).
+
+mod background;
+mod snapshot;
+mod writer;
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use tantivy::directory::MmapDirectory;
+use tantivy::index::SegmentId;
+use tantivy::{Index, IndexReader, ReloadPolicy};
+
+use crate::dense::{DensePlugin, Graph};
+use crate::error::Result;
+use crate::latents::LatentsPlugin;
+use crate::schema::Fields;
+use background::Background;
+use snapshot::ComponentCache;
+use writer::{CommitPayload, WriterHandle};
+
+pub(crate) use snapshot::SegmentView;
+pub use snapshot::Snapshot;
+pub use writer::{Operation, StreamPosition, Update, Written};
+
+/// An open generation.
+pub struct Collection {
+    // Dropped in this order: the background thread, then the writer, then what they share.
+    background: Option<Background>,
+    writer: WriterHandle,
+    shared: Arc<Shared>,
+}
+
+/// What the writer, the background thread and readers share.
+pub(crate) struct Shared {
+    /// tantivy's directory.
+    directory: PathBuf,
+    /// Where graphs lie, one file per segment id.
+    graph_directory: PathBuf,
+    fields: Fields,
+    index: Index,
+    reader: IndexReader,
+    current: RwLock<Arc<Snapshot>>,
+    graphs: RwLock<HashMap<SegmentId, Arc<Graph>>>,
+    cache: Mutex<ComponentCache>,
+    /// Ids changed since [`Collection::track_changes`]; `None` when nobody asked.
+    changes: Mutex<Option<HashSet<String>>>,
+}
+
+impl Collection {
+    /// Opens the generation in `directory`, creating it when there is none.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let index_directory = directory.join("index");
+        let graph_directory = directory.join("graphs");
+        fs::create_dir_all(&index_directory)?;
+        fs::create_dir_all(&graph_directory)?;
+        let fields = Fields::new();
+        let index = Index::builder()
+            .schema(fields.schema.clone())
+            .register_plugin(Arc::new(LatentsPlugin))
+            .register_plugin(Arc::new(DensePlugin))
+            .open_or_create(MmapDirectory::open(&index_directory)?)?;
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        let payload = CommitPayload::parse(index.load_metas()?.payload.as_deref())?;
+
+        let mut cache = ComponentCache::default();
+        let open = |cache: &mut ComponentCache, graphs: &HashMap<_, _>| {
+            Snapshot::new(
+                reader.searcher(),
+                fields.clone(),
+                payload.sequence,
+                cache,
+                graphs,
+            )
+        };
+        let bare = open(&mut cache, &HashMap::new())?;
+        let live = bare
+            .segments()
+            .iter()
+            .map(|segment| (segment.reader.segment_id(), segment.dense.n_rows()))
+            .collect();
+        let graphs = background::load_graphs(&graph_directory, &live)?;
+        let snapshot = open(&mut cache, &graphs)?;
+        let shared = Arc::new(Shared {
+            directory: index_directory,
+            graph_directory,
+            fields: fields.clone(),
+            index: index.clone(),
+            reader: reader.clone(),
+            current: RwLock::new(Arc::new(snapshot)),
+            graphs: RwLock::new(graphs),
+            cache: Mutex::new(cache),
+            changes: Mutex::new(None),
+        });
+        let writer = WriterHandle::start(&index, shared.clone(), payload)?;
+        let background = Background::start(&shared, writer.merge_these())?;
+        Ok(Self {
+            background: Some(background),
+            writer,
+            shared,
+        })
+    }
+
+    /// The current snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.shared.snapshot()
+    }
+
+    /// Applies operations in order, all or none; returns when they are durable and visible.
+    /// Documents must be valid and filters resolved. `position` makes a retry harmless.
+    ///
+    /// Blocks for the length of a commit: call it off the async runtime.
+    pub fn write(
+        &self,
+        operations: Vec<Operation>,
+        position: Option<StreamPosition>,
+    ) -> Result<Written> {
+        self.writer.write(operations, position)
+    }
+
+    /// Merges all segments into one and drops deleted documents. Blocks until done.
+    pub fn merge(&self) -> Result<()> {
+        self.writer.merge()
+    }
+
+    /// Begins to collect the ids of changed documents.
+    pub(crate) fn track_changes(&self) {
+        *self.shared.changes.lock() = Some(HashSet::new());
+    }
+
+    /// The ids changed since the last call, or since tracking began.
+    pub(crate) fn take_changes(&self) -> HashSet<String> {
+        self.shared
+            .changes
+            .lock()
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// Ends the collection of changed ids.
+    pub(crate) fn stop_tracking(&self) {
+        *self.shared.changes.lock() = None;
+    }
+
+    /// Bytes of the generation's files.
+    pub fn disk_bytes(&self) -> Result<u64> {
+        let mut total = 0;
+        for directory in [&self.shared.directory, &self.shared.graph_directory] {
+            for entry in fs::read_dir(directory)? {
+                // A file may be removed by a merge between listing and reading.
+                total += entry?.metadata().map_or(0, |data| data.len());
+            }
+        }
+        Ok(total)
+    }
+}
+
+impl Drop for Collection {
+    fn drop(&mut self) {
+        self.background = None;
+    }
+}
+
+impl Shared {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.read().clone()
+    }
+
+    /// Makes what tantivy's manifest says the current snapshot.
+    fn refresh(&self) -> Result<()> {
+        let mut cache = self.cache.lock();
+        self.reader.reload()?;
+        let payload = CommitPayload::parse(self.index.load_metas()?.payload.as_deref())?;
+        let snapshot = Snapshot::new(
+            self.reader.searcher(),
+            self.fields.clone(),
+            payload.sequence,
+            &mut cache,
+            &self.graphs.read(),
+        )?;
+        *self.current.write() = Arc::new(snapshot);
+        Ok(())
+    }
+
+    /// Refreshes when a merge has changed the segments since the last commit.
+    fn refresh_if_merged(&self) -> Result<()> {
+        let stored: HashSet<SegmentId> = self.index.searchable_segment_ids()?.into_iter().collect();
+        let snapshot = self.snapshot();
+        let open: HashSet<SegmentId> = snapshot
+            .segments()
+            .iter()
+            .map(|segment| segment.reader.segment_id())
+            .collect();
+        if stored == open {
+            return Ok(());
+        }
+        self.refresh()?;
+        self.drop_dead_graphs();
+        Ok(())
+    }
+
+    fn is_live(&self, id: SegmentId) -> bool {
+        let snapshot = self.snapshot();
+        let mut segments = snapshot.segments().iter();
+        segments.any(|segment| segment.reader.segment_id() == id)
+    }
+
+    fn graph_path(&self, id: SegmentId) -> PathBuf {
+        self.graph_directory
+            .join(format!("{}.graph", id.uuid_string()))
+    }
+
+    fn publish_graph(&self, id: SegmentId, graph: Graph) -> Result<()> {
+        self.graphs.write().insert(id, Arc::new(graph));
+        self.refresh()
+    }
+
+    fn drop_dead_graphs(&self) {
+        self.graphs.write().retain(|&id, _| {
+            let live = self.is_live(id);
+            if !live && let Err(error) = fs::remove_file(self.graph_path(id)) {
+                tracing::warn!(%error, "a graph file of a merged segment stays behind");
+            }
+            live
+        });
+    }
+
+    fn note_changes<'a>(&self, ids: impl Iterator<Item = &'a String>) {
+        if let Some(changes) = self.changes.lock().as_mut() {
+            changes.extend(ids.cloned());
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! One immutable view of a collection: what a request, a page or an analysis reads.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use roaring::RoaringBitmap;
+use tantivy::index::{SegmentComponent, SegmentId};
+use tantivy::{DocAddress, Searcher, SegmentReader, TantivyDocument};
+
+use crate::dense::{self, DenseReader, Graph};
+use crate::document::{Activation, Document};
+use crate::error::{Error, Result};
+use crate::filter::{Filter, evaluate};
+use crate::latents::{self, LatentsReader};
+use crate::query::Allowed;
+use crate::schema::Fields;
+
+/// A segment of a snapshot with its components open.
+pub(crate) struct SegmentView {
+    /// tantivy's reader: text, stored fields, attribute columns.
+    pub reader: SegmentReader,
+    /// The snapshot's number of the segment's document 0.
+    pub base: u32,
+    /// The `latents` component.
+    pub latents: Arc<LatentsReader>,
+    /// The `dense` component.
+    pub dense: Arc<DenseReader>,
+    /// The graph over it, where one is built.
+    pub graph: Option<Arc<Graph>>,
+    /// Living documents; `None` when none is deleted.
+    pub alive: Option<RoaringBitmap>,
+}
+
+/// Components of live segments, opened once and shared by snapshots.
+#[derive(Default)]
+pub(crate) struct ComponentCache {
+    open: HashMap<SegmentId, (Arc<LatentsReader>, Arc<DenseReader>)>,
+}
+
+impl ComponentCache {
+    fn get(&mut self, segment: &SegmentReader) -> Result<(Arc<LatentsReader>, Arc<DenseReader>)> {
+        if let Some((latents, dense)) = self.open.get(&segment.segment_id()) {
+            return Ok((latents.clone(), dense.clone()));
+        }
+        let read = |extension: &str| -> Result<_> {
+            let component = SegmentComponent::Custom(extension.to_owned());
+            Ok(segment.open_read(component)?.read_bytes()?)
+        };
+        let latents = Arc::new(LatentsReader::open(read(latents::EXTENSION)?)?);
+        let dense = Arc::new(DenseReader::open(read(dense::EXTENSION)?)?);
+        if latents.n_docs() != segment.max_doc() {
+            return Err(Error::corrupted(format!(
+                "segment {} has {} documents, its latents {}",
+                segment.segment_id(),
+                segment.max_doc(),
+                latents.n_docs()
+            )));
+        }
+        self.open
+            .insert(segment.segment_id(), (latents.clone(), dense.clone()));
+        Ok((latents, dense))
+    }
+
+    fn retain(&mut self, searcher: &Searcher) {
+        let live = searcher.generation().segments();
+        self.open.retain(|id, _| live.contains_key(id));
+    }
+}
+
+/// One immutable view of a collection. Documents are numbered from 0 across its segments, deleted
+/// ones included; the numbers hold for this snapshot alone.
+pub struct Snapshot {
+    searcher: Searcher,
+    fields: Fields,
+    segments: Vec<SegmentView>,
+    sequence: u64,
+    percentiles: Mutex<HashMap<u32, Option<f32>>>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(
+        searcher: Searcher,
+        fields: Fields,
+        sequence: u64,
+        cache: &mut ComponentCache,
+        graphs: &HashMap<SegmentId, Arc<Graph>>,
+    ) -> Result<Self> {
+        let mut segments = Vec::with_capacity(searcher.segment_readers().len());
+        let mut base = 0_u32;
+        for reader in searcher.segment_readers() {
+            let (latents, dense) = cache.get(reader)?;
+            segments.push(SegmentView {
+                reader: reader.clone(),
+                base,
+                latents,
+                dense,
+                graph: graphs.get(&reader.segment_id()).cloned(),
+                alive: reader
+                    .has_deletes()
+                    .then(|| reader.doc_ids_alive().collect()),
+            });
+            base = base.checked_add(reader.max_doc()).ok_or_else(|| {
+                Error::new(
+                    crate::error::ErrorKind::ResourceExhausted,
+                    "a collection holds at most 4,294,967,295 documents",
+                )
+            })?;
+        }
+        cache.retain(&searcher);
+        Ok(Self {
+            searcher,
+            fields,
+            segments,
+            sequence,
+            percentiles: Mutex::default(),
+        })
+    }
+
+    /// Number of the last write it contains.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Living documents.
+    pub fn n_docs(&self) -> u64 {
+        self.searcher.num_docs()
+    }
+
+    pub(crate) fn has_deletes(&self) -> bool {
+        self.segments.iter().any(|segment| segment.alive.is_some())
+    }
+
+    /// Segments, for statistics.
+    pub fn n_segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Documents with a vector and how many of them a graph covers, deleted ones included.
+    pub fn graph_coverage(&self) -> (u64, u64) {
+        self.segments.iter().fold((0, 0), |(all, covered), segment| {
+            let rows = segment.dense.n_rows() as u64;
+            let graph = segment.graph.as_ref().map_or(0, |_| rows);
+            (all + rows, covered + graph)
+        })
+    }
+
+    pub(crate) fn searcher(&self) -> &Searcher {
+        &self.searcher
+    }
+
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    pub(crate) fn segments(&self) -> &[SegmentView] {
+        &self.segments
+    }
+
+    /// The segment of a document's number, and its number there.
+    pub(crate) fn locate(&self, doc: u32) -> (&SegmentView, u32) {
+        let at = self
+            .segments
+            .partition_point(|segment| segment.base <= doc)
+            .saturating_sub(1);
+        (&self.segments[at], doc - self.segments[at].base)
+    }
+
+    /// Exact number of documents a resolved filter describes.
+    pub fn count(&self, filter: &Filter) -> Result<u64> {
+        self.segments.iter().try_fold(0, |total, segment| {
+            Ok(total + evaluate(filter, self, segment)?.len())
+        })
+    }
+
+    /// Numbers of the documents a resolved filter describes, ascending.
+    pub fn documents_matching(&self, filter: &Filter) -> Result<Vec<u32>> {
+        let mut docs = Vec::new();
+        for segment in &self.segments {
+            let found = evaluate(filter, self, segment)?;
+            docs.extend(found.iter().map(|doc| segment.base + doc));
+        }
+        Ok(docs)
+    }
+
+    pub(crate) fn allowed(&self, filter: &Filter) -> Result<Allowed> {
+        Allowed::alive(self).narrowed(filter, self)
+    }
+
+    /// The number of the living document with an id.
+    pub fn find(&self, id: &str) -> Result<Option<u32>> {
+        Ok(self
+            .documents_matching(&Filter::Ids(vec![id.to_owned()]))?
+            .first()
+            .copied())
+    }
+
+    /// The id of a document.
+    pub fn id(&self, doc: u32) -> Result<String> {
+        Ok(self.stored(doc)?.id)
+    }
+
+    /// Id, text and attributes of a document; vector and latents are left empty.
+    pub fn stored(&self, doc: u32) -> Result<Document> {
+        let at = self
+            .segments
+            .partition_point(|segment| segment.base <= doc)
+            .saturating_sub(1);
+        let segment = u32::try_from(at).map_err(|_| Error::internal("too many segments"))?;
+        let address = DocAddress::new(segment, doc - self.segments[at].base);
+        let stored: TantivyDocument = self.searcher.doc(address)?;
+        self.fields.decode(&stored)
+    }
+
+    /// Everything of a document.
+    pub fn document(&self, doc: u32) -> Result<Document> {
+        let mut document = self.stored(doc)?;
+        document.vector = self.vector(doc).map(<[f32]>::to_vec);
+        document.latents = self.latents(doc);
+        Ok(document)
+    }
+
+    /// A document's vector, as it was given.
+    pub fn vector(&self, doc: u32) -> Option<&[f32]> {
+        let (segment, local) = self.locate(doc);
+        let row = segment.dense.row_of(local)?;
+        Some(segment.dense.vector(row))
+    }
+
+    /// A document's latents, ascending.
+    pub fn latents(&self, doc: u32) -> Vec<Activation> {
+        let (segment, local) = self.locate(doc);
+        segment.latents.row(local).iter().collect()
+    }
+
+    /// The 90th percentile of a latent's activations over the living documents in which it is
+    /// active, by linear interpolation (as NumPy's); `None` where no document has it.
+    pub fn percentile90(&self, latent: u32) -> Option<f32> {
+        if let Some(known) = self.percentiles.lock().get(&latent) {
+            return *known;
+        }
+        let found = percentile(&mut self.activations(latent), 0.9);
+        self.percentiles.lock().insert(latent, found);
+        found
+    }
+
+    /// Activations of a latent over the living documents in which it is active.
+    pub fn activations(&self, latent: u32) -> Vec<f32> {
+        let mut found = Vec::new();
+        self.for_each_posting(latent, |_, activation| found.push(activation));
+        found
+    }
+
+    /// Calls `visit` with each living document in which a latent is active, ascending.
+    pub fn for_each_posting(&self, latent: u32, mut visit: impl FnMut(u32, f32)) {
+        for segment in &self.segments {
+            if let Some(list) = segment.latents.list(latent) {
+                list.for_each(|docs, activations| {
+                    for (&doc, &activation) in docs.iter().zip(activations) {
+                        if segment.alive.as_ref().is_none_or(|alive| alive.contains(doc)) {
+                            visit(segment.base + doc, activation);
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Calls `visit` with every living document's number and its row of latents.
+    pub fn for_each_row(&self, mut visit: impl FnMut(u32, &mut dyn Iterator<Item = Activation>)) {
+        for segment in &self.segments {
+            for doc in segment.reader.doc_ids_alive() {
+                visit(segment.base + doc, &mut segment.latents.row(doc).iter());
+            }
+        }
+    }
+
+    /// Numbers of all living documents, ascending.
+    pub fn living(&self) -> impl Iterator<Item = u32> + '_ {
+        self.segments.iter().flat_map(|segment| {
+            segment
+                .reader
+                .doc_ids_alive()
+                .map(move |doc| segment.base + doc)
+        })
+    }
+}
+
+/// The `share` quantile of `values` by linear interpolation between order statistics.
+fn percentile(values: &mut [f32], share: f64) -> Option<f32> {
+    if values.is_empty() {
+        return None;
+    }
+    let place = share * (values.len() - 1) as f64;
+    let at = place.floor() as usize;
+    let (_, low, above) = values.select_nth_unstable_by(at, f32::total_cmp);
+    let low = *low;
+    let high = above.iter().copied().min_by(f32::total_cmp).unwrap_or(low);
+    Some((f64::from(low) + (f64::from(high) - f64::from(low)) * place.fract()) as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentile;
+
+    #[test]
+    fn percentiles_are_numpys() {
+        // numpy.percentile([1, 2, 3, 4, 10], 90) == 7.6
+        let found = percentile(&mut [4.0, 1.0, 10.0, 2.0, 3.0], 0.9).unwrap();
+        assert!((found - 7.6).abs() < 1e-6);
+        assert_eq!(percentile(&mut [5.0], 0.9), Some(5.0));
+        assert_eq!(percentile(&mut [], 0.9), None);
+    }
+}

@@ -1,0 +1,534 @@
+//! The one writer of a collection: concurrent writes are gathered into one commit, made durable,
+//! made visible, and then acknowledged together.
+//!
+//! **Invariant:** an acknowledged write is on disk and visible. The commit is the log: tantivy
+//! renames its manifest, we sync the directory behind it, and only then answer.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tantivy::index::SegmentId;
+use tantivy::merge_policy::LogMergePolicy;
+use tantivy::{Index, IndexWriter, Term};
+
+use super::Shared;
+use crate::document::{Document, Value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Filter;
+
+/// How long a commit waits for more writes to join it.
+const GATHER: Duration = Duration::from_millis(2);
+/// A commit is not filled beyond this many bytes of documents.
+const GATHER_BYTES: usize = 32 << 20;
+/// Writes waiting to be gathered; a sender beyond it blocks.
+const QUEUE: usize = 64;
+/// Memory of tantivy's indexing thread before it spills a segment.
+const INDEXING_BYTES: usize = 256 << 20;
+/// Ingest streams whose last batch is remembered.
+const MAX_STREAMS: usize = 1024;
+
+/// One change of a collection.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Insert a document or replace the one with its id. It must be valid
+    /// ([`Document::validate`]).
+    Upsert(Box<Document>),
+    /// Change parts of a stored document; its id must exist.
+    Update(Box<Update>),
+    /// Delete documents by id; ids that do not exist are passed over.
+    Delete(Vec<String>),
+    /// Delete the documents a resolved filter describes.
+    DeleteMatching(Filter),
+}
+
+/// A change of parts of a document.
+#[derive(Clone, Debug, Default)]
+pub struct Update {
+    /// The document's id.
+    pub id: String,
+    /// A new text, with the vector and latents that belong to it.
+    pub text: Option<String>,
+    /// A new vector.
+    pub vector: Option<Vec<f32>>,
+    /// New latents.
+    pub latents: Option<Vec<crate::document::Activation>>,
+    /// Attributes to set.
+    pub set: BTreeMap<String, Value>,
+    /// Attributes to remove.
+    pub remove: Vec<String>,
+}
+
+/// A batch's place in a stream of batches, by which a retried one is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamPosition {
+    /// The stream's name, chosen by the client.
+    pub stream: String,
+    /// The batch's number in it, from 1, ascending.
+    pub batch: u64,
+}
+
+/// What an acknowledged write did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Number of the commit that holds it; snapshots from this one on show it.
+    pub sequence: u64,
+    /// Documents inserted, replaced or updated.
+    pub upserted: u64,
+    /// Documents deleted.
+    pub deleted: u64,
+    /// True when the batch had been written before and was not written again.
+    pub duplicate: bool,
+}
+
+/// What a commit says of itself, in tantivy's manifest.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct CommitPayload {
+    pub sequence: u64,
+    /// Last batch of each stream and the commit it came with.
+    pub streams: BTreeMap<String, (u64, u64)>,
+}
+
+impl CommitPayload {
+    pub fn parse(payload: Option<&str>) -> Result<Self> {
+        match payload {
+            None => Ok(Self::default()),
+            Some(text) => serde_json::from_str(text).map_err(|error| {
+                Error::corrupted("the commit payload is not readable").with_source(error)
+            }),
+        }
+    }
+
+    fn remember(&mut self, position: StreamPosition, commit: u64) {
+        self.streams
+            .insert(position.stream, (position.batch, commit));
+        if self.streams.len() > MAX_STREAMS {
+            let oldest = self.streams.iter().min_by_key(|(_, (_, commit))| *commit);
+            if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+                self.streams.remove(&name);
+            }
+        }
+    }
+}
+
+/// A request to the writer thread.
+struct Write {
+    operations: Vec<Operation>,
+    position: Option<StreamPosition>,
+    reply: Sender<Result<Written>>,
+}
+
+enum Message {
+    Write(Write),
+    /// Merge everything into one segment, and answer when it is done.
+    MergeAll(Sender<Result<()>>),
+    /// Begin to merge these segments.
+    MergeThese(Vec<SegmentId>),
+}
+
+/// Sends writes to the thread that owns tantivy's writer. Dropping it ends the thread after what
+/// is queued.
+pub(super) struct WriterHandle {
+    queue: Option<Arc<SyncSender<Message>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl WriterHandle {
+    pub fn start(index: &Index, shared: Arc<Shared>, payload: CommitPayload) -> Result<Self> {
+        let writer: IndexWriter = index.writer_with_num_threads(1, INDEXING_BYTES)?;
+        writer.set_merge_policy(Box::new(merge_policy()));
+        let directory = shared.directory.clone();
+        let (queue, messages) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("latentdb-writer".into())
+            .spawn(move || {
+                WriterThread {
+                    writer,
+                    shared,
+                    directory,
+                    payload,
+                }
+                .run(&messages);
+            })?;
+        Ok(Self {
+            queue: Some(Arc::new(queue)),
+            thread: Some(thread),
+        })
+    }
+
+    pub fn write(
+        &self,
+        operations: Vec<Operation>,
+        position: Option<StreamPosition>,
+    ) -> Result<Written> {
+        let (reply, answer) = channel();
+        self.send(Message::Write(Write {
+            operations,
+            position,
+            reply,
+        }))?;
+        answer.recv().map_err(|_| stopped())?
+    }
+
+    pub fn merge(&self) -> Result<()> {
+        let (reply, answer) = channel();
+        self.send(Message::MergeAll(reply))?;
+        answer.recv().map_err(|_| stopped())?
+    }
+
+    /// Asks for a merge where the queue has a place; background work never waits for it.
+    pub fn merge_these(&self) -> impl Fn(Vec<SegmentId>) + Send + 'static {
+        // Weak, so that the background thread does not keep the writer thread alive.
+        let queue = self.queue.as_ref().map(Arc::downgrade);
+        move |segments| {
+            if let Some(queue) = queue.as_ref().and_then(Weak::upgrade) {
+                let _ = queue.try_send(Message::MergeThese(segments));
+            }
+        }
+    }
+
+    fn send(&self, message: Message) -> Result<()> {
+        self.queue
+            .as_ref()
+            .and_then(|queue| queue.send(message).ok())
+            .ok_or_else(stopped)
+    }
+}
+
+impl Drop for WriterHandle {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the collection is closing; no write was made",
+    )
+}
+
+/// Eight small segments become one; large ones are left to the graphs built over them.
+fn merge_policy() -> LogMergePolicy {
+    let mut policy = LogMergePolicy::default();
+    policy.set_min_num_segments(8);
+    policy.set_min_layer_size(10_000);
+    policy.set_max_docs_before_merge(2_000_000);
+    policy.set_del_docs_ratio_before_merge(0.3);
+    policy
+}
+
+struct WriterThread {
+    writer: IndexWriter,
+    shared: Arc<Shared>,
+    directory: PathBuf,
+    payload: CommitPayload,
+}
+
+/// The answer a gathered write will get if its commit succeeds.
+type Pending = Vec<(Sender<Result<Written>>, Written)>;
+
+impl WriterThread {
+    fn run(mut self, messages: &Receiver<Message>) {
+        while let Ok(message) = messages.recv() {
+            match message {
+                Message::Write(write) => {
+                    let follower = self.commit_group(write, messages);
+                    if let Some(message) = follower {
+                        self.handle(message);
+                    }
+                }
+                message => self.handle(message),
+            }
+        }
+        let _ = self.writer.wait_merging_threads();
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Write(write) => {
+                let (_none, empty) = sync_channel(0);
+                self.commit_group(write, &empty);
+            }
+            Message::MergeAll(reply) => {
+                let _ = reply.send(self.merge_all());
+            }
+            // The merge goes on in tantivy's threads; the background thread sees its result.
+            Message::MergeThese(segments) => drop(self.writer.merge(&segments)),
+        }
+    }
+
+    /// Applies `first` and what arrives while it waits, commits, and answers all. A message that
+    /// does not belong into the group is handed back.
+    fn commit_group(&mut self, first: Write, messages: &Receiver<Message>) -> Option<Message> {
+        let mut group = Group::default();
+        let mut pending = Pending::new();
+        let deadline = Instant::now() + GATHER;
+        let mut next = Some(Message::Write(first));
+        let mut follower = None;
+        loop {
+            match next.take() {
+                Some(Message::Write(write)) => self.take_in(write, &mut group, &mut pending),
+                other => {
+                    follower = other;
+                    break;
+                }
+            }
+            if group.bytes >= GATHER_BYTES {
+                break;
+            }
+            next = match messages.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            };
+        }
+        self.commit(group, pending);
+        follower
+    }
+
+    /// Applies one write; one that fails is answered at once and leaves nothing behind.
+    fn take_in(&mut self, write: Write, group: &mut Group, pending: &mut Pending) {
+        if let Some(position) = &write.position
+            && let Some(&(batch, sequence)) = self.payload.streams.get(&position.stream)
+            && position.batch <= batch
+        {
+            // Written by an earlier commit, or by this one: answered when this one is durable.
+            let written = Written {
+                sequence,
+                duplicate: true,
+                ..Written::default()
+            };
+            pending.push((write.reply, written));
+            return;
+        }
+        let changes = match self.plan(write.operations, group) {
+            Ok(changes) => changes,
+            Err(error) => {
+                let _ = write.reply.send(Err(error));
+                return;
+            }
+        };
+        let mut written = changes.written;
+        written.sequence = self.payload.sequence + 1;
+        for (id, change) in changes.documents {
+            if let Err(error) = self.write_one(id, change, group) {
+                group.failure.get_or_insert(error);
+            }
+        }
+        if let Some(position) = write.position {
+            self.payload.remember(position, written.sequence);
+            group.positioned = true;
+        }
+        pending.push((write.reply, written));
+    }
+
+    /// What a write will change, checked against the state it will meet. Changes nothing but for
+    /// a commit of what was gathered, where a delete by filter needs one.
+    fn plan(&mut self, operations: Vec<Operation>, group: &mut Group) -> Result<Changes> {
+        let mut changes = Changes::default();
+        for operation in operations {
+            match operation {
+                Operation::Upsert(document) => {
+                    changes.written.upserted += 1;
+                    changes
+                        .documents
+                        .insert(document.id.clone(), Some(*document));
+                }
+                Operation::Update(update) => {
+                    let before = match changes.documents.remove(&update.id) {
+                        Some(staged) => staged,
+                        None => self.current(&update.id, group)?,
+                    };
+                    let document = before.ok_or_else(|| {
+                        Error::not_found(format!("document {:?} does not exist", update.id))
+                    })?;
+                    changes.written.upserted += 1;
+                    let id = document.id.clone();
+                    changes.documents.insert(id, Some(updated(document, *update)));
+                }
+                Operation::Delete(ids) => {
+                    for id in ids {
+                        let exists = match changes.documents.get(&id) {
+                            Some(staged) => staged.is_some(),
+                            None => self.exists(&id, group)?,
+                        };
+                        if exists {
+                            changes.written.deleted += 1;
+                            changes.documents.insert(id, None);
+                        }
+                    }
+                }
+                Operation::DeleteMatching(filter) => {
+                    if !changes.documents.is_empty() {
+                        return Err(Error::invalid(
+                            "operations",
+                            "has a delete by filter after other changes; it goes first or into a \
+                             batch of its own",
+                        ));
+                    }
+                    for id in self.matching_ids(&filter, group)? {
+                        changes.written.deleted += 1;
+                        changes.documents.insert(id, None);
+                    }
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    fn write_one(&self, id: String, change: Option<Document>, group: &mut Group) -> Result<()> {
+        let fields = &self.shared.fields;
+        self.writer.delete_term(Term::from_field_text(fields.id, &id));
+        if let Some(document) = &change {
+            group.bytes += size(document);
+            self.writer.add_document(fields.encode(document))?;
+        }
+        group.documents.insert(id, change);
+        Ok(())
+    }
+
+    fn current(&self, id: &str, group: &Group) -> Result<Option<Document>> {
+        if let Some(change) = group.documents.get(id) {
+            return Ok(change.clone());
+        }
+        let snapshot = self.shared.snapshot();
+        match snapshot.find(id)? {
+            None => Ok(None),
+            Some(doc) => snapshot.document(doc).map(Some),
+        }
+    }
+
+    fn exists(&self, id: &str, group: &Group) -> Result<bool> {
+        if let Some(change) = group.documents.get(id) {
+            return Ok(change.is_some());
+        }
+        Ok(self.shared.snapshot().find(id)?.is_some())
+    }
+
+    /// Ids a filter describes. The group's uncommitted documents are only known to tantivy after
+    /// a commit, so what is gathered is committed first.
+    fn matching_ids(&mut self, filter: &Filter, group: &mut Group) -> Result<Vec<String>> {
+        if !group.documents.is_empty() {
+            self.commit_now(group)?;
+        }
+        let snapshot = self.shared.snapshot();
+        let docs = snapshot.documents_matching(filter)?;
+        docs.into_iter().map(|doc| snapshot.id(doc)).collect()
+    }
+
+    fn commit(&mut self, mut group: Group, pending: Pending) {
+        if pending.is_empty() {
+            return;
+        }
+        let committed = match group.failure.take() {
+            Some(error) => Err(error),
+            // Retried batches, and deletes of what is not there, have nothing to commit. A stream's
+            // new position is committed whatever its batch did, so that a retry is recognised.
+            None if group.documents.is_empty()
+                && !group.positioned
+                && self.payload.sequence > 0 =>
+            {
+                Ok(())
+            }
+            None => self.commit_now(&mut group),
+        };
+        match committed {
+            Ok(()) => {
+                for (reply, mut written) in pending {
+                    // Without a commit of its own, what was asked is so since the last one.
+                    written.sequence = written.sequence.min(self.payload.sequence);
+                    let _ = reply.send(Ok(written));
+                }
+            }
+            Err(error) => {
+                // What was staged is taken back, and the stream positions with it.
+                if let Err(error) = self.roll_back() {
+                    tracing::error!(%error, "a failed commit could not be rolled back");
+                }
+                for (reply, _) in pending {
+                    let _ = reply.send(Err(Error::internal(format!(
+                        "the commit failed and nothing of it was written: {error}"
+                    ))));
+                }
+            }
+        }
+    }
+
+    fn commit_now(&mut self, group: &mut Group) -> Result<()> {
+        let mut payload = self.payload.clone();
+        payload.sequence += 1;
+        let text = serde_json::to_string(&payload)
+            .map_err(|error| Error::internal("the commit payload").with_source(error))?;
+        let mut prepared = self.writer.prepare_commit()?;
+        prepared.set_payload(&text);
+        prepared.commit()?;
+        File::open(&self.directory)?.sync_all()?;
+        self.payload = payload;
+        let refreshed = self.shared.refresh();
+        // After the snapshot: who takes these ids must find the documents as they are now.
+        self.shared.note_changes(group.documents.keys());
+        group.documents.clear();
+        group.bytes = 0;
+        group.positioned = false;
+        refreshed
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        self.writer.rollback()?;
+        let metas = self.writer.index().load_metas()?;
+        self.payload = CommitPayload::parse(metas.payload.as_deref())?;
+        Ok(())
+    }
+
+    fn merge_all(&mut self) -> Result<()> {
+        let segments = self.writer.index().searchable_segment_ids()?;
+        if segments.len() > 1 || self.shared.snapshot().has_deletes() {
+            self.writer.merge(&segments).wait()?;
+            File::open(&self.directory)?.sync_all()?;
+        }
+        self.shared.refresh()
+    }
+}
+
+/// What a commit under way holds.
+#[derive(Default)]
+struct Group {
+    bytes: usize,
+    /// A stream has advanced.
+    positioned: bool,
+    /// Documents as the group leaves them; `None` is deleted.
+    documents: HashMap<String, Option<Document>>,
+    failure: Option<Error>,
+}
+
+/// What one write will change.
+#[derive(Default)]
+struct Changes {
+    documents: HashMap<String, Option<Document>>,
+    written: Written,
+}
+
+fn size(document: &Document) -> usize {
+    document.text.as_ref().map_or(0, String::len)
+        + document.vector.as_ref().map_or(0, |vector| vector.len() * 4)
+        + document.latents.len() * 8
+        + 256
+}
+
+fn updated(mut document: Document, update: Update) -> Document {
+    document.text = update.text.or(document.text);
+    document.vector = update.vector.or(document.vector);
+    document.latents = update.latents.unwrap_or(document.latents);
+    for name in &update.remove {
+        document.attributes.remove(name);
+    }
+    document.attributes.extend(update.set);
+    document
+}

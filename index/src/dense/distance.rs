@@ -1,0 +1,116 @@
+//! The dot product, the one hot loop of dense search, for the instruction set at hand.
+
+/// `Σ a_i b_i` in f32. Slices of unequal length are a caller's fault: the shorter one counts.
+#[inline]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            #[expect(unsafe_code, reason = "a function for detected instructions")]
+            // SAFETY: AVX-512F was detected.
+            return unsafe { x86::dot_avx512(a, b) };
+        }
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        {
+            #[expect(unsafe_code, reason = "a function for detected instructions")]
+            // SAFETY: AVX2 and FMA were detected.
+            return unsafe { x86::dot_avx2(a, b) };
+        }
+    }
+    dot_portable(a, b)
+}
+
+/// Eight running sums, which compilers turn into vector instructions on every architecture.
+fn dot_portable(a: &[f32], b: &[f32]) -> f32 {
+    let (a_chunks, a_rest) = a.as_chunks::<8>();
+    let (b_chunks, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0_f32; 8];
+    for (left, right) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..8 {
+            sums[lane] += left[lane] * right[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    #[target_feature(enable = "avx512f")]
+    pub fn dot_avx512(a: &[f32], b: &[f32]) -> f32 {
+        let (a_chunks, a_rest) = a.as_chunks::<64>();
+        let (b_chunks, b_rest) = b.as_chunks::<64>();
+        let mut sums = [_mm512_setzero_ps(); 4];
+        for (left, right) in a_chunks.iter().zip(b_chunks) {
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                #[expect(unsafe_code, reason = "unaligned vector loads")]
+                // SAFETY: `lane * 16 + 16 <= 64`, the length of both chunks.
+                let (x, y) = unsafe {
+                    (
+                        _mm512_loadu_ps(left.as_ptr().add(lane * 16)),
+                        _mm512_loadu_ps(right.as_ptr().add(lane * 16)),
+                    )
+                };
+                *sum = _mm512_fmadd_ps(x, y, *sum);
+            }
+        }
+        let total = _mm512_add_ps(
+            _mm512_add_ps(sums[0], sums[1]),
+            _mm512_add_ps(sums[2], sums[3]),
+        );
+        _mm512_reduce_add_ps(total) + super::dot_portable(a_rest, b_rest)
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn dot_avx2(a: &[f32], b: &[f32]) -> f32 {
+        let (a_chunks, a_rest) = a.as_chunks::<32>();
+        let (b_chunks, b_rest) = b.as_chunks::<32>();
+        let mut sums = [_mm256_setzero_ps(); 4];
+        for (left, right) in a_chunks.iter().zip(b_chunks) {
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                #[expect(unsafe_code, reason = "unaligned vector loads")]
+                // SAFETY: `lane * 8 + 8 <= 32`, the length of both chunks.
+                let (x, y) = unsafe {
+                    (
+                        _mm256_loadu_ps(left.as_ptr().add(lane * 8)),
+                        _mm256_loadu_ps(right.as_ptr().add(lane * 8)),
+                    )
+                };
+                *sum = _mm256_fmadd_ps(x, y, *sum);
+            }
+        }
+        let total = _mm256_add_ps(
+            _mm256_add_ps(sums[0], sums[1]),
+            _mm256_add_ps(sums[2], sums[3]),
+        );
+        let mut lanes = [0.0_f32; 8];
+        #[expect(unsafe_code, reason = "unaligned vector store")]
+        // SAFETY: `lanes` holds the eight values of the register.
+        unsafe {
+            _mm256_storeu_ps(lanes.as_mut_ptr(), total);
+        }
+        lanes.iter().sum::<f32>() + super::dot_portable(a_rest, b_rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    #[test]
+    fn every_path_agrees_with_f64() {
+        let mut random = StdRng::seed_from_u64(7);
+        for length in [0, 1, 7, 31, 64, 100, 384, 1000] {
+            let a: Vec<f32> = (0..length).map(|_| random.random_range(-1.0..1.0)).collect();
+            let b: Vec<f32> = (0..length).map(|_| random.random_range(-1.0..1.0)).collect();
+            let exact: f64 = a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+            for found in [dot(&a, &b), dot_portable(&a, &b)] {
+                assert!((f64::from(found) - exact).abs() < 1e-4, "length {length}");
+            }
+        }
+    }
+}

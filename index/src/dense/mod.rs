@@ -1,0 +1,28 @@
+//! The `dense` segment component: one vector per document, and a graph over them.
+//!
+//! Vectors live in a file of the segment (FORMAT.md, "dense"), written and merged with tantivy's
+//! own. The graph is derived: a file per segment id beside the index, built in the background by
+//! `hnsw_rs`, verified, frozen into a flat adjacency and searched in place. Missing or damaged, it
+//! means an exact scan and a rebuild, never an error.
+
+mod distance;
+mod graph;
+mod graph_build;
+mod plugin;
+mod reader;
+
+pub(crate) use distance::dot;
+pub(crate) use graph::Graph;
+pub(crate) use graph_build::{GraphSettings, build_graph};
+pub(crate) use plugin::DensePlugin;
+pub(crate) use reader::DenseReader;
+
+/// File extension of the component.
+pub(crate) const EXTENSION: &str = "dense";
+
+/// First bytes of the file: name and format version.
+const MAGIC: [u8; 8] = *b"LDBDENS1";
+/// Bytes of the header.
+const HEADER_BYTES: usize = 64;
+/// In the row map: this document has no vector.
+const NO_ROW: u32 = u32::MAX;

@@ -1,0 +1,123 @@
+//! The component in tantivy's segment lifecycle: write, merge.
+
+use std::any::Any;
+use std::io::Write as _;
+
+use tantivy::directory::TerminatingWrite;
+use tantivy::index::SegmentComponent;
+use tantivy::indexer::doc_id_mapping::{DocIdMapping, MappingType};
+use tantivy::plugin::{PluginMergeContext, PluginWriter, PluginWriterContext, SegmentPlugin};
+use tantivy::schema::document::ErasedDocument;
+use tantivy::schema::{Field, Schema, Value as _};
+use tantivy::{DocId, Segment, TantivyDocument};
+
+use super::reader::{DenseLayout, reciprocal_norm};
+use super::{DenseReader, EXTENSION};
+use crate::latents::refuse_reordering;
+use crate::schema::{VECTOR_FIELD, decode_vector};
+use crate::engine_error::to_tantivy;
+
+/// Registers the component with an index.
+pub(crate) struct DensePlugin;
+
+impl SegmentPlugin for DensePlugin {
+    fn extensions(&self) -> &[&str] {
+        &[EXTENSION]
+    }
+
+    fn create_writer(
+        &self,
+        context: &PluginWriterContext,
+    ) -> tantivy::Result<Box<dyn PluginWriter>> {
+        Ok(Box::new(Writer {
+            field: context.segment.schema().get_field(VECTOR_FIELD)?,
+            layout: DenseLayout::default(),
+            vectors: Vec::new(),
+        }))
+    }
+
+    fn merge(&self, context: PluginMergeContext) -> tantivy::Result<()> {
+        refuse_reordering(context.doc_id_mapping.mapping_type())?;
+        let mut sources = Vec::with_capacity(context.readers.len());
+        let mut layout = DenseLayout::default();
+        for segment in context.readers {
+            let file = segment.open_read(component())?;
+            let reader = DenseReader::open(file.read_bytes()?).map_err(to_tantivy)?;
+            for doc in segment.doc_ids_alive() {
+                let vector = reader
+                    .row_of(doc)
+                    .map(|row| (reader.dimension(), reader.reciprocal_norms()[row]));
+                layout.push(vector).map_err(to_tantivy)?;
+            }
+            sources.push((segment, reader));
+        }
+        let mut file = context.target_segment.open_write(component())?;
+        layout.write(&mut file).map_err(to_tantivy)?;
+        for (segment, reader) in &sources {
+            for row in segment.doc_ids_alive().filter_map(|doc| reader.row_of(doc)) {
+                file.write_all(bytemuck::cast_slice(reader.vector(row)))?;
+            }
+        }
+        file.terminate()?;
+        Ok(())
+    }
+}
+
+struct Writer {
+    field: Field,
+    layout: DenseLayout,
+    vectors: Vec<f32>,
+}
+
+impl PluginWriter for Writer {
+    fn add_document(
+        &mut self,
+        _doc: DocId,
+        document: &dyn ErasedDocument,
+        _schema: &Schema,
+    ) -> tantivy::Result<()> {
+        let payload = document
+            .as_any()
+            .downcast_ref::<TantivyDocument>()
+            .and_then(|document| document.get_first(self.field))
+            .and_then(|value| value.as_custom());
+        let start = self.vectors.len();
+        let shape = payload.map(|bytes| {
+            self.vectors.extend(decode_vector(bytes));
+            let vector = &self.vectors[start..];
+            (vector.len(), reciprocal_norm(vector))
+        });
+        self.layout.push(shape).map_err(to_tantivy)
+    }
+
+    fn serialize(
+        self: Box<Self>,
+        segment: &Segment,
+        mapping: Option<&DocIdMapping>,
+    ) -> tantivy::Result<()> {
+        if mapping.is_some() {
+            refuse_reordering(MappingType::Shuffled)?;
+        }
+        let mut file = segment.open_write(component())?;
+        self.layout.write(&mut file).map_err(to_tantivy)?;
+        file.write_all(bytemuck::cast_slice(&self.vectors))?;
+        file.terminate()?;
+        Ok(())
+    }
+
+    fn mem_usage(&self) -> usize {
+        self.layout.memory() + self.vectors.capacity() * 4
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+fn component() -> SegmentComponent {
+    SegmentComponent::Custom(EXTENSION.to_owned())
+}

@@ -1,0 +1,246 @@
+//! Reads the component in place, and writes it: rows, their reciprocal norms, and the map between
+//! documents and rows where some documents have no vector.
+
+use std::io::Write;
+
+use tantivy::directory::OwnedBytes;
+
+use super::{HEADER_BYTES, MAGIC, NO_ROW};
+use crate::error::{Error, Result};
+use crate::segment_file::{AlignedBytes, narrow, widen};
+
+/// An open `dense` file: `n_rows` vectors of `dimension` values.
+pub(crate) struct DenseReader {
+    bytes: AlignedBytes,
+    n_docs: u32,
+    n_rows: usize,
+    dimension: usize,
+    /// Where the row map, the reciprocal norms and the vectors start.
+    map_at: usize,
+    norms_at: usize,
+    vectors_at: usize,
+}
+
+impl DenseReader {
+    /// Opens a file whose bytes outlive the reader.
+    pub fn open(bytes: OwnedBytes) -> Result<Self> {
+        let bytes = AlignedBytes::new(bytes);
+        if bytes.len() < HEADER_BYTES || bytes[..8] != MAGIC {
+            return Err(Error::corrupted("not a dense file of version 1"));
+        }
+        let fields: &[u32] = bytemuck::cast_slice(&bytes[8..HEADER_BYTES]);
+        let checked = HEADER_BYTES - 4;
+        if crc32fast::hash(&bytes[..checked]) != fields[fields.len() - 1] {
+            return Err(Error::corrupted("the dense header fails its checksum"));
+        }
+        let offset = |at: usize| widen(u64::from(fields[at]) | u64::from(fields[at + 1]) << 32);
+        let reader = Self {
+            n_docs: fields[0],
+            n_rows: fields[1] as usize,
+            dimension: fields[2] as usize,
+            map_at: offset(4)?,
+            norms_at: offset(6)?,
+            vectors_at: offset(8)?,
+            bytes,
+        };
+        if reader.has_map() {
+            reader.bytes.section::<u32>(reader.map_range())?;
+        }
+        reader.bytes.section::<f32>(reader.norms_range())?;
+        reader.bytes.section::<f32>(reader.vectors_range())?;
+        Ok(reader)
+    }
+
+    /// Documents with a vector, deleted ones included.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Values of a vector; 0 when no document has one.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The row of a document, where it has a vector.
+    pub fn row_of(&self, doc: u32) -> Option<usize> {
+        if !self.has_map() {
+            return Some(doc as usize);
+        }
+        let map: &[u32] = bytemuck::cast_slice(&self.bytes[self.map_range()]);
+        let row = map[doc as usize];
+        (row != NO_ROW).then_some(row as usize)
+    }
+
+    /// The document of a row.
+    pub fn doc_of(&self, row: usize) -> u32 {
+        if !self.has_map() {
+            return row as u32;
+        }
+        let map: &[u32] = bytemuck::cast_slice(&self.bytes[self.map_range()]);
+        map[self.n_docs as usize + row]
+    }
+
+    /// A row as it was given.
+    pub fn vector(&self, row: usize) -> &[f32] {
+        &self.vectors()[row * self.dimension..(row + 1) * self.dimension]
+    }
+
+    /// All rows, row-major.
+    pub fn vectors(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.bytes[self.vectors_range()])
+    }
+
+    /// 1 over the norm of each row.
+    pub fn reciprocal_norms(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.bytes[self.norms_range()])
+    }
+
+    fn has_map(&self) -> bool {
+        self.n_rows != self.n_docs as usize
+    }
+
+    fn map_range(&self) -> std::ops::Range<usize> {
+        self.map_at..self.map_at + (self.n_docs as usize + self.n_rows) * 4
+    }
+
+    fn norms_range(&self) -> std::ops::Range<usize> {
+        self.norms_at..self.norms_at + self.n_rows * 4
+    }
+
+    fn vectors_range(&self) -> std::ops::Range<usize> {
+        self.vectors_at..self.vectors_at + self.n_rows * self.dimension * 4
+    }
+}
+
+/// Everything of the file but the vectors themselves, which may be larger than memory wants.
+#[derive(Default)]
+pub(crate) struct DenseLayout {
+    row_of_doc: Vec<u32>,
+    doc_of_row: Vec<u32>,
+    reciprocal_norms: Vec<f32>,
+    dimension: usize,
+}
+
+impl DenseLayout {
+    /// Counts the next document: with its vector's dimension and reciprocal norm, or without one.
+    pub fn push(&mut self, vector: Option<(usize, f32)>) -> Result<()> {
+        let Some((dimension, reciprocal_norm)) = vector else {
+            self.row_of_doc.push(NO_ROW);
+            return Ok(());
+        };
+        if self.dimension != 0 && self.dimension != dimension {
+            return Err(Error::internal(format!(
+                "a vector of {dimension} values among vectors of {}",
+                self.dimension
+            )));
+        }
+        self.dimension = dimension;
+        let doc = narrow::<u32>(self.row_of_doc.len(), "document count")?;
+        self.row_of_doc
+            .push(narrow::<u32>(self.doc_of_row.len(), "row count")?);
+        self.doc_of_row.push(doc);
+        self.reciprocal_norms.push(reciprocal_norm);
+        Ok(())
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.row_of_doc.capacity() * 4
+            + self.doc_of_row.capacity() * 4
+            + self.reciprocal_norms.capacity() * 4
+    }
+
+    /// Writes header, map and norms; the caller appends the vectors, row-major.
+    pub fn write(&self, out: &mut impl Write) -> Result<()> {
+        let n_rows = self.doc_of_row.len();
+        let has_map = n_rows != self.row_of_doc.len();
+        let map_words = if has_map {
+            self.row_of_doc.len() + n_rows
+        } else {
+            0
+        };
+        let map_at = HEADER_BYTES;
+        let norms_at = (map_at + map_words * 4).next_multiple_of(64);
+        let vectors_at = (norms_at + n_rows * 4).next_multiple_of(64);
+
+        let mut head = Vec::with_capacity(vectors_at);
+        head.extend_from_slice(&MAGIC);
+        for field in [self.row_of_doc.len(), n_rows, self.dimension, 0] {
+            head.extend_from_slice(&narrow::<u32>(field, "header field")?.to_le_bytes());
+        }
+        for field in [map_at, norms_at, vectors_at] {
+            head.extend_from_slice(&(field as u64).to_le_bytes());
+        }
+        head.resize(HEADER_BYTES - 4, 0);
+        let checksum = crc32fast::hash(&head);
+        head.extend_from_slice(&checksum.to_le_bytes());
+        if has_map {
+            head.extend_from_slice(bytemuck::cast_slice(&self.row_of_doc));
+            head.extend_from_slice(bytemuck::cast_slice(&self.doc_of_row));
+        }
+        head.resize(norms_at, 0);
+        head.extend_from_slice(bytemuck::cast_slice(&self.reciprocal_norms));
+        head.resize(vectors_at, 0);
+        out.write_all(&head)?;
+        Ok(())
+    }
+}
+
+/// 1 over the norm of a vector, which [`crate::document::validate_vector`] keeps above 0.
+pub(crate) fn reciprocal_norm(vector: &[f32]) -> f32 {
+    let squared: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
+    squared.sqrt().recip() as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(rows: &[Option<Vec<f32>>]) -> Vec<u8> {
+        let mut layout = DenseLayout::default();
+        for row in rows {
+            layout
+                .push(row.as_ref().map(|row| (row.len(), reciprocal_norm(row))))
+                .unwrap();
+        }
+        let mut out = Vec::new();
+        layout.write(&mut out).unwrap();
+        for row in rows.iter().flatten() {
+            out.extend_from_slice(bytemuck::cast_slice(row));
+        }
+        out
+    }
+
+    #[test]
+    fn rows_and_documents_map_both_ways() {
+        let rows = [
+            Some(vec![3.0, 4.0]),
+            None,
+            Some(vec![1.0, 0.0]),
+            Some(vec![0.0, -2.0]),
+        ];
+        let reader = DenseReader::open(OwnedBytes::new(file(&rows))).unwrap();
+        assert_eq!(reader.n_rows(), 3);
+        for (doc, row) in rows.iter().enumerate() {
+            let found = reader.row_of(doc as u32);
+            assert_eq!(found.map(|row| reader.vector(row)), row.as_deref());
+            if let Some(row) = found {
+                assert_eq!(reader.doc_of(row), doc as u32);
+            }
+        }
+        assert_eq!(reader.reciprocal_norms(), [0.2, 1.0, 0.5]);
+        let full = DenseReader::open(OwnedBytes::new(file(&rows[2..]))).unwrap();
+        assert_eq!(full.vector(full.row_of(1).unwrap()), [0.0, -2.0]);
+    }
+
+    #[test]
+    fn a_damaged_or_short_file_is_an_error() {
+        let bytes = file(&[Some(vec![3.0, 4.0])]);
+        for at in 0..HEADER_BYTES {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1;
+            assert!(DenseReader::open(OwnedBytes::new(damaged)).is_err(), "byte {at}");
+        }
+        assert!(DenseReader::open(OwnedBytes::new(bytes[..bytes.len() - 4].to_vec())).is_err());
+    }
+}

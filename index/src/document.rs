@@ -1,0 +1,311 @@
+//! What a collection stores: documents, their attributes and their latents, and the limits on them.
+
+use std::collections::BTreeMap;
+
+use half::f16;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Longest document id, in bytes of UTF-8.
+pub const MAX_ID_BYTES: usize = 512;
+/// Longest text of one document, in bytes of UTF-8.
+pub const MAX_TEXT_BYTES: usize = 1 << 20;
+/// Most attributes of one document.
+pub const MAX_ATTRIBUTES: usize = 256;
+/// Longest attribute name, in bytes.
+pub const MAX_ATTRIBUTE_NAME_BYTES: usize = 128;
+/// Longest string attribute, in bytes of UTF-8 (the engine's longest term).
+pub const MAX_ATTRIBUTE_STRING_BYTES: usize = 32_000;
+/// Most active latents of one document.
+pub const MAX_LATENTS_PER_DOCUMENT: usize = 65_536;
+
+/// One latent of one document: a dimension of the SAE and how strongly it fires.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Activation {
+    /// The latent's number, `0..n_latents`.
+    pub latent: u32,
+    /// Its activation, finite and not negative.
+    pub activation: f32,
+}
+
+/// An attribute's value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// UTF-8 text, compared byte by byte.
+    String(String),
+    /// A 64-bit signed integer.
+    Integer(i64),
+    /// A finite 64-bit float.
+    Float(f64),
+    /// True or false.
+    Boolean(bool),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// Several values of one kind; a filter matches when one of them does.
+    List(Vec<Value>),
+}
+
+impl Value {
+    /// The name of the value's kind, as messages show it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::String(_) => "string",
+            Self::Integer(_) => "integer",
+            Self::Float(_) => "float",
+            Self::Boolean(_) => "boolean",
+            Self::Timestamp(_) => "timestamp",
+            Self::List(_) => "list",
+        }
+    }
+
+    /// Checks lengths, finiteness and that a list holds scalars of one kind.
+    pub fn validate(&self) -> Result<()> {
+        match self {
+            Self::String(text) if text.len() > MAX_ATTRIBUTE_STRING_BYTES => Err(Error::invalid(
+                "",
+                format!(
+                    "is a string of {} bytes; at most {MAX_ATTRIBUTE_STRING_BYTES} are accepted",
+                    text.len()
+                ),
+            )),
+            Self::Float(number) if !number.is_finite() => Err(Error::invalid(
+                "",
+                format!("is {number}; a finite number is accepted"),
+            )),
+            Self::Timestamp(micros) if micros.checked_mul(1000).is_none() => Err(Error::invalid(
+                "",
+                "is a timestamp outside the years 1677 to 2262",
+            )),
+            Self::List(values) => {
+                let first = values.first().map(Self::kind);
+                for (at, value) in values.iter().enumerate() {
+                    if matches!(value, Self::List(_)) || Some(value.kind()) != first {
+                        return Err(Error::invalid(
+                            format!("[{at}]"),
+                            format!(
+                                "is a {}; a list holds scalars of one kind (its first is a {})",
+                                value.kind(),
+                                first.unwrap_or("scalar")
+                            ),
+                        ));
+                    }
+                    value
+                        .validate()
+                        .map_err(|error| error.within(&format!("[{at}]")))?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The scalars of the value: itself, or a list's elements.
+    pub fn scalars(&self) -> &[Value] {
+        match self {
+            Self::List(values) => values,
+            scalar => std::slice::from_ref(scalar),
+        }
+    }
+}
+
+/// A document as it is written and read back.
+///
+/// ```
+/// use latentdb_index::document::{Document, Value};
+///
+/// let mut document = Document::new("review-1");
+/// document.text = Some("arrived late and broken".into());
+/// document.attributes.insert("stars".into(), Value::Integer(1));
+/// assert!(document.validate(Some(384), None).is_ok());
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Document {
+    /// The document's key, unique in its collection.
+    pub id: String,
+    /// Its text, searched by BM25.
+    pub text: Option<String>,
+    /// Its attributes, by name.
+    pub attributes: BTreeMap<String, Value>,
+    /// Its dense vector, of the collection's dimension.
+    pub vector: Option<Vec<f32>>,
+    /// Its active latents, ascending by number, each once; empty without an SAE.
+    pub latents: Vec<Activation>,
+}
+
+impl Document {
+    /// A document with an id and nothing else.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Checks every field against the limits of this module, the collection's `dimension` and
+    /// its SAE's `n_latents`. The error's field is a path inside the document.
+    pub fn validate(&self, dimension: Option<usize>, n_latents: Option<usize>) -> Result<()> {
+        validate_id(&self.id).map_err(|error| error.within("id"))?;
+        if let Some(text) = &self.text
+            && text.len() > MAX_TEXT_BYTES
+        {
+            return Err(Error::invalid(
+                "text",
+                format!(
+                    "has {} bytes; at most {MAX_TEXT_BYTES} are accepted",
+                    text.len()
+                ),
+            ));
+        }
+        validate_attributes(&self.attributes).map_err(|error| error.within("attributes"))?;
+        if let Some(vector) = &self.vector {
+            validate_vector(vector, dimension).map_err(|error| error.within("vector"))?;
+        }
+        validate_latents(&self.latents, n_latents).map_err(|error| error.within("latents"))
+    }
+}
+
+/// Checks an id: 1 to [`MAX_ID_BYTES`] bytes, no control characters.
+pub fn validate_id(id: &str) -> Result<()> {
+    if id.is_empty() || id.len() > MAX_ID_BYTES {
+        return Err(Error::invalid(
+            "",
+            format!(
+                "has {} bytes; 1 to {MAX_ID_BYTES} are accepted",
+                id.len()
+            ),
+        ));
+    }
+    if id.chars().any(char::is_control) {
+        return Err(Error::invalid("", "holds a control character"));
+    }
+    Ok(())
+}
+
+/// Checks attribute names (a letter or `_`, then letters, digits, `_`, `-`, `.`) and values.
+pub fn validate_attributes(attributes: &BTreeMap<String, Value>) -> Result<()> {
+    if attributes.len() > MAX_ATTRIBUTES {
+        return Err(Error::invalid(
+            "",
+            format!(
+                "has {} entries; at most {MAX_ATTRIBUTES} are accepted",
+                attributes.len()
+            ),
+        ));
+    }
+    for (name, value) in attributes {
+        validate_attribute_name(name)?;
+        value.validate().map_err(|error| error.within(name))?;
+    }
+    Ok(())
+}
+
+/// Checks one attribute name.
+pub fn validate_attribute_name(name: &str) -> Result<()> {
+    let mut characters = name.chars();
+    let starts = characters
+        .next()
+        .is_some_and(|first| first.is_alphabetic() || first == '_');
+    if starts
+        && name.len() <= MAX_ATTRIBUTE_NAME_BYTES
+        && characters.all(|next| next.is_alphanumeric() || matches!(next, '_' | '-' | '.'))
+    {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "",
+        format!(
+            "attribute name {name:?} is not accepted: a letter or _, then letters, digits, _ - or ., \
+             at most {MAX_ATTRIBUTE_NAME_BYTES} bytes"
+        ),
+    ))
+}
+
+/// Checks a dense vector: the collection's dimension, finite, not all zero (it has no direction).
+pub fn validate_vector(vector: &[f32], dimension: Option<usize>) -> Result<()> {
+    match dimension {
+        None => {
+            return Err(Error::invalid(
+                "",
+                "is given, but the collection was created without a dimension and holds no vectors",
+            ));
+        }
+        Some(dimension) if dimension != vector.len() => {
+            return Err(Error::invalid(
+                "",
+                format!(
+                    "has {} values; this collection takes {dimension}",
+                    vector.len()
+                ),
+            ));
+        }
+        Some(_) => {}
+    }
+    if let Some(at) = vector.iter().position(|value| !value.is_finite()) {
+        return Err(Error::invalid(
+            format!("[{at}]"),
+            format!("is {}; finite numbers are accepted", vector[at]),
+        ));
+    }
+    let squared: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
+    if squared == 0.0 {
+        return Err(Error::invalid("", "is all zeros and so has no direction"));
+    }
+    if !(1e-24..=1e24).contains(&squared) {
+        return Err(Error::invalid(
+            "",
+            format!(
+                "has norm {:e}; between 1e-12 and 1e12 is accepted",
+                squared.sqrt()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Checks latents: below `n_latents`, ascending, each once, activations finite and in
+/// `0..=65504` (they are stored as f16).
+pub fn validate_latents(latents: &[Activation], n_latents: Option<usize>) -> Result<()> {
+    if latents.is_empty() {
+        return Ok(());
+    }
+    let Some(n_latents) = n_latents else {
+        return Err(Error::precondition(
+            "latents are given, but the collection has no SAE and no n_latents: attach an SAE, or \
+             create the collection with n_latents",
+        ));
+    };
+    if latents.len() > MAX_LATENTS_PER_DOCUMENT {
+        return Err(Error::invalid(
+            "",
+            format!(
+                "has {} entries; at most {MAX_LATENTS_PER_DOCUMENT} are accepted",
+                latents.len()
+            ),
+        ));
+    }
+    let mut previous = None;
+    for (at, entry) in latents.iter().enumerate() {
+        if entry.latent as usize >= n_latents {
+            return Err(Error::invalid(
+                format!("[{at}].latent"),
+                format!("is {}; 0 to {} are accepted", entry.latent, n_latents - 1),
+            ));
+        }
+        if previous.is_some_and(|previous| previous >= entry.latent) {
+            return Err(Error::invalid(
+                format!("[{at}].latent"),
+                format!("is {}; latents are ascending, each once", entry.latent),
+            ));
+        }
+        previous = Some(entry.latent);
+        if !(0.0..=f32::from(f16::MAX)).contains(&entry.activation) {
+            return Err(Error::invalid(
+                format!("[{at}].activation"),
+                format!("is {}; 0 to {} is accepted", entry.activation, f16::MAX),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Boolean filters over latents, attributes, ids, text and saved sets.
+//!
+//! A [`Filter`] is data: built by hand, parsed from the text language ([`parse`]), stored as a
+//! saved set. Evaluation turns it into one roaring bitmap per segment, so counts are exact.
+
+mod columns;
+mod evaluate;
+mod parse;
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Value, validate_attribute_name};
+use crate::error::{Error, Result};
+
+pub(crate) use columns::{AttributeColumn, attribute_columns};
+pub(crate) use evaluate::{evaluate, text_query};
+pub use parse::{parse, parse_timestamp};
+
+/// Deepest nesting of a filter, saved sets expanded.
+pub const MAX_DEPTH: usize = 32;
+/// Most nodes of a filter, saved sets expanded.
+pub const MAX_NODES: usize = 4096;
+/// Most values of one `in` list or id list.
+pub const MAX_LIST_VALUES: usize = 100_000;
+
+/// A set of documents, described.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// Every document.
+    All,
+    /// Documents in which a latent is active, with its activation inside bounds where given.
+    /// A document in which the latent is inactive never matches.
+    Latent {
+        /// The latent's number.
+        latent: u32,
+        /// Lowest activation.
+        lower: Bound<f32>,
+        /// Highest activation.
+        upper: Bound<f32>,
+    },
+    /// Documents one of whose values of an attribute satisfies a test.
+    Attribute {
+        /// The attribute's name.
+        name: String,
+        /// The test.
+        test: AttributeTest,
+    },
+    /// Documents with one of these ids.
+    Ids(Vec<String>),
+    /// Documents whose text matches words.
+    Text {
+        /// The words, analysed as the text was.
+        text: String,
+        /// How many of them must be there.
+        mode: TextMode,
+    },
+    /// The documents of a saved set.
+    Saved(String),
+    /// Documents with one of these ids, as a frozen saved set holds them: shared, not limited.
+    #[serde(skip)]
+    Frozen(Arc<[String]>),
+    /// Documents in all of these (all documents when empty).
+    And(Vec<Filter>),
+    /// Documents in any of these (none when empty).
+    Or(Vec<Filter>),
+    /// Documents not in this.
+    Not(Box<Filter>),
+}
+
+/// A test of an attribute's values. Integers and floats compare as numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeTest {
+    /// The value is one of these.
+    In(Vec<Value>),
+    /// The value lies between bounds of one kind: numbers, timestamps or strings.
+    Range {
+        /// Lowest value.
+        lower: Bound<Value>,
+        /// Highest value.
+        upper: Bound<Value>,
+    },
+    /// The document has the attribute.
+    Exists,
+}
+
+/// How many of a text's words a document must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextMode {
+    /// At least one.
+    #[default]
+    Any,
+    /// All of them.
+    All,
+    /// All of them, one after the other.
+    Phrase,
+}
+
+impl Filter {
+    /// Documents in which `latent` is active.
+    pub fn latent(latent: u32) -> Self {
+        Self::Latent {
+            latent,
+            lower: Bound::Unbounded,
+            upper: Bound::Unbounded,
+        }
+    }
+
+    /// Documents with `value` in attribute `name`.
+    pub fn equals(name: impl Into<String>, value: Value) -> Self {
+        Self::Attribute {
+            name: name.into(),
+            test: AttributeTest::In(vec![value]),
+        }
+    }
+
+    /// Documents not in `self`.
+    #[must_use]
+    pub fn negate(self) -> Self {
+        Self::Not(Box::new(self))
+    }
+
+    /// Documents in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All, filter) | (filter, Self::All) => filter,
+            (left, right) => Self::And(vec![left, right]),
+        }
+    }
+
+    /// The filter with saved sets replaced by what `lookup` gives for their names, checked against
+    /// the limits of this module and against `n_latents`. Errors name the part as a path.
+    pub fn resolve(
+        &self,
+        n_latents: Option<usize>,
+        lookup: &dyn Fn(&str) -> Result<Filter>,
+    ) -> Result<Filter> {
+        let mut nodes = 0;
+        self.resolve_at(n_latents, lookup, 1, &mut nodes)
+    }
+
+    fn resolve_at(
+        &self,
+        n_latents: Option<usize>,
+        lookup: &dyn Fn(&str) -> Result<Filter>,
+        depth: usize,
+        nodes: &mut usize,
+    ) -> Result<Filter> {
+        *nodes += 1;
+        if depth > MAX_DEPTH || *nodes > MAX_NODES {
+            return Err(Error::invalid(
+                "",
+                format!(
+                    "is too large: at most {MAX_DEPTH} levels and {MAX_NODES} parts are accepted, \
+                     saved sets included"
+                ),
+            ));
+        }
+        let mut all = |parts: &[Filter]| -> Result<Vec<Filter>> {
+            parts
+                .iter()
+                .enumerate()
+                .map(|(at, part)| {
+                    part.resolve_at(n_latents, lookup, depth + 1, nodes)
+                        .map_err(|error| error.within(&format!("[{at}]")))
+                })
+                .collect()
+        };
+        match self {
+            Self::And(parts) => Ok(Self::And(
+                all(parts).map_err(|error| error.within("and"))?,
+            )),
+            Self::Or(parts) => Ok(Self::Or(all(parts).map_err(|error| error.within("or"))?)),
+            Self::Not(part) => Ok(part
+                .resolve_at(n_latents, lookup, depth + 1, nodes)
+                .map_err(|error| error.within("not"))?
+                .negate()),
+            Self::Saved(name) => lookup(name)?.resolve_at(n_latents, lookup, depth + 1, nodes),
+            leaf => {
+                leaf.validate_leaf(n_latents)?;
+                Ok(leaf.clone())
+            }
+        }
+    }
+
+    fn validate_leaf(&self, n_latents: Option<usize>) -> Result<()> {
+        match self {
+            Self::Latent {
+                latent,
+                lower,
+                upper,
+            } => {
+                check_latent(*latent, n_latents).map_err(|error| error.within("latent"))?;
+                for bound in [lower, upper] {
+                    if let Bound::Included(value) | Bound::Excluded(value) = bound
+                        && value.is_nan()
+                    {
+                        return Err(Error::invalid("latent", "has a bound that is not a number"));
+                    }
+                }
+                Ok(())
+            }
+            Self::Attribute { name, test } => {
+                validate_attribute_name(name).map_err(|error| error.within("attribute"))?;
+                test.validate().map_err(|error| error.within(name))
+            }
+            Self::Ids(ids) if ids.len() > MAX_LIST_VALUES => Err(Error::invalid(
+                "ids",
+                format!(
+                    "has {} entries; at most {MAX_LIST_VALUES} are accepted (save a frozen set for more)",
+                    ids.len()
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AttributeTest {
+    fn validate(&self) -> Result<()> {
+        match self {
+            Self::Exists => Ok(()),
+            Self::In(values) => {
+                if values.len() > MAX_LIST_VALUES {
+                    return Err(Error::invalid(
+                        "in",
+                        format!(
+                            "has {} values; at most {MAX_LIST_VALUES} are accepted",
+                            values.len()
+                        ),
+                    ));
+                }
+                values.iter().try_for_each(|value| match value {
+                    Value::List(_) => Err(Error::invalid("", "compares with a list; use `in`")),
+                    scalar => scalar.validate(),
+                })
+            }
+            Self::Range { lower, upper } => {
+                let mut kinds = Vec::new();
+                for bound in [lower, upper] {
+                    if let Bound::Included(value) | Bound::Excluded(value) = bound {
+                        value.validate()?;
+                        kinds.push(match value {
+                            Value::Integer(_) | Value::Float(_) => "number",
+                            Value::Boolean(_) | Value::List(_) => {
+                                return Err(Error::invalid(
+                                    "range",
+                                    format!(
+                                        "has a {} bound; numbers, timestamps and strings are accepted",
+                                        value.kind()
+                                    ),
+                                ));
+                            }
+                            other => other.kind(),
+                        });
+                    }
+                }
+                if kinds.len() == 2 && kinds[0] != kinds[1] {
+                    return Err(Error::invalid(
+                        "range",
+                        format!("has a {} and a {} as bounds", kinds[0], kinds[1]),
+                    ));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Checks a latent's number against the collection's SAE.
+pub(crate) fn check_latent(latent: u32, n_latents: Option<usize>) -> Result<()> {
+    match n_latents {
+        None => Err(Error::precondition(
+            "the collection has no SAE, so it has no latents yet: train one (`latentdb sae train \
+             --collection NAME`) and attach it (`latentdb collection attach NAME --sae DIR`)",
+        )),
+        Some(n) if latent as usize >= n => Err(Error::invalid(
+            "",
+            format!("is {latent}; this collection's latents are 0 to {}", n - 1),
+        )),
+        Some(_) => Ok(()),
+    }
+}

@@ -1,0 +1,558 @@
+//! The text form of filters.
+//!
+//! ```text
+//! latent(812) and not latent(91, > 0.3) and source = "tweets" and sentiment < -1
+//! (text("battery life") or phrase("does not work")) and stars in (1, 2)
+//! date >= timestamp("2025-03-01") and set("complaints") and not set("resolved")
+//! author exists and id not in ("a-1", "a-2")
+//! ```
+//!
+//! `and` binds tighter than `or`, `not` tighter than both. Words are case-insensitive, strings
+//! stand in double or single quotes with `\` as escape. A latent's bounds are tests of its
+//! activation; a document in which it is inactive never matches. An attribute named like a word of
+//! the language is written in backticks.
+
+use std::ops::Bound;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{AttributeTest, Filter, MAX_DEPTH, TextMode};
+use crate::document::Value;
+use crate::error::{Error, Result};
+
+/// Parses the text form. Errors are `InvalidArgument` and point at the column, from 1.
+///
+/// ```
+/// use latentdb_index::document::Value;
+/// use latentdb_index::filter::{Filter, parse};
+///
+/// let filter = parse("latent(812) and not source = 'news'").unwrap();
+/// let news = Filter::equals("source", Value::String("news".into()));
+/// assert_eq!(filter, Filter::And(vec![Filter::latent(812), news.negate()]));
+///
+/// let error = parse("stars >").unwrap_err();
+/// assert!(error.to_string().contains("column 8"));
+/// ```
+pub fn parse(text: &str) -> Result<Filter> {
+    let mut parser = Parser {
+        tokens: tokenise(text)?,
+        at: 0,
+        depth: 0,
+    };
+    let filter = parser.any_of()?;
+    match parser.peek() {
+        Token::End => Ok(filter),
+        _ => Err(parser.unexpected("`and`, `or` or the end")),
+    }
+}
+
+/// Microseconds since the epoch of an RFC 3339 time (`2025-03-01T12:00:00Z`) or a date
+/// (`2025-03-01`, midnight UTC).
+pub fn parse_timestamp(text: &str) -> Result<i64> {
+    let full = if text.len() == 10 {
+        format!("{text}T00:00:00Z")
+    } else {
+        text.replacen(' ', "T", 1)
+    };
+    let invalid = || {
+        Error::invalid(
+            "",
+            format!("{text:?} is not a time; accepted are 2025-03-01 and 2025-03-01T12:00:00Z"),
+        )
+    };
+    let time = OffsetDateTime::parse(&full, &Rfc3339).map_err(|_| invalid())?;
+    i64::try_from(time.unix_timestamp_nanos() / 1000).map_err(|_| invalid())
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Word(String),
+    Quoted(String),
+    Name(String),
+    Integer(i64),
+    Float(f64),
+    Symbol(&'static str),
+    End,
+}
+
+fn at_column(column: usize, message: impl std::fmt::Display) -> Error {
+    Error::invalid("", format!("column {column}: {message}"))
+}
+
+fn tokenise(text: &str) -> Result<Vec<(Token, usize)>> {
+    let characters: Vec<char> = text.chars().collect();
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while at < characters.len() {
+        let column = at + 1;
+        let first = characters[at];
+        if first.is_whitespace() {
+            at += 1;
+        } else if first.is_alphabetic() || first == '_' {
+            let start = at;
+            while at < characters.len()
+                && (characters[at].is_alphanumeric() || matches!(characters[at], '_' | '.' | '-'))
+            {
+                at += 1;
+            }
+            tokens.push((Token::Word(characters[start..at].iter().collect()), column));
+        } else if first.is_ascii_digit() || matches!(first, '-' | '+' | '.') {
+            let start = at;
+            at += 1;
+            while at < characters.len()
+                && (characters[at].is_ascii_digit()
+                    || matches!(characters[at], '.' | 'e' | 'E')
+                    || (matches!(characters[at], '-' | '+')
+                        && matches!(characters[at - 1], 'e' | 'E')))
+            {
+                at += 1;
+            }
+            let number: String = characters[start..at].iter().collect();
+            tokens.push((parse_number(&number, column)?, column));
+        } else if matches!(first, '"' | '\'' | '`') {
+            let mut value = String::new();
+            at += 1;
+            loop {
+                match characters.get(at) {
+                    None => return Err(at_column(column, format!("{first} is not closed"))),
+                    Some(&next) if next == first => break,
+                    Some('\\') if at + 1 < characters.len() => {
+                        value.push(characters[at + 1]);
+                        at += 2;
+                    }
+                    Some(&next) => {
+                        value.push(next);
+                        at += 1;
+                    }
+                }
+            }
+            at += 1;
+            let token = if first == '`' {
+                Token::Name(value)
+            } else {
+                Token::Quoted(value)
+            };
+            tokens.push((token, column));
+        } else {
+            let rest: String = characters[at..characters.len().min(at + 2)].iter().collect();
+            let symbol = [">=", "<=", "!=", "==", "(", ")", ",", "=", "<", ">"]
+                .into_iter()
+                .find(|symbol| rest.starts_with(symbol))
+                .ok_or_else(|| at_column(column, format!("{first:?} means nothing here")))?;
+            at += symbol.len();
+            tokens.push((Token::Symbol(symbol), column));
+        }
+    }
+    tokens.push((Token::End, characters.len() + 1));
+    Ok(tokens)
+}
+
+fn parse_number(text: &str, column: usize) -> Result<Token> {
+    if let Ok(number) = text.parse::<i64>() {
+        return Ok(Token::Integer(number));
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(Token::Float(number)),
+        _ => Err(at_column(column, format!("{text:?} is not a number"))),
+    }
+}
+
+struct Parser {
+    tokens: Vec<(Token, usize)>,
+    at: usize,
+    depth: usize,
+}
+
+impl Parser {
+    fn peek(&self) -> &Token {
+        &self.tokens[self.at].0
+    }
+
+    fn column(&self) -> usize {
+        self.tokens[self.at].1
+    }
+
+    fn next(&mut self) -> Token {
+        let token = self.tokens[self.at].0.clone();
+        if self.at + 1 < self.tokens.len() {
+            self.at += 1;
+        }
+        token
+    }
+
+    fn unexpected(&self, expected: &str) -> Error {
+        let found = match self.peek() {
+            Token::Word(word) | Token::Name(word) => format!("`{word}`"),
+            Token::Quoted(text) => format!("{text:?}"),
+            Token::Integer(number) => number.to_string(),
+            Token::Float(number) => number.to_string(),
+            Token::Symbol(symbol) => format!("`{symbol}`"),
+            Token::End => "the end".to_owned(),
+        };
+        at_column(self.column(), format!("expected {expected}, found {found}"))
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        let found = matches!(self.peek(), Token::Word(found) if found.eq_ignore_ascii_case(word));
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn eat_symbol(&mut self, symbol: &str) -> bool {
+        let found = matches!(self.peek(), Token::Symbol(found) if *found == symbol);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn expect_symbol(&mut self, symbol: &str) -> Result<()> {
+        if self.eat_symbol(symbol) {
+            return Ok(());
+        }
+        Err(self.unexpected(&format!("`{symbol}`")))
+    }
+
+    fn any_of(&mut self) -> Result<Filter> {
+        let mut parts = vec![self.all_of()?];
+        while self.eat_word("or") {
+            parts.push(self.all_of()?);
+        }
+        Ok(one_or(parts, Filter::Or))
+    }
+
+    fn all_of(&mut self) -> Result<Filter> {
+        let mut parts = vec![self.negated()?];
+        while self.eat_word("and") {
+            parts.push(self.negated()?);
+        }
+        Ok(one_or(parts, Filter::And))
+    }
+
+    fn negated(&mut self) -> Result<Filter> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(at_column(
+                self.column(),
+                format!("nested deeper than {MAX_DEPTH} levels"),
+            ));
+        }
+        let filter = if self.eat_word("not") {
+            self.negated()?.negate()
+        } else if self.eat_symbol("(") {
+            let inner = self.any_of()?;
+            self.expect_symbol(")")?;
+            inner
+        } else {
+            self.test()?
+        };
+        self.depth -= 1;
+        Ok(filter)
+    }
+
+    fn test(&mut self) -> Result<Filter> {
+        let expected = "a test such as `latent(812)`, `source = \"tweets\"` or `text(\"words\")`";
+        match self.peek().clone() {
+            Token::Name(name) => {
+                self.next();
+                self.attribute(name)
+            }
+            Token::Word(word) => {
+                let start = self.at;
+                self.next();
+                let keyword = word.to_ascii_lowercase();
+                if matches!(self.peek(), Token::Symbol("(")) {
+                    match keyword.as_str() {
+                        "latent" => return self.latent(),
+                        "text" | "text_all" => return self.text(TextMode::All),
+                        "text_any" => return self.text(TextMode::Any),
+                        "phrase" => return self.text(TextMode::Phrase),
+                        "set" => return Ok(Filter::Saved(self.quoted_argument()?)),
+                        _ => {
+                            self.at = start;
+                            return Err(self.unexpected(
+                                "latent(..), text(..), text_any(..), phrase(..) or set(..)",
+                            ));
+                        }
+                    }
+                }
+                match keyword.as_str() {
+                    "true" | "all" => Ok(Filter::All),
+                    "false" | "none" => Ok(Filter::Or(Vec::new())),
+                    "id" => self.ids(),
+                    "and" | "or" | "in" | "exists" => {
+                        self.at = start;
+                        Err(self.unexpected(expected))
+                    }
+                    _ => self.attribute(word),
+                }
+            }
+            _ => Err(self.unexpected(expected)),
+        }
+    }
+
+    fn latent(&mut self) -> Result<Filter> {
+        self.expect_symbol("(")?;
+        let latent = match *self.peek() {
+            Token::Integer(number) => u32::try_from(number).ok(),
+            _ => None,
+        }
+        .ok_or_else(|| self.unexpected("a latent's number"))?;
+        self.next();
+        let (mut lower, mut upper) = (Bound::Unbounded, Bound::Unbounded);
+        while self.eat_symbol(",") {
+            let operator = self.operator()?;
+            let column = self.column();
+            let bound = match self.next() {
+                Token::Integer(number) => number as f32,
+                Token::Float(number) => number as f32,
+                _ => return Err(at_column(column, "expected an activation")),
+            };
+            match operator {
+                ">" => lower = Bound::Excluded(bound),
+                ">=" => lower = Bound::Included(bound),
+                "<" => upper = Bound::Excluded(bound),
+                "<=" => upper = Bound::Included(bound),
+                _ => {
+                    return Err(at_column(
+                        column,
+                        "an activation is tested with >, >=, < or <=",
+                    ));
+                }
+            }
+        }
+        self.expect_symbol(")")?;
+        Ok(Filter::Latent {
+            latent,
+            lower,
+            upper,
+        })
+    }
+
+    fn text(&mut self, mode: TextMode) -> Result<Filter> {
+        let text = self.quoted_argument()?;
+        Ok(Filter::Text { text, mode })
+    }
+
+    fn quoted_argument(&mut self) -> Result<String> {
+        self.expect_symbol("(")?;
+        let Token::Quoted(text) = self.peek().clone() else {
+            return Err(self.unexpected("a quoted string"));
+        };
+        self.next();
+        self.expect_symbol(")")?;
+        Ok(text)
+    }
+
+    fn operator(&mut self) -> Result<&'static str> {
+        match *self.peek() {
+            Token::Symbol(symbol) if !matches!(symbol, "(" | ")" | ",") => {
+                self.next();
+                Ok(if symbol == "==" { "=" } else { symbol })
+            }
+            _ => Err(self.unexpected("=, !=, <, <=, > or >=")),
+        }
+    }
+
+    fn ids(&mut self) -> Result<Filter> {
+        let negated = self.eat_word("not");
+        let values = if self.eat_word("in") {
+            self.values()?
+        } else if !negated && self.eat_symbol("=") {
+            vec![self.value()?]
+        } else if !negated && self.eat_symbol("!=") {
+            let value = self.value()?;
+            return Ok(Filter::Ids(self.strings(vec![value])?).negate());
+        } else {
+            return Err(self.unexpected("=, != or `in (..)` after `id`"));
+        };
+        let filter = Filter::Ids(self.strings(values)?);
+        Ok(if negated { filter.negate() } else { filter })
+    }
+
+    fn strings(&self, values: Vec<Value>) -> Result<Vec<String>> {
+        values
+            .into_iter()
+            .map(|value| match value {
+                Value::String(text) => Ok(text),
+                Value::Integer(number) => Ok(number.to_string()),
+                other => Err(at_column(
+                    self.column(),
+                    format!("an id is a string, not a {}", other.kind()),
+                )),
+            })
+            .collect()
+    }
+
+    fn attribute(&mut self, name: String) -> Result<Filter> {
+        let filter = |test| Filter::Attribute {
+            name: name.clone(),
+            test,
+        };
+        if self.eat_word("exists") {
+            return Ok(filter(AttributeTest::Exists));
+        }
+        if self.eat_word("not") {
+            if self.eat_word("in") {
+                return Ok(filter(AttributeTest::In(self.values()?)).negate());
+            }
+            return Err(self.unexpected("`in` after `not`"));
+        }
+        if self.eat_word("in") {
+            return Ok(filter(AttributeTest::In(self.values()?)));
+        }
+        if !matches!(self.peek(), Token::Symbol(_)) {
+            return Err(self.unexpected(&format!(
+                "=, !=, <, <=, >, >=, `in (..)` or `exists` after `{name}`"
+            )));
+        }
+        let operator = self.operator()?;
+        let value = self.value()?;
+        let range = |lower, upper| filter(AttributeTest::Range { lower, upper });
+        Ok(match operator {
+            "=" => filter(AttributeTest::In(vec![value])),
+            "!=" => filter(AttributeTest::In(vec![value])).negate(),
+            "<" => range(Bound::Unbounded, Bound::Excluded(value)),
+            "<=" => range(Bound::Unbounded, Bound::Included(value)),
+            ">" => range(Bound::Excluded(value), Bound::Unbounded),
+            _ => range(Bound::Included(value), Bound::Unbounded),
+        })
+    }
+
+    fn values(&mut self) -> Result<Vec<Value>> {
+        self.expect_symbol("(")?;
+        let mut values = vec![self.value()?];
+        while self.eat_symbol(",") {
+            values.push(self.value()?);
+        }
+        self.expect_symbol(")")?;
+        Ok(values)
+    }
+
+    fn value(&mut self) -> Result<Value> {
+        let column = self.column();
+        let value = match self.peek().clone() {
+            Token::Quoted(text) => Value::String(text),
+            Token::Integer(number) => Value::Integer(number),
+            Token::Float(number) => Value::Float(number),
+            Token::Word(word) if word.eq_ignore_ascii_case("true") => Value::Boolean(true),
+            Token::Word(word) if word.eq_ignore_ascii_case("false") => Value::Boolean(false),
+            Token::Word(word) if word.eq_ignore_ascii_case("timestamp") => {
+                self.next();
+                let text = self.quoted_argument()?;
+                let micros = parse_timestamp(&text)
+                    .map_err(|error| at_column(column, error.message()))?;
+                return Ok(Value::Timestamp(micros));
+            }
+            _ => {
+                return Err(self.unexpected(
+                    "a value: a quoted string, a number, true, false or timestamp(\"..\")",
+                ));
+            }
+        };
+        self.next();
+        Ok(value)
+    }
+}
+
+fn one_or(mut parts: Vec<Filter>, group: impl FnOnce(Vec<Filter>) -> Filter) -> Filter {
+    if parts.len() == 1 {
+        parts.swap_remove(0)
+    } else {
+        group(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column_of(text: &str) -> usize {
+        let message = parse(text).unwrap_err().to_string();
+        let digits: String = message
+            .split("column ")
+            .nth(1)
+            .unwrap()
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse().unwrap()
+    }
+
+    #[test]
+    fn the_example_of_the_issue() {
+        let filter =
+            parse("latent(812) and not latent(91, >0.3) and source = \"tweets\" and sentiment < -1")
+                .unwrap();
+        let expected = Filter::And(vec![
+            Filter::latent(812),
+            Filter::Latent {
+                latent: 91,
+                lower: Bound::Excluded(0.3),
+                upper: Bound::Unbounded,
+            }
+            .negate(),
+            Filter::equals("source", Value::String("tweets".into())),
+            Filter::Attribute {
+                name: "sentiment".into(),
+                test: AttributeTest::Range {
+                    lower: Bound::Unbounded,
+                    upper: Bound::Excluded(Value::Integer(-1)),
+                },
+            },
+        ]);
+        assert_eq!(filter, expected);
+    }
+
+    #[test]
+    fn precedence_and_spellings() {
+        let a = || Filter::latent(1);
+        let b = || Filter::latent(2);
+        let c = || Filter::latent(3);
+        assert_eq!(
+            parse("latent(1) OR latent(2) And NOT latent(3)").unwrap(),
+            Filter::Or(vec![a(), Filter::And(vec![b(), c().negate()])])
+        );
+        assert_eq!(
+            parse("not (latent(1) or latent(2))").unwrap(),
+            Filter::Or(vec![a(), b()]).negate()
+        );
+        assert_eq!(
+            parse("`and` exists").unwrap(),
+            Filter::Attribute {
+                name: "and".into(),
+                test: AttributeTest::Exists
+            }
+        );
+        assert_eq!(
+            parse("id not in ('x', 7)").unwrap(),
+            Filter::Ids(vec!["x".into(), "7".into()]).negate()
+        );
+        assert_eq!(
+            parse(r#"quote = 'it\'s'"#).unwrap(),
+            Filter::equals("quote", Value::String("it's".into()))
+        );
+        assert_eq!(
+            parse("day = timestamp('1970-01-02')").unwrap(),
+            Filter::equals("day", Value::Timestamp(86_400_000_000))
+        );
+    }
+
+    #[test]
+    fn errors_point_at_the_column() {
+        assert_eq!(column_of(""), 1);
+        assert_eq!(column_of("latent(812"), 11);
+        assert_eq!(column_of("latent(x)"), 8);
+        assert_eq!(column_of("source = "), 10);
+        assert_eq!(column_of("a = 1 b = 2"), 7);
+        assert_eq!(column_of("a = 'open"), 5);
+        assert_eq!(column_of("a = 1 and ;"), 11);
+        assert_eq!(column_of("colour(3)"), 1);
+        assert_eq!(column_of("t > timestamp('soon')"), 5);
+        assert!(parse(&format!("{}latent(1)", "not ".repeat(50))).is_err());
+        assert!(parse(&format!("{}latent(1)", "(".repeat(50))).is_err());
+    }
+}

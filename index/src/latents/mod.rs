@@ -1,0 +1,140 @@
+//! The `latents` segment component: which documents activate a latent, how strongly, and which
+//! latents a document has.
+//!
+//! Two views of one sparse matrix are stored (FORMAT.md, "latents"):
+//!
+//! - **Posting lists**, latent to documents: a roaring bitmap for sets and exact counts, and
+//!   blocks of 128 (delta-coded ids, f16 activations, block maximum) for scoring.
+//! - **Forward rows**, document to latents: for explanations, facets, clustering and diffs.
+//!
+//! A builder collects rows, a writer lays the file out, a reader opens it in place.
+
+mod builder;
+mod plugin;
+mod reader;
+
+pub(crate) use builder::LatentsBuilder;
+pub(crate) use plugin::{LatentsPlugin, refuse_reordering};
+pub(crate) use reader::{LatentsReader, PostingList, Row};
+
+/// File extension of the component.
+pub(crate) const EXTENSION: &str = "latents";
+
+/// First bytes of the file: name and format version.
+const MAGIC: [u8; 8] = *b"LDBLATN1";
+/// Bytes of the header.
+const HEADER_BYTES: usize = 64;
+/// Documents in a full block.
+pub(crate) const BLOCK: usize = 128;
+/// Lists up to this long have no bitmap: their tail, raw ids, is the set.
+const SHORT_LIST: usize = 7;
+/// Bytes of a directory entry.
+const ENTRY_BYTES: usize = 24;
+/// Bytes of a block's entry in a list's block table.
+const BLOCK_ENTRY_BYTES: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tantivy::directory::OwnedBytes;
+
+    use super::*;
+    use crate::document::Activation;
+
+    fn open(rows: &[Vec<Activation>]) -> LatentsReader {
+        let mut builder = LatentsBuilder::default();
+        for row in rows {
+            builder.push(row.iter().copied());
+        }
+        let bytes = builder.finish().unwrap();
+        LatentsReader::open(OwnedBytes::new(bytes)).unwrap()
+    }
+
+    fn rows_strategy() -> impl Strategy<Value = Vec<Vec<Activation>>> {
+        prop::collection::vec(
+            prop::collection::btree_map(0_u32..12, 0.01_f32..9.0, 0..6),
+            0..600,
+        )
+        .prop_map(|rows| {
+            rows.into_iter()
+                .map(|row| {
+                    row.into_iter()
+                        .map(|(latent, activation)| Activation {
+                            latent,
+                            activation: half::f16::from_f32(activation).to_f32(),
+                        })
+                        .collect()
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn both_views_give_back_the_matrix(rows in rows_strategy()) {
+            let reader = open(&rows);
+            prop_assert_eq!(reader.n_docs() as usize, rows.len());
+            for (doc, row) in rows.iter().enumerate() {
+                let stored: Vec<_> = reader.row(doc as u32).iter().collect();
+                prop_assert_eq!(&stored, row);
+            }
+            for latent in 0..13 {
+                let expected: Vec<(u32, f32)> = rows
+                    .iter()
+                    .enumerate()
+                    .flat_map(|(doc, row)| {
+                        row.iter()
+                            .filter(move |entry| entry.latent == latent)
+                            .map(move |entry| (doc as u32, entry.activation))
+                    })
+                    .collect();
+                let Some(list) = reader.list(latent) else {
+                    prop_assert!(expected.is_empty());
+                    continue;
+                };
+                prop_assert_eq!(list.len(), expected.len());
+                let mut found = Vec::new();
+                list.for_each(|docs, activations| {
+                    found.extend(docs.iter().copied().zip(activations.iter().copied()));
+                });
+                prop_assert_eq!(&found, &expected);
+                prop_assert_eq!(
+                    list.set().unwrap().iter().collect::<Vec<_>>(),
+                    expected.iter().map(|entry| entry.0).collect::<Vec<_>>()
+                );
+                for block in list.blocks() {
+                    let inside = expected[block.start..block.start + block.len]
+                        .iter()
+                        .map(|entry| entry.1)
+                        .fold(0.0, f32::max);
+                    prop_assert_eq!(block.maximum, inside);
+                    prop_assert_eq!(block.last_doc, expected[block.start + block.len - 1].0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_header_is_an_error() {
+        let mut builder = LatentsBuilder::default();
+        builder.push([Activation { latent: 3, activation: 1.0 }].into_iter());
+        let bytes = builder.finish().unwrap();
+        for at in 0..HEADER_BYTES {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x40;
+            assert!(LatentsReader::open(OwnedBytes::new(damaged)).is_err(), "byte {at}");
+        }
+        assert!(LatentsReader::open(OwnedBytes::new(bytes[..40].to_vec())).is_err());
+    }
+
+    #[test]
+    fn activations_that_round_to_zero_are_not_active() {
+        let reader = open(&[vec![
+            Activation { latent: 0, activation: 1e-9 },
+            Activation { latent: 1, activation: 0.5 },
+        ]]);
+        assert!(reader.list(0).is_none());
+        assert_eq!(reader.row(0).iter().count(), 1);
+    }
+}

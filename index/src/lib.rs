@@ -1,0 +1,17 @@
+//! `latentdb-index`: the embeddable engine of LatentDB.
+
+pub mod catalog;
+pub mod collection;
+pub mod database;
+pub mod document;
+pub mod error;
+pub mod facet;
+pub mod filter;
+pub mod query;
+pub mod rank;
+
+mod dense;
+mod engine_error;
+mod latents;
+mod schema;
+mod segment_file;

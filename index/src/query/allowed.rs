@@ -1,0 +1,110 @@
+//! The documents a node may return, per segment, as sets and as bits.
+
+use std::sync::OnceLock;
+
+use roaring::RoaringBitmap;
+
+use crate::collection::Snapshot;
+use crate::error::Result;
+use crate::filter::{Filter, evaluate};
+
+/// Which documents of a snapshot are allowed: living ones, and in a filter's set where one stands.
+pub(crate) struct Allowed {
+    segments: Vec<AllowedInSegment>,
+    total: u64,
+}
+
+/// Which documents of one segment are allowed.
+pub(crate) struct AllowedInSegment {
+    /// `None`: all of them.
+    docs: Option<RoaringBitmap>,
+    bits: OnceLock<Vec<u64>>,
+    n_docs: u32,
+    count: u64,
+}
+
+impl Allowed {
+    /// The living documents.
+    pub fn alive(snapshot: &Snapshot) -> Self {
+        Self::from_segments(
+            snapshot
+                .segments()
+                .iter()
+                .map(|segment| AllowedInSegment::new(segment.alive.clone(), segment.reader.max_doc()))
+                .collect(),
+        )
+    }
+
+    /// The documents of `self` that a resolved filter describes.
+    pub fn narrowed(&self, filter: &Filter, snapshot: &Snapshot) -> Result<Self> {
+        let mut segments = Vec::with_capacity(self.segments.len());
+        for (segment, allowed) in snapshot.segments().iter().zip(&self.segments) {
+            let mut docs = evaluate(filter, snapshot, segment)?;
+            if let Some(before) = &allowed.docs {
+                docs &= before;
+            }
+            segments.push(AllowedInSegment::new(Some(docs), segment.reader.max_doc()));
+        }
+        Ok(Self::from_segments(segments))
+    }
+
+    fn from_segments(segments: Vec<AllowedInSegment>) -> Self {
+        let total = segments.iter().map(|segment| segment.count).sum();
+        Self { segments, total }
+    }
+
+    /// Allowed documents in all.
+    pub fn count(&self) -> u64 {
+        self.total
+    }
+
+    /// By segment, in the snapshot's order.
+    pub fn segments(&self) -> &[AllowedInSegment] {
+        &self.segments
+    }
+}
+
+impl AllowedInSegment {
+    fn new(docs: Option<RoaringBitmap>, n_docs: u32) -> Self {
+        let count = docs.as_ref().map_or(u64::from(n_docs), RoaringBitmap::len);
+        Self {
+            docs,
+            bits: OnceLock::new(),
+            n_docs,
+            count,
+        }
+    }
+
+    /// Allowed documents of the segment.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// True when every document is allowed.
+    pub fn is_everything(&self) -> bool {
+        self.docs.is_none()
+    }
+
+    /// Allowed documents, ascending.
+    pub fn iter(&self) -> Box<dyn Iterator<Item = u32> + '_> {
+        match &self.docs {
+            None => Box::new(0..self.n_docs),
+            Some(docs) => Box::new(docs.iter()),
+        }
+    }
+
+    /// A constant-time membership test; the bits are laid out on first use.
+    pub fn contains(&self, doc: u32) -> bool {
+        let Some(docs) = &self.docs else {
+            return true;
+        };
+        let bits = self.bits.get_or_init(|| {
+            let mut bits = vec![0_u64; (self.n_docs as usize).div_ceil(64)];
+            for doc in docs {
+                bits[doc as usize / 64] |= 1 << (doc % 64);
+            }
+            bits
+        });
+        bits[doc as usize / 64] >> (doc % 64) & 1 == 1
+    }
+}

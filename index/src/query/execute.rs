@@ -1,0 +1,243 @@
+//! Runs a resolved query tree over one snapshot.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::allowed::Allowed;
+use super::{
+    ActivationScale, Component, Hit, Kind, LatentWeight, Latents, Nearest, Plan, Query, Ranking,
+    latents, nearest, text,
+};
+use crate::collection::Snapshot;
+use crate::error::Result;
+use crate::rank::{ScoredDoc, TopK, fuse};
+
+/// The `limit` best hits of a resolved query ([`Query::resolve`]).
+pub fn execute(query: &Query, snapshot: &Snapshot, limit: usize) -> Result<Ranking> {
+    let alive = Arc::new(Allowed::alive(snapshot));
+    Executor { snapshot, alive }.run(query, None, limit)
+}
+
+struct Executor<'a> {
+    snapshot: &'a Snapshot,
+    alive: Arc<Allowed>,
+}
+
+impl Executor<'_> {
+    fn run(
+        &self,
+        query: &Query,
+        inherited: Option<&Arc<Allowed>>,
+        limit: usize,
+    ) -> Result<Ranking> {
+        let started = Instant::now();
+        let above = inherited.unwrap_or(&self.alive);
+        let allowed = match &query.filter {
+            None => above.clone(),
+            Some(filter) => Arc::new(above.narrowed(filter, self.snapshot)?),
+        };
+        // Resolving has named every node.
+        let name = query.name.clone().unwrap_or_default();
+        let mut plan = Plan {
+            name,
+            allowed: allowed.count(),
+            selectivity: allowed.count() as f64 / self.alive.count().max(1) as f64,
+            ..Plan::default()
+        };
+        let hits = match &query.kind {
+            Kind::Nearest(nearest) => self.nearest(nearest, &allowed, limit, &mut plan),
+            Kind::Latents(latents) => self.latents(latents, &allowed, limit, &mut plan)?,
+            Kind::Text { text, mode } => {
+                let mut top = TopK::new(limit);
+                plan.access = "bm25";
+                plan.candidates = text::search(self.snapshot, &allowed, text, *mode, &mut top)?;
+                leaf_hits(top.into_sorted(), &plan.name)
+            }
+            Kind::Matching => {
+                plan.access = "bitmap";
+                plan.candidates = allowed.count();
+                self.matching(&allowed, limit, &plan.name)
+            }
+            Kind::Fusion {
+                children,
+                method,
+                depth,
+            } => {
+                plan.access = "fusion";
+                let mut rankings = Vec::with_capacity(children.len());
+                for (child, weight) in children {
+                    let ranking = self.run(child, Some(&allowed), *depth)?;
+                    plan.children.push(ranking.plan);
+                    rankings.push((ranking.hits, *weight));
+                }
+                let fused = fused_hits(*method, rankings, &plan);
+                plan.candidates = fused.len() as u64;
+                fused.into_iter().take(limit).collect()
+            }
+            Kind::Except { query, minus, top } => {
+                plan.access = "except";
+                let minus = self.run(minus, None, *top)?;
+                let taken: HashSet<u32> = minus.hits.iter().map(|hit| hit.doc).collect();
+                // At most `top` hits are lost, so this many more fill the limit.
+                let wanted = limit.saturating_add(taken.len());
+                let kept = self.run(query, Some(&allowed), wanted)?;
+                plan.candidates = kept.hits.len() as u64;
+                plan.children = vec![kept.plan, minus.plan];
+                kept.hits
+                    .into_iter()
+                    .filter(|hit| !taken.contains(&hit.doc))
+                    .take(limit)
+                    .collect()
+            }
+        };
+        plan.elapsed = started.elapsed();
+        Ok(Ranking { hits, plan })
+    }
+
+    fn nearest(
+        &self,
+        nearest: &Nearest,
+        allowed: &Allowed,
+        limit: usize,
+        plan: &mut Plan,
+    ) -> Vec<Hit> {
+        let unit = unit(&nearest.vector);
+        let mut top = TopK::new(limit);
+        let (mut graphs, mut scans) = (false, false);
+        for (segment, allowed) in self.snapshot.segments().iter().zip(allowed.segments()) {
+            if allowed.count() == 0 || segment.dense.n_rows() == 0 {
+                continue;
+            }
+            let (access, compared) =
+                nearest::search_segment(segment, allowed, nearest, &unit, limit, &mut top);
+            graphs |= access == nearest::Access::Graph;
+            scans |= access == nearest::Access::Scan;
+            plan.candidates += compared;
+        }
+        plan.access = match (graphs, scans) {
+            (true, true) => "graph+scan",
+            (true, false) => "graph",
+            _ => "scan",
+        };
+        leaf_hits(top.into_sorted(), &plan.name)
+    }
+
+    fn latents(
+        &self,
+        latents: &Latents,
+        allowed: &Allowed,
+        limit: usize,
+        plan: &mut Plan,
+    ) -> Result<Vec<Hit>> {
+        let weights = effective_weights(latents, self.snapshot);
+        let mut top = TopK::new(limit);
+        plan.access = "postings";
+        for (segment, allowed) in self.snapshot.segments().iter().zip(allowed.segments()) {
+            let (access, read) = latents::search_segment(segment, allowed, &weights, &mut top)?;
+            if access == latents::Access::Rows {
+                plan.access = "rows";
+            }
+            plan.candidates += read;
+        }
+        Ok(leaf_hits(top.into_sorted(), &plan.name))
+    }
+
+    fn matching(&self, allowed: &Allowed, limit: usize, name: &str) -> Vec<Hit> {
+        let docs = self
+            .snapshot
+            .segments()
+            .iter()
+            .zip(allowed.segments())
+            .flat_map(|(segment, allowed)| allowed.iter().map(|doc| segment.base + doc));
+        let hits = docs.take(limit).map(|doc| ScoredDoc { doc, score: 0.0 });
+        leaf_hits(hits.collect(), name)
+    }
+}
+
+/// The weights a document's raw activations are multiplied by, ascending by latent.
+pub fn effective_weights(latents: &Latents, snapshot: &Snapshot) -> Vec<LatentWeight> {
+    let mut weights: Vec<LatentWeight> = latents
+        .weights
+        .iter()
+        .map(|entry| LatentWeight {
+            latent: entry.latent,
+            weight: match latents.scale {
+                ActivationScale::Raw => entry.weight,
+                // A latent that no document has contributes nothing, whatever its weight.
+                ActivationScale::Percentile90 => snapshot
+                    .percentile90(entry.latent)
+                    .map_or(0.0, |percentile| entry.weight / percentile),
+            },
+        })
+        .collect();
+    weights.sort_by_key(|entry| entry.latent);
+    weights
+}
+
+fn unit(vector: &[f32]) -> Vec<f32> {
+    let squared: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
+    let scale = squared.sqrt().recip();
+    vector
+        .iter()
+        .map(|&value| (f64::from(value) * scale) as f32)
+        .collect()
+}
+
+fn leaf_hits(ranked: Vec<ScoredDoc>, name: &str) -> Vec<Hit> {
+    (1..)
+        .zip(ranked)
+        .map(|(rank, scored)| Hit {
+            doc: scored.doc,
+            score: scored.score,
+            components: vec![Component {
+                name: name.to_owned(),
+                score: scored.score,
+                rank,
+                contribution: scored.score,
+            }],
+        })
+        .collect()
+}
+
+/// Fuses the children's hits. A hit's components are, for each child that holds it, the child's
+/// own entry and, below a nested fusion, the entries of that fusion's children.
+fn fused_hits(
+    method: crate::rank::Fusion,
+    rankings: Vec<(Vec<Hit>, f32)>,
+    plan: &Plan,
+) -> Vec<Hit> {
+    let scored: Vec<(Vec<ScoredDoc>, f32)> = rankings
+        .iter()
+        .map(|(hits, weight)| {
+            let docs = hits.iter().map(|hit| ScoredDoc {
+                doc: hit.doc,
+                score: hit.score,
+            });
+            (docs.collect(), *weight)
+        })
+        .collect();
+    fuse(method, &scored)
+        .into_iter()
+        .map(|fused| {
+            let mut components = Vec::new();
+            for (which, part) in fused.parts.iter().enumerate() {
+                let Some(part) = part else { continue };
+                let name = &plan.children[which].name;
+                components.push(Component {
+                    name: name.clone(),
+                    score: part.score,
+                    rank: part.rank,
+                    contribution: part.contribution,
+                });
+                let inner = &rankings[which].0[part.rank as usize - 1].components;
+                components.extend(inner.iter().filter(|inner| inner.name != *name).cloned());
+            }
+            Hit {
+                doc: fused.doc,
+                score: fused.score,
+                components,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,7 @@
+//! Ranking: bounded top-k and the fusion of several rankings, as pure functions.
+
+mod fusion;
+mod top_k;
+
+pub use fusion::{FusedHit, FusedPart, Fusion, fuse};
+pub use top_k::{ScoredDoc, TopK};

@@ -1,0 +1,419 @@
+//! Random documents, changes, filters and queries, from small pools so that they meet.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use latentdb_index::collection::{Operation, Update};
+use latentdb_index::document::{Activation, Document, Value};
+use latentdb_index::filter::{AttributeTest, Filter, TextMode};
+use latentdb_index::query::{ActivationScale, Kind, LatentWeight, Latents, Nearest, Query};
+use latentdb_index::rank::Fusion;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+use crate::naive::{DIMENSION, N_LATENTS};
+
+/// Documents have ids of this many numbers.
+pub const IDS: usize = 400;
+
+/// Too long for the index, but it keeps its place in the text.
+const LONG: &str = "hippopotomonstrosesquippedaliophobiahippopotomonstrosesquippedaliophobia";
+const WORDS: [&str; 13] = [
+    "a", "b", "Solar", "wind", "the", "über", "x1", "wave", "tide", "coast", "moon", "star", LONG,
+];
+const STRINGS: [&str; 7] = [
+    "",
+    "tweets",
+    "news",
+    "News",
+    "2025-03-01T00:00:00Z",
+    "naïve \u{1} café",
+    "12",
+];
+const INTEGERS: [i64; 7] = [
+    i64::MIN,
+    i64::MAX,
+    0,
+    9_007_199_254_740_993,
+    9_007_199_254_740_992,
+    -7,
+    1_000_000,
+];
+const FLOATS: [f64; 9] = [
+    -0.0,
+    0.0,
+    0.5,
+    1.0,
+    2.0,
+    -2.25,
+    1e300,
+    f64::MIN_POSITIVE,
+    -1e19,
+];
+const MICROS: [i64; 6] = [
+    0,
+    1,
+    1_740_787_200_000_000,
+    1_740_787_200_000_001,
+    -5_000_000,
+    i64::MAX / 1000,
+];
+
+/// The id of a number: plain, spaced, accented and long ones.
+pub fn id(number: usize) -> String {
+    match number % 4 {
+        0 => format!("{number}"),
+        1 => format!("doc {number} é/%"),
+        2 => format!("D-{number}"),
+        _ => format!("{}{number}", "long".repeat(20)),
+    }
+}
+
+pub fn random(seed: u64) -> StdRng {
+    StdRng::seed_from_u64(seed)
+}
+
+fn pick<T: Clone>(random: &mut StdRng, values: &[T]) -> T {
+    values.choose(random).unwrap().clone()
+}
+
+fn text(random: &mut StdRng) -> String {
+    let length = random.random_range(0..14);
+    let mut text = String::new();
+    for _ in 0..length {
+        text.push_str(pick(random, &WORDS));
+        text.push_str(pick(random, &[" ", ", ", "-", " ("]));
+    }
+    text
+}
+
+pub fn vector(random: &mut StdRng) -> Vec<f32> {
+    if random.random_bool(0.1) {
+        // Equal vectors, so that scores tie.
+        return vec![1.0; DIMENSION];
+    }
+    let scale = pick(random, &[1.0, 1.0, 1e-6, 1e4]);
+    (0..DIMENSION)
+        .map(|_| random.random_range(-1.0_f32..1.0) * scale)
+        .collect()
+}
+
+pub fn latents(random: &mut StdRng) -> Vec<Activation> {
+    let mut chosen = BTreeMap::new();
+    for _ in 0..random.random_range(0..7) {
+        // The square makes low latents frequent, so that their lists have full blocks.
+        let share: f64 = random.random::<f64>().powi(2);
+        let latent = (share * N_LATENTS as f64) as u32;
+        let activation = match random.random_range(0..12) {
+            0 => 0.0,
+            1 => 1e-9,
+            2 => 65_504.0,
+            3 => 6e-8,
+            4..7 => 0.5,
+            _ => random.random_range(0.01_f32..9.0),
+        };
+        chosen.insert(latent, activation);
+    }
+    chosen
+        .into_iter()
+        .map(|(latent, activation)| Activation { latent, activation })
+        .collect()
+}
+
+fn scalar(random: &mut StdRng) -> Value {
+    match random.random_range(0..5) {
+        0 => Value::String(pick(random, &STRINGS).into()),
+        1 => Value::Integer(random.random_range(-2..3)),
+        2 => Value::Float(pick(random, &FLOATS)),
+        3 => Value::Boolean(random.random()),
+        _ => Value::Timestamp(pick(random, &MICROS)),
+    }
+}
+
+fn list(random: &mut StdRng, one: impl Fn(&mut StdRng) -> Value) -> Value {
+    let length = random.random_range(0..4);
+    Value::List((0..length).map(|_| one(random)).collect())
+}
+
+/// The attributes' names, each with the values it takes. Only `mixed` has several kinds; `big`
+/// has integers that a float cannot hold.
+const ATTRIBUTES: [&str; 11] = [
+    "source", "stars", "big", "score", "mixed", "tags", "numbers", "when", "flags", "a", "a.b",
+];
+
+fn value(random: &mut StdRng, name: &str) -> Value {
+    let string = |random: &mut StdRng| Value::String(pick(random, &STRINGS).into());
+    match name {
+        "source" => string(random),
+        "stars" => Value::Integer(random.random_range(0..5)),
+        "big" => Value::Integer(pick(random, &INTEGERS)),
+        "score" => Value::Float(pick(random, &FLOATS)),
+        "tags" => list(random, string),
+        "numbers" if random.random() => {
+            list(random, |random| Value::Integer(random.random_range(-2..3)))
+        }
+        "numbers" => list(random, |random| Value::Float(pick(random, &FLOATS))),
+        "when" => Value::Timestamp(pick(random, &MICROS)),
+        "flags" if random.random() => list(random, |random| Value::Boolean(random.random())),
+        "flags" => Value::Boolean(random.random()),
+        "a" => Value::Integer(1),
+        "a.b" => Value::Integer(2),
+        _ => scalar(random),
+    }
+}
+
+/// A document of any shape.
+pub fn document(random: &mut StdRng) -> Document {
+    let mut document = Document::new(id(random.random_range(0..IDS)));
+    document.text = random.random_bool(0.8).then(|| text(random));
+    for name in ATTRIBUTES {
+        if random.random_bool(0.4) {
+            document.attributes.insert(name.into(), value(random, name));
+        }
+    }
+    document.vector = random.random_bool(0.85).then(|| vector(random));
+    if random.random_bool(0.85) {
+        document.latents = latents(random);
+    }
+    assert!(document.validate(Some(DIMENSION), Some(N_LATENTS)).is_ok());
+    document
+}
+
+fn update(random: &mut StdRng, id: String) -> Update {
+    let mut update = Update {
+        id,
+        ..Update::default()
+    };
+    update.text = random.random_bool(0.3).then(|| text(random));
+    update.vector = random.random_bool(0.3).then(|| vector(random));
+    update.latents = random.random_bool(0.3).then(|| latents(random));
+    for name in ATTRIBUTES {
+        match random.random_range(0..6) {
+            0 => {
+                update.set.insert(name.into(), value(random, name));
+            }
+            1 => update.remove.push(name.into()),
+            _ => {}
+        }
+    }
+    update
+}
+
+pub fn upserts(random: &mut StdRng, count: usize) -> Vec<Operation> {
+    (0..count)
+        .map(|_| Operation::Upsert(Box::new(document(random))))
+        .collect()
+}
+
+/// Updates of documents that exist.
+pub fn updates(random: &mut StdRng, count: usize, living: &[String]) -> Vec<Operation> {
+    living
+        .choose_multiple(random, count)
+        .cloned()
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|id| Operation::Update(Box::new(update(random, id))))
+        .collect()
+}
+
+pub fn deletes(random: &mut StdRng, count: usize) -> Vec<Operation> {
+    let ids = (0..count).map(|_| id(random.random_range(0..IDS)));
+    vec![Operation::Delete(ids.collect())]
+}
+
+/// A batch of everything over few documents, now and then one that must be refused.
+pub fn mixed(random: &mut StdRng, living: &[String]) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    if random.random_bool(0.3) {
+        operations.push(Operation::DeleteMatching(Filter::equals(
+            "stars",
+            Value::Integer(random.random_range(0..5)),
+        )));
+    }
+    for _ in 0..random.random_range(1..12) {
+        match random.random_range(0..8) {
+            0..3 => operations.extend(upserts(random, 2)),
+            3..5 => operations.extend(updates(random, 2, living)),
+            5..7 => operations.extend(deletes(random, 3)),
+            _ => {
+                // May name a document that an operation before this one inserted or deleted.
+                let id = id(random.random_range(0..IDS / 10));
+                operations.push(Operation::Update(Box::new(update(random, id))));
+            }
+        }
+    }
+    operations
+}
+
+fn bound<T>(random: &mut StdRng, one: impl Fn(&mut StdRng) -> T) -> Bound<T> {
+    let value = one(random);
+    match random.random_range(0..3) {
+        0 => Bound::Included(value),
+        1 => Bound::Excluded(value),
+        _ => Bound::Unbounded,
+    }
+}
+
+/// A value to compare with: of the attribute's own kind, or now and then of any.
+fn operand(random: &mut StdRng, name: &str) -> Value {
+    if random.random_bool(0.2) {
+        return scalar(random);
+    }
+    match value(random, name) {
+        Value::List(values) => values.first().cloned().unwrap_or(Value::Integer(1)),
+        scalar => scalar,
+    }
+}
+
+fn attribute_test(random: &mut StdRng, name: &str) -> AttributeTest {
+    match random.random_range(0..5) {
+        0 => AttributeTest::Exists,
+        1 => AttributeTest::In(vec![operand(random, name)]),
+        2 => {
+            let count = random.random_range(0..4);
+            AttributeTest::In((0..count).map(|_| operand(random, name)).collect())
+        }
+        _ => loop {
+            let lower = bound(random, |random| operand(random, name));
+            let upper = bound(random, |random| operand(random, name));
+            let test = AttributeTest::Range { lower, upper };
+            let filter = Filter::Attribute {
+                name: name.into(),
+                test: test.clone(),
+            };
+            // Between what and what is not said: nobody asks that.
+            let open = AttributeTest::Range {
+                lower: Bound::Unbounded,
+                upper: Bound::Unbounded,
+            };
+            if test != open && filter.resolve(None, &|_| unreachable!()).is_ok() {
+                return test;
+            }
+        },
+    }
+}
+
+/// A filter with at most `depth` levels below it.
+pub fn filter(random: &mut StdRng, depth: usize) -> Filter {
+    let parts = |random: &mut StdRng| -> Vec<Filter> {
+        (0..random.random_range(0..4))
+            .map(|_| filter(random, depth - 1))
+            .collect()
+    };
+    match random.random_range(0..if depth > 0 { 16 } else { 10 }) {
+        0 | 1 => Filter::latent(random.random_range(0..N_LATENTS as u32)),
+        2 => Filter::Latent {
+            latent: random.random_range(0..6),
+            lower: bound(random, |random| pick(random, &[0.0, 0.5, 3.0, 65_504.0])),
+            upper: bound(random, |random| {
+                pick(random, &[0.5, 4.0, 65_504.0, f32::INFINITY])
+            }),
+        },
+        3..6 => {
+            let name = pick(random, &ATTRIBUTES);
+            Filter::Attribute {
+                name: name.into(),
+                test: attribute_test(random, name),
+            }
+        }
+        6 => Filter::Ids(
+            (0..random.random_range(0..8))
+                .map(|_| id(random.random_range(0..IDS)))
+                .collect(),
+        ),
+        7 => Filter::Text {
+            text: query_text(random),
+            mode: mode(random),
+        },
+        8 => Filter::Saved(pick(random, &["busy", "nested", "frozen"]).into()),
+        9 => Filter::All,
+        10 | 11 => Filter::And(parts(random)),
+        12 | 13 => Filter::Or(parts(random)),
+        _ => filter(random, depth - 1).negate(),
+    }
+}
+
+fn mode(random: &mut StdRng) -> TextMode {
+    pick(random, &[TextMode::Any, TextMode::All, TextMode::Phrase])
+}
+
+fn query_text(random: &mut StdRng) -> String {
+    let words: Vec<&str> = (0..random.random_range(1..4))
+        .map(|_| pick(random, &WORDS))
+        .collect();
+    words.join(" ")
+}
+
+fn weights(random: &mut StdRng) -> Vec<LatentWeight> {
+    let sign: i32 = random.random_range(-1..2);
+    let all: Vec<u32> = (0..N_LATENTS as u32).collect();
+    let count = random.random_range(1..10);
+    all.choose_multiple(random, count)
+        .copied()
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|latent| {
+            let weight = match random.random_range(0..6) {
+                0 => 0.0,
+                1 => 1.0,
+                _ => random.random_range(0.01_f32..2.0),
+            };
+            let weight = match sign {
+                -1 => -weight,
+                0 if random.random() => -weight,
+                _ => weight,
+            };
+            LatentWeight { latent, weight }
+        })
+        .collect()
+}
+
+/// A query with at most `depth` levels below it.
+pub fn query(random: &mut StdRng, depth: usize) -> Query {
+    let kind = match random.random_range(0..if depth > 0 { 12 } else { 9 }) {
+        0 | 1 => Kind::Nearest(Nearest {
+            vector: vector(random),
+            exact: random.random(),
+            ef: random.random_range(1..200),
+        }),
+        2..5 => Kind::Latents(Latents {
+            weights: weights(random),
+            scale: pick(
+                random,
+                &[ActivationScale::Raw, ActivationScale::Percentile90],
+            ),
+        }),
+        5..8 => Kind::Text {
+            text: query_text(random),
+            mode: mode(random),
+        },
+        8 => Kind::Matching,
+        9 | 10 => Kind::Fusion {
+            children: (0..random.random_range(1..4))
+                .map(|_| (query(random, depth - 1), random.random_range(-0.5_f32..2.0)))
+                .collect(),
+            method: pick(
+                random,
+                &[
+                    Fusion::ReciprocalRank { k: 60.0 },
+                    Fusion::ReciprocalRank { k: 0.0 },
+                    Fusion::MinMax,
+                    Fusion::DistributionBased,
+                ],
+            ),
+            depth: pick(random, &[1, 3, 10, 1000]),
+        },
+        _ => Kind::Except {
+            query: Box::new(query(random, depth - 1)),
+            minus: Box::new(query(random, depth - 1)),
+            top: pick(random, &[1, 5, 100]),
+        },
+    };
+    let filter = random.random_bool(0.4).then(|| filter(random, 2));
+    Query {
+        kind,
+        filter,
+        name: None,
+    }
+}

@@ -1,0 +1,455 @@
+//! The second implementation: documents in a map, every question answered by looking at all of
+//! them, sums in f64.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use half::f16;
+use latentdb_index::collection::{Operation, Update};
+use latentdb_index::document::{Activation, Document, Value};
+use latentdb_index::error::ErrorKind;
+use latentdb_index::filter::{AttributeTest, Filter, TextMode};
+use latentdb_index::query::{ActivationScale, Latents};
+use latentdb_index::rank::Fusion;
+
+/// Values of a vector.
+pub const DIMENSION: usize = 6;
+/// Latents of the imaginary SAE.
+pub const N_LATENTS: usize = 24;
+
+/// What a collection should hold.
+#[derive(Clone, Default)]
+pub struct Model {
+    /// The living documents, latents as they are stored.
+    pub documents: BTreeMap<String, Document>,
+    /// Last batch of each stream and the sequence it was acknowledged with.
+    pub streams: BTreeMap<String, (u64, u64)>,
+    /// True while deleted documents may still count in the collection's BM25 statistics.
+    pub ghosts: bool,
+}
+
+/// Documents a batch inserts or changes, and deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    pub upserted: u64,
+    pub deleted: u64,
+}
+
+impl Model {
+    /// Applies a batch, all or nothing.
+    pub fn apply(&mut self, operations: &[Operation]) -> Result<Applied, ErrorKind> {
+        let mut documents = self.documents.clone();
+        let mut touched: BTreeSet<String> = BTreeSet::new();
+        let mut applied = Applied {
+            upserted: 0,
+            deleted: 0,
+        };
+        for operation in operations {
+            match operation {
+                Operation::Upsert(document) => {
+                    applied.upserted += 1;
+                    touched.insert(document.id.clone());
+                    documents.insert(document.id.clone(), stored(document));
+                }
+                Operation::Update(update) => {
+                    let before = documents.get(&update.id).ok_or(ErrorKind::NotFound)?;
+                    let after = updated(before, update);
+                    applied.upserted += 1;
+                    touched.insert(update.id.clone());
+                    documents.insert(update.id.clone(), stored(&after));
+                }
+                Operation::Delete(ids) => {
+                    for id in ids {
+                        if documents.remove(id).is_some() {
+                            applied.deleted += 1;
+                            touched.insert(id.clone());
+                        }
+                    }
+                }
+                Operation::DeleteMatching(filter) => {
+                    if !touched.is_empty() {
+                        return Err(ErrorKind::InvalidArgument);
+                    }
+                    for id in ids_matching(&documents, filter) {
+                        documents.remove(&id);
+                        applied.deleted += 1;
+                        touched.insert(id);
+                    }
+                }
+            }
+        }
+        self.ghosts |= touched.iter().any(|id| self.documents.contains_key(id));
+        self.documents = documents;
+        Ok(applied)
+    }
+
+    /// Ids of the documents a filter describes.
+    pub fn matching(&self, filter: &Filter) -> BTreeSet<String> {
+        ids_matching(&self.documents, filter)
+    }
+
+    /// Activations of a latent, by document.
+    pub fn activations(&self, latent: u32) -> Vec<f64> {
+        self.documents
+            .values()
+            .filter_map(|document| activation(document, latent))
+            .collect()
+    }
+
+    /// `numpy.percentile(activations, 90)`.
+    pub fn percentile90(&self, latent: u32) -> Option<f64> {
+        let mut values = self.activations(latent);
+        values.sort_by(f64::total_cmp);
+        let place = 0.9 * (values.len().checked_sub(1)?) as f64;
+        let below = values[place.floor() as usize];
+        let above = values[place.ceil() as usize];
+        Some(below + (above - below) * place.fract())
+    }
+
+    /// Per document with one of the latents: its score, and the sum of the parts' magnitudes,
+    /// which bounds the rounding error.
+    pub fn latent_scores(&self, latents: &Latents) -> BTreeMap<String, (f64, f64)> {
+        let weights: Vec<(u32, f64)> = latents
+            .weights
+            .iter()
+            .map(|entry| {
+                let scale = match latents.scale {
+                    ActivationScale::Raw => 1.0,
+                    ActivationScale::Percentile90 => {
+                        self.percentile90(entry.latent).unwrap_or(f64::INFINITY)
+                    }
+                };
+                (entry.latent, f64::from(entry.weight) / scale)
+            })
+            .collect();
+        let score = |document: &Document| {
+            let parts: Vec<f64> = weights
+                .iter()
+                .filter_map(|&(latent, weight)| Some(weight * activation(document, latent)?))
+                .collect();
+            let magnitude = parts.iter().map(|part| part.abs()).sum();
+            (!parts.is_empty()).then(|| (parts.iter().sum(), magnitude))
+        };
+        self.documents
+            .iter()
+            .filter_map(|(id, document)| Some((id.clone(), score(document)?)))
+            .collect()
+    }
+
+    /// Cosine to `query` of every document with a vector.
+    pub fn cosines(&self, query: &[f32]) -> BTreeMap<String, f64> {
+        self.documents
+            .iter()
+            .filter_map(|(id, document)| {
+                Some((id.clone(), cosine(query, document.vector.as_ref()?)))
+            })
+            .collect()
+    }
+}
+
+/// A document as it is stored: activations rounded to f16, those that round to 0 left out.
+fn stored(document: &Document) -> Document {
+    let mut document = document.clone();
+    document.latents = document
+        .latents
+        .iter()
+        .map(|entry| Activation {
+            latent: entry.latent,
+            activation: f16::from_f32(entry.activation).to_f32(),
+        })
+        .filter(|entry| entry.activation > 0.0)
+        .collect();
+    document
+}
+
+fn updated(before: &Document, update: &Update) -> Document {
+    let mut after = before.clone();
+    if update.text.is_some() {
+        after.text.clone_from(&update.text);
+    }
+    if update.vector.is_some() {
+        after.vector.clone_from(&update.vector);
+    }
+    if let Some(latents) = &update.latents {
+        after.latents.clone_from(latents);
+    }
+    for name in &update.remove {
+        after.attributes.remove(name);
+    }
+    for (name, value) in &update.set {
+        after.attributes.insert(name.clone(), value.clone());
+    }
+    after
+}
+
+fn activation(document: &Document, latent: u32) -> Option<f64> {
+    document
+        .latents
+        .iter()
+        .find(|entry| entry.latent == latent)
+        .map(|entry| f64::from(entry.activation))
+}
+
+/// Cosine similarity in f64.
+pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let product = |x: &[f32], y: &[f32]| -> f64 {
+        x.iter()
+            .zip(y)
+            .map(|(&x, &y)| f64::from(x) * f64::from(y))
+            .sum()
+    };
+    product(a, b) / (product(a, a) * product(b, b)).sqrt()
+}
+
+/// The saved sets that filters of this test may name.
+pub fn saved_set(name: &str) -> Filter {
+    match name {
+        "busy" => Filter::Or(vec![Filter::latent(0), Filter::latent(1)]),
+        "nested" => Filter::Not(Box::new(Filter::Saved("busy".into()))),
+        _ => Filter::Frozen(
+            (0..40)
+                .step_by(3)
+                .map(crate::generate::id)
+                .collect::<Vec<_>>()
+                .into(),
+        ),
+    }
+}
+
+fn ids_matching(documents: &BTreeMap<String, Document>, filter: &Filter) -> BTreeSet<String> {
+    documents
+        .values()
+        .filter(|document| matches(filter, document))
+        .map(|document| document.id.clone())
+        .collect()
+}
+
+/// Whether a document is in the set a filter describes.
+pub fn matches(filter: &Filter, document: &Document) -> bool {
+    match filter {
+        Filter::All => true,
+        Filter::Latent {
+            latent,
+            lower,
+            upper,
+        } => activation(document, *latent).is_some_and(|found| {
+            let above = match *lower {
+                Bound::Included(bound) => found >= f64::from(bound),
+                Bound::Excluded(bound) => found > f64::from(bound),
+                Bound::Unbounded => true,
+            };
+            let below = match *upper {
+                Bound::Included(bound) => found <= f64::from(bound),
+                Bound::Excluded(bound) => found < f64::from(bound),
+                Bound::Unbounded => true,
+            };
+            above && below
+        }),
+        Filter::Attribute { name, test } => document
+            .attributes
+            .get(name)
+            .is_some_and(|value| value.scalars().iter().any(|scalar| passes(test, scalar))),
+        Filter::Ids(ids) => ids.contains(&document.id),
+        Filter::Frozen(ids) => ids.contains(&document.id),
+        Filter::Text { text, mode } => document
+            .text
+            .as_ref()
+            .is_some_and(|found| text_matches(text, *mode, found)),
+        Filter::Saved(name) => matches(&saved_set(name), document),
+        Filter::And(parts) => parts.iter().all(|part| matches(part, document)),
+        Filter::Or(parts) => parts.iter().any(|part| matches(part, document)),
+        Filter::Not(part) => !matches(part, document),
+    }
+}
+
+fn passes(test: &AttributeTest, scalar: &Value) -> bool {
+    match test {
+        AttributeTest::Exists => true,
+        AttributeTest::In(values) => values
+            .iter()
+            .any(|value| compare(scalar, value) == Some(Ordering::Equal)),
+        AttributeTest::Range { lower, upper } => {
+            let above = match lower {
+                Bound::Included(bound) => compare(scalar, bound).is_some_and(Ordering::is_ge),
+                Bound::Excluded(bound) => compare(scalar, bound).is_some_and(Ordering::is_gt),
+                Bound::Unbounded => true,
+            };
+            let below = match upper {
+                Bound::Included(bound) => compare(scalar, bound).is_some_and(Ordering::is_le),
+                Bound::Excluded(bound) => compare(scalar, bound).is_some_and(Ordering::is_lt),
+                Bound::Unbounded => true,
+            };
+            above && below
+        }
+    }
+}
+
+/// The order of two scalars of one kind, numbers being one kind; `None` across kinds.
+fn compare(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
+        (Value::Boolean(a), Value::Boolean(b)) => Some(a.cmp(b)),
+        (Value::Timestamp(a), Value::Timestamp(b)) | (Value::Integer(a), Value::Integer(b)) => {
+            Some(a.cmp(b))
+        }
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        (Value::Integer(a), Value::Float(b)) => Some(compare_mixed(*a, *b)),
+        (Value::Float(a), Value::Integer(b)) => Some(compare_mixed(*b, *a).reverse()),
+        _ => None,
+    }
+}
+
+/// Without rounding the integer.
+fn compare_mixed(integer: i64, float: f64) -> Ordering {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if float >= END {
+        return Ordering::Less;
+    }
+    if float < -END {
+        return Ordering::Greater;
+    }
+    let whole = float.floor();
+    integer.cmp(&(whole as i64)).then(if float > whole {
+        Ordering::Less
+    } else {
+        Ordering::Equal
+    })
+}
+
+/// Words with their places: letters and digits, lower case; words of 40 bytes and more keep their
+/// place but are not indexed.
+pub fn words(text: &str) -> Vec<(usize, String)> {
+    text.split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .enumerate()
+        .filter(|(_, word)| word.len() < 40)
+        .map(|(place, word)| (place, word.to_lowercase()))
+        .collect()
+}
+
+fn text_matches(query: &str, mode: TextMode, text: &str) -> bool {
+    let wanted = words(query);
+    let found = words(text);
+    let holds = |word: &String| found.iter().any(|(_, found)| found == word);
+    match mode {
+        _ if wanted.is_empty() => false,
+        TextMode::Any => wanted.iter().any(|(_, word)| holds(word)),
+        TextMode::All => wanted.iter().all(|(_, word)| holds(word)),
+        TextMode::Phrase => phrase_count(&wanted, &found) > 0,
+    }
+}
+
+/// How often `wanted` stands in `found`, word for word.
+fn phrase_count(wanted: &[(usize, String)], found: &[(usize, String)]) -> usize {
+    let places: BTreeMap<usize, &String> = found.iter().map(|(at, word)| (*at, word)).collect();
+    let first = wanted[0].0;
+    found
+        .iter()
+        .filter(|(start, _)| {
+            wanted
+                .iter()
+                .all(|(at, word)| places.get(&(start + at - first)) == Some(&word))
+        })
+        .count()
+}
+
+/// BM25 with k1 = 1.2 and b = .75, document lengths quantised as the engine stores them. `texts`
+/// are all documents that count in the statistics; the result has those that match.
+pub fn bm25<'a>(
+    texts: &BTreeMap<&'a str, &str>,
+    query: &str,
+    mode: TextMode,
+) -> BTreeMap<&'a str, f64> {
+    let wanted = words(query);
+    let documents: BTreeMap<&str, Vec<(usize, String)>> =
+        texts.iter().map(|(&id, text)| (id, words(text))).collect();
+    let count = documents.len() as f64;
+    let tokens: usize = documents.values().map(Vec::len).sum();
+    let mean_length = tokens as f64 / count;
+    let frequency = |document: &[(usize, String)], word: &String| {
+        document.iter().filter(|(_, found)| found == word).count()
+    };
+    let idf = |word: &String| {
+        let having = documents
+            .values()
+            .filter(|document| frequency(document, word) > 0)
+            .count() as f64;
+        ((count - having + 0.5) / (having + 0.5)).ln_1p()
+    };
+    let saturated = |times: usize, length: usize| {
+        let length = quantised_length(length) as f64;
+        let times = times as f64;
+        2.2 * times / (times + 1.2 * (0.25 + 0.75 * length / mean_length))
+    };
+    let score = |document: &Vec<(usize, String)>| -> f64 {
+        if mode == TextMode::Phrase && wanted.len() > 1 {
+            let rarity: f64 = wanted.iter().map(|(_, word)| idf(word)).sum();
+            return rarity * saturated(phrase_count(&wanted, document), document.len());
+        }
+        wanted
+            .iter()
+            .map(|(_, word)| idf(word) * saturated(frequency(document, word), document.len()))
+            .sum()
+    };
+    texts
+        .iter()
+        .filter(|(_, text)| text_matches(query, mode, text))
+        .map(|(&id, _)| (id, score(&documents[id])))
+        .collect()
+}
+
+/// Document lengths are kept in one byte: exactly up to 40, then with four leading bits (Lucene's
+/// SmallFloat), rounded down.
+fn quantised_length(length: usize) -> usize {
+    if length < 24 {
+        return length;
+    }
+    let rest = length - 24;
+    let bits = (usize::BITS - rest.leading_zeros()) as usize;
+    let dropped = bits.saturating_sub(4);
+    24 + (rest >> dropped << dropped)
+}
+
+/// How often each of the query's words stands in a text, and the text's length: what decides
+/// between two documents whatever the statistics.
+pub fn term_counts(text: &str, query: &str, mode: TextMode) -> (Vec<usize>, usize) {
+    let (wanted, found) = (words(query), words(text));
+    let counts = if mode == TextMode::Phrase && wanted.len() > 1 {
+        vec![phrase_count(&wanted, &found)]
+    } else {
+        let count = |word: &String| found.iter().filter(|(_, found)| found == word).count();
+        wanted.iter().map(|(_, word)| count(word)).collect()
+    };
+    (counts, found.len())
+}
+
+/// Fused scores of rankings given best first, with one weight each.
+pub fn fused(method: Fusion, rankings: &[(Vec<(String, f32)>, f32)]) -> BTreeMap<String, f64> {
+    let mut scores: BTreeMap<String, f64> = BTreeMap::new();
+    for (ranking, weight) in rankings {
+        let values: Vec<f64> = ranking.iter().map(|(_, score)| f64::from(*score)).collect();
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let variance = values
+            .iter()
+            .map(|value| (value - mean).powi(2))
+            .sum::<f64>()
+            / values.len().max(1) as f64;
+        let deviation = variance.sqrt();
+        for (at, (id, _)) in ranking.iter().enumerate() {
+            let part = match method {
+                Fusion::ReciprocalRank { k } => 1.0 / (f64::from(k) + at as f64 + 1.0),
+                Fusion::MinMax if high > low => (values[at] - low) / (high - low),
+                Fusion::MinMax => 1.0,
+                Fusion::DistributionBased if deviation > 0.0 => {
+                    ((values[at] - mean) / (6.0 * deviation) + 0.5).clamp(0.0, 1.0)
+                }
+                Fusion::DistributionBased => 0.5,
+            };
+            *scores.entry(id.clone()).or_default() += f64::from(*weight) * part;
+        }
+    }
+    scores
+}

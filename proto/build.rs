@@ -1,0 +1,25 @@
+//! Compiles `latentdb/v1/*.proto` with protox, so that no protoc needs to be installed.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use prost::Message;
+
+const FILES: [&str; 7] = [
+    "latentdb/v1/types.proto",
+    "latentdb/v1/collection.proto",
+    "latentdb/v1/document.proto",
+    "latentdb/v1/search.proto",
+    "latentdb/v1/latent.proto",
+    "latentdb/v1/model.proto",
+    "latentdb/v1/admin.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=latentdb");
+    let descriptors = protox::compile(FILES, ["."])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

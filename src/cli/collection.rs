@@ -1,0 +1,340 @@
+//! `latentdb collection`: collections and their saved sets.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use latentdb_proto::v1::{
+    AttachSaeRequest, Collection, CreateCollectionRequest, DropCollectionRequest, DropSetRequest,
+    GetCollectionRequest, ListCollectionsRequest, ListSetsRequest, OptimizeRequest, SaveSetRequest,
+    SavedSet,
+};
+use serde_json::{Value, json};
+
+use super::client::{Client, ClientArgs};
+use super::{json, output, progress, search, text};
+
+/// The encoder of a collection that names neither vectors nor an SAE.
+const DEFAULT_ENCODER: &str = "all-MiniLM-L6-v2";
+
+/// What is done with collections.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Create a collection
+    Create(Create),
+    /// List all collections
+    List,
+    /// Show a collection's record and statistics
+    Info {
+        /// The collection
+        name: String,
+    },
+    /// Drop a collection with its documents, saved sets and labels
+    Drop {
+        /// The collection
+        name: String,
+    },
+    /// Attach an SAE: re-encode the stored vectors, then switch
+    Attach {
+        /// The collection
+        name: String,
+        /// Folder of the SAE, in SAELens layout
+        #[arg(long, value_name = "DIR")]
+        sae: PathBuf,
+    },
+    /// Merge the segments into one and drop deleted documents
+    Optimize {
+        /// The collection
+        name: String,
+    },
+    /// List saved sets
+    Sets {
+        /// The collection
+        name: String,
+    },
+    /// Save a filter, or the documents it describes now, under a name
+    SaveSet {
+        /// The collection
+        name: String,
+        /// Name of the set
+        set: String,
+        /// What the set holds
+        #[arg(long, value_name = "EXPR")]
+        filter: String,
+        /// Keep the documents of now, by id, instead of the filter
+        #[arg(long)]
+        frozen: bool,
+    },
+    /// Remove a saved set
+    DropSet {
+        /// The collection
+        name: String,
+        /// Name of the set
+        set: String,
+    },
+}
+
+/// What a collection is made with.
+#[derive(Debug, clap::Args)]
+struct Create {
+    /// Name of the collection
+    name: String,
+    /// What makes vectors from text: all-MiniLM-L6-v2 (the default where neither --dim nor --sae
+    /// is given), a folder, a hub id, or none
+    #[arg(long, value_name = "MODEL")]
+    encoder: Option<String>,
+    /// Values of a vector, where the client brings vectors
+    #[arg(long, value_name = "D")]
+    dim: Option<u32>,
+    /// Folder of an SAE in SAELens layout
+    #[arg(long, value_name = "DIR")]
+    sae: Option<PathBuf>,
+    /// Number of latents, where the client brings latents
+    #[arg(long, value_name = "N", conflicts_with = "sae")]
+    n_latents: Option<u32>,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let is_json = args.client.json;
+    let client = args.client.connect().await?;
+    match args.action {
+        Action::Create(create) => {
+            let request = create_request(create)?;
+            let response = client.collections().create_collection(request).await?;
+            emit(is_json, &response.into_inner())
+        }
+        Action::List => list(&client, is_json).await,
+        Action::Info { name } => {
+            let request = GetCollectionRequest { name };
+            let response = client.collections().get_collection(request).await?;
+            emit(is_json, &response.into_inner())
+        }
+        Action::Drop { name } => {
+            let request = DropCollectionRequest { name: name.clone() };
+            client.collections().drop_collection(request).await?;
+            done(
+                is_json,
+                json!({"dropped": name}),
+                &format!("dropped {name}"),
+            )
+        }
+        Action::Attach { name, sae } => {
+            let collection = attach(&client, &name, &sae).await?;
+            emit(is_json, &collection)
+        }
+        Action::Optimize { name } => {
+            let waiting = progress::spinner(format!("merging {name}"));
+            let request = OptimizeRequest { collection: name };
+            let response = client.admin().optimize(request).await?.into_inner();
+            waiting.finish_and_clear();
+            let segments = response.segments;
+            done(
+                is_json,
+                json!({"segments": segments}),
+                &format!("{segments} segments"),
+            )
+        }
+        Action::Sets { name } => {
+            let request = ListSetsRequest { collection: name };
+            let response = client.collections().list_sets(request).await?.into_inner();
+            sets(is_json, &response.sets)
+        }
+        Action::SaveSet {
+            name,
+            set,
+            filter,
+            frozen,
+        } => {
+            let request = SaveSetRequest {
+                collection: name,
+                name: set,
+                filter: Some(search::expression(filter)),
+                frozen,
+            };
+            let set = client.collections().save_set(request).await?.into_inner();
+            let count = text::thousands(set.documents);
+            done(
+                is_json,
+                json::saved_set(&set),
+                &format!("{}: {count} documents", set.name),
+            )
+        }
+        Action::DropSet { name, set } => {
+            let request = DropSetRequest {
+                collection: name,
+                name: set.clone(),
+            };
+            client.collections().drop_set(request).await?;
+            done(is_json, json!({"dropped": set}), &format!("dropped {set}"))
+        }
+    }
+}
+
+fn emit(is_json: bool, collection: &Collection) -> anyhow::Result<()> {
+    done(
+        is_json,
+        json::collection(collection),
+        &text::collection(collection),
+    )
+}
+
+fn done(is_json: bool, value: Value, text: &str) -> anyhow::Result<()> {
+    Ok(output::emit(is_json, &value, text)?)
+}
+
+fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
+    let encoder = match create.encoder.as_deref() {
+        Some("none") => String::new(),
+        // The server may run in another folder.
+        Some(model) if Path::new(model).is_dir() => absolute(Path::new(model))?,
+        Some(model) => model.to_owned(),
+        None if create.dim.is_none() && create.sae.is_none() => DEFAULT_ENCODER.to_owned(),
+        None => String::new(),
+    };
+    Ok(CreateCollectionRequest {
+        name: create.name,
+        encoder,
+        dimension: create.dim.unwrap_or_default(),
+        sae: match &create.sae {
+            Some(folder) => absolute(folder)?,
+            None => String::new(),
+        },
+        n_latents: create.n_latents.unwrap_or_default(),
+    })
+}
+
+/// A path that means the same to the server, which runs on this machine.
+pub(super) fn absolute(path: &Path) -> anyhow::Result<String> {
+    let absolute = std::path::absolute(path)
+        .with_context(|| format!("cannot make {} absolute", path.display()))?;
+    absolute
+        .into_os_string()
+        .into_string()
+        .map_err(|path| anyhow::anyhow!("the path {} is not UTF-8", path.display()))
+}
+
+/// Attaches an SAE, with a bar.
+pub(super) async fn attach(
+    client: &Client,
+    collection: &str,
+    sae: &Path,
+) -> anyhow::Result<Collection> {
+    let request = AttachSaeRequest {
+        collection: collection.to_owned(),
+        sae: absolute(sae)?,
+    };
+    let bar = progress::bar(0, "documents");
+    bar.set_message("attaching the SAE");
+    let mut stream = client.collections().attach_sae(request).await?.into_inner();
+    let mut attached = None;
+    while let Some(progress) = stream.message().await? {
+        if progress.total > 0 {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+        }
+        attached = progress.collection.or(attached);
+    }
+    bar.finish_and_clear();
+    attached.context("the server ended the call before the SAE was attached")
+}
+
+/// The collection of this name, or nothing where there is none.
+pub(super) async fn find(client: &Client, name: &str) -> anyhow::Result<Option<Collection>> {
+    let request = GetCollectionRequest {
+        name: name.to_owned(),
+    };
+    match client.collections().get_collection(request).await {
+        Ok(collection) => Ok(Some(collection.into_inner())),
+        Err(status) if status.code() == tonic::Code::NotFound => Ok(None),
+        Err(status) => Err(status.into()),
+    }
+}
+
+async fn list(client: &Client, is_json: bool) -> anyhow::Result<()> {
+    let request = ListCollectionsRequest {};
+    let response = client.collections().list_collections(request).await?;
+    let collections = response.into_inner().collections;
+    let value: Vec<Value> = collections.iter().map(json::collection).collect();
+    let rows: Vec<Vec<String>> = collections
+        .iter()
+        .map(|collection| {
+            let encoder = collection.encoder.as_ref();
+            vec![
+                collection.name.clone(),
+                text::thousands(collection.documents),
+                collection.dimension.to_string(),
+                text::thousands(collection.n_latents.into()),
+                encoder.map_or("-".to_owned(), |encoder| encoder.model.clone()),
+                text::bytes(collection.disk_bytes),
+            ]
+        })
+        .collect();
+    let header = [
+        "name",
+        "documents",
+        "dimension",
+        "latents",
+        "encoder",
+        "disk",
+    ];
+    done(
+        is_json,
+        json!({"collections": value}),
+        &text::table(&header, &rows),
+    )
+}
+
+fn sets(is_json: bool, sets: &[SavedSet]) -> anyhow::Result<()> {
+    let value: Vec<Value> = sets.iter().map(json::saved_set).collect();
+    let rows: Vec<Vec<String>> = sets
+        .iter()
+        .map(|set| {
+            let kind = if set.frozen { "documents" } else { "filter" };
+            vec![
+                set.name.clone(),
+                kind.to_owned(),
+                text::thousands(set.documents),
+            ]
+        })
+        .collect();
+    let table = text::table(&["name", "kind", "documents"], &rows);
+    done(is_json, json!({"sets": value}), &table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(
+        encoder: Option<&str>,
+        dim: Option<u32>,
+        sae: Option<&str>,
+    ) -> CreateCollectionRequest {
+        create_request(Create {
+            name: "c".to_owned(),
+            encoder: encoder.map(str::to_owned),
+            dim,
+            sae: sae.map(PathBuf::from),
+            n_latents: None,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn texts_are_encoded_unless_vectors_are_announced() {
+        assert_eq!(request(None, None, None).encoder, DEFAULT_ENCODER);
+        assert_eq!(request(Some("none"), None, None).encoder, "");
+        assert_eq!(request(Some("org/model"), None, None).encoder, "org/model");
+        assert_eq!(request(None, Some(384), None).encoder, "");
+        let with_sae = request(None, None, Some("some/sae"));
+        assert_eq!(with_sae.encoder, "");
+        assert!(Path::new(&with_sae.sae).is_absolute());
+    }
+}

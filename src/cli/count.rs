@@ -1,0 +1,34 @@
+//! `latentdb count`.
+
+use latentdb_proto::v1::CountRequest;
+use serde_json::json;
+
+use super::client::ClientArgs;
+use super::{output, search};
+
+/// What is counted.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The collection
+    name: String,
+    /// Only documents of this filter, for example: latent(812) and sentiment < -1
+    #[arg(long, value_name = "EXPR")]
+    filter: Option<String>,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let request = CountRequest {
+        collection: args.name,
+        filter: args.filter.map(search::expression),
+    };
+    let client = args.client.connect().await?;
+    let count = client.searches().count(request).await?.into_inner().count;
+    output::emit(
+        args.client.json,
+        &json!({"count": count}),
+        &count.to_string(),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! `latentdb delete`.
+
+use latentdb_proto::v1::DeleteRequest;
+use serde_json::json;
+
+use super::client::ClientArgs;
+use super::{output, search, text};
+
+/// What is deleted.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub(super) struct Args {
+    /// The collection
+    name: String,
+    /// Ids of documents; those that do not exist are passed over
+    #[arg(value_name = "ID", group = "what")]
+    ids: Vec<String>,
+    /// Delete the documents of this filter
+    #[arg(long, value_name = "EXPR", group = "what")]
+    filter: Option<String>,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let request = DeleteRequest {
+        collection: args.name,
+        ids: args.ids,
+        filter: args.filter.map(search::expression),
+    };
+    let client = args.client.connect().await?;
+    let response = client.documents().delete(request).await?.into_inner();
+    output::emit(
+        args.client.json,
+        &json!({"deleted": response.deleted, "sequence": response.sequence}),
+        &format!("deleted {} documents", text::thousands(response.deleted)),
+    )?;
+    Ok(())
+}

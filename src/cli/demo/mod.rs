@@ -1,0 +1,102 @@
+//! `latentdb demo`: a newcomer's first five minutes.
+//!
+//! `setup` builds a collection from pinned inputs, as far as it is not there; `tour` runs one
+//! example of each query kind on it; `words` says in words what a latent without a label is about.
+//! All of it goes through a real client of a server on this machine.
+
+mod setup;
+mod tour;
+mod words;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tokio::sync::oneshot;
+
+use super::client::Client;
+use super::failure::Interrupted;
+use super::interrupt::Interrupt;
+use super::{output, serve};
+use crate::inputs;
+
+/// The name of the collection.
+const COLLECTION: &str = "demo";
+
+/// Where the demo lies and what happens after it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder of the collections; "demo" in the cache of inputs when left out
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Go on serving after the tour, until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+    /// Address to serve at with --serve
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:7700",
+        requires = "serve"
+    )]
+    listen: String,
+    /// Print the answers of the tour as JSON, one example a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
+    let data = args
+        .data
+        .clone()
+        .unwrap_or_else(|| inputs::cache_dir().join("demo"));
+    let data = std::path::absolute(data)?;
+    let address = if args.serve {
+        args.listen.as_str()
+    } else {
+        "127.0.0.1:0"
+    };
+    let listener = serve::listen(address).await?;
+    let address = listener.local_addr()?.to_string();
+    let corpus = setup::fetch(&interrupt).await?;
+    let server = serve::open(data.clone()).await?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve(listener, async move {
+        // A sender that is gone says the same.
+        let _ = stopped.await;
+    }));
+    let visit = async {
+        let client = Client::connect(&address).await?;
+        setup::build(&client, &corpus, &data, &interrupt).await?;
+        tour::run(&client, &corpus, args.json).await?;
+        let folder = data.display();
+        if args.serve {
+            eprintln!(
+                "\nThe server goes on at {address}; Ctrl-C stops it. Try:\n  latentdb search \
+                 {COLLECTION} \"your words\" --server {address}"
+            );
+            interrupt.asked().await;
+        } else if !args.json {
+            output::print(&format!(
+                "\nTo go on:\n  latentdb serve --data {folder}\n  latentdb search {COLLECTION} \
+                 \"your words\"\n"
+            ))?;
+        }
+        anyhow::Ok(())
+    };
+    let result = tokio::select! {
+        // Serving ends well when the user asks; anything before that is broken off.
+        biased;
+        result = visit => result,
+        () = interrupt.asked() => Err(Interrupted::default().into()),
+    };
+    drop(stop);
+    let served = serving.await.context("the server failed")?;
+    match result {
+        Err(error) if error.is::<Interrupted>() => Err(Interrupted {
+            advice: Some("the same command goes on from here".to_owned()),
+        }
+        .into()),
+        Err(error) => Err(error),
+        Ok(()) => Ok(served?),
+    }
+}

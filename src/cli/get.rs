@@ -1,0 +1,87 @@
+//! `latentdb get`.
+
+use std::fmt::Write as _;
+
+use latentdb_proto::v1::{GetRequest, GetResponse, Projection};
+use serde_json::{Value, json};
+
+use super::client::ClientArgs;
+use super::{json, output, text};
+
+/// Which documents.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The collection
+    name: String,
+    /// Ids of documents
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Print the dense vectors too
+    #[arg(long)]
+    vector: bool,
+    /// Leave the latents out
+    #[arg(long)]
+    no_latents: bool,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let request = GetRequest {
+        collection: args.name,
+        ids: args.ids,
+        projection: Some(Projection {
+            text: true,
+            attributes: true,
+            attribute_names: Vec::new(),
+            vector: args.vector,
+            latents: !args.no_latents,
+        }),
+    };
+    let client = args.client.connect().await?;
+    let response = client.documents().get(request).await?.into_inner();
+    let documents: Vec<Value> = response
+        .documents
+        .iter()
+        .map(|document| json::document(document).into())
+        .collect();
+    output::emit(
+        args.client.json,
+        &json!({"documents": documents, "missing": response.missing}),
+        &page(&response),
+    )?;
+    Ok(())
+}
+
+fn page(response: &GetResponse) -> String {
+    let mut page = String::new();
+    for document in &response.documents {
+        let _ = writeln!(page, "{}", document.id);
+        let attributes = text::attributes(document);
+        if !attributes.is_empty() {
+            let _ = writeln!(page, "  {attributes}");
+        }
+        if let Some(body) = &document.text {
+            let _ = writeln!(page, "  {}", text::cut(body, usize::MAX));
+        }
+        if let Some(vector) = &document.vector {
+            let _ = writeln!(
+                page,
+                "  vector of {} values (--json prints it)",
+                vector.values.len()
+            );
+        }
+        if let Some(latents) = &document.latents {
+            let parts: Vec<String> = latents
+                .values
+                .iter()
+                .map(|a| format!("{} {:.2}", a.latent, a.activation))
+                .collect();
+            let _ = writeln!(page, "  latents {}", parts.join(" · "));
+        }
+    }
+    for id in &response.missing {
+        let _ = writeln!(page, "{id}: does not exist");
+    }
+    page
+}

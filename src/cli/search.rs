@@ -1,0 +1,372 @@
+//! `latentdb search`: flags to a query tree, and the hits.
+
+use std::path::{Path, PathBuf};
+
+use latentdb_proto::v1::{
+    ActivationScale, Everything, ExceptQuery, Filter, FusionChild, FusionMethod, FusionQuery,
+    LatentWeight, LatentsQuery, NearestQuery, Projection, Query, SearchRequest, SteerEdit,
+    TextMode, TextQuery, Vector, filter, nearest_query::To, query::Kind,
+};
+
+use super::client::ClientArgs;
+use super::failure::Usage;
+use super::{flags, json, output, text};
+use crate::records::vectors::VectorFile;
+
+/// What is searched for.
+///
+/// Each of TEXT, --like, --vector, --latent and --text-query is a ranking of its own; several of
+/// them are fused.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The collection
+    name: String,
+    /// Text that hits are near to
+    text: Option<String>,
+    /// Hits have this latent, weighted; a negative weight does not want it. Repeatable
+    #[arg(long = "latent", value_name = "ID=WEIGHT", value_parser = flags::latent_weight)]
+    latents: Vec<LatentWeight>,
+    /// Divide activations by the latent's 90th percentile before they are weighted
+    #[arg(long)]
+    p90: bool,
+    /// Edit the query vector: ID=+A or ID=-A adds the latent's direction, ID*F scales, ID:=V sets,
+    /// ID=0 or ID:zero zeroes its activation. Repeatable
+    #[arg(long, value_name = "EDIT", value_parser = flags::steer_edit)]
+    steer: Vec<SteerEdit>,
+    /// Hits are near to this stored document
+    #[arg(long, value_name = "ID")]
+    like: Option<String>,
+    /// Hits are near to a row of this file of vectors
+    #[arg(long, value_name = "FILE.safetensors")]
+    vector: Option<PathBuf>,
+    /// The row, from 0
+    #[arg(long, default_value_t = 0, requires = "vector")]
+    row: usize,
+    /// Hits hold these words (BM25)
+    #[arg(long, value_name = "WORDS")]
+    text_query: Option<String>,
+    /// Search TEXT by vector and by words, and fuse
+    #[arg(long, requires = "text")]
+    hybrid: bool,
+    /// How several rankings are made one
+    #[arg(long, value_enum, default_value_t = Fusion::Rrf)]
+    fusion: Fusion,
+    /// Take away the hits nearest to this text
+    #[arg(long, value_name = "TEXT")]
+    except: Option<String>,
+    /// How many of those are taken away
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "except")]
+    except_top: u32,
+    /// Only documents of this filter, for example: latent(812) and source = "tweets"
+    #[arg(long, value_name = "EXPR")]
+    filter: Option<String>,
+    /// Hits to return
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: u32,
+    /// Compare with every allowed document instead of walking the graph
+    #[arg(long)]
+    exact: bool,
+    /// Beam of the graph search; larger finds more, slower
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    ef: u32,
+    /// Contributing latents to return for each hit
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    top_latents: u32,
+    /// Show how the query was run and how long it took
+    #[arg(long)]
+    explain: bool,
+    /// Go on where an earlier answer ended: its next_page_token
+    #[arg(long, value_name = "TOKEN")]
+    page_token: Option<String>,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+/// How several rankings are made one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Fusion {
+    /// By rank (reciprocal rank fusion)
+    Rrf,
+    /// By score, between the smallest and the largest
+    Minmax,
+    /// By score, in standard deviations
+    Dbsf,
+}
+
+impl From<Fusion> for FusionMethod {
+    fn from(fusion: Fusion) -> Self {
+        match fusion {
+            Fusion::Rrf => Self::ReciprocalRank,
+            Fusion::Minmax => Self::MinMax,
+            Fusion::Dbsf => Self::Distribution,
+        }
+    }
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let client_args = args.client.clone();
+    let request = request(args)?;
+    let client = client_args.connect().await?;
+    let response = client.searches().search(request).await?.into_inner();
+    output::emit(
+        client_args.json,
+        &json::search(&response),
+        &text::search(&response, &text::label, output::columns()),
+    )?;
+    Ok(())
+}
+
+/// A filter in the text language.
+pub(super) fn expression(text: String) -> Filter {
+    Filter {
+        kind: Some(filter::Kind::Expression(text)),
+    }
+}
+
+/// A node with its name, which its component scores carry.
+pub(super) fn node(name: &str, kind: Kind) -> Query {
+    Query {
+        kind: Some(kind),
+        filter: None,
+        name: name.to_owned(),
+    }
+}
+
+/// The request that the flags stand for.
+fn request(args: Args) -> anyhow::Result<SearchRequest> {
+    let query = query(&args)?;
+    Ok(SearchRequest {
+        collection: args.name,
+        query,
+        limit: args.limit,
+        projection: Some(Projection {
+            text: true,
+            attributes: true,
+            ..Projection::default()
+        }),
+        page_token: args.page_token.unwrap_or_default(),
+        explain: args.explain,
+        latents_per_hit: Some(args.top_latents),
+    })
+}
+
+fn query(args: &Args) -> anyhow::Result<Option<Query>> {
+    let mut rankings = rankings(args)?;
+    if !args.steer.is_empty() && nearest_to(args)?.is_empty() {
+        return Err(Usage(
+            "--steer edits a query vector: give TEXT, --like or --vector too".to_owned(),
+        )
+        .into());
+    }
+    let mut query = match rankings.len() {
+        0 if args.filter.is_some() => node("matching", Kind::Matching(Everything {})),
+        0 if args.page_token.is_some() => return Ok(None),
+        0 => {
+            return Err(Usage(
+                "nothing to search for: give TEXT, --latent, --like, --vector, --text-query or \
+                 --filter"
+                    .to_owned(),
+            )
+            .into());
+        }
+        1 => rankings.swap_remove(0),
+        _ => fused(rankings, args.fusion.into()),
+    };
+    if let Some(text) = &args.except {
+        let minus = NearestQuery {
+            to: Some(To::Text(text.clone())),
+            exact: args.exact,
+            ef: args.ef,
+            ..NearestQuery::default()
+        };
+        let except = ExceptQuery {
+            query: Some(query.into()),
+            minus: Some(node("minus", Kind::Nearest(minus)).into()),
+            top: args.except_top,
+        };
+        query = node("except", Kind::Except(except.into()));
+    }
+    query.filter = args.filter.clone().map(expression);
+    Ok(Some(query))
+}
+
+/// Several rankings, fused with equal weights.
+pub(super) fn fused(rankings: Vec<Query>, method: FusionMethod) -> Query {
+    let children = rankings
+        .into_iter()
+        .map(|query| FusionChild {
+            query: Some(query),
+            weight: None,
+        })
+        .collect();
+    let fusion = FusionQuery {
+        children,
+        method: method.into(),
+        ..FusionQuery::default()
+    };
+    node("fusion", Kind::Fusion(fusion))
+}
+
+/// One node for each source that the flags name.
+fn rankings(args: &Args) -> anyhow::Result<Vec<Query>> {
+    let mut rankings = Vec::new();
+    for (name, to) in nearest_to(args)? {
+        let nearest = NearestQuery {
+            to: Some(to),
+            steer: args.steer.clone(),
+            exact: args.exact,
+            ef: args.ef,
+        };
+        rankings.push(node(name, Kind::Nearest(nearest)));
+    }
+    if !args.latents.is_empty() {
+        let scale = if args.p90 {
+            ActivationScale::P90
+        } else {
+            ActivationScale::Raw
+        };
+        let latents = LatentsQuery {
+            weights: args.latents.clone(),
+            scale: scale.into(),
+        };
+        rankings.push(node("latents", Kind::Latents(latents)));
+    }
+    let hybrid = args.text.as_ref().filter(|_| args.hybrid);
+    for (name, words) in [("text", args.text_query.as_ref()), ("words", hybrid)] {
+        if let Some(words) = words {
+            rankings.push(words_query(name, words));
+        }
+    }
+    Ok(rankings)
+}
+
+/// BM25 over any of the words.
+pub(super) fn words_query(name: &str, words: &str) -> Query {
+    let text = TextQuery {
+        text: words.to_owned(),
+        mode: TextMode::Any.into(),
+    };
+    node(name, Kind::Text(text))
+}
+
+/// What hits are near to, with the name of its component.
+fn nearest_to(args: &Args) -> anyhow::Result<Vec<(&'static str, To)>> {
+    let mut places = Vec::new();
+    if let Some(text) = &args.text {
+        places.push(("nearest", To::Text(text.clone())));
+    }
+    if let Some(id) = &args.like {
+        places.push(("like", To::Document(id.clone())));
+    }
+    if let Some(file) = &args.vector {
+        places.push(("vector", To::Vector(row_of(file, args.row)?)));
+    }
+    // A single one is what everybody calls nearest.
+    if let [(name, _)] = places.as_mut_slice() {
+        *name = "nearest";
+    }
+    Ok(places)
+}
+
+fn row_of(file: &Path, row: usize) -> anyhow::Result<Vector> {
+    let mut values = Vec::new();
+    VectorFile::open(file, None)?.read_rows(row..row.saturating_add(1), &mut values)?;
+    Ok(Vector { values })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parsed(line: &[&str]) -> anyhow::Result<SearchRequest> {
+        let arguments = ["search", "c"].iter().chain(line);
+        request(Line::try_parse_from(arguments).unwrap().args)
+    }
+
+    fn root(line: &[&str]) -> Query {
+        parsed(line).unwrap().query.unwrap()
+    }
+
+    #[test]
+    fn one_source_is_the_query_itself() {
+        let query = root(&["two words", "--steer", "4=+0.5", "--exact"]);
+        assert_eq!(query.name, "nearest");
+        let Some(Kind::Nearest(nearest)) = query.kind else {
+            panic!("{query:?}");
+        };
+        assert_eq!(nearest.to, Some(To::Text("two words".into())));
+        assert_eq!(nearest.steer.len(), 1);
+        assert!(nearest.exact);
+
+        let query = root(&["--latent", "3=1", "--latent", "9=-0.5", "--p90"]);
+        let Some(Kind::Latents(latents)) = query.kind else {
+            panic!("{query:?}");
+        };
+        assert_eq!(latents.weights[1].weight, -0.5);
+        assert_eq!(latents.scale(), ActivationScale::P90);
+
+        let query = root(&["--like", "a/1"]);
+        assert_eq!(query.name, "nearest");
+    }
+
+    #[test]
+    fn several_sources_are_fused() {
+        let query = root(&[
+            "t",
+            "--latent",
+            "3=1",
+            "--text-query",
+            "w",
+            "--fusion",
+            "dbsf",
+        ]);
+        let Some(Kind::Fusion(fusion)) = query.kind else {
+            panic!("{query:?}");
+        };
+        assert_eq!(fusion.method(), FusionMethod::Distribution);
+        let names: Vec<String> = fusion
+            .children
+            .into_iter()
+            .map(|child| child.query.unwrap().name)
+            .collect();
+        assert_eq!(names, ["nearest", "latents", "text"]);
+        let query = root(&["t", "--hybrid"]);
+        assert!(matches!(query.kind, Some(Kind::Fusion(fusion)) if fusion.children.len() == 2));
+    }
+
+    #[test]
+    fn except_wraps_and_the_filter_stands_at_the_root() {
+        let query = root(&[
+            "t",
+            "--except",
+            "u",
+            "--except-top",
+            "7",
+            "--filter",
+            "a = 1",
+        ]);
+        assert_eq!(query.filter, Some(expression("a = 1".into())));
+        let Some(Kind::Except(except)) = query.kind else {
+            panic!("{query:?}");
+        };
+        assert_eq!(except.top, 7);
+        let query = root(&["--filter", "a = 1"]);
+        assert_eq!(query.kind, Some(Kind::Matching(Everything {})));
+    }
+
+    #[test]
+    fn a_search_for_nothing_is_refused_and_a_page_needs_no_query() {
+        assert!(parsed(&[]).is_err());
+        assert!(parsed(&["--latent", "1=1", "--steer", "1=0"]).is_err());
+        let request = parsed(&["--page-token", "x"]).unwrap();
+        assert_eq!((request.query, request.page_token.as_str()), (None, "x"));
+    }
+}

@@ -1,0 +1,237 @@
+//! Concurrent requests -> shared batches, on one thread of their own.
+//!
+//! Encoding is processor work of milliseconds to minutes, so it never runs on the async runtime.
+//! The worker goes in rounds: each takes some texts of every waiting request, about one batch per
+//! core, so that a query of one text is answered within a round while an upload of thousands goes
+//! on. A request whose future was dropped is forgotten at the next round.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::SentenceEncoder;
+use super::schedule::estimate_tokens;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Requests that may wait to be taken; further callers wait in their future.
+const QUEUE: usize = 256;
+/// Requests that share rounds.
+const ACTIVE: usize = 256;
+/// Tokens per core and round: about an eighth of a second.
+const ROUND_TOKENS: usize = 768;
+
+/// An async handle on a [`SentenceEncoder`]: requests that come together are encoded together.
+///
+/// Clones share one worker thread, which ends when the last of them is dropped.
+#[derive(Clone, Debug)]
+pub struct BatchingEncoder {
+    encoder: Arc<SentenceEncoder>,
+    queue: mpsc::Sender<Request>,
+}
+
+#[derive(Debug)]
+struct Request {
+    texts: Vec<String>,
+    vectors: Vec<Vec<f32>>,
+    reply: oneshot::Sender<Result<Vec<Vec<f32>>>>,
+}
+
+impl BatchingEncoder {
+    /// Starts the worker thread. Without one (the system refuses threads) every request fails.
+    pub fn new(encoder: Arc<SentenceEncoder>) -> Self {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let worker = Worker {
+            encoder: encoder.clone(),
+            requests,
+            active: VecDeque::new(),
+        };
+        // A thread that could not be started drops the receiver, which is what callers see.
+        let _ = std::thread::Builder::new()
+            .name("sentence-encoder".to_owned())
+            .spawn(move || worker.run());
+        Self { encoder, queue }
+    }
+
+    /// The encoder behind the handle.
+    pub fn encoder(&self) -> &Arc<SentenceEncoder> {
+        &self.encoder
+    }
+
+    /// The vectors of `texts`, in their order, [`SentenceEncoder::dimension`] values each.
+    ///
+    /// Waits for a place when the queue is full. Dropping the future gives the request up.
+    ///
+    /// # Errors
+    /// Those of [`SentenceEncoder::encode`], and `Internal` when the worker is gone.
+    pub async fn encode(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let gone = || Error::internal("the worker of the sentence encoder has stopped");
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            vectors: Vec::with_capacity(texts.len()),
+            texts,
+            reply,
+        };
+        self.queue.send(request).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+struct Worker {
+    encoder: Arc<SentenceEncoder>,
+    requests: mpsc::Receiver<Request>,
+    active: VecDeque<Request>,
+}
+
+impl Worker {
+    fn run(mut self) {
+        loop {
+            if self.active.is_empty() {
+                match self.requests.blocking_recv() {
+                    Some(request) => self.active.push_back(request),
+                    None => return,
+                }
+            }
+            while self.active.len() < ACTIVE
+                && let Ok(request) = self.requests.try_recv()
+            {
+                self.active.push_back(request);
+            }
+            self.active.retain(|request| !request.reply.is_closed());
+            self.round();
+        }
+    }
+
+    /// Encodes the next share of every active request and answers those that are complete.
+    fn round(&mut self) {
+        let shares = shares(
+            &self.active,
+            self.encoder.threads * ROUND_TOKENS,
+            self.encoder.max_tokens(),
+        );
+        let texts: Vec<&str> = self
+            .active
+            .iter()
+            .zip(&shares)
+            .flat_map(|(request, &share)| {
+                let done = request.vectors.len();
+                request.texts[done..done + share].iter().map(String::as_str)
+            })
+            .collect();
+        let active = &self.active;
+        let outcome = self.encoder.encode(&texts, &mut |_| {
+            if active.iter().all(|request| request.reply.is_closed()) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        match outcome {
+            Ok(rows) => self.hand_out(&rows, &shares),
+            Err(error) => self.fail(&shares, &error),
+        }
+    }
+
+    fn hand_out(&mut self, rows: &[f32], shares: &[usize]) {
+        let mut rows = rows.chunks_exact(self.encoder.dimension());
+        for (request, &share) in self.active.iter_mut().zip(shares) {
+            let own = rows.by_ref().take(share).map(<[f32]>::to_vec);
+            request.vectors.extend(own);
+        }
+        let (complete, active) = std::mem::take(&mut self.active)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|request| request.vectors.len() == request.texts.len());
+        self.active = active;
+        for request in complete {
+            // The caller may have left; then nobody wants the vectors.
+            let _ = request.reply.send(Ok(request.vectors));
+        }
+    }
+
+    /// Answers every request of a failed round with the error, or encodes the requests apart when
+    /// several shared it: one bad text must not fail its neighbours.
+    fn fail(&mut self, shares: &[usize], error: &Error) {
+        let sharing = shares.iter().filter(|&&share| share > 0).count();
+        let mut waiting = VecDeque::new();
+        for (request, &share) in std::mem::take(&mut self.active).into_iter().zip(shares) {
+            if share == 0 {
+                waiting.push_back(request);
+            } else if sharing == 1 || error.kind() == ErrorKind::Cancelled {
+                let _ = request
+                    .reply
+                    .send(Err(Error::new(error.kind(), error.to_string())));
+            } else {
+                let texts: Vec<&str> = request.texts.iter().map(String::as_str).collect();
+                let rows = self.encoder.encode(&texts, &mut |_| {
+                    if request.reply.is_closed() {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                });
+                let width = self.encoder.dimension();
+                let answer =
+                    rows.map(|rows| rows.chunks_exact(width).map(<[f32]>::to_vec).collect());
+                let _ = request.reply.send(answer);
+            }
+        }
+        self.active = waiting;
+    }
+}
+
+/// How many texts of each request go into the next round: in turn one of each, until `budget`
+/// tokens are gathered; at least one text in all.
+fn shares(active: &VecDeque<Request>, budget: usize, max_tokens: usize) -> Vec<usize> {
+    let mut shares = vec![0; active.len()];
+    let mut tokens = 0;
+    loop {
+        let before = tokens;
+        for (request, share) in active.iter().zip(&mut shares) {
+            if let Some(text) = request.texts.get(request.vectors.len() + *share) {
+                let estimate = estimate_tokens(text, max_tokens);
+                if tokens > 0 && tokens + estimate > budget {
+                    continue;
+                }
+                tokens += estimate;
+                *share += 1;
+            }
+        }
+        if tokens == before {
+            return shares;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(texts: &[&str], done: usize) -> Request {
+        Request {
+            texts: texts.iter().map(|&text| text.to_owned()).collect(),
+            vectors: vec![Vec::new(); done],
+            reply: oneshot::channel().0,
+        }
+    }
+
+    #[test]
+    fn a_round_takes_from_every_request_in_turn() {
+        // Each text is estimated at 10 / 5 + 2 = 4 tokens.
+        let texts = ["0123456789"; 40];
+        let active = VecDeque::from([request(&texts, 0), request(&texts[..2], 1)]);
+        assert_eq!(shares(&active, 20, 256), [4, 1]);
+        assert_eq!(shares(&active, 10_000, 256), [40, 1]);
+    }
+
+    #[test]
+    fn a_round_takes_a_text_that_is_longer_than_its_budget() {
+        let long = "x".repeat(5_000);
+        let active = VecDeque::from([request(&[&long, &long], 0), request(&["a"], 0)]);
+        let shares = shares(&active, 100, 10_000);
+        assert_eq!(shares.iter().sum::<usize>(), 1);
+    }
+}

@@ -1,0 +1,189 @@
+//! The arithmetic of the forward pass, on row-major `f32` buffers of one worker.
+//!
+//! Two engines compute the same thing. Where the machine has AVX-512, `avx512` runs tiles of
+//! 14 rows by 32 columns over weights packed once at load, and the bias, the activation and the
+//! residual are added while a tile is in the first-level cache. Everywhere else (AVX2, NEON, plain
+//! SSE2) the products go through faer's kernels and the element-wise loops of `elementwise`.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod buffer;
+mod elementwise;
+mod portable;
+#[cfg(test)]
+mod tests;
+
+pub(super) use buffer::Buffer;
+pub(super) use elementwise::Activation;
+
+/// The instruction sets that the code is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Whatever the build target has.
+    Baseline,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512 F, VL, DQ, BW.
+    Avx512,
+}
+
+impl Level {
+    /// The best level of this machine. The standard library remembers the answer, so this costs a
+    /// load and a test.
+    pub(super) fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bw")
+                {
+                    return Self::Avx512;
+                }
+                return Self::Avx2;
+            }
+        }
+        Self::Baseline
+    }
+}
+
+/// Which implementation runs the products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// Tiles in AVX-512 registers, weights in panels.
+    Avx512,
+    /// faer's kernels.
+    Portable,
+}
+
+impl Engine {
+    /// The faster engine of this machine.
+    pub(super) fn detect() -> Self {
+        match Level::detect() {
+            Level::Avx512 => Self::Avx512,
+            Level::Avx2 | Level::Baseline => Self::Portable,
+        }
+    }
+
+    /// Rows that go through a chain of products together. The tiles need a block that stays in the
+    /// second-level cache (56 rows of 1,536 values are 344 KB); faer packs its operands per call
+    /// and prefers all rows at once.
+    pub(super) fn row_block(self) -> usize {
+        match self {
+            Self::Avx512 => 56,
+            Self::Portable => 1024,
+        }
+    }
+}
+
+/// What happens to a product before it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Epilogue {
+    /// `out = x Wᵀ + b`.
+    Bias,
+    /// `out = activation(x Wᵀ + b)`.
+    Activation(Activation),
+    /// `out = out + x Wᵀ + b`.
+    Residual,
+}
+
+/// `y = x Wᵀ + b`, with `W` in the layout of its engine.
+///
+/// # Shape
+/// `x` is `[rows, inputs]`, `W` is `[outputs, inputs]`, `y` is `[rows, outputs]`.
+pub(super) struct Linear {
+    engine: Engine,
+    inputs: usize,
+    outputs: usize,
+    weight: Buffer,
+    bias: Vec<f32>,
+}
+
+impl Linear {
+    /// Prepares `weight`, row-major `[bias.len(), inputs]`, for `engine`.
+    pub(super) fn new(engine: Engine, weight: &[f32], bias: Vec<f32>, inputs: usize) -> Self {
+        let outputs = bias.len();
+        assert_eq!(weight.len(), outputs * inputs, "weight and bias disagree");
+        let weight = match engine {
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx512 => avx512::pack_weight(weight, inputs, outputs),
+            _ => {
+                let mut buffer = Buffer::zeros(weight.len());
+                buffer.as_mut_slice().copy_from_slice(weight);
+                buffer
+            }
+        };
+        Self {
+            engine,
+            inputs,
+            outputs,
+            weight,
+            bias,
+        }
+    }
+
+    /// Values per output row.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Applies the layer to every row of `x` and stores into `out` as `epilogue` says.
+    pub(super) fn apply(&self, x: &[f32], out: &mut [f32], epilogue: Epilogue) {
+        let rows = x.len() / self.inputs;
+        assert_eq!(x.len(), rows * self.inputs, "whole rows in");
+        assert_eq!(out.len(), rows * self.outputs, "whole rows out");
+        match self.engine {
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx512 => avx512::linear(self, x, out, rows, epilogue),
+            _ => portable::linear(self, x, out, rows, epilogue),
+        }
+    }
+}
+
+/// Shape of the self-attention of one layer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attention {
+    /// Implementation.
+    pub(super) engine: Engine,
+    /// Number of heads.
+    pub(super) heads: usize,
+    /// Width of one head; `heads * head_width` is the width of the model.
+    pub(super) head_width: usize,
+}
+
+/// Buffers of [`Attention::apply`] that outlive the call.
+#[derive(Default)]
+pub(super) struct AttentionScratch {
+    keys: Buffer,
+    values: Buffer,
+    scores: Buffer,
+}
+
+impl Attention {
+    /// Self-attention of one sequence. Queries are expected to be scaled by `1 / √head_width`
+    /// already (folded into the weights at load).
+    ///
+    /// # Shape
+    /// `qkv` is `[length, 3 * width]` (queries, keys, values side by side), `out` is
+    /// `[length, width]`.
+    pub(super) fn apply(&self, qkv: &[f32], out: &mut [f32], scratch: &mut AttentionScratch) {
+        let width = self.heads * self.head_width;
+        let length = out.len() / width;
+        assert_eq!(out.len(), length * width, "whole rows out");
+        assert_eq!(qkv.len(), 3 * out.len(), "queries, keys and values");
+        if length == 0 {
+            return;
+        }
+        match self.engine {
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx512 => avx512::attention(self, qkv, out, length, scratch),
+            _ => portable::attention(self, qkv, out, length, scratch),
+        }
+    }
+}
+
+/// Layer normalisation over rows of `weight.len()` values, in place.
+pub(super) fn layer_norm(values: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+    elementwise::layer_norm(values, weight, bias, eps);
+}

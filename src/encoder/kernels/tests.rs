@@ -1,0 +1,212 @@
+//! Both engines against the formulas in double precision.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::*;
+
+fn engines() -> Vec<Engine> {
+    let mut engines = vec![Engine::Portable];
+    if Engine::detect() == Engine::Avx512 {
+        engines.push(Engine::Avx512);
+    }
+    engines
+}
+
+fn random(rng: &mut StdRng, len: usize, scale: f32) -> Vec<f32> {
+    (0..len).map(|_| rng.random_range(-scale..scale)).collect()
+}
+
+fn assert_close(actual: &[f32], expected: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(actual.len(), expected.len(), "{what}");
+    for (index, (&a, &e)) in actual.iter().zip(expected).enumerate() {
+        assert!(
+            (f64::from(a) - e).abs() <= tolerance * (1.0 + e.abs()),
+            "{what}: value {index} is {a}, expected {e}"
+        );
+    }
+}
+
+/// Maclaurin series of the error function, in double precision up to |x| = 4.
+fn erf(x: f64) -> f64 {
+    if x.abs() > 4.0 {
+        return x.signum();
+    }
+    let (mut term, mut sum) = (x, x);
+    for n in 1..200 {
+        term *= -x * x / f64::from(n);
+        sum += term / f64::from(2 * n + 1);
+    }
+    sum * 2.0 / std::f64::consts::PI.sqrt()
+}
+
+fn activate(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Gelu => x / 2.0 * (1.0 + erf(x / 2.0_f64.sqrt())),
+        Activation::GeluTanh => {
+            let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+            x / 2.0 * (1.0 + u.tanh())
+        }
+        Activation::Relu => x.max(0.0),
+    }
+}
+
+fn product(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize) -> Vec<f64> {
+    x.chunks_exact(inputs)
+        .flat_map(|row| {
+            weight.chunks_exact(inputs).zip(bias).map(|(w, &b)| {
+                let dot = row
+                    .iter()
+                    .zip(w)
+                    .map(|(&x, &w)| f64::from(x) * f64::from(w));
+                dot.sum::<f64>() + f64::from(b)
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn linear_layers_match_the_formula_at_every_edge() {
+    let mut rng = StdRng::seed_from_u64(1);
+    // Rows, inputs, outputs around the tile's 14 x 32 and the block's 56 rows.
+    for (rows, inputs, outputs) in [
+        (1, 7, 5),
+        (13, 16, 31),
+        (14, 32, 32),
+        (15, 33, 33),
+        (57, 48, 100),
+        (130, 20, 64),
+    ] {
+        let x = random(&mut rng, rows * inputs, 1.0);
+        let weight = random(&mut rng, outputs * inputs, 1.0);
+        let bias = random(&mut rng, outputs, 1.0);
+        let before = random(&mut rng, rows * outputs, 1.0);
+        let plain = product(&x, &weight, &bias, inputs);
+        for engine in engines() {
+            let layer = Linear::new(engine, &weight, bias.clone(), inputs);
+            for epilogue in [
+                Epilogue::Bias,
+                Epilogue::Residual,
+                Epilogue::Activation(Activation::Gelu),
+                Epilogue::Activation(Activation::GeluTanh),
+                Epilogue::Activation(Activation::Relu),
+            ] {
+                let mut out = before.clone();
+                layer.apply(&x, &mut out, epilogue);
+                let expected: Vec<f64> = plain
+                    .iter()
+                    .zip(&before)
+                    .map(|(&v, &b)| match epilogue {
+                        Epilogue::Bias => v,
+                        Epilogue::Residual => v + f64::from(b),
+                        Epilogue::Activation(activation) => activate(activation, v),
+                    })
+                    .collect();
+                let what = format!("{engine:?} {epilogue:?} {rows}x{inputs}x{outputs}");
+                assert_close(&out, &expected, 5e-6, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_matches_the_formula_at_every_edge() {
+    let mut rng = StdRng::seed_from_u64(2);
+    for (length, heads, head_width) in [
+        (1, 2, 32),
+        (2, 1, 8),
+        (14, 3, 16),
+        (33, 2, 32),
+        (70, 2, 64),
+        (97, 1, 40),
+    ] {
+        let width = heads * head_width;
+        let qkv = random(&mut rng, length * 3 * width, 2.0);
+        let at = |token: usize, part: usize, column: usize| {
+            f64::from(qkv[(token * 3 + part) * width + column])
+        };
+        let mut expected = vec![0.0; length * width];
+        for head in 0..heads {
+            let columns = head * head_width..(head + 1) * head_width;
+            for query in 0..length {
+                let scores: Vec<f64> = (0..length)
+                    .map(|key| {
+                        columns
+                            .clone()
+                            .map(|c| at(query, 0, c) * at(key, 1, c))
+                            .sum()
+                    })
+                    .collect();
+                let max = scores.iter().copied().fold(f64::MIN, f64::max);
+                let total: f64 = scores.iter().map(|s| (s - max).exp()).sum();
+                for c in columns.clone() {
+                    expected[query * width + c] = (0..length)
+                        .map(|key| (scores[key] - max).exp() / total * at(key, 2, c))
+                        .sum();
+                }
+            }
+        }
+        for engine in engines() {
+            let attention = Attention {
+                engine,
+                heads,
+                head_width,
+            };
+            let mut out = vec![f32::NAN; length * width];
+            let mut scratch = AttentionScratch::default();
+            // A first call leaves its values behind: they must not reach the second.
+            let noise = vec![1e9; 3 * 3 * width];
+            attention.apply(&noise, &mut vec![0.0; 3 * width], &mut scratch);
+            attention.apply(&qkv, &mut out, &mut scratch);
+            let what = format!("{engine:?} {length} tokens, {heads} heads of {head_width}");
+            assert_close(&out, &expected, 2e-5, &what);
+        }
+    }
+}
+
+#[test]
+fn layer_norm_matches_the_formula() {
+    let mut rng = StdRng::seed_from_u64(3);
+    for width in [5, 16, 48, 50] {
+        let mut values = random(&mut rng, 3 * width, 3.0);
+        let weight = random(&mut rng, width, 1.0);
+        let bias = random(&mut rng, width, 1.0);
+        let expected: Vec<f64> = values
+            .chunks_exact(width)
+            .flat_map(|row| {
+                let n = width as f64;
+                let mean = row.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+                let variance = row
+                    .iter()
+                    .map(|&v| (f64::from(v) - mean).powi(2))
+                    .sum::<f64>()
+                    / n;
+                row.iter()
+                    .zip(&weight)
+                    .zip(&bias)
+                    .map(|((&v, &w), &b)| {
+                        (f64::from(v) - mean) / (variance + 1e-5).sqrt() * f64::from(w)
+                            + f64::from(b)
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        layer_norm(&mut values, &weight, &bias, 1e-5);
+        assert_close(&values, &expected, 5e-6, &format!("width {width}"));
+    }
+}
+
+#[test]
+fn gelu_is_exact_to_a_millionth_everywhere() {
+    let values: Vec<f32> = (-12_000..=12_000).map(|i| i as f32 / 1_000.0).collect();
+    let identity = Linear::new(Engine::Portable, &[1.0], vec![0.0], 1);
+    let mut out = vec![0.0; values.len()];
+    identity.apply(&values, &mut out, Epilogue::Activation(Activation::Gelu));
+    for (&x, &y) in values.iter().zip(&out) {
+        let expected = activate(Activation::Gelu, f64::from(x));
+        assert!(
+            (f64::from(y) - expected).abs() < 2e-6,
+            "gelu({x}) is {y}, not {expected}"
+        );
+    }
+}

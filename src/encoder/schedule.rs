@@ -1,0 +1,182 @@
+//! Many texts over the cores: batches of about equal work, one worker per core.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::SentenceEncoder;
+use super::bert::Scratch;
+use crate::error::{Error, Result};
+
+/// Tokens of a batch. Fewer leave the last tile of each product part empty, more push its
+/// intermediate values (20 KB a token) out of the last-level cache.
+const BATCH_TOKENS: usize = 768;
+/// Below this a second worker costs more than it saves: both would stream all weights through
+/// the memory bus.
+const LEAST_TOKENS: usize = 96;
+/// Rough bytes per token, to size batches before anything is tokenized.
+const BYTES_PER_TOKEN: usize = 5;
+
+/// The scratch buffers of workers that are not running.
+#[derive(Default)]
+pub(super) struct ScratchPool(Mutex<Vec<Scratch>>);
+
+impl ScratchPool {
+    fn take(&self) -> Scratch {
+        self.0
+            .lock()
+            .ok()
+            .and_then(|mut pool| pool.pop())
+            .unwrap_or_default()
+    }
+
+    fn give(&self, scratch: Scratch) {
+        if let Ok(mut pool) = self.0.lock() {
+            pool.push(scratch);
+        }
+    }
+}
+
+/// About how many tokens `text` makes.
+pub(super) fn estimate_tokens(text: &str, max_tokens: usize) -> usize {
+    (text.len() / BYTES_PER_TOKEN + 2).min(max_tokens)
+}
+
+/// Splits texts into runs of about equal work, none split, in order.
+///
+/// Sequences are not padded, so texts need no sorting by length: neighbours share a batch.
+fn plan(texts: &[&str], max_tokens: usize, threads: usize) -> Vec<Range<usize>> {
+    let estimates = texts.iter().map(|text| estimate_tokens(text, max_tokens));
+    let total: usize = estimates.clone().sum();
+    let target = total.div_ceil(threads).clamp(LEAST_TOKENS, BATCH_TOKENS);
+    let mut batches = Vec::with_capacity(total / target + 1);
+    let (mut start, mut tokens) = (0, 0);
+    for (index, estimate) in estimates.enumerate() {
+        if index > start && tokens + estimate > target {
+            batches.push(start..index);
+            (start, tokens) = (index, 0);
+        }
+        tokens += estimate;
+    }
+    if start < texts.len() {
+        batches.push(start..texts.len());
+    }
+    batches
+}
+
+/// Encodes `texts`; see [`SentenceEncoder::encode`].
+pub(super) fn run(
+    encoder: &SentenceEncoder,
+    texts: &[&str],
+    threads: usize,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Vec<f32>> {
+    let batches = plan(texts, encoder.max_tokens(), threads);
+    let mut collector = Collector {
+        width: encoder.dimension(),
+        rows: vec![0.0; texts.len() * encoder.dimension()],
+        done: 0,
+        progress,
+    };
+    if threads.min(batches.len()) <= 1 {
+        let mut scratch = encoder.scratches.take();
+        let outcome = batches.into_iter().try_for_each(|batch| {
+            let rows = encoder.encode_batch(&texts[batch.clone()], &mut scratch)?;
+            collector.accept(&batch, &rows)
+        });
+        encoder.scratches.give(scratch);
+        outcome?;
+    } else {
+        run_workers(encoder, texts, &batches, threads, &mut collector)?;
+    }
+    Ok(collector.rows)
+}
+
+/// One worker per core takes the next batch until there is none; the calling thread gathers.
+fn run_workers(
+    encoder: &SentenceEncoder,
+    texts: &[&str],
+    batches: &[Range<usize>],
+    threads: usize,
+    collector: &mut Collector<'_>,
+) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..threads.min(batches.len()) {
+            let sender = sender.clone();
+            let (next, stop) = (&next, &stop);
+            scope.spawn(move || {
+                let mut scratch = encoder.scratches.take();
+                while !stop.load(Ordering::Relaxed) {
+                    let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                        break;
+                    };
+                    let rows = encoder.encode_batch(&texts[batch.clone()], &mut scratch);
+                    if sender.send((batch, rows)).is_err() {
+                        break;
+                    }
+                }
+                encoder.scratches.give(scratch);
+            });
+        }
+        drop(sender);
+        let outcome = receiver
+            .iter()
+            .try_for_each(|(batch, rows)| collector.accept(batch, &rows?));
+        stop.store(true, Ordering::Relaxed);
+        outcome
+    })
+}
+
+/// Finished rows, and the caller's wish to go on.
+struct Collector<'p> {
+    width: usize,
+    rows: Vec<f32>,
+    done: usize,
+    progress: &'p mut dyn FnMut(usize) -> ControlFlow<()>,
+}
+
+impl Collector<'_> {
+    fn accept(&mut self, batch: &Range<usize>, rows: &[f32]) -> Result<()> {
+        self.rows[batch.start * self.width..batch.end * self.width].copy_from_slice(rows);
+        self.done += batch.len();
+        match (self.progress)(self.done) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::cancelled()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_cover_every_text_once_in_order() {
+        let texts: Vec<String> = (0..57).map(|i| "word ".repeat(i * 7 % 300)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        for threads in [1, 2, 5] {
+            let batches = plan(&texts, 256, threads);
+            let flat: Vec<usize> = batches.iter().cloned().flatten().collect();
+            assert_eq!(flat, (0..texts.len()).collect::<Vec<_>>());
+            for batch in &batches {
+                let tokens: usize = texts[batch.clone()]
+                    .iter()
+                    .map(|text| estimate_tokens(text, 256))
+                    .sum();
+                assert!(batch.len() == 1 || tokens <= BATCH_TOKENS);
+            }
+        }
+        assert!(plan(&[], 256, 2).is_empty());
+    }
+
+    #[test]
+    fn a_few_short_texts_stay_on_one_worker() {
+        assert_eq!(plan(&["one", "two", "three"], 256, 8), vec![0..3]);
+        let long = "word ".repeat(250);
+        assert_eq!(plan(&[&long, &long], 256, 2).len(), 2);
+    }
+}

@@ -1,0 +1,16 @@
+//! LatentDB: a search database over the latents of sparse autoencoders.
+//!
+//! Data flows one way: `cli -> server -> service -> {encoder, sae, label} and index`. `records` reads
+//! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
+//! defaults.
+
+pub mod cli;
+pub mod encoder;
+pub mod error;
+pub mod inputs;
+pub mod label;
+pub mod records;
+pub mod sae;
+
+pub mod server;
+pub mod service;

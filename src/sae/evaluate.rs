@@ -1,0 +1,357 @@
+//! How good an SAE is on some rows.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+use super::encode::{on_threads, thread_count};
+use super::kernel;
+use super::model::Sae;
+
+/// What to measure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EvaluateOptions {
+    /// How many rows are searched with; 0 leaves recall out.
+    pub recall_queries: usize,
+    /// How many nearest rows are compared per search.
+    pub recall_k: usize,
+    /// Rows that are searched at most, the first of the set.
+    pub recall_rows: usize,
+    /// Threads; 0 is one per core.
+    pub threads: usize,
+    /// Decides which rows are searched with.
+    pub seed: u64,
+}
+
+impl Default for EvaluateOptions {
+    fn default() -> Self {
+        Self {
+            recall_queries: 100,
+            recall_k: 10,
+            recall_rows: 20_000,
+            threads: 0,
+            seed: 0,
+        }
+    }
+}
+
+/// Quality of an SAE on a set of rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// How many rows were measured; the window of `dead_share` and of the densities.
+    pub rows: usize,
+    /// Fraction of variance unexplained, `Σ‖x - x_hat‖² / Σ‖x - mean(x)‖²`, accumulated in f64.
+    pub fvu: f64,
+    /// Mean number of active latents per row.
+    pub l0: f64,
+    /// Share of latents that are active in none of the `rows` rows.
+    pub dead_share: f64,
+    /// Mean cosine of `x` and `x_hat`.
+    pub cosine: f64,
+    /// How many latents are active in which share of the rows.
+    pub density: Vec<DensityBin>,
+    /// Cosine of each latent's encoder and decoder directions.
+    pub encoder_decoder_cosine: Spread,
+    /// Searches with `x_hat` against searches with `x`, where measured.
+    pub recall: Option<Recall>,
+}
+
+/// Latents whose density is at least `from` and below the next bin's.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DensityBin {
+    /// The smallest share of rows of this bin.
+    pub from: f64,
+    /// How many latents are in it.
+    pub latents: usize,
+}
+
+/// Mean and deciles of a figure over latents.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Mean.
+    pub mean: f64,
+    /// A tenth of the latents are below this.
+    pub p10: f64,
+    /// Median.
+    pub p50: f64,
+    /// A tenth of the latents are above this.
+    pub p90: f64,
+}
+
+/// How many of the `k` rows nearest to `x` are among the `k` nearest to `x_hat`, by cosine over
+/// the original vectors, the row itself left out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recall {
+    /// How many rows were searched with.
+    pub queries: usize,
+    /// How many rows were searched.
+    pub rows: usize,
+    /// How many nearest rows were compared.
+    pub k: usize,
+    /// The share found, a mean over queries.
+    pub recall: f64,
+}
+
+/// Lower ends of the density bins; the first holds the dead latents.
+const DENSITIES: [f64; 9] = [0.0, 1e-9, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1];
+
+/// Rows reconstructed at a time.
+const BATCH: usize = 4096;
+
+/// Measures an SAE on `vectors`, `[rows, d_in]` row-major.
+///
+/// # Errors
+/// `InvalidArgument` when there is no row, and those of [`Sae::encode`].
+pub fn evaluate(sae: &Sae, vectors: &[f32], options: &EvaluateOptions) -> Result<Quality> {
+    let d = sae.d_in();
+    let rows = sae.check_rows(vectors)?;
+    if rows == 0 {
+        return Err(Error::invalid("vectors", "is empty; measuring needs rows"));
+    }
+    let mut counts = vec![0usize; sae.n_latents()];
+    let (mut residual, mut cosine, mut active) = (0.0, 0.0, 0usize);
+    for batch in vectors.chunks(BATCH * d) {
+        let (reconstructed, codes) = sae.reconstruct(batch, options.threads)?;
+        for (x, x_hat) in batch.chunks_exact(d).zip(reconstructed.chunks_exact(d)) {
+            residual += squared_distance(x, x_hat);
+            cosine += cosine_of(x, x_hat);
+        }
+        active += codes.active();
+        for latent in codes.latents() {
+            counts[*latent as usize] += 1;
+        }
+    }
+    let recall = if options.recall_queries > 0 && options.recall_k > 0 && rows > options.recall_k {
+        Some(measure_recall(sae, vectors, options)?)
+    } else {
+        None
+    };
+    Ok(Quality {
+        rows,
+        fvu: residual / total_variance(vectors, d),
+        l0: active as f64 / rows as f64,
+        dead_share: counts.iter().filter(|c| **c == 0).count() as f64 / counts.len() as f64,
+        cosine: cosine / rows as f64,
+        density: density(&counts, rows),
+        encoder_decoder_cosine: encoder_decoder_cosine(sae),
+        recall,
+    })
+}
+
+fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))
+        .sum()
+}
+
+/// Cosine of two vectors; 0 when one of them is zero.
+pub(super) fn cosine_of(a: &[f32], b: &[f32]) -> f64 {
+    let product: f64 = a
+        .iter()
+        .zip(b)
+        .map(|(a, b)| f64::from(*a) * f64::from(*b))
+        .sum();
+    let norms = kernel::norm(a) * kernel::norm(b);
+    if norms > 0.0 {
+        (product / norms).clamp(-1.0, 1.0)
+    } else {
+        0.0
+    }
+}
+
+/// `Σ‖x - mean(x)‖²`; the smallest positive number when all rows are equal.
+fn total_variance(vectors: &[f32], d: usize) -> f64 {
+    let rows = (vectors.len() / d) as f64;
+    let mut mean = vec![0.0f64; d];
+    for x in vectors.chunks_exact(d) {
+        for (m, v) in mean.iter_mut().zip(x) {
+            *m += f64::from(*v);
+        }
+    }
+    mean.iter_mut().for_each(|m| *m /= rows);
+    let total: f64 = vectors
+        .chunks_exact(d)
+        .flat_map(|x| x.iter().zip(&mean))
+        .map(|(x, m)| (f64::from(*x) - m).powi(2))
+        .sum();
+    total.max(f64::MIN_POSITIVE)
+}
+
+fn density(counts: &[usize], rows: usize) -> Vec<DensityBin> {
+    let mut bins: Vec<DensityBin> = DENSITIES
+        .iter()
+        .map(|from| DensityBin {
+            from: *from,
+            latents: 0,
+        })
+        .collect();
+    for count in counts {
+        let share = *count as f64 / rows as f64;
+        if let Some(bin) = bins.iter_mut().rev().find(|bin| share >= bin.from) {
+            bin.latents += 1;
+        }
+    }
+    bins
+}
+
+fn encoder_decoder_cosine(sae: &Sae) -> Spread {
+    let d = sae.d_in();
+    let mut cosines: Vec<f64> = sae
+        .parts
+        .w_enc_t
+        .chunks_exact(d)
+        .zip(sae.parts.w_dec.chunks_exact(d))
+        .map(|(encoder, decoder)| cosine_of(encoder, decoder))
+        .collect();
+    cosines.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| cosines[((cosines.len() - 1) as f64 * share).round() as usize];
+    Spread {
+        mean: cosines.iter().sum::<f64>() / cosines.len() as f64,
+        p10: at(0.1),
+        p50: at(0.5),
+        p90: at(0.9),
+    }
+}
+
+fn measure_recall(sae: &Sae, vectors: &[f32], options: &EvaluateOptions) -> Result<Recall> {
+    let d = sae.d_in();
+    let searched = &vectors[..vectors.len().min(options.recall_rows.max(1) * d)];
+    let rows = searched.len() / d;
+    let unit: Vec<f32> = searched
+        .chunks_exact(d)
+        .flat_map(|x| {
+            let norm = kernel::norm(x);
+            let factor = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+            x.iter().map(move |v| (f64::from(*v) * factor) as f32)
+        })
+        .collect();
+    let mut drawn: Vec<usize> = (0..rows).collect();
+    drawn.shuffle(&mut StdRng::seed_from_u64(options.seed));
+    drawn.truncate(options.recall_queries);
+    let queries: Vec<f32> = drawn
+        .iter()
+        .flat_map(|row| &searched[row * d..(row + 1) * d])
+        .copied()
+        .collect();
+    let (reconstructed, _) = sae.reconstruct(&queries, options.threads)?;
+    let k = options.recall_k.min(rows.saturating_sub(1)).max(1);
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let worker = || {
+        let mut found = 0usize;
+        loop {
+            let query = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let Some(own) = drawn.get(query) else {
+                return found;
+            };
+            let range = query * d..(query + 1) * d;
+            let with_x = nearest(&unit, &queries[range.clone()], *own, k);
+            let with_x_hat = nearest(&unit, &reconstructed[range], *own, k);
+            found += with_x.iter().filter(|row| with_x_hat.contains(row)).count();
+        }
+    };
+    let found: usize = on_threads(thread_count(options.threads), &worker)?
+        .into_iter()
+        .sum();
+    Ok(Recall {
+        queries: drawn.len(),
+        rows,
+        k,
+        recall: found as f64 / (drawn.len() * k) as f64,
+    })
+}
+
+/// The `k` rows with the largest product with `query`, `without` left out.
+fn nearest(rows: &[f32], query: &[f32], without: usize, k: usize) -> Vec<usize> {
+    let mut scores: Vec<(f32, usize)> = rows
+        .chunks_exact(query.len())
+        .enumerate()
+        .filter(|(row, _)| *row != without)
+        .map(|(row, x)| (kernel::inner(x, query), row))
+        .collect();
+    let k = k.min(scores.len());
+    if k < scores.len() {
+        scores.select_nth_unstable_by(k, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    }
+    scores.truncate(k);
+    scores.into_iter().map(|(_, row)| row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sae::{Architecture, Normalisation, SaeParts, TrainingRecord};
+
+    /// Two latents along the two axes, the first of them kept: reconstructions are known.
+    fn sae() -> Sae {
+        Sae::new(SaeParts {
+            architecture: Architecture::TopK {
+                k: 1,
+                rescale_by_decoder_norm: false,
+            },
+            normalisation: Normalisation::None,
+            d_in: 2,
+            w_enc_t: vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0],
+            b_enc: vec![0.0; 3],
+            w_dec: vec![1.0, 0.0, 0.0, 1.0, 0.0, -1.0],
+            b_dec: vec![0.0; 2],
+            apply_b_dec_to_input: true,
+            record: TrainingRecord::default(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn figures_of_a_known_reconstruction() {
+        let vectors = [3.0, 1.0, 1.0, 2.0, 4.0, 0.0, 0.0, 5.0];
+        let options = EvaluateOptions {
+            recall_queries: 0,
+            ..EvaluateOptions::default()
+        };
+        let quality = evaluate(&sae(), &vectors, &options).unwrap();
+        // Residuals (0,1), (1,0), 0, 0 about the mean (2,2).
+        let variance = (1.0 + 1.0) + 1.0 + (4.0 + 4.0) + (4.0 + 9.0);
+        assert!((quality.fvu - 2.0 / variance).abs() < 1e-9);
+        assert_eq!(quality.l0, 1.0);
+        assert!((quality.dead_share - 1.0 / 3.0).abs() < 1e-12);
+        let cosine = (3.0 / 10f64.sqrt() + 2.0 / 5f64.sqrt() + 2.0) / 4.0;
+        assert!((quality.cosine - cosine).abs() < 1e-6);
+        assert_eq!(quality.density[0].latents, 1);
+        assert_eq!(quality.density[8].latents, 2);
+        assert!((quality.encoder_decoder_cosine.mean - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(quality.recall, None);
+    }
+
+    #[test]
+    fn recall_is_one_when_nothing_is_lost() {
+        // Rows on the axes are reconstructed exactly.
+        let vectors: Vec<f32> = (1..60)
+            .flat_map(|i| {
+                if i % 2 == 0 {
+                    [i as f32, 0.0]
+                } else {
+                    [0.0, i as f32]
+                }
+            })
+            .collect();
+        let options = EvaluateOptions {
+            recall_queries: 20,
+            recall_k: 5,
+            ..EvaluateOptions::default()
+        };
+        let quality = evaluate(&sae(), &vectors, &options).unwrap();
+        let recall = quality.recall.unwrap();
+        assert_eq!((recall.queries, recall.k, recall.rows), (20, 5, 59));
+        assert_eq!(recall.recall, 1.0);
+        assert!(quality.fvu < 1e-12);
+    }
+
+    #[test]
+    fn no_rows_are_refused() {
+        let error = evaluate(&sae(), &[], &EvaluateOptions::default()).unwrap_err();
+        assert_eq!(error.field(), Some("vectors"));
+    }
+}

@@ -1,0 +1,272 @@
+//! The forward pass: a batch in blocks of rows, what every row keeps and what is left of it.
+
+use crate::sae::kernel::{self, dispatched};
+use crate::sae::topk::{Selector, positions_at_least};
+
+use super::parameters::Parameters;
+
+/// Rows per matrix product and per unit of parallel work.
+pub(super) const BLOCK_ROWS: usize = 64;
+
+/// The kept latents of every row of a block, `slots` places per row, `counts[row]` of them used.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub slots: usize,
+    pub counts: Vec<usize>,
+    pub latents: Vec<u32>,
+    pub activations: Vec<f32>,
+    /// `residual . W_dec[latent]`, without the factor of the loss.
+    pub gradients: Vec<f32>,
+}
+
+impl Kept {
+    pub fn reset(&mut self, rows: usize, slots: usize) {
+        self.slots = slots;
+        self.counts.clear();
+        self.counts.resize(rows, 0);
+        self.latents.resize(rows * slots, 0);
+        self.activations.resize(rows * slots, 0.0);
+        self.gradients.resize(rows * slots, 0.0);
+    }
+
+    pub fn set(&mut self, row: usize, code: impl Iterator<Item = (u32, f32)>) {
+        let start = row * self.slots;
+        for (slot, (latent, activation)) in code.enumerate() {
+            self.latents[start + slot] = latent;
+            self.activations[start + slot] = activation;
+            self.counts[row] = slot + 1;
+        }
+    }
+
+    pub fn range(&self, row: usize) -> std::ops::Range<usize> {
+        row * self.slots..row * self.slots + self.counts[row]
+    }
+}
+
+/// A block of rows with all that the backward pass needs of them.
+#[derive(Default)]
+pub(super) struct Block {
+    /// `x - b_dec`, `[rows, d]`.
+    pub centred: Vec<f32>,
+    /// What the encoder saw: `centred`, with noise where there is some.
+    pub seen: Vec<f32>,
+    pub noisy: bool,
+    /// `x_hat - x`, `[rows, d]`.
+    pub residual: Vec<f32>,
+    /// What is left of the residual after the dead latents, `[rows, d]`.
+    pub left: Vec<f32>,
+    pub live: Kept,
+    pub dead: Kept,
+    pub sums: Sums,
+}
+
+/// Sums over rows: a vector of means to be and squares.
+#[derive(Clone, Default)]
+pub(super) struct Sums {
+    pub rows: usize,
+    pub input: Vec<f32>,
+    pub input_squares: f64,
+    pub residual: Vec<f32>,
+    pub residual_squares: f64,
+    pub left_squares: f64,
+    pub active: usize,
+}
+
+/// Memory of one worker.
+#[derive(Default)]
+pub(super) struct Scratch {
+    projections: Vec<f32>,
+    candidates: Vec<u32>,
+    scores: Vec<f32>,
+    selector: Selector,
+}
+
+/// What a step takes besides weights and rows.
+pub(super) struct StepInput<'a> {
+    /// The training rows, `[all, d]`.
+    pub vectors: &'a [f32],
+    /// The rows of this batch.
+    pub rows: &'a [u32],
+    pub k: usize,
+    /// Dead latents, ascending; empty leaves the auxiliary loss out.
+    pub dead: &'a [u32],
+    pub aux_alpha: f32,
+    /// Added to `b_enc`: minus infinity keeps a latent out of this step. Empty for none.
+    pub handicap: &'a [f32],
+    /// Standard deviation of the encoder's noise and the seed of this step's.
+    pub noise: Option<(f32, u64)>,
+}
+
+impl Sums {
+    pub fn add(&mut self, other: &Sums) {
+        self.rows += other.rows;
+        self.active += other.active;
+        self.input_squares += other.input_squares;
+        self.residual_squares += other.residual_squares;
+        self.left_squares += other.left_squares;
+        kernel::add(&mut self.input, &other.input);
+        kernel::add(&mut self.residual, &other.residual);
+    }
+}
+
+impl Block {
+    /// Takes the rows in and subtracts `b_dec`.
+    pub fn load(
+        &mut self,
+        weights: &Parameters,
+        input: &StepInput,
+        rows: &[u32],
+        index: usize,
+        d: usize,
+    ) {
+        let count = rows.len();
+        self.centred.resize(count * d, 0.0);
+        self.residual.resize(count * d, 0.0);
+        self.sums = Sums {
+            rows: count,
+            input: vec![0.0; d],
+            residual: vec![0.0; d],
+            ..Sums::default()
+        };
+        for (centred, row) in self.centred.chunks_exact_mut(d).zip(rows) {
+            let start = *row as usize * d;
+            let x = &input.vectors[start..start + d];
+            kernel::difference(x, &weights.b_dec, centred);
+            kernel::add(&mut self.sums.input, centred);
+            self.sums.input_squares += f64::from(kernel::inner(centred, centred));
+        }
+        self.noisy = input.noise.is_some();
+        if let Some((deviation, seed)) = input.noise {
+            self.seen.resize(count * d, 0.0);
+            let state = seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            add_noise(&self.centred, deviation, state, &mut self.seen);
+        }
+        self.live.reset(count, input.k);
+        let slots = if input.dead.is_empty() {
+            0
+        } else {
+            (2 * input.k).min(d / 2).min(input.dead.len())
+        };
+        self.dead.reset(count, slots);
+    }
+
+    /// The encoder's inputs.
+    pub fn seen(&self) -> &[f32] {
+        if self.noisy {
+            &self.seen
+        } else {
+            &self.centred
+        }
+    }
+
+    pub fn encode(
+        &mut self,
+        weights: &Parameters,
+        input: &StepInput,
+        bias: &[f32],
+        scratch: &mut Scratch,
+    ) {
+        let d = weights.b_dec.len();
+        let n = bias.len();
+        let Scratch {
+            projections,
+            candidates,
+            scores,
+            selector,
+        } = scratch;
+        projections.resize(self.sums.rows * n, 0.0);
+        kernel::project(self.seen(), &weights.w_enc, d, projections);
+        let pick = |p: &[f32], from: &[u32], scores: &mut Vec<f32>| {
+            scores.clear();
+            scores.extend(from.iter().map(|latent| p[*latent as usize]));
+        };
+        for (row, p) in projections.chunks_exact_mut(n).enumerate() {
+            let floor = selector.floor(p, bias, input.k);
+            candidates.clear();
+            // Only positive sums can be active.
+            positions_at_least(p, floor.max(f32::MIN_POSITIVE), candidates);
+            pick(p, candidates, scores);
+            self.live
+                .set(row, selector.keep(candidates, scores, input.k));
+            self.sums.active += self.live.counts[row];
+            if !input.dead.is_empty() {
+                pick(p, input.dead, scores);
+                let kept = selector.keep(input.dead, scores, self.dead.slots);
+                self.dead.set(row, kept.filter(|(_, sum)| *sum > 0.0));
+            }
+        }
+    }
+
+    pub fn decode(&mut self, weights: &Parameters, d: usize, with_dead: bool) {
+        for row in 0..self.sums.rows {
+            let at = row * d..(row + 1) * d;
+            let residual = &mut self.residual[at.clone()];
+            let range = self.live.range(row);
+            kernel::combine(
+                &self.centred[at.clone()],
+                &weights.w_dec,
+                &self.live.latents[range.clone()],
+                &self.live.activations[range.clone()],
+                residual,
+                -1.0,
+            );
+            kernel::dot_chosen(
+                residual,
+                &weights.w_dec,
+                &self.live.latents[range.clone()],
+                &mut self.live.gradients[range],
+            );
+            self.sums.residual_squares += f64::from(kernel::inner(residual, residual));
+            kernel::add(&mut self.sums.residual, residual);
+        }
+        if !with_dead {
+            return;
+        }
+        self.left.resize(self.residual.len(), 0.0);
+        for row in 0..self.sums.rows {
+            let at = row * d..(row + 1) * d;
+            let left = &mut self.left[at.clone()];
+            let range = self.dead.range(row);
+            kernel::combine(
+                &self.residual[at],
+                &weights.w_dec,
+                &self.dead.latents[range.clone()],
+                &self.dead.activations[range.clone()],
+                left,
+                1.0,
+            );
+            kernel::dot_chosen(
+                left,
+                &weights.w_dec,
+                &self.dead.latents[range.clone()],
+                &mut self.dead.gradients[range],
+            );
+            self.sums.left_squares += f64::from(kernel::inner(left, left));
+        }
+    }
+}
+
+dispatched! {
+    /// `out = x + deviation * noise`: each number is the sum of four uniform ones, near normal.
+    pub(super) fn add_noise(x: &[f32], deviation: f32, seed: u64, out: &mut [f32]) {
+        // Four uniform bytes have mean 510 and standard deviation 147.8 together.
+        let factor = deviation / 147.8;
+        let mut lanes = [0u32; 16];
+        for (lane, state) in lanes.iter_mut().enumerate() {
+            *state = (seed >> 16) as u32 ^ (lane as u32 + 1).wrapping_mul(0x9e37_79b9) ^ seed as u32;
+            *state |= 1;
+        }
+        for (x, out) in x.chunks(16).zip(out.chunks_mut(16)) {
+            for state in &mut lanes {
+                *state ^= *state << 13;
+                *state ^= *state >> 17;
+                *state ^= *state << 5;
+            }
+            for (lane, (x, out)) in x.iter().zip(out.iter_mut()).enumerate() {
+                let s = lanes[lane];
+                let sum = (s & 255) + (s >> 8 & 255) + (s >> 16 & 255) + (s >> 24);
+                *out = x + factor * (sum as f32 - 510.0);
+            }
+        }
+    }
+}

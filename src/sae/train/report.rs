@@ -1,0 +1,91 @@
+//! What a training says of itself, on the way and at the end.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sae::evaluate::Quality;
+use crate::sae::model::Sae;
+
+use super::step::StepOutput;
+
+/// Weight of a step in the figures that progress reports.
+const SMOOTHING: f64 = 0.05;
+
+/// Where a training stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainProgress {
+    /// Steps done.
+    pub step: usize,
+    /// Steps there will be, early stopping aside.
+    pub steps: usize,
+    /// Epochs done.
+    pub epoch: usize,
+    /// Rows seen, counted every time.
+    pub examples: usize,
+    /// Rows per second since this call of [`train`] began.
+    pub examples_per_second: f64,
+    /// NMSE plus the weighted auxiliary loss, smoothed over steps.
+    pub loss: f64,
+    /// NMSE of training batches, smoothed over steps.
+    pub fvu: f64,
+    /// Mean number of active latents, smoothed over steps.
+    pub l0: f64,
+    /// Share of latents that the top-k kept in no row of the dead window.
+    pub dead_share: f64,
+    /// FVU of the held-out rows after the last whole epoch, where rows are held out.
+    pub held_out_fvu: Option<f64>,
+}
+
+/// What came of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainReport {
+    /// Rows trained on.
+    pub rows: usize,
+    /// Rows held out.
+    pub held_out_rows: usize,
+    /// Steps done.
+    pub steps: usize,
+    /// Epochs done.
+    pub epochs: usize,
+    /// Whether held-out quality stopped it.
+    pub stopped_early: bool,
+    /// Seconds of work, over all calls that continued it.
+    pub seconds: f64,
+    /// Rows per second over those.
+    pub examples_per_second: f64,
+    /// Quality on the rows trained on (up to 10,000 of them).
+    pub trained: Quality,
+    /// Quality on held-out rows, where there are some.
+    pub held_out: Option<Quality>,
+    /// Share of latents that the top-k kept in no row of the last `dead_window` training rows.
+    pub dead_share: f64,
+    /// That window, in rows.
+    pub dead_window: usize,
+}
+
+/// A trained SAE and what came of its training.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The SAE; its record holds the configuration and the report.
+    pub sae: Sae,
+    /// What came of it.
+    pub report: TrainReport,
+}
+
+/// Figures smoothed over steps.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Smooth {
+    weight: f64,
+    pub loss: f64,
+    pub fvu: f64,
+    pub l0: f64,
+}
+
+impl Smooth {
+    pub fn add(&mut self, loss: f64, output: &StepOutput) {
+        self.weight = self.weight * (1.0 - SMOOTHING) + SMOOTHING;
+        let share = SMOOTHING / self.weight;
+        self.loss += share * (loss - self.loss);
+        self.fvu += share * (output.fvu - self.fvu);
+        self.l0 += share * (output.l0 - self.l0);
+    }
+}

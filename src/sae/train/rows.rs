@@ -1,0 +1,68 @@
+//! Drawing rows and numbers: everything random in a training starts here.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+use crate::error::{Error, Result};
+
+/// Refuses vectors that are not whole rows of finite values.
+pub(super) fn check_vectors(vectors: &[f32], d_in: usize) -> Result<()> {
+    if d_in == 0 || vectors.is_empty() || !vectors.len().is_multiple_of(d_in) {
+        return Err(Error::invalid(
+            "vectors",
+            format!(
+                "{} values are not rows of {d_in}; a training needs at least one whole row",
+                vectors.len()
+            ),
+        ));
+    }
+    for (row, x) in vectors.chunks_exact(d_in).enumerate() {
+        if let Some(at) = x.iter().position(|v| !v.is_finite()) {
+            return Err(Error::invalid(
+                format!("vectors[{row}]"),
+                format!("value {at} is {}; all must be finite", x[at]),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// One row of `[rows, d]`.
+pub(super) fn row_of(vectors: &[f32], d: usize, row: u32) -> &[f32] {
+    let start = row as usize * d;
+    &vectors[start..start + d]
+}
+
+/// Up to `most` of `rows`, drawn without replacement, ascending.
+pub(super) fn sample(rows: &[u32], most: usize, rng: &mut StdRng) -> Vec<u32> {
+    let mut rows = rows.to_vec();
+    if rows.len() > most {
+        let (drawn, _) = rows.partial_shuffle(rng, most);
+        let mut drawn = drawn.to_vec();
+        drawn.sort_unstable();
+        return drawn;
+    }
+    rows.sort_unstable();
+    rows
+}
+
+/// A generator for one purpose at one time, so that a resumed training draws the same numbers.
+pub(super) fn rng(seed: u64, purpose: &str, time: u64) -> StdRng {
+    let mut state = seed ^ 0x5ae0_5ae0_5ae0_5ae0;
+    for byte in purpose.bytes().chain(time.to_le_bytes()) {
+        state = (state ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        state ^= state >> 29;
+    }
+    StdRng::seed_from_u64(state)
+}
+
+/// Root mean square of the coordinates of `sample` about `centre`.
+pub(super) fn deviation(sample: &[&[f32]], centre: &[f32]) -> f32 {
+    let squares: f64 = sample
+        .iter()
+        .flat_map(|row| row.iter().zip(centre))
+        .map(|(x, c)| (f64::from(*x) - f64::from(*c)).powi(2))
+        .sum();
+    (squares / (sample.len() * centre.len()) as f64).sqrt() as f32
+}

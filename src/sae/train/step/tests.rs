@@ -1,0 +1,240 @@
+//! The gradient against finite differences of the loss written down naively in f64.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::super::forward::add_noise;
+use super::super::parameters::{normal, unit};
+use super::*;
+
+const N: usize = 24;
+const D: usize = 10;
+const K: usize = 3;
+const ROWS: usize = 150;
+const ALPHA: f64 = 0.25;
+
+struct Case {
+    weights: Parameters,
+    vectors: Vec<f32>,
+    rows: Vec<u32>,
+    dead: Vec<u32>,
+}
+
+fn case() -> Case {
+    let mut rng = StdRng::seed_from_u64(11);
+    let mut weights = Parameters::zeros(N, D);
+    for (_, values) in weights.named_mut() {
+        values.fill_with(|| 0.3 * normal(&mut rng));
+    }
+    weights.w_dec.chunks_exact_mut(D).for_each(unit);
+    let vectors = (0..ROWS * D).map(|_| normal(&mut rng)).collect();
+    let mut rows: Vec<u32> = (0..ROWS as u32).collect();
+    rows.rotate_left(rng.random_range(1..ROWS));
+    Case {
+        weights,
+        vectors,
+        rows,
+        dead: vec![2, 7, 11, 20],
+    }
+}
+
+/// The k largest of `sums` among `allowed`, positive ones only.
+fn top(sums: &[f64], allowed: &[usize], k: usize) -> Vec<usize> {
+    let mut order = allowed.to_vec();
+    order.sort_by(|a, b| sums[*b].total_cmp(&sums[*a]));
+    order.truncate(k);
+    order.retain(|i| sums[*i] > 0.0);
+    order
+}
+
+/// `x_hat - x` of every row, and what the dead latents leave of `fixed`.
+fn residuals(
+    case: &Case,
+    weights: &[Vec<f64>; 4],
+    fixed: Option<&[Vec<f64>]>,
+) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+    let [w_enc, b_enc, w_dec, b_dec] = weights;
+    let all: Vec<usize> = (0..N).collect();
+    let dead: Vec<usize> = case.dead.iter().map(|i| *i as usize).collect();
+    let mut main = Vec::new();
+    let mut left = Vec::new();
+    for (position, row) in case.rows.iter().enumerate() {
+        let x = &case.vectors[*row as usize * D..(*row as usize + 1) * D];
+        let centred: Vec<f64> = x
+            .iter()
+            .zip(b_dec)
+            .map(|(x, b)| f64::from(*x) - b)
+            .collect();
+        let sums: Vec<f64> = (0..N)
+            .map(|i| b_enc[i] + (0..D).map(|j| centred[j] * w_enc[i * D + j]).sum::<f64>())
+            .collect();
+        let decode = |kept: &[usize]| -> Vec<f64> {
+            (0..D)
+                .map(|j| kept.iter().map(|i| sums[*i] * w_dec[i * D + j]).sum())
+                .collect()
+        };
+        let x_hat = decode(&top(&sums, &all, K));
+        main.push((0..D).map(|j| x_hat[j] - centred[j]).collect::<Vec<f64>>());
+        let e_hat = decode(&top(&sums, &dead, (2 * K).min(D / 2).min(dead.len())));
+        let residual = fixed.map_or(&main[position], |fixed| &fixed[position]);
+        left.push((0..D).map(|j| e_hat[j] + residual[j]).collect());
+    }
+    (main, left)
+}
+
+fn squares(rows: &[Vec<f64>]) -> f64 {
+    rows.iter().flatten().map(|v| v * v).sum()
+}
+
+fn spread(rows: &[Vec<f64>]) -> f64 {
+    let n = rows.len() as f64;
+    (0..D)
+        .map(|j| {
+            let mean = rows.iter().map(|r| r[j]).sum::<f64>() / n;
+            rows.iter().map(|r| (r[j] - mean).powi(2)).sum::<f64>()
+        })
+        .sum()
+}
+
+fn wide(weights: &Parameters) -> [Vec<f64>; 4] {
+    weights
+        .named()
+        .map(|(_, values)| values.iter().map(|v| f64::from(*v)).collect())
+}
+
+fn inputs(case: &Case) -> Vec<Vec<f64>> {
+    case.rows
+        .iter()
+        .map(|row| {
+            let start = *row as usize * D;
+            case.vectors[start..start + D]
+                .iter()
+                .map(|v| f64::from(*v))
+                .collect()
+        })
+        .collect()
+}
+
+fn run(case: &Case, dead: &[u32]) -> (Backprop, StepOutput) {
+    let mut backprop = Backprop::new(N, D);
+    let output = backprop.run(
+        &case.weights,
+        &StepInput {
+            vectors: &case.vectors,
+            rows: &case.rows,
+            k: K,
+            dead,
+            aux_alpha: ALPHA as f32,
+            handicap: &[],
+            noise: None,
+        },
+    );
+    (backprop, output)
+}
+
+#[test]
+fn gradient_equals_finite_differences_of_the_written_loss() {
+    let case = case();
+    let (backprop, output) = run(&case, &case.dead);
+    let base = wide(&case.weights);
+    let (fixed, left) = residuals(&case, &base, None);
+    let (variance, residual_variance) = (spread(&inputs(&case)), spread(&fixed));
+    assert!((output.fvu - squares(&fixed) / variance).abs() < 1e-5);
+    assert!((output.aux - squares(&left) / residual_variance).abs() < 1e-5);
+
+    let loss = |weights: &[Vec<f64>; 4]| {
+        let (main, left) = residuals(&case, weights, Some(&fixed));
+        squares(&main) / variance + ALPHA * squares(&left) / residual_variance
+    };
+    let mut numeric: [Vec<f64>; 4] = base.clone();
+    for tensor in 0..4 {
+        for at in 0..base[tensor].len() {
+            let mut moved = base.clone();
+            moved[tensor][at] += 1e-6;
+            let up = loss(&moved);
+            moved[tensor][at] -= 2e-6;
+            numeric[tensor][at] = (up - loss(&moved)) / 2e-6;
+        }
+    }
+    // The decoder's gradient is reported without its part along the row.
+    for (g, w) in numeric[2].chunks_exact_mut(D).zip(base[2].chunks_exact(D)) {
+        let along: f64 = g.iter().zip(w).map(|(g, w)| g * w).sum();
+        g.iter_mut().zip(w).for_each(|(g, w)| *g -= along * w);
+    }
+    let mut norm = 0.0;
+    for ((name, found), expected) in backprop.gradient.named().iter().zip(&numeric) {
+        for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
+            assert!(
+                (f64::from(*found) - expected).abs() < 2e-5,
+                "{name}[{at}]: {found} against {expected}"
+            );
+            norm += expected * expected;
+        }
+    }
+    assert!((output.gradient_norm - norm.sqrt()).abs() < 1e-4);
+}
+
+#[test]
+fn without_dead_latents_there_is_no_auxiliary_loss() {
+    let case = case();
+    let (_, output) = run(&case, &[]);
+    assert_eq!(output.aux, 0.0);
+    let (_, with_dead) = run(&case, &case.dead);
+    assert!(with_dead.aux > 0.0);
+    assert_eq!(output.fvu, with_dead.fvu);
+}
+
+#[test]
+fn auxk_trains_dead_latents_and_counts_only_the_top_k() {
+    let mut case = case();
+    // Latent 2 loses every comparison, so only the auxiliary loss can reach it.
+    case.weights.b_enc[2] = -0.5;
+    case.weights.w_enc[2 * D..3 * D].fill(0.0);
+    case.weights.w_enc[2 * D] = 0.6;
+    let (backprop, _) = run(&case, &[2]);
+    let mut kept = vec![0usize; N];
+    backprop.for_each_kept(|latent| kept[latent as usize] += 1);
+    assert!(kept.iter().sum::<usize>() <= ROWS * K);
+    let with = backprop.gradient.w_enc[2 * D..3 * D].to_vec();
+    let (backprop, _) = run(&case, &[]);
+    let without = &backprop.gradient.w_enc[2 * D..3 * D];
+    assert!(with.iter().zip(without).any(|(a, b)| (a - b).abs() > 1e-6));
+}
+
+#[test]
+fn a_latent_with_a_handicap_is_not_kept() {
+    let case = case();
+    let mut backprop = Backprop::new(N, D);
+    let mut handicap = vec![0.0; N];
+    handicap[5] = f32::NEG_INFINITY;
+    let _ = backprop.run(
+        &case.weights,
+        &StepInput {
+            vectors: &case.vectors,
+            rows: &case.rows,
+            k: K,
+            dead: &[],
+            aux_alpha: 0.0,
+            handicap: &handicap,
+            noise: None,
+        },
+    );
+    backprop.for_each_kept(|latent| assert_ne!(latent, 5));
+    assert!(!backprop.touched(5));
+}
+
+#[test]
+fn noise_has_the_deviation_asked_for() {
+    let x = vec![1.0; 100_000];
+    let mut out = vec![0.0; x.len()];
+    add_noise(&x, 0.25, 99, &mut out);
+    let n = x.len() as f64;
+    let mean = out.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+    let variance = out
+        .iter()
+        .map(|v| (f64::from(*v) - mean).powi(2))
+        .sum::<f64>()
+        / n;
+    assert!((mean - 1.0).abs() < 0.005, "{mean}");
+    assert!((variance.sqrt() - 0.25).abs() < 0.005, "{variance}");
+}

@@ -1,0 +1,196 @@
+//! Whole trainings on planted dictionaries.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::*;
+use crate::error::ErrorKind;
+use parameters::{normal, unit};
+
+const D: usize = 24;
+const N: usize = 32;
+const K: usize = 2;
+
+/// Rows that are sums of `K` of `N` random directions about an offset.
+fn planted(rows: usize, seed: u64) -> (Vec<f32>, Vec<f32>) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut directions: Vec<f32> = (0..N * D).map(|_| normal(&mut rng)).collect();
+    directions.chunks_exact_mut(D).for_each(unit);
+    let mut vectors = Vec::with_capacity(rows * D);
+    for _ in 0..rows {
+        let mut x = vec![0.5f32; D];
+        for _ in 0..K {
+            let latent = rng.random_range(0..N);
+            let strength = rng.random_range(1.0..2.0);
+            for (x, v) in x.iter_mut().zip(&directions[latent * D..]) {
+                *x += strength * v;
+            }
+        }
+        vectors.extend(x);
+    }
+    (vectors, directions)
+}
+
+fn config() -> TrainConfig {
+    TrainConfig {
+        n_latents: N,
+        k: K,
+        epochs: 60,
+        batch: 64,
+        learning_rate: 5e-3,
+        noise: 0.0,
+        weight_decay: 0.0,
+        held_out: 0.1,
+        seed: 5,
+        threads: 1,
+        ..TrainConfig::default()
+    }
+}
+
+fn quiet(vectors: &[f32], config: &TrainConfig) -> Trained {
+    train(vectors, D, config, None, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+#[test]
+fn a_planted_dictionary_is_found() {
+    let (vectors, directions) = planted(2000, 1);
+    let trained = quiet(&vectors, &config());
+    let held_out = trained.report.held_out.unwrap();
+    assert!(held_out.fvu < 0.15, "held-out FVU {}", held_out.fvu);
+    assert_eq!(held_out.rows, 200);
+    assert_eq!(trained.report.rows, 1800);
+    let found = directions
+        .chunks_exact(D)
+        .filter(|direction| {
+            trained
+                .sae
+                .parts()
+                .w_dec
+                .chunks_exact(D)
+                .any(|row| crate::sae::kernel::inner(row, direction) > 0.9)
+        })
+        .count();
+    assert!(found > N / 2, "{found} of {N} directions");
+    for row in trained.sae.parts().w_dec.chunks_exact(D) {
+        assert!((crate::sae::kernel::norm(row) - 1.0).abs() < 1e-4);
+    }
+}
+
+#[test]
+fn equal_seeds_give_equal_weights_on_any_number_of_threads() {
+    let (vectors, _) = planted(500, 2);
+    let mut config = config();
+    config.epochs = 4;
+    config.average = 0.9;
+    config.noise = 0.1;
+    config.dropout = 0.1;
+    let one = quiet(&vectors, &config);
+    config.threads = 3;
+    let three = quiet(&vectors, &config);
+    assert_eq!(one.sae.hash(), three.sae.hash());
+    config.seed += 1;
+    assert_ne!(one.sae.hash(), quiet(&vectors, &config).sae.hash());
+}
+
+#[test]
+fn a_cancelled_training_goes_on_to_the_same_weights() {
+    let (vectors, _) = planted(500, 3);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("training.safetensors");
+    let mut config = config();
+    config.epochs = 6;
+    config.average = 0.9;
+    config.patience = 50;
+    let whole = quiet(&vectors, &config);
+
+    let cancelled = train(&vectors, D, &config, Some(&path), &mut |progress| {
+        if progress.step >= 20 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    assert_eq!(cancelled.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert!(path.exists());
+
+    let mut other = config.clone();
+    other.learning_rate *= 2.0;
+    let refused = train(&vectors, D, &other, Some(&path), &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::FailedPrecondition);
+
+    let mut first = None;
+    let resumed = train(&vectors, D, &config, Some(&path), &mut |progress| {
+        first.get_or_insert(progress.step);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(first.unwrap() > 20);
+    assert_eq!(resumed.sae.hash(), whole.sae.hash());
+    assert!(!path.exists());
+}
+
+#[test]
+fn early_stopping_returns_the_best_weights() {
+    let (vectors, _) = planted(120, 4);
+    let mut config = config();
+    config.epochs = 400;
+    config.patience = 3;
+    config.decay = 0.0;
+    config.held_out = 0.3;
+    let mut best = f64::INFINITY;
+    let trained = train(&vectors, D, &config, None, &mut |progress| {
+        if let Some(fvu) = progress.held_out_fvu {
+            best = best.min(fvu);
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(trained.report.stopped_early);
+    let fvu = trained.report.held_out.unwrap().fvu;
+    assert!((fvu - best).abs() < 1e-4, "{fvu} against {best}");
+}
+
+#[test]
+fn wrong_input_is_named() {
+    let (mut vectors, _) = planted(50, 6);
+    let mut continue_ = |_: &TrainProgress| ControlFlow::Continue(());
+    let mut with = |change: &dyn Fn(&mut TrainConfig), field: &str| {
+        let mut config = config();
+        change(&mut config);
+        let error = train(&vectors, D, &config, None, &mut continue_).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert_eq!(error.field(), Some(field));
+    };
+    with(&|c| c.k = 0, "k");
+    with(&|c| c.k = N + 1, "k");
+    with(&|c| c.n_latents = 0, "n_latents");
+    with(&|c| c.learning_rate = f32::NAN, "learning_rate");
+    with(&|c| c.held_out = 1.0, "held_out");
+    with(&|c| c.decay = 0.99, "decay");
+    vectors[7 * D + 3] = f32::NAN;
+    let error = train(&vectors, D, &config(), None, &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap_err();
+    assert_eq!(error.field(), Some("vectors[7]"));
+    let error = train(&vectors[1..], D, &config(), None, &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap_err();
+    assert_eq!(error.field(), Some("vectors"));
+}
+
+#[test]
+fn defaults_grow_with_the_collection_and_pass_their_checks() {
+    let sizes: Vec<(usize, usize)> = [1_000, 10_000, 25_000, 60_000]
+        .iter()
+        .map(|rows| {
+            let config = TrainConfig::for_rows(*rows);
+            config.check().unwrap();
+            (config.n_latents, config.k)
+        })
+        .collect();
+    assert_eq!(sizes, [(64, 4), (256, 8), (1024, 16), (3072, 32)]);
+}

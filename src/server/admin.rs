@@ -1,0 +1,53 @@
+//! AdminService.
+
+use latentdb_index::document::{MAX_ID_BYTES, MAX_TEXT_BYTES};
+use latentdb_index::query::MAX_HITS;
+use latentdb_proto::v1;
+use latentdb_proto::v1::admin_service_server::AdminService;
+use tonic::{Request, Response, Status};
+
+use super::status::status;
+use super::{Api, MAX_MESSAGE_BYTES};
+use crate::service::MAX_BATCH;
+
+#[tonic::async_trait]
+impl AdminService for Api {
+    async fn get_server_info(
+        &self,
+        _request: Request<v1::GetServerInfoRequest>,
+    ) -> Result<Response<v1::ServerInfo>, Status> {
+        Ok(Response::new(v1::ServerInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_seconds: self.service.uptime_seconds(),
+            collections: self.service.collection_count() as u32,
+            resident_bytes: resident_bytes().unwrap_or(0),
+            limits: Some(v1::Limits {
+                max_batch_documents: MAX_BATCH as u32,
+                max_message_bytes: MAX_MESSAGE_BYTES as u32,
+                max_text_bytes: MAX_TEXT_BYTES as u32,
+                max_id_bytes: MAX_ID_BYTES as u32,
+                max_hits: MAX_HITS as u32,
+                max_page: 1000,
+            }),
+        }))
+    }
+
+    async fn optimize(
+        &self,
+        request: Request<v1::OptimizeRequest>,
+    ) -> Result<Response<v1::OptimizeResponse>, Status> {
+        let name = request.into_inner().collection;
+        let segments = self.service.optimize(name).await.map_err(status)?;
+        Ok(Response::new(v1::OptimizeResponse {
+            segments: segments as u32,
+        }))
+    }
+}
+
+/// Resident memory, where the system has a `/proc`.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes * 1024)
+}

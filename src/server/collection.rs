@@ -1,0 +1,193 @@
+//! CollectionService.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+
+use futures::Stream;
+use latentdb_index::catalog::SetContent;
+use latentdb_proto::v1;
+use latentdb_proto::v1::collection_service_server::CollectionService;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::Api;
+use super::status::{required, status};
+use super::types::{filter, non_empty, non_zero, timestamp};
+use crate::encoder::Pooling;
+use crate::service::{CollectionInfo, CreateCollection, EncoderRecord, SaeRecord, SetInfo};
+
+#[tonic::async_trait]
+impl CollectionService for Api {
+    async fn create_collection(
+        &self,
+        request: Request<v1::CreateCollectionRequest>,
+    ) -> Result<Response<v1::Collection>, Status> {
+        let wire = request.into_inner();
+        let info = self
+            .service
+            .create_collection(CreateCollection {
+                name: wire.name,
+                encoder: non_empty(wire.encoder),
+                dimension: non_zero(wire.dimension),
+                sae: non_empty(wire.sae),
+                n_latents: non_zero(wire.n_latents),
+            })
+            .await
+            .map_err(status)?;
+        Ok(Response::new(wire_collection(info)))
+    }
+
+    async fn get_collection(
+        &self,
+        request: Request<v1::GetCollectionRequest>,
+    ) -> Result<Response<v1::Collection>, Status> {
+        let name = request.into_inner().name;
+        let info = self.service.collection_info(name).await.map_err(status)?;
+        Ok(Response::new(wire_collection(info)))
+    }
+
+    async fn list_collections(
+        &self,
+        _request: Request<v1::ListCollectionsRequest>,
+    ) -> Result<Response<v1::ListCollectionsResponse>, Status> {
+        let infos = self.service.list_collections().await.map_err(status)?;
+        Ok(Response::new(v1::ListCollectionsResponse {
+            collections: infos.into_iter().map(wire_collection).collect(),
+        }))
+    }
+
+    async fn drop_collection(
+        &self,
+        request: Request<v1::DropCollectionRequest>,
+    ) -> Result<Response<v1::DropCollectionResponse>, Status> {
+        let name = request.into_inner().name;
+        self.service.drop_collection(name).await.map_err(status)?;
+        Ok(Response::new(v1::DropCollectionResponse {}))
+    }
+
+    type AttachSaeStream =
+        Pin<Box<dyn Stream<Item = Result<v1::AttachSaeProgress, Status>> + Send>>;
+
+    async fn attach_sae(
+        &self,
+        request: Request<v1::AttachSaeRequest>,
+    ) -> Result<Response<Self::AttachSaeStream>, Status> {
+        let wire = request.into_inner();
+        let (send, receive) = mpsc::channel(16);
+        let service = self.service.clone();
+        tokio::spawn(async move {
+            let updates = send.clone();
+            let progress = move |done, total| {
+                let update = v1::AttachSaeProgress {
+                    done,
+                    total,
+                    collection: None,
+                };
+                // A receiver that is gone is a client that gave up; a full one only misses a
+                // number.
+                match updates.try_send(Ok(update)) {
+                    Err(mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                }
+            };
+            let end = service.attach_sae(wire.collection, wire.sae, progress).await;
+            let last = end.map_err(status).map(|info| v1::AttachSaeProgress {
+                done: info.snapshot.n_docs(),
+                total: info.snapshot.n_docs(),
+                collection: Some(wire_collection(info)),
+            });
+            let _ = send.send(last).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+
+    async fn save_set(
+        &self,
+        request: Request<v1::SaveSetRequest>,
+    ) -> Result<Response<v1::SavedSet>, Status> {
+        let wire = request.into_inner();
+        let described = required(wire.filter, "filter").map_err(status)?;
+        let described = filter(Some(described)).map_err(status)?;
+        let info = self
+            .service
+            .save_set(wire.collection, wire.name, described, wire.frozen)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(wire_set(info)))
+    }
+
+    async fn list_sets(
+        &self,
+        request: Request<v1::ListSetsRequest>,
+    ) -> Result<Response<v1::ListSetsResponse>, Status> {
+        let name = request.into_inner().collection;
+        let sets = self.service.list_sets(name).await.map_err(status)?;
+        Ok(Response::new(v1::ListSetsResponse {
+            sets: sets.into_iter().map(wire_set).collect(),
+        }))
+    }
+
+    async fn drop_set(
+        &self,
+        request: Request<v1::DropSetRequest>,
+    ) -> Result<Response<v1::DropSetResponse>, Status> {
+        let wire = request.into_inner();
+        self.service
+            .drop_set(wire.collection, wire.name)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::DropSetResponse {}))
+    }
+}
+
+fn wire_collection(info: CollectionInfo) -> v1::Collection {
+    let (vectors, covered) = info.snapshot.graph_coverage();
+    v1::Collection {
+        name: info.name,
+        created: Some(timestamp(info.created)),
+        dimension: info.dimension.unwrap_or(0) as u32,
+        encoder: info.encoder.map(wire_encoder),
+        sae: info.sae.map(wire_sae),
+        n_latents: info.n_latents.unwrap_or(0) as u32,
+        documents: info.snapshot.n_docs(),
+        segments: info.snapshot.n_segments() as u32,
+        vectors,
+        vectors_in_graph: covered,
+        disk_bytes: info.disk_bytes,
+        sequence: info.snapshot.sequence(),
+    }
+}
+
+fn wire_encoder(record: EncoderRecord) -> v1::EncoderInfo {
+    v1::EncoderInfo {
+        model: record.model,
+        sha256: record.identity.weights_sha256,
+        dimension: record.dimension as u32,
+        max_tokens: record.identity.max_tokens as u32,
+        pooling: match record.identity.pooling {
+            Pooling::Mean => "mean".to_owned(),
+            Pooling::Cls => "cls".to_owned(),
+        },
+    }
+}
+
+pub(super) fn wire_sae(record: SaeRecord) -> v1::SaeInfo {
+    v1::SaeInfo {
+        sha256: record.sha256,
+        d_in: record.d_in as u32,
+        n_latents: record.n_latents as u32,
+        k: record.k.unwrap_or(0) as u32,
+        architecture: record.architecture,
+        training: serde_json::to_string(&record.training).unwrap_or_default(),
+    }
+}
+
+fn wire_set(info: SetInfo) -> v1::SavedSet {
+    v1::SavedSet {
+        name: info.set.name,
+        created: Some(timestamp(info.set.created)),
+        frozen: matches!(info.set.content, SetContent::Frozen(_)),
+        documents: info.documents,
+    }
+}

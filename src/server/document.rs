@@ -1,0 +1,265 @@
+//! DocumentService.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+
+use futures::{Stream, StreamExt};
+use latentdb_index::collection::{StreamPosition, Update, Written};
+use latentdb_proto::v1;
+use latentdb_proto::v1::document_service_server::DocumentService;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Api;
+use super::status::{code, status};
+use super::types::{
+    activations, attributes, count_or, documents, filter, projection, wire_document,
+};
+use crate::error::{Error, Result};
+use crate::service::{MAX_BATCH, Projection};
+
+/// Batches of one ingest stream that are worked on at once. The next is read when one is done.
+const BATCHES_IN_FLIGHT: usize = 4;
+
+#[tonic::async_trait]
+impl DocumentService for Api {
+    async fn upsert(
+        &self,
+        request: Request<v1::UpsertRequest>,
+    ) -> Result<Response<v1::WriteResponse>, Status> {
+        let wire = request.into_inner();
+        let written = async {
+            let documents = documents(wire.documents)?;
+            self.service.upsert(&wire.collection, documents, None).await
+        };
+        written.await.map(answer).map_err(status)
+    }
+
+    type IngestStream = Pin<Box<dyn Stream<Item = Result<v1::IngestResponse, Status>> + Send>>;
+
+    async fn ingest(
+        &self,
+        request: Request<Streaming<v1::IngestRequest>>,
+    ) -> Result<Response<Self::IngestStream>, Status> {
+        let (send, receive) = mpsc::channel(1);
+        let api = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = api.run_ingest(request.into_inner(), &send).await {
+                let _ = send.send(Err(error)).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+
+    async fn update(
+        &self,
+        request: Request<v1::UpdateRequest>,
+    ) -> Result<Response<v1::WriteResponse>, Status> {
+        let wire = request.into_inner();
+        let written = async {
+            let updates = wire
+                .updates
+                .into_iter()
+                .enumerate()
+                .map(|(at, wire)| {
+                    update(wire).map_err(|error| error.within(&format!("updates[{at}]")))
+                })
+                .collect::<Result<_>>()?;
+            self.service.update(&wire.collection, updates).await
+        };
+        written.await.map(answer).map_err(status)
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteRequest>,
+    ) -> Result<Response<v1::WriteResponse>, Status> {
+        let wire = request.into_inner();
+        let written = async {
+            match wire.filter {
+                Some(_) if !wire.ids.is_empty() => Err(Error::invalid(
+                    "filter",
+                    "is given beside ids; one of them is accepted",
+                )),
+                Some(described) => {
+                    let described = filter(Some(described))?;
+                    self.service
+                        .delete_matching(&wire.collection, described)
+                        .await
+                }
+                None => self.service.delete_ids(&wire.collection, wire.ids).await,
+            }
+        };
+        written.await.map(answer).map_err(status)
+    }
+
+    async fn get(
+        &self,
+        request: Request<v1::GetRequest>,
+    ) -> Result<Response<v1::GetResponse>, Status> {
+        let wire = request.into_inner();
+        let projection = projection(wire.projection, Projection::everything());
+        let found = self
+            .service
+            .get(&wire.collection, wire.ids, projection)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::GetResponse {
+            documents: found.documents.into_iter().map(wire_document).collect(),
+            missing: found.missing,
+        }))
+    }
+
+    type ScrollStream = Pin<Box<dyn Stream<Item = Result<v1::ScrollResponse, Status>> + Send>>;
+
+    async fn scroll(
+        &self,
+        request: Request<v1::ScrollRequest>,
+    ) -> Result<Response<Self::ScrollStream>, Status> {
+        let wire = request.into_inner();
+        let described = filter(wire.filter).map_err(status)?;
+        let projection = projection(wire.projection, Projection::readable());
+        let batch = count_or(wire.batch_size, 500, MAX_BATCH, "batch_size").map_err(status)?;
+        let (send, receive) = mpsc::channel(4);
+        let service = self.service.clone();
+        // Ends when the documents do, or when nobody receives them any more.
+        tokio::task::spawn_blocking(move || {
+            let result = service.scroll(
+                &wire.collection,
+                &described,
+                &projection,
+                batch,
+                wire.limit,
+                &mut |documents| {
+                    let documents = documents.into_iter().map(wire_document).collect();
+                    send.blocking_send(Ok(v1::ScrollResponse { documents }))
+                        .is_ok()
+                },
+            );
+            if let Err(error) = result {
+                let _ = send.blocking_send(Err(status(error)));
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+}
+
+/// A batch on its way: its number and the task that writes it.
+type InFlight = VecDeque<(u64, JoinHandle<Result<Written>>)>;
+
+impl Api {
+    /// Reads batches, has up to [`BATCHES_IN_FLIGHT`] written at once, and answers in order.
+    ///
+    /// The answers' channel holds one: a client that does not read them stops being read.
+    async fn run_ingest(
+        &self,
+        mut batches: Streaming<v1::IngestRequest>,
+        send: &mpsc::Sender<Result<v1::IngestResponse, Status>>,
+    ) -> Result<(), Status> {
+        let mut stream = None;
+        let mut flying = InFlight::new();
+        let mut counted = 0;
+        let mut reading = true;
+        while reading || !flying.is_empty() {
+            tokio::select! {
+                biased;
+                written = next_done(&mut flying), if !flying.is_empty() => {
+                    let (batch, written) = written?;
+                    if send.send(Ok(batch_answer(batch, written))).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                message = batches.next(), if reading && flying.len() < BATCHES_IN_FLIGHT => {
+                    let Some(message) = message.transpose()? else {
+                        reading = false;
+                        continue;
+                    };
+                    counted += 1;
+                    let number = if message.batch == 0 { counted } else { message.batch };
+                    let target = stream.get_or_insert_with(|| {
+                        (message.collection.clone(), message.stream_id.clone())
+                    });
+                    flying.push_back((number, self.start_batch(target, number, message)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start_batch(
+        &self,
+        (collection, stream_id): &(String, String),
+        number: u64,
+        message: v1::IngestRequest,
+    ) -> JoinHandle<Result<Written>> {
+        let (service, collection) = (self.service.clone(), collection.clone());
+        let position = (!stream_id.is_empty()).then(|| StreamPosition {
+            stream: stream_id.clone(),
+            batch: number,
+        });
+        tokio::spawn(async move {
+            if !message.collection.is_empty() && message.collection != collection {
+                return Err(Error::invalid(
+                    "collection",
+                    "differs from the first message's; a stream writes to one collection",
+                ));
+            }
+            let documents = documents(message.documents)?;
+            service.upsert(&collection, documents, position).await
+        })
+    }
+}
+
+async fn next_done(flying: &mut InFlight) -> Result<(u64, Result<Written>), Status> {
+    let Some((batch, task)) = flying.front_mut() else {
+        return Err(Status::internal("no batch is being written"));
+    };
+    let batch = *batch;
+    let written = task
+        .await
+        .map_err(|error| Status::internal(format!("a task failed: {error}")))?;
+    flying.pop_front();
+    Ok((batch, written))
+}
+
+fn batch_answer(batch: u64, written: Result<Written>) -> v1::IngestResponse {
+    match written {
+        Ok(written) => v1::IngestResponse {
+            batch,
+            sequence: written.sequence,
+            upserted: written.upserted,
+            duplicate: written.duplicate,
+            error: None,
+        },
+        Err(error) => v1::IngestResponse {
+            batch,
+            error: Some(v1::BatchError {
+                code: code(error.kind()) as i32,
+                message: error.to_string(),
+                field: error.field().unwrap_or_default().to_owned(),
+            }),
+            ..v1::IngestResponse::default()
+        },
+    }
+}
+
+fn answer(written: Written) -> Response<v1::WriteResponse> {
+    Response::new(v1::WriteResponse {
+        sequence: written.sequence,
+        upserted: written.upserted,
+        deleted: written.deleted,
+    })
+}
+
+fn update(wire: v1::DocumentUpdate) -> Result<Update> {
+    Ok(Update {
+        id: wire.id,
+        text: wire.text,
+        vector: wire.vector.map(|vector| vector.values),
+        latents: wire.latents.map(activations),
+        set: attributes(wire.set_attributes).map_err(|error| error.within("set_attributes"))?,
+        remove: wire.remove_attributes,
+    })
+}

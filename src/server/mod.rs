@@ -1,0 +1,122 @@
+//! The gRPC server: thin adapters from wire types to [`Service`], one file per service, with
+//! standard health, reflection (v1 and v1alpha) and errors.
+//!
+//! A server is a function of a listener, a data directory and a shutdown signal.
+
+mod admin;
+mod collection;
+mod document;
+mod latent;
+mod model;
+mod search;
+mod status;
+mod types;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use latentdb_proto::DESCRIPTORS;
+use latentdb_proto::v1::admin_service_server::AdminServiceServer;
+use latentdb_proto::v1::collection_service_server::CollectionServiceServer;
+use latentdb_proto::v1::document_service_server::DocumentServiceServer;
+use latentdb_proto::v1::latent_service_server::LatentServiceServer;
+use latentdb_proto::v1::model_service_server::ModelServiceServer;
+use latentdb_proto::v1::search_service_server::SearchServiceServer;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+
+use crate::error::{Error, Result};
+use crate::service::Service;
+
+/// Largest message the server reads, in bytes.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
+/// What a server is started with.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// The data directory, created where it does not exist.
+    pub data: PathBuf,
+}
+
+/// A server over an open data directory.
+///
+/// ```no_run
+/// use latentdb::server::{Server, ServerOptions};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::open(ServerOptions { data: "data".into() })?;
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// server.serve(listener, async { tokio::signal::ctrl_c().await.ok(); }).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server {
+    service: Arc<Service>,
+}
+
+/// The adapters share the service.
+#[derive(Clone)]
+struct Api {
+    service: Arc<Service>,
+}
+
+impl Server {
+    /// Opens the data directory. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`Service::open`].
+    pub fn open(options: ServerOptions) -> Result<Self> {
+        Ok(Self {
+            service: Service::open(&options.data)?,
+        })
+    }
+
+    /// Serves until `shutdown` resolves and requests on their way are answered.
+    ///
+    /// # Errors
+    /// `Internal` when the transport fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<()> {
+        let api = Api {
+            service: self.service,
+        };
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health
+            .set_service_status("", tonic_health::ServingStatus::Serving)
+            .await;
+        macro_rules! service {
+            ($server:ident) => {{
+                health.set_serving::<$server<Api>>().await;
+                $server::new(api.clone())
+                    .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                    .max_encoding_message_size(MAX_MESSAGE_BYTES)
+                    .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
+                    .accept_compressed(tonic::codec::CompressionEncoding::Zstd)
+            }};
+        }
+        let fault = |error| Error::internal("server reflection").with_source(error);
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        tonic::transport::Server::builder()
+            .tcp_nodelay(true)
+            .add_service(health_service)
+            .add_service(reflection().build_v1().map_err(fault)?)
+            .add_service(reflection().build_v1alpha().map_err(fault)?)
+            .add_service(service!(CollectionServiceServer))
+            .add_service(service!(DocumentServiceServer))
+            .add_service(service!(SearchServiceServer))
+            .add_service(service!(LatentServiceServer))
+            .add_service(service!(ModelServiceServer))
+            .add_service(service!(AdminServiceServer))
+            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown)
+            .await
+            .map_err(|error| Error::internal("the server stopped").with_source(error))
+    }
+}

@@ -1,0 +1,177 @@
+//! ModelService.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+
+use futures::Stream;
+use latentdb_proto::v1;
+use latentdb_proto::v1::model_service_server::ModelService;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::Api;
+use super::collection::wire_sae;
+use super::status::{required, status};
+use super::types::{activations, non_empty, non_zero, wire_activations};
+use crate::sae::{Quality, TrainProgress};
+use crate::service::TrainRequest;
+
+#[tonic::async_trait]
+impl ModelService for Api {
+    async fn encode_texts(
+        &self,
+        request: Request<v1::EncodeTextsRequest>,
+    ) -> Result<Response<v1::EncodeTextsResponse>, Status> {
+        use v1::encode_texts_request::With;
+        let wire = request.into_inner();
+        let (collection, model) = match required(wire.with, "with").map_err(status)? {
+            With::Collection(name) => (Some(name), None),
+            With::Model(model) => (None, Some(model)),
+        };
+        let vectors = self
+            .service
+            .encode_texts(collection, model, wire.texts)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::EncodeTextsResponse {
+            vectors: vectors
+                .into_iter()
+                .map(|values| v1::Vector { values })
+                .collect(),
+        }))
+    }
+
+    async fn encode_vectors(
+        &self,
+        request: Request<v1::EncodeVectorsRequest>,
+    ) -> Result<Response<v1::EncodeVectorsResponse>, Status> {
+        let wire = request.into_inner();
+        let vectors = wire.vectors.into_iter().map(|vector| vector.values);
+        let rows = self
+            .service
+            .encode_vectors(&wire.collection, vectors.collect())
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::EncodeVectorsResponse {
+            rows: rows
+                .iter()
+                .map(|row| v1::Activations {
+                    values: wire_activations(row),
+                })
+                .collect(),
+        }))
+    }
+
+    async fn decode_latents(
+        &self,
+        request: Request<v1::DecodeLatentsRequest>,
+    ) -> Result<Response<v1::DecodeLatentsResponse>, Status> {
+        let wire = request.into_inner();
+        let rows = wire.rows.into_iter().map(activations).collect();
+        let vectors = self
+            .service
+            .decode_latents(&wire.collection, rows)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::DecodeLatentsResponse {
+            vectors: vectors
+                .into_iter()
+                .map(|values| v1::Vector { values })
+                .collect(),
+        }))
+    }
+
+    type TrainSaeStream = Pin<Box<dyn Stream<Item = Result<v1::TrainSaeProgress, Status>> + Send>>;
+
+    async fn train_sae(
+        &self,
+        request: Request<v1::TrainSaeRequest>,
+    ) -> Result<Response<Self::TrainSaeStream>, Status> {
+        let wire = request.into_inner();
+        let train = TrainRequest {
+            collection: wire.collection,
+            n_latents: non_zero(wire.n_latents),
+            k: non_zero(wire.k),
+            epochs: non_zero(wire.epochs),
+            seed: wire.seed,
+            output: wire.output,
+        };
+        let (send, receive) = mpsc::channel(16);
+        let service = self.service.clone();
+        tokio::spawn(async move {
+            let updates = send.clone();
+            let progress = move |progress: &TrainProgress| {
+                // A receiver that is gone is a client that gave up; a full one only misses a
+                // number.
+                match updates.try_send(Ok(wire_progress(progress))) {
+                    Err(mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                }
+            };
+            let end = service.train_sae(train, progress).await;
+            let last = end.map_err(status).map(|end| v1::TrainSaeProgress {
+                sae: Some(wire_sae(end.sae)),
+                quality: Some(wire_quality(&end.quality)),
+                ..v1::TrainSaeProgress::default()
+            });
+            let _ = send.send(last).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+
+    async fn evaluate_sae(
+        &self,
+        request: Request<v1::EvaluateSaeRequest>,
+    ) -> Result<Response<v1::EvaluateSaeResponse>, Status> {
+        let wire = request.into_inner();
+        let (sae, quality) = self
+            .service
+            .evaluate_sae(&wire.collection, non_empty(wire.sae))
+            .await
+            .map_err(status)?;
+        Ok(Response::new(v1::EvaluateSaeResponse {
+            sae: Some(wire_sae(sae)),
+            quality: Some(wire_quality(&quality)),
+        }))
+    }
+
+    async fn get_sae(
+        &self,
+        request: Request<v1::GetSaeRequest>,
+    ) -> Result<Response<v1::SaeInfo>, Status> {
+        use v1::get_sae_request::Of;
+        let (path, collection) = match required(request.into_inner().of, "of").map_err(status)? {
+            Of::Path(path) => (Some(path), None),
+            Of::Collection(name) => (None, Some(name)),
+        };
+        let sae = self
+            .service
+            .sae_info(path, collection)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(wire_sae(sae)))
+    }
+}
+
+fn wire_progress(progress: &TrainProgress) -> v1::TrainSaeProgress {
+    v1::TrainSaeProgress {
+        step: progress.step as u64,
+        steps: progress.steps as u64,
+        examples_per_second: progress.examples_per_second,
+        fvu: progress.fvu,
+        dead: progress.dead_share,
+        sae: None,
+        quality: None,
+    }
+}
+
+fn wire_quality(quality: &Quality) -> v1::SaeQuality {
+    v1::SaeQuality {
+        rows: quality.rows as u64,
+        fvu: quality.fvu,
+        l0: quality.l0,
+        dead: quality.dead_share,
+        cosine: quality.cosine,
+    }
+}

@@ -1,0 +1,330 @@
+//! The wire types that several services share, and ours.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use latentdb_index::document::{self, Activation, Document};
+use latentdb_index::filter::{self, AttributeTest, Filter, TextMode};
+use latentdb_proto::v1;
+
+use super::status::required;
+use crate::error::{Error, Result};
+use crate::sae::steer::Edit;
+use crate::service::{Projection, SteeringReport};
+
+pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        // Below a thousand million, so it fits.
+        nanos: (micros.rem_euclid(1_000_000) * 1000) as i32,
+    }
+}
+
+fn micros(timestamp: &prost_types::Timestamp) -> Result<i64> {
+    timestamp
+        .seconds
+        .checked_mul(1_000_000)
+        .and_then(|seconds| seconds.checked_add(i64::from(timestamp.nanos) / 1000))
+        .ok_or_else(|| Error::invalid("timestamp", "is outside the years 1677 to 2262"))
+}
+
+pub(super) fn value(wire: v1::Value) -> Result<document::Value> {
+    use v1::value::Kind;
+    Ok(match required(wire.kind, "kind")? {
+        Kind::String(text) => document::Value::String(text),
+        Kind::Integer(number) => document::Value::Integer(number),
+        Kind::Float(number) => document::Value::Float(number),
+        Kind::Boolean(truth) => document::Value::Boolean(truth),
+        Kind::Timestamp(time) => document::Value::Timestamp(micros(&time)?),
+        Kind::List(list) => document::Value::List(values(list)?),
+    })
+}
+
+fn values(list: v1::ValueList) -> Result<Vec<document::Value>> {
+    list.values
+        .into_iter()
+        .enumerate()
+        .map(|(at, wire)| {
+            // A list in a list is refused before it can nest any deeper.
+            if matches!(wire.kind, Some(v1::value::Kind::List(_))) {
+                return Err(Error::invalid(format!("[{at}]"), "is a list in a list"));
+            }
+            value(wire).map_err(|error| error.within(&format!("[{at}]")))
+        })
+        .collect()
+}
+
+pub(super) fn wire_value(value: document::Value) -> v1::Value {
+    use v1::value::Kind;
+    let kind = match value {
+        document::Value::String(text) => Kind::String(text),
+        document::Value::Integer(number) => Kind::Integer(number),
+        document::Value::Float(number) => Kind::Float(number),
+        document::Value::Boolean(truth) => Kind::Boolean(truth),
+        document::Value::Timestamp(micros) => Kind::Timestamp(timestamp(micros)),
+        document::Value::List(values) => Kind::List(v1::ValueList {
+            values: values.into_iter().map(wire_value).collect(),
+        }),
+    };
+    v1::Value { kind: Some(kind) }
+}
+
+pub(super) fn attributes(
+    wire: impl IntoIterator<Item = (String, v1::Value)>,
+) -> Result<BTreeMap<String, document::Value>> {
+    wire.into_iter()
+        .map(|(name, wire)| {
+            let value = value(wire).map_err(|error| error.within(&name))?;
+            Ok((name, value))
+        })
+        .collect()
+}
+
+/// Latents in ascending order, as the engine takes them; those at zero are not active.
+pub(super) fn activations(wire: v1::Activations) -> Vec<Activation> {
+    let mut row: Vec<Activation> = wire
+        .values
+        .into_iter()
+        .filter(|entry| entry.activation != 0.0)
+        .map(|entry| Activation {
+            latent: entry.latent,
+            activation: entry.activation,
+        })
+        .collect();
+    row.sort_by_key(|entry| entry.latent);
+    row
+}
+
+pub(super) fn wire_activations(row: &[Activation]) -> Vec<v1::Activation> {
+    row.iter()
+        .map(|entry| v1::Activation {
+            latent: entry.latent,
+            activation: entry.activation,
+        })
+        .collect()
+}
+
+pub(super) fn document(wire: v1::Document) -> Result<Document> {
+    Ok(Document {
+        id: wire.id,
+        text: wire.text,
+        attributes: attributes(wire.attributes).map_err(|error| error.within("attributes"))?,
+        vector: wire.vector.map(|vector| vector.values),
+        latents: wire.latents.map(activations).unwrap_or_default(),
+    })
+}
+
+pub(super) fn documents(wire: Vec<v1::Document>) -> Result<Vec<Document>> {
+    wire.into_iter()
+        .enumerate()
+        .map(|(at, wire)| {
+            document(wire).map_err(|error| error.within(&format!("documents[{at}]")))
+        })
+        .collect()
+}
+
+pub(super) fn wire_document(document: Document) -> v1::Document {
+    v1::Document {
+        id: document.id,
+        text: document.text,
+        attributes: document
+            .attributes
+            .into_iter()
+            .map(|(name, value)| (name, wire_value(value)))
+            .collect(),
+        vector: document.vector.map(|values| v1::Vector { values }),
+        latents: (!document.latents.is_empty()).then(|| v1::Activations {
+            values: wire_activations(&document.latents),
+        }),
+    }
+}
+
+pub(super) fn projection(wire: Option<v1::Projection>, otherwise: Projection) -> Projection {
+    wire.map_or(otherwise, |wire| Projection {
+        text: wire.text,
+        attributes: wire.attributes,
+        attribute_names: wire.attribute_names,
+        vector: wire.vector,
+        latents: wire.latents,
+    })
+}
+
+/// A filter, all documents where it is absent. Depth is bounded before it is followed.
+pub(super) fn filter(wire: Option<v1::Filter>) -> Result<Filter> {
+    match wire {
+        None => Ok(Filter::All),
+        Some(wire) => filter_at(wire, 1).map_err(|error| error.within("filter")),
+    }
+}
+
+fn filter_at(wire: v1::Filter, depth: usize) -> Result<Filter> {
+    use v1::filter::Kind;
+    if depth > filter::MAX_DEPTH {
+        return Err(Error::invalid(
+            "",
+            format!("is nested deeper than {} levels", filter::MAX_DEPTH),
+        ));
+    }
+    let list = |list: v1::FilterList, place: &str| -> Result<Vec<Filter>> {
+        list.filters
+            .into_iter()
+            .enumerate()
+            .map(|(at, part)| {
+                filter_at(part, depth + 1).map_err(|error| error.within(&format!("{place}[{at}]")))
+            })
+            .collect()
+    };
+    Ok(match required(wire.kind, "kind")? {
+        Kind::Expression(text) => {
+            filter::parse(&text).map_err(|error| error.within("expression"))?
+        }
+        Kind::And(parts) => Filter::And(list(parts, "and")?),
+        Kind::Or(parts) => Filter::Or(list(parts, "or")?),
+        Kind::Not(part) => filter_at(*part, depth + 1)
+            .map_err(|error| error.within("not"))?
+            .negate(),
+        Kind::Latent(test) => latent_filter(test),
+        Kind::Attribute(test) => {
+            attribute_filter(test).map_err(|error| error.within("attribute"))?
+        }
+        Kind::Ids(ids) => Filter::Ids(ids.ids),
+        Kind::Text(test) => Filter::Text {
+            mode: text_mode(test.mode)?,
+            text: test.text,
+        },
+        Kind::SavedSet(name) => Filter::Saved(name),
+        Kind::All(_) => Filter::All,
+    })
+}
+
+fn latent_filter(test: v1::LatentFilter) -> Filter {
+    use v1::latent_filter::{Lower, Upper};
+    Filter::Latent {
+        latent: test.latent,
+        lower: match test.lower {
+            None => Bound::Unbounded,
+            Some(Lower::Gte(bound)) => Bound::Included(bound),
+            Some(Lower::Gt(bound)) => Bound::Excluded(bound),
+        },
+        upper: match test.upper {
+            None => Bound::Unbounded,
+            Some(Upper::Lte(bound)) => Bound::Included(bound),
+            Some(Upper::Lt(bound)) => Bound::Excluded(bound),
+        },
+    }
+}
+
+fn attribute_filter(wire: v1::AttributeFilter) -> Result<Filter> {
+    use v1::attribute_filter::Test;
+    let test = match required(wire.test, "test")? {
+        Test::Equals(wire) => {
+            AttributeTest::In(vec![value(wire).map_err(|error| error.within("equals"))?])
+        }
+        Test::In(list) => AttributeTest::In(values(list).map_err(|error| error.within("in"))?),
+        Test::Range(range) => range_test(range).map_err(|error| error.within("range"))?,
+        Test::Exists(_) => AttributeTest::Exists,
+    };
+    Ok(Filter::Attribute {
+        name: wire.name,
+        test,
+    })
+}
+
+fn range_test(range: v1::Range) -> Result<AttributeTest> {
+    use v1::range::{Lower, Upper};
+    let bound = |wire: v1::Value, place: &str| value(wire).map_err(|error| error.within(place));
+    Ok(AttributeTest::Range {
+        lower: match range.lower {
+            None => Bound::Unbounded,
+            Some(Lower::Gte(wire)) => Bound::Included(bound(wire, "gte")?),
+            Some(Lower::Gt(wire)) => Bound::Excluded(bound(wire, "gt")?),
+        },
+        upper: match range.upper {
+            None => Bound::Unbounded,
+            Some(Upper::Lte(wire)) => Bound::Included(bound(wire, "lte")?),
+            Some(Upper::Lt(wire)) => Bound::Excluded(bound(wire, "lt")?),
+        },
+    })
+}
+
+pub(super) fn text_mode(wire: i32) -> Result<TextMode> {
+    match v1::TextMode::try_from(wire) {
+        Ok(v1::TextMode::Any) => Ok(TextMode::Any),
+        Ok(v1::TextMode::All) => Ok(TextMode::All),
+        Ok(v1::TextMode::Phrase) => Ok(TextMode::Phrase),
+        Err(_) => Err(Error::invalid("mode", format!("is {wire}, which is no mode"))),
+    }
+}
+
+pub(super) fn edits(wire: Vec<v1::SteerEdit>) -> Result<Vec<Edit>> {
+    use v1::steer_edit::Edit as Wire;
+    wire.into_iter()
+        .enumerate()
+        .map(|(at, wire)| {
+            let place = format!("steer[{at}]");
+            let latent = wire.latent;
+            let edit = match required(wire.edit, &format!("{place}.edit"))? {
+                Wire::Add(strength) => Edit::Add { latent, strength },
+                Wire::Scale(factor) => Edit::Scale { latent, factor },
+                Wire::Set(activation) => Edit::Set { latent, activation },
+                Wire::Zero(_) => Edit::Zero { latent },
+            };
+            let (Edit::Add { strength: amount, .. }
+            | Edit::Scale { factor: amount, .. }
+            | Edit::Set {
+                activation: amount, ..
+            }) = edit
+            else {
+                return Ok(edit);
+            };
+            if amount.is_finite() {
+                return Ok(edit);
+            }
+            Err(Error::invalid(
+                place,
+                format!("has the amount {amount}; a finite number is accepted"),
+            ))
+        })
+        .collect()
+}
+
+pub(super) fn wire_steering(report: SteeringReport) -> v1::Steering {
+    v1::Steering {
+        component: report.component,
+        cosine: report.cosine as f32,
+        residual_norm: report.residual_norm as f32,
+        before: wire_activations(&report.before),
+        after: wire_activations(&report.after),
+        vector: Some(v1::Vector {
+            values: report.vector,
+        }),
+    }
+}
+
+/// A count that is 0 where the client leaves the choice to us.
+pub(super) fn count_or(
+    wire: u32,
+    otherwise: usize,
+    most: usize,
+    field: &str,
+) -> Result<usize> {
+    let count = wire as usize;
+    match count {
+        0 => Ok(otherwise),
+        _ if count > most => Err(Error::invalid(
+            field,
+            format!("is {count}; 1 to {most} is accepted"),
+        )),
+        _ => Ok(count),
+    }
+}
+
+/// A text that is empty where there is none.
+pub(super) fn non_empty(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// A number that is 0 where there is none.
+pub(super) fn non_zero(number: u32) -> Option<usize> {
+    (number != 0).then_some(number as usize)
+}

@@ -1,0 +1,292 @@
+//! Creating, describing and dropping collections; attaching SAEs; saved sets.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use latentdb_index::catalog::{SavedSet, SetContent};
+use latentdb_index::collection::Snapshot;
+use latentdb_index::database::{NewCollection, View};
+use latentdb_index::filter::Filter;
+
+use super::models::{EncoderRecord, SaeRecord, activations, encoder_record, sae_record, to_json};
+use super::{Service, blocking};
+use crate::error::{Error, Result};
+
+/// Largest dimension of a collection's vectors.
+const MAX_DIMENSION: usize = 65_536;
+/// Most latents of a collection.
+const MAX_LATENTS: usize = 1 << 24;
+
+/// What a collection is made with.
+#[derive(Clone, Debug, Default)]
+pub struct CreateCollection {
+    /// Its name.
+    pub name: String,
+    /// The model that makes vectors from text.
+    pub encoder: Option<String>,
+    /// Values of its vectors, where neither encoder nor SAE says.
+    pub dimension: Option<usize>,
+    /// A folder with an SAE.
+    pub sae: Option<String>,
+    /// Number of latents, where the client brings them.
+    pub n_latents: Option<usize>,
+}
+
+/// A collection's record and statistics.
+#[derive(Clone)]
+pub struct CollectionInfo {
+    /// Its name.
+    pub name: String,
+    /// When it was created, microseconds since the epoch.
+    pub created: i64,
+    /// Values of its vectors.
+    pub dimension: Option<usize>,
+    /// Latents a document can have.
+    pub n_latents: Option<usize>,
+    /// Its encoder.
+    pub encoder: Option<EncoderRecord>,
+    /// Its SAE.
+    pub sae: Option<SaeRecord>,
+    /// Its documents.
+    pub snapshot: Arc<Snapshot>,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+}
+
+/// A saved set and what it describes now.
+#[derive(Clone, Debug)]
+pub struct SetInfo {
+    /// The set as it is kept.
+    pub set: SavedSet,
+    /// Documents it describes now.
+    pub documents: u64,
+}
+
+impl Service {
+    /// Creates a collection, opening the models it names.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for names and shapes that do not fit together, `AlreadyExists` for a name
+    /// that is taken, and what opening a model gives.
+    pub async fn create_collection(
+        self: &Arc<Self>,
+        request: CreateCollection,
+    ) -> Result<CollectionInfo> {
+        let service = self.clone();
+        blocking(move || {
+            let new = service.plan_collection(request)?;
+            let handle = service.database.create(new)?;
+            service.describe(&handle.record().name)
+        })
+        .await
+    }
+
+    fn plan_collection(&self, request: CreateCollection) -> Result<NewCollection> {
+        if self.database.collection(&request.name).is_ok() {
+            // Before models are fetched for nothing.
+            return Err(Error::new(
+                crate::error::ErrorKind::AlreadyExists,
+                format!("collection {:?} already exists", request.name),
+            ));
+        }
+        if let Some(dimension) = request.dimension
+            && dimension > MAX_DIMENSION
+        {
+            return Err(Error::invalid(
+                "dimension",
+                format!("is {dimension}; at most {MAX_DIMENSION} is accepted"),
+            ));
+        }
+        let mut new = NewCollection {
+            name: request.name,
+            dimension: request.dimension,
+            n_latents: request.n_latents,
+            ..NewCollection::default()
+        };
+        if let Some(model) = &request.encoder {
+            let encoder = self
+                .models
+                .encoder(model)
+                .map_err(|error| error.within("encoder"))?;
+            let dimension = encoder.encoder().dimension();
+            agree(&mut new.dimension, dimension, "dimension", "the encoder's vectors")?;
+            new.encoder = Some(to_json(&EncoderRecord {
+                model: model.clone(),
+                identity: encoder.encoder().identity().clone(),
+                dimension,
+            })?);
+        }
+        if let Some(folder) = &request.sae {
+            let sae = self
+                .models
+                .import_sae(Path::new(folder))
+                .map_err(|error| error.within("sae"))?;
+            agree(&mut new.dimension, sae.d_in(), "dimension", "the SAE's inputs")?;
+            agree(&mut new.n_latents, sae.n_latents(), "n_latents", "the SAE")?;
+            new.sae = Some(to_json(&SaeRecord::of(&sae))?);
+        }
+        if let Some(n_latents) = new.n_latents
+            && !(1..=MAX_LATENTS).contains(&n_latents)
+        {
+            return Err(Error::invalid(
+                "n_latents",
+                format!("is {n_latents}; 1 to {MAX_LATENTS} is accepted"),
+            ));
+        }
+        Ok(new)
+    }
+
+    /// A collection's record and statistics.
+    pub async fn collection_info(self: &Arc<Self>, name: String) -> Result<CollectionInfo> {
+        let service = self.clone();
+        blocking(move || service.describe(&name)).await
+    }
+
+    /// All collections, by name.
+    pub async fn list_collections(self: &Arc<Self>) -> Result<Vec<CollectionInfo>> {
+        let service = self.clone();
+        blocking(move || {
+            let handles = service.database.collections();
+            let names = handles.iter().map(|handle| handle.record().name);
+            names.map(|name| service.describe(&name)).collect()
+        })
+        .await
+    }
+
+    fn describe(&self, name: &str) -> Result<CollectionInfo> {
+        let handle = self.database.collection(name)?;
+        let View { record, snapshot } = handle.view()?;
+        Ok(CollectionInfo {
+            encoder: encoder_record(&record)?,
+            sae: sae_record(&record)?,
+            name: record.name,
+            created: record.created,
+            dimension: record.dimension,
+            n_latents: record.n_latents,
+            snapshot,
+            disk_bytes: handle.disk_bytes()?,
+        })
+    }
+
+    /// Drops a collection with all that belongs to it.
+    pub async fn drop_collection(self: &Arc<Self>, name: String) -> Result<()> {
+        let service = self.clone();
+        blocking(move || {
+            service.pages.forget(&name);
+            service.database.drop_collection(&name)
+        })
+        .await
+    }
+
+    /// Merges a collection's segments into one; returns how many there are then.
+    pub async fn optimize(self: &Arc<Self>, name: String) -> Result<usize> {
+        let service = self.clone();
+        blocking(move || {
+            let handle = service.database.collection(&name)?;
+            handle.merge()?;
+            Ok(handle.view()?.snapshot.n_segments())
+        })
+        .await
+    }
+
+    /// Attaches the SAE in a folder: re-encodes the stored vectors while the old state serves,
+    /// then switches. `progress` is told documents done and in all; `Break` gives up and changes
+    /// nothing.
+    pub async fn attach_sae(
+        self: &Arc<Self>,
+        name: String,
+        folder: String,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<CollectionInfo> {
+        let service = self.clone();
+        blocking(move || {
+            let handle = service.database.collection(&name)?;
+            let sae = service
+                .models
+                .import_sae(Path::new(&folder))
+                .map_err(|error| error.within("sae"))?;
+            let mut dimension = handle.record().dimension;
+            agree(&mut dimension, sae.d_in(), "sae", "the SAE's inputs")?;
+            let sae_json = to_json(&SaeRecord::of(&sae))?;
+            handle.attach(
+                |record| {
+                    record.dimension = dimension;
+                    record.n_latents = Some(sae.n_latents());
+                    record.sae = Some(sae_json);
+                },
+                &|rows| Ok(activations(&sae.encode_parallel(rows, 0)?)),
+                &mut progress,
+            )?;
+            service.describe(&name)
+        })
+        .await
+    }
+
+    /// Saves a filter, or the documents it describes now, under a name.
+    pub async fn save_set(
+        self: &Arc<Self>,
+        collection: String,
+        name: String,
+        filter: Filter,
+        frozen: bool,
+    ) -> Result<SetInfo> {
+        let service = self.clone();
+        blocking(move || {
+            let handle = service.database.collection(&collection)?;
+            let view = handle.view()?;
+            let resolved = service.resolve_filter(&view, &filter)?;
+            let docs = view.snapshot.documents_matching(&resolved)?;
+            let documents = docs.len() as u64;
+            let content = if frozen {
+                let ids = docs.into_iter().map(|doc| view.snapshot.id(doc));
+                SetContent::Frozen(ids.collect::<Result<_>>()?)
+            } else {
+                SetContent::Filter(filter)
+            };
+            let set = handle.save_set(&name, content)?;
+            Ok(SetInfo { set, documents })
+        })
+        .await
+    }
+
+    /// A collection's saved sets.
+    pub async fn list_sets(self: &Arc<Self>, collection: String) -> Result<Vec<SetInfo>> {
+        let service = self.clone();
+        blocking(move || {
+            let handle = service.database.collection(&collection)?;
+            let view = handle.view()?;
+            let mut sets = Vec::new();
+            for (name, set) in handle.saved_sets()? {
+                // A filter may name a set that was dropped since: it describes nothing then.
+                let documents = service
+                    .resolve_filter(&view, &Filter::Saved(name))
+                    .and_then(|filter| view.snapshot.count(&filter))
+                    .unwrap_or(0);
+                sets.push(SetInfo { set, documents });
+            }
+            Ok(sets)
+        })
+        .await
+    }
+
+    /// Removes a saved set.
+    pub async fn drop_set(self: &Arc<Self>, collection: String, name: String) -> Result<()> {
+        let service = self.clone();
+        blocking(move || service.database.collection(&collection)?.remove_set(&name)).await
+    }
+}
+
+/// Takes `found` where nothing was asked, and refuses it where something else was.
+fn agree(asked: &mut Option<usize>, found: usize, field: &str, whose: &str) -> Result<()> {
+    match *asked {
+        Some(asked) if asked != found => Err(Error::invalid(
+            field,
+            format!("is {asked}, but {whose} have {found}"),
+        )),
+        _ => {
+            *asked = Some(found);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! Writing and reading documents: texts become vectors, vectors become latents, on the way in.
+
+use std::sync::Arc;
+
+use latentdb_index::catalog::CollectionRecord;
+use latentdb_index::collection::{Operation, Snapshot, StreamPosition, Update, Written};
+use latentdb_index::document::{
+    Activation, Document, validate_attributes, validate_id, validate_latents, validate_vector,
+};
+use latentdb_index::filter::Filter;
+
+use super::models::activations;
+use super::{Service, blocking};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Most documents of one write.
+pub const MAX_BATCH: usize = 10_000;
+/// Times a write is prepared anew when an SAE is attached under it.
+const ATTEMPTS: usize = 3;
+
+/// Which parts of documents are read, besides ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Projection {
+    /// Their text.
+    pub text: bool,
+    /// Their attributes: all of them where `attribute_names` is empty.
+    pub attributes: bool,
+    /// Only these attributes.
+    pub attribute_names: Vec<String>,
+    /// Their vectors.
+    pub vector: bool,
+    /// Their latents.
+    pub latents: bool,
+}
+
+impl Projection {
+    /// Text and attributes, what a search shows.
+    pub fn readable() -> Self {
+        Self {
+            text: true,
+            attributes: true,
+            ..Self::default()
+        }
+    }
+
+    /// Everything.
+    pub fn everything() -> Self {
+        Self {
+            vector: true,
+            latents: true,
+            ..Self::readable()
+        }
+    }
+
+    /// The projected document of a snapshot.
+    pub fn read(&self, snapshot: &Snapshot, doc: u32) -> Result<Document> {
+        let mut document = snapshot.stored(doc)?;
+        if !self.text {
+            document.text = None;
+        }
+        if !self.attribute_names.is_empty() {
+            document
+                .attributes
+                .retain(|name, _| self.attribute_names.contains(name));
+        } else if !self.attributes {
+            document.attributes.clear();
+        }
+        if self.vector {
+            document.vector = snapshot.vector(doc).map(<[f32]>::to_vec);
+        }
+        if self.latents {
+            document.latents = snapshot.latents(doc);
+        }
+        Ok(document)
+    }
+}
+
+/// Documents read by id.
+#[derive(Clone, Debug, Default)]
+pub struct Projected {
+    /// Those that exist, in the order asked.
+    pub documents: Vec<Document>,
+    /// Ids that do not.
+    pub missing: Vec<String>,
+}
+
+impl Service {
+    /// Inserts or replaces documents, all or none. With a `position`, a retried batch is
+    /// recognised.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the field, as `documents[3].vector[7]`.
+    pub async fn upsert(
+        self: &Arc<Self>,
+        collection: &str,
+        documents: Vec<Document>,
+        position: Option<StreamPosition>,
+    ) -> Result<Written> {
+        check_batch(documents.len(), "documents")?;
+        let documents = Arc::new(documents);
+        self.prepared(collection, position, |record| {
+            let (service, documents) = (self.clone(), documents.clone());
+            async move {
+                let documents = service.complete(&record, (*documents).clone()).await?;
+                let upsert = |document| Operation::Upsert(Box::new(document));
+                Ok(documents.into_iter().map(upsert).collect())
+            }
+        })
+        .await
+    }
+
+    /// Changes parts of documents, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` when an id does not exist; `InvalidArgument` naming the field.
+    pub async fn update(
+        self: &Arc<Self>,
+        collection: &str,
+        updates: Vec<Update>,
+    ) -> Result<Written> {
+        check_batch(updates.len(), "updates")?;
+        let updates = Arc::new(updates);
+        self.prepared(collection, None, |record| {
+            let (service, updates) = (self.clone(), updates.clone());
+            async move {
+                let updates = service.complete_updates(&record, (*updates).clone()).await?;
+                let update = |update| Operation::Update(Box::new(update));
+                Ok(updates.into_iter().map(update).collect())
+            }
+        })
+        .await
+    }
+
+    /// Deletes by id.
+    pub async fn delete_ids(
+        self: &Arc<Self>,
+        collection: &str,
+        ids: Vec<String>,
+    ) -> Result<Written> {
+        if ids.len() > latentdb_index::filter::MAX_LIST_VALUES {
+            return Err(Error::invalid("ids", "has more than 100,000 entries"));
+        }
+        self.prepared(collection, None, |_| {
+            let ids = ids.clone();
+            async move { Ok(vec![Operation::Delete(ids)]) }
+        })
+        .await
+    }
+
+    /// Deletes what a filter describes.
+    pub async fn delete_matching(
+        self: &Arc<Self>,
+        collection: &str,
+        filter: Filter,
+    ) -> Result<Written> {
+        self.prepared(collection, None, |_| {
+            let (service, filter, name) = (self.clone(), filter.clone(), collection.to_owned());
+            async move {
+                let view = service.view(&name)?;
+                let resolved = service.resolve_filter(&view, &filter)?;
+                Ok(vec![Operation::DeleteMatching(resolved)])
+            }
+        })
+        .await
+    }
+
+    /// Prepares operations for the collection's record and writes them; anew where an SAE was
+    /// attached in between.
+    async fn prepared<F: Future<Output = Result<Vec<Operation>>>>(
+        self: &Arc<Self>,
+        collection: &str,
+        position: Option<StreamPosition>,
+        prepare: impl Fn(CollectionRecord) -> F,
+    ) -> Result<Written> {
+        let handle = self.database.collection(collection)?;
+        let mut attempt = 1;
+        loop {
+            let record = handle.record();
+            let generation = record.generation;
+            let operations = prepare(record).await?;
+            let (writer, position) = (handle.clone(), position.clone());
+            let written = blocking(move || writer.write(generation, operations, position)).await;
+            match written {
+                Err(error)
+                    if error.kind() == ErrorKind::Unavailable
+                        && attempt < ATTEMPTS
+                        && handle.record().generation != generation =>
+                {
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Checks documents and adds the vectors and latents that the server makes.
+    async fn complete(
+        self: &Arc<Self>,
+        record: &CollectionRecord,
+        mut documents: Vec<Document>,
+    ) -> Result<Vec<Document>> {
+        for (at, document) in documents.iter().enumerate() {
+            document
+                .validate(record.dimension, record.n_latents)
+                .map_err(|error| error.within(&format!("documents[{at}]")))?;
+        }
+        let texts: Vec<Option<String>> = documents
+            .iter()
+            .map(|document| match document.vector {
+                Some(_) => None,
+                None => document.text.clone(),
+            })
+            .collect();
+        let mut vectors = self.encode_missing(record, texts).await?.into_iter();
+        for document in &mut documents {
+            let made = vectors.next().flatten();
+            document.vector = document.vector.take().or(made);
+        }
+        let rows = documents
+            .iter()
+            .map(|document| {
+                let bare = document.latents.is_empty();
+                document.vector.clone().filter(|_| bare)
+            })
+            .collect();
+        let codes = self.code_missing(record, rows).await?;
+        for (document, code) in documents.iter_mut().zip(codes) {
+            if let Some(code) = code {
+                document.latents = code;
+            }
+        }
+        Ok(documents)
+    }
+
+    async fn complete_updates(
+        self: &Arc<Self>,
+        record: &CollectionRecord,
+        mut updates: Vec<Update>,
+    ) -> Result<Vec<Update>> {
+        for (at, update) in updates.iter().enumerate() {
+            validate_update(update, record)
+                .map_err(|error| error.within(&format!("updates[{at}]")))?;
+        }
+        let texts = updates
+            .iter()
+            .map(|update| match update.vector {
+                Some(_) => None,
+                None => update.text.clone(),
+            })
+            .collect();
+        let mut vectors = self.encode_missing(record, texts).await?.into_iter();
+        for update in &mut updates {
+            let made = vectors.next().flatten();
+            update.vector = update.vector.take().or(made);
+        }
+        let rows = updates
+            .iter()
+            .map(|update| {
+                let bare = update.latents.is_none();
+                update.vector.clone().filter(|_| bare)
+            })
+            .collect();
+        let codes = self.code_missing(record, rows).await?;
+        for (update, code) in updates.iter_mut().zip(codes) {
+            update.latents = code.or(update.latents.take());
+        }
+        Ok(updates)
+    }
+
+    /// Vectors of the texts that are there, where the collection has an encoder.
+    async fn encode_missing(
+        self: &Arc<Self>,
+        record: &CollectionRecord,
+        texts: Vec<Option<String>>,
+    ) -> Result<Vec<Option<Vec<f32>>>> {
+        if record.encoder.is_none() || texts.iter().all(Option::is_none) {
+            return Ok(texts.into_iter().map(|_| None).collect());
+        }
+        let (service, owned) = (self.clone(), record.clone());
+        let encoder = blocking(move || service.models.encoder_of(&owned)).await?;
+        let Some(encoder) = encoder else {
+            return Ok(texts.into_iter().map(|_| None).collect());
+        };
+        let given = texts.iter().flatten().cloned().collect();
+        let mut made = encoder.encode(given).await?.into_iter();
+        Ok(texts
+            .into_iter()
+            .map(|text| text.and_then(|_| made.next()))
+            .collect())
+    }
+
+    /// Latents of the vectors that are there, where the collection has an SAE.
+    async fn code_missing(
+        self: &Arc<Self>,
+        record: &CollectionRecord,
+        rows: Vec<Option<Vec<f32>>>,
+    ) -> Result<Vec<Option<Vec<Activation>>>> {
+        if record.sae.is_none() || rows.iter().all(Option::is_none) {
+            return Ok(rows.into_iter().map(|_| None).collect());
+        }
+        let (service, record) = (self.clone(), record.clone());
+        blocking(move || {
+            let Some(sae) = service.models.sae_of(&record)? else {
+                return Ok(rows.into_iter().map(|_| None).collect());
+            };
+            let flat: Vec<f32> = rows.iter().flatten().flatten().copied().collect();
+            let mut codes = activations(&sae.encode_parallel(&flat, 0)?).into_iter();
+            Ok(rows
+                .into_iter()
+                .map(|row| row.and_then(|_| codes.next()))
+                .collect())
+        })
+        .await
+    }
+
+    /// Documents by id.
+    pub async fn get(
+        self: &Arc<Self>,
+        collection: &str,
+        ids: Vec<String>,
+        projection: Projection,
+    ) -> Result<Projected> {
+        check_batch(ids.len(), "ids")?;
+        let view = self.view(collection)?;
+        blocking(move || {
+            let mut found = Projected::default();
+            for id in ids {
+                match view.snapshot.find(&id)? {
+                    Some(doc) => found
+                        .documents
+                        .push(projection.read(&view.snapshot, doc)?),
+                    None => found.missing.push(id),
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Hands the documents of a filter to `send` in batches, over one snapshot, until `limit`
+    /// (0: all) or until `send` returns false. Blocks.
+    pub fn scroll(
+        &self,
+        collection: &str,
+        filter: &Filter,
+        projection: &Projection,
+        batch_size: usize,
+        limit: u64,
+        send: &mut dyn FnMut(Vec<Document>) -> bool,
+    ) -> Result<()> {
+        let view = self.view(collection)?;
+        let filter = self.resolve_filter(&view, filter)?;
+        let mut docs = view.snapshot.documents_matching(&filter)?;
+        if limit > 0 {
+            docs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        for batch in docs.chunks(batch_size) {
+            let documents = batch
+                .iter()
+                .map(|&doc| projection.read(&view.snapshot, doc))
+                .collect::<Result<_>>()?;
+            if !send(documents) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_batch(count: usize, field: &str) -> Result<()> {
+    if count > MAX_BATCH {
+        return Err(Error::invalid(
+            field,
+            format!("has {count} entries; at most {MAX_BATCH} are accepted"),
+        ));
+    }
+    Ok(())
+}
+
+fn validate_update(update: &Update, record: &CollectionRecord) -> Result<()> {
+    validate_id(&update.id).map_err(|error| error.within("id"))?;
+    if let Some(text) = &update.text {
+        // The same limits as for a whole document.
+        let mut document = Document::new(update.id.as_str());
+        document.text = Some(text.clone());
+        document.validate(None, None)?;
+    }
+    validate_attributes(&update.set).map_err(|error| error.within("set_attributes"))?;
+    if let Some(vector) = &update.vector {
+        validate_vector(vector, record.dimension).map_err(|error| error.within("vector"))?;
+    }
+    if let Some(latents) = &update.latents {
+        validate_latents(latents, record.n_latents).map_err(|error| error.within("latents"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,261 @@
+//! Latents as things to look at: statistics, labels, top documents.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use latentdb_index::catalog::{CollectionRecord, Label};
+use latentdb_index::database::now;
+use latentdb_index::document::Document;
+use latentdb_index::facet::latent_counts;
+use latentdb_index::filter::Filter;
+use latentdb_index::rank::TopK;
+use parking_lot::Mutex;
+
+use super::documents::Projection;
+use super::models::sae_record;
+use super::search::no_sae;
+use super::{Service, blocking};
+use crate::error::{Error, Result};
+
+/// Longest label, in bytes.
+const MAX_LABEL_BYTES: usize = 200;
+/// Where labels of latents that the client brings without an SAE are kept.
+const CLIENT_LATENTS: &str = "client";
+/// Quantiles that a latent's page lists.
+const QUANTILES: [f64; 8] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
+
+/// Labels by collection and SAE, as last read.
+#[derive(Default)]
+pub(super) struct LabelCache {
+    read: Mutex<HashMap<(String, String), Arc<BTreeMap<u32, Label>>>>,
+}
+
+/// A latent's numbers over a collection.
+#[derive(Clone, Debug)]
+pub struct LatentStatistics {
+    /// The latent.
+    pub latent: u32,
+    /// Its label.
+    pub label: Option<Label>,
+    /// Documents in which it is active.
+    pub documents: u64,
+    /// The same as a share of the collection.
+    pub density: f64,
+    /// Mean activation over those.
+    pub mean_activation: f32,
+}
+
+/// A latent with its activations and strongest documents.
+#[derive(Clone, Debug)]
+pub struct LatentPage {
+    /// Its numbers.
+    pub statistics: LatentStatistics,
+    /// Minimum, 25%, 50%, 75%, 90%, 95%, 99%, maximum of its non-zero activations; empty when
+    /// there are none.
+    pub quantiles: Vec<f32>,
+    /// The documents in which it is strongest, and how strong.
+    pub documents: Vec<(Document, f32)>,
+}
+
+/// Order of a list of latents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatentOrder {
+    /// Most documents first.
+    Documents,
+    /// By number.
+    Number,
+}
+
+/// A label to set.
+#[derive(Clone, Debug)]
+pub struct NewLabel {
+    /// The latent.
+    pub latent: u32,
+    /// One to eight words.
+    pub text: String,
+    /// Who made it.
+    pub source: String,
+    /// Its score, where it has one.
+    pub score: Option<f32>,
+}
+
+fn label_key(record: &CollectionRecord) -> Result<(String, String)> {
+    let sae = sae_record(record)?.map_or_else(|| CLIENT_LATENTS.to_owned(), |sae| sae.sha256);
+    Ok((record.id.clone(), sae))
+}
+
+impl Service {
+    /// The labels of a collection's latents.
+    pub(super) fn labels_of(&self, record: &CollectionRecord) -> Result<Arc<BTreeMap<u32, Label>>> {
+        let key = label_key(record)?;
+        let mut read = self.labels.read.lock();
+        if let Some(labels) = read.get(&key) {
+            return Ok(labels.clone());
+        }
+        let handle = self.database.collection(&record.name)?;
+        let labels = Arc::new(handle.catalog().labels(&key.0, &key.1)?);
+        read.insert(key, labels.clone());
+        Ok(labels)
+    }
+
+    /// Latents with their numbers, those whose label holds all words of `label_query`; and how
+    /// many there are in all.
+    pub async fn list_latents(
+        self: &Arc<Self>,
+        collection: &str,
+        label_query: &str,
+        order: LatentOrder,
+        limit: usize,
+        offset: usize,
+    ) -> Result<(Vec<LatentStatistics>, u64)> {
+        let view = self.view(collection)?;
+        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        let labels = self.labels_of(&view.record)?;
+        let words: Vec<String> = label_query
+            .split_whitespace()
+            .map(str::to_lowercase)
+            .collect();
+        blocking(move || {
+            let counts = latent_counts(&view.snapshot, &Filter::All)?;
+            let counts: HashMap<u32, _> = counts.into_iter().map(|c| (c.latent, c)).collect();
+            let documents = view.snapshot.n_docs().max(1) as f64;
+            let last = u32::try_from(n_latents)
+                .map_err(|_| Error::internal("more latents than numbers for them"))?;
+            let mut listed: Vec<LatentStatistics> = (0..last)
+                .filter_map(|latent| {
+                    let label = labels.get(&latent);
+                    let text = label.map(|label| label.text.to_lowercase());
+                    let holds = |word: &String| text.as_ref().is_some_and(|t| t.contains(word));
+                    if !words.iter().all(holds) {
+                        return None;
+                    }
+                    let count = counts.get(&latent);
+                    let active = count.map_or(0, |count| count.count);
+                    Some(LatentStatistics {
+                        latent,
+                        label: label.cloned(),
+                        documents: active,
+                        density: active as f64 / documents,
+                        mean_activation: count.map_or(0.0, |count| count.mean_activation),
+                    })
+                })
+                .collect();
+            if order == LatentOrder::Documents {
+                listed.sort_by(|a, b| b.documents.cmp(&a.documents).then(a.latent.cmp(&b.latent)));
+            }
+            let total = listed.len() as u64;
+            Ok((listed.into_iter().skip(offset).take(limit).collect(), total))
+        })
+        .await
+    }
+
+    /// One latent with its activations and its `documents` strongest documents.
+    pub async fn latent(
+        self: &Arc<Self>,
+        collection: &str,
+        latent: u32,
+        documents: usize,
+    ) -> Result<LatentPage> {
+        let view = self.view(collection)?;
+        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        check_latent(latent, n_latents).map_err(|error| error.within("latent"))?;
+        let label = self.labels_of(&view.record)?.get(&latent).cloned();
+        blocking(move || {
+            let snapshot = &view.snapshot;
+            let mut activations = Vec::new();
+            let mut top = TopK::new(documents);
+            snapshot.for_each_posting(latent, |doc, activation| {
+                activations.push(activation);
+                top.push(doc, activation);
+            });
+            activations.sort_by(f32::total_cmp);
+            let active = activations.len();
+            let sum: f64 = activations.iter().map(|&value| f64::from(value)).sum();
+            let quantiles = if active == 0 {
+                Vec::new()
+            } else {
+                let at = |share: f64| activations[(share * (active - 1) as f64).round() as usize];
+                QUANTILES.iter().map(|&share| at(share)).collect()
+            };
+            let projection = Projection::readable();
+            let documents = top
+                .into_sorted()
+                .into_iter()
+                .map(|hit| Ok((projection.read(snapshot, hit.doc)?, hit.score)))
+                .collect::<Result<_>>()?;
+            Ok(LatentPage {
+                statistics: LatentStatistics {
+                    latent,
+                    label,
+                    documents: active as u64,
+                    density: active as f64 / snapshot.n_docs().max(1) as f64,
+                    mean_activation: (sum / active.max(1) as f64) as f32,
+                },
+                quantiles,
+                documents,
+            })
+        })
+        .await
+    }
+
+    /// Sets labels, all or none.
+    pub async fn set_labels(
+        self: &Arc<Self>,
+        collection: &str,
+        labels: Vec<NewLabel>,
+    ) -> Result<usize> {
+        let view = self.view(collection)?;
+        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        let created = now();
+        let mut made = Vec::with_capacity(labels.len());
+        for (at, label) in labels.into_iter().enumerate() {
+            check_label(&label, n_latents)
+                .map_err(|error| error.within(&format!("labels[{at}]")))?;
+            made.push((
+                label.latent,
+                Label {
+                    text: label.text.trim().to_owned(),
+                    source: label.source,
+                    score: label.score,
+                    created,
+                },
+            ));
+        }
+        let key = label_key(&view.record)?;
+        let service = self.clone();
+        let name = view.record.name;
+        blocking(move || {
+            let handle = service.database.collection(&name)?;
+            let entries = made.iter().map(|(latent, label)| (*latent, label));
+            handle.catalog().put_labels(&key.0, &key.1, entries)?;
+            service.labels.read.lock().remove(&key);
+            Ok(made.len())
+        })
+        .await
+    }
+}
+
+fn check_latent(latent: u32, n_latents: usize) -> Result<()> {
+    if (latent as usize) < n_latents {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "",
+        format!("is {latent}; 0 to {} are accepted", n_latents - 1),
+    ))
+}
+
+fn check_label(label: &NewLabel, n_latents: usize) -> Result<()> {
+    check_latent(label.latent, n_latents).map_err(|error| error.within("latent"))?;
+    let text = label.text.trim();
+    if text.is_empty() || text.len() > MAX_LABEL_BYTES {
+        return Err(Error::invalid(
+            "text",
+            format!("has {} bytes; 1 to {MAX_LABEL_BYTES} are accepted", text.len()),
+        ));
+    }
+    if label.score.is_some_and(|score| !score.is_finite()) {
+        return Err(Error::invalid("score", "is not a finite number"));
+    }
+    Ok(())
+}

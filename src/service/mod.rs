@@ -1,0 +1,95 @@
+//! What the product does, without wire types: encode and write; resolve, search and explain;
+//! train and attach.
+//!
+//! Blocking work (the engine, SAEs, files) runs on tokio's blocking threads; texts are encoded on
+//! the encoder's own thread, in batches across requests.
+
+mod collections;
+mod documents;
+mod labels;
+mod latents;
+mod models;
+mod pages;
+mod search;
+mod training;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use latentdb_index::database::{Database, View};
+use latentdb_index::filter::Filter;
+
+use crate::error::{Error, Result};
+use models::Models;
+use pages::Pages;
+
+pub use collections::{CollectionInfo, CreateCollection, SetInfo};
+pub use documents::{MAX_BATCH, Projected, Projection};
+pub use latents::{LatentOrder, LatentPage, LatentStatistics, NewLabel};
+pub use models::{EncoderRecord, SaeRecord};
+pub use search::{
+    Contribution, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount, NearestNode,
+    Node, NodeKind, SearchOptions, SearchResult, SteeringReport, Target,
+};
+pub use training::{TrainRequest, TrainingEnd};
+
+/// The product over one data directory.
+pub struct Service {
+    database: Database,
+    models: Models,
+    pages: Pages,
+    labels: latents::LabelCache,
+    started: Instant,
+}
+
+impl Service {
+    /// Opens a data directory, creating it where it does not exist. Blocks.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
+    /// pass their checks.
+    pub fn open(data: &Path) -> Result<Arc<Self>> {
+        let database = Database::open(data)?;
+        let models = Models::new(data.join("saes"))?;
+        Ok(Arc::new(Self {
+            database,
+            models,
+            pages: Pages::default(),
+            labels: latents::LabelCache::default(),
+            started: Instant::now(),
+        }))
+    }
+
+    /// Seconds since it was opened.
+    pub fn uptime_seconds(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+
+    /// How many collections there are.
+    pub fn collection_count(&self) -> usize {
+        self.database.collections().len()
+    }
+
+    fn view(&self, collection: &str) -> Result<View> {
+        self.database.collection(collection)?.view()
+    }
+
+    /// A filter with its saved sets replaced, checked against the collection.
+    fn resolve_filter(&self, view: &View, filter: &Filter) -> Result<Filter> {
+        let handle = self.database.collection(&view.record.name)?;
+        filter
+            .resolve(view.record.n_latents, &|name| handle.saved_filter(name))
+            .map_err(|error| error.within("filter"))
+    }
+}
+
+/// Runs blocking work off the async threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work))
+        .await
+        .map_err(|error| Error::internal("a task failed").with_source(error))?
+}

@@ -1,0 +1,185 @@
+//! Encoders and SAEs in memory, each opened once.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use crate::encoder::{BatchingEncoder, EncoderIdentity, EncoderOptions, SentenceEncoder};
+use crate::error::{Error, Result};
+use crate::inputs::{self, Model};
+use crate::sae::{Codes, Sae, TrainingRecord};
+use latentdb_index::catalog::CollectionRecord;
+use latentdb_index::document::Activation;
+
+/// What a collection records of the encoder that makes its vectors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncoderRecord {
+    /// As the user named it.
+    pub model: String,
+    /// Which weights it was and how they are used; checked whenever the model is opened.
+    pub identity: EncoderIdentity,
+    /// Values of a vector.
+    pub dimension: usize,
+}
+
+/// What a collection records of its SAE.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SaeRecord {
+    /// SHA-256 of its weights; it lies under this name in the data directory.
+    pub sha256: String,
+    /// Values of the vectors it reads.
+    pub d_in: usize,
+    /// Its latents.
+    pub n_latents: usize,
+    /// Latents active at once, where that is fixed.
+    pub k: Option<usize>,
+    /// Its architecture's name.
+    pub architecture: String,
+    /// Where it came from.
+    pub training: TrainingRecord,
+}
+
+impl SaeRecord {
+    /// What there is to record of an SAE.
+    pub fn of(sae: &Sae) -> Self {
+        Self {
+            sha256: sae.hash().to_owned(),
+            d_in: sae.d_in(),
+            n_latents: sae.n_latents(),
+            k: sae.k(),
+            architecture: sae.architecture().name().to_owned(),
+            training: sae.record().clone(),
+        }
+    }
+}
+
+/// Models by name and by hash.
+pub(super) struct Models {
+    sae_directory: PathBuf,
+    encoders: Mutex<HashMap<String, BatchingEncoder>>,
+    saes: Mutex<HashMap<String, Arc<Sae>>>,
+}
+
+impl Models {
+    pub fn new(sae_directory: PathBuf) -> Result<Self> {
+        fs::create_dir_all(&sae_directory)?;
+        Ok(Self {
+            sae_directory,
+            encoders: Mutex::default(),
+            saes: Mutex::default(),
+        })
+    }
+
+    /// The encoder of a name: a pinned model, a folder, or a hub id. Blocks while it is opened.
+    pub fn encoder(&self, model: &str) -> Result<BatchingEncoder> {
+        let mut encoders = self.encoders.lock();
+        if let Some(encoder) = encoders.get(model) {
+            return Ok(encoder.clone());
+        }
+        let options = EncoderOptions {
+            name: Some(model.to_owned()),
+            ..EncoderOptions::default()
+        };
+        let place = match inputs::resolve_model(model, &mut |_, _| true)? {
+            Model::Pinned(folder) => folder.to_string_lossy().into_owned(),
+            Model::Named(name) => name,
+        };
+        let opened = Arc::new(SentenceEncoder::open(&place, &options)?);
+        let encoder = BatchingEncoder::new(opened);
+        encoders.insert(model.to_owned(), encoder.clone());
+        Ok(encoder)
+    }
+
+    /// The encoder a collection records, checked to be the one its vectors were made with.
+    pub fn encoder_of(&self, record: &CollectionRecord) -> Result<Option<BatchingEncoder>> {
+        let Some(recorded) = encoder_record(record)? else {
+            return Ok(None);
+        };
+        let encoder = self.encoder(&recorded.model)?;
+        let found = encoder.encoder().identity();
+        if found != &recorded.identity {
+            return Err(Error::precondition(format!(
+                "the model {:?} is not the one this collection was made with: its weights are {}, \
+                 the collection's {}; bring the old model back or build the collection anew",
+                recorded.model, found.weights_sha256, recorded.identity.weights_sha256
+            )));
+        }
+        Ok(Some(encoder))
+    }
+
+    /// Loads an SAE from a folder and keeps a copy in the data directory, under its hash.
+    pub fn import_sae(&self, folder: &Path) -> Result<Arc<Sae>> {
+        let sae = Arc::new(Sae::load(folder)?);
+        let kept = self.sae_directory.join(sae.hash());
+        if !kept.exists() {
+            sae.save(&kept)?;
+        }
+        // What is served is what a restart would load.
+        self.sae(sae.hash())
+    }
+
+    /// An SAE of the data directory by its hash.
+    pub fn sae(&self, hash: &str) -> Result<Arc<Sae>> {
+        let mut saes = self.saes.lock();
+        if let Some(sae) = saes.get(hash) {
+            return Ok(sae.clone());
+        }
+        let sae = Arc::new(Sae::load(&self.sae_directory.join(hash))?);
+        if sae.hash() != hash {
+            return Err(Error::corrupted(format!(
+                "the SAE kept as {hash} has the hash {}",
+                sae.hash()
+            )));
+        }
+        saes.insert(hash.to_owned(), sae.clone());
+        Ok(sae)
+    }
+
+    /// The SAE a collection records.
+    pub fn sae_of(&self, record: &CollectionRecord) -> Result<Option<Arc<Sae>>> {
+        match sae_record(record)? {
+            None => Ok(None),
+            Some(recorded) => self.sae(&recorded.sha256).map(Some),
+        }
+    }
+}
+
+/// What a collection records of its encoder.
+pub(super) fn encoder_record(record: &CollectionRecord) -> Result<Option<EncoderRecord>> {
+    read(record.encoder.as_ref())
+}
+
+/// What a collection records of its SAE.
+pub(super) fn sae_record(record: &CollectionRecord) -> Result<Option<SaeRecord>> {
+    read(record.sae.as_ref())
+}
+
+fn read<T: for<'a> Deserialize<'a>>(value: Option<&serde_json::Value>) -> Result<Option<T>> {
+    value
+        .map(|value| serde_json::from_value(value.clone()))
+        .transpose()
+        .map_err(|error| Error::corrupted("a model's record is not readable").with_source(error))
+}
+
+/// The JSON a record is kept as.
+pub(super) fn to_json<T: Serialize>(value: &T) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::internal("a record").with_source(error))
+}
+
+/// Rows of codes as the engine takes them.
+pub(super) fn activations(codes: &Codes) -> Vec<Vec<Activation>> {
+    codes
+        .iter()
+        .map(|(latents, activations)| {
+            latents
+                .iter()
+                .zip(activations)
+                .map(|(&latent, &activation)| Activation { latent, activation })
+                .collect()
+        })
+        .collect()
+}

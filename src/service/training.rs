@@ -1,0 +1,236 @@
+//! Encoders and SAEs as services: texts to vectors, vectors to latents and back, training and
+//! measuring on a collection's vectors.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use latentdb_index::collection::Snapshot;
+use latentdb_index::document::{Activation, validate_latents, validate_vector};
+
+use super::documents::MAX_BATCH;
+use super::models::{SaeRecord, activations};
+use super::{Service, blocking};
+use crate::error::{Error, Result};
+use crate::sae::{
+    Codes, EvaluateOptions, Quality, Sae, TrainConfig, TrainProgress, evaluate, train,
+};
+
+/// Fewest vectors that an SAE is trained on.
+const MIN_TRAINING_ROWS: usize = 100;
+
+/// What to train.
+#[derive(Clone, Debug, Default)]
+pub struct TrainRequest {
+    /// The collection whose vectors are read.
+    pub collection: String,
+    /// Latents; by the number of vectors where absent.
+    pub n_latents: Option<usize>,
+    /// Latents active at once; with `n_latents` where absent.
+    pub k: Option<usize>,
+    /// Passes over the vectors.
+    pub epochs: Option<usize>,
+    /// Decides everything random.
+    pub seed: u64,
+    /// The folder the SAE is written to.
+    pub output: String,
+}
+
+/// What came of a training.
+#[derive(Clone, Debug)]
+pub struct TrainingEnd {
+    /// The SAE, as it lies in the output folder.
+    pub sae: SaeRecord,
+    /// Its quality on held-out vectors, or on trained ones where none was held out.
+    pub quality: Quality,
+}
+
+impl Service {
+    /// Vectors of texts, with a collection's encoder or a model by name.
+    pub async fn encode_texts(
+        self: &Arc<Self>,
+        collection: Option<String>,
+        model: Option<String>,
+        texts: Vec<String>,
+    ) -> Result<Vec<Vec<f32>>> {
+        if texts.len() > MAX_BATCH {
+            return Err(Error::invalid(
+                "texts",
+                format!("has {} entries; at most {MAX_BATCH} are accepted", texts.len()),
+            ));
+        }
+        let service = self.clone();
+        let encoder = blocking(move || match (collection, model) {
+            (Some(name), _) => {
+                let view = service.view(&name)?;
+                service.models.encoder_of(&view.record)?.ok_or_else(|| {
+                    Error::precondition(format!("collection {name:?} has no encoder"))
+                })
+            }
+            (None, Some(model)) => service.models.encoder(&model),
+            (None, None) => Err(Error::invalid(
+                "with",
+                "is missing; a collection or a model is named",
+            )),
+        })
+        .await?;
+        encoder.encode(texts).await
+    }
+
+    /// Latents of vectors, with a collection's SAE.
+    pub async fn encode_vectors(
+        self: &Arc<Self>,
+        collection: &str,
+        vectors: Vec<Vec<f32>>,
+    ) -> Result<Vec<Vec<Activation>>> {
+        let view = self.view(collection)?;
+        for (at, vector) in vectors.iter().enumerate() {
+            validate_vector(vector, view.record.dimension)
+                .map_err(|error| error.within(&format!("vectors[{at}]")))?;
+        }
+        let service = self.clone();
+        blocking(move || {
+            let sae = service.required_sae(&view)?;
+            Ok(activations(&sae.encode_parallel(&vectors.concat(), 0)?))
+        })
+        .await
+    }
+
+    /// Vectors of latents, with a collection's SAE.
+    pub async fn decode_latents(
+        self: &Arc<Self>,
+        collection: &str,
+        rows: Vec<Vec<Activation>>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let view = self.view(collection)?;
+        for (at, row) in rows.iter().enumerate() {
+            validate_latents(row, view.record.n_latents)
+                .map_err(|error| error.within(&format!("rows[{at}]")))?;
+        }
+        let service = self.clone();
+        blocking(move || {
+            let sae = service.required_sae(&view)?;
+            let mut codes = Codes::new();
+            for row in &rows {
+                let active = row.iter().filter(|entry| entry.activation > 0.0);
+                codes.push_row(active.map(|entry| (entry.latent, entry.activation)));
+            }
+            let flat = sae.decode(&codes)?;
+            Ok(flat.chunks_exact(sae.d_in()).map(<[f32]>::to_vec).collect())
+        })
+        .await
+    }
+
+    /// Trains an SAE on a collection's vectors and writes it to a folder. A training of the same
+    /// settings that was broken off goes on where it was. `Break` from `progress` stops it.
+    pub async fn train_sae(
+        self: &Arc<Self>,
+        request: TrainRequest,
+        mut progress: impl FnMut(&TrainProgress) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<TrainingEnd> {
+        let view = self.view(&request.collection)?;
+        if request.output.is_empty() {
+            return Err(Error::invalid(
+                "output",
+                "is empty; a folder on the server is accepted",
+            ));
+        }
+        blocking(move || {
+            let (vectors, dimension) = vectors_of(&view.snapshot)?;
+            let rows = vectors.len() / dimension.max(1);
+            if rows < MIN_TRAINING_ROWS {
+                return Err(Error::precondition(format!(
+                    "collection {:?} has {rows} vectors; training takes at least \
+                     {MIN_TRAINING_ROWS}",
+                    view.record.name
+                )));
+            }
+            let config = config(&request, rows);
+            let output = PathBuf::from(&request.output);
+            let checkpoint = output.with_extension("checkpoint");
+            let mut trained = train(
+                &vectors,
+                dimension,
+                &config,
+                Some(&checkpoint),
+                &mut progress,
+            )?;
+            trained.sae.set_about("collection", &view.record.name);
+            trained.sae.save(&output)?;
+            let sae = Sae::load(&output)?;
+            Ok(TrainingEnd {
+                sae: SaeRecord::of(&sae),
+                quality: trained.report.held_out.unwrap_or(trained.report.trained),
+            })
+        })
+        .await
+    }
+
+    /// Measures an SAE, in a folder or a collection's own, on the collection's vectors.
+    pub async fn evaluate_sae(
+        self: &Arc<Self>,
+        collection: &str,
+        folder: Option<String>,
+    ) -> Result<(SaeRecord, Quality)> {
+        let view = self.view(collection)?;
+        let service = self.clone();
+        blocking(move || {
+            let sae = match folder {
+                Some(folder) => Arc::new(Sae::load(Path::new(&folder))?),
+                None => service.required_sae(&view)?,
+            };
+            let (vectors, _) = vectors_of(&view.snapshot)?;
+            let quality = evaluate(&sae, &vectors, &EvaluateOptions::default())?;
+            Ok((SaeRecord::of(&sae), quality))
+        })
+        .await
+    }
+
+    /// What a folder holds, or a collection's SAE.
+    pub async fn sae_info(
+        self: &Arc<Self>,
+        folder: Option<String>,
+        collection: Option<String>,
+    ) -> Result<SaeRecord> {
+        let service = self.clone();
+        blocking(move || match (folder, collection) {
+            (Some(folder), _) => Ok(SaeRecord::of(&Sae::load(Path::new(&folder))?)),
+            (None, Some(name)) => {
+                let view = service.view(&name)?;
+                Ok(SaeRecord::of(&*service.required_sae(&view)?))
+            }
+            (None, None) => Err(Error::invalid(
+                "of",
+                "is missing; a path or a collection is named",
+            )),
+        })
+        .await
+    }
+}
+
+fn config(request: &TrainRequest, rows: usize) -> TrainConfig {
+    let mut config = TrainConfig::for_rows(rows);
+    config.seed = request.seed;
+    config.n_latents = request.n_latents.unwrap_or(config.n_latents);
+    config.k = request.k.unwrap_or(config.k);
+    config.epochs = request.epochs.unwrap_or(config.epochs);
+    config
+}
+
+/// All vectors of a snapshot, row-major, and their dimension.
+fn vectors_of(snapshot: &Snapshot) -> Result<(Vec<f32>, usize)> {
+    let mut vectors = Vec::new();
+    let mut dimension = 0;
+    for doc in snapshot.living() {
+        if let Some(vector) = snapshot.vector(doc) {
+            dimension = vector.len();
+            vectors.extend_from_slice(vector);
+        }
+    }
+    if vectors.is_empty() {
+        return Err(Error::precondition(
+            "the collection holds no vectors to read",
+        ));
+    }
+    Ok((vectors, dimension))
+}
