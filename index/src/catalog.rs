@@ -129,7 +129,9 @@ impl Catalog {
             let mut sets = transaction.open_table(SAVED_SETS).map_err(fault)?;
             sets.retain(|(id, _), _| id != record.id).map_err(fault)?;
             let mut labels = transaction.open_table(LABELS).map_err(fault)?;
-            labels.retain(|(id, _, _), _| id != record.id).map_err(fault)?;
+            labels
+                .retain(|(id, _, _), _| id != record.id)
+                .map_err(fault)?;
             Ok(())
         })
     }

@@ -87,9 +87,8 @@ pub fn now() -> i64 {
 }
 
 fn validate_name(name: &str) -> Result<()> {
-    let accepted = |character: char| {
-        character.is_alphanumeric() || matches!(character, '_' | '-' | '.')
-    };
+    let accepted =
+        |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
     if !name.is_empty()
         && name.len() <= MAX_NAME_BYTES
         && !name.starts_with('.')
@@ -185,7 +184,10 @@ impl Database {
     pub fn drop_collection(&self, name: &str) -> Result<()> {
         let handle = {
             let mut collections = self.collections.write();
-            let handle = collections.get(name).cloned().ok_or_else(|| missing(name))?;
+            let handle = collections
+                .get(name)
+                .cloned()
+                .ok_or_else(|| missing(name))?;
             self.catalog.remove_collection(&handle.record())?;
             collections.remove(name);
             handle
@@ -246,7 +248,7 @@ impl CollectionHandle {
         })
     }
 
-    /// Applies operations as [`Collection::write`] does. `generation` is that of the record the
+    /// Applies operations as [`Collection::write_queued`] does. `generation` is that of the record the
     /// operations were prepared for; after a switch the answer is `Unavailable`, and they are
     /// prepared anew.
     pub fn write(
@@ -254,6 +256,7 @@ impl CollectionHandle {
         generation: u64,
         operations: Vec<Operation>,
         position: Option<StreamPosition>,
+        queued: impl FnOnce(),
     ) -> Result<Written> {
         let state = self.state.read();
         if state.record.generation != generation {
@@ -262,7 +265,9 @@ impl CollectionHandle {
                 "another SAE was attached meanwhile; send the write again",
             ));
         }
-        state.generation()?.write(operations, position)
+        state
+            .generation()?
+            .write_queued(operations, position, queued)
     }
 
     /// Merges all segments into one. Blocks until done.
@@ -392,6 +397,7 @@ impl CollectionHandle {
         let mut state = self.state.write();
         state.generation()?;
         catch_up(old, &new, encode)?;
+        new.adopt_positions(old)?;
         self.catalog.put_collection(record)?;
         state.record = record.clone();
         state.generation = Some(Arc::new(new));
@@ -438,9 +444,9 @@ fn recoded(mut documents: Vec<Document>, encode: &EncodeVectors<'_>) -> Result<V
     let mut codes = encode(&rows)?.into_iter();
     for document in &mut documents {
         document.latents = match document.vector {
-            Some(_) => codes.next().ok_or_else(|| {
-                Error::internal("the SAE returned fewer rows than it was given")
-            })?,
+            Some(_) => codes
+                .next()
+                .ok_or_else(|| Error::internal("the SAE returned fewer rows than it was given"))?,
             None => Vec::new(),
         };
     }

@@ -171,10 +171,7 @@ pub fn validate_id(id: &str) -> Result<()> {
     if id.is_empty() || id.len() > MAX_ID_BYTES {
         return Err(Error::invalid(
             "",
-            format!(
-                "has {} bytes; 1 to {MAX_ID_BYTES} are accepted",
-                id.len()
-            ),
+            format!("has {} bytes; 1 to {MAX_ID_BYTES} are accepted", id.len()),
         ));
     }
     if id.chars().any(char::is_control) {

@@ -78,7 +78,11 @@ pub fn attribute_facet(
 
 /// Counts active latents over the documents a resolved filter describes, and lists the `limit`
 /// most frequent, ties in order of latent. Exact.
-pub fn latent_facet(snapshot: &Snapshot, filter: &Filter, limit: usize) -> Result<Vec<LatentCount>> {
+pub fn latent_facet(
+    snapshot: &Snapshot,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<LatentCount>> {
     let mut counted = latent_counts(snapshot, filter)?;
     counted.sort_by(|a, b| b.count.cmp(&a.count).then(a.latent.cmp(&b.latent)));
     counted.truncate(limit);
@@ -102,7 +106,10 @@ pub fn latent_counts(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<LatentC
             for (latent, list) in segment.latents.lists() {
                 let mut sum = 0.0;
                 list.for_each(|_, activations| {
-                    sum += activations.iter().map(|&value| f64::from(value)).sum::<f64>();
+                    sum += activations
+                        .iter()
+                        .map(|&value| f64::from(value))
+                        .sum::<f64>();
                 });
                 add(latent, list.len() as u64, sum);
             }
@@ -139,7 +146,11 @@ enum Key {
 impl Key {
     fn float(value: f64) -> Self {
         let bits = value.to_bits();
-        Self::Float(if bits >> 63 == 1 { !bits } else { bits | 1 << 63 })
+        Self::Float(if bits >> 63 == 1 {
+            !bits
+        } else {
+            bits | 1 << 63
+        })
     }
 
     fn into_value(self) -> Value {
@@ -147,7 +158,11 @@ impl Key {
             Self::String(text) => Value::String(text),
             Self::Integer(number) => Value::Integer(number),
             Self::Float(key) => {
-                let bits = if key >> 63 == 1 { key & !(1 << 63) } else { !key };
+                let bits = if key >> 63 == 1 {
+                    key & !(1 << 63)
+                } else {
+                    !key
+                };
                 Value::Float(f64::from_bits(bits))
             }
             Self::Boolean(truth) => Value::Boolean(truth),
@@ -164,7 +179,12 @@ fn count_column(
     match column {
         AttributeColumn::String(column) => {
             let mut ordinals: HashMap<u64, u64> = HashMap::new();
-            count_values(docs, |doc| column.ords().values_for_doc(doc), |ordinal| ordinal, &mut ordinals);
+            count_values(
+                docs,
+                |doc| column.ords().values_for_doc(doc),
+                |ordinal| ordinal,
+                &mut ordinals,
+            );
             let mut text = String::new();
             for (ordinal, count) in ordinals {
                 text.clear();

@@ -12,6 +12,8 @@ use latentdb_proto::v1::model_service_client::ModelServiceClient;
 use latentdb_proto::v1::search_service_client::SearchServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
+use super::failure::innermost;
+
 /// The largest message that is accepted from a server.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
 /// HTTP/2 windows: large enough that answers are not held up.
@@ -96,12 +98,5 @@ impl Client {
         models: ModelServiceClient,
         /// Searching and counting.
         searches: SearchServiceClient,
-    }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => innermost(source),
-        None => error.to_string(),
     }
 }

@@ -61,12 +61,12 @@ pub(super) fn page(response: &FacetResponse, name: text::Name<'_>) -> String {
             .iter()
             .map(|entry| {
                 let value = entry.value.as_ref().map(json::value).unwrap_or_default();
-                let value = match value {
-                    serde_json::Value::String(text) => text,
-                    other => other.to_string(),
-                };
                 let count = text::thousands(entry.count);
-                vec![text::cut(&value, 60), count, share(entry.count)]
+                vec![
+                    text::cut(&text::plain(&value), 60),
+                    count,
+                    share(entry.count),
+                ]
             })
             .collect();
         text::table(&["value", "documents", "share"], &rows)

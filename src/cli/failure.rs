@@ -116,13 +116,24 @@ pub(super) fn describe_status(status: &Status) -> String {
         [] => status.message().to_owned(),
         fields => fields.join("; "),
     };
+    // Only what this side made has a cause: the server's answers come without.
+    if let Some(cause) = StdError::source(status) {
+        return format!("the connection to the server failed: {}", innermost(cause));
+    }
     if text.is_empty() {
         return format!("the server answered {:?}", status.code());
     }
     match status.code() {
-        Code::Unavailable => format!("{text} (the server is unavailable; try again)"),
         Code::Internal | Code::Unknown => format!("the server failed: {text}"),
         _ => text,
+    }
+}
+
+/// The first cause of an error.
+pub(super) fn innermost(error: &dyn StdError) -> String {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => error.to_string(),
     }
 }
 

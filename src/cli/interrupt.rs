@@ -44,14 +44,6 @@ impl Interrupt {
         Ok(Self { asked })
     }
 
-    /// One that nobody asks.
-    #[cfg(test)]
-    pub(super) fn never() -> Self {
-        let (sender, asked) = watch::channel(false);
-        std::mem::forget(sender);
-        Self { asked }
-    }
-
     /// Whether the user asked to stop; for work on a thread of its own.
     pub(super) fn is_asked(&self) -> bool {
         *self.asked.borrow()

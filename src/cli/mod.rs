@@ -26,6 +26,7 @@ mod failure;
 mod flags;
 mod get;
 mod ingest;
+mod inputs;
 mod interrupt;
 mod json;
 mod latents;
@@ -84,6 +85,8 @@ enum Command {
     Encode(encode::Args),
     /// Train, evaluate and inspect sparse autoencoders
     Sae(sae::Args),
+    /// Fetch the pinned encoder and corpus into the cache, where they are missing
+    Inputs,
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -116,6 +119,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
+            Command::Inputs => inputs::run(interrupt).await,
             Command::Completions(args) => completions::run(&args),
         }
     });
@@ -168,6 +172,7 @@ mod tests {
             "sae eval d --vectors v.safetensors",
             "sae info d",
             "demo --data d --serve",
+            "inputs",
             "completions bash",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));

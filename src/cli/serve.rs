@@ -2,12 +2,16 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 use super::interrupt::Interrupt;
 use crate::server::{Server, ServerOptions};
+
+/// How long requests on their way may take after the user asked to stop.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Where data lies and where to listen.
 #[derive(Debug, clap::Args)]
@@ -35,13 +39,26 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         "latentdb serves {} at {address}; Ctrl-C stops it",
         args.data.display()
     );
-    let shutdown = async move { interrupt.asked().await };
-    server.serve(listener, shutdown).await?;
+    let shutdown = {
+        let interrupt = interrupt.clone();
+        async move { interrupt.asked().await }
+    };
+    tokio::select! {
+        served = server.serve(listener, shutdown) => served?,
+        () = grace(&interrupt) => eprintln!("clients that stayed were cut off"),
+    }
     if let Some(file) = &args.ready_file {
         // Nobody serves there any more; a file that is gone already is as good.
         let _ = std::fs::remove_file(file);
     }
     Ok(())
+}
+
+/// Returns some time after the user asked to stop: a client that keeps a stream open must not keep
+/// the server. What was acknowledged is on disk.
+pub(super) async fn grace(interrupt: &Interrupt) {
+    interrupt.asked().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 /// Binds before the data is opened, so that a taken port is told at once.

@@ -106,16 +106,22 @@ pub(super) fn attributes(document: &Document) -> String {
     let sorted: BTreeMap<_, _> = document.attributes.iter().collect();
     let parts: Vec<String> = sorted
         .into_iter()
-        .map(|(name, value)| {
-            let value = match json::value(value) {
-                serde_json::Value::String(text) => text,
-                serde_json::Value::Number(number) => short_number(&number),
-                other => other.to_string(),
-            };
-            format!("{name} {}", cut(&value, 40))
-        })
+        .map(|(name, value)| format!("{name} {}", cut(&plain(&json::value(value)), 40)))
         .collect();
     parts.join(", ")
+}
+
+/// A value without quotes and brackets.
+pub(super) fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Number(number) => short_number(number),
+        serde_json::Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(plain).collect();
+            items.join(" ")
+        }
+        other => other.to_string(),
+    }
 }
 
 /// A float with at most three decimals; integers as they are.

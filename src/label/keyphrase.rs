@@ -94,7 +94,10 @@ fn candidates(
     texts: &[&str],
     options: &KeyphraseOptions,
 ) -> Vec<Candidate> {
-    let strongest = documents.first().map_or(1.0, |first| first.1).max(f32::MIN_POSITIVE);
+    let strongest = documents
+        .first()
+        .map_or(1.0, |first| first.1)
+        .max(f32::MIN_POSITIVE);
     let mut found: HashMap<u64, (String, f64, usize)> = HashMap::new();
     let mut mass = 0.0;
     for &(document, activation) in documents.iter().take(options.documents) {
@@ -158,11 +161,17 @@ fn label(
         .into_iter()
         .map(|candidate| {
             let count = background.get(&candidate.key).copied().unwrap_or(0);
-            (z_score(&candidate, count as f64, n_texts as f64, options.prior), candidate)
+            (
+                z_score(&candidate, count as f64, n_texts as f64, options.prior),
+                candidate,
+            )
         })
         .filter(|(score, _)| *score > 1.0)
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.phrase.cmp(&b.1.phrase)));
+    scored.sort_by(|a, b| {
+        b.0.total_cmp(&a.0)
+            .then_with(|| a.1.phrase.cmp(&b.1.phrase))
+    });
     let mut chosen: Vec<String> = Vec::new();
     for (_, candidate) in &scored {
         if chosen.len() == options.phrases {
@@ -171,8 +180,12 @@ fn label(
         let phrase = lengthen(candidate, &scored);
         let overlaps = |other: &String| {
             let words: HashSet<&str> = other.split(' ').collect();
-            phrase.split(' ').any(|word| words.contains(stem(word)) || words.contains(word))
-                || other.split(' ').any(|word| phrase.split(' ').any(|own| stem(own) == stem(word)))
+            phrase
+                .split(' ')
+                .any(|word| words.contains(stem(word)) || words.contains(word))
+                || other
+                    .split(' ')
+                    .any(|word| phrase.split(' ').any(|own| stem(own) == stem(word)))
         };
         if !chosen.iter().any(overlaps) {
             chosen.push(phrase.to_owned());
@@ -186,9 +199,8 @@ fn label(
 fn z_score(candidate: &Candidate, count: f64, n_texts: f64, prior: f64) -> f64 {
     let alpha = (prior * count / n_texts).max(1e-3);
     let inside = candidate.share * candidate.mass;
-    let odds = |count: f64, total: f64| {
-        ((count + alpha) / (total + prior - count - alpha).max(1e-3)).ln()
-    };
+    let odds =
+        |count: f64, total: f64| ((count + alpha) / (total + prior - count - alpha).max(1e-3)).ln();
     let difference = odds(inside, candidate.mass) - odds(count, n_texts);
     difference / (1.0 / (inside + alpha) + 1.0 / (count + alpha)).sqrt()
 }
@@ -212,7 +224,9 @@ fn lengthen<'a>(candidate: &'a Candidate, scored: &'a [(f64, Candidate)]) -> &'a
 
 /// Singular and plural are one word for the sake of variety.
 fn stem(word: &str) -> &str {
-    word.strip_suffix('s').filter(|stem| stem.len() > 2).unwrap_or(word)
+    word.strip_suffix('s')
+        .filter(|stem| stem.len() > 2)
+        .unwrap_or(word)
 }
 
 fn key(words: &[&str]) -> u64 {
@@ -261,7 +275,9 @@ mod tests {
     #[test]
     fn phrases_neither_begin_nor_end_with_stop_words() {
         let mut phrases = Vec::new();
-        for_each_phrase("The state of the art, 2024!", |words| phrases.push(words.join(" ")));
+        for_each_phrase("The state of the art, 2024!", |words| {
+            phrases.push(words.join(" "))
+        });
         assert_eq!(phrases, ["state", "art"]);
         phrases.clear();
         for_each_phrase("cost of living", |words| phrases.push(words.join(" ")));
@@ -278,7 +294,11 @@ mod tests {
             .collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let documents = (0..400).step_by(10).map(|at| (at, 1.0)).collect();
-        let labels = keyphrase_labels(&[documents, Vec::new()], &texts, &KeyphraseOptions::default());
+        let labels = keyphrase_labels(
+            &[documents, Vec::new()],
+            &texts,
+            &KeyphraseOptions::default(),
+        );
         let label = labels[0].clone().unwrap();
         assert!(label.contains("cracked screen"), "{label}");
         assert!(!label.split(", ").any(|phrase| phrase == "good"), "{label}");

@@ -91,7 +91,9 @@ impl CollectionService for Api {
                     _ => ControlFlow::Continue(()),
                 }
             };
-            let end = service.attach_sae(wire.collection, wire.sae, progress).await;
+            let end = service
+                .attach_sae(wire.collection, wire.sae, progress)
+                .await;
             let last = end.map_err(status).map(|info| v1::AttachSaeProgress {
                 done: info.snapshot.n_docs(),
                 total: info.snapshot.n_docs(),

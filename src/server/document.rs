@@ -7,18 +7,18 @@ use futures::{Stream, StreamExt};
 use latentdb_index::collection::{StreamPosition, Update, Written};
 use latentdb_proto::v1;
 use latentdb_proto::v1::document_service_server::DocumentService;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::Api;
-use super::status::{code, status};
+use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, shortened, status};
 use super::types::{
     activations, attributes, count_or, documents, filter, projection, wire_document,
 };
 use crate::error::{Error, Result};
-use crate::service::{MAX_BATCH, Projection};
+use crate::service::{MAX_BATCH, Projection, Turn};
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -32,7 +32,7 @@ impl DocumentService for Api {
         let wire = request.into_inner();
         let written = async {
             let documents = documents(wire.documents)?;
-            self.service.upsert(&wire.collection, documents, None).await
+            self.service.upsert(&wire.collection, documents).await
         };
         written.await.map(answer).map_err(status)
     }
@@ -162,6 +162,8 @@ impl Api {
         let mut flying = InFlight::new();
         let mut counted = 0;
         let mut reading = true;
+        // Batches are prepared side by side and written in order: a later one wins.
+        let mut before = None;
         while reading || !flying.is_empty() {
             tokio::select! {
                 biased;
@@ -181,7 +183,12 @@ impl Api {
                     let target = stream.get_or_insert_with(|| {
                         (message.collection.clone(), message.stream_id.clone())
                     });
-                    flying.push_back((number, self.start_batch(target, number, message)));
+                    let (done, next) = oneshot::channel();
+                    let turn = Turn {
+                        before: before.replace(next),
+                        done: Some(done),
+                    };
+                    flying.push_back((number, self.start_batch(target, number, turn, message)));
                 }
             }
         }
@@ -192,6 +199,7 @@ impl Api {
         &self,
         (collection, stream_id): &(String, String),
         number: u64,
+        turn: Turn,
         message: v1::IngestRequest,
     ) -> JoinHandle<Result<Written>> {
         let (service, collection) = (self.service.clone(), collection.clone());
@@ -207,7 +215,9 @@ impl Api {
                 ));
             }
             let documents = documents(message.documents)?;
-            service.upsert(&collection, documents, position).await
+            service
+                .upsert_in_turn(&collection, documents, position, turn)
+                .await
         })
     }
 }
@@ -237,8 +247,8 @@ fn batch_answer(batch: u64, written: Result<Written>) -> v1::IngestResponse {
             batch,
             error: Some(v1::BatchError {
                 code: code(error.kind()) as i32,
-                message: error.to_string(),
-                field: error.field().unwrap_or_default().to_owned(),
+                message: shortened(error.to_string(), MAX_MESSAGE_BYTES),
+                field: shortened(error.field().unwrap_or_default(), MAX_FIELD_BYTES),
             }),
             ..v1::IngestResponse::default()
         },

@@ -24,13 +24,16 @@ use latentdb_proto::v1::latent_service_server::LatentServiceServer;
 use latentdb_proto::v1::model_service_server::ModelServiceServer;
 use latentdb_proto::v1::search_service_server::SearchServiceServer;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 
 use crate::error::{Error, Result};
 use crate::service::Service;
 
 /// Largest message the server reads, in bytes.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
+/// Bytes a client may send ahead on one stream; a batch of vectors fits.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 
 /// What a server is started with.
 #[derive(Clone, Debug, Default)]
@@ -104,8 +107,12 @@ impl Server {
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
+        // On the connections themselves: the builder's setting does not reach a given listener,
+        // and without it every answer waits for the client's delayed acknowledgement.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         tonic::transport::Server::builder()
-            .tcp_nodelay(true)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(4 * STREAM_WINDOW_BYTES)
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(fault)?)
             .add_service(reflection().build_v1alpha().map_err(fault)?)
@@ -115,7 +122,7 @@ impl Server {
             .add_service(service!(LatentServiceServer))
             .add_service(service!(ModelServiceServer))
             .add_service(service!(AdminServiceServer))
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown)
+            .serve_with_incoming_shutdown(incoming, shutdown)
             .await
             .map_err(|error| Error::internal("the server stopped").with_source(error))
     }

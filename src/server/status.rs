@@ -6,6 +6,22 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::error::{Error, ErrorKind};
 
+/// Longest message of an error; statuses travel in headers, which clients bound.
+pub(super) const MAX_MESSAGE_BYTES: usize = 1024;
+/// Longest field path of an error.
+pub(super) const MAX_FIELD_BYTES: usize = 256;
+
+/// A text cut at a character, with dots where something was left out.
+pub(super) fn shortened(text: impl Into<String>, most: usize) -> String {
+    let mut text = text.into();
+    if text.len() > most {
+        let end = (0..=most).rev().find(|&at| text.is_char_boundary(at));
+        text.truncate(end.unwrap_or(0));
+        text.push_str("...");
+    }
+    text
+}
+
 /// The canonical code of a kind.
 pub(super) fn code(kind: ErrorKind) -> Code {
     match kind {
@@ -29,10 +45,14 @@ pub(super) fn status(error: Error) -> Status {
     }
     match error.field() {
         Some(field) => {
-            let details = ErrorDetails::with_bad_request_violation(field, error.message());
-            Status::with_error_details(code, error.to_string(), details)
+            let details = ErrorDetails::with_bad_request_violation(
+                shortened(field, MAX_FIELD_BYTES),
+                shortened(error.message(), MAX_MESSAGE_BYTES),
+            );
+            let message = shortened(error.to_string(), MAX_MESSAGE_BYTES);
+            Status::with_error_details(code, message, details)
         }
-        None => Status::new(code, error.to_string()),
+        None => Status::new(code, shortened(error.to_string(), MAX_MESSAGE_BYTES)),
     }
 }
 

@@ -21,6 +21,15 @@ pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
 }
 
 fn micros(timestamp: &prost_types::Timestamp) -> Result<i64> {
+    if !(0..1_000_000_000).contains(&timestamp.nanos) {
+        return Err(Error::invalid(
+            "",
+            format!(
+                "has {} nanoseconds; 0 to 999,999,999 are accepted",
+                timestamp.nanos
+            ),
+        ));
+    }
     timestamp
         .seconds
         .checked_mul(1_000_000)
@@ -117,9 +126,7 @@ pub(super) fn document(wire: v1::Document) -> Result<Document> {
 pub(super) fn documents(wire: Vec<v1::Document>) -> Result<Vec<Document>> {
     wire.into_iter()
         .enumerate()
-        .map(|(at, wire)| {
-            document(wire).map_err(|error| error.within(&format!("documents[{at}]")))
-        })
+        .map(|(at, wire)| document(wire).map_err(|error| error.within(&format!("documents[{at}]"))))
         .collect()
 }
 
@@ -252,7 +259,10 @@ pub(super) fn text_mode(wire: i32) -> Result<TextMode> {
         Ok(v1::TextMode::Any) => Ok(TextMode::Any),
         Ok(v1::TextMode::All) => Ok(TextMode::All),
         Ok(v1::TextMode::Phrase) => Ok(TextMode::Phrase),
-        Err(_) => Err(Error::invalid("mode", format!("is {wire}, which is no mode"))),
+        Err(_) => Err(Error::invalid(
+            "mode",
+            format!("is {wire}, which is no mode"),
+        )),
     }
 }
 
@@ -269,7 +279,9 @@ pub(super) fn edits(wire: Vec<v1::SteerEdit>) -> Result<Vec<Edit>> {
                 Wire::Set(activation) => Edit::Set { latent, activation },
                 Wire::Zero(_) => Edit::Zero { latent },
             };
-            let (Edit::Add { strength: amount, .. }
+            let (Edit::Add {
+                strength: amount, ..
+            }
             | Edit::Scale { factor: amount, .. }
             | Edit::Set {
                 activation: amount, ..
@@ -302,12 +314,7 @@ pub(super) fn wire_steering(report: SteeringReport) -> v1::Steering {
 }
 
 /// A count that is 0 where the client leaves the choice to us.
-pub(super) fn count_or(
-    wire: u32,
-    otherwise: usize,
-    most: usize,
-    field: &str,
-) -> Result<usize> {
+pub(super) fn count_or(wire: u32, otherwise: usize, most: usize, field: &str) -> Result<usize> {
     let count = wire as usize;
     match count {
         0 => Ok(otherwise),

@@ -110,7 +110,12 @@ impl Service {
                 .encoder(model)
                 .map_err(|error| error.within("encoder"))?;
             let dimension = encoder.encoder().dimension();
-            agree(&mut new.dimension, dimension, "dimension", "the encoder's vectors")?;
+            agree(
+                &mut new.dimension,
+                dimension,
+                "dimension",
+                "the encoder's vectors",
+            )?;
             new.encoder = Some(to_json(&EncoderRecord {
                 model: model.clone(),
                 identity: encoder.encoder().identity().clone(),
@@ -122,7 +127,12 @@ impl Service {
                 .models
                 .import_sae(Path::new(folder))
                 .map_err(|error| error.within("sae"))?;
-            agree(&mut new.dimension, sae.d_in(), "dimension", "the SAE's inputs")?;
+            agree(
+                &mut new.dimension,
+                sae.d_in(),
+                "dimension",
+                "the SAE's inputs",
+            )?;
             agree(&mut new.n_latents, sae.n_latents(), "n_latents", "the SAE")?;
             new.sae = Some(to_json(&SaeRecord::of(&sae))?);
         }

@@ -8,6 +8,7 @@ use latentdb_index::document::{
     Activation, Document, validate_attributes, validate_id, validate_latents, validate_vector,
 };
 use latentdb_index::filter::Filter;
+use tokio::sync::oneshot;
 
 use super::models::activations;
 use super::{Service, blocking};
@@ -31,6 +32,16 @@ pub struct Projection {
     pub vector: bool,
     /// Their latents.
     pub latents: bool,
+}
+
+/// A write's place among others: it waits for the one before, and dropping `done` lets the one
+/// after go.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// Resolves when the write before is queued or has failed.
+    pub before: Option<oneshot::Receiver<()>>,
+    /// Dropped when this write is queued or has failed.
+    pub done: Option<oneshot::Sender<()>>,
 }
 
 impl Projection {
@@ -85,8 +96,7 @@ pub struct Projected {
 }
 
 impl Service {
-    /// Inserts or replaces documents, all or none. With a `position`, a retried batch is
-    /// recognised.
+    /// Inserts or replaces documents, all or none.
     ///
     /// # Errors
     /// `InvalidArgument` naming the field, as `documents[3].vector[7]`.
@@ -94,11 +104,23 @@ impl Service {
         self: &Arc<Self>,
         collection: &str,
         documents: Vec<Document>,
+    ) -> Result<Written> {
+        self.upsert_in_turn(collection, documents, None, Turn::default())
+            .await
+    }
+
+    /// As [`Self::upsert`], for a batch of a stream: texts and vectors are encoded at once, but
+    /// the batch is written when its turn has come.
+    pub async fn upsert_in_turn(
+        self: &Arc<Self>,
+        collection: &str,
+        documents: Vec<Document>,
         position: Option<StreamPosition>,
+        turn: Turn,
     ) -> Result<Written> {
         check_batch(documents.len(), "documents")?;
         let documents = Arc::new(documents);
-        self.prepared(collection, position, |record| {
+        self.prepared(collection, position, turn, |record| {
             let (service, documents) = (self.clone(), documents.clone());
             async move {
                 let documents = service.complete(&record, (*documents).clone()).await?;
@@ -120,10 +142,12 @@ impl Service {
     ) -> Result<Written> {
         check_batch(updates.len(), "updates")?;
         let updates = Arc::new(updates);
-        self.prepared(collection, None, |record| {
+        self.prepared(collection, None, Turn::default(), |record| {
             let (service, updates) = (self.clone(), updates.clone());
             async move {
-                let updates = service.complete_updates(&record, (*updates).clone()).await?;
+                let updates = service
+                    .complete_updates(&record, (*updates).clone())
+                    .await?;
                 let update = |update| Operation::Update(Box::new(update));
                 Ok(updates.into_iter().map(update).collect())
             }
@@ -140,7 +164,7 @@ impl Service {
         if ids.len() > latentdb_index::filter::MAX_LIST_VALUES {
             return Err(Error::invalid("ids", "has more than 100,000 entries"));
         }
-        self.prepared(collection, None, |_| {
+        self.prepared(collection, None, Turn::default(), |_| {
             let ids = ids.clone();
             async move { Ok(vec![Operation::Delete(ids)]) }
         })
@@ -153,7 +177,7 @@ impl Service {
         collection: &str,
         filter: Filter,
     ) -> Result<Written> {
-        self.prepared(collection, None, |_| {
+        self.prepared(collection, None, Turn::default(), |_| {
             let (service, filter, name) = (self.clone(), filter.clone(), collection.to_owned());
             async move {
                 let view = service.view(&name)?;
@@ -170,6 +194,7 @@ impl Service {
         self: &Arc<Self>,
         collection: &str,
         position: Option<StreamPosition>,
+        mut turn: Turn,
         prepare: impl Fn(CollectionRecord) -> F,
     ) -> Result<Written> {
         let handle = self.database.collection(collection)?;
@@ -178,8 +203,15 @@ impl Service {
             let record = handle.record();
             let generation = record.generation;
             let operations = prepare(record).await?;
+            if let Some(before) = turn.before.take() {
+                // The batch before is queued, or has failed and will not be.
+                let _ = before.await;
+            }
             let (writer, position) = (handle.clone(), position.clone());
-            let written = blocking(move || writer.write(generation, operations, position)).await;
+            let done = turn.done.take();
+            let queued = move || drop(done);
+            let written =
+                blocking(move || writer.write(generation, operations, position, queued)).await;
             match written {
                 Err(error)
                     if error.kind() == ErrorKind::Unavailable
@@ -326,9 +358,7 @@ impl Service {
             let mut found = Projected::default();
             for id in ids {
                 match view.snapshot.find(&id)? {
-                    Some(doc) => found
-                        .documents
-                        .push(projection.read(&view.snapshot, doc)?),
+                    Some(doc) => found.documents.push(projection.read(&view.snapshot, doc)?),
                     None => found.missing.push(id),
                 }
             }

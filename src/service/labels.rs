@@ -17,11 +17,7 @@ pub const KEYPHRASES: &str = "keyphrases";
 impl Service {
     /// Labels all latents with contrastive keyphrases (no model is asked) and keeps the labels.
     /// Labels of other sources are kept unless `replace` is set. Returns how many were written.
-    pub async fn label_latents(
-        self: &Arc<Self>,
-        collection: &str,
-        replace: bool,
-    ) -> Result<usize> {
+    pub async fn label_latents(self: &Arc<Self>, collection: &str, replace: bool) -> Result<usize> {
         let view = self.view(collection)?;
         let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
         let kept = self.labels_of(&view.record)?;

@@ -251,7 +251,10 @@ fn check_label(label: &NewLabel, n_latents: usize) -> Result<()> {
     if text.is_empty() || text.len() > MAX_LABEL_BYTES {
         return Err(Error::invalid(
             "text",
-            format!("has {} bytes; 1 to {MAX_LABEL_BYTES} are accepted", text.len()),
+            format!(
+                "has {} bytes; 1 to {MAX_LABEL_BYTES} are accepted",
+                text.len()
+            ),
         ));
     }
     if label.score.is_some_and(|score| !score.is_finite()) {

@@ -25,7 +25,7 @@ use models::Models;
 use pages::Pages;
 
 pub use collections::{CollectionInfo, CreateCollection, SetInfo};
-pub use documents::{MAX_BATCH, Projected, Projection};
+pub use documents::{MAX_BATCH, Projected, Projection, Turn};
 pub use latents::{LatentOrder, LatentPage, LatentStatistics, NewLabel};
 pub use models::{EncoderRecord, SaeRecord};
 pub use search::{

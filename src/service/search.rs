@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
-use latentdb_index::document::{Activation, Document, Value};
+use latentdb_index::document::{
+    Activation, Document, Value, validate_attribute_name, validate_vector,
+};
 use latentdb_index::facet::{attribute_facet, latent_counts};
 use latentdb_index::filter::{Filter, TextMode};
 use latentdb_index::query::{
@@ -282,7 +284,10 @@ impl Service {
         if searches.len() > MAX_SEARCHES {
             return Err(Error::invalid(
                 "searches",
-                format!("has {} entries; at most {MAX_SEARCHES} are accepted", searches.len()),
+                format!(
+                    "has {} entries; at most {MAX_SEARCHES} are accepted",
+                    searches.len()
+                ),
             ));
         }
         let view = self.view(collection)?;
@@ -364,9 +369,10 @@ impl Service {
             let NodeKind::Nearest(nearest) = &node.kind else {
                 return Err(Error::internal("a nearest node became another"));
             };
-            let vector = target_vector(&view, &nearest.target, &texts)?;
+            let within = |error: Error| error.within("nearest");
+            let vector = target_vector(&view, &nearest.target, &texts).map_err(within)?;
             let sae = service.required_sae(&view)?;
-            report(&sae, &vector, &nearest.edits, "nearest")
+            report(&view, &sae, &vector, &nearest.edits, "nearest").map_err(within)
         })
         .await
     }
@@ -396,8 +402,7 @@ impl Service {
             let snapshot = &view.snapshot;
             match by {
                 FacetBy::Attribute(name) => {
-                    latentdb_index::document::validate_attribute_name(&name)
-                        .map_err(|error| error.within("attribute"))?;
+                    validate_attribute_name(&name).map_err(|error| error.within("attribute"))?;
                     let facet = attribute_facet(snapshot, &filter, &name, limit)?;
                     let pairs = facet.values.into_iter();
                     Ok(FacetResult {
@@ -504,10 +509,9 @@ impl Service {
                 let mut vector = target_vector(view, &nearest.target, texts).map_err(within)?;
                 let mut done = None;
                 if !nearest.edits.is_empty() {
-                    latentdb_index::document::validate_vector(&vector, view.record.dimension)
-                        .map_err(|error| error.within("nearest.vector"))?;
                     let sae = self.required_sae(view)?;
-                    let steered = report(&sae, &vector, &nearest.edits, "").map_err(within)?;
+                    let steered =
+                        report(view, &sae, &vector, &nearest.edits, "").map_err(within)?;
                     vector.clone_from(&steered.vector);
                     done = Some(steered);
                 }
@@ -582,7 +586,10 @@ fn check_options(options: &SearchOptions) -> Result<()> {
     if !(1..=MAX_PAGE).contains(&options.limit) {
         return Err(Error::invalid(
             "limit",
-            format!("is {}; 1 to {MAX_PAGE} is accepted (use page tokens)", options.limit),
+            format!(
+                "is {}; 1 to {MAX_PAGE} is accepted (use page tokens)",
+                options.limit
+            ),
         ));
     }
     if options.latents_per_hit > MAX_LATENTS_PER_HIT {
@@ -613,13 +620,10 @@ fn collect_texts(node: &Node, depth: usize, texts: &mut Vec<String>) -> Result<(
                 ));
             }
             if let Target::Text(text) = &nearest.target {
-                if text.trim().is_empty() {
-                    return Err(Error::invalid(
-                        "query.nearest.text",
-                        "is empty; words are accepted",
-                    ));
+                // An empty one is refused where it stands in the tree.
+                if !text.trim().is_empty() {
+                    texts.push(text.clone());
                 }
-                texts.push(text.clone());
             }
         }
         NodeKind::Fusion { children, .. } => {
@@ -643,6 +647,9 @@ fn target_vector(
 ) -> Result<Vec<f32>> {
     match target {
         Target::Vector(vector) => Ok(vector.clone()),
+        Target::Text(text) if text.trim().is_empty() => {
+            Err(Error::invalid("text", "is empty; words are accepted"))
+        }
         Target::Text(text) => texts
             .get(text)
             .cloned()
@@ -662,7 +669,17 @@ fn target_vector(
     }
 }
 
-fn report(sae: &Sae, vector: &[f32], edits: &[Edit], component: &str) -> Result<SteeringReport> {
+fn report(
+    view: &View,
+    sae: &Sae,
+    vector: &[f32],
+    edits: &[Edit],
+    component: &str,
+) -> Result<SteeringReport> {
+    validate_vector(vector, view.record.dimension).map_err(|error| error.within("vector"))?;
+    for (at, edit) in edits.iter().enumerate() {
+        check_edit(edit, sae.n_latents()).map_err(|error| error.within(&format!("steer[{at}]")))?;
+    }
     let steered = steer(sae, vector, edits, None)?;
     let row = |codes: &crate::sae::Codes| super::models::activations(codes).swap_remove(0);
     Ok(SteeringReport {
@@ -673,6 +690,31 @@ fn report(sae: &Sae, vector: &[f32], edits: &[Edit], component: &str) -> Result<
         after: row(&steered.after),
         vector: steered.vector,
     })
+}
+
+fn check_edit(edit: &Edit, n_latents: usize) -> Result<()> {
+    if edit.latent() as usize >= n_latents {
+        return Err(Error::invalid(
+            "latent",
+            format!(
+                "is {}; this collection's latents are 0 to {}",
+                edit.latent(),
+                n_latents - 1
+            ),
+        ));
+    }
+    let (field, amount) = match *edit {
+        Edit::Scale { factor, .. } => ("scale", factor),
+        Edit::Set { activation, .. } => ("set", activation),
+        Edit::Add { .. } | Edit::Zero { .. } => return Ok(()),
+    };
+    if amount >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        field,
+        format!("is {amount}; a number from 0 up is accepted"),
+    ))
 }
 
 /// Gives the reports of nearest nodes, in order, the names the nodes got.
@@ -755,7 +797,11 @@ fn contributions(ready: &Ready, hit: &Hit, most: usize) -> Result<Vec<Contributi
     }
     let mut parts: Vec<(Activation, f32, &str)> = Vec::new();
     for (name, leaf) in &ready.leaves {
-        if !hit.components.iter().any(|component| component.name == *name) {
+        if !hit
+            .components
+            .iter()
+            .any(|component| component.name == *name)
+        {
             continue;
         }
         match leaf {

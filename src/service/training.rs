@@ -56,7 +56,10 @@ impl Service {
         if texts.len() > MAX_BATCH {
             return Err(Error::invalid(
                 "texts",
-                format!("has {} entries; at most {MAX_BATCH} are accepted", texts.len()),
+                format!(
+                    "has {} entries; at most {MAX_BATCH} are accepted",
+                    texts.len()
+                ),
             ));
         }
         let service = self.clone();
@@ -147,7 +150,7 @@ impl Service {
             }
             let config = config(&request, rows);
             let output = PathBuf::from(&request.output);
-            let checkpoint = output.with_extension("checkpoint");
+            let checkpoint = PathBuf::from(format!("{}.checkpoint", request.output));
             let mut trained = train(
                 &vectors,
                 dimension,

@@ -41,6 +41,7 @@ impl Background {
             merge: Box::new(merge),
             stop: stop.clone(),
             refused: HashSet::new(),
+            merging: Vec::new(),
         };
         let thread = std::thread::Builder::new()
             .name("latentdb-background".into())
@@ -68,6 +69,8 @@ struct Worker {
     stop: Arc<AtomicBool>,
     /// Segments whose graph failed the gate; they stay with exact scans.
     refused: HashSet<SegmentId>,
+    /// Segments of the last merge asked for; the same merge is not asked for twice.
+    merging: Vec<SegmentId>,
 }
 
 impl Worker {
@@ -102,7 +105,11 @@ impl Worker {
         let small: Vec<_> = snapshot.segments().iter().filter(bare).collect();
         let rows: u64 = small.iter().map(|part| part.dense.n_rows() as u64).sum();
         if small.len() > 1 && rows >= SCAN_BELOW {
-            (self.merge)(small.iter().map(|part| part.reader.segment_id()).collect());
+            let ids: Vec<_> = small.iter().map(|part| part.reader.segment_id()).collect();
+            if ids != self.merging {
+                (self.merge)(ids.clone());
+                self.merging = ids;
+            }
             return Ok(());
         }
         let wanting = snapshot.segments().iter().find(|segment| {
@@ -188,7 +195,10 @@ pub(super) fn load_graphs(
             .file_stem()
             .and_then(|stem| stem.to_str())
             .and_then(|stem| SegmentId::from_uuid_string(stem).ok())
-            .filter(|_| path.extension().is_some_and(|extension| extension == "graph"));
+            .filter(|_| {
+                path.extension()
+                    .is_some_and(|extension| extension == "graph")
+            });
         let opened = segment.and_then(|id| {
             let rows = *live.get(&id)?;
             match Graph::open(&path, rows) {

@@ -5,6 +5,7 @@
 //! ([`crate::database`]).
 
 mod background;
+mod positions;
 mod snapshot;
 mod writer;
 
@@ -23,12 +24,16 @@ use crate::error::Result;
 use crate::latents::LatentsPlugin;
 use crate::schema::Fields;
 use background::Background;
+use positions::CommitPayload;
 use snapshot::ComponentCache;
-use writer::{CommitPayload, WriterHandle};
+use writer::WriterHandle;
 
 pub(crate) use snapshot::SegmentView;
 pub use snapshot::Snapshot;
 pub use writer::{Operation, StreamPosition, Update, Written};
+
+/// Times a snapshot is tried while merges and commits move the files.
+const REFRESH_ATTEMPTS: usize = 16;
 
 /// An open generation.
 pub struct Collection {
@@ -125,7 +130,24 @@ impl Collection {
         operations: Vec<Operation>,
         position: Option<StreamPosition>,
     ) -> Result<Written> {
-        self.writer.write(operations, position)
+        self.writer.write(operations, position, || {})
+    }
+
+    /// As [`Self::write`]; `queued` is called as soon as the write has its place: writes queued
+    /// after that are applied after it.
+    pub fn write_queued(
+        &self,
+        operations: Vec<Operation>,
+        position: Option<StreamPosition>,
+        queued: impl FnOnce(),
+    ) -> Result<Written> {
+        self.writer.write(operations, position, queued)
+    }
+
+    /// Goes on from the commit number and stream positions of an older generation, to which
+    /// nothing is written meanwhile.
+    pub(crate) fn adopt_positions(&self, older: &Collection) -> Result<()> {
+        self.writer.adopt(older.shared.stored_payload()?)
     }
 
     /// Merges all segments into one and drops deleted documents. Blocks until done.
@@ -180,20 +202,43 @@ impl Shared {
     /// Makes what tantivy's manifest says the current snapshot.
     fn refresh(&self) -> Result<()> {
         let mut cache = self.cache.lock();
-        self.reader.reload()?;
-        let payload = CommitPayload::parse(self.index.load_metas()?.payload.as_deref())?;
-        let snapshot = Snapshot::new(
-            self.reader.searcher(),
-            self.fields.clone(),
-            payload.sequence,
-            &mut cache,
-            &self.graphs.read(),
-        )?;
-        *self.current.write() = Arc::new(snapshot);
+        for left in (0..REFRESH_ATTEMPTS).rev() {
+            let sequence = self.stored_sequence()?;
+            self.reader.reload()?;
+            let opened = Snapshot::new(
+                self.reader.searcher(),
+                self.fields.clone(),
+                sequence,
+                &mut cache,
+                &self.graphs.read(),
+            );
+            match opened {
+                // A commit between the two readings would put its number on the data before it.
+                Ok(_) if left > 0 && self.stored_sequence()? != sequence => {}
+                Ok(snapshot) => {
+                    *self.current.write() = Arc::new(snapshot);
+                    break;
+                }
+                // A merge has ended, and its sources went before our components were open.
+                Err(error) if left > 0 => tracing::debug!(%error, "a snapshot is taken again"),
+                Err(error) => return Err(error),
+            }
+        }
+        self.drop_dead_graphs();
         Ok(())
     }
 
-    /// Refreshes when a merge has changed the segments since the last commit.
+    /// Number of the last commit on disk.
+    fn stored_sequence(&self) -> Result<u64> {
+        Ok(self.stored_payload()?.sequence)
+    }
+
+    fn stored_payload(&self) -> Result<CommitPayload> {
+        CommitPayload::parse(self.index.load_metas()?.payload.as_deref())
+    }
+
+    /// Refreshes when what is on disk is not what is shown: after a merge, or where showing a
+    /// commit failed.
     fn refresh_if_merged(&self) -> Result<()> {
         let stored: HashSet<SegmentId> = self.index.searchable_segment_ids()?.into_iter().collect();
         let snapshot = self.snapshot();
@@ -202,12 +247,10 @@ impl Shared {
             .iter()
             .map(|segment| segment.reader.segment_id())
             .collect();
-        if stored == open {
+        if stored == open && snapshot.sequence() == self.stored_sequence()? {
             return Ok(());
         }
-        self.refresh()?;
-        self.drop_dead_graphs();
-        Ok(())
+        self.refresh()
     }
 
     fn is_live(&self, id: SegmentId) -> bool {

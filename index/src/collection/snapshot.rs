@@ -127,10 +127,6 @@ impl Snapshot {
         self.searcher.num_docs()
     }
 
-    pub(crate) fn has_deletes(&self) -> bool {
-        self.segments.iter().any(|segment| segment.alive.is_some())
-    }
-
     /// Segments, for statistics.
     pub fn n_segments(&self) -> usize {
         self.segments.len()
@@ -138,11 +134,13 @@ impl Snapshot {
 
     /// Documents with a vector and how many of them a graph covers, deleted ones included.
     pub fn graph_coverage(&self) -> (u64, u64) {
-        self.segments.iter().fold((0, 0), |(all, covered), segment| {
-            let rows = segment.dense.n_rows() as u64;
-            let graph = segment.graph.as_ref().map_or(0, |_| rows);
-            (all + rows, covered + graph)
-        })
+        self.segments
+            .iter()
+            .fold((0, 0), |(all, covered), segment| {
+                let rows = segment.dense.n_rows() as u64;
+                let graph = segment.graph.as_ref().map_or(0, |_| rows);
+                (all + rows, covered + graph)
+            })
     }
 
     pub(crate) fn searcher(&self) -> &Searcher {
@@ -257,7 +255,11 @@ impl Snapshot {
             if let Some(list) = segment.latents.list(latent) {
                 list.for_each(|docs, activations| {
                     for (&doc, &activation) in docs.iter().zip(activations) {
-                        if segment.alive.as_ref().is_none_or(|alive| alive.contains(doc)) {
+                        if segment
+                            .alive
+                            .as_ref()
+                            .is_none_or(|alive| alive.contains(doc))
+                        {
                             visit(segment.base + doc, activation);
                         }
                     }

@@ -7,16 +7,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use tantivy::index::SegmentId;
 use tantivy::merge_policy::LogMergePolicy;
 use tantivy::{Index, IndexWriter, Term};
 
 use super::Shared;
+use super::positions::CommitPayload;
 use crate::document::{Document, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filter;
@@ -29,8 +29,9 @@ const GATHER_BYTES: usize = 32 << 20;
 const QUEUE: usize = 64;
 /// Memory of tantivy's indexing thread before it spills a segment.
 const INDEXING_BYTES: usize = 256 << 20;
-/// Ingest streams whose last batch is remembered.
-const MAX_STREAMS: usize = 1024;
+/// Times that a merge of everything is begun, and the pause after one that could not be.
+const MERGE_ATTEMPTS: usize = 200;
+const MERGE_PAUSE: Duration = Duration::from_millis(10);
 
 /// One change of a collection.
 #[derive(Clone, Debug)]
@@ -85,36 +86,6 @@ pub struct Written {
     pub duplicate: bool,
 }
 
-/// What a commit says of itself, in tantivy's manifest.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct CommitPayload {
-    pub sequence: u64,
-    /// Last batch of each stream and the commit it came with.
-    pub streams: BTreeMap<String, (u64, u64)>,
-}
-
-impl CommitPayload {
-    pub fn parse(payload: Option<&str>) -> Result<Self> {
-        match payload {
-            None => Ok(Self::default()),
-            Some(text) => serde_json::from_str(text).map_err(|error| {
-                Error::corrupted("the commit payload is not readable").with_source(error)
-            }),
-        }
-    }
-
-    fn remember(&mut self, position: StreamPosition, commit: u64) {
-        self.streams
-            .insert(position.stream, (position.batch, commit));
-        if self.streams.len() > MAX_STREAMS {
-            let oldest = self.streams.iter().min_by_key(|(_, (_, commit))| *commit);
-            if let Some(name) = oldest.map(|(name, _)| name.clone()) {
-                self.streams.remove(&name);
-            }
-        }
-    }
-}
-
 /// A request to the writer thread.
 struct Write {
     operations: Vec<Operation>,
@@ -128,6 +99,8 @@ enum Message {
     MergeAll(Sender<Result<()>>),
     /// Begin to merge these segments.
     MergeThese(Vec<SegmentId>),
+    /// Go on from the positions of an older generation.
+    Adopt(CommitPayload, Sender<Result<()>>),
 }
 
 /// Sends writes to the thread that owns tantivy's writer. Dropping it ends the thread after what
@@ -160,10 +133,12 @@ impl WriterHandle {
         })
     }
 
+    /// `queued` is called when the write has its place among the others.
     pub fn write(
         &self,
         operations: Vec<Operation>,
         position: Option<StreamPosition>,
+        queued: impl FnOnce(),
     ) -> Result<Written> {
         let (reply, answer) = channel();
         self.send(Message::Write(Write {
@@ -171,6 +146,14 @@ impl WriterHandle {
             position,
             reply,
         }))?;
+        queued();
+        answer.recv().map_err(|_| stopped())?
+    }
+
+    /// Takes over the stream positions and the commit number of an older generation.
+    pub fn adopt(&self, older: CommitPayload) -> Result<()> {
+        let (reply, answer) = channel();
+        self.send(Message::Adopt(older, reply))?;
         answer.recv().map_err(|_| stopped())?
     }
 
@@ -262,6 +245,10 @@ impl WriterThread {
             }
             // The merge goes on in tantivy's threads; the background thread sees its result.
             Message::MergeThese(segments) => drop(self.writer.merge(&segments)),
+            Message::Adopt(older, reply) => {
+                self.payload.adopt(&older);
+                let _ = reply.send(self.commit_now(&mut Group::default()));
+            }
         }
     }
 
@@ -295,10 +282,8 @@ impl WriterThread {
 
     /// Applies one write; one that fails is answered at once and leaves nothing behind.
     fn take_in(&mut self, write: Write, group: &mut Group, pending: &mut Pending) {
-        if let Some(position) = &write.position
-            && let Some(&(batch, sequence)) = self.payload.streams.get(&position.stream)
-            && position.batch <= batch
-        {
+        let known = write.position.as_ref();
+        if let Some(sequence) = known.and_then(|position| self.payload.written(position)) {
             // Written by an earlier commit, or by this one: answered when this one is durable.
             let written = Written {
                 sequence,
@@ -323,7 +308,7 @@ impl WriterThread {
             }
         }
         if let Some(position) = write.position {
-            self.payload.remember(position, written.sequence);
+            self.payload.note(position, written.sequence);
             group.positioned = true;
         }
         pending.push((write.reply, written));
@@ -351,7 +336,9 @@ impl WriterThread {
                     })?;
                     changes.written.upserted += 1;
                     let id = document.id.clone();
-                    changes.documents.insert(id, Some(updated(document, *update)));
+                    changes
+                        .documents
+                        .insert(id, Some(updated(document, *update)));
                 }
                 Operation::Delete(ids) => {
                     for id in ids {
@@ -385,7 +372,8 @@ impl WriterThread {
 
     fn write_one(&self, id: String, change: Option<Document>, group: &mut Group) -> Result<()> {
         let fields = &self.shared.fields;
-        self.writer.delete_term(Term::from_field_text(fields.id, &id));
+        self.writer
+            .delete_term(Term::from_field_text(fields.id, &id));
         if let Some(document) = &change {
             group.bytes += size(document);
             self.writer.add_document(fields.encode(document))?;
@@ -471,27 +459,44 @@ impl WriterThread {
         prepared.commit()?;
         File::open(&self.directory)?.sync_all()?;
         self.payload = payload;
-        let refreshed = self.shared.refresh();
+        if let Err(error) = self.shared.refresh() {
+            // The commit stands. The background thread goes on trying to show it.
+            tracing::error!(%error, "a commit is durable but not visible yet");
+        }
         // After the snapshot: who takes these ids must find the documents as they are now.
         self.shared.note_changes(group.documents.keys());
         group.documents.clear();
         group.bytes = 0;
         group.positioned = false;
-        refreshed
+        Ok(())
     }
 
     fn roll_back(&mut self) -> Result<()> {
         self.writer.rollback()?;
+        // tantivy makes itself anew, with its own policy.
+        self.writer.set_merge_policy(Box::new(merge_policy()));
         let metas = self.writer.index().load_metas()?;
         self.payload = CommitPayload::parse(metas.payload.as_deref())?;
         Ok(())
     }
 
     fn merge_all(&mut self) -> Result<()> {
-        let segments = self.writer.index().searchable_segment_ids()?;
-        if segments.len() > 1 || self.shared.snapshot().has_deletes() {
-            self.writer.merge(&segments).wait()?;
-            File::open(&self.directory)?.sync_all()?;
+        for left in (0..MERGE_ATTEMPTS).rev() {
+            let segments = self.writer.index().searchable_segment_metas()?;
+            if segments.len() < 2 && segments.iter().all(|part| !part.has_deletes()) {
+                break;
+            }
+            let ids: Vec<SegmentId> = segments.iter().map(|part| part.id()).collect();
+            match self.writer.merge(&ids).wait() {
+                Ok(_) => File::open(&self.directory)?.sync_all()?,
+                // A merge that the policy began before has taken some of these segments; the
+                // manifest will say so in a moment.
+                Err(error) if left > 0 => {
+                    tracing::debug!(%error, "a merge is begun again");
+                    std::thread::sleep(MERGE_PAUSE);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         self.shared.refresh()
     }
@@ -517,7 +522,10 @@ struct Changes {
 
 fn size(document: &Document) -> usize {
     document.text.as_ref().map_or(0, String::len)
-        + document.vector.as_ref().map_or(0, |vector| vector.len() * 4)
+        + document
+            .vector
+            .as_ref()
+            .map_or(0, |vector| vector.len() * 4)
         + document.latents.len() * 8
         + 256
 }

@@ -105,9 +105,17 @@ mod tests {
     fn every_path_agrees_with_f64() {
         let mut random = StdRng::seed_from_u64(7);
         for length in [0, 1, 7, 31, 64, 100, 384, 1000] {
-            let a: Vec<f32> = (0..length).map(|_| random.random_range(-1.0..1.0)).collect();
-            let b: Vec<f32> = (0..length).map(|_| random.random_range(-1.0..1.0)).collect();
-            let exact: f64 = a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+            let a: Vec<f32> = (0..length)
+                .map(|_| random.random_range(-1.0..1.0))
+                .collect();
+            let b: Vec<f32> = (0..length)
+                .map(|_| random.random_range(-1.0..1.0))
+                .collect();
+            let exact: f64 = a
+                .iter()
+                .zip(&b)
+                .map(|(x, y)| f64::from(*x) * f64::from(*y))
+                .sum();
             for found in [dot(&a, &b), dot_portable(&a, &b)] {
                 assert!((f64::from(found) - exact).abs() < 1e-4, "length {length}");
             }

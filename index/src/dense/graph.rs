@@ -106,7 +106,10 @@ impl Graph {
     /// Opens a graph file and checks it against the number of rows it must have.
     pub fn open(path: &Path, n_rows: usize) -> Result<Self> {
         let file = File::open(path)?;
-        #[expect(unsafe_code, reason = "a memory map of a file that is never changed in place")]
+        #[expect(
+            unsafe_code,
+            reason = "a memory map of a file that is never changed in place"
+        )]
         // SAFETY: graph files are written once under another name and renamed; nobody edits them.
         let map = unsafe { Mmap::map(&file)? };
         if map.len() < HEADER_BYTES || map[..8] != MAGIC {
@@ -133,11 +136,6 @@ impl Graph {
             top: fields[5] as u32,
             map,
         })
-    }
-
-    /// Bytes of the file.
-    pub fn bytes(&self) -> usize {
-        self.map.len()
     }
 
     fn words(&self) -> &[u32] {
@@ -182,9 +180,7 @@ impl Graph {
             return (Vec::new(), 0);
         }
         let norms = vectors.reciprocal_norms();
-        let score = |node: u32| {
-            dot(query, vectors.vector(node as usize)) * norms[node as usize]
-        };
+        let score = |node: u32| dot(query, vectors.vector(node as usize)) * norms[node as usize];
         let mut compared = 1;
         let mut best = (score(self.entry), self.entry);
         for layer in (1..=self.top).rev() {

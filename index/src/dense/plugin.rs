@@ -13,9 +13,9 @@ use tantivy::{DocId, Segment, TantivyDocument};
 
 use super::reader::{DenseLayout, reciprocal_norm};
 use super::{DenseReader, EXTENSION};
+use crate::engine_error::to_tantivy;
 use crate::latents::refuse_reordering;
 use crate::schema::{VECTOR_FIELD, decode_vector};
-use crate::engine_error::to_tantivy;
 
 /// Registers the component with an index.
 pub(crate) struct DensePlugin;

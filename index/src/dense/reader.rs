@@ -239,7 +239,10 @@ mod tests {
         for at in 0..HEADER_BYTES {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;
-            assert!(DenseReader::open(OwnedBytes::new(damaged)).is_err(), "byte {at}");
+            assert!(
+                DenseReader::open(OwnedBytes::new(damaged)).is_err(),
+                "byte {at}"
+            );
         }
         assert!(DenseReader::open(OwnedBytes::new(bytes[..bytes.len() - 4].to_vec())).is_err());
     }

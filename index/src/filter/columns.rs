@@ -135,9 +135,11 @@ impl AttributeColumn {
             }
             Self::Timestamp(column) => {
                 let date = tantivy::DateTime::from_timestamp_micros;
-                Ok(timestamp_range(lower, upper).map_or_else(RoaringBitmap::new, |range| {
-                    scan(column, date(*range.start())..=date(*range.end()), n_docs)
-                }))
+                Ok(
+                    timestamp_range(lower, upper).map_or_else(RoaringBitmap::new, |range| {
+                        scan(column, date(*range.start())..=date(*range.end()), n_docs)
+                    }),
+                )
             }
         }
     }
@@ -218,13 +220,18 @@ fn float_range(lower: &Bound<Value>, upper: &Bound<Value>) -> Option<RangeInclus
         Value::Float(number) => Some(*number),
         _ => None,
     };
+    // The column orders -0 before 0, which are one number here: a bound at zero takes both.
     let low = match lower {
-        Bound::Included(value) => number(value)?,
+        Bound::Included(value) => match number(value)? {
+            0.0 => -0.0,
+            low => low,
+        },
         Bound::Excluded(value) => number(value)?.next_up(),
         Bound::Unbounded => f64::NEG_INFINITY,
     };
     let high = match upper {
-        Bound::Included(value) => number(value)?,
+        // Adding 0 makes -0 positive and leaves everything else.
+        Bound::Included(value) => number(value)? + 0.0,
         Bound::Excluded(value) => number(value)?.next_down(),
         Bound::Unbounded => f64::INFINITY,
     };

@@ -25,11 +25,7 @@ pub(crate) fn evaluate(
 }
 
 /// As [`evaluate`], deleted documents left in or not: the caller takes them out once.
-fn matching(
-    filter: &Filter,
-    snapshot: &Snapshot,
-    segment: &SegmentView,
-) -> Result<RoaringBitmap> {
+fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Result<RoaringBitmap> {
     let n_docs = segment.reader.max_doc();
     match filter {
         Filter::All => Ok(all(n_docs)),
@@ -151,14 +147,14 @@ pub(crate) fn text_query(
     Ok(match (terms.len(), mode) {
         (0, _) => Box::new(EmptyQuery),
         (1, _) => Box::new(TermQuery::new(
-            terms[0].clone(),
+            terms[0].1.clone(),
             IndexRecordOption::WithFreqs,
         )),
-        (_, TextMode::Phrase) => Box::new(PhraseQuery::new(terms)),
+        (_, TextMode::Phrase) => Box::new(PhraseQuery::new_with_offset(terms)),
         (_, TextMode::Any | TextMode::All) => {
             let clauses = terms
                 .into_iter()
-                .map(|term| -> Box<dyn Query> {
+                .map(|(_, term)| -> Box<dyn Query> {
                     Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
                 })
                 .collect();
@@ -171,11 +167,16 @@ pub(crate) fn text_query(
     })
 }
 
-fn analyse(searcher: &Searcher, field: tantivy::schema::Field, text: &str) -> Result<Vec<Term>> {
+/// The terms of a text with their places, which words the analyser drops leave empty.
+fn analyse(
+    searcher: &Searcher,
+    field: tantivy::schema::Field,
+    text: &str,
+) -> Result<Vec<(usize, Term)>> {
     let mut analyser = searcher.index().tokenizer_for_field(field)?;
     let mut terms = Vec::new();
-    analyser
-        .token_stream(text)
-        .process(&mut |token| terms.push(Term::from_field_text(field, &token.text)));
+    analyser.token_stream(text).process(&mut |token| {
+        terms.push((token.position, Term::from_field_text(field, &token.text)));
+    });
     Ok(terms)
 }

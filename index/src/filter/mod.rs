@@ -173,9 +173,7 @@ impl Filter {
                 .collect()
         };
         match self {
-            Self::And(parts) => Ok(Self::And(
-                all(parts).map_err(|error| error.within("and"))?,
-            )),
+            Self::And(parts) => Ok(Self::And(all(parts).map_err(|error| error.within("and"))?)),
             Self::Or(parts) => Ok(Self::Or(all(parts).map_err(|error| error.within("or"))?)),
             Self::Not(part) => Ok(part
                 .resolve_at(n_latents, lookup, depth + 1, nodes)

@@ -135,7 +135,9 @@ fn tokenise(text: &str) -> Result<Vec<(Token, usize)>> {
             };
             tokens.push((token, column));
         } else {
-            let rest: String = characters[at..characters.len().min(at + 2)].iter().collect();
+            let rest: String = characters[at..characters.len().min(at + 2)]
+                .iter()
+                .collect();
             let symbol = [">=", "<=", "!=", "==", "(", ")", ",", "=", "<", ">"]
                 .into_iter()
                 .find(|symbol| rest.starts_with(symbol))
@@ -443,8 +445,8 @@ impl Parser {
             Token::Word(word) if word.eq_ignore_ascii_case("timestamp") => {
                 self.next();
                 let text = self.quoted_argument()?;
-                let micros = parse_timestamp(&text)
-                    .map_err(|error| at_column(column, error.message()))?;
+                let micros =
+                    parse_timestamp(&text).map_err(|error| at_column(column, error.message()))?;
                 return Ok(Value::Timestamp(micros));
             }
             _ => {
@@ -484,9 +486,10 @@ mod tests {
 
     #[test]
     fn the_example_of_the_issue() {
-        let filter =
-            parse("latent(812) and not latent(91, >0.3) and source = \"tweets\" and sentiment < -1")
-                .unwrap();
+        let filter = parse(
+            "latent(812) and not latent(91, >0.3) and source = \"tweets\" and sentiment < -1",
+        )
+        .unwrap();
         let expected = Filter::And(vec![
             Filter::latent(812),
             Filter::Latent {

@@ -103,13 +103,14 @@ mod tests {
                     list.set().unwrap().iter().collect::<Vec<_>>(),
                     expected.iter().map(|entry| entry.0).collect::<Vec<_>>()
                 );
-                for block in list.blocks() {
-                    let inside = expected[block.start..block.start + block.len]
+                for (index, block) in list.blocks().enumerate() {
+                    let start = index * BLOCK;
+                    let inside = expected[start..start + block.len]
                         .iter()
                         .map(|entry| entry.1)
                         .fold(0.0, f32::max);
                     prop_assert_eq!(block.maximum, inside);
-                    prop_assert_eq!(block.last_doc, expected[block.start + block.len - 1].0);
+                    prop_assert_eq!(block.last_doc, expected[start + block.len - 1].0);
                 }
             }
         }
@@ -118,12 +119,21 @@ mod tests {
     #[test]
     fn a_damaged_header_is_an_error() {
         let mut builder = LatentsBuilder::default();
-        builder.push([Activation { latent: 3, activation: 1.0 }].into_iter());
+        builder.push(
+            [Activation {
+                latent: 3,
+                activation: 1.0,
+            }]
+            .into_iter(),
+        );
         let bytes = builder.finish().unwrap();
         for at in 0..HEADER_BYTES {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x40;
-            assert!(LatentsReader::open(OwnedBytes::new(damaged)).is_err(), "byte {at}");
+            assert!(
+                LatentsReader::open(OwnedBytes::new(damaged)).is_err(),
+                "byte {at}"
+            );
         }
         assert!(LatentsReader::open(OwnedBytes::new(bytes[..40].to_vec())).is_err());
     }
@@ -131,8 +141,14 @@ mod tests {
     #[test]
     fn activations_that_round_to_zero_are_not_active() {
         let reader = open(&[vec![
-            Activation { latent: 0, activation: 1e-9 },
-            Activation { latent: 1, activation: 0.5 },
+            Activation {
+                latent: 0,
+                activation: 1e-9,
+            },
+            Activation {
+                latent: 1,
+                activation: 0.5,
+            },
         ]]);
         assert!(reader.list(0).is_none());
         assert_eq!(reader.row(0).iter().count(), 1);

@@ -12,9 +12,9 @@ use tantivy::schema::{Field, Schema, Value as _};
 use tantivy::{DocId, Segment, TantivyDocument};
 
 use super::{EXTENSION, LatentsBuilder, LatentsReader};
+use crate::engine_error::to_tantivy;
 use crate::error::Error;
 use crate::schema::{LATENTS_FIELD, decode_latents};
-use crate::engine_error::to_tantivy;
 
 /// Registers the component with an index.
 pub(crate) struct LatentsPlugin;

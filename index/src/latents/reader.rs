@@ -45,8 +45,6 @@ impl<'a> Row<'a> {
 /// What the block table says of one block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
-    /// Index of its first entry in the list.
-    pub start: usize,
     /// Its entries: [`BLOCK`], fewer in the tail.
     pub len: usize,
     /// Its largest document.
@@ -99,7 +97,9 @@ impl LatentsReader {
         }
         reader.bytes.section::<u64>(reader.row_ends_range())?;
         reader.bytes.section::<u32>(reader.row_latents_range())?;
-        reader.bytes.section::<u16>(reader.row_activations_range())?;
+        reader
+            .bytes
+            .section::<u16>(reader.row_activations_range())?;
         reader.bytes.section::<u8>(
             reader.directory_at..reader.directory_at + reader.n_lists * ENTRY_BYTES,
         )?;
@@ -203,10 +203,8 @@ impl<'a> PostingList<'a> {
     /// The table's entry `index`, below [`Self::n_blocks`].
     pub fn block(&self, index: usize) -> Block {
         let entry = &self.table[index * BLOCK_ENTRY_BYTES..(index + 1) * BLOCK_ENTRY_BYTES];
-        let start = index * BLOCK;
         Block {
-            start,
-            len: BLOCK.min(self.length - start),
+            len: BLOCK.min(self.length - index * BLOCK),
             last_doc: u32_at(entry, 0),
             offset: u32_at(entry, 4) as usize,
             width: entry[8],
@@ -215,13 +213,19 @@ impl<'a> PostingList<'a> {
     }
 
     /// The block table.
+    #[cfg(test)]
     pub fn blocks(&self) -> impl Iterator<Item = Block> {
         let list = *self;
         (0..self.n_blocks()).map(move |index| list.block(index))
     }
 
     /// Decodes block `index` into the two buffers; the first `len` values are filled.
-    pub fn decode(&self, index: usize, docs: &mut [u32; BLOCK], activations: &mut [f32; BLOCK]) -> usize {
+    pub fn decode(
+        &self,
+        index: usize,
+        docs: &mut [u32; BLOCK],
+        activations: &mut [f32; BLOCK],
+    ) -> usize {
         let block = self.block(index);
         let ids_bytes = if block.len == BLOCK {
             let previous = (index > 0).then(|| self.block(index - 1).last_doc);

@@ -30,7 +30,9 @@ impl Allowed {
             snapshot
                 .segments()
                 .iter()
-                .map(|segment| AllowedInSegment::new(segment.alive.clone(), segment.reader.max_doc()))
+                .map(|segment| {
+                    AllowedInSegment::new(segment.alive.clone(), segment.reader.max_doc())
+                })
                 .collect(),
         )
     }

@@ -8,8 +8,8 @@
 
 use roaring::RoaringBitmap;
 
-use super::allowed::AllowedInSegment;
 use super::LatentWeight;
+use super::allowed::AllowedInSegment;
 use crate::collection::SegmentView;
 use crate::error::Result;
 use crate::latents::{BLOCK, PostingList, Row};
@@ -176,13 +176,7 @@ fn score_windows(
 }
 
 /// Moves the scores above the threshold into `top` and clears the window.
-fn collect(
-    base: u32,
-    start: u32,
-    scores: &mut [f32],
-    allowed: &AllowedInSegment,
-    top: &mut TopK,
-) {
+fn collect(base: u32, start: u32, scores: &mut [f32], allowed: &AllowedInSegment, top: &mut TopK) {
     let mut threshold = top.threshold().max(0.0);
     for (chunk, group) in (0_u32..).zip(scores.chunks_mut(16)) {
         let best = group.iter().fold(0.0_f32, |best, &score| best.max(score));

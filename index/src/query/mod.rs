@@ -16,8 +16,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use allowed::Allowed;
-pub(crate) use nearest::SCAN_BELOW;
 pub use execute::{effective_weights, execute};
+pub(crate) use nearest::SCAN_BELOW;
 
 use crate::document::validate_vector;
 use crate::error::{Error, Result};
@@ -284,7 +284,8 @@ impl Query {
                 method,
                 depth,
             } => {
-                validate_fusion(children, *method, *depth).map_err(|error| error.within("fusion"))?;
+                validate_fusion(children, *method, *depth)
+                    .map_err(|error| error.within("fusion"))?;
                 let children = children
                     .iter()
                     .enumerate()
@@ -384,14 +385,17 @@ impl Latents {
 
 fn validate_fusion(children: &[(Query, f32)], method: Fusion, depth: usize) -> Result<()> {
     if children.is_empty() {
-        return Err(Error::invalid("children", "is empty; at least one is needed"));
+        return Err(Error::invalid(
+            "children",
+            "is empty; at least one is needed",
+        ));
     }
     check_count(depth).map_err(|error| error.within("depth"))?;
     if let Fusion::ReciprocalRank { k } = method
         && !(k.is_finite() && k >= 0.0)
     {
         return Err(Error::invalid(
-            "k",
+            "rank_constant",
             format!("is {k}; a finite number from 0 up is accepted"),
         ));
     }

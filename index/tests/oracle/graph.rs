@@ -13,7 +13,8 @@ use rand::rngs::StdRng;
 
 use crate::generate::random;
 
-const ROWS: usize = 26_000;
+/// Enough for a graph, also when a tenth is deleted or filtered out.
+const ROWS: usize = 22_400;
 const DIMENSION: usize = 8;
 const QUERIES: usize = 100;
 

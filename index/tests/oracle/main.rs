@@ -12,6 +12,7 @@ mod generate;
 mod graph;
 mod naive;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -70,6 +71,8 @@ struct Run {
     collection: Option<Collection>,
     model: Model,
     last: Option<Batch>,
+    /// Numbers of the batches that were written, by stream.
+    written: BTreeMap<String, Vec<u64>>,
     /// Snapshots of earlier steps with what they held; they must not change.
     kept: Vec<(Arc<Snapshot>, Model)>,
 }
@@ -81,6 +84,7 @@ impl Run {
             path,
             model: Model::default(),
             last: None,
+            written: BTreeMap::new(),
             kept: Vec::new(),
         }
     }
@@ -156,6 +160,8 @@ impl Run {
                 if let Some(position) = position {
                     let last = (position.batch, written.sequence);
                     self.model.streams.insert(position.stream.clone(), last);
+                    let written = self.written.entry(position.stream.clone()).or_default();
+                    written.push(position.batch);
                     self.last = Some((operations, Some(position)));
                 }
             }
@@ -168,8 +174,10 @@ impl Run {
         let Some((operations, Some(mut position))) = self.last.clone() else {
             return;
         };
-        let (last, sequence) = self.model.streams[&position.stream];
-        position.batch = last - seed % 2;
+        let (_, sequence) = self.model.streams[&position.stream];
+        // Any batch that was written is recognised, not only the last.
+        let written = &self.written[&position.stream];
+        position.batch = written[usize::try_from(seed).unwrap() % written.len()];
         let written = self.collection().write(operations, Some(position)).unwrap();
         let expected = Written {
             sequence,

@@ -370,13 +370,16 @@ pub fn bm25<'a>(
     let frequency = |document: &[(usize, String)], word: &String| {
         document.iter().filter(|(_, found)| found == word).count()
     };
-    let idf = |word: &String| {
-        let having = documents
-            .values()
-            .filter(|document| frequency(document, word) > 0)
-            .count() as f64;
-        ((count - having + 0.5) / (having + 0.5)).ln_1p()
-    };
+    let rarity: Vec<f64> = wanted
+        .iter()
+        .map(|(_, word)| {
+            let having = documents
+                .values()
+                .filter(|document| frequency(document, word) > 0)
+                .count() as f64;
+            ((count - having + 0.5) / (having + 0.5)).ln_1p()
+        })
+        .collect();
     let saturated = |times: usize, length: usize| {
         let length = quantised_length(length) as f64;
         let times = times as f64;
@@ -384,12 +387,15 @@ pub fn bm25<'a>(
     };
     let score = |document: &Vec<(usize, String)>| -> f64 {
         if mode == TextMode::Phrase && wanted.len() > 1 {
-            let rarity: f64 = wanted.iter().map(|(_, word)| idf(word)).sum();
-            return rarity * saturated(phrase_count(&wanted, document), document.len());
+            let times = phrase_count(&wanted, document);
+            return rarity.iter().sum::<f64>() * saturated(times, document.len());
         }
         wanted
             .iter()
-            .map(|(_, word)| idf(word) * saturated(frequency(document, word), document.len()))
+            .zip(&rarity)
+            .map(|((_, word), rarity)| {
+                rarity * saturated(frequency(document, word), document.len())
+            })
             .sum()
     };
     texts

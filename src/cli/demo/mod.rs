@@ -8,6 +8,8 @@ mod setup;
 mod tour;
 mod words;
 
+pub(super) use setup::fetch;
+
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -90,7 +92,10 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         () = interrupt.asked() => Err(Interrupted::default().into()),
     };
     drop(stop);
-    let served = serving.await.context("the server failed")?;
+    let served = tokio::select! {
+        served = serving => served.context("the server failed")?,
+        () = serve::grace(&interrupt) => Ok(()),
+    };
     match result {
         Err(error) if error.is::<Interrupted>() => Err(Interrupted {
             advice: Some("the same command goes on from here".to_owned()),

@@ -26,7 +26,7 @@ const K: u32 = 16;
 const BATCH: usize = 256;
 
 /// Fetches the encoder and the corpus where they are not in the cache.
-pub(super) async fn fetch(interrupt: &Interrupt) -> anyhow::Result<Vec<DemoDocument>> {
+pub(in crate::cli) async fn fetch(interrupt: &Interrupt) -> anyhow::Result<Vec<DemoDocument>> {
     let interrupt = interrupt.clone();
     // Not dropped when the user asks to stop: fetching stops by itself and cleans up.
     let fetching = tokio::task::spawn_blocking(move || {
@@ -125,13 +125,13 @@ async fn write(
     })
     .await?;
     bar.finish_and_clear();
-    feeding.await?;
     if outcome.stopped {
         return Err(Interrupted::default().into());
     }
     if let Some(failure) = outcome.failures.first() {
         anyhow::bail!("{failure}");
     }
+    feeding.await?;
     eprintln!("{} documents written", text::thousands(outcome.written));
     Ok(())
 }

@@ -110,7 +110,12 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         }
         .into());
     }
-    let skipped = reading.await?;
+    // After a failed batch nobody takes what is read, and the reader may wait for its input.
+    let skipped = if outcome.failures.is_empty() || args.keep_going {
+        reading.await?
+    } else {
+        0
+    };
     report(&outcome, skipped, seconds, args.client.json)
 }
 

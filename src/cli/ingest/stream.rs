@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, anyhow};
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use latentdb_proto::v1::{BatchError, Document, IngestRequest, IngestResponse};
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::cli::client::Client;
 use crate::cli::failure::with_field;
@@ -65,7 +64,6 @@ struct Shared {
     pending: Mutex<VecDeque<Pending>>,
     /// The reader's error, which ended the sending.
     fault: Mutex<Option<crate::error::Error>>,
-    stop: AtomicBool,
 }
 
 /// Sends all batches and waits for every answer; `acknowledged` gets the documents done so far.
@@ -80,7 +78,12 @@ pub(crate) async fn send(
 ) -> anyhow::Result<Outcome> {
     let shared = Arc::new(Shared::default());
     let permits = Arc::new(Semaphore::new(IN_FLIGHT));
-    let requests = requests(&target, batches, Arc::clone(&shared), Arc::clone(&permits));
+    let (stop, stopped) = oneshot::channel::<()>();
+    // Requests end when `stop` is dropped, also with the caller. Otherwise a call that is dropped
+    // while they wait (for a permit or for the reader) would keep its connection open for ever.
+    let requests =
+        requests(&target, batches, Arc::clone(&shared), Arc::clone(&permits)).take_until(stopped);
+    let mut stop = Some(stop);
     let mut outcome = Outcome::default();
     let mut documents = target.client.documents();
     let mut responses = tokio::select! {
@@ -95,7 +98,7 @@ pub(crate) async fn send(
             response = responses.message() => response,
             () = interrupt.asked(), if !outcome.stopped => {
                 outcome.stopped = true;
-                shared.stop.store(true, Ordering::Release);
+                drop(stop.take());
                 continue;
             }
         };
@@ -108,7 +111,7 @@ pub(crate) async fn send(
         settle(&mut outcome, &response, pending)?;
         acknowledged(outcome.written + outcome.recognised);
         if !outcome.failures.is_empty() && !target.keep_going {
-            shared.stop.store(true, Ordering::Release);
+            drop(stop.take());
         }
     }
     if let Some(fault) = shared.fault.lock().take() {
@@ -147,7 +150,6 @@ fn requests(
         |(mut batches, shared, permits, (collection, stream_id), number)| async move {
             permits.acquire().await.ok()?.forget();
             let batch = match batches.recv().await? {
-                _ if shared.stop.load(Ordering::Acquire) => return None,
                 Ok(batch) => batch,
                 Err(fault) => {
                     *shared.fault.lock() = Some(fault);
