@@ -263,7 +263,10 @@ mod tests {
             catalog.put_labels("a1", "hash", [(9, &label)]).unwrap();
         }
         let catalog = Catalog::open(directory.path()).unwrap();
-        assert_eq!(catalog.collections().unwrap(), [record.clone()]);
+        assert_eq!(
+            catalog.collections().unwrap(),
+            std::slice::from_ref(&record)
+        );
         assert_eq!(catalog.saved_sets("a1").unwrap()["late"], set);
         assert!(catalog.saved_sets("a").unwrap().is_empty());
         assert_eq!(catalog.labels("a1", "hash").unwrap()[&9], label);

@@ -34,7 +34,6 @@ impl Interrupt {
                     break;
                 }
                 if sender.send_replace(true) {
-                    #[expect(clippy::exit, reason = "who asks twice does not want to wait")]
                     std::process::exit(130);
                 }
             }

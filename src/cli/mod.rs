@@ -5,7 +5,7 @@
 //!
 //! | to add | open |
 //! |---|---|
-//! | a subcommand | one file here, one arm in [`Command`] and [`run`] |
+//! | a subcommand | one file here, one arm in `Command` and [`run`] |
 //! | a field of JSON output | `json.rs` |
 //! | how a thing reads on a terminal | `text.rs` |
 

@@ -70,10 +70,7 @@ pub(super) async fn listen(address: &str) -> anyhow::Result<TcpListener> {
 
 /// Opens the data off the async threads.
 pub(super) async fn open(data: PathBuf) -> anyhow::Result<Server> {
-    let options = ServerOptions {
-        data,
-        ..ServerOptions::default()
-    };
+    let options = ServerOptions { data };
     Ok(tokio::task::spawn_blocking(move || Server::open(options)).await??)
 }
 

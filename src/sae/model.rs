@@ -158,7 +158,7 @@ impl Sae {
         Ok(sae)
     }
 
-    /// Loads an SAE from a directory; [`format`] says which layouts are read.
+    /// Loads an SAE from a directory; [`mod@format`] says which layouts are read.
     ///
     /// # Errors
     /// `NotFound` when the directory holds none, `InvalidArgument` naming what is not understood,

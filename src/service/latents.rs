@@ -24,10 +24,13 @@ const CLIENT_LATENTS: &str = "client";
 /// Quantiles that a latent's page lists.
 const QUANTILES: [f64; 8] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
 
+/// Labels by latent, as the catalog holds them.
+type Labels = Arc<BTreeMap<u32, Label>>;
+
 /// Labels by collection and SAE, as last read.
 #[derive(Default)]
 pub(super) struct LabelCache {
-    read: Mutex<HashMap<(String, String), Arc<BTreeMap<u32, Label>>>>,
+    read: Mutex<HashMap<(String, String), Labels>>,
 }
 
 /// A latent's numbers over a collection.
@@ -86,7 +89,7 @@ fn label_key(record: &CollectionRecord) -> Result<(String, String)> {
 
 impl Service {
     /// The labels of a collection's latents.
-    pub(super) fn labels_of(&self, record: &CollectionRecord) -> Result<Arc<BTreeMap<u32, Label>>> {
+    pub(super) fn labels_of(&self, record: &CollectionRecord) -> Result<Labels> {
         let key = label_key(record)?;
         let mut read = self.labels.read.lock();
         if let Some(labels) = read.get(&key) {

@@ -74,10 +74,13 @@ impl Session {
     }
 }
 
+/// A session and when it was last used.
+type Kept = (Arc<Mutex<Session>>, Instant);
+
 /// The sessions by id.
 #[derive(Default)]
 pub(super) struct Pages {
-    sessions: Mutex<HashMap<String, (Arc<Mutex<Session>>, Instant)>>,
+    sessions: Mutex<HashMap<String, Kept>>,
 }
 
 impl Pages {

@@ -1,6 +1,6 @@
 //! Boolean filters over latents, attributes, ids, text and saved sets.
 //!
-//! A [`Filter`] is data: built by hand, parsed from the text language ([`parse`]), stored as a
+//! A [`Filter`] is data: built by hand, parsed from the text language ([`parse()`]), stored as a
 //! saved set. Evaluation turns it into one roaring bitmap per segment, so counts are exact.
 
 mod columns;

@@ -138,7 +138,7 @@ impl Run {
 
     /// Writes a batch to both, half of them as the next of one of two streams.
     fn write(&mut self, seed: u64, operations: Vec<Operation>) {
-        let position = (seed % 2 == 0).then(|| {
+        let position = seed.is_multiple_of(2).then(|| {
             let stream = format!("stream {}", seed / 2 % 2);
             let batch = self.model.streams.get(&stream).map_or(0, |last| last.0) + 1 + seed / 4 % 2;
             StreamPosition { stream, batch }

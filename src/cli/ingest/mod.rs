@@ -50,7 +50,7 @@ pub(super) struct Args {
     /// Text, for example "{title}. {abstract}"; "{text}" where the records have it
     #[arg(long, value_name = "TEMPLATE", value_parser = flags::template)]
     text: Option<Template>,
-    /// Field that becomes an attribute: FIELD, FIELD:KIND, NAME=FIELD[:KIND], or * for all fields.
+    /// Field that becomes an attribute: FIELD, FIELD:KIND, NAME=FIELD:KIND, or * for all fields.
     /// KIND is string, int, float, bool or timestamp. Repeatable
     #[arg(long = "attribute", value_name = "FIELD", value_parser = flags::attribute)]
     attributes: Vec<String>,

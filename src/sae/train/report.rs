@@ -21,7 +21,7 @@ pub struct TrainProgress {
     pub epoch: usize,
     /// Rows seen, counted every time.
     pub examples: usize,
-    /// Rows per second since this call of [`train`] began.
+    /// Rows per second since this call of `train` began.
     pub examples_per_second: f64,
     /// NMSE plus the weighted auxiliary loss, smoothed over steps.
     pub loss: f64,

@@ -192,7 +192,7 @@ fn auxk_trains_dead_latents_and_counts_only_the_top_k() {
     case.weights.w_enc[2 * D..3 * D].fill(0.0);
     case.weights.w_enc[2 * D] = 0.6;
     let (backprop, _) = run(&case, &[2]);
-    let mut kept = vec![0usize; N];
+    let mut kept = [0usize; N];
     backprop.for_each_kept(|latent| kept[latent as usize] += 1);
     assert!(kept.iter().sum::<usize>() <= ROWS * K);
     let with = backprop.gradient.w_enc[2 * D..3 * D].to_vec();
