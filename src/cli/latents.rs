@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, bail};
 use latentdb_proto::v1::{
-    GetLatentRequest, LabelEntry, Latent, LatentOrder, ListLatentsRequest, ListLatentsResponse,
-    SetLabelsRequest,
+    GetLatentRequest, LabelEntry, LabelLatentsRequest, Latent, LatentOrder, ListLatentsRequest,
+    ListLatentsResponse, SetLabelsRequest,
 };
 use serde_json::{Value, json};
 
@@ -54,13 +54,17 @@ enum Action {
         #[arg(long, default_value_t = 5)]
         documents: u32,
     },
-    /// Import labels from records with the fields latent and label (also source and score)
+    /// Label latents with keyphrases of their documents, or from records with the fields latent
+    /// and label (also source and score)
     Label {
         /// The collection
         name: String,
-        /// File of records, or - for standard input
+        /// File of records, or - for standard input; without one, keyphrases are made
         #[arg(long)]
-        file: String,
+        file: Option<String>,
+        /// Replace labels of other sources by keyphrases too
+        #[arg(long, conflicts_with = "file")]
+        replace: bool,
         /// Format of the records: jsonl, csv, tsv or parquet
         #[arg(long, value_parser = flags::format)]
         format: Option<Format>,
@@ -120,19 +124,30 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Label {
             name,
             file,
+            replace,
             format,
             source,
         } => {
-            let labels = read_labels(&file, format, &source)?;
-            let client = args.client.connect().await?;
             let mut written = 0;
-            for chunk in labels.chunks(LABELS_A_REQUEST) {
-                let request = SetLabelsRequest {
-                    collection: name.clone(),
-                    labels: chunk.to_vec(),
+            if let Some(file) = file {
+                let labels = read_labels(&file, format, &source)?;
+                let client = args.client.connect().await?;
+                for chunk in labels.chunks(LABELS_A_REQUEST) {
+                    let request = SetLabelsRequest {
+                        collection: name.clone(),
+                        labels: chunk.to_vec(),
+                    };
+                    let response = client.latents().set_labels(request).await?;
+                    written += response.into_inner().written;
+                }
+            } else {
+                let request = LabelLatentsRequest {
+                    collection: name,
+                    replace,
                 };
-                let response = client.latents().set_labels(request).await?;
-                written += response.into_inner().written;
+                let client = args.client.connect().await?;
+                let response = client.latents().label_latents(request).await?;
+                written = response.into_inner().written;
             }
             let value = json!({"written": written});
             output::emit(is_json, &value, &format!("{written} labels written"))?;

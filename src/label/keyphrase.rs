@@ -50,10 +50,8 @@ pub type Activating = (usize, f32);
 /// ```
 /// use latentdb::label::{KeyphraseOptions, keyphrase_labels};
 ///
-/// let texts: Vec<&str> = [
-///     "the battery life is short", "short battery life again", "poor battery life",
-///     "the film was long", "a fine film", "a book about film", "nothing to say",
-/// ].to_vec();
+/// let mut texts = vec!["the battery life is short", "short battery life", "poor battery life"];
+/// texts.extend(["the film was long"; 40]);
 /// let latents = vec![vec![(0, 0.9), (1, 0.8), (2, 0.7)]];
 /// let labels = keyphrase_labels(&latents, &texts, &KeyphraseOptions::default());
 /// assert_eq!(labels[0].as_deref(), Some("battery life"));

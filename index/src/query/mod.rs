@@ -269,13 +269,8 @@ impl Query {
         }
         let (dimension, n_latents) = (resolver.dimension, resolver.n_latents);
         let mut child = |query: &Query, at: usize, field: &str| {
-            let inner = if place.is_empty() {
-                at.to_string()
-            } else {
-                format!("{place}.{at}")
-            };
             query
-                .resolve_at(resolver, &inner, depth + 1)
+                .resolve_at(resolver, &child_place(place, at), depth + 1)
                 .map_err(|error| error.within(field))
         };
         let kind = match &self.kind {
@@ -302,9 +297,19 @@ impl Query {
             }
             Kind::Except { query, minus, top } => {
                 check_count(*top).map_err(|error| error.within("except.top"))?;
+                let query = Box::new(child(query, 0, "except.query")?);
+                // The right side gives no scores, so its names need not differ from the left's.
+                let names = std::mem::take(&mut resolver.names);
+                let field = |error: Error| error.within("except.minus");
+                let minus = Box::new(
+                    minus
+                        .resolve_at(resolver, &child_place(place, 1), depth + 1)
+                        .map_err(field)?,
+                );
+                resolver.names = names;
                 Kind::Except {
-                    query: Box::new(child(query, 0, "except.query")?),
-                    minus: Box::new(child(minus, 1, "except.minus")?),
+                    query,
+                    minus,
                     top: *top,
                 }
             }
@@ -319,6 +324,15 @@ impl Query {
             filter,
             name: Some(name),
         })
+    }
+}
+
+/// The place of a node's child `at`, by which it is named.
+fn child_place(place: &str, at: usize) -> String {
+    if place.is_empty() {
+        at.to_string()
+    } else {
+        format!("{place}.{at}")
     }
 }
 

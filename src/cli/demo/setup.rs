@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use latentdb_proto::v1::{
-    Collection, CreateCollectionRequest, Document, Projection, ScrollRequest, TrainSaeRequest,
-    Value, value::Kind,
+    Collection, CreateCollectionRequest, Document, LabelLatentsRequest, ListLatentsRequest,
+    Projection, ScrollRequest, TrainSaeRequest, Value, value::Kind,
 };
 use tokio::sync::mpsc;
 
@@ -63,6 +63,26 @@ pub(super) async fn build(
             train(client, &folder).await?;
         }
         collection::attach(client, COLLECTION, &folder).await?;
+    }
+    label(client).await
+}
+
+/// Labels the latents with keyphrases, unless they have labels.
+async fn label(client: &Client) -> anyhow::Result<()> {
+    let request = ListLatentsRequest {
+        collection: COLLECTION.to_owned(),
+        limit: 20,
+        ..ListLatentsRequest::default()
+    };
+    let listed = client.latents().list_latents(request).await?.into_inner();
+    if listed.latents.iter().all(|latent| latent.label.is_none()) {
+        let bar = progress::spinner("labelling the latents with keyphrases");
+        let request = LabelLatentsRequest {
+            collection: COLLECTION.to_owned(),
+            replace: false,
+        };
+        client.latents().label_latents(request).await?;
+        bar.finish_and_clear();
     }
     Ok(())
 }
