@@ -43,6 +43,8 @@ pub struct Built {
     /// Dropped before the folder it lies in.
     pub collection: Collection,
     pub codes: Codes,
+    /// Width of the SAE.
+    pub n_latents: usize,
     /// A number of each row, a permutation of `0..rows`: windows of it are random filters.
     pub positions: Vec<i64>,
     pub figures: Figures,
@@ -84,6 +86,7 @@ impl Built {
         Ok(Self {
             collection,
             codes,
+            n_latents: sae.n_latents(),
             positions,
             figures,
             _folder: temporary,

@@ -131,7 +131,7 @@ impl<'a> Session<'a> {
 
     /// Rankings: resolved and run on the current snapshot, as a request is.
     fn rank(&self, queries: Vec<Query>) -> Result<Json> {
-        let (dimension, n_latents) = (Some(self.corpus.dimension), None);
+        let (dimension, n_latents) = (Some(self.corpus.dimension), Some(self.built.n_latents));
         let mut access = "";
         let (timing, rankings) = timed(
             queries.len(),
@@ -165,7 +165,7 @@ impl<'a> Session<'a> {
         let (timing, counts) = timed(
             filters.len(),
             |at, snapshot| {
-                let filter = filters[at].resolve(None, &no_saved_sets)?;
+                let filter = filters[at].resolve(Some(self.built.n_latents), &no_saved_sets)?;
                 snapshot.count(&filter)
             },
             &self.built,

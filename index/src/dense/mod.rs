@@ -1,16 +1,18 @@
 //! The `dense` segment component: one vector per document, and a graph over them.
 //!
 //! Vectors live in a file of the segment (FORMAT.md, "dense"), written and merged with tantivy's
-//! own. The graph is derived: a file per segment id beside the index, built in the background by
+//! own, each beside its 8-bit codes, which searches read first. The graph is derived: a file per segment id beside the index, built in the background by
 //! `hnsw_rs`, verified, frozen into a flat adjacency and searched in place. Missing or damaged, it
 //! means an exact scan and a rebuild, never an error.
 
+mod codes;
 mod distance;
 mod graph;
 mod graph_build;
 mod plugin;
 mod reader;
 
+pub(crate) use codes::CodedQuery;
 pub(crate) use distance::dot;
 pub(crate) use graph::Graph;
 pub(crate) use graph_build::{GraphSettings, build_graph};
@@ -21,7 +23,7 @@ pub(crate) use reader::DenseReader;
 pub(crate) const EXTENSION: &str = "dense";
 
 /// First bytes of the file: name and format version.
-const MAGIC: [u8; 8] = *b"LDBDENS1";
+const MAGIC: [u8; 8] = *b"LDBDENS2";
 /// Bytes of the header.
 const HEADER_BYTES: usize = 64;
 /// In the row map: this document has no vector.

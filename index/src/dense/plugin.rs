@@ -58,6 +58,15 @@ impl SegmentPlugin for DensePlugin {
                 file.write_all(bytemuck::cast_slice(reader.vector(row)))?;
             }
         }
+        layout.write_padding(&mut file)?;
+        let mut writer = layout.codes_writer();
+        for (segment, reader) in &sources {
+            let codes = reader.codes();
+            for row in segment.doc_ids_alive().filter_map(|doc| reader.row_of(doc)) {
+                writer.copy(codes.row(row), &mut file)?;
+            }
+        }
+        writer.finish(&mut file)?;
         file.terminate()?;
         Ok(())
     }
@@ -101,6 +110,13 @@ impl PluginWriter for Writer {
         let mut file = segment.open_write(component())?;
         self.layout.write(&mut file).map_err(to_tantivy)?;
         file.write_all(bytemuck::cast_slice(&self.vectors))?;
+        self.layout.write_padding(&mut file)?;
+        let mut codes = self.layout.codes_writer();
+        let vectors = self.vectors.chunks_exact(self.layout.dimension().max(1));
+        for (vector, &norm) in vectors.zip(self.layout.reciprocal_norms()) {
+            codes.push(vector, norm, &mut file)?;
+        }
+        codes.finish(&mut file)?;
         file.terminate()?;
         Ok(())
     }

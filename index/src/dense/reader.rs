@@ -1,10 +1,11 @@
-//! Reads the component in place, and writes it: rows, their reciprocal norms, and the map between
-//! documents and rows where some documents have no vector.
+//! Reads the component in place, and writes it: rows, their reciprocal norms and codes, and the
+//! map between documents and rows where some documents have no vector.
 
 use std::io::Write;
 
 use tantivy::directory::OwnedBytes;
 
+use super::codes::{Codes, CodesWriter, Scale, padded};
 use super::{HEADER_BYTES, MAGIC, NO_ROW};
 use crate::error::{Error, Result};
 use crate::segment_file::{AlignedBytes, narrow, widen};
@@ -15,10 +16,11 @@ pub(crate) struct DenseReader {
     n_docs: u32,
     n_rows: usize,
     dimension: usize,
-    /// Where the row map, the reciprocal norms and the vectors start.
+    /// Where the row map, the reciprocal norms, the vectors and the codes start.
     map_at: usize,
     norms_at: usize,
     vectors_at: usize,
+    codes_at: usize,
 }
 
 impl DenseReader {
@@ -26,7 +28,7 @@ impl DenseReader {
     pub fn open(bytes: OwnedBytes) -> Result<Self> {
         let bytes = AlignedBytes::new(bytes);
         if bytes.len() < HEADER_BYTES || bytes[..8] != MAGIC {
-            return Err(Error::corrupted("not a dense file of version 1"));
+            return Err(Error::corrupted("not a dense file of version 2"));
         }
         let fields: &[u32] = bytemuck::cast_slice(&bytes[8..HEADER_BYTES]);
         let checked = HEADER_BYTES - 4;
@@ -41,6 +43,7 @@ impl DenseReader {
             map_at: offset(4)?,
             norms_at: offset(6)?,
             vectors_at: offset(8)?,
+            codes_at: offset(10)?,
             bytes,
         };
         if reader.has_map() {
@@ -48,6 +51,8 @@ impl DenseReader {
         }
         reader.bytes.section::<f32>(reader.norms_range())?;
         reader.bytes.section::<f32>(reader.vectors_range())?;
+        reader.bytes.section::<i8>(reader.codes_range())?;
+        reader.bytes.section::<Scale>(reader.scales_range())?;
         Ok(reader)
     }
 
@@ -95,6 +100,15 @@ impl DenseReader {
         bytemuck::cast_slice(&self.bytes[self.norms_range()])
     }
 
+    /// The rows at 8 bits a value.
+    pub fn codes(&self) -> Codes<'_> {
+        Codes::new(
+            bytemuck::cast_slice(&self.bytes[self.codes_range()]),
+            bytemuck::cast_slice(&self.bytes[self.scales_range()]),
+            self.dimension,
+        )
+    }
+
     fn has_map(&self) -> bool {
         self.n_rows != self.n_docs as usize
     }
@@ -110,9 +124,18 @@ impl DenseReader {
     fn vectors_range(&self) -> std::ops::Range<usize> {
         self.vectors_at..self.vectors_at + self.n_rows * self.dimension * 4
     }
+
+    fn codes_range(&self) -> std::ops::Range<usize> {
+        self.codes_at..self.codes_at + self.n_rows * padded(self.dimension)
+    }
+
+    fn scales_range(&self) -> std::ops::Range<usize> {
+        let start = self.codes_range().end;
+        start..start + self.n_rows * size_of::<Scale>()
+    }
 }
 
-/// Everything of the file but the vectors themselves, which may be larger than memory wants.
+/// Everything before the vectors, which may be larger than memory wants.
 #[derive(Default)]
 pub(crate) struct DenseLayout {
     row_of_doc: Vec<u32>,
@@ -150,7 +173,8 @@ impl DenseLayout {
             + self.reciprocal_norms.capacity() * 4
     }
 
-    /// Writes header, map and norms; the caller appends the vectors, row-major.
+    /// Writes header, map and norms; the caller appends the vectors, row-major, then padding up to
+    /// the codes ([`Self::write_padding`]), then these.
     pub fn write(&self, out: &mut impl Write) -> Result<()> {
         let n_rows = self.doc_of_row.len();
         let has_map = n_rows != self.row_of_doc.len();
@@ -168,7 +192,8 @@ impl DenseLayout {
         for field in [self.row_of_doc.len(), n_rows, self.dimension, 0] {
             head.extend_from_slice(&narrow::<u32>(field, "header field")?.to_le_bytes());
         }
-        for field in [map_at, norms_at, vectors_at] {
+        let codes_at = (vectors_at + self.vector_bytes()).next_multiple_of(64);
+        for field in [map_at, norms_at, vectors_at, codes_at] {
             head.extend_from_slice(&(field as u64).to_le_bytes());
         }
         head.resize(HEADER_BYTES - 4, 0);
@@ -183,6 +208,31 @@ impl DenseLayout {
         head.resize(vectors_at, 0);
         out.write_all(&head)?;
         Ok(())
+    }
+
+    /// Writes what stands between the vectors and the codes.
+    pub fn write_padding(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let bytes = self.vector_bytes();
+        out.write_all(&[0; 64][..bytes.next_multiple_of(64) - bytes])
+    }
+
+    /// A writer of the codes, for when the vectors are written.
+    pub fn codes_writer(&self) -> CodesWriter {
+        CodesWriter::new(self.dimension, self.doc_of_row.len())
+    }
+
+    /// Values of a vector; 0 when there is none.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// 1 over the norm of each row.
+    pub fn reciprocal_norms(&self) -> &[f32] {
+        &self.reciprocal_norms
+    }
+
+    fn vector_bytes(&self) -> usize {
+        self.doc_of_row.len() * self.dimension * 4
     }
 }
 
@@ -208,6 +258,12 @@ mod tests {
         for row in rows.iter().flatten() {
             out.extend_from_slice(bytemuck::cast_slice(row));
         }
+        layout.write_padding(&mut out).unwrap();
+        let mut codes = layout.codes_writer();
+        for (row, &norm) in rows.iter().flatten().zip(layout.reciprocal_norms()) {
+            codes.push(row, norm, &mut out).unwrap();
+        }
+        codes.finish(&mut out).unwrap();
         out
     }
 
@@ -229,6 +285,10 @@ mod tests {
             }
         }
         assert_eq!(reader.reciprocal_norms(), [0.2, 1.0, 0.5]);
+        // (3, 4) and (0, -2) have the cosine -0.8.
+        let codes = reader.codes();
+        assert!((codes.cosine(0, 2) + 0.8).abs() < 0.01);
+        assert!((codes.query(&[0.0, 1.0]).cosine(2) + 1.0).abs() < 0.01);
         let full = DenseReader::open(OwnedBytes::new(file(&rows[2..]))).unwrap();
         assert_eq!(full.vector(full.row_of(1).unwrap()), [0.0, -2.0]);
     }
