@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use tantivy::columnar::Column;
+
 use crate::collection::Snapshot;
 use crate::document::Value;
 use crate::error::Result;
@@ -49,14 +51,20 @@ pub fn attribute_facet(
     let allowed = snapshot.allowed(filter)?;
     let mut counts: HashMap<Key, u64> = HashMap::new();
     let mut documents = 0;
+    let mut docs: Vec<u32> = Vec::new();
     for (segment, allowed) in snapshot.segments().iter().zip(allowed.segments()) {
+        docs.clear();
+        allowed.for_each(|doc| docs.push(doc));
         let columns = attribute_columns(&segment.reader, attribute)?;
-        documents += allowed
-            .iter()
-            .filter(|&doc| columns.iter().any(|column| column.has_value(doc)))
-            .count() as u64;
+        documents += match &columns[..] {
+            [column] if column.is_full() => docs.len() as u64,
+            columns => docs
+                .iter()
+                .filter(|&&doc| columns.iter().any(|column| column.has_value(doc)))
+                .count() as u64,
+        };
         for column in &columns {
-            count_column(column, &mut allowed.iter(), &mut counts)?;
+            count_column(column, &docs, &mut counts)?;
         }
     }
     let distinct = counts.len() as u64;
@@ -92,33 +100,35 @@ pub fn latent_facet(
 /// Every latent active in any document that a resolved filter describes, ascending.
 pub fn latent_counts(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<LatentCount>> {
     let allowed = snapshot.allowed(filter)?;
-    let mut counts: Vec<(u64, f64)> = Vec::new();
-    let mut add = |latent: u32, count: u64, sum: f64| {
-        let at = latent as usize;
-        if counts.len() <= at {
-            counts.resize(at + 1, (0, 0.0));
-        }
-        counts[at].0 += count;
-        counts[at].1 += sum;
-    };
+    let width = snapshot
+        .segments()
+        .iter()
+        .filter_map(|segment| segment.latents.last_latent())
+        .max()
+        .map_or(0, |last| last as usize + 1);
+    let mut counts: Vec<(u64, f64)> = vec![(0, 0.0); width];
+    let mut buffer = Vec::new();
     for (segment, allowed) in snapshot.segments().iter().zip(allowed.segments()) {
         if allowed.is_everything() {
             for (latent, list) in segment.latents.lists() {
-                let mut sum = 0.0;
+                let (count, sum) = &mut counts[latent as usize];
+                *count += list.len() as u64;
                 list.for_each(|_, activations| {
-                    sum += activations
+                    *sum += activations
                         .iter()
                         .map(|&value| f64::from(value))
                         .sum::<f64>();
                 });
-                add(latent, list.len() as u64, sum);
             }
         } else {
-            for doc in allowed.iter() {
-                for entry in segment.latents.row(doc).iter() {
-                    add(entry.latent, 1, f64::from(entry.activation));
+            allowed.for_each(|doc| {
+                let row = segment.latents.row(doc);
+                for (&latent, &activation) in row.latents.iter().zip(row.decode(&mut buffer)) {
+                    let (count, sum) = &mut counts[latent as usize];
+                    *count += 1;
+                    *sum += f64::from(activation);
                 }
-            }
+            });
         }
     }
     Ok((0..)
@@ -173,59 +183,65 @@ impl Key {
 
 fn count_column(
     column: &AttributeColumn,
-    docs: &mut dyn Iterator<Item = u32>,
+    docs: &[u32],
     counts: &mut HashMap<Key, u64>,
 ) -> Result<()> {
     match column {
         AttributeColumn::String(column) => {
-            let mut ordinals: HashMap<u64, u64> = HashMap::new();
-            count_values(
-                docs,
-                |doc| column.ords().values_for_doc(doc),
-                |ordinal| ordinal,
-                &mut ordinals,
-            );
+            let mut ordinals = vec![0_u64; column.num_terms()];
+            count_values(column.ords(), docs, |ordinal| {
+                ordinals[ordinal as usize] += 1;
+            });
             let mut text = String::new();
-            for (ordinal, count) in ordinals {
+            for (ordinal, count) in (0..).zip(ordinals).filter(|(_, count)| *count > 0) {
                 text.clear();
                 column.ord_to_str(ordinal, &mut text)?;
                 *counts.entry(Key::String(text.clone())).or_default() += count;
             }
         }
-        AttributeColumn::Integer(column) => {
-            count_values(docs, |doc| column.values_for_doc(doc), Key::Integer, counts);
-        }
-        AttributeColumn::Float(column) => {
-            count_values(docs, |doc| column.values_for_doc(doc), Key::float, counts);
-        }
-        AttributeColumn::Boolean(column) => {
-            count_values(docs, |doc| column.values_for_doc(doc), Key::Boolean, counts);
-        }
-        AttributeColumn::Timestamp(column) => count_values(
-            docs,
-            |doc| column.values_for_doc(doc),
-            |date| Key::Timestamp(date.into_timestamp_micros()),
-            counts,
-        ),
+        AttributeColumn::Integer(column) => count_values(column, docs, |number| {
+            *counts.entry(Key::Integer(number)).or_default() += 1;
+        }),
+        AttributeColumn::Float(column) => count_values(column, docs, |number| {
+            *counts.entry(Key::float(number)).or_default() += 1;
+        }),
+        AttributeColumn::Boolean(column) => count_values(column, docs, |truth| {
+            *counts.entry(Key::Boolean(truth)).or_default() += 1;
+        }),
+        AttributeColumn::Timestamp(column) => count_values(column, docs, |date| {
+            let micros = date.into_timestamp_micros();
+            *counts.entry(Key::Timestamp(micros)).or_default() += 1;
+        }),
     }
     Ok(())
 }
 
-/// Counts each document's distinct values once.
-fn count_values<T, K: std::hash::Hash + Eq + Clone, I: Iterator<Item = T>>(
-    docs: &mut dyn Iterator<Item = u32>,
-    values: impl Fn(u32) -> I,
-    key: impl Fn(T) -> K,
-    counts: &mut HashMap<K, u64>,
-) {
-    let mut seen: Vec<K> = Vec::new();
-    for doc in docs {
+/// Documents whose values are read at once.
+const VALUE_BATCH: usize = 1024;
+
+/// Visits each document's distinct values once.
+fn count_values<T>(column: &Column<T>, docs: &[u32], mut visit: impl FnMut(T))
+where
+    T: PartialOrd + Copy + std::fmt::Debug + Send + Sync + 'static,
+{
+    if !column.get_cardinality().is_multivalue() {
+        let mut values = [None; VALUE_BATCH];
+        for docs in docs.chunks(VALUE_BATCH) {
+            let values = &mut values[..docs.len()];
+            // Documents without a value leave theirs as it was.
+            values.fill(None);
+            column.first_vals(docs, values);
+            values.iter().flatten().for_each(|&value| visit(value));
+        }
+        return;
+    }
+    let mut seen: Vec<T> = Vec::new();
+    for &doc in docs {
         seen.clear();
-        for value in values(doc) {
-            let key = key(value);
-            if !seen.contains(&key) {
-                *counts.entry(key.clone()).or_default() += 1;
-                seen.push(key);
+        for value in column.values_for_doc(doc) {
+            if !seen.contains(&value) {
+                visit(value);
+                seen.push(value);
             }
         }
     }

@@ -211,7 +211,9 @@ mod tests {
         let mut random = StdRng::seed_from_u64(9);
         for length in [0, 64, 384, 1024] {
             let mut row = || -> Vec<i8> {
-                (0..length).map(|_| random.random_range(-128..=127)).collect()
+                (0..length)
+                    .map(|_| random.random_range(-128..=127))
+                    .collect()
             };
             let (a, b) = (row(), row());
             let exact = codes_portable(&a, &b);

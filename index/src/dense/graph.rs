@@ -11,7 +11,7 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
-use super::{DenseReader, dot};
+use super::{CodedQuery, DenseReader, dot};
 use crate::error::{Error, Result};
 use crate::rank::{ScoredDoc, TopK};
 
@@ -142,11 +142,6 @@ impl Graph {
         bytemuck::cast_slice(&self.map[HEADER_BYTES..])
     }
 
-    fn ground(&self, node: u32) -> &[u32] {
-        let at = node as usize * self.stride;
-        until_none(&self.words()[at..at + self.stride])
-    }
-
     fn upper(&self, layer: u32, node: u32) -> &[u32] {
         let table = &self.words()[self.n_nodes * self.stride..];
         let width = self.upper_stride + 2;
@@ -163,83 +158,111 @@ impl Graph {
         &[]
     }
 
-    /// The documents nearest to `query` (unit norm) by cosine: best-first search of layer 0 with a
-    /// beam of `ef` allowed documents, entered through the layers above.
+    /// The documents nearest to `unit` (unit norm) by cosine: best-first search of layer 0 with a
+    /// beam of `ef` allowed documents, entered through the layers above. The walk compares codes;
+    /// what the beam has kept is scored by the vectors.
     ///
     /// Documents that `allowed` refuses are walked through but not kept. Returns at most `k` hits,
-    /// best first, and the number of vectors compared.
+    /// best first, and the number of rows compared.
     pub fn search(
         &self,
         vectors: &DenseReader,
-        query: &[f32],
+        unit: &[f32],
         k: usize,
         ef: usize,
-        allowed: &dyn Fn(u32) -> bool,
+        allowed: impl Fn(u32) -> bool,
     ) -> (Vec<ScoredDoc>, usize) {
         if self.n_nodes == 0 {
             return (Vec::new(), 0);
         }
-        let norms = vectors.reciprocal_norms();
-        let score = |node: u32| dot(query, vectors.vector(node as usize)) * norms[node as usize];
-        let mut compared = 1;
-        let mut best = (score(self.entry), self.entry);
-        for layer in (1..=self.top).rev() {
-            loop {
-                let before = best.1;
-                for &node in self.upper(layer, best.1) {
-                    compared += 1;
-                    let found = score(node);
-                    if found > best.0 {
-                        best = (found, node);
-                    }
-                }
-                if best.1 == before {
-                    break;
-                }
-            }
-        }
-        VISITED.with_borrow_mut(|visited| {
+        let query = vectors.codes().query(unit);
+        let mut beam = TopK::new(ef.max(k).max(1));
+        let compared = VISITED.with_borrow_mut(|visited| {
             visited.start(self.n_nodes);
-            let ef = ef.max(k).max(1);
-            let mut beam = TopK::new(ef);
-            let mut frontier = BinaryHeap::new();
-            visited.mark(best.1);
-            frontier.push(Candidate(best.0, best.1));
-            self.keep(vectors, best.1, best.0, allowed, &mut beam);
-            while let Some(Candidate(reach, node)) = frontier.pop() {
-                if beam.is_full() && reach < beam.threshold() {
-                    break;
-                }
-                for &next in self.ground(node) {
-                    if !visited.mark(next) {
-                        continue;
-                    }
-                    compared += 1;
-                    let found = score(next);
-                    if !beam.is_full() || found > beam.threshold() {
-                        frontier.push(Candidate(found, next));
-                        self.keep(vectors, next, found, allowed, &mut beam);
-                    }
-                }
-            }
-            let mut hits = beam.into_sorted();
-            hits.truncate(k);
-            (hits, compared)
-        })
+            let keep = |node: u32| allowed(vectors.doc_of(node as usize));
+            let (entry, compared) = self.descend(&query);
+            compared + self.walk(&query, entry, visited, keep, &mut beam)
+        });
+        let norms = vectors.reciprocal_norms();
+        let mut top = TopK::new(k);
+        for kept in beam.into_sorted() {
+            let row = kept.doc as usize;
+            let score = dot(unit, vectors.vector(row)) * norms[row];
+            top.push(vectors.doc_of(row), score);
+        }
+        (top.into_sorted(), compared)
     }
 
-    fn keep(
-        &self,
-        vectors: &DenseReader,
-        node: u32,
-        score: f32,
-        allowed: &dyn Fn(u32) -> bool,
-        beam: &mut TopK,
-    ) {
-        let doc = vectors.doc_of(node as usize);
-        if allowed(doc) {
-            beam.push(doc, score);
+    /// Goes down the layers above 0, each time to the neighbour that is nearest. Returns where it
+    /// ends and the number of rows compared.
+    fn descend(&self, query: &CodedQuery) -> (ScoredDoc, usize) {
+        let score = |node: u32| ScoredDoc {
+            doc: node,
+            score: query.cosine(node as usize),
+        };
+        let mut compared = 1;
+        let mut best = score(self.entry);
+        for layer in (1..=self.top).rev() {
+            loop {
+                let before = best.doc;
+                for &node in self.upper(layer, best.doc) {
+                    compared += 1;
+                    let found = score(node);
+                    if found.score > best.score {
+                        best = found;
+                    }
+                }
+                if best.doc == before {
+                    break;
+                }
+            }
         }
+        (best, compared)
+    }
+
+    /// The beam search of layer 0: fills `beam` with rows. Returns the number of rows compared.
+    fn walk(
+        &self,
+        query: &CodedQuery,
+        entry: ScoredDoc,
+        visited: &mut Visited,
+        keep: impl Fn(u32) -> bool,
+        beam: &mut TopK,
+    ) -> usize {
+        let words = self.words();
+        let mut compared = 0;
+        let mut fresh: Vec<u32> = Vec::with_capacity(self.stride);
+        let mut frontier = BinaryHeap::new();
+        visited.mark(entry.doc);
+        frontier.push(Candidate(entry.score, entry.doc));
+        if keep(entry.doc) {
+            beam.push(entry.doc, entry.score);
+        }
+        while let Some(Candidate(reach, node)) = frontier.pop() {
+            if beam.is_full() && reach < beam.threshold() {
+                break;
+            }
+            // Rows lie anywhere in memory: all are asked for before the first is needed.
+            let at = node as usize * self.stride;
+            fresh.clear();
+            for &next in until_none(&words[at..at + self.stride]) {
+                if visited.mark(next) {
+                    query.prefetch(next as usize);
+                    fresh.push(next);
+                }
+            }
+            compared += fresh.len();
+            for &next in &fresh {
+                let found = query.cosine(next as usize);
+                if !beam.is_full() || found > beam.threshold() {
+                    frontier.push(Candidate(found, next));
+                    if keep(next) {
+                        beam.push(next, found);
+                    }
+                }
+            }
+        }
+        compared
     }
 }
 

@@ -5,9 +5,11 @@ use std::ops::ControlFlow;
 use hnsw_rs::prelude::{Distance, Hnsw};
 use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
+use rayon::prelude::*;
 
+use super::DenseReader;
+use super::codes::Codes;
 use super::graph::{GraphParts, UpperNode};
-use super::{DenseReader, dot};
 use crate::error::{Error, Result};
 
 /// Parameters of graph construction, in the terms of the HNSW paper (Malkov and Yashunin, 2018).
@@ -31,13 +33,14 @@ impl Default for GraphSettings {
 /// Rows handed to the builder between two checks for cancellation.
 const INSERT_BATCH: usize = 2048;
 
-/// 1 - cosine of unit vectors, kept from falling below 0 by rounding.
+/// 1 - cosine of two rows by their codes, kept from falling below 0 by rounding. A point is the
+/// number of its row: the builder holds no vectors of its own.
 #[derive(Clone, Copy)]
-struct CosineDistance;
+struct CosineDistance<'a>(Codes<'a>);
 
-impl Distance<f32> for CosineDistance {
-    fn eval(&self, a: &[f32], b: &[f32]) -> f32 {
-        (1.0 - dot(a, b)).max(0.0)
+impl Distance<u32> for CosineDistance<'_> {
+    fn eval(&self, a: &[u32], b: &[u32]) -> f32 {
+        (1.0 - self.0.cosine(a[0] as usize, b[0] as usize)).max(0.0)
     }
 }
 
@@ -52,46 +55,37 @@ pub(crate) fn build_graph(
     proceed: &dyn Fn(usize) -> ControlFlow<()>,
 ) -> Result<Vec<u8>> {
     let n_rows = vectors.n_rows();
-    let mut order: Vec<usize> = (0..n_rows).collect();
+    let rows = u32::try_from(n_rows)
+        .map_err(|_| Error::internal("a segment has more rows than a graph holds"))?;
+    let mut order: Vec<u32> = (0..rows).collect();
     order.shuffle(&mut StdRng::seed_from_u64(n_rows as u64));
-    let hnsw = Hnsw::<f32, CosineDistance>::new(
+    let hnsw = Hnsw::<u32, CosineDistance>::new(
         settings.max_neighbours,
         n_rows,
         16,
         settings.ef_construction,
-        CosineDistance,
+        CosineDistance(vectors.codes()),
     );
-    let norms = vectors.reciprocal_norms();
+    let insert = |row: &u32| hnsw.insert((std::slice::from_ref(row), *row as usize));
     let mut inserted = 0;
     for batch in order.chunks(INSERT_BATCH) {
         if proceed(inserted).is_break() {
             return Err(Error::cancelled());
         }
-        let unit: Vec<(Vec<f32>, usize)> = batch
-            .iter()
-            .map(|&row| {
-                let scaled = vectors.vector(row).iter().map(|value| value * norms[row]);
-                (scaled.collect(), row)
-            })
-            .collect();
-        if inserted == 0 {
-            // The first points go in one by one, so that no two of them miss each other.
-            for (vector, row) in unit.iter().take(64) {
-                hnsw.insert((vector, *row));
-            }
-        }
-        let rest: Vec<(&Vec<f32>, usize)> = unit
-            .iter()
-            .skip(if inserted == 0 { 64 } else { 0 })
-            .map(|(vector, row)| (vector, *row))
-            .collect();
-        pool.install(|| hnsw.parallel_insert(&rest));
+        // The first points go in one by one, so that no two of them miss each other.
+        let alone = if inserted == 0 {
+            batch.len().min(64)
+        } else {
+            0
+        };
+        batch[..alone].iter().for_each(insert);
+        pool.install(|| batch[alone..].par_iter().for_each(insert));
         inserted += batch.len();
     }
     freeze(&hnsw, n_rows)
 }
 
-fn freeze(hnsw: &Hnsw<f32, CosineDistance>, n_rows: usize) -> Result<Vec<u8>> {
+fn freeze(hnsw: &Hnsw<u32, CosineDistance>, n_rows: usize) -> Result<Vec<u8>> {
     let points = hnsw.get_point_indexation();
     let row = |id: usize| {
         u32::try_from(id).map_err(|_| Error::internal("a segment has more rows than a graph holds"))

@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeInclusive};
 
 use roaring::RoaringBitmap;
 use tantivy::SegmentReader;
-use tantivy::columnar::{Column, DynamicColumn, StrColumn};
+use tantivy::columnar::{Cardinality, Column, DynamicColumn, StrColumn};
 
 use super::AttributeTest;
 use crate::document::Value;
@@ -64,6 +64,18 @@ impl AttributeColumn {
             Self::Timestamp(column) => &column.index,
         };
         index.has_value(doc)
+    }
+
+    /// True when every document has exactly one value in this column.
+    pub fn is_full(&self) -> bool {
+        let cardinality = match self {
+            Self::String(column) => column.ords().get_cardinality(),
+            Self::Integer(column) => column.get_cardinality(),
+            Self::Float(column) => column.get_cardinality(),
+            Self::Boolean(column) => column.get_cardinality(),
+            Self::Timestamp(column) => column.get_cardinality(),
+        };
+        cardinality == Cardinality::Full
     }
 
     fn present(&self, n_docs: u32) -> RoaringBitmap {
@@ -158,7 +170,26 @@ where
     column.get_docids_for_value_range(range, 0..n_docs, &mut docs);
     // Ascending already, but for a document with several values in the range.
     docs.dedup();
-    docs.into_iter().collect()
+    from_sorted(&docs)
+}
+
+/// The set of ascending documents.
+pub(super) fn from_sorted(docs: &[u32]) -> RoaringBitmap {
+    // Many documents are set bit by bit and taken over whole, which is faster than one by one.
+    const MANY: usize = 1024;
+    let dense = docs
+        .last()
+        .is_some_and(|&last| last as usize / 64 < docs.len());
+    if docs.len() < MANY || !dense {
+        return RoaringBitmap::from_sorted_iter(docs.iter().copied())
+            .unwrap_or_else(|_| docs.iter().copied().collect());
+    }
+    let n_words = docs.last().map_or(0, |&last| last as usize / 64 + 1);
+    let mut words = vec![0_u64; n_words];
+    for &doc in docs {
+        words[doc as usize / 64] |= 1 << (doc % 64);
+    }
+    RoaringBitmap::from_lsb0_bytes(0, bytemuck::cast_slice(&words))
 }
 
 fn as_string(bound: &Bound<Value>) -> Option<Bound<&str>> {
@@ -260,6 +291,21 @@ fn timestamp_range(lower: &Bound<Value>, upper: &Bound<Value>) -> Option<RangeIn
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sets_of_sorted_documents_hold_them() {
+        for (n, step) in [
+            (0, 1),
+            (10, 1),
+            (2000, 1),
+            (2000, 7),
+            (2000, 100),
+            (70_000, 2),
+        ] {
+            let docs: Vec<u32> = (0..n).map(|at| at * step + 3).collect();
+            assert!(from_sorted(&docs).iter().eq(docs), "{n} by {step}");
+        }
+    }
 
     #[test]
     fn fractional_bounds_on_integers_round_inwards() {

@@ -7,6 +7,7 @@ use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, PhraseQuery, Query
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Searcher, TERMINATED, Term};
 
+use super::columns::from_sorted;
 use super::{Filter, TextMode, attribute_columns};
 use crate::collection::{SegmentView, Snapshot};
 use crate::error::{Error, Result};
@@ -49,7 +50,7 @@ fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Resu
                             .map(|(&doc, _)| doc),
                     );
                 });
-                Ok(inside.into_iter().collect())
+                Ok(from_sorted(&inside))
             }
         },
         Filter::Attribute { name, test } => {

@@ -40,6 +40,13 @@ impl<'a> Row<'a> {
                 activation: activation.to_f32(),
             })
     }
+
+    /// The activations as f32 in `buffer`: for whole rows, many times faster than one by one.
+    pub fn decode(self, buffer: &mut Vec<f32>) -> &[f32] {
+        buffer.resize(self.activations.len(), 0.0);
+        self.activations.convert_to_f32_slice(buffer);
+        buffer
+    }
 }
 
 /// What the block table says of one block.
@@ -145,6 +152,11 @@ impl LatentsReader {
     /// All posting lists, ascending by latent.
     pub fn lists(&self) -> impl Iterator<Item = (u32, PostingList<'_>)> {
         (0..self.n_lists).map(|index| (self.latent_at(index), self.list_at(index)))
+    }
+
+    /// The highest latent that any document has.
+    pub fn last_latent(&self) -> Option<u32> {
+        (self.n_lists > 0).then(|| self.latent_at(self.n_lists - 1))
     }
 
     fn latent_at(&self, index: usize) -> u32 {

@@ -1,6 +1,4 @@
-//! The documents a node may return, per segment, as sets and as bits.
-
-use std::sync::OnceLock;
+//! The documents a node may return, per segment.
 
 use roaring::RoaringBitmap;
 
@@ -18,7 +16,6 @@ pub(crate) struct Allowed {
 pub(crate) struct AllowedInSegment {
     /// `None`: all of them.
     docs: Option<RoaringBitmap>,
-    bits: OnceLock<Vec<u64>>,
     n_docs: u32,
     count: u64,
 }
@@ -71,7 +68,6 @@ impl AllowedInSegment {
         let count = docs.as_ref().map_or(u64::from(n_docs), RoaringBitmap::len);
         Self {
             docs,
-            bits: OnceLock::new(),
             n_docs,
             count,
         }
@@ -95,18 +91,16 @@ impl AllowedInSegment {
         }
     }
 
-    /// A constant-time membership test; the bits are laid out on first use.
+    /// Visits the allowed documents, ascending.
+    pub fn for_each(&self, visit: impl FnMut(u32)) {
+        match &self.docs {
+            None => (0..self.n_docs).for_each(visit),
+            Some(docs) => docs.iter().for_each(visit),
+        }
+    }
+
+    /// True when a document is allowed.
     pub fn contains(&self, doc: u32) -> bool {
-        let Some(docs) = &self.docs else {
-            return true;
-        };
-        let bits = self.bits.get_or_init(|| {
-            let mut bits = vec![0_u64; (self.n_docs as usize).div_ceil(64)];
-            for doc in docs {
-                bits[doc as usize / 64] |= 1 << (doc % 64);
-            }
-            bits
-        });
-        bits[doc as usize / 64] >> (doc % 64) & 1 == 1
+        self.docs.as_ref().is_none_or(|docs| docs.contains(doc))
     }
 }

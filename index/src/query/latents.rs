@@ -6,6 +6,8 @@
 //! leaves fewer documents than the postings have entries, the allowed documents' forward rows are
 //! scored instead. Both paths add in ascending order of latents, so they give the same scores.
 
+use std::cell::Cell;
+
 use roaring::RoaringBitmap;
 
 use super::LatentWeight;
@@ -15,8 +17,8 @@ use crate::error::Result;
 use crate::latents::{BLOCK, PostingList, Row};
 use crate::rank::TopK;
 
-/// Documents of a window: 128 KiB of accumulators.
-const WINDOW: u32 = 1 << 15;
+/// Documents of a window: 64 KiB of accumulators.
+const WINDOW: u32 = 1 << 14;
 /// Forward entries that are read in the time of one posting.
 const ROW_COST: usize = 4;
 
@@ -136,7 +138,8 @@ fn score_windows(
             block: 0,
         })
         .collect();
-    let mut scores = vec![0.0_f32; WINDOW.min(n_docs) as usize];
+    let mut scores = SCORES.take();
+    scores.resize(WINDOW as usize, 0.0);
     let mut docs = [0_u32; BLOCK];
     let mut activations = [0.0_f32; BLOCK];
     let mut ranges = Vec::with_capacity(cursors.len());
@@ -169,20 +172,35 @@ fn score_windows(
                     }
                 }
             }
-            collect(segment.base, start, &mut scores, allowed, top);
+            collect(
+                segment.base,
+                start,
+                &mut scores[..(end - start) as usize],
+                allowed,
+                top,
+            );
         }
         start = end;
     }
+    SCORES.set(scores);
+}
+
+thread_local! {
+    /// The accumulators of a window, all 0 between two queries.
+    static SCORES: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
 /// Moves the scores above the threshold into `top` and clears the window.
 fn collect(base: u32, start: u32, scores: &mut [f32], allowed: &AllowedInSegment, top: &mut TopK) {
     let mut threshold = top.threshold().max(0.0);
-    for (chunk, group) in (0_u32..).zip(scores.chunks_mut(16)) {
-        let best = group.iter().fold(0.0_f32, |best, &score| best.max(score));
-        if best > threshold {
+    for (chunk, group) in (0_u32..).zip(scores.chunks_mut(64)) {
+        // Without a branch inside, so that it becomes comparisons of whole registers.
+        if group
+            .iter()
+            .fold(false, |any, &score| any | (score > threshold))
+        {
             for (offset, &score) in (0_u32..).zip(group.iter()) {
-                let doc = start + chunk * 16 + offset;
+                let doc = start + chunk * 64 + offset;
                 if score > threshold && allowed.contains(doc) {
                     top.push(base + doc, score);
                     threshold = top.threshold().max(0.0);

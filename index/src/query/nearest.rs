@@ -35,7 +35,7 @@ pub(super) fn search_segment(
     match &segment.graph {
         Some(graph) if !nearest.exact && !few => {
             let contains = |doc| allowed.contains(doc);
-            let (hits, compared) = graph.search(&segment.dense, unit, k, nearest.ef, &contains);
+            let (hits, compared) = graph.search(&segment.dense, unit, k, nearest.ef, contains);
             for hit in hits {
                 top.push(segment.base + hit.doc, hit.score);
             }
@@ -45,6 +45,8 @@ pub(super) fn search_segment(
     }
 }
 
+/// Compares every allowed row, exactly: the codes bound each row's cosine, and rows that may be
+/// among the best `k` are scored by their vectors.
 fn scan(
     segment: &SegmentView,
     allowed: &AllowedInSegment,
@@ -53,42 +55,45 @@ fn scan(
     top: &mut TopK,
 ) -> u64 {
     let dense = &segment.dense;
-    let norms = dense.reciprocal_norms();
-    let score = |row: usize| dot(unit, dense.vector(row)) * norms[row];
-    let rows: Vec<usize>;
-    let n_rows = if allowed.is_everything() {
-        rows = Vec::new();
-        dense.n_rows()
+    let query = dense.codes().query(unit);
+    let mut rows: Vec<u32> = Vec::new();
+    if allowed.is_everything() {
+        rows.extend(0..dense.n_rows() as u32);
     } else {
-        rows = allowed.iter().filter_map(|doc| dense.row_of(doc)).collect();
-        rows.len()
-    };
-    let row_at = |at: usize| {
-        if allowed.is_everything() {
-            at
-        } else {
-            rows[at]
+        rows.reserve(allowed.count() as usize);
+        allowed.for_each(|doc| rows.extend(dense.row_of(doc).map(|row| row as u32)));
+    }
+    let mut cosines = vec![0.0_f32; rows.len()];
+    // The k-th best of what the rows reach at least.
+    let floor = |rows: &[u32], cosines: &mut [f32]| {
+        let mut least = TopK::new(k);
+        for (&row, cosine) in rows.iter().zip(cosines) {
+            *cosine = query.cosine(row as usize);
+            if *cosine > least.threshold() {
+                least.push(row, *cosine - query.error(row as usize));
+            }
         }
+        least.into_sorted()
     };
-    let part = |range: std::ops::Range<usize>| {
-        let mut part = TopK::new(k);
-        for at in range {
-            let row = row_at(at);
-            part.push(dense.doc_of(row), score(row));
-        }
-        part.into_sorted()
-    };
-    let hits = if n_rows < 2 * ROWS_PER_TASK {
-        part(0..n_rows)
+    let least = if rows.len() < 2 * ROWS_PER_TASK {
+        floor(&rows, &mut cosines)
     } else {
-        (0..n_rows.div_ceil(ROWS_PER_TASK))
-            .into_par_iter()
-            .map(|task| part(task * ROWS_PER_TASK..n_rows.min((task + 1) * ROWS_PER_TASK)))
-            .flatten()
+        rows.par_chunks(ROWS_PER_TASK)
+            .zip(cosines.par_chunks_mut(ROWS_PER_TASK))
+            .flat_map_iter(|(rows, cosines)| floor(rows, cosines))
             .collect()
     };
-    for hit in hits {
-        top.push(segment.base + hit.doc, hit.score);
+    let mut best = TopK::new(k);
+    for found in least {
+        best.push(found.doc, found.score);
     }
-    n_rows as u64
+    let norms = dense.reciprocal_norms();
+    for (&row, cosine) in rows.iter().zip(cosines) {
+        let row = row as usize;
+        if cosine + query.error(row) >= best.threshold() {
+            let score = dot(unit, dense.vector(row)) * norms[row];
+            top.push(segment.base + dense.doc_of(row), score);
+        }
+    }
+    rows.len() as u64
 }
