@@ -13,6 +13,9 @@ pub(crate) const SCAN_BELOW: u64 = 20_000;
 /// Rows below which a scan is not worth a second thread.
 const ROWS_PER_TASK: usize = 4096;
 
+/// Rows between the one compared and the one asked for from memory.
+const AHEAD: usize = 16;
+
 /// How a segment was searched.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -67,7 +70,10 @@ fn scan(
     // The k-th best of what the rows reach at least.
     let floor = |rows: &[u32], cosines: &mut [f32]| {
         let mut least = TopK::new(k);
-        for (&row, cosine) in rows.iter().zip(cosines) {
+        for (at, (&row, cosine)) in rows.iter().zip(cosines).enumerate() {
+            if let Some(&ahead) = rows.get(at + AHEAD) {
+                query.prefetch(ahead as usize);
+            }
             *cosine = query.cosine(row as usize);
             if *cosine > least.threshold() {
                 least.push(row, *cosine - query.error(row as usize));
