@@ -1,0 +1,136 @@
+//! Why each hit matched.
+
+use std::time::Instant;
+
+use latentdb_index::database::View;
+use latentdb_index::document::Activation;
+use latentdb_index::query::{self, Hit, Kind, LatentWeight, Query};
+
+use super::super::pages::{Page, Session};
+use super::{Contribution, ExplainedHit, Explanation, Ready, SearchResult};
+use crate::error::Result;
+
+/// What is needed to explain a hit of a leaf.
+#[derive(Clone, Debug)]
+pub(super) enum Leaf {
+    /// Effective weights, ascending by latent.
+    Latents(Vec<LatentWeight>),
+    /// The query vector at unit norm.
+    Nearest(Vec<f32>),
+}
+
+/// The leaves whose scores latents explain; the right side of `except` gives no scores.
+pub(super) fn collect_leaves(query: &Query, view: &View, leaves: &mut Vec<(String, Leaf)>) {
+    let name = query.name.clone().unwrap_or_default();
+    match &query.kind {
+        Kind::Nearest(nearest) => {
+            let squared: f32 = nearest.vector.iter().map(|value| value * value).sum();
+            let scale = squared.sqrt().recip();
+            let unit = nearest.vector.iter().map(|value| value * scale).collect();
+            leaves.push((name, Leaf::Nearest(unit)));
+        }
+        Kind::Latents(latents) => {
+            let weights = query::effective_weights(latents, &view.snapshot);
+            leaves.push((name, Leaf::Latents(weights)));
+        }
+        Kind::Except { query, .. } => collect_leaves(query, view, leaves),
+        Kind::Fusion { children, .. } => {
+            for (child, _) in children {
+                collect_leaves(child, view, leaves);
+            }
+        }
+        Kind::Text { .. } | Kind::Matching => {}
+    }
+}
+
+pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Result<SearchResult> {
+    let fetching = Instant::now();
+    let ready = &session.ready;
+    let hits = session.hits[page.range.clone()]
+        .iter()
+        .map(|hit| {
+            Ok(ExplainedHit {
+                document: session
+                    .options
+                    .projection
+                    .read(&ready.view.snapshot, hit.doc)?,
+                score: hit.score,
+                components: hit.components.clone(),
+                latents: contributions(ready, hit, session.options.latents_per_hit)?,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(SearchResult {
+        hits,
+        next_page_token: None,
+        steering: ready.steering.clone(),
+        explanation: Explanation {
+            encode: ready.encode,
+            fetch: fetching.elapsed(),
+            total: started.elapsed(),
+            ..Explanation::default()
+        },
+        sequence: ready.view.snapshot.sequence(),
+    })
+}
+
+/// The `most` latents that gave the most to a hit.
+fn contributions(ready: &Ready, hit: &Hit, most: usize) -> Result<Vec<Contribution>> {
+    let row = ready.view.snapshot.latents(hit.doc);
+    if most == 0 || row.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut parts: Vec<(Activation, f32, &str)> = Vec::new();
+    for (name, leaf) in &ready.leaves {
+        if !hit
+            .components
+            .iter()
+            .any(|component| component.name == *name)
+        {
+            continue;
+        }
+        match leaf {
+            Leaf::Latents(weights) => {
+                for entry in &row {
+                    let weight = weights.binary_search_by_key(&entry.latent, |w| w.latent);
+                    if let Ok(at) = weight {
+                        parts.push((*entry, weights[at].weight * entry.activation, name));
+                    }
+                }
+            }
+            Leaf::Nearest(unit) => {
+                let (Some(sae), Some(vector)) = (&ready.sae, ready.view.snapshot.vector(hit.doc))
+                else {
+                    continue;
+                };
+                let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+                for entry in &row {
+                    let direction = sae.decoder_row(entry.latent)?;
+                    let along: f32 = unit.iter().zip(direction).map(|(q, d)| q * d).sum();
+                    parts.push((*entry, entry.activation * along / norm, name));
+                }
+            }
+        }
+    }
+    if parts.is_empty() {
+        parts.extend(row.iter().map(|&entry| (entry, 0.0, "")));
+    }
+    parts.sort_by(|a, b| {
+        let by_part = b.1.abs().total_cmp(&a.1.abs());
+        by_part.then(b.0.activation.total_cmp(&a.0.activation))
+    });
+    parts.truncate(most);
+    Ok(parts
+        .into_iter()
+        .map(|(entry, contribution, component)| Contribution {
+            latent: entry.latent,
+            label: ready
+                .labels
+                .get(&entry.latent)
+                .map(|label| label.text.clone()),
+            activation: entry.activation,
+            contribution,
+            component: component.to_owned(),
+        })
+        .collect())
+}

@@ -1,0 +1,108 @@
+//! Counts: of a filter, by attribute value, by latent.
+
+use std::sync::Arc;
+
+use latentdb_index::document::{Value, validate_attribute_name};
+use latentdb_index::facet::{attribute_facet, latent_counts};
+use latentdb_index::filter::Filter;
+
+use super::super::{Service, blocking};
+use super::resolve::no_sae;
+use crate::error::Result;
+
+/// What a facet counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FacetBy {
+    /// Values of an attribute.
+    Attribute(String),
+    /// Active latents.
+    Latents,
+}
+
+/// A latent's count with its label.
+#[derive(Clone, Debug)]
+pub struct LabelledCount {
+    /// The latent.
+    pub latent: u32,
+    /// Its label.
+    pub label: Option<String>,
+    /// Documents.
+    pub count: u64,
+    /// Mean activation over those.
+    pub mean_activation: f32,
+}
+
+/// A facet's counts.
+#[derive(Clone, Debug, Default)]
+pub struct FacetResult {
+    /// By value, most frequent first.
+    pub values: Vec<(Value, u64)>,
+    /// By latent, most frequent first.
+    pub latents: Vec<LabelledCount>,
+    /// Distinct values or latents.
+    pub distinct: u64,
+    /// Documents in the set.
+    pub documents: u64,
+}
+
+impl Service {
+    /// The exact number of documents a filter describes.
+    pub async fn count(self: &Arc<Self>, collection: &str, filter: Filter) -> Result<u64> {
+        let view = self.view(collection)?;
+        let filter = self.resolve_filter(&view, &filter)?;
+        blocking(move || view.snapshot.count(&filter)).await
+    }
+
+    /// Exact counts by attribute value or by latent.
+    pub async fn facet(
+        self: &Arc<Self>,
+        collection: &str,
+        filter: Filter,
+        by: FacetBy,
+        limit: usize,
+    ) -> Result<FacetResult> {
+        let view = self.view(collection)?;
+        let filter = self.resolve_filter(&view, &filter)?;
+        if by == FacetBy::Latents && view.record.n_latents.is_none() {
+            return Err(no_sae(&view));
+        }
+        let labels = self.labels_of(&view.record)?;
+        blocking(move || {
+            let snapshot = &view.snapshot;
+            match by {
+                FacetBy::Attribute(name) => {
+                    validate_attribute_name(&name).map_err(|error| error.within("attribute"))?;
+                    let facet = attribute_facet(snapshot, &filter, &name, limit)?;
+                    let pairs = facet.values.into_iter();
+                    Ok(FacetResult {
+                        values: pairs.map(|entry| (entry.value, entry.count)).collect(),
+                        distinct: facet.distinct,
+                        documents: snapshot.count(&filter)?,
+                        ..FacetResult::default()
+                    })
+                }
+                FacetBy::Latents => {
+                    let mut counts = latent_counts(snapshot, &filter)?;
+                    let distinct = counts.len() as u64;
+                    counts.sort_by(|a, b| b.count.cmp(&a.count).then(a.latent.cmp(&b.latent)));
+                    counts.truncate(limit);
+                    Ok(FacetResult {
+                        latents: counts
+                            .into_iter()
+                            .map(|entry| LabelledCount {
+                                latent: entry.latent,
+                                label: labels.get(&entry.latent).map(|label| label.text.clone()),
+                                count: entry.count,
+                                mean_activation: entry.mean_activation,
+                            })
+                            .collect(),
+                        distinct,
+                        documents: snapshot.count(&filter)?,
+                        ..FacetResult::default()
+                    })
+                }
+            }
+        })
+        .await
+    }
+}
