@@ -11,7 +11,7 @@ use tantivy::{DocAddress, Searcher, SegmentReader, TantivyDocument};
 use crate::dense::{self, DenseReader, Graph};
 use crate::document::{Activation, Document};
 use crate::error::{Error, Result};
-use crate::filter::{Filter, evaluate};
+use crate::filter::{Filter, TestCache, evaluate};
 use crate::latents::{self, LatentsReader};
 use crate::query::Allowed;
 use crate::schema::Fields;
@@ -26,22 +26,32 @@ pub(crate) struct SegmentView {
     pub latents: Arc<LatentsReader>,
     /// The `dense` component.
     pub dense: Arc<DenseReader>,
+    /// Sets of attribute tests.
+    pub tests: Arc<TestCache>,
     /// The graph over it, where one is built.
     pub graph: Option<Arc<Graph>>,
     /// Living documents; `None` when none is deleted.
     pub alive: Option<RoaringBitmap>,
 }
 
+/// What a segment's view shares with those of other snapshots.
+#[derive(Clone)]
+struct Components {
+    latents: Arc<LatentsReader>,
+    dense: Arc<DenseReader>,
+    tests: Arc<TestCache>,
+}
+
 /// Components of live segments, opened once and shared by snapshots.
 #[derive(Default)]
 pub(crate) struct ComponentCache {
-    open: HashMap<SegmentId, (Arc<LatentsReader>, Arc<DenseReader>)>,
+    open: HashMap<SegmentId, Components>,
 }
 
 impl ComponentCache {
-    fn get(&mut self, segment: &SegmentReader) -> Result<(Arc<LatentsReader>, Arc<DenseReader>)> {
-        if let Some((latents, dense)) = self.open.get(&segment.segment_id()) {
-            return Ok((latents.clone(), dense.clone()));
+    fn get(&mut self, segment: &SegmentReader) -> Result<Components> {
+        if let Some(components) = self.open.get(&segment.segment_id()) {
+            return Ok(components.clone());
         }
         let read = |extension: &str| -> Result<_> {
             let component = SegmentComponent::Custom(extension.to_owned());
@@ -57,9 +67,13 @@ impl ComponentCache {
                 latents.n_docs()
             )));
         }
-        self.open
-            .insert(segment.segment_id(), (latents.clone(), dense.clone()));
-        Ok((latents, dense))
+        let components = Components {
+            latents,
+            dense,
+            tests: Arc::default(),
+        };
+        self.open.insert(segment.segment_id(), components.clone());
+        Ok(components)
     }
 
     fn retain(&mut self, searcher: &Searcher) {
@@ -89,12 +103,13 @@ impl Snapshot {
         let mut segments = Vec::with_capacity(searcher.segment_readers().len());
         let mut base = 0_u32;
         for reader in searcher.segment_readers() {
-            let (latents, dense) = cache.get(reader)?;
+            let components = cache.get(reader)?;
             segments.push(SegmentView {
                 reader: reader.clone(),
                 base,
-                latents,
-                dense,
+                latents: components.latents,
+                dense: components.dense,
+                tests: components.tests,
                 graph: graphs.get(&reader.segment_id()).cloned(),
                 alive: reader
                     .has_deletes()

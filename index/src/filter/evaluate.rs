@@ -53,13 +53,13 @@ fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Resu
                 Ok(from_sorted(&inside))
             }
         },
-        Filter::Attribute { name, test } => {
+        Filter::Attribute { name, test } => segment.tests.get(name, test, || {
             let mut docs = RoaringBitmap::new();
             for column in attribute_columns(&segment.reader, name)? {
                 docs |= column.matching(test, n_docs)?;
             }
             Ok(docs)
-        }
+        }),
         Filter::Ids(ids) => documents_with_ids(ids, snapshot, segment),
         Filter::Frozen(ids) => documents_with_ids(ids, snapshot, segment),
         Filter::Text { text, mode } => matching_text(text, *mode, snapshot, segment),

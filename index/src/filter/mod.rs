@@ -3,6 +3,7 @@
 //! A [`Filter`] is data: built by hand, parsed from the text language ([`parse()`]), stored as a
 //! saved set. Evaluation turns it into one roaring bitmap per segment, so counts are exact.
 
+mod cache;
 mod columns;
 mod evaluate;
 mod parse;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Value, validate_attribute_name};
 use crate::error::{Error, Result};
 
+pub(crate) use cache::TestCache;
 pub(crate) use columns::{AttributeColumn, attribute_columns};
 pub(crate) use evaluate::{evaluate, text_query};
 pub use parse::{parse, parse_timestamp};
