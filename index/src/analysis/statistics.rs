@@ -253,3 +253,187 @@ pub fn adjust(p_values: &mut [f64]) {
         p_values[at as usize] = smallest;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(found: f64, expected: f64, tolerance: f64) {
+        let bound = tolerance * expected.abs();
+        assert!((found - expected).abs() <= bound, "{found}, not {expected}");
+    }
+
+    // The expected values are SciPy 1.17's: `fisher_exact`, `chi2_contingency`, `binomtest`,
+    // `ttest_ind_from_stats`, `false_discovery_control`, `norm`.
+
+    #[test]
+    fn fisher_is_scipys() {
+        for (both, first, second, n, expected) in [
+            (3, 10, 8, 40, 0.387_841_260_906_276_4),
+            (25, 500, 400, 60_000, 1.096_723_768_487_419_6e-14),
+            (0, 40, 90, 1000, 0.042_976_854_749_954_66),
+            (12, 15, 12, 600, 1.118_443_152_615_302_2e-22),
+            (7, 30_000, 9, 60_000, 0.179_654_686_132_794_3),
+            (1, 2, 59_998, 60_000, 6.666_611_110_185_17e-5),
+            (60, 80, 75, 20_000, 6.262_987_932_794_917_5e-143),
+        ] {
+            close(fisher(both, first, second, n), expected, 1e-9);
+        }
+        assert_eq!(fisher(0, 0, 5, 10), 1.0);
+        assert_eq!(fisher(5, 10, 5, 10), 1.0);
+        // Beyond the range of doubles.
+        assert_eq!(fisher(5000, 5000, 5000, 1_000_000), 0.0);
+    }
+
+    #[test]
+    fn fisher_sums_every_table_that_is_no_more_probable() {
+        for n in 1..14_u64 {
+            for first in 0..=n {
+                for second in 0..=n {
+                    let table = |k: u64| {
+                        let ways = |n, k| factorial::ln_binomial(n, k).exp();
+                        ways(first, k) * ways(n - first, second - k) / ways(n, second)
+                    };
+                    let range = (first + second).saturating_sub(n)..=first.min(second);
+                    for both in range.clone() {
+                        let bound = table(both) * (1.0 + 1e-9);
+                        let tail = range.clone().map(table).filter(|p| *p <= bound);
+                        close(fisher(both, first, second, n), tail.sum(), 1e-9);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_test_follows_the_expected_counts() {
+        let (p, test) = independence(300, 1000, 900, 6000);
+        assert_eq!(test, Test::TwoProportion);
+        close(p, 5.660_626_353_550_856e-48, 1e-9);
+        close(
+            independence(30, 1000, 900, 6000).0,
+            2.528_937_444_585_414e-31,
+            1e-9,
+        );
+        assert_eq!(independence(25, 500, 400, 60_000).1, Test::Fisher);
+        // What is rare is the absence.
+        assert_eq!(independence(9_990, 9_995, 9_994, 10_000).1, Test::Fisher);
+        assert_eq!(independence(0, 0, 500, 1000).0, 1.0);
+    }
+
+    #[test]
+    fn mcnemar_is_scipys() {
+        for (only_a, only_b, expected) in [
+            (3, 17, 0.002_576_828_002_929_687_5),
+            (520, 480, 0.217_448_293_204_141_5),
+            (0, 7, 0.015_625),
+            (5, 5, 1.0),
+            (0, 0, 1.0),
+            (300, 700, 1.766_567_800_794_956_8e-37),
+        ] {
+            let (p, test) = mcnemar(only_a, only_b);
+            assert_eq!(test, Test::McnemarExact);
+            close(p, expected, 1e-9);
+        }
+        let (p, test) = mcnemar(700, 600);
+        assert_eq!(test, Test::Mcnemar);
+        close(p, normal_two_sided(100.0 / 1300.0_f64.sqrt()), 1e-12);
+    }
+
+    #[test]
+    fn welch_is_scipys() {
+        let sample = |n, mean, variance| Sample { n, mean, variance };
+        for (a, b, expected, low, high) in [
+            (
+                sample(50, 1.2, 4.0),
+                sample(40, 0.9, 2.5),
+                0.428_915_053_612_404_56,
+                -0.450_186_363_560_233,
+                1.050_186_363_560_232_9,
+            ),
+            (
+                sample(30_000, 0.31, 0.5),
+                sample(30_000, 0.30, 0.6),
+                0.098_652_887_012_918_98,
+                -0.001_868_412_708_714_521,
+                0.021_868_412_708_714_54,
+            ),
+            (
+                sample(2, 1.0, 0.5),
+                sample(3, 4.0, 0.1),
+                0.074_680_611_332_170_67,
+                -7.137_815_675_014_859,
+                1.137_815_675_014_859,
+            ),
+            (
+                sample(60_000, 0.5, 0.2),
+                sample(100, 0.1, 0.05),
+                7.222_454_714_278_002e-33,
+                0.355_491_179_675_307_1,
+                0.444_508_820_324_692_97,
+            ),
+        ] {
+            let (p, interval, test) = welch(a, b, 0.95);
+            assert_eq!(test, Test::Welch);
+            close(p, expected, 1e-6);
+            close(interval.0, low, 1e-6);
+            close(interval.1, high, 1e-6);
+        }
+        let still = sample(10, 1.0, 0.0);
+        assert_eq!(welch(still, still, 0.95).2, Test::Untested);
+        assert_eq!(welch(sample(1, 1.0, 0.0), still, 0.95).2, Test::Untested);
+    }
+
+    #[test]
+    fn normal_tails_keep_their_digits() {
+        close(normal_quantile(0.95), 1.959_963_984_540_054, 1e-12);
+        close(normal_two_sided(-5.0), 5.733_031_437_583_866e-7, 1e-10);
+        close(normal_two_sided(35.0), 2.249_821_412_944_812e-268, 1e-9);
+    }
+
+    #[test]
+    fn wilson_and_newcombe_stay_in_range() {
+        let z = normal_quantile(0.95);
+        let (low, high) = wilson(7, 50, z);
+        close(low, 0.069_508_334_270_162_92, 1e-12);
+        close(high, 0.261_861_937_105_855_37, 1e-12);
+        assert_eq!(wilson(0, 0, z), (0.0, 1.0));
+        assert_eq!(wilson(0, 10, z).0, 0.0);
+        for (a, b) in [((0, 10), (0, 10)), ((10, 10), (0, 10)), ((3, 10), (0, 1))] {
+            let (low, high) = newcombe(a, b, z);
+            assert!((-1.0..=1.0).contains(&low) && (-1.0..=1.0).contains(&high) && low <= high);
+        }
+    }
+
+    #[test]
+    fn paired_intervals_are_newcombes() {
+        // Newcombe (1998), table II, method 10: 36, 12, 2, 0 of 50, and 18, 0, 3, 29 of 50.
+        let z = normal_quantile(0.95);
+        let (low, high) = newcombe_paired(36, 12, 2, 50, z);
+        assert!(
+            (low - 0.0569).abs() < 1e-4 && (high - 0.3404).abs() < 1e-4,
+            "{low} {high}"
+        );
+    }
+
+    #[test]
+    fn adjusted_values_are_scipys_and_keep_their_places() {
+        let mut p = [0.01, 0.04, 0.03, 0.005, 0.9, 0.04];
+        adjust(&mut p);
+        for (found, expected) in p.iter().zip([0.03, 0.048, 0.048, 0.03, 0.9, 0.048]) {
+            close(*found, expected, 1e-12);
+        }
+        adjust(&mut []);
+        // Sorted on several threads.
+        let mut many: Vec<f64> = (0..40_000)
+            .map(|at| f64::from(at * 7919 % 40_000) / 4e4)
+            .collect();
+        let before = many.clone();
+        adjust(&mut many);
+        for (adjusted, p) in many.iter().zip(&before) {
+            let rank = p * 40_000.0 + 1.0;
+            // The p-values are (rank - 1) / m, so the last one decides.
+            assert!(*adjusted <= 1.0 && *adjusted >= p * 40_000.0 / rank - 1e-12);
+        }
+    }
+}
