@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use prost::Message;
 
-const FILES: [&str; 7] = [
+const FILES: &[&str] = &[
     "latentdb/v1/types.proto",
     "latentdb/v1/collection.proto",
     "latentdb/v1/document.proto",
@@ -13,6 +13,11 @@ const FILES: [&str; 7] = [
     "latentdb/v1/latent.proto",
     "latentdb/v1/model.proto",
     "latentdb/v1/admin.proto",
+    "latentdb/v1/diff.proto",
+    "latentdb/v1/correlate.proto",
+    "latentdb/v1/trends.proto",
+    "latentdb/v1/quality.proto",
+    "latentdb/v1/analysis.proto",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -144,7 +144,7 @@ pub fn latent_counts(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<LatentC
 
 /// A value that can be hashed and ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Key {
+pub(crate) enum Key {
     String(String),
     Integer(i64),
     /// The bits of a float, in an order that follows its values.
@@ -154,7 +154,7 @@ enum Key {
 }
 
 impl Key {
-    fn float(value: f64) -> Self {
+    pub fn float(value: f64) -> Self {
         let bits = value.to_bits();
         Self::Float(if bits >> 63 == 1 {
             !bits
@@ -163,7 +163,19 @@ impl Key {
         })
     }
 
-    fn into_value(self) -> Value {
+    /// The key of a scalar; none of a list.
+    pub fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(Self::String(text.clone())),
+            Value::Integer(number) => Some(Self::Integer(*number)),
+            Value::Float(number) => Some(Self::float(*number)),
+            Value::Boolean(truth) => Some(Self::Boolean(*truth)),
+            Value::Timestamp(micros) => Some(Self::Timestamp(*micros)),
+            Value::List(_) => None,
+        }
+    }
+
+    pub fn into_value(self) -> Value {
         match self {
             Self::String(text) => Value::String(text),
             Self::Integer(number) => Value::Integer(number),

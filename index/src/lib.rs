@@ -1,5 +1,6 @@
 //! `latentdb-index`: the embeddable engine of LatentDB.
 
+pub mod analysis;
 pub mod catalog;
 pub mod collection;
 pub mod database;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::Args;
 use latentdb_proto::v1::admin_service_client::AdminServiceClient;
+use latentdb_proto::v1::analysis_service_client::AnalysisServiceClient;
 use latentdb_proto::v1::collection_service_client::CollectionServiceClient;
 use latentdb_proto::v1::document_service_client::DocumentServiceClient;
 use latentdb_proto::v1::latent_service_client::LatentServiceClient;
@@ -88,6 +89,8 @@ impl Client {
     services! {
         /// The server itself.
         admin: AdminServiceClient,
+        /// Analyses over sets of documents.
+        analyses: AnalysisServiceClient,
         /// Collections and saved sets.
         collections: CollectionServiceClient,
         /// Writing and reading documents.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat};
 use latentdb_proto::v1::{
-    Activation, Collection, Document, Explanation, FacetResponse, Hit, LatentSummary, PlanNode,
-    SaeInfo, SaeQuality, SavedSet, SearchResponse, Steering, Value, value::Kind,
+    ActivatingDocument, Activation, Collection, Document, Explanation, FacetResponse, Hit,
+    LatentSummary, PlanNode, SaeInfo, SaeQuality, SavedSet, SearchResponse, Steering, Value,
+    value::Kind,
 };
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -102,8 +103,15 @@ fn hit(hit: &Hit) -> Json {
     fields.into()
 }
 
+/// A document with the activation of a latent in it.
+pub(super) fn activating(entry: &ActivatingDocument) -> Json {
+    let mut fields = entry.document.as_ref().map(document).unwrap_or_default();
+    fields.insert("activation".to_owned(), number(entry.activation));
+    fields.into()
+}
+
 /// Null for what the wire leaves empty.
-fn some_text(text: &str) -> Json {
+pub(super) fn some_text(text: &str) -> Json {
     if text.is_empty() {
         Json::Null
     } else {

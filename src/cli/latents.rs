@@ -179,7 +179,7 @@ fn list(response: &ListLatentsResponse) -> String {
 }
 
 /// The points of [`Latent::quantiles`].
-const QUANTILES: [&str; 8] = ["min", "p25", "p50", "p75", "p90", "p95", "p99", "max"];
+pub(super) const QUANTILES: [&str; 8] = ["min", "p25", "p50", "p75", "p90", "p95", "p99", "max"];
 
 fn shown(latent: &Latent) -> Value {
     let mut fields = latent
@@ -193,19 +193,7 @@ fn shown(latent: &Latent) -> Value {
         .map(|(name, value)| ((*name).to_owned(), json::number(*value)))
         .collect();
     fields.insert("quantiles".to_owned(), quantiles.into());
-    let documents: Vec<Value> = latent
-        .documents
-        .iter()
-        .map(|entry| {
-            let mut fields = entry
-                .document
-                .as_ref()
-                .map(json::document)
-                .unwrap_or_default();
-            fields.insert("activation".to_owned(), json::number(entry.activation));
-            fields.into()
-        })
-        .collect();
+    let documents: Vec<Value> = latent.documents.iter().map(json::activating).collect();
     fields.insert("top".to_owned(), documents.into());
     fields.into()
 }

@@ -17,9 +17,12 @@ use clap::{Parser, Subcommand};
 mod client;
 mod collection;
 mod completions;
+mod correlate;
 mod count;
 mod delete;
 mod demo;
+mod diff;
+mod duplicates;
 mod encode;
 mod facet;
 mod failure;
@@ -36,7 +39,10 @@ mod sae;
 mod search;
 mod serve;
 mod steer;
+mod table;
 mod text;
+mod trends;
+mod unexplained;
 
 use interrupt::Interrupt;
 
@@ -77,6 +83,16 @@ enum Command {
     Count(count::Args),
     /// Count documents by attribute value or by latent
     Facet(facet::Args),
+    /// Show what sets two or more sets of documents apart
+    Diff(diff::Args),
+    /// Find latents that occur together, or with a value of an attribute
+    Correlate(correlate::Args),
+    /// Find latents that rise, fall or break along an order
+    Trends(trends::Args),
+    /// Find documents that are nearly the same
+    Duplicates(duplicates::Args),
+    /// Find documents that the SAE explains worst
+    Unexplained(unexplained::Args),
     /// List, show and label latents
     Latents(latents::Args),
     /// Show what steering does to a text's vector, without searching
@@ -115,6 +131,11 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Delete(args) => interrupt.stops(delete::run(args)).await,
             Command::Count(args) => interrupt.stops(count::run(args)).await,
             Command::Facet(args) => interrupt.stops(facet::run(args)).await,
+            Command::Diff(args) => interrupt.stops(diff::run(args)).await,
+            Command::Correlate(args) => interrupt.stops(correlate::run(args)).await,
+            Command::Trends(args) => interrupt.stops(trends::run(args)).await,
+            Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
+            Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
             Command::Latents(args) => interrupt.stops(latents::run(args)).await,
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
@@ -164,6 +185,16 @@ mod tests {
             "get c a b --json",
             "delete c --filter a=1",
             "facet c --latents --limit 3",
+            "diff c --a a=1 --b a=2 --json",
+            "diff c --a a=1 --b a=2 --all --json",
+            "diff c --a a=1 --b a=2 --b a=3 --pair-by p --documents 3 --csv d.csv",
+            "correlate c --min-support 20 --json",
+            "correlate c --latent 1 --with 2 --parquet p.parquet",
+            "correlate c --attribute source --min-npmi -0.5",
+            "trends c --by day --every month --rising",
+            "trends c --set m=1 --set m=2 --monotone --json",
+            "duplicates c --threshold 0.9 --json",
+            "unexplained c --limit 5",
             "latents show c 12",
             "steer c words --steer 1=0",
             "encode f.jsonl --text {t} --out o.safetensors",
@@ -189,6 +220,11 @@ mod tests {
             "delete c",
             "delete c a --filter b=1",
             "facet c",
+            "diff c --b a=1",
+            "diff c --a a=1 --all --limit 3",
+            "correlate c --with 2",
+            "trends c",
+            "trends c --by day --every hour",
             "ingest c f --attribute =x",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));

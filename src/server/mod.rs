@@ -4,12 +4,17 @@
 //! A server is a function of a listener, a data directory and a shutdown signal.
 
 mod admin;
+mod analysis;
 mod collection;
+mod correlate;
+mod diff;
 mod document;
 mod latent;
 mod model;
+mod quality;
 mod search;
 mod status;
+mod trends;
 mod types;
 
 use std::future::Future;
@@ -18,6 +23,7 @@ use std::sync::Arc;
 
 use latentdb_proto::DESCRIPTORS;
 use latentdb_proto::v1::admin_service_server::AdminServiceServer;
+use latentdb_proto::v1::analysis_service_server::AnalysisServiceServer;
 use latentdb_proto::v1::collection_service_server::CollectionServiceServer;
 use latentdb_proto::v1::document_service_server::DocumentServiceServer;
 use latentdb_proto::v1::latent_service_server::LatentServiceServer;
@@ -122,6 +128,7 @@ impl Server {
             .add_service(service!(LatentServiceServer))
             .add_service(service!(ModelServiceServer))
             .add_service(service!(AdminServiceServer))
+            .add_service(service!(AnalysisServiceServer))
             .serve_with_incoming_shutdown(incoming, shutdown)
             .await
             .map_err(|error| Error::internal("the server stopped").with_source(error))

@@ -158,9 +158,14 @@ pub(super) fn projection(wire: Option<v1::Projection>, otherwise: Projection) ->
 
 /// A filter, all documents where it is absent. Depth is bounded before it is followed.
 pub(super) fn filter(wire: Option<v1::Filter>) -> Result<Filter> {
+    set(wire, "filter")
+}
+
+/// As [`filter`] in another field of the request.
+pub(super) fn set(wire: Option<v1::Filter>, field: &str) -> Result<Filter> {
     match wire {
         None => Ok(Filter::All),
-        Some(wire) => filter_at(wire, 1).map_err(|error| error.within("filter")),
+        Some(wire) => filter_at(wire, 1).map_err(|error| error.within(field)),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Blocking work (the engine, SAEs, files) runs on tokio's blocking threads; texts are encoded on
 //! the encoder's own thread, in batches across requests.
 
+mod analysis;
 mod collections;
 mod documents;
 mod labels;
@@ -24,6 +25,12 @@ use crate::error::{Error, Result};
 use models::Models;
 use pages::Pages;
 
+pub use analysis::{
+    Comparison, CorrelateRequest, CorrelateResult, CorrelatedWith, DiffRequest, DiffResult,
+    DuplicateMember, DuplicatesRequest, DuplicatesResult, JoinedSide, LabelledDiffRow,
+    LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, TrendOrder, TrendsRequest, TrendsResult,
+    Unexplained, UnexplainedRequest,
+};
 pub use collections::{CollectionInfo, CreateCollection, SetInfo};
 pub use documents::{MAX_BATCH, Projected, Projection, Turn};
 pub use latents::{LatentOrder, LatentPage, LatentStatistics, NewLabel};
@@ -40,6 +47,7 @@ pub struct Service {
     models: Models,
     pages: Pages,
     labels: latents::LabelCache,
+    label_vectors: analysis::LabelVectors,
     started: Instant,
 }
 
@@ -57,6 +65,7 @@ impl Service {
             models,
             pages: Pages::default(),
             labels: latents::LabelCache::default(),
+            label_vectors: analysis::LabelVectors::default(),
             started: Instant::now(),
         }))
     }
@@ -77,10 +86,15 @@ impl Service {
 
     /// A filter with its saved sets replaced, checked against the collection.
     fn resolve_filter(&self, view: &View, filter: &Filter) -> Result<Filter> {
+        self.resolve_set(view, filter, "filter")
+    }
+
+    /// As [`Self::resolve_filter`] for a filter in another field of the request.
+    fn resolve_set(&self, view: &View, filter: &Filter, field: &str) -> Result<Filter> {
         let handle = self.database.collection(&view.record.name)?;
         filter
             .resolve(view.record.n_latents, &|name| handle.saved_filter(name))
-            .map_err(|error| error.within("filter"))
+            .map_err(|error| error.within(field))
     }
 }
 

@@ -34,6 +34,7 @@ class Api:
         self.latents = v1.LatentServiceStub(self.channel)
         self.models = v1.ModelServiceStub(self.channel)
         self.admin = v1.AdminServiceStub(self.channel)
+        self.analyses = v1.AnalysisServiceStub(self.channel)
 
     def close(self):
         self.channel.close()

@@ -70,6 +70,7 @@ def row(document) -> dict[int, float]:
 
 
 EVERYTHING = v1.Everything()
+EVERYTHING_FILTER = v1.Filter(all=EVERYTHING)
 ALL_PARTS = v1.Projection(text=True, attributes=True, vector=True, latents=True)
 IDS_ONLY = v1.Projection()
 

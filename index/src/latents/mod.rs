@@ -15,7 +15,7 @@ mod reader;
 
 pub(crate) use builder::LatentsBuilder;
 pub(crate) use plugin::{LatentsPlugin, refuse_reordering};
-pub(crate) use reader::{LatentsReader, PostingList, Row};
+pub(crate) use reader::{LatentsReader, PostingList, Row, Rows};
 
 /// File extension of the component.
 pub(crate) const EXTENSION: &str = "latents";

@@ -27,7 +27,26 @@ pub(crate) struct LatentsReader {
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     pub latents: &'a [u32],
+    pub activations: &'a [f16],
+}
+
+/// All rows of a segment, opened once for a pass over many documents.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    ends: &'a [u64],
+    latents: &'a [u32],
     activations: &'a [f16],
+}
+
+impl<'a> Rows<'a> {
+    /// A document's row. `doc` is below [`LatentsReader::n_docs`].
+    pub fn row(self, doc: u32) -> Row<'a> {
+        let range = self.ends[doc as usize] as usize..self.ends[doc as usize + 1] as usize;
+        Row {
+            latents: &self.latents[range.clone()],
+            activations: &self.activations[range],
+        }
+    }
 }
 
 impl<'a> Row<'a> {
@@ -125,13 +144,15 @@ impl LatentsReader {
 
     /// A document's row. `doc` is below [`Self::n_docs`].
     pub fn row(&self, doc: u32) -> Row<'_> {
-        let ends: &[u64] = bytemuck::cast_slice(&self.bytes[self.row_ends_range()]);
-        let range = ends[doc as usize] as usize..ends[doc as usize + 1] as usize;
-        let latents: &[u32] = bytemuck::cast_slice(&self.bytes[self.row_latents_range()]);
-        let activations: &[f16] = bytemuck::cast_slice(&self.bytes[self.row_activations_range()]);
-        Row {
-            latents: &latents[range.clone()],
-            activations: &activations[range],
+        self.rows().row(doc)
+    }
+
+    /// All rows.
+    pub fn rows(&self) -> Rows<'_> {
+        Rows {
+            ends: bytemuck::cast_slice(&self.bytes[self.row_ends_range()]),
+            latents: bytemuck::cast_slice(&self.bytes[self.row_latents_range()]),
+            activations: bytemuck::cast_slice(&self.bytes[self.row_activations_range()]),
         }
     }
 

@@ -83,6 +83,11 @@ impl AllowedInSegment {
         self.docs.is_none()
     }
 
+    /// True when every document of the segment is in the set, deleted ones included.
+    pub fn is_complete(&self) -> bool {
+        self.count == u64::from(self.n_docs)
+    }
+
     /// Allowed documents, ascending.
     pub fn iter(&self) -> Box<dyn Iterator<Item = u32> + '_> {
         match &self.docs {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use allowed::Allowed;
+pub(crate) use allowed::{Allowed, AllowedInSegment};
 pub use execute::{effective_weights, execute};
 pub(crate) use nearest::SCAN_BELOW;
 

@@ -1,0 +1,518 @@
+//! Which latents occur together (METHODS section 7).
+//!
+//! Pairs are counted latent by latent: the rows of the documents that have `i` are added into one
+//! counter per thread, from which the pairs of `i` with enough support are kept. Memory is a
+//! counter per thread and the kept pairs; no matrix of all pairs exists.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use super::joined::{LatentRows, join};
+use super::statistics::{Test, adjust, independence};
+use super::units::{Floor, UnitIndex, Units, count_units};
+use super::{Progress, Side};
+use crate::collection::SegmentView;
+use crate::error::{Error, ErrorKind, Result};
+use crate::latents::Row;
+use crate::query::AllowedInSegment;
+
+/// Most pairs that one analysis tests; each takes 48 bytes.
+pub const MAX_TESTED_PAIRS: usize = 10_000_000;
+
+/// Which pairs of latents are looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Every pair, once.
+    #[default]
+    All,
+    /// These latents with every other.
+    With(Vec<u32>),
+    /// Each of the first with each of the second.
+    Between(Vec<u32>, Vec<u32>),
+}
+
+/// Which pairs are tested and kept. The bounds of results (`min_npmi` and below) do not change
+/// what is tested.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CorrelateOptions {
+    /// A document has a latent when its activation is above this.
+    pub active_above: f32,
+    /// Pairs in fewer documents are not tested; at least 1.
+    pub min_support: u64,
+    /// Latents in a larger share of the documents ("stop latents") are left out.
+    pub max_density: f64,
+    /// Smallest normalised pointwise mutual information that is kept.
+    pub min_npmi: f64,
+    /// Largest adjusted p-value that is kept.
+    pub max_p_adjusted: f64,
+    /// Most pairs that are kept.
+    pub limit: usize,
+}
+
+impl Default for CorrelateOptions {
+    fn default() -> Self {
+        Self {
+            active_above: 0.0,
+            min_support: 20,
+            max_density: 1.0,
+            min_npmi: -1.0,
+            max_p_adjusted: 1.0,
+            limit: usize::MAX,
+        }
+    }
+}
+
+/// Two latents, or a latent and a value, and how they go together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    /// The first latent.
+    pub i: u32,
+    /// The second latent, or the value's place in the list of values.
+    pub j: u32,
+    /// Documents with both.
+    pub count: u64,
+    /// Documents with `i`.
+    pub i_count: u64,
+    /// Documents with `j`.
+    pub j_count: u64,
+    /// Pointwise mutual information, `ln(P_ij / (P_i P_j))`.
+    pub pmi: f64,
+    /// `pmi / -ln P_ij`, -1 to 1; 0 where every document has both.
+    pub npmi: f64,
+    /// Share of the documents with `i` that have `j`.
+    pub j_given_i: f64,
+    /// Share of the documents with `j` that have `i`.
+    pub i_given_j: f64,
+    /// Probability of a count so far from independence.
+    pub p_value: f64,
+    /// The p-value after Benjamini and Hochberg over all tested pairs.
+    pub p_adjusted: f64,
+    /// Where the p-value comes from.
+    pub test: Test,
+}
+
+/// Pairs of latents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Correlations {
+    /// Documents (or joined rows) looked at.
+    pub documents: u64,
+    /// Pairs that reached the support and were tested.
+    pub tested: u64,
+    /// Latents left out as too dense, ascending.
+    pub stopped: Vec<u32>,
+    /// Joined values that only one side has, where sides are joined.
+    pub unpaired: Option<(u64, u64)>,
+    /// The kept pairs, highest NPMI first, ties by count and then by number.
+    pub pairs: Vec<Pair>,
+}
+
+/// A pair that reached the support.
+#[derive(Clone, Copy)]
+pub(super) struct Tested {
+    i: u32,
+    j: u32,
+    count: u32,
+    test: Test,
+    npmi: f64,
+    p: f64,
+    adjusted: f64,
+}
+
+/// What all pairs of an analysis are held against.
+pub(super) struct Margins<'a> {
+    pub documents: u64,
+    pub i_counts: &'a [u32],
+    pub j_counts: &'a [u32],
+    pub min_support: u32,
+    room: AtomicUsize,
+}
+
+impl<'a> Margins<'a> {
+    pub fn new(
+        documents: u64,
+        i_counts: &'a [u32],
+        j_counts: &'a [u32],
+        min_support: u64,
+    ) -> Result<Self> {
+        if documents == 0 {
+            return Err(Error::precondition(
+                "the set holds no documents, so nothing occurs together in it",
+            ));
+        }
+        Ok(Self {
+            documents,
+            i_counts,
+            j_counts,
+            min_support: u32::try_from(min_support.max(1)).unwrap_or(u32::MAX),
+            room: AtomicUsize::new(MAX_TESTED_PAIRS),
+        })
+    }
+
+    pub fn test(&self, i: u32, j: u32, count: u32) -> Tested {
+        let (i_count, j_count) = self.counts(i, j);
+        let (p, test) = independence(count.into(), i_count, j_count, self.documents);
+        let (_, npmi) = self.information(i, j, count);
+        Tested {
+            i,
+            j,
+            count,
+            test,
+            npmi,
+            p,
+            adjusted: p,
+        }
+    }
+
+    fn counts(&self, i: u32, j: u32) -> (u64, u64) {
+        (
+            self.i_counts[i as usize].into(),
+            self.j_counts[j as usize].into(),
+        )
+    }
+
+    /// PMI and NPMI.
+    fn information(&self, i: u32, j: u32, count: u32) -> (f64, f64) {
+        let (i_count, j_count) = self.counts(i, j);
+        let n = self.documents as f64;
+        let joint = f64::from(count);
+        let pmi = (joint * n / (i_count as f64 * j_count as f64)).ln();
+        let surprise = -(joint / n).ln();
+        let npmi = if surprise > 0.0 { pmi / surprise } else { 0.0 };
+        (pmi, npmi)
+    }
+
+    /// `ResourceExhausted` when so many more pairs are too many.
+    pub fn take_room(&self, pairs: usize) -> Result<()> {
+        let take = |room: usize| room.checked_sub(pairs);
+        match self
+            .room
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+        {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(
+                ErrorKind::ResourceExhausted,
+                format!(
+                    "more than {MAX_TESTED_PAIRS} pairs are in {} documents or more: raise the \
+                     minimum support, lower the maximum density, or name latents",
+                    self.min_support
+                ),
+            )),
+        }
+    }
+
+    /// Adjusts the p-values and keeps the best pairs; returns the number of tests with them.
+    pub fn finish(
+        &self,
+        mut tested: Vec<Tested>,
+        options: &CorrelateOptions,
+        keep: &dyn Fn(u32, u32) -> bool,
+    ) -> (u64, Vec<Pair>) {
+        let mut p_values: Vec<f64> = tested.iter().map(|pair| pair.p).collect();
+        adjust(&mut p_values);
+        for (pair, adjusted) in tested.iter_mut().zip(p_values) {
+            pair.adjusted = adjusted;
+        }
+        let n_tested = tested.len() as u64;
+        tested.retain(|pair| {
+            pair.npmi >= options.min_npmi && pair.adjusted <= options.max_p_adjusted
+        });
+        tested.par_sort_unstable_by(|left, right| {
+            right
+                .npmi
+                .total_cmp(&left.npmi)
+                .then(right.count.cmp(&left.count))
+                .then((left.i, left.j).cmp(&(right.i, right.j)))
+        });
+        let kept = tested
+            .iter()
+            .filter(|pair| keep(pair.i, pair.j))
+            .take(options.limit)
+            .map(|pair| self.pair(pair))
+            .collect();
+        (n_tested, kept)
+    }
+
+    fn pair(&self, tested: &Tested) -> Pair {
+        let (i_count, j_count) = self.counts(tested.i, tested.j);
+        let (pmi, npmi) = self.information(tested.i, tested.j, tested.count);
+        let joint = f64::from(tested.count);
+        Pair {
+            i: tested.i,
+            j: tested.j,
+            count: tested.count.into(),
+            i_count,
+            j_count,
+            pmi,
+            npmi,
+            j_given_i: joint / i_count as f64,
+            i_given_j: joint / j_count as f64,
+            p_value: tested.p,
+            p_adjusted: tested.adjusted,
+            test: tested.test,
+        }
+    }
+}
+
+/// Which latents may be first and second of a pair, stop latents taken out.
+struct Sides {
+    first: Vec<u32>,
+    may_be_first: Vec<bool>,
+    may_be_second: Vec<bool>,
+    /// Every pair is wanted, so only `j > i` need be counted.
+    is_triangle: bool,
+    /// `(i, j)` and `(j, i)` are one pair, and `(i, i)` is none.
+    is_symmetric: bool,
+}
+
+impl Sides {
+    fn new(scope: &Scope, n_latents: usize, is_stopped: &dyn Fn(u32) -> bool) -> Result<Self> {
+        let all = || -> Result<Vec<u32>> {
+            let n = u32::try_from(n_latents)
+                .map_err(|_| Error::internal("more latents than numbers for them"))?;
+            Ok((0..n).collect())
+        };
+        let (first, second) = match scope {
+            Scope::All => (all()?, all()?),
+            Scope::With(latents) => (latents.clone(), all()?),
+            Scope::Between(first, second) => (first.clone(), second.clone()),
+        };
+        let mask = |latents: &[u32], field: &str| -> Result<Vec<bool>> {
+            let mut mask = vec![false; n_latents];
+            for &latent in latents {
+                let place = mask.get_mut(latent as usize).ok_or_else(|| {
+                    Error::invalid(
+                        field,
+                        format!("names latent {latent}; there are {n_latents}"),
+                    )
+                })?;
+                *place = !is_stopped(latent);
+            }
+            Ok(mask)
+        };
+        let may_be_first = mask(&first, "latents")?;
+        let may_be_second = mask(&second, "others")?;
+        let first = (0..)
+            .zip(&may_be_first)
+            .filter(|(_, may)| **may)
+            .map(|(latent, _)| latent)
+            .collect();
+        Ok(Self {
+            first,
+            may_be_first,
+            may_be_second,
+            is_triangle: *scope == Scope::All,
+            is_symmetric: true,
+        })
+    }
+
+    fn wants(&self, i: u32, j: u32) -> bool {
+        if !self.may_be_second[j as usize] {
+            return false;
+        }
+        if !self.is_symmetric || i < j {
+            return true;
+        }
+        // The mirrored pair, where it is looked at, comes with the smaller number first.
+        i > j && !(self.may_be_first[j as usize] && self.may_be_second[i as usize])
+    }
+}
+
+/// Counts and tests the pairs of `sides`; `count` adds the rows of `i`'s documents to a counter.
+fn test_pairs(
+    sides: &Sides,
+    margins: &Margins,
+    progress: &Progress,
+    count: impl Fn(u32, &mut [u32]) + Sync,
+) -> Result<Vec<Tested>> {
+    progress.expect(sides.first.len() as u64)?;
+    let n_second = margins.j_counts.len();
+    let found: Vec<Vec<Tested>> = sides
+        .first
+        .par_iter()
+        .map_init(
+            || vec![0_u32; n_second],
+            |counter, &i| {
+                let mut found = Vec::new();
+                if margins.i_counts[i as usize] >= margins.min_support {
+                    count(i, counter);
+                    for (j, both) in (0..).zip(counter.iter_mut()) {
+                        if *both >= margins.min_support && sides.wants(i, j) {
+                            found.push(margins.test(i, j, *both));
+                        }
+                        *both = 0;
+                    }
+                    margins.take_room(found.len())?;
+                }
+                progress.advance(1)?;
+                Ok(found)
+            },
+        )
+        .collect::<Result<_>>()?;
+    Ok(found.concat())
+}
+
+/// Adds the rows of the documents that have `i`, and are in the set, to `counter`.
+fn count_segment(
+    segment: &SegmentView,
+    set: &AllowedInSegment,
+    i: u32,
+    floor: Floor,
+    is_triangle: bool,
+    counter: &mut [u32],
+) {
+    let Some(list) = segment.latents.list(i) else {
+        return;
+    };
+    let rows = segment.latents.rows();
+    let is_complete = set.is_complete();
+    list.for_each(|docs, _| {
+        for &doc in docs {
+            if !is_complete && !set.contains(doc) {
+                continue;
+            }
+            let row = rows.row(doc);
+            if floor.is_zero() {
+                let start = if is_triangle {
+                    row.latents.partition_point(|&latent| latent <= i)
+                } else {
+                    0
+                };
+                count_latents(&row.latents[start..], counter);
+            } else if has(row, i, floor) {
+                let active = row.latents.iter().zip(row.activations);
+                for (&latent, _) in active.filter(|(_, half)| floor.passes(**half)) {
+                    count_latents(&[latent], counter);
+                }
+            }
+        }
+    });
+}
+
+fn has(row: Row, latent: u32, floor: Floor) -> bool {
+    row.latents
+        .binary_search(&latent)
+        .is_ok_and(|at| floor.passes(row.activations[at]))
+}
+
+fn count_latents(latents: &[u32], counter: &mut [u32]) {
+    for &latent in latents {
+        if let Some(count) = counter.get_mut(latent as usize) {
+            *count += 1;
+        }
+    }
+}
+
+/// Pairs of latents that occur in the same documents of a set. `keep` has the last word on a pair
+/// (whether its labels are too similar, say) and is asked in the order of the result, until
+/// `limit` pairs are kept; what it refuses has been tested all the same.
+///
+/// # Errors
+/// `InvalidArgument` for options out of range and latents that do not exist; `FailedPrecondition`
+/// for an empty set; `ResourceExhausted` when more than [`MAX_TESTED_PAIRS`] reach the support.
+pub fn correlate(
+    side: Side,
+    n_latents: usize,
+    scope: &Scope,
+    options: &CorrelateOptions,
+    keep: &dyn Fn(u32, u32) -> bool,
+    progress: &Progress,
+) -> Result<Correlations> {
+    let floor = Floor::new(options.active_above)?;
+    let set = side.snapshot.allowed(side.filter)?;
+    let index = UnitIndex::new(Units::Latents(n_latents))?;
+    let counts = count_units(side.snapshot, &set, &index, floor, progress)?;
+    let margins = Margins::new(set.count(), &counts, &counts, options.min_support)?;
+    let most = options.max_density * set.count() as f64;
+    let is_stopped = |latent: u32| f64::from(counts[latent as usize]) > most;
+    let sides = Sides::new(scope, n_latents, &is_stopped)?;
+    let tested = test_pairs(&sides, &margins, progress, |i, counter| {
+        for (segment, set) in side.snapshot.segments().iter().zip(set.segments()) {
+            count_segment(segment, set, i, floor, sides.is_triangle, counter);
+        }
+    })?;
+    let (tested, pairs) = margins.finish(tested, options, keep);
+    Ok(Correlations {
+        documents: set.count(),
+        tested,
+        stopped: stopped(&counts, most),
+        unpaired: None,
+        pairs,
+    })
+}
+
+/// Latents denser than `most`, ascending.
+fn stopped(counts: &[u32], most: f64) -> Vec<u32> {
+    (0..)
+        .zip(counts)
+        .filter(|(_, count)| f64::from(**count) > most)
+        .map(|(latent, _)| latent)
+        .collect()
+}
+
+/// Pairs of a latent of A's documents and a latent of B's, where documents are joined by the value
+/// of an attribute (the first argument): latents of prompts against latents of their answers. One row per value that is
+/// on both sides; a side has a latent when any of its documents with the value has it. `(i, j)` and
+/// `(j, i)` differ, and `(i, i)` is a pair.
+///
+/// # Errors
+/// As [`correlate`]; `FailedPrecondition` when no value is on both sides.
+pub fn correlate_joined(
+    (a, b, attribute): (Side, Side, &str),
+    n_latents: usize,
+    scope: &Scope,
+    options: &CorrelateOptions,
+    keep: &dyn Fn(u32, u32) -> bool,
+    progress: &Progress,
+) -> Result<Correlations> {
+    let floor = Floor::new(options.active_above)?;
+    let joined = join(a, b, attribute, floor)?;
+    let (lists, of_a) = postings(&joined.a, n_latents);
+    let (_, of_b) = postings(&joined.b, n_latents);
+    let documents = joined.a.len() as u64;
+    let margins = Margins::new(documents, &of_a, &of_b, options.min_support)?;
+    let most = options.max_density * documents as f64;
+    let is_stopped = |latent: u32| {
+        let at = latent as usize;
+        f64::from(of_a[at]) > most || f64::from(of_b[at]) > most
+    };
+    let sides = Sides {
+        is_triangle: false,
+        is_symmetric: false,
+        ..Sides::new(scope, n_latents, &is_stopped)?
+    };
+    let tested = test_pairs(&sides, &margins, progress, |i, counter| {
+        for &row in &lists[i as usize] {
+            count_latents(joined.b.row(row as usize), counter);
+        }
+    })?;
+    let (tested, pairs) = margins.finish(tested, options, keep);
+    let mut too_dense = stopped(&of_a, most);
+    too_dense.extend(stopped(&of_b, most));
+    too_dense.sort_unstable();
+    too_dense.dedup();
+    Ok(Correlations {
+        documents,
+        tested,
+        stopped: too_dense,
+        unpaired: Some(joined.unpaired),
+        pairs,
+    })
+}
+
+/// The rows that have each latent, and how many they are.
+fn postings(rows: &LatentRows, n_latents: usize) -> (Vec<Vec<u32>>, Vec<u32>) {
+    let mut lists = vec![Vec::new(); n_latents];
+    for (number, at) in (0..).zip(0..rows.len()) {
+        for &latent in rows.row(at) {
+            if let Some(list) = lists.get_mut(latent as usize) {
+                list.push(number);
+            }
+        }
+    }
+    let counts = lists
+        .iter()
+        .map(|list: &Vec<u32>| u32::try_from(list.len()).unwrap_or(u32::MAX))
+        .collect();
+    (lists, counts)
+}

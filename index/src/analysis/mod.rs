@@ -1,0 +1,48 @@
+//! Analyses over sets of documents: what sets them apart, what occurs together, what changes over
+//! an order, what is nearly the same. METHODS sections 6 and 7.
+//!
+//! Every analysis is a pure function of a [`Snapshot`](crate::collection::Snapshot), resolved
+//! filters and options; what it returns are plain rows. Counts are exact. A document *has* a latent
+//! when its stored activation is above a threshold, 0 unless said otherwise.
+//!
+//! | question | function |
+//! |---|---|
+//! | How do two sets differ? | [`measure`], [`compare`]; [`select`] keeps what matters |
+//! | The same prompt answered twice: how do the answers differ? | [`compare_paired`] |
+//! | Which documents show a latent best? | [`Strongest`] |
+//! | Which latents occur together? | [`correlate`], [`correlate_joined`] |
+//! | Which latents go with a value of an attribute? | [`correlate_attribute`] |
+//! | What rises, falls or breaks over time? | [`trends`], [`trends_over_sets`] |
+//! | Which documents are nearly the same? | [`near_duplicates`] |
+//!
+//! The functions block and use all cores; [`Progress`] says how far they are and stops them.
+
+mod attributes;
+mod correlate;
+mod diff;
+mod duplicates;
+mod joined;
+mod order;
+mod paired;
+mod progress;
+pub mod statistics;
+mod strongest;
+mod trends;
+mod units;
+mod values;
+
+pub use attributes::{AttributeCorrelations, correlate_attribute};
+pub use correlate::{
+    CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, correlate, correlate_joined,
+};
+pub use diff::{
+    Diff, DiffOptions, DiffRow, Direction, Measure, Measured, Selection, Side, compare, measure,
+    select,
+};
+pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicates};
+pub use order::{Bucket, Buckets, MAX_BUCKETS};
+pub use paired::compare_paired;
+pub use progress::Progress;
+pub use strongest::Strongest;
+pub use trends::{ChangePoint, Monotone, TrendOptions, TrendRow, Trends, trends, trends_over_sets};
+pub use units::Units;

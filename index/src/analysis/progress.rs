@@ -1,0 +1,66 @@
+//! How far an analysis is, and whether it should stop.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Shared between an analysis and whoever waits for it: the one counts, the other reads and may
+/// call the work off.
+///
+/// ```
+/// use latentdb_index::analysis::Progress;
+///
+/// let progress = Progress::default();
+/// assert_eq!(progress.share(), 0.0);
+/// progress.stop();
+/// assert!(progress.is_stopped());
+/// ```
+#[derive(Debug, Default)]
+pub struct Progress {
+    done: AtomicU64,
+    total: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Progress {
+    /// Calls the analysis off: it ends with `Cancelled` soon.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// True after [`Self::stop`].
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Units of work that are done and those known so far, which may still grow.
+    pub fn units(&self) -> (u64, u64) {
+        let done = self.done.load(Ordering::Relaxed);
+        (done, self.total.load(Ordering::Relaxed).max(done))
+    }
+
+    /// The share that is done, 0 to 1.
+    pub fn share(&self) -> f64 {
+        let (done, total) = self.units();
+        done as f64 / total.max(1) as f64
+    }
+
+    /// Announces `units` of work; `Cancelled` when the analysis was called off.
+    pub fn expect(&self, units: u64) -> Result<()> {
+        self.total.fetch_add(units, Ordering::Relaxed);
+        self.check()
+    }
+
+    /// Notes `units` of work as done; `Cancelled` when the analysis was called off.
+    pub fn advance(&self, units: u64) -> Result<()> {
+        self.done.fetch_add(units, Ordering::Relaxed);
+        self.check()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.is_stopped() {
+            return Err(Error::cancelled());
+        }
+        Ok(())
+    }
+}

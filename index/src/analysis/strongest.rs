@@ -1,0 +1,63 @@
+//! The documents in which a latent is strongest.
+
+use std::collections::HashMap;
+
+use super::Side;
+use crate::collection::Snapshot;
+use crate::error::Result;
+use crate::query::Allowed;
+use crate::rank::TopK;
+
+/// A set of documents that can be asked where a latent is strongest.
+pub struct Strongest<'a> {
+    snapshot: &'a Snapshot,
+    set: Allowed,
+}
+
+impl<'a> Strongest<'a> {
+    /// The documents of a set.
+    pub fn new(side: Side<'a>) -> Result<Self> {
+        Ok(Self {
+            snapshot: side.snapshot,
+            set: side.snapshot.allowed(side.filter)?,
+        })
+    }
+
+    /// The `count` documents of the set in which any of `latents` is strongest, as numbers of the
+    /// snapshot with their strongest activation, strongest first.
+    pub fn of(&self, latents: &[u32], count: usize) -> Vec<(u32, f32)> {
+        let mut top = TopK::new(count);
+        if let [latent] = latents {
+            self.visit(*latent, |doc, activation| top.push(doc, activation));
+        } else {
+            let mut best: HashMap<u32, f32> = HashMap::new();
+            for &latent in latents {
+                self.visit(latent, |doc, activation| {
+                    let known = best.entry(doc).or_default();
+                    *known = known.max(activation);
+                });
+            }
+            let mut best: Vec<(u32, f32)> = best.into_iter().collect();
+            best.sort_unstable_by_key(|entry| entry.0);
+            for (doc, activation) in best {
+                top.push(doc, activation);
+            }
+        }
+        let hits = top.into_sorted().into_iter();
+        hits.map(|hit| (hit.doc, hit.score)).collect()
+    }
+
+    fn visit(&self, latent: u32, mut visit: impl FnMut(u32, f32)) {
+        for (segment, set) in self.snapshot.segments().iter().zip(self.set.segments()) {
+            if let Some(list) = segment.latents.list(latent) {
+                list.for_each(|docs, activations| {
+                    for (&doc, &activation) in docs.iter().zip(activations) {
+                        if set.contains(doc) {
+                            visit(segment.base + doc, activation);
+                        }
+                    }
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Correlations: latents with latents, with values, over a join; the injection test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use latentdb_index::analysis::statistics::independence;
+use latentdb_index::analysis::{
+    CorrelateOptions, Correlations, Pair, Progress, Scope, Side, correlate, correlate_attribute,
+    correlate_joined,
+};
+use latentdb_index::document::{Activation, Document, Value};
+use latentdb_index::error::ErrorKind;
+use latentdb_index::filter::Filter;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::corpus::{Corpus, N_LATENTS, active, close, filter, having};
+
+fn side<'a>(corpus: &'a Corpus, filter: &'a Filter) -> Side<'a> {
+    Side {
+        snapshot: &corpus.snapshot,
+        filter,
+    }
+}
+
+fn found(
+    corpus: &Corpus,
+    filter: &Filter,
+    scope: &Scope,
+    options: &CorrelateOptions,
+) -> Correlations {
+    let side = side(corpus, filter);
+    correlate(
+        side,
+        N_LATENTS,
+        scope,
+        options,
+        &|_, _| true,
+        &Progress::default(),
+    )
+    .unwrap()
+}
+
+/// A pair's figures from its counts.
+fn check(pair: &Pair, n: u64) {
+    let joint = pair.count as f64 / n as f64;
+    let alone = (
+        pair.i_count as f64 / n as f64,
+        pair.j_count as f64 / n as f64,
+    );
+    close(pair.pmi, (joint / (alone.0 * alone.1)).ln());
+    close(
+        pair.npmi,
+        if joint < 1.0 {
+            pair.pmi / -joint.ln()
+        } else {
+            0.0
+        },
+    );
+    close(pair.j_given_i, pair.count as f64 / pair.i_count as f64);
+    close(pair.i_given_j, pair.count as f64 / pair.j_count as f64);
+    let expected = independence(pair.count, pair.i_count, pair.j_count, n);
+    assert_eq!((pair.p_value, pair.test), expected);
+    assert!(pair.p_adjusted >= pair.p_value && pair.p_adjusted <= 1.0);
+}
+
+fn counts(pairs: &[Pair]) -> BTreeMap<(u32, u32), u64> {
+    let counts: BTreeMap<_, _> = pairs.iter().map(|p| ((p.i, p.j), p.count)).collect();
+    assert_eq!(counts.len(), pairs.len(), "a pair came twice");
+    counts
+}
+
+/// Documents with both latents, for the pairs that `wants`.
+fn recount(
+    documents: &[&Document],
+    above: f32,
+    support: u64,
+    wants: impl Fn(u32, u32) -> bool,
+) -> BTreeMap<(u32, u32), u64> {
+    let mut counts = BTreeMap::new();
+    for document in documents {
+        let active = active(document, above);
+        for &i in &active {
+            for &j in &active {
+                if i != j && wants(i, j) {
+                    *counts.entry((i, j)).or_default() += 1;
+                }
+            }
+        }
+    }
+    counts.retain(|_, count| *count >= support);
+    counts
+}
+
+#[test]
+fn every_pair_with_support_is_counted_once() {
+    for (count, seed) in [(80, 1), (3000, 2)] {
+        let corpus = Corpus::random(count, seed);
+        for text in ["year >= 2000", "source = \"tweets\" and not latent(1)"] {
+            let filter = filter(text);
+            let documents = corpus.matching(&filter);
+            let n = documents.len() as u64;
+            for (above, support) in [(0.0, 1), (0.0, 12), (0.6, 2)] {
+                let options = CorrelateOptions {
+                    active_above: above,
+                    min_support: support,
+                    ..CorrelateOptions::default()
+                };
+                let all = found(&corpus, &filter, &Scope::All, &options);
+                assert_eq!((all.documents, all.tested), (n, all.pairs.len() as u64));
+                let expected = recount(&documents, above, support, |i, j| i < j);
+                assert_eq!(counts(&all.pairs), expected);
+                for pair in &all.pairs {
+                    assert_eq!(pair.i_count, having(&documents, pair.i, above));
+                    assert_eq!(pair.j_count, having(&documents, pair.j, above));
+                    check(pair, n);
+                }
+                assert!(all.pairs.windows(2).all(|two| two[0].npmi >= two[1].npmi));
+
+                let with = found(&corpus, &filter, &Scope::With(vec![3, 17, 0]), &options);
+                let these = [3, 17, 0];
+                let once = |i: u32, j: u32| these.contains(&i) && (!these.contains(&j) || i < j);
+                assert_eq!(
+                    counts(&with.pairs),
+                    recount(&documents, above, support, once)
+                );
+
+                let (first, second) = (vec![1, 2, 3, 4], vec![3, 4, 5, 17]);
+                let scope = Scope::Between(first.clone(), second.clone());
+                let between = found(&corpus, &filter, &scope, &options);
+                let mirrored = |i, j| first.contains(&j) && second.contains(&i);
+                let once = |i: u32, j: u32| {
+                    first.contains(&i) && second.contains(&j) && (i < j || !mirrored(i, j))
+                };
+                assert_eq!(
+                    counts(&between.pairs),
+                    recount(&documents, above, support, once)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn bounds_do_not_change_what_is_tested() {
+    let corpus = Corpus::random(1500, 3);
+    let options = CorrelateOptions {
+        min_support: 2,
+        ..CorrelateOptions::default()
+    };
+    let all = found(&corpus, &Filter::All, &Scope::All, &options);
+    let best = all.pairs[0];
+    assert_eq!((best.i, best.j), (3, 17), "the planted pair");
+    let narrow = CorrelateOptions {
+        min_npmi: 0.1,
+        max_p_adjusted: 0.5,
+        limit: 3,
+        ..options
+    };
+    let kept = found(&corpus, &Filter::All, &Scope::All, &narrow);
+    assert_eq!(kept.tested, all.tested);
+    let passes = |pair: &&Pair| pair.npmi >= 0.1 && pair.p_adjusted <= 0.5;
+    let expected: Vec<Pair> = all.pairs.iter().filter(passes).take(3).copied().collect();
+    assert_eq!(kept.pairs, expected);
+
+    let refused = |i: u32, j: u32| (i, j) != (3, 17);
+    let side = side(&corpus, &Filter::All);
+    let progress = Progress::default();
+    let without = correlate(side, N_LATENTS, &Scope::All, &options, &refused, &progress).unwrap();
+    assert_eq!(without.pairs, all.pairs[1..]);
+    assert_eq!(without.tested, all.tested);
+}
+
+#[test]
+fn stop_latents_are_left_out() {
+    let corpus = Corpus::random(1000, 4);
+    let options = CorrelateOptions {
+        min_support: 1,
+        max_density: 0.3,
+        ..CorrelateOptions::default()
+    };
+    let documents = corpus.matching(&Filter::All);
+    let most = 0.3 * documents.len() as f64;
+    let dense: Vec<u32> = (0..N_LATENTS as u32)
+        .filter(|&latent| having(&documents, latent, 0.0) as f64 > most)
+        .collect();
+    assert!(!dense.is_empty());
+    let kept = found(&corpus, &Filter::All, &Scope::All, &options);
+    assert_eq!(kept.stopped, dense);
+    let wants = |i: u32, j: u32| i < j && !dense.contains(&i) && !dense.contains(&j);
+    assert_eq!(counts(&kept.pairs), recount(&documents, 0.0, 1, wants));
+}
+
+#[test]
+fn values_are_counted_with_latents() {
+    let corpus = Corpus::random(1200, 5);
+    let filter = filter("year < 2005");
+    let documents = corpus.matching(&filter);
+    for attribute in ["source", "tags", "side", "year", "day"] {
+        let options = CorrelateOptions {
+            min_support: 2,
+            ..CorrelateOptions::default()
+        };
+        let side = side(&corpus, &filter);
+        let progress = Progress::default();
+        let found =
+            correlate_attribute(side, N_LATENTS, None, attribute, &options, &progress).unwrap();
+        let values = |document: &Document| -> Vec<Value> {
+            match document.attributes.get(attribute) {
+                None => Vec::new(),
+                Some(Value::List(values)) => values.clone(),
+                Some(value) => vec![value.clone()],
+            }
+        };
+        let mut expected: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+        for (place, (value, count)) in (0..).zip(&found.values) {
+            let holders: Vec<&Document> = documents
+                .iter()
+                .filter(|document| values(document).contains(value))
+                .copied()
+                .collect();
+            assert_eq!(holders.len() as u64, *count);
+            for latent in 0..N_LATENTS as u32 {
+                let both = having(&holders, latent, 0.0);
+                if both >= 2 {
+                    expected.insert((latent, place), both);
+                }
+            }
+        }
+        assert_eq!(counts(&found.pairs), expected, "{attribute}");
+        assert_eq!(found.documents, documents.len() as u64);
+        for pair in &found.pairs {
+            assert_eq!(pair.i_count, having(&documents, pair.i, 0.0));
+            assert_eq!(pair.j_count, found.values[pair.j as usize].1);
+            check(pair, found.documents);
+        }
+    }
+}
+
+#[test]
+fn joined_sides_are_counted_by_value() {
+    let corpus = Corpus::random(900, 6);
+    let (a, b) = (filter("side = true"), filter("side = false"));
+    let options = CorrelateOptions {
+        min_support: 3,
+        ..CorrelateOptions::default()
+    };
+    let on = (side(&corpus, &a), side(&corpus, &b), "row");
+    let keep = |_, _| true;
+    let progress = Progress::default();
+    let found = correlate_joined(on, N_LATENTS, &Scope::All, &options, &keep, &progress).unwrap();
+    let rows = |filter: &Filter| {
+        let mut rows: BTreeMap<i64, BTreeSet<u32>> = BTreeMap::new();
+        for document in corpus.matching(filter) {
+            if let Value::Integer(row) = document.attributes["row"] {
+                rows.entry(row).or_default().extend(active(document, 0.0));
+            }
+        }
+        rows
+    };
+    let (a, b) = (rows(&a), rows(&b));
+    let mut expected: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    let shared: Vec<i64> = a
+        .keys()
+        .filter(|row| b.contains_key(row))
+        .copied()
+        .collect();
+    for row in &shared {
+        for &i in &a[row] {
+            for &j in &b[row] {
+                *expected.entry((i, j)).or_default() += 1;
+            }
+        }
+    }
+    expected.retain(|_, count| *count >= 3);
+    assert_eq!(counts(&found.pairs), expected);
+    assert_eq!(found.documents, shared.len() as u64);
+    for pair in &found.pairs {
+        check(pair, found.documents);
+    }
+}
+
+/// The injection test of paper A: a pair planted in 1% of 10,000 documents is among the first ten.
+#[test]
+fn a_planted_correlation_is_found() {
+    const LATENTS: usize = 400;
+    let mut random = StdRng::seed_from_u64(7);
+    let made = (0..10_000).map(|id| {
+        let mut latents = BTreeSet::new();
+        for latent in 0..LATENTS as u32 {
+            // Densities of .2% to 5%, independent.
+            if random.random_bool(0.002 + 0.048 * f64::from(latent % 25) / 24.0) {
+                latents.insert(latent);
+            }
+        }
+        if id % 100 == 42 {
+            latents.extend([111, 287]);
+        }
+        let mut document = Document::new(id.to_string());
+        let activation = |latent| Activation {
+            latent,
+            activation: 1.0,
+        };
+        document.latents = latents.into_iter().map(activation).collect();
+        document
+    });
+    let corpus = Corpus::of(made.collect());
+    let side = side(&corpus, &Filter::All);
+    let options = CorrelateOptions::default();
+    let progress = Progress::default();
+    let keep = |_, _| true;
+    let found = correlate(side, LATENTS, &Scope::All, &options, &keep, &progress).unwrap();
+    let place = found
+        .pairs
+        .iter()
+        .position(|pair| (pair.i, pair.j) == (111, 287));
+    assert!(place.is_some_and(|place| place < 10), "{place:?}");
+    assert!(found.pairs[place.unwrap()].p_adjusted < 1e-20);
+}
+
+#[test]
+fn what_cannot_be_counted_is_refused() {
+    let corpus = Corpus::random(60, 8);
+    let none = filter("source = \"nobody\"");
+    let options = CorrelateOptions::default();
+    let keep = |_, _| true;
+    let progress = Progress::default();
+    let ask = |filter: &Filter, scope: Scope, progress: &Progress| {
+        let side = side(&corpus, filter);
+        correlate(side, N_LATENTS, &scope, &options, &keep, progress).unwrap_err()
+    };
+    let error = ask(&none, Scope::All, &progress);
+    assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    let error = ask(&Filter::All, Scope::With(vec![99]), &progress);
+    assert_eq!(error.field(), Some("latents"));
+    let on = (side(&corpus, &Filter::All), side(&corpus, &none), "row");
+    let error =
+        correlate_joined(on, N_LATENTS, &Scope::All, &options, &keep, &progress).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    let side = side(&corpus, &Filter::All);
+    let error =
+        correlate_attribute(side, N_LATENTS, None, "none", &options, &progress).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    progress.stop();
+    let error = ask(&Filter::All, Scope::All, &progress);
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+}

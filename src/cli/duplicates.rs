@@ -1,0 +1,160 @@
+//! `latentdb duplicates`.
+
+use std::fmt::Write as _;
+
+use anyhow::Context as _;
+use latentdb_proto::v1::near_duplicates_response::Part;
+use latentdb_proto::v1::{Duplicate, DuplicateGroup, NearDuplicatesRequest, NearDuplicatesSummary};
+use serde_json::{Value, json};
+
+use super::client::ClientArgs;
+use super::table::{FileArgs, Table};
+use super::{json, output, progress, search, text};
+
+/// Documents of a group that a terminal shows.
+const SHOWN: usize = 5;
+
+/// Where near-duplicates are looked for.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The collection
+    name: String,
+    /// Only among documents of this filter
+    #[arg(long, value_name = "EXPR")]
+    filter: Option<String>,
+    /// Smallest Jaccard similarity of two documents' sets of latents
+    #[arg(long, value_name = "SIMILARITY", default_value_t = 0.8)]
+    threshold: f64,
+    /// Count a latent as active above this activation
+    #[arg(long, value_name = "ACTIVATION", default_value_t = 0.0)]
+    above: f32,
+    /// Leave out documents with fewer latents
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    min_latents: u32,
+    /// Groups to list, the largest first
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    #[command(flatten)]
+    files: FileArgs,
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let request = NearDuplicatesRequest {
+        collection: args.name,
+        filter: args.filter.map(search::expression),
+        threshold: Some(args.threshold),
+        active_above: args.above,
+        min_latents: args.min_latents.max(1),
+        limit: args.limit,
+        projection: None,
+    };
+    let client = args.client.connect().await?;
+    let bar = progress::bar(0, "units");
+    bar.set_message("comparing");
+    let mut stream = client
+        .analyses()
+        .near_duplicates(request)
+        .await?
+        .into_inner();
+    let mut summary = None;
+    let mut groups = Vec::new();
+    while let Some(message) = stream.message().await? {
+        match message.part {
+            Some(Part::Progress(now)) => {
+                bar.set_length(now.total);
+                bar.set_position(now.done);
+            }
+            Some(Part::Summary(found)) => summary = Some(found),
+            Some(Part::Groups(batch)) => groups.extend(batch.groups),
+            None => {}
+        }
+    }
+    bar.finish_and_clear();
+    let summary = summary.context("the server ended the call before the groups were found")?;
+    args.files.write(|| table(&groups))?;
+    let page = page(&summary, &groups, output::columns());
+    output::emit(args.client.json, &value(&summary, &groups), &page)?;
+    Ok(())
+}
+
+fn id(member: &Duplicate) -> &str {
+    member.document.as_ref().map_or("", |document| &document.id)
+}
+
+/// One row per document of a group.
+fn table(groups: &[DuplicateGroup]) -> Table {
+    let members: Vec<(u64, &Duplicate)> = (1..)
+        .zip(groups)
+        .flat_map(|(number, group)| group.documents.iter().map(move |member| (number, member)))
+        .collect();
+    let mut table = Table::default();
+    table.integer("group", members.iter().map(|(number, _)| Some(*number)));
+    table.text("id", members.iter().map(|(_, member)| Some(id(member))));
+    table.number(
+        "similarity",
+        members.iter().map(|(_, member)| member.similarity),
+    );
+    table
+}
+
+fn value(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup]) -> Value {
+    let groups: Vec<Value> = groups
+        .iter()
+        .map(|group| {
+            let members: Vec<Value> = group
+                .documents
+                .iter()
+                .map(|member| {
+                    let mut fields = member
+                        .document
+                        .as_ref()
+                        .map(json::document)
+                        .unwrap_or_default();
+                    fields.insert("similarity".to_owned(), member.similarity.into());
+                    fields.into()
+                })
+                .collect();
+            json!({"documents": members})
+        })
+        .collect();
+    json!({
+        "documents": summary.documents,
+        "left_out": summary.left_out,
+        "pairs": summary.pairs,
+        "n_groups": summary.groups,
+        "grouped": summary.grouped,
+        "groups": groups,
+    })
+}
+
+fn page(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup], columns: usize) -> String {
+    let mut page = String::new();
+    for (number, group) in (1..).zip(groups) {
+        let _ = writeln!(page, "group {number}, {} documents", group.documents.len());
+        for member in group.documents.iter().take(SHOWN) {
+            let document = member.document.clone().unwrap_or_default();
+            let body = document.text.unwrap_or_default();
+            let line = format!("{}  {}", document.id, text::cut(&body, columns));
+            let cut = text::cut(&line, columns.saturating_sub(8));
+            let _ = writeln!(page, "  {:.3} {cut}", member.similarity);
+        }
+        if group.documents.len() > SHOWN {
+            let _ = writeln!(page, "  and {} more", group.documents.len() - SHOWN);
+        }
+    }
+    let number = text::thousands;
+    let _ = writeln!(
+        page,
+        "{} of {} groups of {} documents ({} pairs), among {} compared; {} left out with too few \
+         latents",
+        number(groups.len() as u64),
+        number(summary.groups),
+        number(summary.grouped),
+        number(summary.pairs),
+        number(summary.documents),
+        number(summary.left_out),
+    );
+    page
+}

@@ -1,0 +1,105 @@
+//! AnalysisService.Correlate.
+
+use latentdb_index::analysis::CorrelateOptions;
+use latentdb_proto::v1;
+use latentdb_proto::v1::correlate_response::Part;
+use latentdb_proto::v1::correlated_pair::Other;
+
+use super::analysis::BATCH;
+use super::diff::wire_test;
+use super::types::{filter, non_empty, non_zero, set, wire_value};
+use crate::error::{Error, Result};
+use crate::service::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
+
+/// Labels as similar as this say the same (METHODS section 7).
+const DEFAULT_LABEL_SIMILARITY: f64 = 0.2;
+
+pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
+    let join = match (non_empty(wire.join_by), wire.other_filter) {
+        (Some(attribute), other) => Some(JoinedSide {
+            attribute,
+            filter: set(other, "other_filter")?,
+        }),
+        (None, None) => None,
+        (None, Some(_)) => {
+            return Err(Error::invalid(
+                "other_filter",
+                "is given without `join_by`, the attribute that joins its documents",
+            ));
+        }
+    };
+    let defaults = CorrelateOptions::default();
+    Ok(CorrelateRequest {
+        collection: wire.collection,
+        filter: filter(wire.filter)?,
+        latents: wire.latents,
+        others: wire.others,
+        attribute: non_empty(wire.attribute),
+        join,
+        options: CorrelateOptions {
+            active_above: wire.active_above,
+            min_support: match wire.min_support {
+                0 => defaults.min_support,
+                support => support,
+            },
+            max_density: wire.max_density.unwrap_or(defaults.max_density),
+            min_npmi: wire.min_npmi.unwrap_or(defaults.min_npmi),
+            max_p_adjusted: wire.max_p_adjusted.unwrap_or(defaults.max_p_adjusted),
+            limit: non_zero(wire.limit).unwrap_or(defaults.limit),
+        },
+        max_label_similarity: wire
+            .max_label_similarity
+            .unwrap_or(DEFAULT_LABEL_SIMILARITY),
+    })
+}
+
+pub(super) fn progress(now: v1::AnalysisProgress) -> v1::CorrelateResponse {
+    response(Part::Progress(now))
+}
+
+pub(super) fn answer(result: CorrelateResult) -> Vec<v1::CorrelateResponse> {
+    let mut messages = vec![response(Part::Summary(v1::CorrelateSummary {
+        documents: result.documents,
+        tested: result.tested,
+        listed: result.pairs.len() as u64,
+        stopped: result.stopped,
+        similar_labels: result.similar_labels,
+        unpaired: result.unpaired.map(|unpaired| unpaired.0),
+        other_unpaired: result.unpaired.map(|unpaired| unpaired.1),
+    }))];
+    let mut pairs = result.pairs.into_iter().map(pair).peekable();
+    while pairs.peek().is_some() {
+        let pairs = pairs.by_ref().take(BATCH).collect();
+        messages.push(response(Part::Pairs(v1::CorrelatePairs { pairs })));
+    }
+    messages
+}
+
+fn response(part: Part) -> v1::CorrelateResponse {
+    v1::CorrelateResponse { part: Some(part) }
+}
+
+fn pair(labelled: LabelledPair) -> v1::CorrelatedPair {
+    let pair = labelled.pair;
+    let (other, j_label) = match labelled.with {
+        CorrelatedWith::Latent(label) => (Other::J(pair.j), label.unwrap_or_default()),
+        CorrelatedWith::Value(value) => (Other::Value(wire_value(value)), String::new()),
+    };
+    v1::CorrelatedPair {
+        i: pair.i,
+        i_label: labelled.label.unwrap_or_default(),
+        other: Some(other),
+        j_label,
+        count: pair.count,
+        i_count: pair.i_count,
+        j_count: pair.j_count,
+        pmi: pair.pmi,
+        npmi: pair.npmi,
+        j_given_i: pair.j_given_i,
+        i_given_j: pair.i_given_j,
+        test: wire_test(pair.test).into(),
+        p_value: pair.p_value,
+        p_adjusted: pair.p_adjusted,
+        label_similarity: labelled.label_similarity,
+    }
+}

@@ -1,0 +1,119 @@
+//! AnalysisService.Trends.
+
+use latentdb_index::analysis::{Buckets, ChangePoint, Direction, Monotone, TrendOptions};
+use latentdb_proto::v1;
+use latentdb_proto::v1::trends_response::Part;
+
+use super::analysis::BATCH;
+use super::diff::{groups, named_sets, no_such};
+use super::types::{count_or, filter, wire_value};
+use crate::error::{Error, Result};
+use crate::service::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
+
+/// Rows that are listed, unless said otherwise.
+const DEFAULT_LIMIT: usize = 50;
+/// Most rows that are listed.
+const MAX_LIMIT: usize = 1_000_000;
+
+pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
+    let order = match (wire.attribute.is_empty(), wire.sets.is_empty()) {
+        (false, true) => TrendOrder::Attribute(wire.attribute, buckets(wire.buckets, wire.bins)?),
+        (true, false) => TrendOrder::Sets(named_sets(wire.sets, "sets")?),
+        _ => {
+            let message = "or `sets` gives the order; exactly one of them is accepted";
+            return Err(Error::invalid("attribute", message));
+        }
+    };
+    let direction = match v1::TrendDirection::try_from(wire.direction) {
+        Ok(v1::TrendDirection::Both) => Direction::Both,
+        Ok(v1::TrendDirection::Rising) => Direction::MoreInA,
+        Ok(v1::TrendDirection::Falling) => Direction::MoreInB,
+        Err(_) => return Err(no_such("direction", wire.direction)),
+    };
+    Ok(TrendsRequest {
+        collection: wire.collection,
+        filter: filter(wire.filter)?,
+        order,
+        groups: groups(wire.groups),
+        options: TrendOptions {
+            active_above: wire.active_above,
+            min_support: wire.min_support.max(1),
+            direction,
+            min_change: wire.min_change.unwrap_or_default(),
+            max_p_adjusted: wire.max_p_adjusted.unwrap_or(1.0),
+            only_monotone: wire.only_monotone,
+            limit: count_or(wire.limit, DEFAULT_LIMIT, MAX_LIMIT, "limit")?,
+        },
+    })
+}
+
+fn buckets(kind: i32, bins: u32) -> Result<Buckets> {
+    Ok(match v1::TrendBuckets::try_from(kind) {
+        Ok(v1::TrendBuckets::Values) => Buckets::Values,
+        Ok(v1::TrendBuckets::Day) => Buckets::Day,
+        Ok(v1::TrendBuckets::Week) => Buckets::Week,
+        Ok(v1::TrendBuckets::Month) => Buckets::Month,
+        Ok(v1::TrendBuckets::Year) => Buckets::Year,
+        Ok(v1::TrendBuckets::Bins) => Buckets::Bins(bins as usize),
+        Err(_) => return Err(no_such("buckets", kind)),
+    })
+}
+
+pub(super) fn progress(now: v1::AnalysisProgress) -> v1::TrendsResponse {
+    response(Part::Progress(now))
+}
+
+pub(super) fn answer(result: TrendsResult) -> Vec<v1::TrendsResponse> {
+    let buckets = result.buckets.into_iter().map(|bucket| v1::TrendBucket {
+        name: bucket.name,
+        start: bucket.start.map(wire_value),
+        documents: bucket.documents,
+    });
+    let mut messages = vec![response(Part::Summary(v1::TrendsSummary {
+        buckets: buckets.collect(),
+        tested: result.tested,
+        passing: result.passing,
+    }))];
+    let mut rows = result.rows.into_iter().map(row).peekable();
+    while rows.peek().is_some() {
+        let rows = rows.by_ref().take(BATCH).collect();
+        messages.push(response(Part::Rows(v1::TrendRows { rows })));
+    }
+    messages
+}
+
+fn response(part: Part) -> v1::TrendsResponse {
+    v1::TrendsResponse { part: Some(part) }
+}
+
+fn row(labelled: LabelledTrendRow) -> v1::TrendRow {
+    let row = labelled.row;
+    v1::TrendRow {
+        latent: row.unit,
+        label: labelled.label.unwrap_or_default(),
+        counts: row.counts,
+        slope: row.slope,
+        change: row.change,
+        z: row.z,
+        p_value: row.p_value,
+        p_adjusted: row.p_adjusted,
+        change_point: row.change_point.map(change_point),
+        monotone: match row.monotone {
+            Monotone::No => v1::Monotone::No,
+            Monotone::Rising => v1::Monotone::Rising,
+            Monotone::Falling => v1::Monotone::Falling,
+        }
+        .into(),
+    }
+}
+
+fn change_point(found: ChangePoint) -> v1::ChangePoint {
+    v1::ChangePoint {
+        // At most MAX_BUCKETS.
+        bucket: found.bucket as u32,
+        before: found.before,
+        after: found.after,
+        statistic: found.statistic,
+        p_value: found.p_value,
+    }
+}

@@ -1,0 +1,273 @@
+//! What occurs together (METHODS section 7).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use latentdb_index::analysis::{
+    CorrelateOptions, Correlations, Pair, Progress, Scope, Side, correlate, correlate_attribute,
+    correlate_joined,
+};
+use latentdb_index::catalog::Label;
+use latentdb_index::database::View;
+use latentdb_index::document::{Value, validate_attribute_name};
+use latentdb_index::filter::Filter;
+
+use super::super::{Service, blocking};
+use super::similar_labels::SimilarLabels;
+use super::{check_latents, check_number, check_share, n_latents_of};
+use crate::error::{Error, Result};
+
+/// The other documents of a join.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JoinedSide {
+    /// The attribute whose values join.
+    pub attribute: String,
+    /// The documents whose latents are second in a pair.
+    pub filter: Filter,
+}
+
+/// Which pairs are looked for.
+#[derive(Clone, Debug)]
+pub struct CorrelateRequest {
+    /// The collection.
+    pub collection: String,
+    /// The documents.
+    pub filter: Filter,
+    /// Latents, one of which is in every pair; all when empty.
+    pub latents: Vec<u32>,
+    /// The latents on the other side; all when empty.
+    pub others: Vec<u32>,
+    /// The attribute whose values are on the other side.
+    pub attribute: Option<String>,
+    /// Documents that are joined to those of `filter`.
+    pub join: Option<JoinedSide>,
+    /// What is tested and kept.
+    pub options: CorrelateOptions,
+    /// Cosine of labels from which on a pair of latents is dropped.
+    pub max_label_similarity: f64,
+}
+
+/// The pairs that were found.
+#[derive(Clone, Debug, Default)]
+pub struct CorrelateResult {
+    /// Documents, or joined values.
+    pub documents: u64,
+    /// Pairs that were tested.
+    pub tested: u64,
+    /// Latents left out as too dense.
+    pub stopped: Vec<u32>,
+    /// Pairs dropped for their labels; `None` where labels were not compared.
+    pub similar_labels: Option<u64>,
+    /// Join values that only one side has.
+    pub unpaired: Option<(u64, u64)>,
+    /// The pairs, highest NPMI first.
+    pub pairs: Vec<LabelledPair>,
+}
+
+/// What a latent goes with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CorrelatedWith {
+    /// The latent `j` of the pair, and its label.
+    Latent(Option<String>),
+    /// A value of the attribute.
+    Value(Value),
+}
+
+/// A pair with what a person needs to read it.
+#[derive(Clone, Debug)]
+pub struct LabelledPair {
+    /// The figures.
+    pub pair: Pair,
+    /// The label of `i`.
+    pub label: Option<String>,
+    /// The other side.
+    pub with: CorrelatedWith,
+    /// Cosine of the two labels, where they were compared.
+    pub label_similarity: Option<f32>,
+}
+
+/// A request with filters resolved, ready to run over its view.
+struct Ready {
+    view: View,
+    n_latents: usize,
+    filter: Filter,
+    scope: Scope,
+    attribute: Option<String>,
+    join: Option<JoinedSide>,
+    options: CorrelateOptions,
+    labels: Arc<BTreeMap<u32, Label>>,
+    similar: Option<SimilarLabels>,
+    max_label_similarity: f64,
+}
+
+impl Service {
+    /// Pairs of latents that occur together, or of latents and values.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the field; `NotFound` for a collection or saved set;
+    /// `FailedPrecondition` for an empty set and a collection without latents;
+    /// `ResourceExhausted` when too many pairs reach the support; `Cancelled` after
+    /// [`Progress::stop`].
+    pub async fn correlate(
+        self: &Arc<Self>,
+        request: CorrelateRequest,
+        progress: Arc<Progress>,
+    ) -> Result<CorrelateResult> {
+        let view = self.view(&request.collection)?;
+        let n_latents = n_latents_of(&view)?;
+        check(&request, n_latents)?;
+        let compares_labels = request.attribute.is_none() && request.max_label_similarity < 1.0;
+        let similar = if compares_labels {
+            self.similar_labels(&view).await?
+        } else {
+            None
+        };
+        let filter = self.resolve_set(&view, &request.filter, "filter")?;
+        let join = match request.join {
+            None => None,
+            Some(join) => Some(JoinedSide {
+                filter: self.resolve_set(&view, &join.filter, "other_filter")?,
+                ..join
+            }),
+        };
+        let ready = Ready {
+            labels: self.labels_of(&view.record)?,
+            view,
+            n_latents,
+            filter,
+            scope: match (request.latents.is_empty(), request.others.is_empty()) {
+                (true, _) => Scope::All,
+                (false, true) => Scope::With(request.latents),
+                (false, false) => Scope::Between(request.latents, request.others),
+            },
+            attribute: request.attribute,
+            join,
+            options: request.options,
+            similar,
+            max_label_similarity: request.max_label_similarity,
+        };
+        blocking(move || ready.run(&progress)).await
+    }
+}
+
+fn check(request: &CorrelateRequest, n_latents: usize) -> Result<()> {
+    for (latents, field) in [(&request.latents, "latents"), (&request.others, "others")] {
+        check_latents(latents, n_latents).map_err(|error| error.within(field))?;
+    }
+    if !request.others.is_empty() && request.latents.is_empty() {
+        return Err(Error::invalid(
+            "others",
+            "is given without `latents`, which it is paired with",
+        ));
+    }
+    if let Some(attribute) = &request.attribute {
+        validate_attribute_name(attribute).map_err(|error| error.within("attribute"))?;
+        if !request.others.is_empty() || request.join.is_some() {
+            return Err(Error::invalid(
+                "attribute",
+                "is given beside `others` or `join_by`; one of them is accepted",
+            ));
+        }
+    }
+    if let Some(join) = &request.join {
+        validate_attribute_name(&join.attribute).map_err(|error| error.within("join_by"))?;
+    }
+    check_share(request.options.max_density, "max_density")?;
+    check_number(request.options.min_npmi, "min_npmi")?;
+    check_share(request.options.max_p_adjusted, "max_p_adjusted")?;
+    check_number(request.max_label_similarity, "max_label_similarity")
+}
+
+impl Ready {
+    fn side(&self) -> Side<'_> {
+        Side {
+            snapshot: &self.view.snapshot,
+            filter: &self.filter,
+        }
+    }
+
+    fn label(&self, latent: u32) -> Option<String> {
+        self.labels.get(&latent).map(|label| label.text.clone())
+    }
+
+    fn similarity(&self, i: u32, j: u32) -> Option<f32> {
+        self.similar.as_ref().and_then(|labels| labels.cosine(i, j))
+    }
+
+    fn run(&self, progress: &Progress) -> Result<CorrelateResult> {
+        match &self.attribute {
+            Some(attribute) => self.with_values(attribute, progress),
+            None => self.with_latents(progress),
+        }
+    }
+
+    fn with_values(&self, attribute: &str, progress: &Progress) -> Result<CorrelateResult> {
+        let latents = match &self.scope {
+            Scope::With(latents) => Some(&latents[..]),
+            _ => None,
+        };
+        let (n, options) = (self.n_latents, &self.options);
+        let found = correlate_attribute(self.side(), n, latents, attribute, options, progress)?;
+        let pairs = found.pairs.into_iter().map(|pair| LabelledPair {
+            pair,
+            label: self.label(pair.i),
+            with: CorrelatedWith::Value(found.values[pair.j as usize].0.clone()),
+            label_similarity: None,
+        });
+        Ok(CorrelateResult {
+            documents: found.documents,
+            tested: found.tested,
+            pairs: pairs.collect(),
+            ..CorrelateResult::default()
+        })
+    }
+
+    fn with_latents(&self, progress: &Progress) -> Result<CorrelateResult> {
+        let dropped = AtomicU64::new(0);
+        let keep = |i: u32, j: u32| {
+            let is_distinct = self
+                .similarity(i, j)
+                .is_none_or(|cosine| f64::from(cosine) < self.max_label_similarity);
+            if !is_distinct {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            is_distinct
+        };
+        let (n, options) = (self.n_latents, &self.options);
+        let Correlations {
+            documents,
+            tested,
+            stopped,
+            unpaired,
+            pairs,
+        } = match &self.join {
+            None => correlate(self.side(), n, &self.scope, options, &keep, progress)?,
+            Some(join) => {
+                let other = Side {
+                    snapshot: &self.view.snapshot,
+                    filter: &join.filter,
+                };
+                let on = (self.side(), other, &*join.attribute);
+                correlate_joined(on, n, &self.scope, options, &keep, progress)?
+            }
+        };
+        let pairs = pairs.into_iter().map(|pair| LabelledPair {
+            pair,
+            label: self.label(pair.i),
+            with: CorrelatedWith::Latent(self.label(pair.j)),
+            label_similarity: self.similarity(pair.i, pair.j),
+        });
+        Ok(CorrelateResult {
+            documents,
+            tested,
+            stopped,
+            similar_labels: self
+                .similar
+                .is_some()
+                .then(|| dropped.load(Ordering::Relaxed)),
+            unpaired,
+            pairs: pairs.collect(),
+        })
+    }
+}

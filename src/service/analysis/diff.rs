@@ -1,0 +1,381 @@
+//! What sets sets apart (METHODS section 6).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use latentdb_index::analysis::{
+    Diff, DiffOptions, DiffRow, Measured, Progress, Selection, Side, Strongest, Units, compare,
+    compare_paired, measure, select,
+};
+use latentdb_index::catalog::Label;
+use latentdb_index::database::View;
+use latentdb_index::document::{Document, validate_attribute_name};
+use latentdb_index::filter::Filter;
+
+use super::super::documents::Projection;
+use super::super::models::sae_record;
+use super::super::{Service, blocking};
+use super::{LatentGroup, check_number, check_share, groups_of, n_latents_of, units};
+use crate::error::{Error, Result};
+
+/// Most sets that one set is compared with.
+const MAX_SETS: usize = 100;
+/// What the union of several sets is called.
+const ANY: &str = "any";
+
+/// A set of documents with a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedSet {
+    /// What the result calls it; by its place where empty.
+    pub name: String,
+    /// Its documents, saved sets not yet resolved.
+    pub filter: Filter,
+}
+
+/// Which sets are compared, and how.
+#[derive(Clone, Debug)]
+pub struct DiffRequest {
+    /// The collection.
+    pub collection: String,
+    /// The first set.
+    pub a: Filter,
+    /// What it is compared with; all documents that are not in A when empty.
+    pub b: Vec<NamedSet>,
+    /// Another collection with the same SAE, where the sets of B are.
+    pub b_collection: Option<String>,
+    /// How they are measured.
+    pub options: DiffOptions,
+    /// The attribute whose values pair documents of A and B.
+    pub pair_by: Option<String>,
+    /// Groups that are compared instead of latents.
+    pub groups: Vec<LatentGroup>,
+    /// Which rows are listed; all of them, by number, where absent.
+    pub selection: Option<Selection>,
+    /// Documents listed per row.
+    pub documents: usize,
+}
+
+/// Comparisons of one set with others.
+#[derive(Clone, Debug)]
+pub struct DiffResult {
+    /// One per set of B, then their union where there are several.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// A comparison of A with one set.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The set's name.
+    pub name: String,
+    /// Documents of A, or pairs.
+    pub a_documents: u64,
+    /// Documents of B, or pairs.
+    pub b_documents: u64,
+    /// Documents in both; `None` where B is in another collection.
+    pub shared: Option<u64>,
+    /// Join values that only A and only B has, where sets are paired.
+    pub unpaired: Option<(u64, u64)>,
+    /// Units that were tested.
+    pub tested: u64,
+    /// Rows that pass the selection, listed or not.
+    pub passing: u64,
+    /// The listed rows.
+    pub rows: Vec<LabelledDiffRow>,
+}
+
+/// A difference with what a person needs to read it.
+#[derive(Clone, Debug)]
+pub struct LabelledDiffRow {
+    /// The figures.
+    pub row: DiffRow,
+    /// The latent's label or the group's name.
+    pub label: Option<String>,
+    /// Documents of the side that has more, in which it is strongest, with their activations.
+    pub documents: Vec<(Document, f32)>,
+}
+
+/// A request with filters resolved, ready to run over its views.
+struct Ready {
+    a_view: View,
+    b_view: View,
+    is_one_collection: bool,
+    a: Filter,
+    /// Names and filters of the comparisons.
+    b: Vec<(String, Filter)>,
+    options: DiffOptions,
+    pair_by: Option<String>,
+    group_names: Vec<String>,
+    groups: Vec<Vec<u32>>,
+    n_latents: usize,
+    selection: Option<Selection>,
+    documents: usize,
+    labels: Arc<BTreeMap<u32, Label>>,
+}
+
+impl Service {
+    /// Compares a set of documents with others.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the field; `NotFound` for a collection or saved set;
+    /// `FailedPrecondition` for empty sets, collections without latents or with different SAEs;
+    /// `Cancelled` after [`Progress::stop`].
+    pub async fn diff(
+        self: &Arc<Self>,
+        request: DiffRequest,
+        progress: Arc<Progress>,
+    ) -> Result<DiffResult> {
+        let ready = self.ready_diff(request)?;
+        blocking(move || ready.run(&progress)).await
+    }
+
+    fn ready_diff(&self, request: DiffRequest) -> Result<Ready> {
+        let a_view = self.view(&request.collection)?;
+        let n_latents = n_latents_of(&a_view)?;
+        let b_view = match &request.b_collection {
+            None => a_view.clone(),
+            Some(name) => self.view(name)?,
+        };
+        let is_one_collection = a_view.record.name == b_view.record.name;
+        // Both sides of one collection read one snapshot, so that what is in both is known.
+        let b_view = if is_one_collection {
+            a_view.clone()
+        } else {
+            check_same_sae(&a_view, &b_view)?;
+            b_view
+        };
+        check(&request)?;
+        let a = self.resolve_set(&a_view, &request.a, "a")?;
+        let b = self.resolve_others(&b_view, &request, &a, is_one_collection)?;
+        let (group_names, groups) = groups_of(request.groups, n_latents)?;
+        Ok(Ready {
+            labels: self.labels_of(&a_view.record)?,
+            a_view,
+            b_view,
+            is_one_collection,
+            a,
+            b,
+            options: request.options,
+            pair_by: request.pair_by,
+            group_names,
+            groups,
+            n_latents,
+            selection: request.selection,
+            documents: request.documents,
+        })
+    }
+
+    /// Names and filters of what A is compared with.
+    fn resolve_others(
+        &self,
+        view: &View,
+        request: &DiffRequest,
+        a: &Filter,
+        is_one_collection: bool,
+    ) -> Result<Vec<(String, Filter)>> {
+        if request.b.is_empty() {
+            let rest = if is_one_collection {
+                ("rest", a.clone().negate())
+            } else {
+                ("all", Filter::All)
+            };
+            return Ok(vec![(rest.0.to_owned(), rest.1)]);
+        }
+        let mut others = Vec::with_capacity(request.b.len() + 1);
+        for (at, set) in request.b.iter().enumerate() {
+            let filter = self.resolve_set(view, &set.filter, &format!("b[{at}].filter"))?;
+            let name = match (&*set.name, request.b.len()) {
+                ("", 1) => "b".to_owned(),
+                ("", _) => format!("b{}", at + 1),
+                (name, _) => name.to_owned(),
+            };
+            others.push((name, filter));
+        }
+        if others.len() > 1 {
+            let union = others.iter().map(|(_, filter)| filter.clone()).collect();
+            others.push((ANY.to_owned(), Filter::Or(union)));
+        }
+        Ok(others)
+    }
+}
+
+fn check(request: &DiffRequest) -> Result<()> {
+    if request.b.len() > MAX_SETS {
+        return Err(Error::invalid(
+            "b",
+            format!(
+                "has {} entries; at most {MAX_SETS} are accepted",
+                request.b.len()
+            ),
+        ));
+    }
+    if let Some(attribute) = &request.pair_by {
+        validate_attribute_name(attribute).map_err(|error| error.within("pair_by"))?;
+    }
+    if let Some(selection) = &request.selection {
+        check_number(selection.min_delta, "min_delta")?;
+        check_share(selection.max_p_adjusted, "max_p_adjusted")?;
+        if let Some(share) = selection.max_b_share {
+            check_share(share, "max_b_share")?;
+        }
+    }
+    Ok(())
+}
+
+/// `FailedPrecondition` unless the latents of both collections mean the same.
+fn check_same_sae(a: &View, b: &View) -> Result<()> {
+    let sha256 = |view: &View| -> Result<Option<String>> {
+        Ok(sae_record(&view.record)?.map(|sae| sae.sha256))
+    };
+    if sha256(a)? == sha256(b)? && a.record.n_latents == b.record.n_latents {
+        return Ok(());
+    }
+    Err(Error::precondition(format!(
+        "collections {:?} and {:?} have different SAEs, so their latents do not mean the same: \
+         attach one SAE to both",
+        a.record.name, b.record.name
+    )))
+}
+
+impl Ready {
+    fn units(&self) -> Units<'_> {
+        units(&self.groups, self.n_latents)
+    }
+
+    fn side_a(&self) -> Side<'_> {
+        Side {
+            snapshot: &self.a_view.snapshot,
+            filter: &self.a,
+        }
+    }
+
+    fn side_b<'a>(&'a self, filter: &'a Filter) -> Side<'a> {
+        Side {
+            snapshot: &self.b_view.snapshot,
+            filter,
+        }
+    }
+
+    fn run(&self, progress: &Progress) -> Result<DiffResult> {
+        let measured = match self.pair_by {
+            Some(_) => None,
+            None => Some(measure(
+                self.side_a(),
+                self.units(),
+                &self.options,
+                progress,
+            )?),
+        };
+        let strongest_a = Strongest::new(self.side_a())?;
+        let mut comparisons = Vec::with_capacity(self.b.len());
+        for (name, filter) in &self.b {
+            let diff = self.compare_with(measured.as_ref(), filter, progress)?;
+            comparisons.push(self.listed(name, filter, &diff, &strongest_a)?);
+        }
+        Ok(DiffResult { comparisons })
+    }
+
+    fn compare_with(
+        &self,
+        measured: Option<&Measured>,
+        filter: &Filter,
+        progress: &Progress,
+    ) -> Result<Diff> {
+        let side = self.side_b(filter);
+        match (measured, &self.pair_by) {
+            (Some(a), _) => {
+                let b = measure(side, self.units(), &self.options, progress)?;
+                compare(a, &b, &self.options)
+            }
+            (None, Some(attribute)) => compare_paired(
+                self.side_a(),
+                side,
+                attribute,
+                self.units(),
+                &self.options,
+                progress,
+            ),
+            (None, None) => Err(Error::internal("a diff was not measured")),
+        }
+    }
+
+    fn listed(
+        &self,
+        name: &str,
+        filter: &Filter,
+        diff: &Diff,
+        strongest_a: &Strongest,
+    ) -> Result<Comparison> {
+        let (passing, rows) = match &self.selection {
+            None => (diff.rows.len(), diff.rows.clone()),
+            Some(selection) => {
+                let unlimited = Selection {
+                    limit: usize::MAX,
+                    ..*selection
+                };
+                let mut rows = select(diff, &unlimited);
+                let passing = rows.len();
+                rows.truncate(selection.limit);
+                (passing, rows)
+            }
+        };
+        let strongest_b = Strongest::new(self.side_b(filter))?;
+        let shared = if self.is_one_collection {
+            let both = self.a.clone().and(filter.clone());
+            Some(self.a_view.snapshot.count(&both)?)
+        } else {
+            None
+        };
+        Ok(Comparison {
+            name: name.to_owned(),
+            a_documents: diff.a_documents,
+            b_documents: diff.b_documents,
+            shared,
+            unpaired: diff.unpaired,
+            tested: diff.tested,
+            passing: passing as u64,
+            rows: rows
+                .into_iter()
+                .map(|row| self.labelled(row, strongest_a, &strongest_b))
+                .collect::<Result<_>>()?,
+        })
+    }
+
+    fn labelled(
+        &self,
+        row: DiffRow,
+        strongest_a: &Strongest,
+        strongest_b: &Strongest,
+    ) -> Result<LabelledDiffRow> {
+        let (strongest, view) = if row.delta >= 0.0 {
+            (strongest_a, &self.a_view)
+        } else {
+            (strongest_b, &self.b_view)
+        };
+        let single = [row.unit];
+        let (label, latents) = if self.groups.is_empty() {
+            let label = self.labels.get(&row.unit).map(|label| label.text.clone());
+            (label, &single[..])
+        } else {
+            let at = row.unit as usize;
+            (
+                self.group_names.get(at).cloned(),
+                self.groups.get(at).map_or(&[][..], |group| &group[..]),
+            )
+        };
+        let projection = Projection::readable();
+        let documents = if self.documents == 0 {
+            Vec::new()
+        } else {
+            strongest
+                .of(latents, self.documents)
+                .into_iter()
+                .map(|(doc, activation)| Ok((projection.read(&view.snapshot, doc)?, activation)))
+                .collect::<Result<_>>()?
+        };
+        Ok(LabelledDiffRow {
+            row,
+            label,
+            documents,
+        })
+    }
+}

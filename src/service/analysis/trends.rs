@@ -1,0 +1,149 @@
+//! What rises, falls or breaks along an order.
+
+use std::sync::Arc;
+
+use latentdb_index::analysis::{
+    Bucket, Buckets, Progress, Side, TrendOptions, TrendRow, Trends, trends, trends_over_sets,
+};
+use latentdb_index::document::validate_attribute_name;
+use latentdb_index::filter::Filter;
+
+use super::super::{Service, blocking};
+use super::{LatentGroup, NamedSet, check_number, check_share, groups_of, n_latents_of, units};
+use crate::error::Result;
+
+/// What documents are put in order by.
+#[derive(Clone, Debug)]
+pub enum TrendOrder {
+    /// Values of an attribute, in buckets.
+    Attribute(String, Buckets),
+    /// Sets in their order.
+    Sets(Vec<NamedSet>),
+}
+
+/// What is followed along which order.
+#[derive(Clone, Debug)]
+pub struct TrendsRequest {
+    /// The collection.
+    pub collection: String,
+    /// The documents.
+    pub filter: Filter,
+    /// The order.
+    pub order: TrendOrder,
+    /// Groups that are followed instead of latents.
+    pub groups: Vec<LatentGroup>,
+    /// What is tested and kept.
+    pub options: TrendOptions,
+}
+
+/// Units along the order.
+#[derive(Clone, Debug)]
+pub struct TrendsResult {
+    /// The order.
+    pub buckets: Vec<Bucket>,
+    /// Units that were tested.
+    pub tested: u64,
+    /// Rows that pass the bounds, listed or not.
+    pub passing: u64,
+    /// The listed rows.
+    pub rows: Vec<LabelledTrendRow>,
+}
+
+/// A row with its name.
+#[derive(Clone, Debug)]
+pub struct LabelledTrendRow {
+    /// The figures.
+    pub row: TrendRow,
+    /// The latent's label or the group's name.
+    pub label: Option<String>,
+}
+
+impl Service {
+    /// Follows latents along an order.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the field; `NotFound` for a collection or saved set;
+    /// `FailedPrecondition` for a collection without latents and an attribute without an order;
+    /// `Cancelled` after [`Progress::stop`].
+    pub async fn trends(
+        self: &Arc<Self>,
+        request: TrendsRequest,
+        progress: Arc<Progress>,
+    ) -> Result<TrendsResult> {
+        let view = self.view(&request.collection)?;
+        let n_latents = n_latents_of(&view)?;
+        check_number(request.options.min_change, "min_change")?;
+        check_share(request.options.max_p_adjusted, "max_p_adjusted")?;
+        let (names, groups) = groups_of(request.groups, n_latents)?;
+        let filter = self.resolve_set(&view, &request.filter, "filter")?;
+        let order = match request.order {
+            TrendOrder::Attribute(name, buckets) => {
+                validate_attribute_name(&name).map_err(|error| error.within("attribute"))?;
+                TrendOrder::Attribute(name, buckets)
+            }
+            TrendOrder::Sets(sets) => {
+                let mut resolved = Vec::with_capacity(sets.len());
+                for (at, set) in sets.into_iter().enumerate() {
+                    let of_set =
+                        self.resolve_set(&view, &set.filter, &format!("sets[{at}].filter"))?;
+                    resolved.push(NamedSet {
+                        name: match &*set.name {
+                            "" => (at + 1).to_string(),
+                            name => name.to_owned(),
+                        },
+                        filter: filter.clone().and(of_set),
+                    });
+                }
+                TrendOrder::Sets(resolved)
+            }
+        };
+        let labels = self.labels_of(&view.record)?;
+        let options = request.options;
+        let found = blocking(move || {
+            let units = units(&groups, n_latents);
+            let unlimited = TrendOptions {
+                limit: usize::MAX,
+                ..options
+            };
+            match &order {
+                TrendOrder::Attribute(name, buckets) => {
+                    let side = Side {
+                        snapshot: &view.snapshot,
+                        filter: &filter,
+                    };
+                    trends(side, name, *buckets, units, &unlimited, &progress)
+                }
+                TrendOrder::Sets(sets) => {
+                    let sets: Vec<(String, Filter)> = sets
+                        .iter()
+                        .map(|set| (set.name.clone(), set.filter.clone()))
+                        .collect();
+                    trends_over_sets(&view.snapshot, &sets, units, &unlimited, &progress)
+                }
+            }
+        })
+        .await?;
+        let Trends {
+            buckets,
+            tested,
+            rows,
+        } = found;
+        let label = |unit: u32| match names.is_empty() {
+            true => labels.get(&unit).map(|label| label.text.clone()),
+            false => names.get(unit as usize).cloned(),
+        };
+        Ok(TrendsResult {
+            buckets,
+            tested,
+            passing: rows.len() as u64,
+            rows: rows
+                .into_iter()
+                .take(options.limit)
+                .map(|row| LabelledTrendRow {
+                    label: label(row.unit),
+                    row,
+                })
+                .collect(),
+        })
+    }
+}
