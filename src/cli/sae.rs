@@ -1,6 +1,8 @@
 //! `latentdb sae`: train, evaluate and inspect sparse autoencoders, on a file of vectors in this
 //! process or on a collection in the server.
 
+mod import;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,9 @@ use super::interrupt::Interrupt;
 use super::{json, output, progress, text};
 use crate::error::ErrorKind;
 use crate::records::vectors::VectorFile;
-use crate::sae::{EvaluateOptions, Quality, Sae, TrainConfig, Trained, evaluate, train};
+use crate::sae::{
+    EvaluateOptions, Normalisation, Quality, Sae, TrainConfig, Trained, evaluate, train,
+};
 
 /// What is done with SAEs.
 #[derive(Debug, clap::Args)]
@@ -34,6 +38,8 @@ enum Action {
     Train(Train),
     /// Measure an SAE
     Eval(Eval),
+    /// Convert an SAE of another program to the layout that is served
+    Import(import::Args),
     /// Show what a folder holds
     Info {
         /// Folder of the SAE
@@ -117,6 +123,10 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         }
         Action::Eval(eval) => {
             let work = tokio::task::spawn_blocking(move || evaluate_file(&eval, client.json));
+            interrupt.stops(async { work.await? }).await
+        }
+        Action::Import(import) => {
+            let work = tokio::task::spawn_blocking(move || import::run(&import, client.json));
             interrupt.stops(async { work.await? }).await
         }
         Action::Info { dir } => info(&dir, client.json),
@@ -265,6 +275,12 @@ fn evaluate_file(args: &Eval, is_json: bool) -> anyhow::Result<()> {
 
 fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
     let sae = Sae::load(dir)?;
+    output::emit(is_json, &local(&sae), &info_page(dir, &sae))?;
+    Ok(())
+}
+
+/// What there is to know of an SAE in `dir`, on a page.
+fn info_page(dir: &Path, sae: &Sae) -> String {
     let record = sae.record();
     let k = sae.k().map_or(String::new(), |k| format!(", k = {k}"));
     let mut page = format!(
@@ -275,6 +291,11 @@ fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
         sae.d_in(),
         sae.hash()
     );
+    page.push_str(match sae.normalisation() {
+        Normalisation::None => "",
+        Normalisation::ConstantNormRescale => "  inputs are scaled to the norm sqrt(d)\n",
+        Normalisation::LayerNorm => "  inputs are normalised as by a layer norm\n",
+    });
     if !record.origin.is_empty() {
         page.push_str(&format!("  made by {}\n", record.origin));
     }
@@ -287,8 +308,7 @@ fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
             page.push_str(&quality_line("held out", quality));
         }
     }
-    output::emit(is_json, &local(&sae), &page)?;
-    Ok(())
+    page
 }
 
 /// Shows where a training in the server stands.

@@ -2,7 +2,7 @@
 //!
 //! `folder` finds a model and reads what its folder says, `tokens` makes token ids, `bert` runs
 //! the network on `kernels`, `schedule` spreads many texts over the cores, and `batching` gathers
-//! concurrent requests of an async server into shared batches.
+//! concurrent requests of an async server into shared batches. `hub` fetches single files.
 //!
 //! **Architecture Invariant:** nothing here knows collections, latents or wire types; a vector
 //! depends on the text, the model and [`EncoderIdentity`] only, never on what else was in its
@@ -11,6 +11,7 @@
 mod batching;
 mod bert;
 mod folder;
+mod hub;
 mod kernels;
 mod schedule;
 mod tokens;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use batching::BatchingEncoder;
+pub use hub::HubPlace;
 
 use crate::error::{Error, Result};
 use bert::{Bert, Scratch};

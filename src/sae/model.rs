@@ -1,5 +1,6 @@
 //! What an SAE is: its tensors, its architecture and its decoder.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -66,7 +67,8 @@ impl Architecture {
 }
 
 /// What is done to a vector before the encoder and undone after the decoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Normalisation {
     /// Nothing.
     #[default]
@@ -75,6 +77,17 @@ pub enum Normalisation {
     ConstantNormRescale,
     /// `(x - mean) / (std + 1e-5)` with the unbiased standard deviation of the row.
     LayerNorm,
+}
+
+impl Normalisation {
+    /// The name used in configuration files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ConstantNormRescale => "constant_norm_rescale",
+            Self::LayerNorm => "layer_norm",
+        }
+    }
 }
 
 /// What undoes the normalisation of one row: `x = normalised * scale + shift`.
@@ -296,7 +309,17 @@ impl Sae {
     /// Those of [`Sae::encode`].
     pub fn reconstruct(&self, vectors: &[f32], threads: usize) -> Result<(Vec<f32>, Codes)> {
         let codes = self.encode_parallel(vectors, threads)?;
-        let mut out = self.decode(&codes)?;
+        let out = self.restore(vectors, &codes)?;
+        Ok((out, codes))
+    }
+
+    /// `x_hat` of codes in the space of the input: decoded, then the normalisation of the vectors
+    /// they belong to undone.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a code names a latent that does not exist.
+    pub fn restore(&self, vectors: &[f32], codes: &Codes) -> Result<Vec<f32>> {
+        let mut out = self.decode(codes)?;
         if self.parts.normalisation != Normalisation::None {
             let mut unused = vec![0.0; self.d_in()];
             for (row, x) in out
@@ -309,7 +332,7 @@ impl Sae {
                 }
             }
         }
-        Ok((out, codes))
+        Ok(out)
     }
 
     /// Writes the normalised row and returns what undoes it.
