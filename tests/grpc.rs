@@ -12,6 +12,8 @@ mod corpus;
 mod documents;
 #[path = "grpc/errors.rs"]
 mod errors;
+#[path = "grpc/fit.rs"]
+mod fit;
 #[path = "grpc/ingest.rs"]
 mod ingest;
 #[path = "grpc/running.rs"]

@@ -172,6 +172,8 @@ pub(super) fn sae(sae: &SaeInfo) -> Json {
         "d_in": sae.d_in,
         "n_latents": sae.n_latents,
         "k": sae.k,
+        "normalisation": sae.normalisation,
+        "level": sae.level,
         "training": training,
     })
 }
@@ -208,6 +210,12 @@ pub(super) fn collection(collection: &Collection) -> Json {
         "vectors_in_graph": collection.vectors_in_graph,
         "disk_bytes": collection.disk_bytes,
         "sequence": collection.sequence,
+        "fit": collection.fit.map(|fit| json!({
+            "vectors": fit.vectors,
+            "fvu": fit.fvu,
+            "limit": fit.limit,
+            "warn": fit.warn,
+        })),
     })
 }
 

@@ -147,6 +147,7 @@ fn request(args: Args) -> anyhow::Result<SearchRequest> {
         page_token: args.page_token.unwrap_or_default(),
         explain: args.explain,
         latents_per_hit: Some(args.top_latents),
+        ..SearchRequest::default()
     })
 }
 

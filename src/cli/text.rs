@@ -359,6 +359,21 @@ pub(super) fn collection(collection: &Collection) -> String {
         ),
         None => fact("SAE", "none attached".to_owned()),
     }
+    if let Some((fit, fvu)) = collection.fit.and_then(|fit| Some((fit, fit.fvu?))) {
+        let verdict = if fvu > fit.limit {
+            ", above"
+        } else {
+            ", within"
+        };
+        fact(
+            "fit",
+            format!(
+                "FVU {fvu:.4} of the first {} vectors{verdict} the limit {:.4}",
+                thousands(fit.vectors),
+                fit.limit
+            ),
+        );
+    }
     fact(
         "storage",
         format!(

@@ -15,7 +15,9 @@ use super::Api;
 use super::status::{required, status};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::Pooling;
-use crate::service::{CollectionInfo, CreateCollection, EncoderRecord, SaeRecord, SetInfo};
+use crate::service::{
+    CollectionInfo, CreateCollection, EncoderRecord, FitInfo, Gate, SaeRecord, SetInfo,
+};
 
 #[tonic::async_trait]
 impl CollectionService for Api {
@@ -32,6 +34,7 @@ impl CollectionService for Api {
                 dimension: non_zero(wire.dimension),
                 sae: non_empty(wire.sae),
                 n_latents: non_zero(wire.n_latents),
+                gate: wire.gate.map(gate).unwrap_or_default(),
             })
             .await
             .map_err(status)?;
@@ -92,7 +95,7 @@ impl CollectionService for Api {
                 }
             };
             let end = service
-                .attach_sae(wire.collection, wire.sae, progress)
+                .attach_sae(wire.collection, wire.sae, wire.gate.map(gate), progress)
                 .await;
             let last = end.map_err(status).map(|info| v1::AttachSaeProgress {
                 done: info.snapshot.n_docs(),
@@ -158,6 +161,7 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
         vectors_in_graph: covered,
         disk_bytes: info.disk_bytes,
         sequence: info.snapshot.sequence(),
+        fit: info.fit.map(wire_fit),
     }
 }
 
@@ -182,6 +186,24 @@ pub(super) fn wire_sae(record: SaeRecord) -> v1::SaeInfo {
         k: record.k.unwrap_or(0) as u32,
         architecture: record.architecture,
         training: serde_json::to_string(&record.training).unwrap_or_default(),
+        normalisation: record.normalisation.name().to_owned(),
+        level: record.level.name().to_owned(),
+    }
+}
+
+fn gate(wire: v1::FitGate) -> Gate {
+    Gate {
+        limit: (wire.fvu_limit != 0.0).then_some(wire.fvu_limit),
+        warn: wire.warn,
+    }
+}
+
+fn wire_fit(fit: FitInfo) -> v1::Fit {
+    v1::Fit {
+        vectors: fit.vectors as u64,
+        fvu: fit.fvu,
+        limit: fit.limit,
+        warn: fit.warn,
     }
 }
 

@@ -12,8 +12,8 @@ use tonic::{Request, Response, Status};
 use super::Api;
 use super::status::{required, status};
 use super::types::{
-    count_or, edits, filter, non_empty, projection, text_mode, wire_document, wire_steering,
-    wire_value,
+    count_or, edits, filter, made_with, non_empty, projection, text_mode, wire_document,
+    wire_steering, wire_value,
 };
 use crate::error::{Error, Result};
 use crate::service::{
@@ -41,6 +41,8 @@ impl SearchService for Api {
                 Some(token) => self.service.next_page(token).await,
                 None => {
                     let collection = std::mem::take(&mut wire.collection);
+                    let made_with = made_with(wire.made_with.take());
+                    self.service.check_made_with(&collection, &made_with)?;
                     let (node, options) = search(wire)?;
                     self.service.search(&collection, node, options).await
                 }
@@ -61,7 +63,9 @@ impl SearchService for Api {
                 return Ok(Vec::new());
             };
             let mut searches = Vec::with_capacity(wire.len());
-            for (at, one) in wire.into_iter().enumerate() {
+            for (at, mut one) in wire.into_iter().enumerate() {
+                let made_with = made_with(one.made_with.take());
+                self.service.check_made_with(&collection, &made_with)?;
                 let place = format!("searches[{at}]");
                 if one.collection != collection {
                     let message = "differs from the first's; a batch searches one collection";

@@ -10,7 +10,7 @@ use latentdb_proto::v1;
 use super::status::required;
 use crate::error::{Error, Result};
 use crate::sae::steer::Edit;
-use crate::service::{Projection, SteeringReport};
+use crate::service::{MadeWith, Projection, SteeringReport};
 
 pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
     prost_types::Timestamp {
@@ -339,4 +339,13 @@ pub(super) fn non_empty(text: String) -> Option<String> {
 /// A number that is 0 where there is none.
 pub(super) fn non_zero(number: u32) -> Option<usize> {
     (number != 0).then_some(number as usize)
+}
+
+/// What a client says its vectors and latents were made with.
+pub(super) fn made_with(wire: Option<v1::MadeWith>) -> MadeWith {
+    let wire = wire.unwrap_or_default();
+    MadeWith {
+        encoder: non_empty(wire.encoder_sha256),
+        sae: non_empty(wire.sae_sha256),
+    }
 }

@@ -9,6 +9,7 @@ use latentdb_index::collection::Snapshot;
 use latentdb_index::database::{NewCollection, View};
 use latentdb_index::filter::Filter;
 
+use super::gate::{FitInfo, Gate, gate_of, judge_attach};
 use super::models::{EncoderRecord, SaeRecord, activations, encoder_record, sae_record, to_json};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
@@ -31,6 +32,8 @@ pub struct CreateCollection {
     pub sae: Option<String>,
     /// Number of latents, where the client brings them.
     pub n_latents: Option<usize>,
+    /// What is asked of the SAE's fit.
+    pub gate: Gate,
 }
 
 /// A collection's record and statistics.
@@ -48,6 +51,8 @@ pub struct CollectionInfo {
     pub encoder: Option<EncoderRecord>,
     /// Its SAE.
     pub sae: Option<SaeRecord>,
+    /// How its SAE fits its first vectors, where it was asked for.
+    pub fit: Option<FitInfo>,
     /// Its documents.
     pub snapshot: Arc<Snapshot>,
     /// Bytes on disk.
@@ -77,7 +82,7 @@ impl Service {
         blocking(move || {
             let new = service.plan_collection(request)?;
             let handle = service.database.create(new)?;
-            service.describe(&handle.record().name)
+            service.describe(&handle.record().name, true)
         })
         .await
     }
@@ -98,6 +103,7 @@ impl Service {
                 format!("is {dimension}; at most {MAX_DIMENSION} is accepted"),
             ));
         }
+        request.gate.check()?;
         let mut new = NewCollection {
             name: request.name,
             dimension: request.dimension,
@@ -134,7 +140,10 @@ impl Service {
                 "the SAE's inputs",
             )?;
             agree(&mut new.n_latents, sae.n_latents(), "n_latents", "the SAE")?;
-            new.sae = Some(to_json(&SaeRecord::of(&sae))?);
+            new.sae = Some(to_json(&SaeRecord {
+                gate: request.gate,
+                ..SaeRecord::of(&sae)
+            })?);
         }
         if let Some(n_latents) = new.n_latents
             && !(1..=MAX_LATENTS).contains(&n_latents)
@@ -150,7 +159,7 @@ impl Service {
     /// A collection's record and statistics.
     pub async fn collection_info(self: &Arc<Self>, name: String) -> Result<CollectionInfo> {
         let service = self.clone();
-        blocking(move || service.describe(&name)).await
+        blocking(move || service.describe(&name, true)).await
     }
 
     /// All collections, by name.
@@ -159,15 +168,23 @@ impl Service {
         blocking(move || {
             let handles = service.database.collections();
             let names = handles.iter().map(|handle| handle.record().name);
-            names.map(|name| service.describe(&name)).collect()
+            names.map(|name| service.describe(&name, false)).collect()
         })
         .await
     }
 
-    fn describe(&self, name: &str) -> Result<CollectionInfo> {
+    /// `measure` opens the SAE to say how it fits.
+    fn describe(&self, name: &str, measure: bool) -> Result<CollectionInfo> {
         let handle = self.database.collection(name)?;
         let View { record, snapshot } = handle.view()?;
+        let sae = if measure {
+            self.models.sae_of(&record)?
+        } else {
+            None
+        };
+        let fit = sae.map(|sae| self.gates.info(&record, &snapshot, &sae));
         Ok(CollectionInfo {
+            fit: fit.transpose()?,
             encoder: encoder_record(&record)?,
             sae: sae_record(&record)?,
             name: record.name,
@@ -184,6 +201,9 @@ impl Service {
         let service = self.clone();
         blocking(move || {
             service.pages.forget(&name);
+            if let Ok(handle) = service.database.collection(&name) {
+                service.gates.forget(&handle.record());
+            }
             service.database.drop_collection(&name)
         })
         .await
@@ -201,12 +221,16 @@ impl Service {
     }
 
     /// Attaches the SAE in a folder: re-encodes the stored vectors while the old state serves,
-    /// then switches. `progress` is told documents done and in all; `Break` gives up and changes
-    /// nothing.
+    /// then switches. `gate` is what is asked of its fit; absent, what the collection asked
+    /// before. `progress` is told documents done and in all; `Break` gives up and changes nothing.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when the SAE does not fit the stored vectors.
     pub async fn attach_sae(
         self: &Arc<Self>,
         name: String,
         folder: String,
+        gate: Option<Gate>,
         mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
     ) -> Result<CollectionInfo> {
         let service = self.clone();
@@ -218,7 +242,15 @@ impl Service {
                 .map_err(|error| error.within("sae"))?;
             let mut dimension = handle.record().dimension;
             agree(&mut dimension, sae.d_in(), "sae", "the SAE's inputs")?;
-            let sae_json = to_json(&SaeRecord::of(&sae))?;
+            let view = handle.view()?;
+            let gate = gate.map_or_else(|| gate_of(&view.record), Ok)?;
+            gate.check()?;
+            judge_attach(&gate, &name, &view.snapshot, &sae)?;
+            drop(view);
+            let sae_json = to_json(&SaeRecord {
+                gate,
+                ..SaeRecord::of(&sae)
+            })?;
             handle.attach(
                 |record| {
                     record.dimension = dimension;
@@ -228,7 +260,7 @@ impl Service {
                 &|rows| Ok(activations(&sae.encode_parallel(rows, 0)?)),
                 &mut progress,
             )?;
-            service.describe(&name)
+            service.describe(&name, true)
         })
         .await
     }

@@ -7,6 +7,8 @@
 mod analysis;
 mod collections;
 mod documents;
+mod gate;
+mod identity;
 mod labels;
 mod latents;
 mod models;
@@ -22,6 +24,7 @@ use latentdb_index::database::{Database, View};
 use latentdb_index::filter::Filter;
 
 use crate::error::{Error, Result};
+use gate::Gates;
 use models::Models;
 use pages::Pages;
 
@@ -33,8 +36,10 @@ pub use analysis::{
 };
 pub use collections::{CollectionInfo, CreateCollection, SetInfo};
 pub use documents::{MAX_BATCH, Projected, Projection, Turn};
+pub use gate::{FitInfo, Gate};
+pub use identity::MadeWith;
 pub use latents::{LatentOrder, LatentPage, LatentStatistics, NewLabel};
-pub use models::{EncoderRecord, SaeRecord};
+pub use models::{EncoderRecord, Level, SaeRecord};
 pub use search::{
     Contribution, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount, NearestNode,
     Node, NodeKind, SearchOptions, SearchResult, SteeringReport, Target,
@@ -46,6 +51,7 @@ pub struct Service {
     database: Database,
     models: Models,
     pages: Pages,
+    gates: Gates,
     labels: latents::LabelCache,
     label_vectors: analysis::LabelVectors,
     started: Instant,
@@ -64,6 +70,7 @@ impl Service {
             database,
             models,
             pages: Pages::default(),
+            gates: Gates::default(),
             labels: latents::LabelCache::default(),
             label_vectors: analysis::LabelVectors::default(),
             started: Instant::now(),

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::gate::Gate;
 use crate::encoder::{BatchingEncoder, EncoderIdentity, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
-use crate::sae::{Codes, Sae, TrainingRecord};
+use crate::sae::{Codes, Normalisation, Sae, TrainingRecord};
 use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::document::Activation;
 
@@ -41,6 +42,33 @@ pub struct SaeRecord {
     pub architecture: String,
     /// Where it came from.
     pub training: TrainingRecord,
+    /// What it does to a vector first.
+    #[serde(default)]
+    pub normalisation: Normalisation,
+    /// What it reads.
+    #[serde(default)]
+    pub level: Level,
+    /// What the collection asks of its fit.
+    #[serde(default)]
+    pub gate: Gate,
+}
+
+/// What an SAE reads (METHODS: two levels that never mix).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// One vector per document.
+    #[default]
+    Pooled,
+}
+
+impl Level {
+    /// The name that records show.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => "pooled",
+        }
+    }
 }
 
 impl SaeRecord {
@@ -53,6 +81,9 @@ impl SaeRecord {
             k: sae.k(),
             architecture: sae.architecture().name().to_owned(),
             training: sae.record().clone(),
+            normalisation: sae.normalisation(),
+            level: Level::Pooled,
+            gate: Gate::default(),
         }
     }
 }

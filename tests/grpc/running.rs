@@ -105,6 +105,7 @@ impl Running {
         let request = UpsertRequest {
             collection: collection.to_owned(),
             documents,
+            ..UpsertRequest::default()
         };
         Ok(self.documents().upsert(request).await?.into_inner())
     }

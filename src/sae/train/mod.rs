@@ -35,7 +35,7 @@ use forward::StepInput;
 use parameters::Parameters;
 use report::Smooth;
 pub use report::{TrainProgress, TrainReport, Trained};
-use rows::{check_vectors, deviation, rng, row_of, sample};
+use rows::{check_vectors, deviation, mean_norm, rng, row_of, sample};
 use step::{Backprop, StepOutput};
 
 /// Rows whose median starts `b_dec`.
@@ -456,6 +456,7 @@ impl<'a> Training<'a> {
                 [] => None,
                 rows => Some(measure(rows)?),
             },
+            mean_norm: Some(mean_norm(self.vectors, self.d, &shown)),
             dead_share: self.dead_share(),
             dead_window: self.dead_steps * self.batch,
         };
