@@ -7,9 +7,9 @@
 //!
 //! | question | function |
 //! |---|---|
-//! | How do two sets differ? | [`measure`], [`compare`]; [`select`] keeps what matters |
+//! | How do two sets differ? | [`measure`] on the [`Members`] of each, [`compare`]; [`select`] keeps what matters |
 //! | The same prompt answered twice: how do the answers differ? | [`compare_paired`] |
-//! | Which documents show a latent best? | [`Strongest`] |
+//! | Which documents show a latent best? | [`Members::strongest`] |
 //! | Which latents occur together? | [`correlate`], [`correlate_joined`] |
 //! | Which latents go with a value of an attribute? | [`correlate_attribute`] |
 //! | What rises, falls or breaks over time? | [`trends`], [`trends_over_sets`] |
@@ -22,11 +22,11 @@ mod correlate;
 mod diff;
 mod duplicates;
 mod joined;
+mod members;
 mod order;
 mod paired;
 mod progress;
 pub mod statistics;
-mod strongest;
 mod trends;
 mod units;
 mod values;
@@ -40,9 +40,9 @@ pub use diff::{
     select,
 };
 pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicates};
+pub use members::Members;
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;
 pub use progress::Progress;
-pub use strongest::Strongest;
 pub use trends::{ChangePoint, Monotone, TrendOptions, TrendRow, Trends, trends, trends_over_sets};
 pub use units::Units;

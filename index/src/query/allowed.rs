@@ -88,6 +88,15 @@ impl AllowedInSegment {
         self.count == u64::from(self.n_docs)
     }
 
+    /// Documents that are allowed in `other`, of the same segment, too.
+    pub fn count_shared(&self, other: &Self) -> u64 {
+        match (&self.docs, &other.docs) {
+            (Some(docs), Some(others)) => docs.intersection_len(others),
+            (None, _) => other.count,
+            (_, None) => self.count,
+        }
+    }
+
     /// Allowed documents, ascending.
     pub fn iter(&self) -> Box<dyn Iterator<Item = u32> + '_> {
         match &self.docs {
