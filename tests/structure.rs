@@ -16,7 +16,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sae", &["error", "candle"]),
     ("label", &["error"]),
     ("inputs", &["error"]),
-    ("records", &["error"]),
+    ("whole_file", &["error"]),
+    ("plot", &["error", "whole_file"]),
+    ("records", &["error", "whole_file"]),
     (
         "service",
         &[
@@ -49,7 +51,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sae",
             "label",
             "inputs",
+            "plot",
             "records",
+            "whole_file",
             "server",
             "latentdb_proto",
             "tonic",
