@@ -24,6 +24,7 @@ mod demo;
 mod diff;
 mod duplicates;
 mod encode;
+mod export;
 mod facet;
 mod failure;
 mod flags;
@@ -93,7 +94,7 @@ enum Command {
     Duplicates(duplicates::Args),
     /// Find documents that the SAE explains worst
     Unexplained(unexplained::Args),
-    /// List, show and label latents
+    /// List, show, label and export latents
     Latents(latents::Args),
     /// Show what steering does to a text's vector, without searching
     Steer(steer::Args),
@@ -196,6 +197,7 @@ mod tests {
             "duplicates c --threshold 0.9 --json",
             "unexplained c --limit 5",
             "latents show c 12",
+            "latents export c --out f.npz --filter a=1 --json",
             "steer c words --steer 1=0",
             "encode f.jsonl --text {t} --out o.safetensors",
             "sae train --vectors v.safetensors --n 64 --k 4 --out d",
