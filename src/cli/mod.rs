@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 mod client;
+mod cluster;
 mod collection;
 mod completions;
 mod correlate;
@@ -94,6 +95,8 @@ enum Command {
     Duplicates(duplicates::Args),
     /// Find documents that the SAE explains worst
     Unexplained(unexplained::Args),
+    /// Group documents along an axis given in words or by latents
+    Cluster(cluster::Args),
     /// List, show, label and export latents
     Latents(latents::Args),
     /// Show what steering does to a text's vector, without searching
@@ -137,6 +140,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Trends(args) => interrupt.stops(trends::run(args)).await,
             Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
             Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
+            Command::Cluster(args) => interrupt.stops(cluster::run(args)).await,
             Command::Latents(args) => interrupt.stops(latents::run(args)).await,
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
@@ -196,6 +200,8 @@ mod tests {
             "trends c --set m=1 --set m=2 --monotone --json",
             "duplicates c --threshold 0.9 --json",
             "unexplained c --limit 5",
+            "cluster c --axis tone --axis topic --k 3 --filter a=1 --plot p.svg --json",
+            "cluster c --latent 3 --latent 4 --seed 7 --csv c.csv",
             "latents show c 12",
             "latents export c --out f.npz --filter a=1 --json",
             "steer c words --steer 1=0",
@@ -227,6 +233,7 @@ mod tests {
             "correlate c --with 2",
             "trends c",
             "trends c --by day --every hour",
+            "cluster c",
             "ingest c f --attribute =x",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));

@@ -4,28 +4,29 @@ use rayon::prelude::*;
 
 use crate::collection::Snapshot;
 
-/// The cosine of each query with each latent's centroid: the mean of the unit vectors of its living
-/// documents, weighted by activation, at unit length. `[queries][n_latents]`; `None` for latents
-/// without a document that has a vector.
+/// For each query, the latents that have a document with a vector, ascending, with the cosine of
+/// the query and the latent's centroid: the mean of the unit vectors of its living documents,
+/// weighted by activation. `[queries][latents]`.
 ///
 /// Queries have the length of the collection's vectors; they need not be of unit length.
 pub fn centroid_similarities(
     snapshot: &Snapshot,
     n_latents: u32,
     queries: &[Vec<f32>],
-) -> Vec<Vec<Option<f32>>> {
+) -> Vec<Vec<(u32, f32)>> {
     let units: Vec<Vec<f32>> = queries.iter().map(|query| unit(query)).collect();
-    let by_latent: Vec<Option<Vec<f32>>> = (0..n_latents)
+    let by_latent: Vec<(u32, Vec<f32>)> = (0..n_latents)
         .into_par_iter()
-        .map(|latent| {
+        .filter_map(|latent| {
             let centroid = centroid(snapshot, latent)?;
-            Some(units.iter().map(|query| dot(query, &centroid)).collect())
+            let cosines = units.iter().map(|query| dot(query, &centroid)).collect();
+            Some((latent, cosines))
         })
         .collect();
     let of = |query: usize| {
-        by_latent
-            .iter()
-            .map(|cosines| Some(cosines.as_ref()?[query]))
+        let cosines = by_latent.iter();
+        cosines
+            .map(|(latent, cosines)| (*latent, cosines[query]))
             .collect()
     };
     (0..queries.len()).map(of).collect()
@@ -82,10 +83,15 @@ mod tests {
         collection.write(operations, None).unwrap();
         let queries = [vec![5.0, 0.0], vec![1.0, 1.0]];
         let found = centroid_similarities(&collection.snapshot(), 4, &queries);
-        // The centroid of latent 0 is (3, 4) / 5.
-        let near = |found: Option<f32>, expected: f32| (found.unwrap() - expected).abs() < 1e-6;
-        assert!(near(found[0][0], 0.6) && near(found[0][2], 1.0));
-        assert!(near(found[1][0], 7.0 / 5.0 / 2.0_f32.sqrt()));
-        assert_eq!((found[0][1], found[0][3]), (None, None));
+        // The centroid of latent 0 is (3, 4) / 5; latents 1 and 3 have none.
+        let diagonal = 0.5_f32.sqrt();
+        let expected = [[(0, 0.6), (2, 1.0)], [(0, 1.4 * diagonal), (2, diagonal)]];
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!(found.len(), 2);
+            for (found, expected) in found.iter().zip(expected) {
+                assert_eq!(found.0, expected.0);
+                assert!((found.1 - expected.1).abs() < 1e-6);
+            }
+        }
     }
 }
