@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inputs", &["error"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
+    ("report", &[]),
     ("records", &["error", "whole_file"]),
     (
         "service",
@@ -53,6 +54,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "inputs",
             "plot",
             "records",
+            "report",
             "whole_file",
             "server",
             "latentdb_proto",

@@ -37,6 +37,7 @@ mod json;
 mod latents;
 mod output;
 mod progress;
+mod report;
 mod sae;
 mod search;
 mod serve;
@@ -97,6 +98,8 @@ enum Command {
     Unexplained(unexplained::Args),
     /// Group documents along an axis given in words or by latents
     Cluster(cluster::Args),
+    /// Write an analysis as one HTML file
+    Report(report::Args),
     /// List, show, label and export latents
     Latents(latents::Args),
     /// Show what steering does to a text's vector, without searching
@@ -141,6 +144,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
             Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
             Command::Cluster(args) => interrupt.stops(cluster::run(args)).await,
+            Command::Report(args) => interrupt.stops(report::run(args)).await,
             Command::Latents(args) => interrupt.stops(latents::run(args)).await,
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
@@ -202,6 +206,7 @@ mod tests {
             "unexplained c --limit 5",
             "cluster c --axis tone --axis topic --k 3 --filter a=1 --plot p.svg --json",
             "cluster c --latent 3 --latent 4 --seed 7 --csv c.csv",
+            "report cluster c --axis tone --k 3 --out r.html",
             "latents show c 12",
             "latents export c --out f.npz --filter a=1 --json",
             "steer c words --steer 1=0",
