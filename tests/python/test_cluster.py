@@ -27,9 +27,10 @@ def planted(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     groups = random.integers(GROUPS, size=rows)
     own = groups[:, None] == np.arange(N_LATENTS)[None] // (WIDTH // GROUPS)
-    chance = np.where(own, 0.35, 0.03)
+    chance = np.where(own, 0.45, 0.02)
     # The other columns divide the documents in another way.
-    chance[:, WIDTH:] = np.where((np.arange(rows) % 2)[:, None], 0.6, 0.1)
+    half = np.arange(rows)[:, None] % 2 == np.arange(WIDTH, N_LATENTS)[None] // 12 % 2
+    chance[:, WIDTH:] = np.where(half, 0.45, 0.02)
     return random.random((rows, N_LATENTS)) < chance, groups
 
 
@@ -40,12 +41,12 @@ def upsert(api, name, matrix):
         name,
         [
             wire.document(
-                f"d{at:05}",
-                text=f"text of {at}",
-                latents={int(latent): float(random.uniform(0.1, 2)) for latent in np.flatnonzero(row)},
-                number=at,
+                f"d{number:05}",
+                text=f"text of {number}",
+                latents={int(at): float(random.uniform(0.1, 2)) for at in np.flatnonzero(row)},
+                number=number,
             )
-            for at, row in enumerate(matrix)
+            for number, row in enumerate(matrix)
         ],
     )
 
@@ -156,7 +157,8 @@ def test_what_sets_clusters_apart_is_counted(api, made):
 def test_the_axis_decides_what_groups_mean(api, made):
     name, matrix, groups = made
     parity = np.arange(ROWS) % 2
-    for latents, truth, other in [(AXIS, groups, parity), (range(WIDTH, N_LATENTS), parity, groups)]:
+    others = range(WIDTH, N_LATENTS)
+    for latents, truth, other in [(AXIS, groups, parity), (others, parity, groups)]:
         count = len(set(truth))
         found = cluster(api, name, latents=latents, clusters=count).labels(ROWS)
         kept = found >= 0
@@ -287,26 +289,27 @@ def test_the_report_is_one_file_that_needs_nothing_else(api, cli, name, tmp_path
     assert any("<script>alert('x')</script>" in text for text in texts)
 
 
+@pytest.fixture(scope="module")
+def topics(api):
+    """Texts of two topics, a latent for each topic and tone, with labels."""
+    name = "axes-in-words"
+    api.create(name, encoder=MODEL, n_latents=6)
+    random = np.random.default_rng(1)
+    documents = []
+    for topic, latents in [("cooking", (0, 1)), ("space", (2, 3))]:
+        for at, text in enumerate(TOPICS[topic]):
+            row = {latents[0]: 1.0, latents[1]: 0.5, 4 + at % 2: 1.0}
+            documents.append(wire.document(f"{topic}-{at}", text=text, latents=row))
+    random.shuffle(documents)
+    api.upsert(name, documents)
+    texts = ["cooking food", "recipes", "outer space", "astronomy", "angry tone", "happy tone"]
+    labels = [v1.LabelEntry(latent=at, text=text) for at, text in enumerate(texts)]
+    api.latents.SetLabels(v1.SetLabelsRequest(collection=name, labels=labels))
+    return name
+
+
 class TestAxesInWords:
     pytestmark = NEEDS_MINILM
-
-    @pytest.fixture(scope="class")
-    def topics(self, api):
-        """Texts of two topics, a latent for each topic and tone, with labels."""
-        name = "axes-in-words"
-        api.create(name, encoder=MODEL, n_latents=6)
-        random = np.random.default_rng(1)
-        documents = []
-        for topic, latents in [("cooking", (0, 1)), ("space", (2, 3))]:
-            for at, text in enumerate(TOPICS[topic]):
-                row = {latents[0]: 1.0, latents[1]: 0.5, 4 + at % 2: 1.0}
-                documents.append(wire.document(f"{topic}-{at}", text=text, latents=row))
-        random.shuffle(documents)
-        api.upsert(name, documents)
-        texts = ["cooking food", "recipes", "outer space", "astronomy", "angry tone", "happy tone"]
-        labels = [v1.LabelEntry(latent=at, text=text) for at, text in enumerate(texts)]
-        api.latents.SetLabels(v1.SetLabelsRequest(collection=name, labels=labels))
-        return name
 
     @pytest.mark.parametrize("source", [v1.AXIS_SOURCE_LABELS, v1.AXIS_SOURCE_CENTROIDS])
     def test_texts_name_latents(self, api, topics, source):
