@@ -2,15 +2,18 @@
 //!
 //! Data flows one way: `cli -> server -> service -> {encoder, sae, label} and index`. `records` reads
 //! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
-//! defaults.
+//! defaults; `plot` and `report` make what `cli` writes.
 
 pub mod cli;
 pub mod encoder;
 pub mod error;
 pub mod inputs;
 pub mod label;
+pub mod plot;
 pub mod records;
+pub mod report;
 pub mod sae;
+pub mod whole_file;
 
 pub mod server;
 pub mod service;

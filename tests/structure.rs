@@ -16,7 +16,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sae", &["error", "candle"]),
     ("label", &["error"]),
     ("inputs", &["error"]),
-    ("records", &["error"]),
+    ("whole_file", &["error"]),
+    ("plot", &["error", "whole_file"]),
+    ("report", &[]),
+    ("records", &["error", "whole_file"]),
     (
         "service",
         &[
@@ -49,7 +52,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sae",
             "label",
             "inputs",
+            "plot",
             "records",
+            "report",
+            "whole_file",
             "server",
             "latentdb_proto",
             "tonic",

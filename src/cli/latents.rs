@@ -1,4 +1,4 @@
-//! `latentdb latents`: list, show, label.
+//! `latentdb latents`: list, show, label, export.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use latentdb_proto::v1::{
 use serde_json::{Value, json};
 
 use super::client::ClientArgs;
-use super::{flags, json, output, text};
+use super::{export, flags, json, output, text};
 use crate::records::{self, Format, Record, Source};
 
 /// Labels sent in one request.
@@ -72,6 +72,8 @@ enum Action {
         #[arg(long, default_value = "")]
         source: String,
     },
+    /// Write the activations as a sparse matrix for SciPy
+    Export(export::Args),
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
@@ -152,6 +154,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let value = json!({"written": written});
             output::emit(is_json, &value, &format!("{written} labels written"))?;
         }
+        Action::Export(export) => export::run(export, args.client).await?,
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 mod client;
+mod cluster;
 mod collection;
 mod completions;
 mod correlate;
@@ -24,6 +25,7 @@ mod demo;
 mod diff;
 mod duplicates;
 mod encode;
+mod export;
 mod facet;
 mod failure;
 mod flags;
@@ -35,6 +37,7 @@ mod json;
 mod latents;
 mod output;
 mod progress;
+mod report;
 mod sae;
 mod search;
 mod serve;
@@ -93,7 +96,11 @@ enum Command {
     Duplicates(duplicates::Args),
     /// Find documents that the SAE explains worst
     Unexplained(unexplained::Args),
-    /// List, show and label latents
+    /// Group documents along an axis given in words or by latents
+    Cluster(cluster::Args),
+    /// Write an analysis as one HTML file
+    Report(report::Args),
+    /// List, show, label and export latents
     Latents(latents::Args),
     /// Show what steering does to a text's vector, without searching
     Steer(steer::Args),
@@ -136,6 +143,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Trends(args) => interrupt.stops(trends::run(args)).await,
             Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
             Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
+            Command::Cluster(args) => interrupt.stops(cluster::run(args)).await,
+            Command::Report(args) => interrupt.stops(report::run(args)).await,
             Command::Latents(args) => interrupt.stops(latents::run(args)).await,
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
@@ -195,7 +204,11 @@ mod tests {
             "trends c --set m=1 --set m=2 --monotone --json",
             "duplicates c --threshold 0.9 --json",
             "unexplained c --limit 5",
+            "cluster c --axis tone --axis topic --k 3 --filter a=1 --plot p.svg --json",
+            "cluster c --latent 3 --latent 4 --seed 7 --csv c.csv",
+            "report cluster c --axis tone --k 3 --out r.html",
             "latents show c 12",
+            "latents export c --out f.npz --filter a=1 --json",
             "steer c words --steer 1=0",
             "encode f.jsonl --text {t} --out o.safetensors",
             "sae train --vectors v.safetensors --n 64 --k 4 --out d",
@@ -225,6 +238,7 @@ mod tests {
             "correlate c --with 2",
             "trends c",
             "trends c --by day --every hour",
+            "cluster c",
             "ingest c f --attribute =x",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));

@@ -206,7 +206,7 @@ fn cut_end(text: &str, width: usize) -> String {
 }
 
 /// Parts joined by ` · `, broken into lines that are indented like the first.
-fn wrap(indent: &str, parts: &[String], columns: usize) -> Vec<String> {
+pub(super) fn wrap(indent: &str, parts: &[String], columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = indent.to_owned();
     let mut empty = true;

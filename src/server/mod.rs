@@ -5,6 +5,7 @@
 
 mod admin;
 mod analysis;
+mod cluster;
 mod collection;
 mod correlate;
 mod diff;

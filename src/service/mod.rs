@@ -29,7 +29,8 @@ use models::Models;
 use pages::Pages;
 
 pub use analysis::{
-    Comparison, CorrelateRequest, CorrelateResult, CorrelatedWith, DiffRequest, DiffResult,
+    Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
+    CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, DiffRequest, DiffResult,
     DuplicateMember, DuplicatesRequest, DuplicatesResult, JoinedSide, LabelledDiffRow,
     LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, TrendOrder, TrendsRequest, TrendsResult,
     Unexplained, UnexplainedRequest,

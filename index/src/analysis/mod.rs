@@ -1,5 +1,5 @@
 //! Analyses over sets of documents: what sets them apart, what occurs together, what changes over
-//! an order, what is nearly the same. METHODS sections 6 and 7.
+//! an order, what is nearly the same, what forms groups. METHODS sections 6 to 8.
 //!
 //! Every analysis is a pure function of a [`Snapshot`](crate::collection::Snapshot), resolved
 //! filters and options; what it returns are plain rows. Counts are exact. A document *has* a latent
@@ -14,10 +14,14 @@
 //! | Which latents go with a value of an attribute? | [`correlate_attribute`] |
 //! | What rises, falls or breaks over time? | [`trends`], [`trends_over_sets`] |
 //! | Which documents are nearly the same? | [`near_duplicates`] |
+//! | Which groups do documents form along an axis? | [`cluster::cluster`] |
+//! | Which latents are near a vector? | [`centroid_similarities`] |
 //!
 //! The functions block and use all cores; [`Progress`] says how far they are and stops them.
 
 mod attributes;
+mod centroids;
+pub mod cluster;
 mod correlate;
 mod diff;
 mod duplicates;
@@ -32,6 +36,7 @@ mod units;
 mod values;
 
 pub use attributes::{AttributeCorrelations, correlate_attribute};
+pub use centroids::centroid_similarities;
 pub use correlate::{
     CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, correlate, correlate_joined,
 };

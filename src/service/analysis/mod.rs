@@ -1,6 +1,8 @@
 //! Analyses over a collection: the engine's, with filters resolved, labels joined and documents
 //! read.
 
+mod axis;
+mod clusters;
 mod correlate;
 mod diff;
 mod quality;
@@ -13,6 +15,8 @@ use latentdb_index::database::View;
 use super::search::no_sae;
 use crate::error::{Error, Result};
 
+pub use axis::{Axis, AxisLatent, AxisRequest, AxisSource};
+pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
 pub use correlate::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
 pub use diff::{Comparison, DiffRequest, DiffResult, LabelledDiffRow, NamedSet};
 pub use quality::{

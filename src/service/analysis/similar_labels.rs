@@ -30,6 +30,17 @@ impl SimilarLabels {
         let (left, right) = (self.vectors.get(&i)?, self.vectors.get(&j)?);
         Some(left.iter().zip(right).map(|(a, b)| a * b).sum())
     }
+
+    /// The cosine of each latent's label with a vector of the same encoder, in no order.
+    pub fn cosines<'a>(&'a self, query: &'a [f32]) -> impl Iterator<Item = (u32, f32)> + 'a {
+        let norm = query.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let cosine = move |vector: &[f32]| {
+            let product: f32 = vector.iter().zip(query).map(|(a, b)| a * b).sum();
+            product / norm
+        };
+        let vectors = self.vectors.iter();
+        vectors.map(move |(&latent, vector)| (latent, cosine(vector)))
+    }
 }
 
 impl Service {
