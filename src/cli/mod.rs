@@ -17,6 +17,8 @@ use clap::{Parser, Subcommand};
 mod client;
 mod collection;
 mod completions;
+mod concept_output;
+mod concepts;
 mod correlate;
 mod count;
 mod delete;
@@ -26,6 +28,7 @@ mod duplicates;
 mod encode;
 mod facet;
 mod failure;
+mod families;
 mod flags;
 mod get;
 mod ingest;
@@ -34,6 +37,7 @@ mod interrupt;
 mod json;
 mod latents;
 mod output;
+mod preset;
 mod progress;
 mod sae;
 mod search;
@@ -97,6 +101,8 @@ enum Command {
     Latents(latents::Args),
     /// Show what steering does to a text's vector, without searching
     Steer(steer::Args),
+    /// Save, list and drop steering presets
+    Preset(preset::Args),
     /// Turn the records of a file into vectors, in this process
     Encode(encode::Args),
     /// Train, evaluate and inspect sparse autoencoders
@@ -138,6 +144,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
             Command::Latents(args) => interrupt.stops(latents::run(args)).await,
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
+            Command::Preset(args) => interrupt.stops(preset::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
             Command::Inputs => inputs::run(interrupt).await,
@@ -204,6 +211,15 @@ mod tests {
             "sae info d",
             "demo --data d --serve",
             "inputs",
+            "search c --property words --select both --temperature 0.1 --scorer bm25",
+            "search c words --property words --fusion standard --weights 1,0.5",
+            "search c words --boost 4=0.15 --boost theory=-0.1 --preset mild=0.5",
+            "search c --positive a --positive b --negative d",
+            "steer c words --boost family:7=0.1 --sweep 0.5,1,2",
+            "preset save c mild --steer theory=+0.4 --steer-p90",
+            "preset list c",
+            "preset drop c mild",
+            "latents families c --find --min-members 5",
             "completions bash",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));
@@ -214,6 +230,8 @@ mod tests {
         for line in [
             "search",
             "search c --steer 4",
+            "search c --boost 4",
+            "search c --negative d",
             "search c --latent x=1",
             "sae train --out d",
             "sae train --vectors v --collection c --out d",

@@ -1,5 +1,6 @@
 //! Analyses over sets of documents: what sets them apart, what occurs together, what changes over
-//! an order, what is nearly the same. METHODS sections 6 and 7.
+//! an order, what is nearly the same. METHODS sections 5 to 7
+//! and 9.
 //!
 //! Every analysis is a pure function of a [`Snapshot`](crate::collection::Snapshot), resolved
 //! filters and options; what it returns are plain rows. Counts are exact. A document *has* a latent
@@ -14,14 +15,20 @@
 //! | Which latents go with a value of an attribute? | [`correlate_attribute`] |
 //! | What rises, falls or breaks over time? | [`trends`], [`trends_over_sets`] |
 //! | Which documents are nearly the same? | [`near_duplicates`] |
+//! | Where do a latent's documents lie? | [`centroids`] |
+//! | Which latents are special cases of which? | [`families`] |
+//! | Which latents tell two groups of documents apart? | [`logistic`] |
 //!
 //! The functions block and use all cores; [`Progress`] says how far they are and stops them.
 
 mod attributes;
+pub mod centroids;
 mod correlate;
 mod diff;
 mod duplicates;
+pub mod families;
 mod joined;
+pub mod logistic;
 mod order;
 mod paired;
 mod progress;

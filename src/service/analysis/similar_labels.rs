@@ -20,7 +20,7 @@ pub(in super::super) struct LabelVectors {
 }
 
 /// How similar the labels of two latents are.
-pub(super) struct SimilarLabels {
+pub(in super::super) struct SimilarLabels {
     vectors: Vectors,
 }
 
@@ -30,12 +30,26 @@ impl SimilarLabels {
         let (left, right) = (self.vectors.get(&i)?, self.vectors.get(&j)?);
         Some(left.iter().zip(right).map(|(a, b)| a * b).sum())
     }
+
+    /// Every latent with a label, with the cosine of it and `vector`; in order of latents.
+    pub fn cosines(&self, vector: &[f32]) -> Vec<(u32, f32)> {
+        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let cosine = |label: &Vec<f32>| -> f32 {
+            label.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>() / norm
+        };
+        let labels = self.vectors.iter();
+        let mut cosines: Vec<(u32, f32)> = labels
+            .map(|(latent, label)| (*latent, cosine(label)))
+            .collect();
+        cosines.sort_unstable_by_key(|(latent, _)| *latent);
+        cosines
+    }
 }
 
 impl Service {
     /// The collection's labels ready to be compared; `None` where it has no labels or no encoder.
     /// They are encoded when they have changed.
-    pub(super) async fn similar_labels(
+    pub(in super::super) async fn similar_labels(
         self: &Arc<Self>,
         view: &View,
     ) -> Result<Option<SimilarLabels>> {
