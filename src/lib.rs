@@ -1,12 +1,13 @@
 //! LatentDB: a search database over the latents of sparse autoencoders.
 //!
 //! Data flows one way: `cli -> server -> service -> {encoder, sae, label} and index`. `records` reads
-//! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
+//! the files that a client ingests, `eval` measures rankings, `inputs` the pinned models and texts of the demo and the
 //! defaults.
 
 pub mod cli;
 pub mod encoder;
 pub mod error;
+pub mod eval;
 pub mod inputs;
 pub mod label;
 pub mod records;

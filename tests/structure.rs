@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("encoder", &["error", "candle"]),
     ("sae", &["error", "candle"]),
     ("label", &["error"]),
+    ("eval", &["error"]),
     ("inputs", &["error"]),
     ("records", &["error"]),
     (
@@ -46,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "encoder",
+            "eval",
             "sae",
             "label",
             "inputs",

@@ -26,6 +26,7 @@ mod demo;
 mod diff;
 mod duplicates;
 mod encode;
+mod eval;
 mod facet;
 mod failure;
 mod families;
@@ -105,6 +106,8 @@ enum Command {
     Preset(preset::Args),
     /// Turn the records of a file into vectors, in this process
     Encode(encode::Args),
+    /// Measure property retrieval, steering, queries with judgements, and run files
+    Eval(eval::Args),
     /// Train, evaluate and inspect sparse autoencoders
     Sae(sae::Args),
     /// Fetch the pinned encoder and corpus into the cache, where they are missing
@@ -146,6 +149,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
             Command::Preset(args) => interrupt.stops(preset::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
+            Command::Eval(args) => interrupt.stops(eval::run(args)).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
             Command::Inputs => inputs::run(interrupt).await,
             Command::Completions(args) => completions::run(&args),
@@ -220,6 +224,10 @@ mod tests {
             "preset list c",
             "preset drop c mild",
             "latents families c --find --min-members 5",
+            "eval property --collection c --properties p.json --set arxiv --json",
+            "eval steering --collection c --queries q.jsonl --json",
+            "eval queries --collection c --beir d --method property --run-out r.txt",
+            "eval runs --qrels q --run a --run b",
             "completions bash",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));
@@ -232,6 +240,7 @@ mod tests {
             "search c --steer 4",
             "search c --boost 4",
             "search c --negative d",
+            "eval queries --collection c",
             "search c --latent x=1",
             "sae train --out d",
             "sae train --vectors v --collection c --out d",
