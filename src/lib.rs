@@ -1,8 +1,8 @@
 //! LatentDB: a search database over the latents of sparse autoencoders.
 //!
 //! Data flows one way: `cli -> server -> service -> {encoder, sae, label} and index`. `records` reads
-//! the files that a client ingests, `eval` measures rankings, `inputs` the pinned models and texts of the demo and the
-//! defaults.
+//! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
+//! defaults; `eval` measures rankings, `plot` draws.
 
 pub mod cli;
 pub mod encoder;
@@ -10,8 +10,10 @@ pub mod error;
 pub mod eval;
 pub mod inputs;
 pub mod label;
+pub mod plot;
 pub mod records;
 pub mod sae;
+pub mod whole_file;
 
 pub mod server;
 pub mod service;

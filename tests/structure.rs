@@ -17,7 +17,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("label", &["error"]),
     ("eval", &["error"]),
     ("inputs", &["error"]),
-    ("records", &["error"]),
+    ("whole_file", &["error"]),
+    ("plot", &["error", "whole_file"]),
+    ("records", &["error", "whole_file"]),
     (
         "service",
         &[
@@ -51,7 +53,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sae",
             "label",
             "inputs",
+            "plot",
             "records",
+            "whole_file",
             "server",
             "latentdb_proto",
             "tonic",
