@@ -2,11 +2,12 @@
 //!
 //! Data flows one way: `cli -> server -> service -> {encoder, sae, label} and index`. `records` reads
 //! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
-//! defaults; `plot` and `report` make what `cli` writes.
+//! defaults; `eval` measures rankings; `plot` and `report` make what `cli` writes.
 
 pub mod cli;
 pub mod encoder;
 pub mod error;
+pub mod eval;
 pub mod inputs;
 pub mod label;
 pub mod plot;

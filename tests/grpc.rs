@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+#[path = "grpc/concepts.rs"]
+mod concepts;
 #[path = "grpc/corpus.rs"]
 mod corpus;
 #[path = "grpc/documents.rs"]

@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("encoder", &["error", "candle"]),
     ("sae", &["error", "candle"]),
     ("label", &["error"]),
+    ("eval", &["error"]),
     ("inputs", &["error"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
@@ -49,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "encoder",
+            "eval",
             "sae",
             "label",
             "inputs",

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, CollectionRecord, SavedSet, SetContent};
+use crate::catalog::{Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
 use crate::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
 use crate::document::{Activation, Document};
 use crate::error::{Error, ErrorKind, Result};
@@ -317,6 +318,32 @@ impl CollectionHandle {
         Err(Error::not_found(format!(
             "saved set {name:?} does not exist"
         )))
+    }
+
+    /// The collection's records of a kind, by name.
+    pub fn records<T: for<'a> Deserialize<'a>>(&self, kind: RecordKind) -> Result<Vec<T>> {
+        self.catalog.records(&self.record().id, kind)
+    }
+
+    /// The record of a name, where there is one.
+    pub fn record_of<T: for<'a> Deserialize<'a>>(
+        &self,
+        kind: RecordKind,
+        name: &str,
+    ) -> Result<Option<T>> {
+        self.catalog.record_of(&self.record().id, kind, name)
+    }
+
+    /// Keeps a record under a name, replacing one of that name.
+    pub fn put_record<T: Serialize>(&self, kind: RecordKind, name: &str, record: &T) -> Result<()> {
+        validate_name(name)?;
+        self.catalog
+            .put_record(&self.record().id, kind, name, record)
+    }
+
+    /// Removes a record; false when there was none.
+    pub fn remove_record(&self, kind: RecordKind, name: &str) -> Result<bool> {
+        self.catalog.remove_record(&self.record().id, kind, name)
     }
 
     /// The catalog, for labels.

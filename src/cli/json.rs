@@ -11,6 +11,8 @@ use latentdb_proto::v1::{
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
+use super::concept_output;
+
 /// A single-precision number by its shortest decimal: 0.7, not 0.699999988079071.
 pub(super) fn number(value: f32) -> Json {
     value
@@ -127,6 +129,9 @@ pub(super) fn steering(steering: &Steering) -> Json {
         "residual_norm": number(steering.residual_norm),
         "before": activations(&steering.before),
         "after": activations(&steering.after),
+        "applied": concept_output::edits_json(&steering.applied),
+        "inconsistency_before": steering.inconsistency_before.map(number),
+        "inconsistency_after": steering.inconsistency_after.map(number),
     })
 }
 
@@ -158,6 +163,11 @@ pub(super) fn search(response: &SearchResponse) -> Json {
         "hits": response.hits.iter().map(hit).collect::<Vec<_>>(),
         "next_page_token": some_text(&response.next_page_token),
         "steering": response.steering.iter().map(steering).collect::<Vec<_>>(),
+        "properties": response
+            .properties
+            .iter()
+            .map(concept_output::property_json)
+            .collect::<Vec<_>>(),
         "explanation": response.explanation.as_ref().map(explanation),
         "sequence": response.sequence,
     })
@@ -337,7 +347,8 @@ mod tests {
                         "component": "nearest"
                     }]
                 }],
-                "next_page_token": null, "steering": [], "explanation": null, "sequence": 0
+                "next_page_token": null, "steering": [], "properties": [], "explanation": null,
+                "sequence": 0
             })
         );
     }

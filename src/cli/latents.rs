@@ -54,6 +54,8 @@ enum Action {
         #[arg(long, default_value_t = 5)]
         documents: u32,
     },
+    /// List families: a general latent and special ones below it
+    Families(super::families::Args),
     /// Label latents with keyphrases of their documents, or from records with the fields latent
     /// and label (also source and score)
     Label {
@@ -122,6 +124,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let latent = client.latents().get_latent(request).await?.into_inner();
             let page = show(&latent, output::columns());
             output::emit(is_json, &shown(&latent), &page)?;
+        }
+        Action::Families(families) => {
+            let client = args.client.connect().await?;
+            super::families::run(families, &client, is_json).await?;
         }
         Action::Label {
             name,

@@ -18,6 +18,8 @@ mod client;
 mod cluster;
 mod collection;
 mod completions;
+mod concept_output;
+mod concepts;
 mod correlate;
 mod count;
 mod delete;
@@ -25,9 +27,11 @@ mod demo;
 mod diff;
 mod duplicates;
 mod encode;
+mod eval;
 mod export;
 mod facet;
 mod failure;
+mod families;
 mod flags;
 mod get;
 mod ingest;
@@ -36,6 +40,7 @@ mod interrupt;
 mod json;
 mod latents;
 mod output;
+mod preset;
 mod progress;
 mod report;
 mod sae;
@@ -104,8 +109,12 @@ enum Command {
     Latents(latents::Args),
     /// Show what steering does to a text's vector, without searching
     Steer(steer::Args),
+    /// Save, list and drop steering presets
+    Preset(preset::Args),
     /// Turn the records of a file into vectors, in this process
     Encode(encode::Args),
+    /// Measure property retrieval, steering, queries with judgements, and run files
+    Eval(eval::Args),
     /// Train, evaluate and inspect sparse autoencoders
     Sae(sae::Args),
     /// Fetch the pinned encoder and corpus into the cache, where they are missing
@@ -147,7 +156,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Report(args) => interrupt.stops(report::run(args)).await,
             Command::Latents(args) => interrupt.stops(latents::run(args)).await,
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
+            Command::Preset(args) => interrupt.stops(preset::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
+            Command::Eval(args) => interrupt.stops(eval::run(args)).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
             Command::Inputs => inputs::run(interrupt).await,
             Command::Completions(args) => completions::run(&args),
@@ -217,6 +228,19 @@ mod tests {
             "sae info d",
             "demo --data d --serve",
             "inputs",
+            "search c --property words --select both --temperature 0.1 --scorer bm25",
+            "search c words --property words --fusion standard --weights 1,0.5",
+            "search c words --boost 4=0.15 --boost theory=-0.1 --preset mild=0.5",
+            "search c --positive a --positive b --negative d",
+            "steer c words --boost family:7=0.1 --sweep 0.5,1,2",
+            "preset save c mild --steer theory=+0.4 --steer-p90",
+            "preset list c",
+            "preset drop c mild",
+            "latents families c --find --min-members 5",
+            "eval property --collection c --properties p.json --set arxiv --json",
+            "eval steering --collection c --queries q.jsonl --json",
+            "eval queries --collection c --beir d --method property --run-out r.txt",
+            "eval runs --qrels q --run a --run b",
             "completions bash",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));
@@ -227,6 +251,9 @@ mod tests {
         for line in [
             "search",
             "search c --steer 4",
+            "search c --boost 4",
+            "search c --negative d",
+            "eval queries --collection c",
             "search c --latent x=1",
             "sae train --out d",
             "sae train --vectors v --collection c --out d",

@@ -8,6 +8,7 @@ use latentdb_proto::v1::{
     SearchResponse, Steering,
 };
 
+use super::concept_output;
 use super::json;
 
 /// What a latent is called: its label, or whatever a caller knows of it.
@@ -232,6 +233,9 @@ pub(super) fn search(response: &SearchResponse, name: Name<'_>, columns: usize) 
     for entry in &response.steering {
         text.push_str(&steering(entry, name, columns));
     }
+    for entry in &response.properties {
+        text.push_str(&concept_output::property_text(entry, name));
+    }
     if response.hits.is_empty() {
         text.push_str("no hits\n");
     }
@@ -262,6 +266,14 @@ pub(super) fn steering(steering: &Steering, name: Name<'_>, columns: usize) -> S
         steering.cosine,
         steering.residual_norm
     );
+    if !steering.applied.is_empty() {
+        let applied = concept_output::edits_text(&steering.applied);
+        let _ = writeln!(
+            text,
+            "  applied {}",
+            cut(&applied, columns.saturating_sub(10))
+        );
+    }
     for (indent, values) in [
         ("  before ", &steering.before),
         ("  after  ", &steering.after),

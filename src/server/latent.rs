@@ -6,6 +6,7 @@ use latentdb_proto::v1::latent_service_server::LatentService;
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use super::family::{find_families, wire_families};
 use super::status::status;
 use super::types::{count_or, non_empty, timestamp, wire_document};
 use crate::error::Error;
@@ -104,6 +105,27 @@ impl LatentService for Api {
         Ok(Response::new(v1::LabelLatentsResponse {
             written: written as u32,
         }))
+    }
+
+    async fn find_families(
+        &self,
+        request: Request<v1::FindFamiliesRequest>,
+    ) -> Result<Response<v1::FamiliesResponse>, Status> {
+        let wire = request.into_inner();
+        let found = async {
+            let find = find_families(&wire)?;
+            self.service.find_families(&wire.collection, find).await
+        };
+        Ok(Response::new(wire_families(found.await.map_err(status)?)))
+    }
+
+    async fn list_families(
+        &self,
+        request: Request<v1::ListFamiliesRequest>,
+    ) -> Result<Response<v1::FamiliesResponse>, Status> {
+        let collection = request.into_inner().collection;
+        let found = self.service.list_families(&collection).await;
+        Ok(Response::new(wire_families(found.map_err(status)?)))
     }
 }
 

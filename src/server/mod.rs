@@ -10,11 +10,14 @@ mod collection;
 mod correlate;
 mod diff;
 mod document;
+mod family;
 mod latent;
 mod model;
+mod property;
 mod quality;
 mod search;
 mod status;
+mod steer;
 mod trends;
 mod types;
 

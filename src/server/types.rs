@@ -9,8 +9,7 @@ use latentdb_proto::v1;
 
 use super::status::required;
 use crate::error::{Error, Result};
-use crate::sae::steer::Edit;
-use crate::service::{MadeWith, Projection, SteeringReport};
+use crate::service::{MadeWith, Projection};
 
 pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
     prost_types::Timestamp {
@@ -268,53 +267,6 @@ pub(super) fn text_mode(wire: i32) -> Result<TextMode> {
             "mode",
             format!("is {wire}, which is no mode"),
         )),
-    }
-}
-
-pub(super) fn edits(wire: Vec<v1::SteerEdit>) -> Result<Vec<Edit>> {
-    use v1::steer_edit::Edit as Wire;
-    wire.into_iter()
-        .enumerate()
-        .map(|(at, wire)| {
-            let place = format!("steer[{at}]");
-            let latent = wire.latent;
-            let edit = match required(wire.edit, &format!("{place}.edit"))? {
-                Wire::Add(strength) => Edit::Add { latent, strength },
-                Wire::Scale(factor) => Edit::Scale { latent, factor },
-                Wire::Set(activation) => Edit::Set { latent, activation },
-                Wire::Zero(_) => Edit::Zero { latent },
-            };
-            let (Edit::Add {
-                strength: amount, ..
-            }
-            | Edit::Scale { factor: amount, .. }
-            | Edit::Set {
-                activation: amount, ..
-            }) = edit
-            else {
-                return Ok(edit);
-            };
-            if amount.is_finite() {
-                return Ok(edit);
-            }
-            Err(Error::invalid(
-                place,
-                format!("has the amount {amount}; a finite number is accepted"),
-            ))
-        })
-        .collect()
-}
-
-pub(super) fn wire_steering(report: SteeringReport) -> v1::Steering {
-    v1::Steering {
-        component: report.component,
-        cosine: report.cosine as f32,
-        residual_norm: report.residual_norm as f32,
-        before: wire_activations(&report.before),
-        after: wire_activations(&report.after),
-        vector: Some(v1::Vector {
-            values: report.vector,
-        }),
     }
 }
 

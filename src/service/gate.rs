@@ -132,13 +132,16 @@ fn refusal(sae: &Sae, fit: &Fit, fvu: f64, limit: f64) -> String {
     )
 }
 
+/// The fit of one generation of a collection, once vectors were measured.
+type Held = Arc<Mutex<Option<Fit>>>;
+
 /// Fits of collections, by collection and generation.
 #[derive(Default)]
-pub(super) struct Gates(Mutex<HashMap<String, (u64, Arc<Mutex<Option<Fit>>>)>>);
+pub(super) struct Gates(Mutex<HashMap<String, (u64, Held)>>);
 
 impl Gates {
     /// The fit of a collection's generation; older generations are forgotten.
-    fn entry(&self, record: &CollectionRecord) -> Arc<Mutex<Option<Fit>>> {
+    fn entry(&self, record: &CollectionRecord) -> Held {
         let mut entries = self.0.lock();
         let entry = entries
             .entry(record.id.clone())

@@ -82,7 +82,7 @@ pub struct NewLabel {
     pub score: Option<f32>,
 }
 
-fn label_key(record: &CollectionRecord) -> Result<(String, String)> {
+pub(super) fn label_key(record: &CollectionRecord) -> Result<(String, String)> {
     let sae = sae_record(record)?.map_or_else(|| CLIENT_LATENTS.to_owned(), |sae| sae.sha256);
     Ok((record.id.clone(), sae))
 }

@@ -7,6 +7,7 @@
 mod analysis;
 mod collections;
 mod documents;
+mod families;
 mod gate;
 mod identity;
 mod labels;
@@ -20,8 +21,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::database::{Database, View};
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, Named};
 
 use crate::error::{Error, Result};
 use gate::Gates;
@@ -37,13 +39,18 @@ pub use analysis::{
 };
 pub use collections::{CollectionInfo, CreateCollection, SetInfo};
 pub use documents::{MAX_BATCH, Projected, Projection, Turn};
+pub use families::{FamilyMemberRecord, FamilyRecord, FindFamilies, LabelledFamily};
 pub use gate::{FitInfo, Gate};
 pub use identity::MadeWith;
 pub use latents::{LatentOrder, LatentPage, LatentStatistics, NewLabel};
 pub use models::{EncoderRecord, Level, SaeRecord};
 pub use search::{
-    Contribution, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount, NearestNode,
-    Node, NodeKind, SearchOptions, SearchResult, SteeringReport, Target,
+    AppliedEdit, ChosenLatent, Contribution, DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS,
+    DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount,
+    MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse, PropertyExamples,
+    PropertyNode, PropertyReport, PropertyScorer, PropertySelection, PropertySource, SearchOptions,
+    SearchResult, SteerChange, SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit,
+    SweepStep, Target,
 };
 pub use training::{TrainRequest, TrainingEnd};
 
@@ -99,10 +106,19 @@ impl Service {
 
     /// As [`Self::resolve_filter`] for a filter in another field of the request.
     fn resolve_set(&self, view: &View, filter: &Filter, field: &str) -> Result<Filter> {
-        let handle = self.database.collection(&view.record.name)?;
         filter
-            .resolve(view.record.n_latents, &|name| handle.saved_filter(name))
+            .resolve(view.record.n_latents, &|named| {
+                self.named_filter(&view.record, named)
+            })
             .map_err(|error| error.within(field))
+    }
+
+    /// What a name in a filter stands for.
+    fn named_filter(&self, record: &CollectionRecord, named: Named<'_>) -> Result<Filter> {
+        match named {
+            Named::SavedSet(name) => self.database.collection(&record.name)?.saved_filter(name),
+            Named::Family(root) => self.family_filter(record, root),
+        }
     }
 }
 

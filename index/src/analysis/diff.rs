@@ -415,7 +415,7 @@ pub fn select(diff: &Diff, selection: &Selection) -> Vec<DiffRow> {
         })
         .copied()
         .collect();
-    kept.sort_by(|left, right| by_size(left, right));
+    kept.sort_by(by_size);
     kept.truncate(selection.limit);
     kept
 }

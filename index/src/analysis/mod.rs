@@ -1,5 +1,5 @@
 //! Analyses over sets of documents: what sets them apart, what occurs together, what changes over
-//! an order, what is nearly the same, what forms groups. METHODS sections 6 to 8.
+//! an order, what is nearly the same, what forms groups. METHODS sections 5 to 9.
 //!
 //! Every analysis is a pure function of a [`Snapshot`](crate::collection::Snapshot), resolved
 //! filters and options; what it returns are plain rows. Counts are exact. A document *has* a latent
@@ -15,17 +15,21 @@
 //! | What rises, falls or breaks over time? | [`trends`], [`trends_over_sets`] |
 //! | Which documents are nearly the same? | [`near_duplicates`] |
 //! | Which groups do documents form along an axis? | [`cluster::cluster`] |
-//! | Which latents are near a vector? | [`centroid_similarities`] |
+//! | Where do a latent's documents lie? | [`centroids`] |
+//! | Which latents are special cases of which? | [`families`] |
+//! | Which latents tell two groups of documents apart? | [`logistic`] |
 //!
 //! The functions block and use all cores; [`Progress`] says how far they are and stops them.
 
 mod attributes;
-mod centroids;
+pub mod centroids;
 pub mod cluster;
 mod correlate;
 mod diff;
 mod duplicates;
+pub mod families;
 mod joined;
+pub mod logistic;
 mod members;
 mod order;
 mod paired;
@@ -36,7 +40,6 @@ mod units;
 mod values;
 
 pub use attributes::{AttributeCorrelations, correlate_attribute};
-pub use centroids::centroid_similarities;
 pub use correlate::{
     CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, correlate, correlate_joined,
 };

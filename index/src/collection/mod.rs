@@ -5,6 +5,7 @@
 //! ([`crate::database`]).
 
 mod background;
+mod derived;
 mod positions;
 mod snapshot;
 mod writer;

@@ -97,6 +97,22 @@ impl AllowedInSegment {
         }
     }
 
+    /// The allowed documents of `docs`, and the allowed ones outside of it.
+    pub fn split(&self, mut docs: RoaringBitmap) -> (RoaringBitmap, Self) {
+        let mut others = match &self.docs {
+            None => RoaringBitmap::new(),
+            Some(allowed) => allowed.clone(),
+        };
+        if self.docs.is_none() {
+            others.insert_range(0..self.n_docs);
+        }
+        others -= &docs;
+        if let Some(allowed) = &self.docs {
+            docs &= allowed;
+        }
+        (docs, Self::new(Some(others), self.n_docs))
+    }
+
     /// Allowed documents, ascending.
     pub fn iter(&self) -> Box<dyn Iterator<Item = u32> + '_> {
         match &self.docs {

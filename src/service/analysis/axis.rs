@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::analysis::centroid_similarities;
 use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
 
@@ -92,14 +91,17 @@ impl Service {
                 let Some(known) = self.similar_labels(view).await? else {
                     return Err(no_labels(view));
                 };
-                let cosines = |query: &Vec<f32>| known.cosines(query).collect();
+                let cosines = |query: &Vec<f32>| known.cosines(query);
                 queries.iter().map(cosines).collect()
             }
             AxisSource::Centroids => {
                 let snapshot = view.snapshot.clone();
-                let last = u32::try_from(n_latents)
-                    .map_err(|_| Error::internal("more latents than numbers for them"))?;
-                blocking(move || Ok(centroid_similarities(&snapshot, last, &queries))).await?
+                blocking(move || {
+                    let centroids = snapshot.centroids();
+                    let near = |query: &Vec<f32>| centroids.similarities(query);
+                    Ok(queries.iter().map(near).collect())
+                })
+                .await?
             }
         };
         for (text, similarities) in similarities.into_iter().enumerate() {

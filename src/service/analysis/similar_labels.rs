@@ -10,17 +10,20 @@ use parking_lot::Mutex;
 use super::super::{Service, blocking};
 use crate::error::Result;
 
+/// Labels by latent, as read from the catalog once.
+type Labels = Arc<BTreeMap<u32, Label>>;
+
 /// Vectors of labels at unit norm, by latent.
 type Vectors = Arc<HashMap<u32, Vec<f32>>>;
 
 /// Vectors of labels, as made last for a collection, with the labels they were made from.
 #[derive(Default)]
 pub(in super::super) struct LabelVectors {
-    made: Mutex<HashMap<String, (Arc<BTreeMap<u32, Label>>, Vectors)>>,
+    made: Mutex<HashMap<String, (Labels, Vectors)>>,
 }
 
 /// How similar the labels of two latents are.
-pub(super) struct SimilarLabels {
+pub(in super::super) struct SimilarLabels {
     vectors: Vectors,
 }
 
@@ -31,22 +34,25 @@ impl SimilarLabels {
         Some(left.iter().zip(right).map(|(a, b)| a * b).sum())
     }
 
-    /// The cosine of each latent's label with a vector of the same encoder, in no order.
-    pub fn cosines<'a>(&'a self, query: &'a [f32]) -> impl Iterator<Item = (u32, f32)> + 'a {
-        let norm = query.iter().map(|value| value * value).sum::<f32>().sqrt();
-        let cosine = move |vector: &[f32]| {
-            let product: f32 = vector.iter().zip(query).map(|(a, b)| a * b).sum();
-            product / norm
+    /// Every latent with a label, with the cosine of it and `vector`; in order of latents.
+    pub fn cosines(&self, vector: &[f32]) -> Vec<(u32, f32)> {
+        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let cosine = |label: &Vec<f32>| -> f32 {
+            label.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>() / norm
         };
-        let vectors = self.vectors.iter();
-        vectors.map(move |(&latent, vector)| (latent, cosine(vector)))
+        let labels = self.vectors.iter();
+        let mut cosines: Vec<(u32, f32)> = labels
+            .map(|(latent, label)| (*latent, cosine(label)))
+            .collect();
+        cosines.sort_unstable_by_key(|(latent, _)| *latent);
+        cosines
     }
 }
 
 impl Service {
     /// The collection's labels ready to be compared; `None` where it has no labels or no encoder.
     /// They are encoded when they have changed.
-    pub(super) async fn similar_labels(
+    pub(in super::super) async fn similar_labels(
         self: &Arc<Self>,
         view: &View,
     ) -> Result<Option<SimilarLabels>> {
