@@ -1,27 +1,22 @@
 //! `latentdb sae`: train, evaluate and inspect sparse autoencoders, on a file of vectors in this
 //! process or on a collection in the server.
 
+mod eval;
 mod import;
+mod rows;
+mod train;
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
-use latentdb_proto::v1::{EvaluateSaeRequest, TrainSaeProgress, TrainSaeRequest};
+use latentdb_proto::v1::{TrainSaeProgress, TrainSaeRequest};
 use serde_json::{Value, json};
 
 use super::client::{Client, ClientArgs};
-use super::collection::absolute;
-use super::encode::beside;
-use super::failure::Interrupted;
 use super::interrupt::Interrupt;
-use super::{json, output, progress, text};
-use crate::error::ErrorKind;
-use crate::records::vectors::VectorFile;
-use crate::sae::{
-    EvaluateOptions, Normalisation, Quality, Sae, TrainConfig, Trained, evaluate, train,
-};
+use super::{output, progress, text};
+use crate::sae::{Normalisation, Quality, Sae};
 
 /// What is done with SAEs.
 #[derive(Debug, clap::Args)]
@@ -34,10 +29,10 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Train a top-k SAE
-    Train(Train),
+    /// Train an SAE
+    Train(Box<train::Args>),
     /// Measure an SAE
-    Eval(Eval),
+    Eval(eval::Args),
     /// Convert an SAE of another program to the layout that is served
     Import(import::Args),
     /// Show what a folder holds
@@ -47,177 +42,17 @@ enum Action {
     },
 }
 
-/// What is trained on what.
-#[derive(Clone, Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("on").required(true))]
-struct Train {
-    /// Train on this file of vectors, in this process
-    #[arg(long, value_name = "FILE.safetensors", group = "on")]
-    vectors: Option<PathBuf>,
-    /// Train on the vectors of this collection, in the server
-    #[arg(long, value_name = "NAME", group = "on")]
-    collection: Option<String>,
-    /// Latents; chosen by the number of vectors when left out
-    #[arg(long, value_name = "N")]
-    n: Option<u32>,
-    /// Latents active at once; chosen with N when left out
-    #[arg(long, value_name = "K")]
-    k: Option<u32>,
-    /// Folder of the SAE, in SAELens layout; one that is there is replaced
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Passes over the vectors; chosen by their number when left out
-    #[arg(long, value_name = "E")]
-    epochs: Option<u32>,
-    /// Equal seeds give equal SAEs
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Share of the vectors that is not trained on and measures quality
-    #[arg(long, value_name = "SHARE", conflicts_with = "collection")]
-    held_out: Option<f32>,
-    /// Vectors a step
-    #[arg(long, value_name = "ROWS", conflicts_with = "collection")]
-    batch_size: Option<usize>,
-    /// The highest learning rate
-    #[arg(long, value_name = "RATE", conflicts_with = "collection")]
-    learning_rate: Option<f32>,
-    /// Stop after so many epochs without gain on held-out vectors; 0 never stops
-    #[arg(long, value_name = "EPOCHS", conflicts_with = "collection")]
-    patience: Option<usize>,
-    /// Cores to use; 0 for all
-    #[arg(
-        long,
-        default_value_t = 0,
-        hide_default_value = true,
-        conflicts_with = "collection"
-    )]
-    threads: usize,
-}
-
-/// What is measured on what.
-#[derive(Clone, Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("on").required(true))]
-struct Eval {
-    /// Folder of the SAE; with --collection, the collection's own when left out
-    #[arg(required_unless_present = "collection")]
-    dir: Option<PathBuf>,
-    /// Measure on this file of vectors, in this process
-    #[arg(long, value_name = "FILE.safetensors", group = "on")]
-    vectors: Option<PathBuf>,
-    /// Measure on the vectors of this collection, in the server
-    #[arg(long, value_name = "NAME", group = "on")]
-    collection: Option<String>,
-}
-
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
     let client = args.client;
     match args.action {
-        Action::Train(train) if train.collection.is_some() => {
-            interrupt.stops(train_collection(&train, &client)).await
-        }
-        Action::Train(train) => {
-            tokio::task::spawn_blocking(move || train_file(&train, client.json, &interrupt)).await?
-        }
-        Action::Eval(eval) if eval.collection.is_some() => {
-            interrupt.stops(evaluate_collection(&eval, &client)).await
-        }
-        Action::Eval(eval) => {
-            let work = tokio::task::spawn_blocking(move || evaluate_file(&eval, client.json));
-            interrupt.stops(async { work.await? }).await
-        }
+        Action::Train(train) => train::run(*train, &client, interrupt).await,
+        Action::Eval(eval) => eval::run(eval, &client, interrupt).await,
         Action::Import(import) => {
             let work = tokio::task::spawn_blocking(move || import::run(&import, client.json));
             interrupt.stops(async { work.await? }).await
         }
         Action::Info { dir } => info(&dir, client.json),
     }
-}
-
-fn read_vectors(path: &Path) -> anyhow::Result<(Vec<f32>, usize)> {
-    let file = VectorFile::open(path, None)?;
-    let mut vectors = Vec::new();
-    file.read_rows(0..file.rows(), &mut vectors)?;
-    Ok((vectors, file.dimension()))
-}
-
-/// The settings that fit the rows, with what the flags say.
-fn config(args: &Train, rows: usize) -> TrainConfig {
-    let mut config = TrainConfig::for_rows(rows);
-    let whole = |value: Option<u32>, otherwise: usize| value.map_or(otherwise, |v| v as usize);
-    config.n_latents = whole(args.n, config.n_latents);
-    config.k = whole(args.k, config.k);
-    config.epochs = whole(args.epochs, config.epochs);
-    config.seed = args.seed;
-    config.held_out = args.held_out.unwrap_or(config.held_out);
-    config.batch = args.batch_size.unwrap_or(config.batch);
-    config.learning_rate = args.learning_rate.unwrap_or(config.learning_rate);
-    config.patience = args.patience.unwrap_or(config.patience);
-    config.threads = args.threads;
-    config
-}
-
-fn train_file(args: &Train, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let path = args.vectors.as_deref().context("--vectors is missing")?;
-    let (vectors, d_in) = read_vectors(path)?;
-    let config = config(args, vectors.len() / d_in.max(1));
-    let checkpoint = beside(&args.out, ".checkpoint");
-    let bar = progress::bar(0, "steps");
-    bar.set_message("training");
-    let trained = train(&vectors, d_in, &config, Some(&checkpoint), &mut |now| {
-        let dead = now.dead_share * 100.0;
-        bar.set_length(now.steps as u64);
-        bar.set_position(now.step as u64);
-        bar.set_message(format!(
-            "epoch {}: loss {:.4}, FVU {:.4}{}, L0 {:.1}, {dead:.1}% dead, {} examples/s",
-            now.epoch,
-            now.loss,
-            now.fvu,
-            now.held_out_fvu
-                .map_or(String::new(), |fvu| format!(" (held out {fvu:.4})")),
-            now.l0,
-            text::thousands(now.examples_per_second.round() as u64),
-        ));
-        if interrupt.is_asked() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    bar.finish_and_clear();
-    match trained {
-        Ok(trained) => save(args, path, trained, is_json),
-        Err(error) if error.kind() == ErrorKind::Cancelled => Err(Interrupted {
-            advice: Some(format!(
-                "the same command goes on from {}",
-                checkpoint.display()
-            )),
-        }
-        .into()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn save(args: &Train, vectors: &Path, trained: Trained, is_json: bool) -> anyhow::Result<()> {
-    let Trained { mut sae, report } = trained;
-    sae.set_about("vectors", vectors.display().to_string());
-    sae.save(&args.out)?;
-    let dir = args.out.display();
-    let mut page = format!(
-        "{dir}: {} latents, k = {}, {} epochs over {} vectors in {:.1} s, {} examples/s\n",
-        text::thousands(sae.n_latents() as u64),
-        sae.k().unwrap_or_default(),
-        report.epochs,
-        text::thousands(report.rows as u64),
-        report.seconds,
-        text::thousands(report.examples_per_second.round() as u64),
-    );
-    page.push_str(&quality_line("trained on", &report.trained));
-    if let Some(quality) = &report.held_out {
-        page.push_str(&quality_line("held out", quality));
-    }
-    let value = json!({"sae": local(&sae), "report": report, "out": args.out});
-    output::emit(is_json, &value, &page)?;
-    Ok(())
 }
 
 fn quality_line(name: &str, quality: &Quality) -> String {
@@ -244,33 +79,6 @@ fn local(sae: &Sae) -> Value {
         "k": sae.k(),
         "training": sae.record(),
     })
-}
-
-fn evaluate_file(args: &Eval, is_json: bool) -> anyhow::Result<()> {
-    let dir = args
-        .dir
-        .as_deref()
-        .context("the folder of the SAE is missing")?;
-    let path = args.vectors.as_deref().context("--vectors is missing")?;
-    let sae = Sae::load(dir)?;
-    let (vectors, d) = read_vectors(path)?;
-    if d != sae.d_in() {
-        anyhow::bail!(
-            "{} has vectors of {d} values; the SAE reads {}",
-            path.display(),
-            sae.d_in()
-        );
-    }
-    let waiting = progress::spinner("evaluating");
-    let quality = evaluate(&sae, &vectors, &EvaluateOptions::default())?;
-    waiting.finish_and_clear();
-    let value = json!({"sae": local(&sae), "quality": quality});
-    output::emit(
-        is_json,
-        &value,
-        quality_line("quality", &quality).trim_start(),
-    )?;
-    Ok(())
 }
 
 fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
@@ -320,8 +128,13 @@ pub(super) fn show_training(bar: &ProgressBar, now: &TrainSaeProgress) {
     bar.set_length(now.steps);
     bar.set_position(now.step);
     bar.set_message(format!(
-        "training: FVU {:.4}, {:.1}% dead, {} examples/s",
+        "epoch {}: loss {:.4}, FVU {:.4}{}, L0 {:.1}, {:.1}% dead, {} examples/s",
+        now.epoch,
+        now.loss,
         now.fvu,
+        now.held_out_fvu
+            .map_or(String::new(), |fvu| format!(" (held out {fvu:.4})")),
+        now.l0,
         now.dead * 100.0,
         text::thousands(now.examples_per_second.round() as u64)
     ));
@@ -355,81 +168,4 @@ pub(super) fn server_quality_line(quality: &latentdb_proto::v1::SaeQuality) -> S
         quality.cosine,
         text::thousands(quality.rows)
     )
-}
-
-async fn train_collection(args: &Train, client: &ClientArgs) -> anyhow::Result<()> {
-    let request = TrainSaeRequest {
-        collection: args.collection.clone().unwrap_or_default(),
-        n_latents: args.n.unwrap_or_default(),
-        k: args.k.unwrap_or_default(),
-        epochs: args.epochs.unwrap_or_default(),
-        seed: args.seed,
-        output: absolute(&args.out)?,
-    };
-    let last = train_in_server(&client.connect().await?, request).await?;
-    let sae = last.sae.unwrap_or_default();
-    let mut page = format!("{}: {}\n", args.out.display(), text::sae_line(&sae));
-    if let Some(quality) = &last.quality {
-        page.push_str("  held out   ");
-        page.push_str(&server_quality_line(quality));
-    }
-    let value = json!({
-        "sae": json::sae(&sae),
-        "quality": last.quality.as_ref().map(json::quality),
-        "out": args.out,
-    });
-    output::emit(client.json, &value, &page)?;
-    Ok(())
-}
-
-async fn evaluate_collection(args: &Eval, client: &ClientArgs) -> anyhow::Result<()> {
-    let request = EvaluateSaeRequest {
-        collection: args.collection.clone().unwrap_or_default(),
-        sae: match &args.dir {
-            Some(dir) => absolute(dir)?,
-            None => String::new(),
-        },
-    };
-    let connection = client.connect().await?;
-    let waiting = progress::spinner("evaluating");
-    let response = connection
-        .models()
-        .evaluate_sae(request)
-        .await?
-        .into_inner();
-    waiting.finish_and_clear();
-    let quality = response.quality.unwrap_or_default();
-    let value = json!({
-        "sae": response.sae.as_ref().map(json::sae),
-        "quality": json::quality(&quality),
-    });
-    output::emit(client.json, &value, &server_quality_line(&quality))?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        train: Train,
-    }
-
-    #[test]
-    fn flags_override_the_settings_that_fit_the_rows() {
-        let line = "train --vectors v --out d --n 64 --k 4 --held-out 0.1 --seed 7";
-        let train = Line::try_parse_from(line.split(' ')).unwrap().train;
-        let config = config(&train, 25_000);
-        let fitting = TrainConfig::for_rows(25_000);
-        assert_eq!((config.n_latents, config.k, config.seed), (64, 4, 7));
-        assert_eq!(config.held_out, 0.1);
-        assert_eq!(
-            (config.epochs, config.batch),
-            (fitting.epochs, fitting.batch)
-        );
-    }
 }

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | a record format | one file here, one arm in [`Format`] and [`open`] |
 //! | an attribute kind | `kind.rs` |
-//! | a matrix format | `vectors.rs` |
+//! | a matrix format | `vectors.rs`, or a file like `parquet_vectors.rs` |
 
 use std::fmt;
 use std::fs::File;
@@ -31,6 +31,7 @@ pub mod kind;
 pub mod mapping;
 mod npy;
 mod parquet;
+pub mod parquet_vectors;
 pub mod template;
 pub mod vectors;
 

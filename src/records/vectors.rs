@@ -143,7 +143,7 @@ fn extend<const WIDTH: usize>(out: &mut Vec<f32>, bytes: &[u8], read: impl Fn([u
     clippy::cast_possible_truncation,
     reason = "rounding to single precision is the purpose"
 )]
-fn narrow(value: f64) -> f32 {
+pub(super) fn narrow(value: f64) -> f32 {
     value as f32
 }
 

@@ -2,9 +2,9 @@
 //!
 //! One question per file: *what is an SAE and what does each architecture compute* (`model`), *how
 //! are rows encoded* (`encode`, `topk`, `kernel`), *how is one stored* (`format`), *where does one
-//! come from* (`train`), *how good is it* (`evaluate`; `fit` on vectors as they come), *how is a vector moved along its latents*
-//! (`steer`). The formulas are those of *Disentangling Dense Embeddings with Sparse Autoencoders*
-//! (arXiv 2408.00657, "Paper B").
+//! come from* (`train`), *how good is it* (`evaluate`; `fit` on vectors as they come; `sweep` over
+//! sizes), *how is a vector moved along its latents* (`steer`). The formulas are those of
+//! *Disentangling Dense Embeddings with Sparse Autoencoders* (arXiv 2408.00657, "Paper B").
 //!
 //! Encoding is exact and reproducible: a row has one code, whatever the batch, the number of
 //! threads or the vector width of the machine. See [`Sae::encode`].
@@ -26,4 +26,7 @@ pub use evaluate::{EvaluateOptions, Quality, evaluate};
 pub use fit::Fit;
 pub use model::{Architecture, Normalisation, Sae, SaeParts};
 pub use record::TrainingRecord;
-pub use train::{TrainConfig, TrainProgress, TrainReport, Trained, train};
+pub use train::{
+    RowSource, Sparsity, TrainConfig, TrainOptions, TrainProgress, TrainReport, Trained, train,
+    train_source,
+};

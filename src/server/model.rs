@@ -14,7 +14,7 @@ use super::Api;
 use super::collection::wire_sae;
 use super::status::{required, status};
 use super::types::{activations, non_empty, non_zero, wire_activations};
-use crate::sae::{Quality, TrainProgress};
+use crate::sae::{Quality, Sparsity, TrainOptions, TrainProgress};
 use crate::service::TrainRequest;
 
 #[tonic::async_trait]
@@ -91,11 +91,31 @@ impl ModelService for Api {
         let wire = request.into_inner();
         let train = TrainRequest {
             collection: wire.collection,
-            n_latents: non_zero(wire.n_latents),
-            k: non_zero(wire.k),
-            epochs: non_zero(wire.epochs),
-            seed: wire.seed,
             output: wire.output,
+            options: TrainOptions {
+                n_latents: non_zero(wire.n_latents),
+                k: non_zero(wire.k),
+                epochs: non_zero(wire.epochs),
+                sparsity: if wire.batch_top_k {
+                    Sparsity::BatchTopK
+                } else {
+                    Sparsity::TopK
+                },
+                matryoshka: wire.matryoshka,
+                prefixes: wire
+                    .prefixes
+                    .iter()
+                    .map(|length| *length as usize)
+                    .collect(),
+                batch: non_zero(wire.batch_size),
+                learning_rate: wire.learning_rate,
+                warm_up: wire.warm_up,
+                decay: wire.decay,
+                held_out: wire.held_out,
+                patience: wire.patience.map(|epochs| epochs as usize),
+                seed: wire.seed,
+                ..TrainOptions::default()
+            },
         };
         let (send, receive) = mpsc::channel(16);
         let service = self.service.clone();
@@ -163,6 +183,10 @@ fn wire_progress(progress: &TrainProgress) -> v1::TrainSaeProgress {
         dead: progress.dead_share,
         sae: None,
         quality: None,
+        loss: progress.loss,
+        l0: progress.l0,
+        epoch: progress.epoch as u64,
+        held_out_fvu: progress.held_out_fvu,
     }
 }
 

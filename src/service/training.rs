@@ -1,7 +1,7 @@
 //! Encoders and SAEs as services: texts to vectors, vectors to latents and back, training and
 //! measuring on a collection's vectors.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use super::models::{SaeRecord, activations};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
 use crate::sae::{
-    Codes, EvaluateOptions, Quality, Sae, TrainConfig, TrainProgress, evaluate, train,
+    Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate,
+    train_source,
 };
 
 /// Fewest vectors that an SAE is trained on.
@@ -24,14 +25,8 @@ const MIN_TRAINING_ROWS: usize = 100;
 pub struct TrainRequest {
     /// The collection whose vectors are read.
     pub collection: String,
-    /// Latents; by the number of vectors where absent.
-    pub n_latents: Option<usize>,
-    /// Latents active at once; with `n_latents` where absent.
-    pub k: Option<usize>,
-    /// Passes over the vectors.
-    pub epochs: Option<usize>,
-    /// Decides everything random.
-    pub seed: u64,
+    /// How.
+    pub options: TrainOptions,
     /// The folder the SAE is written to.
     pub output: String,
 }
@@ -139,8 +134,8 @@ impl Service {
             ));
         }
         blocking(move || {
-            let (vectors, dimension) = vectors_of(&view.snapshot)?;
-            let rows = vectors.len() / dimension.max(1);
+            let source = SnapshotRows::of(view.snapshot.clone())?;
+            let rows = source.rows();
             if rows < MIN_TRAINING_ROWS {
                 return Err(Error::precondition(format!(
                     "collection {:?} has {rows} vectors; training takes at least \
@@ -148,16 +143,10 @@ impl Service {
                     view.record.name
                 )));
             }
-            let config = config(&request, rows);
+            let config = request.options.config(rows);
             let output = PathBuf::from(&request.output);
             let checkpoint = PathBuf::from(format!("{}.checkpoint", request.output));
-            let mut trained = train(
-                &vectors,
-                dimension,
-                &config,
-                Some(&checkpoint),
-                &mut progress,
-            )?;
+            let mut trained = train_source(&source, &config, Some(&checkpoint), &mut progress)?;
             trained.sae.set_about("collection", &view.record.name);
             trained.sae.save(&output)?;
             let sae = Sae::load(&output)?;
@@ -211,13 +200,57 @@ impl Service {
     }
 }
 
-fn config(request: &TrainRequest, rows: usize) -> TrainConfig {
-    let mut config = TrainConfig::for_rows(rows);
-    config.seed = request.seed;
-    config.n_latents = request.n_latents.unwrap_or(config.n_latents);
-    config.k = request.k.unwrap_or(config.k);
-    config.epochs = request.epochs.unwrap_or(config.epochs);
-    config
+/// The vectors of a snapshot, read where they lie.
+struct SnapshotRows {
+    snapshot: Arc<Snapshot>,
+    docs: Vec<u32>,
+    dimension: usize,
+}
+
+impl SnapshotRows {
+    fn of(snapshot: Arc<Snapshot>) -> Result<Self> {
+        let docs: Vec<u32> = snapshot
+            .living()
+            .filter(|doc| snapshot.vector(*doc).is_some())
+            .collect();
+        let first = docs.first().and_then(|doc| snapshot.vector(*doc));
+        let Some(dimension) = first.map(<[f32]>::len) else {
+            return Err(no_vectors());
+        };
+        Ok(Self {
+            snapshot,
+            docs,
+            dimension,
+        })
+    }
+}
+
+impl RowSource for SnapshotRows {
+    fn rows(&self) -> usize {
+        self.docs.len()
+    }
+
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn read(&self, rows: Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        let docs = self.docs.get(rows.clone()).ok_or_else(|| {
+            Error::invalid(
+                "rows",
+                format!("{}..{} passes the end", rows.start, rows.end),
+            )
+        })?;
+        for doc in docs {
+            out.extend_from_slice(self.snapshot.vector(*doc).unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+fn no_vectors() -> Error {
+    Error::precondition("the collection holds no vectors to read")
 }
 
 /// All vectors of a snapshot, row-major, and their dimension.
@@ -231,9 +264,7 @@ fn vectors_of(snapshot: &Snapshot) -> Result<(Vec<f32>, usize)> {
         }
     }
     if vectors.is_empty() {
-        return Err(Error::precondition(
-            "the collection holds no vectors to read",
-        ));
+        return Err(no_vectors());
     }
     Ok((vectors, dimension))
 }

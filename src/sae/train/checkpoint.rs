@@ -31,6 +31,9 @@ pub(super) struct Counters {
     pub seconds: f64,
     pub best_fvu: Option<f64>,
     pub epochs_without_gain: usize,
+    /// Moving average of the smallest kept activation.
+    #[serde(default)]
+    pub threshold: Option<f32>,
     /// Step at which the top-k last kept a latent.
     pub last_kept: Vec<usize>,
 }

@@ -4,6 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+/// Which activations a row keeps in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sparsity {
+    /// The k largest of every row.
+    #[default]
+    TopK,
+    /// The `k * rows` largest of the batch, so that rows share them by need (arXiv 2412.06410).
+    /// Without a batch, latents above a threshold are active: the SAE is saved as JumpReLU.
+    BatchTopK,
+}
+
 /// How a top-k SAE is trained.
 ///
 /// [`TrainConfig::for_rows`] gives settings that fit a number of documents; every field can be
@@ -13,8 +25,14 @@ use crate::error::{Error, Result};
 pub struct TrainConfig {
     /// How many latents the SAE has.
     pub n_latents: usize,
-    /// How many latents a row keeps.
+    /// How many latents a row keeps, or keeps on average.
     pub k: usize,
+    /// Whether rows keep k latents each, or share them.
+    pub sparsity: Sparsity,
+    /// Matryoshka training (arXiv 2503.17547): the loss is the mean over reconstructions from the
+    /// first m latents, for every m here, so that the first latents stay general. Ascending, the
+    /// last `n_latents`; empty for none.
+    pub prefixes: Vec<usize>,
     /// How often every row is seen.
     pub epochs: usize,
     /// Rows per step.
@@ -46,8 +64,12 @@ pub struct TrainConfig {
     pub dropout: f32,
     /// Decoupled decay of the encoder's weights, times the learning rate.
     pub weight_decay: f32,
-    /// Share of the rows that is not trained on and measures quality.
+    /// Share of the rows that is not trained on and measures quality; of a source that does not
+    /// fit the memory, at most 100,000 rows.
     pub held_out: f32,
+    /// Rows that are held in memory at once where not all of them are; 0: as many as fit 1 GiB.
+    /// Rows are shuffled within such a window, whose pieces are drawn from the whole source.
+    pub window_rows: usize,
     /// Stop after this many epochs without a better held-out FVU and return the best; 0 never
     /// stops.
     pub patience: usize,
@@ -62,6 +84,8 @@ impl Default for TrainConfig {
         Self {
             n_latents: 1024,
             k: 16,
+            sparsity: Sparsity::TopK,
+            prefixes: Vec::new(),
             epochs: 20,
             batch: 512,
             learning_rate: 2e-3,
@@ -77,6 +101,7 @@ impl Default for TrainConfig {
             dropout: 0.0,
             weight_decay: 1.0,
             held_out: 0.05,
+            window_rows: 0,
             patience: 0,
             seed: 0,
             threads: 0,
@@ -84,7 +109,95 @@ impl Default for TrainConfig {
     }
 }
 
+/// What a user says of a training; the rest fits the number of rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainOptions {
+    /// Latents.
+    pub n_latents: Option<usize>,
+    /// Latents a row keeps.
+    pub k: Option<usize>,
+    /// Passes over the rows.
+    pub epochs: Option<usize>,
+    /// Whether rows share activations.
+    pub sparsity: Sparsity,
+    /// Train Matryoshka prefixes, those of [`TrainConfig::default_prefixes`] where none are given.
+    pub matryoshka: bool,
+    /// Matryoshka prefixes; the number of latents is added where it is missing.
+    pub prefixes: Vec<usize>,
+    /// Rows per step.
+    pub batch: Option<usize>,
+    /// The highest learning rate.
+    pub learning_rate: Option<f32>,
+    /// Share of the steps over which the learning rate rises.
+    pub warm_up: Option<f32>,
+    /// Share of the steps over which it falls.
+    pub decay: Option<f32>,
+    /// Share of the rows that measures quality.
+    pub held_out: Option<f32>,
+    /// Epochs without gain after which to stop.
+    pub patience: Option<usize>,
+    /// Rows in memory at once.
+    pub window_rows: Option<usize>,
+    /// Decides everything random.
+    pub seed: u64,
+    /// Threads; 0 is one per core.
+    pub threads: usize,
+}
+
+impl TrainOptions {
+    /// The settings for `rows` rows.
+    ///
+    /// ```
+    /// use latentdb::sae::TrainOptions;
+    ///
+    /// let options = TrainOptions {
+    ///     n_latents: Some(512),
+    ///     matryoshka: true,
+    ///     ..TrainOptions::default()
+    /// };
+    /// let config = options.config(10_000);
+    /// assert_eq!(config.k, 8);
+    /// assert_eq!(config.prefixes, [64, 128, 256, 512]);
+    /// ```
+    pub fn config(&self, rows: usize) -> TrainConfig {
+        let fitting = TrainConfig::for_rows(rows);
+        let n_latents = self.n_latents.unwrap_or(fitting.n_latents);
+        let mut prefixes = self.prefixes.clone();
+        if !prefixes.is_empty() && prefixes.last() != Some(&n_latents) {
+            prefixes.push(n_latents);
+        }
+        if prefixes.is_empty() && self.matryoshka {
+            prefixes = TrainConfig::default_prefixes(n_latents);
+        }
+        TrainConfig {
+            n_latents,
+            prefixes,
+            k: self.k.unwrap_or(fitting.k),
+            epochs: self.epochs.unwrap_or(fitting.epochs),
+            sparsity: self.sparsity,
+            batch: self.batch.unwrap_or(fitting.batch),
+            learning_rate: self.learning_rate.unwrap_or(fitting.learning_rate),
+            warm_up: self.warm_up.unwrap_or(fitting.warm_up),
+            decay: self.decay.unwrap_or(fitting.decay),
+            held_out: self.held_out.unwrap_or(fitting.held_out),
+            patience: self.patience.unwrap_or(fitting.patience),
+            window_rows: self.window_rows.unwrap_or(fitting.window_rows),
+            seed: self.seed,
+            threads: self.threads,
+            ..fitting
+        }
+    }
+}
+
 impl TrainConfig {
+    /// Matryoshka prefixes of an SAE: an eighth, a quarter, a half and all of its latents.
+    pub fn default_prefixes(n_latents: usize) -> Vec<usize> {
+        let mut prefixes: Vec<usize> = [8, 4, 2, 1].map(|part| n_latents / part).to_vec();
+        prefixes.retain(|length| *length > 0);
+        prefixes.dedup();
+        prefixes
+    }
+
     /// Settings that fit `rows` documents: 64 latents with k = 4 for a thousand, 256 with 8 for
     /// ten thousand, 1,024 with 16 for twenty-five thousand, 3,072 with 32 from sixty thousand.
     pub fn for_rows(rows: usize) -> Self {
@@ -144,6 +257,18 @@ impl TrainConfig {
                 "k",
                 format!("is {}; cannot pass the {} latents", self.k, self.n_latents),
             ));
+        }
+        if !self.prefixes.is_empty() {
+            let ascend = self.prefixes.windows(2).all(|pair| pair[0] < pair[1]);
+            if !ascend || self.prefixes[0] == 0 || self.prefixes.last() != Some(&self.n_latents) {
+                return Err(Error::invalid(
+                    "prefixes",
+                    format!(
+                        "are {:?}; accepted are ascending lengths that end with the {} latents",
+                        self.prefixes, self.n_latents
+                    ),
+                ));
+            }
         }
         for (name, value) in [
             ("beta1", self.beta1),

@@ -4,6 +4,7 @@ use crate::sae::kernel::{self, dispatched};
 use crate::sae::topk::{Selector, positions_at_least};
 
 use super::parameters::Parameters;
+use super::select::{Found, Keep};
 
 /// Rows per matrix product and per unit of parallel work.
 pub(super) const BLOCK_ROWS: usize = 64;
@@ -20,6 +21,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// Makes room for `slots` latents in each of `rows` rows.
     pub fn reset(&mut self, rows: usize, slots: usize) {
         self.slots = slots;
         self.counts.clear();
@@ -55,8 +57,13 @@ pub(super) struct Block {
     pub residual: Vec<f32>,
     /// What is left of the residual after the dead latents, `[rows, d]`.
     pub left: Vec<f32>,
+    /// For Matryoshka training: the residuals of prefix g and all longer ones, summed and divided
+    /// by the number of prefixes, `[rows, prefixes, d]`.
+    pub suffixes: Vec<f32>,
     pub live: Kept,
     pub dead: Kept,
+    /// What may be kept, where that depends on other rows.
+    pub found: Found,
     pub sums: Sums,
 }
 
@@ -68,6 +75,10 @@ pub(super) struct Sums {
     pub input_squares: f64,
     pub residual: Vec<f32>,
     pub residual_squares: f64,
+    /// For Matryoshka training: the squares of the residuals of all prefixes, a mean over prefixes.
+    pub prefix_squares: f64,
+    /// For Matryoshka training: the residuals, a mean over prefixes.
+    pub prefix_residual: Vec<f32>,
     pub left_squares: f64,
     pub active: usize,
 }
@@ -87,7 +98,12 @@ pub(super) struct StepInput<'a> {
     pub vectors: &'a [f32],
     /// The rows of this batch.
     pub rows: &'a [u32],
-    pub k: usize,
+    /// Which latents rows keep.
+    pub keep: Keep,
+    /// Lengths of Matryoshka prefixes, ascending, the last all latents; empty for none.
+    pub prefixes: &'a [usize],
+    /// How many dead latents a row may use.
+    pub dead_slots: usize,
     /// Dead latents, ascending; empty leaves the auxiliary loss out.
     pub dead: &'a [u32],
     pub aux_alpha: f32,
@@ -97,6 +113,23 @@ pub(super) struct StepInput<'a> {
     pub noise: Option<(f32, u64)>,
 }
 
+impl<'a> StepInput<'a> {
+    /// Rows as they are: no auxiliary loss, no noise, no prefixes.
+    pub fn plain(vectors: &'a [f32], rows: &'a [u32], keep: Keep) -> Self {
+        Self {
+            vectors,
+            rows,
+            keep,
+            prefixes: &[],
+            dead_slots: 0,
+            dead: &[],
+            aux_alpha: 0.0,
+            handicap: &[],
+            noise: None,
+        }
+    }
+}
+
 impl Sums {
     pub fn add(&mut self, other: &Sums) {
         self.rows += other.rows;
@@ -104,8 +137,10 @@ impl Sums {
         self.input_squares += other.input_squares;
         self.residual_squares += other.residual_squares;
         self.left_squares += other.left_squares;
+        self.prefix_squares += other.prefix_squares;
         kernel::add(&mut self.input, &other.input);
         kernel::add(&mut self.residual, &other.residual);
+        kernel::add(&mut self.prefix_residual, &other.prefix_residual);
     }
 }
 
@@ -126,6 +161,7 @@ impl Block {
             rows: count,
             input: vec![0.0; d],
             residual: vec![0.0; d],
+            prefix_residual: vec![0.0; if input.prefixes.is_empty() { 0 } else { d }],
             ..Sums::default()
         };
         for (centred, row) in self.centred.chunks_exact_mut(d).zip(rows) {
@@ -141,13 +177,11 @@ impl Block {
             let state = seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             add_noise(&self.centred, deviation, state, &mut self.seen);
         }
-        self.live.reset(count, input.k);
-        let slots = if input.dead.is_empty() {
-            0
-        } else {
-            (2 * input.k).min(d / 2).min(input.dead.len())
-        };
-        self.dead.reset(count, slots);
+        if let Keep::TopK(k) = input.keep {
+            self.live.reset(count, k);
+        }
+        self.dead.reset(count, input.dead_slots);
+        self.found.clear();
     }
 
     /// The encoder's inputs.
@@ -181,14 +215,24 @@ impl Block {
             scores.extend(from.iter().map(|latent| p[*latent as usize]));
         };
         for (row, p) in projections.chunks_exact_mut(n).enumerate() {
-            let floor = selector.floor(p, bias, input.k);
-            candidates.clear();
-            // Only positive sums can be active.
-            positions_at_least(p, floor.max(f32::MIN_POSITIVE), candidates);
-            pick(p, candidates, scores);
-            self.live
-                .set(row, selector.keep(candidates, scores, input.k));
-            self.sums.active += self.live.counts[row];
+            match input.keep {
+                Keep::TopK(k) => {
+                    let floor = selector.floor(p, bias, k);
+                    candidates.clear();
+                    // Only positive sums can be active.
+                    positions_at_least(p, floor.max(f32::MIN_POSITIVE), candidates);
+                    pick(p, candidates, scores);
+                    self.live.set(row, selector.keep(candidates, scores, k));
+                    self.sums.active += self.live.counts[row];
+                }
+                Keep::BatchTopK { floor, .. } | Keep::Above(floor) => {
+                    kernel::add(p, bias);
+                    candidates.clear();
+                    positions_at_least(p, floor.max(f32::MIN_POSITIVE), candidates);
+                    pick(p, candidates, scores);
+                    self.found.push_row(candidates, scores);
+                }
+            }
             if !input.dead.is_empty() {
                 pick(p, input.dead, scores);
                 let kept = selector.keep(input.dead, scores, self.dead.slots);
@@ -197,31 +241,96 @@ impl Block {
         }
     }
 
-    pub fn decode(&mut self, weights: &Parameters, d: usize, with_dead: bool) {
-        for row in 0..self.sums.rows {
-            let at = row * d..(row + 1) * d;
-            let residual = &mut self.residual[at.clone()];
-            let range = self.live.range(row);
-            kernel::combine(
-                &self.centred[at.clone()],
-                &weights.w_dec,
-                &self.live.latents[range.clone()],
-                &self.live.activations[range.clone()],
-                residual,
-                -1.0,
-            );
+    pub fn decode(&mut self, weights: &Parameters, d: usize, prefixes: &[usize], with_dead: bool) {
+        if prefixes.is_empty() {
+            for row in 0..self.sums.rows {
+                self.decode_row(weights, d, row);
+            }
+        } else {
+            self.suffixes
+                .resize(self.sums.rows * prefixes.len() * d, 0.0);
+            for row in 0..self.sums.rows {
+                self.decode_prefixes(weights, d, prefixes, row);
+            }
+        }
+        if with_dead {
+            self.decode_dead(weights, d);
+        }
+    }
+
+    fn decode_row(&mut self, weights: &Parameters, d: usize, row: usize) {
+        let at = row * d..(row + 1) * d;
+        let residual = &mut self.residual[at.clone()];
+        let range = self.live.range(row);
+        kernel::combine(
+            &self.centred[at],
+            &weights.w_dec,
+            &self.live.latents[range.clone()],
+            &self.live.activations[range.clone()],
+            residual,
+            -1.0,
+        );
+        kernel::dot_chosen(
+            residual,
+            &weights.w_dec,
+            &self.live.latents[range.clone()],
+            &mut self.live.gradients[range],
+        );
+        self.sums.residual_squares += f64::from(kernel::inner(residual, residual));
+        kernel::add(&mut self.sums.residual, residual);
+    }
+
+    /// The residuals of every prefix of latents, one after the other, and their sums from the
+    /// longest down: a latent of prefix g is in the reconstructions of g and all longer ones.
+    fn decode_prefixes(&mut self, weights: &Parameters, d: usize, prefixes: &[usize], row: usize) {
+        let at = row * d..(row + 1) * d;
+        let suffixes = &mut self.suffixes[row * prefixes.len() * d..][..prefixes.len() * d];
+        let range = self.live.range(row);
+        let latents = &self.live.latents[range.clone()];
+        let activations = &self.live.activations[range.clone()];
+        let ends: Vec<usize> = prefixes
+            .iter()
+            .map(|end| latents.partition_point(|latent| (*latent as usize) < *end))
+            .collect();
+        let share = 1.0 / prefixes.len() as f32;
+        let mut start = 0;
+        for (g, end) in ends.iter().enumerate() {
+            let (before, here) = suffixes.split_at_mut(g * d);
+            let (from, sign) = match before.len().checked_sub(d) {
+                Some(last) => (&before[last..], 1.0),
+                None => (&self.centred[at.clone()], -1.0),
+            };
+            let here = &mut here[..d];
+            let (latents, activations) = (&latents[start..*end], &activations[start..*end]);
+            kernel::combine(from, &weights.w_dec, latents, activations, here, sign);
+            self.sums.prefix_squares += f64::from(share * kernel::inner(here, here));
+            start = *end;
+        }
+        let residual = &mut self.residual[at];
+        residual.copy_from_slice(&suffixes[(prefixes.len() - 1) * d..]);
+        self.sums.residual_squares += f64::from(kernel::inner(residual, residual));
+        kernel::add(&mut self.sums.residual, residual);
+
+        suffixes.iter_mut().for_each(|value| *value *= share);
+        for g in (1..prefixes.len()).rev() {
+            let (before, here) = suffixes.split_at_mut(g * d);
+            kernel::add(&mut before[(g - 1) * d..], &here[..d]);
+        }
+        kernel::add(&mut self.sums.prefix_residual, &suffixes[..d]);
+        start = range.start;
+        for (g, end) in ends.iter().enumerate() {
+            let slots = start..range.start + *end;
             kernel::dot_chosen(
-                residual,
+                &suffixes[g * d..(g + 1) * d],
                 &weights.w_dec,
-                &self.live.latents[range.clone()],
-                &mut self.live.gradients[range],
+                &self.live.latents[slots.clone()],
+                &mut self.live.gradients[slots.clone()],
             );
-            self.sums.residual_squares += f64::from(kernel::inner(residual, residual));
-            kernel::add(&mut self.sums.residual, residual);
+            start = slots.end;
         }
-        if !with_dead {
-            return;
-        }
+    }
+
+    fn decode_dead(&mut self, weights: &Parameters, d: usize) {
         self.left.resize(self.residual.len(), 0.0);
         for row in 0..self.sums.rows {
             let at = row * d..(row + 1) * d;

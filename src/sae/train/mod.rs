@@ -1,51 +1,60 @@
 //! Training a top-k SAE on dense vectors (Paper B), on the cores of one machine.
 //!
-//! *What does a batch come to* (`forward`), *what is its gradient* (`step`), *how do weights move* (`adam`), *what are the weights*
-//! (`parameters`), *how is a stopped training kept* (`checkpoint`), *which settings* (`config`), *what is drawn* (`rows`), *what is reported* (`report`);
-//! the loop over epochs is here.
+//! *Where do rows come from* (`feed`, `rows`), *what does a batch come to* (`forward`), *what does it
+//! keep* (`select`), *what is its gradient* (`step`), *how do weights move* (`adam`), *what are the
+//! weights* (`parameters`), *how is a stopped training kept* (`checkpoint`), *which settings*
+//! (`config`), *what comes of it* (`result`), *what is reported* (`report`); the loop over epochs
+//! is here.
 
 mod adam;
 mod checkpoint;
 mod config;
+mod feed;
 mod forward;
 mod parameters;
 mod report;
+mod result;
 mod rows;
+mod select;
 mod step;
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
 use rand::Rng;
-use rand::seq::SliceRandom;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 
 use super::encode::thread_count;
-use super::evaluate::{EvaluateOptions, Quality, evaluate};
-use super::model::{Architecture, Normalisation, Sae, SaeParts};
-use super::record::TrainingRecord;
 
 use adam::{Adam, UpdateSettings};
 use checkpoint::{Counters, State};
-pub use config::TrainConfig;
+pub use config::{Sparsity, TrainConfig, TrainOptions};
+use feed::Feed;
+pub use feed::{RowSource, slices};
 use forward::StepInput;
 use parameters::Parameters;
 use report::Smooth;
 pub use report::{TrainProgress, TrainReport, Trained};
-use rows::{check_vectors, deviation, mean_norm, rng, row_of, sample};
+use rows::{deviation, rng};
+use select::Keep;
 use step::{Backprop, StepOutput};
 
 /// Rows whose median starts `b_dec`.
-const MEDIAN_SAMPLE: usize = 10_000;
+const SAMPLE_ROWS: usize = 10_000;
 /// Steps between calls of the progress function.
 const PROGRESS_STEPS: usize = 10;
 /// The running mean of the weights is updated every so many steps.
 const AVERAGE_STEPS: usize = 8;
 /// Seconds between checkpoints.
 const CHECKPOINT_SECONDS: f64 = 60.0;
+/// Weight of a step in the moving average of the smallest kept activation.
+const THRESHOLD_RATE: f32 = 0.01;
+/// Share of that average under which activations are not looked at: batches differ.
+const FLOOR_SHARE: f32 = 0.7;
 
 /// Trains a top-k SAE on `vectors`, `[rows, d_in]` row-major.
 ///
@@ -66,13 +75,36 @@ pub fn train(
     progress: &mut dyn FnMut(&TrainProgress) -> ControlFlow<()>,
 ) -> Result<Trained> {
     config.check()?;
-    check_vectors(vectors, d_in)?;
+    let feed = Feed::memory(Cow::Borrowed(vectors), d_in, config)?;
+    run(feed, config, checkpoint, progress)
+}
+
+/// As [`train`], on rows that are read in pieces and may be more than fit the memory.
+///
+/// # Errors
+/// Those of [`train`], and what reading gives.
+pub fn train_source(
+    source: &dyn RowSource,
+    config: &TrainConfig,
+    checkpoint: Option<&Path>,
+    progress: &mut dyn FnMut(&TrainProgress) -> ControlFlow<()>,
+) -> Result<Trained> {
+    config.check()?;
+    run(Feed::source(source, config)?, config, checkpoint, progress)
+}
+
+fn run(
+    feed: Feed,
+    config: &TrainConfig,
+    checkpoint: Option<&Path>,
+    progress: &mut dyn FnMut(&TrainProgress) -> ControlFlow<()>,
+) -> Result<Trained> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(thread_count(config.threads))
         .thread_name(|index| format!("sae-train-{index}"))
         .build()
         .map_err(|e| Error::internal("no threads for the training").with_source(e))?;
-    let mut training = Training::start(vectors, d_in, config, checkpoint)?;
+    let mut training = Training::start(feed, config, checkpoint)?;
     training.run(&pool, progress)?;
     let trained = training.finish(&pool)?;
     if let Some(path) = checkpoint
@@ -85,13 +117,9 @@ pub fn train(
 
 /// A training under way.
 struct Training<'a> {
-    vectors: &'a [f32],
-    d: usize,
+    feed: Feed<'a>,
     config: &'a TrainConfig,
     checkpoint: Option<&'a Path>,
-    train_rows: Vec<u32>,
-    held_out_rows: Vec<u32>,
-    batch: usize,
     steps_per_epoch: usize,
     dead_steps: usize,
     /// Root mean square of the centred rows' coordinates, what noise is measured in.
@@ -112,55 +140,25 @@ struct Training<'a> {
 
 impl<'a> Training<'a> {
     fn start(
-        vectors: &'a [f32],
-        d: usize,
+        feed: Feed<'a>,
         config: &'a TrainConfig,
         checkpoint: Option<&'a Path>,
     ) -> Result<Self> {
-        let rows = u32::try_from(vectors.len() / d)
-            .map_err(|_| Error::invalid("vectors", "has too many rows for one training"))?;
-        let mut train_rows: Vec<u32> = (0..rows).collect();
-        let held_out = (f64::from(rows) * f64::from(config.held_out)).round() as usize;
-        let mut held_out_rows = Vec::new();
-        if held_out > 0 {
-            train_rows.shuffle(&mut rng(config.seed, "held out", 0));
-            held_out_rows = train_rows.split_off(train_rows.len() - held_out);
-            train_rows.sort_unstable();
-            held_out_rows.sort_unstable();
-        }
-        if train_rows.is_empty() {
-            return Err(Error::invalid(
-                "held_out",
-                format!(
-                    "of {} leaves none of {rows} rows to train on",
-                    config.held_out
-                ),
-            ));
-        }
-        let batch = config.batch.min(train_rows.len());
-        let steps_per_epoch = train_rows.len() / batch;
+        let (n, d) = (config.n_latents, feed.dimension());
         let dead_window = match config.dead_window {
-            0 => train_rows.len(),
+            0 => feed.train_rows(),
             window => window,
         };
-        let sample = sample(
-            &train_rows,
-            MEDIAN_SAMPLE,
-            &mut rng(config.seed, "median", 0),
-        );
-        let sample: Vec<&[f32]> = sample.iter().map(|row| row_of(vectors, d, *row)).collect();
-        let n = config.n_latents;
-        let seed = rng(config.seed, "weights", 0).random();
-        let weights = Parameters::initial(n, d, &sample, seed);
+        let sample = feed.sample(SAMPLE_ROWS, "median")?;
+        let sample: Vec<&[f32]> = sample.chunks_exact(d).collect();
+        let weights = Parameters::initial(n, d, &sample, rng(config.seed, "weights", 0).random());
         let deviation = deviation(&sample, &weights.b_dec);
         let mut training = Self {
-            vectors,
-            d,
             config,
             checkpoint,
-            batch,
-            steps_per_epoch,
-            dead_steps: dead_window.div_ceil(batch).max(1),
+            steps_per_epoch: feed.steps_per_epoch(),
+            dead_steps: dead_window.div_ceil(feed.batch_rows()).max(1),
+            feed,
             deviation,
             backprop: Backprop::new(n, d),
             adam: Adam::new(n, d),
@@ -175,10 +173,9 @@ impl<'a> Training<'a> {
                 seconds: 0.0,
                 best_fvu: None,
                 epochs_without_gain: 0,
+                threshold: None,
                 last_kept: vec![0; n],
             },
-            train_rows,
-            held_out_rows,
             smooth: Smooth::default(),
             held_out_fvu: None,
             stopped_early: false,
@@ -195,8 +192,8 @@ impl<'a> Training<'a> {
         let Some(path) = self.checkpoint else {
             return Ok(());
         };
-        self.counters.data = checkpoint::fingerprint(self.vectors, self.d);
-        let Some(state) = checkpoint::load(path, self.d)? else {
+        self.counters.data = self.feed.fingerprint()?;
+        let Some(state) = checkpoint::load(path, self.feed.dimension())? else {
             return Ok(());
         };
         let mut theirs = state.counters.config.clone();
@@ -227,16 +224,8 @@ impl<'a> Training<'a> {
     ) -> Result<()> {
         let steps = self.steps();
         let mut saved = Instant::now();
-        let mut order = Vec::new();
         while self.counters.step < steps {
-            let epoch = self.counters.step / self.steps_per_epoch;
-            let within = self.counters.step % self.steps_per_epoch;
-            if within == 0 || order.is_empty() {
-                order.clone_from(&self.train_rows);
-                order.shuffle(&mut rng(self.config.seed, "order", epoch as u64));
-            }
-            let rows = &order[within * self.batch..(within + 1) * self.batch];
-            pool.install(|| self.step(rows));
+            pool.install(|| self.step())?;
             let epoch_done = self.counters.step.is_multiple_of(self.steps_per_epoch);
             if epoch_done {
                 pool.install(|| self.end_epoch());
@@ -271,7 +260,7 @@ impl<'a> Training<'a> {
         (0..n).filter(|latent| self.is_dead(*latent)).count() as f64 / n as f64
     }
 
-    fn step(&mut self, rows: &[u32]) {
+    fn step(&mut self) -> Result<()> {
         let config = self.config;
         let step = self.counters.step;
         let dead: Vec<u32> = (0u32..)
@@ -296,12 +285,18 @@ impl<'a> Training<'a> {
             let seed = rng(config.seed, "noise", step as u64).random();
             (config.noise * self.deviation, seed)
         });
+        let keep = self.keep();
+        let (epoch, within) = (step / self.steps_per_epoch, step % self.steps_per_epoch);
+        let d = self.feed.dimension();
+        let (vectors, rows) = self.feed.batch(epoch, within)?;
         let output = self.backprop.run(
             &self.weights,
             &StepInput {
-                vectors: self.vectors,
+                vectors,
                 rows,
-                k: config.k,
+                keep,
+                prefixes: &config.prefixes,
+                dead_slots: (2 * config.k).min(d / 2).min(dead.len()),
                 dead: &dead,
                 aux_alpha: config.aux_alpha,
                 handicap: &handicap,
@@ -314,8 +309,33 @@ impl<'a> Training<'a> {
         let last_kept = &mut self.counters.last_kept;
         self.backprop
             .for_each_kept(|latent| last_kept[latent as usize] = now);
-        let loss = output.fvu + f64::from(config.aux_alpha) * output.aux;
+        if let Some(smallest) = output.smallest {
+            let held = self.counters.threshold.get_or_insert(smallest);
+            *held += THRESHOLD_RATE * (smallest - *held);
+        }
+        let loss = output.nmse + f64::from(config.aux_alpha) * output.aux;
         self.smooth.add(loss, &output);
+        Ok(())
+    }
+
+    /// What the rows of a training batch keep.
+    fn keep(&self) -> Keep {
+        let k = self.config.k;
+        match self.config.sparsity {
+            Sparsity::TopK => Keep::TopK(k),
+            Sparsity::BatchTopK => Keep::BatchTopK {
+                k,
+                floor: FLOOR_SHARE * self.counters.threshold.unwrap_or(0.0),
+            },
+        }
+    }
+
+    /// What rows keep that are in no training batch.
+    fn keep_alone(&self) -> Keep {
+        match self.config.sparsity {
+            Sparsity::TopK => Keep::TopK(self.config.k),
+            Sparsity::BatchTopK => Keep::Above(self.counters.threshold.unwrap_or(0.0)),
+        }
     }
 
     fn update(&mut self, output: &StepOutput) {
@@ -343,13 +363,13 @@ impl<'a> Training<'a> {
     }
 
     fn end_epoch(&mut self) {
-        if self.held_out_rows.is_empty() {
+        let keep = self.keep_alone();
+        let (vectors, rows) = self.feed.held_out();
+        if rows.is_empty() {
             return;
         }
         let current = self.average.as_ref().unwrap_or(&self.weights);
-        let fvu = self
-            .backprop
-            .fvu(current, self.vectors, &self.held_out_rows, self.config.k);
+        let fvu = self.backprop.fvu(current, vectors, rows, keep);
         self.held_out_fvu = Some(fvu);
         if self.config.patience == 0 {
             return;
@@ -370,12 +390,12 @@ impl<'a> Training<'a> {
 
     fn progress(&self) -> TrainProgress {
         let step = self.counters.step;
-        let here = (step - self.steps_before) * self.batch;
+        let here = (step - self.steps_before) * self.feed.batch_rows();
         TrainProgress {
             step,
             steps: self.steps(),
             epoch: step / self.steps_per_epoch,
-            examples: step * self.batch,
+            examples: step * self.feed.batch_rows(),
             examples_per_second: here as f64 / self.seconds().max(1e-9),
             loss: self.smooth.loss,
             fvu: self.smooth.fvu,
@@ -400,93 +420,6 @@ impl<'a> Training<'a> {
             best: self.best.clone(),
         };
         checkpoint::save(&state, path)
-    }
-
-    fn finish(mut self, pool: &ThreadPool) -> Result<Trained> {
-        let seconds = self.seconds_before + self.seconds();
-        let steps = self.counters.step;
-        let best = self.best.take().or(self.average.take());
-        let mut weights = best.unwrap_or_else(|| self.weights.clone());
-        fold_decoder_norms(&mut weights, self.d);
-        let mut parts = SaeParts {
-            architecture: Architecture::TopK {
-                k: self.config.k,
-                rescale_by_decoder_norm: false,
-            },
-            normalisation: Normalisation::None,
-            d_in: self.d,
-            w_enc_t: weights.w_enc,
-            b_enc: weights.b_enc,
-            w_dec: weights.w_dec,
-            b_dec: weights.b_dec,
-            apply_b_dec_to_input: true,
-            record: TrainingRecord::default(),
-        };
-        let sae = Sae::new(parts.clone())?;
-        let measure = |rows: &[u32]| -> Result<Quality> {
-            let vectors: Vec<f32> = rows
-                .iter()
-                .flat_map(|row| row_of(self.vectors, self.d, *row))
-                .copied()
-                .collect();
-            evaluate(
-                &sae,
-                &vectors,
-                &EvaluateOptions {
-                    threads: pool.current_num_threads(),
-                    ..EvaluateOptions::default()
-                },
-            )
-        };
-        let shown = sample(
-            &self.train_rows,
-            MEDIAN_SAMPLE,
-            &mut rng(self.config.seed, "shown", 0),
-        );
-        let report = TrainReport {
-            rows: self.train_rows.len(),
-            held_out_rows: self.held_out_rows.len(),
-            steps,
-            epochs: steps / self.steps_per_epoch,
-            stopped_early: self.stopped_early,
-            seconds,
-            examples_per_second: (steps * self.batch) as f64 / seconds.max(1e-9),
-            trained: measure(&shown)?,
-            held_out: match self.held_out_rows.as_slice() {
-                [] => None,
-                rows => Some(measure(rows)?),
-            },
-            mean_norm: Some(mean_norm(self.vectors, self.d, &shown)),
-            dead_share: self.dead_share(),
-            dead_window: self.dead_steps * self.batch,
-        };
-        parts.record = TrainingRecord {
-            origin: concat!("latentdb ", env!("CARGO_PKG_VERSION")).to_owned(),
-            config: Some(self.config.clone()),
-            report: Some(report.clone()),
-            about: std::collections::BTreeMap::new(),
-        };
-        Ok(Trained {
-            sae: Sae::new(parts)?,
-            report,
-        })
-    }
-}
-
-/// Puts the decoder rows' norms into the encoder; running means of unit rows are shorter than 1.
-fn fold_decoder_norms(weights: &mut Parameters, d: usize) {
-    for ((dec, enc), bias) in weights
-        .w_dec
-        .chunks_exact_mut(d)
-        .zip(weights.w_enc.chunks_exact_mut(d))
-        .zip(&mut weights.b_enc)
-    {
-        let norm = super::kernel::norm(dec) as f32;
-        if norm > 0.0 {
-            dec.iter_mut().for_each(|v| *v /= norm);
-            enc.iter_mut().for_each(|v| *v *= norm);
-            *bias *= norm;
-        }
     }
 }
 

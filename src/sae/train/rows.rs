@@ -68,10 +68,8 @@ pub(super) fn deviation(sample: &[&[f32]], centre: &[f32]) -> f32 {
     (squares / (sample.len() * centre.len()) as f64).sqrt() as f32
 }
 
-/// Mean length of `rows`.
-pub(super) fn mean_norm(vectors: &[f32], d: usize, rows: &[u32]) -> f64 {
-    let norms = rows
-        .iter()
-        .map(|row| kernel::norm(row_of(vectors, d, *row)));
-    norms.sum::<f64>() / rows.len().max(1) as f64
+/// Mean length of the rows of `[rows, d]`.
+pub(super) fn mean_norm(vectors: &[f32], d: usize) -> f64 {
+    let rows = vectors.len() / d;
+    vectors.chunks_exact(d).map(kernel::norm).sum::<f64>() / rows.max(1) as f64
 }

@@ -12,6 +12,9 @@
 //!
 //! Rows work in blocks of a fixed size and latents in their own order, so that sums do not depend
 //! on the number of threads.
+//!
+//! With Matryoshka prefixes the first term is the mean of the prefixes' NMSE, so `r` at latent `i`
+//! stands for the sum of the residuals of all prefixes that hold `i`, over the number of prefixes.
 
 use std::sync::Mutex;
 
@@ -21,6 +24,7 @@ use crate::sae::kernel::{self, dispatched};
 
 use super::forward::{BLOCK_ROWS, Block, Scratch, StepInput, Sums};
 use super::parameters::Parameters;
+use super::select::{self, Keep};
 
 /// Latents per unit of parallel work.
 pub(super) const CHUNK_LATENTS: usize = 64;
@@ -42,14 +46,18 @@ const DEAD: u32 = 1 << 31;
 /// What a step came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct StepOutput {
-    /// NMSE of the batch, the first part of the loss.
+    /// NMSE of the batch with all latents.
     pub fvu: f64,
+    /// The first part of the loss: `fvu`, or the mean over Matryoshka prefixes.
+    pub nmse: f64,
     /// AuxK's NMSE without its weight.
     pub aux: f64,
     /// Mean number of active latents.
     pub l0: f64,
     /// Norm of the gradient before clipping.
     pub gradient_norm: f64,
+    /// The smallest activation that was kept, where one was.
+    pub smallest: Option<f32>,
 }
 
 /// Memory for steps of one shape, and the gradient that [`Backprop::run`] leaves.
@@ -121,9 +129,14 @@ impl Backprop {
             )
         };
         self.gather(live_factor, dead_factor);
-        self.backward(weights);
+        self.backward(weights, input.prefixes);
         let g_b_dec = &mut self.gradient.b_dec;
-        for (g, residual) in g_b_dec.iter_mut().zip(&sums.residual) {
+        let (residuals, squares) = if input.prefixes.is_empty() {
+            (&sums.residual, sums.residual_squares)
+        } else {
+            (&sums.prefix_residual, sums.prefix_squares)
+        };
+        for (g, residual) in g_b_dec.iter_mut().zip(residuals) {
             *g = live_factor * residual;
         }
         for part in self.through_input.chunks_exact(self.d) {
@@ -131,34 +144,57 @@ impl Backprop {
                 *g -= value;
             }
         }
-        let squares = self.norms.iter().sum::<f64>() + kernel::norm(g_b_dec).powi(2);
+        let gradient = self.norms.iter().sum::<f64>() + kernel::norm(g_b_dec).powi(2);
         StepOutput {
             fvu: sums.residual_squares / variance,
+            nmse: squares / variance,
             aux,
             l0: sums.active as f64 / rows,
-            gradient_norm: squares.sqrt(),
+            gradient_norm: gradient.sqrt(),
+            smallest: self.smallest(),
         }
+    }
+
+    /// The smallest activation of the last step that was kept.
+    fn smallest(&self) -> Option<f32> {
+        let kept = self.blocks.iter().flat_map(|block| {
+            (0..block.sums.rows).flat_map(|row| &block.live.activations[block.live.range(row)])
+        });
+        kept.copied()
+            .filter(|value| *value > 0.0)
+            .min_by(f32::total_cmp)
+    }
+
+    /// The mean, over batches of `rows`, of the smallest activation that a batch keeps: the
+    /// threshold that a batch-top-k SAE has without a batch.
+    pub fn threshold(
+        &mut self,
+        weights: &Parameters,
+        vectors: &[f32],
+        rows: &[u32],
+        batch: usize,
+        k: usize,
+    ) -> Option<f32> {
+        let (mut sum, mut count) = (0.0, 0);
+        for batch in rows.chunks_exact(batch.min(rows.len()).max(1)) {
+            let keep = Keep::BatchTopK { k, floor: 0.0 };
+            self.forward(weights, &StepInput::plain(vectors, batch, keep));
+            if let Some(smallest) = self.smallest() {
+                sum += f64::from(smallest);
+                count += 1;
+            }
+        }
+        (count > 0).then(|| (sum / f64::from(count)) as f32)
     }
 
     /// `Σ‖x_hat - x‖²` and `Σ‖x‖²`, `Σx` about `b_dec`, of rows, without gradients: for held-out
     /// rows during training. Returns NMSE over all `rows`.
-    pub fn fvu(&mut self, weights: &Parameters, vectors: &[f32], rows: &[u32], k: usize) -> f64 {
+    pub fn fvu(&mut self, weights: &Parameters, vectors: &[f32], rows: &[u32], keep: Keep) -> f64 {
         let mut residual = 0.0;
         let mut squares = 0.0;
         let mut mean = vec![0.0f64; self.d];
         for batch in rows.chunks(1024) {
-            let sums = self.forward(
-                weights,
-                &StepInput {
-                    vectors,
-                    rows: batch,
-                    k,
-                    dead: &[],
-                    aux_alpha: 0.0,
-                    handicap: &[],
-                    noise: None,
-                },
-            );
+            let sums = self.forward(weights, &StepInput::plain(vectors, batch, keep));
             residual += sums.residual_squares;
             squares += sums.input_squares;
             for (m, v) in mean.iter_mut().zip(&sums.input) {
@@ -192,14 +228,30 @@ impl Backprop {
                 let mut scratch = lock(scratches);
                 block.load(weights, input, rows, index, d);
                 block.encode(weights, input, bias, &mut scratch);
-                block.decode(weights, d, !input.dead.is_empty());
+                if let Keep::TopK(_) = input.keep {
+                    block.decode(weights, d, input.prefixes, !input.dead.is_empty());
+                }
                 if let Ok(mut pool) = scratches.lock() {
                     pool.push(scratch);
                 }
             });
+        if !matches!(input.keep, Keep::TopK(_)) {
+            if let Some(lower) = select::keep_of_batch(&mut self.blocks, input.keep) {
+                // The floor was above the smallest that is kept.
+                let input = &StepInput {
+                    keep: lower,
+                    ..*input
+                };
+                return self.forward(weights, input);
+            }
+            self.blocks.par_iter_mut().for_each(|block| {
+                block.decode(weights, d, input.prefixes, !input.dead.is_empty());
+            });
+        }
         let mut total = Sums {
             input: vec![0.0; d],
             residual: vec![0.0; d],
+            prefix_residual: vec![0.0; if input.prefixes.is_empty() { 0 } else { d }],
             ..Sums::default()
         };
         for block in &self.blocks {
@@ -248,7 +300,7 @@ impl Backprop {
         }
     }
 
-    fn backward(&mut self, weights: &Parameters) {
+    fn backward(&mut self, weights: &Parameters, prefixes: &[usize]) {
         let d = self.d;
         let (starts, entries, blocks) = (&self.starts, &self.entries, &self.blocks);
         let rows = CHUNK_LATENTS * d;
@@ -275,7 +327,8 @@ impl Backprop {
                         continue;
                     }
                     let at = latent * d..(latent + 1) * d;
-                    let bias = accumulate(entries, blocks, g_enc, g_dec);
+                    let prefix = prefixes.partition_point(|end| *end <= latent);
+                    let bias = accumulate(entries, blocks, prefix, prefixes.len(), g_enc, g_dec);
                     let squares = finish(
                         bias,
                         &weights.w_enc[at.clone()],
@@ -293,7 +346,11 @@ impl Backprop {
 
 dispatched! {
     /// The sums over one latent's activations: encoder and decoder rows, and the bias's returned.
-    fn accumulate(entries: &[Entry], blocks: &[Block], g_enc: &mut [f32], g_dec: &mut [f32]) -> f32 {
+    /// The latent is of the `prefix`-th of `prefixes` Matryoshka prefixes, where there are any.
+    fn accumulate(
+        entries: &[Entry], blocks: &[Block], prefix: usize, prefixes: usize, g_enc: &mut [f32],
+        g_dec: &mut [f32],
+    ) -> f32 {
         let d = g_enc.len();
         g_enc.fill(0.0);
         g_dec.fill(0.0);
@@ -302,8 +359,14 @@ dispatched! {
             let row = (entry.row & !DEAD) as usize;
             let block = &blocks[row / BLOCK_ROWS];
             let start = row % BLOCK_ROWS * d;
-            let errors = if entry.row & DEAD == 0 { &block.residual } else { &block.left };
-            kernel::add_scaled(g_dec, entry.activation, &errors[start..start + d]);
+            let (errors, at) = if entry.row & DEAD != 0 {
+                (&block.left, start)
+            } else if prefixes == 0 {
+                (&block.residual, start)
+            } else {
+                (&block.suffixes, start * prefixes + prefix * d)
+            };
+            kernel::add_scaled(g_dec, entry.activation, &errors[at..at + d]);
             kernel::add_scaled(g_enc, entry.gradient, &block.seen()[start..start + d]);
             bias += entry.gradient;
         }

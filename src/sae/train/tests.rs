@@ -5,6 +5,7 @@ use rand::rngs::StdRng;
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::sae::Architecture;
 use parameters::{normal, unit};
 
 const D: usize = 24;
@@ -153,6 +154,143 @@ fn early_stopping_returns_the_best_weights() {
 }
 
 #[test]
+fn batch_top_k_shares_activations_and_is_saved_with_a_threshold() {
+    let (vectors, _) = planted(2000, 7);
+    let mut config = config();
+    config.sparsity = Sparsity::BatchTopK;
+    config.noise = 0.1;
+    let trained = quiet(&vectors, &config);
+    let quality = trained.report.held_out.unwrap();
+    assert!(quality.fvu < 0.15, "held-out FVU {}", quality.fvu);
+    assert!((quality.l0 - K as f64).abs() < 0.3, "L0 {}", quality.l0);
+    let Architecture::BatchTopK { k, threshold } = *trained.sae.architecture() else {
+        panic!("{:?}", trained.sae.architecture());
+    };
+    assert!(k == K && threshold > 0.0);
+    // Rows differ in how many latents they use.
+    let mut codes = crate::sae::Codes::new();
+    trained.sae.encode(&vectors, &mut codes).unwrap();
+    let counts: std::collections::BTreeSet<usize> =
+        codes.iter().map(|(latents, _)| latents.len()).collect();
+    assert!(counts.len() > 1, "{counts:?}");
+    config.threads = 3;
+    assert_eq!(quiet(&vectors, &config).sae.hash(), trained.sae.hash());
+}
+
+#[test]
+fn matryoshka_prefixes_reconstruct_alone() {
+    let (vectors, _) = planted(2000, 8);
+    let fvu_of_prefix = |sae: &crate::sae::Sae, length: usize| {
+        let mut parts = sae.parts().clone();
+        parts.w_enc_t.truncate(length * D);
+        parts.w_dec.truncate(length * D);
+        parts.b_enc.truncate(length);
+        let prefix = crate::sae::Sae::new(parts).unwrap();
+        let mut fit = crate::sae::Fit::default();
+        let codes = prefix.encode_parallel(&vectors, 1).unwrap();
+        fit.add_coded(&prefix, &vectors, &codes).unwrap();
+        fit.fvu().unwrap()
+    };
+    let plain = quiet(&vectors, &config());
+    let mut config = config();
+    config.prefixes = vec![8, 16, N];
+    let nested = quiet(&vectors, &config);
+    let (alone, trained) = (fvu_of_prefix(&plain.sae, 8), fvu_of_prefix(&nested.sae, 8));
+    assert!(trained < 0.9 * alone, "{trained} against {alone}");
+    assert!(nested.report.held_out.unwrap().fvu < 0.4);
+
+    config.prefixes = vec![16, 8, N];
+    let error = train(&vectors, D, &config, None, &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(error.unwrap_err().field(), Some("prefixes"));
+}
+
+/// Rows that are read in pieces, as of a file; reads are counted.
+struct Pieces {
+    vectors: Vec<f32>,
+    largest: std::sync::atomic::AtomicUsize,
+}
+
+impl RowSource for Pieces {
+    fn rows(&self) -> usize {
+        self.vectors.len() / D
+    }
+
+    fn dimension(&self) -> usize {
+        D
+    }
+
+    fn chunks(&self) -> Vec<std::ops::Range<usize>> {
+        slices(0..self.rows(), 50)
+    }
+
+    fn read(&self, rows: std::ops::Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+        self.largest
+            .fetch_max(rows.len(), std::sync::atomic::Ordering::Relaxed);
+        out.clear();
+        out.extend_from_slice(&self.vectors[rows.start * D..rows.end * D]);
+        Ok(())
+    }
+}
+
+fn pieces(vectors: &[f32]) -> Pieces {
+    Pieces {
+        vectors: vectors.to_vec(),
+        largest: std::sync::atomic::AtomicUsize::new(0),
+    }
+}
+
+#[test]
+fn a_source_that_fits_is_trained_on_as_rows_in_memory() {
+    let (vectors, _) = planted(500, 2);
+    let mut config = config();
+    config.epochs = 3;
+    let source = pieces(&vectors);
+    let read = train_source(&source, &config, None, &mut |_| ControlFlow::Continue(()));
+    assert_eq!(
+        read.unwrap().sae.hash(),
+        quiet(&vectors, &config).sae.hash()
+    );
+}
+
+#[test]
+fn a_source_larger_than_the_window_is_learnt_and_resumed_to_the_same_weights() {
+    let (vectors, _) = planted(2030, 1);
+    let source = pieces(&vectors);
+    let mut config = config();
+    config.window_rows = 300;
+    let mut go = |_: &TrainProgress| ControlFlow::Continue(());
+    let whole = train_source(&source, &config, None, &mut go).unwrap();
+    assert!(source.largest.into_inner() <= 50, "read piece by piece");
+    let held_out = whole.report.held_out.as_ref().unwrap();
+    assert!(held_out.fvu < 0.2, "held-out FVU {}", held_out.fvu);
+    // Whole pieces are held out.
+    assert!((203..260).contains(&held_out.rows), "{}", held_out.rows);
+    assert_eq!(whole.report.rows + held_out.rows, 2030);
+
+    let source = pieces(&vectors);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("training.safetensors");
+    config.epochs = 5;
+    let five = train_source(&source, &config, None, &mut go).unwrap();
+    // Within an epoch, and not at the end of a window.
+    let stop = &mut |progress: &TrainProgress| match progress.step {
+        ..30 => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    };
+    let stopped = train_source(&source, &config, Some(&path), stop);
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+    let resumed = train_source(&source, &config, Some(&path), &mut go).unwrap();
+    assert_eq!(resumed.sae.hash(), five.sae.hash());
+
+    let mut bad = pieces(&vectors);
+    bad.vectors[1999 * D + 1] = f32::INFINITY;
+    let error = train_source(&bad, &config, None, &mut go).unwrap_err();
+    assert_eq!(error.field(), Some("vectors[1999]"));
+}
+
+#[test]
 fn wrong_input_is_named() {
     let (mut vectors, _) = planted(50, 6);
     let mut continue_ = |_: &TrainProgress| ControlFlow::Continue(());
@@ -169,6 +307,7 @@ fn wrong_input_is_named() {
     with(&|c| c.learning_rate = f32::NAN, "learning_rate");
     with(&|c| c.held_out = 1.0, "held_out");
     with(&|c| c.decay = 0.99, "decay");
+    with(&|c| c.prefixes = vec![4], "prefixes");
     vectors[7 * D + 3] = f32::NAN;
     let error = train(&vectors, D, &config(), None, &mut |_| {
         ControlFlow::Continue(())

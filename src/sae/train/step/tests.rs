@@ -122,7 +122,9 @@ fn run(case: &Case, dead: &[u32]) -> (Backprop, StepOutput) {
         &StepInput {
             vectors: &case.vectors,
             rows: &case.rows,
-            k: K,
+            keep: Keep::TopK(K),
+            prefixes: &[],
+            dead_slots: (2 * K).min(D / 2).min(dead.len()),
             dead,
             aux_alpha: ALPHA as f32,
             handicap: &[],
@@ -212,7 +214,9 @@ fn a_latent_with_a_handicap_is_not_kept() {
         &StepInput {
             vectors: &case.vectors,
             rows: &case.rows,
-            k: K,
+            keep: Keep::TopK(K),
+            prefixes: &[],
+            dead_slots: 0,
             dead: &[],
             aux_alpha: 0.0,
             handicap: &handicap,
@@ -237,4 +241,119 @@ fn noise_has_the_deviation_asked_for() {
         / n;
     assert!((mean - 1.0).abs() < 0.005, "{mean}");
     assert!((variance.sqrt() - 0.25).abs() < 0.005, "{variance}");
+}
+
+/// The mean over `prefixes` of the squared residuals, of codes that share `K * ROWS` activations.
+fn shared_codes_loss(case: &Case, weights: &[Vec<f64>; 4], prefixes: &[usize]) -> (f64, f64) {
+    let [w_enc, b_enc, w_dec, b_dec] = weights;
+    let mut centred = Vec::new();
+    let mut sums = Vec::new();
+    for row in &case.rows {
+        let x = &case.vectors[*row as usize * D..(*row as usize + 1) * D];
+        let c: Vec<f64> = x
+            .iter()
+            .zip(b_dec)
+            .map(|(x, b)| f64::from(*x) - b)
+            .collect();
+        let row_sums: Vec<f64> = (0..N)
+            .map(|i| b_enc[i] + (0..D).map(|j| c[j] * w_enc[i * D + j]).sum::<f64>())
+            .collect();
+        centred.push(c);
+        sums.push(row_sums);
+    }
+    let mut all: Vec<f64> = sums
+        .iter()
+        .flatten()
+        .copied()
+        .filter(|p| *p > 0.0)
+        .collect();
+    all.sort_by(|a, b| b.total_cmp(a));
+    let least = all
+        .get(K * case.rows.len() - 1)
+        .copied()
+        .unwrap_or(0.0)
+        .max(f64::MIN_POSITIVE);
+    let mut squares = 0.0;
+    for (c, p) in centred.iter().zip(&sums) {
+        for end in prefixes {
+            for j in 0..D {
+                let x_hat: f64 = (0..*end)
+                    .filter(|i| p[*i] >= least)
+                    .map(|i| p[i] * w_dec[i * D + j])
+                    .sum();
+                squares += (x_hat - c[j]).powi(2) / prefixes.len() as f64;
+            }
+        }
+    }
+    (squares / spread(&inputs(case)), least)
+}
+
+#[test]
+fn gradient_of_a_batch_top_k_matryoshka_step_equals_finite_differences() {
+    let case = case();
+    let prefixes = [5, 12, N];
+    for floor in [0.0, 0.05, 1e3] {
+        let mut backprop = Backprop::new(N, D);
+        let output = backprop.run(
+            &case.weights,
+            &StepInput {
+                keep: Keep::BatchTopK { k: K, floor },
+                prefixes: &prefixes,
+                ..StepInput::plain(&case.vectors, &case.rows, Keep::TopK(K))
+            },
+        );
+        let base = wide(&case.weights);
+        let (loss, least) = shared_codes_loss(&case, &base, &prefixes);
+        assert!((output.nmse - loss).abs() < 1e-5, "{} {loss}", output.nmse);
+        assert!((f64::from(output.smallest.unwrap()) - least).abs() < 1e-5);
+        assert!((output.l0 - K as f64).abs() < 1e-9);
+        let mut numeric: [Vec<f64>; 4] = base.clone();
+        for tensor in 0..4 {
+            for at in 0..base[tensor].len() {
+                let mut moved = base.clone();
+                moved[tensor][at] += 1e-6;
+                let up = shared_codes_loss(&case, &moved, &prefixes).0;
+                moved[tensor][at] -= 2e-6;
+                let down = shared_codes_loss(&case, &moved, &prefixes).0;
+                numeric[tensor][at] = (up - down) / 2e-6;
+            }
+        }
+        for (g, w) in numeric[2].chunks_exact_mut(D).zip(base[2].chunks_exact(D)) {
+            let along: f64 = g.iter().zip(w).map(|(g, w)| g * w).sum();
+            g.iter_mut().zip(w).for_each(|(g, w)| *g -= along * w);
+        }
+        for ((name, found), expected) in backprop.gradient.named().iter().zip(&numeric) {
+            for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
+                assert!(
+                    (f64::from(*found) - expected).abs() < 2e-5,
+                    "{name}[{at}]: {found} against {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_values_of_a_batch_are_kept_in_order_and_never_too_many() {
+    // All rows alike: every sum stands as often as there are rows.
+    let mut case = case();
+    for row in 1..ROWS {
+        case.vectors.copy_within(..D, row * D);
+    }
+    let mut backprop = Backprop::new(N, D);
+    let keep = Keep::BatchTopK { k: 2, floor: 0.0 };
+    let rows = &case.rows[..101];
+    let output = backprop.run(&case.weights, &StepInput::plain(&case.vectors, rows, keep));
+    let counts: Vec<usize> = backprop
+        .blocks
+        .iter()
+        .flat_map(|block| block.live.counts.clone())
+        .collect();
+    let positive = counts[0].max(1);
+    assert_eq!(counts.iter().sum::<usize>(), (2 * 101).min(positive * 101));
+    assert!((output.l0 - counts.iter().sum::<usize>() as f64 / 101.0).abs() < 1e-9);
+    assert!(
+        counts.windows(2).all(|pair| pair[0] >= pair[1]),
+        "{counts:?}"
+    );
 }

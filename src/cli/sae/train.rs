@@ -1,0 +1,308 @@
+//! `latentdb sae train`: on files in this process, or on a collection in the server.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use latentdb_proto::v1::TrainSaeRequest;
+use serde_json::json;
+
+use super::rows::FileArgs;
+use super::{local, quality_line, server_quality_line, train_in_server};
+use crate::cli::client::ClientArgs;
+use crate::cli::collection::absolute;
+use crate::cli::encode::beside;
+use crate::cli::failure::Interrupted;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::{json, output, progress, text};
+use crate::error::ErrorKind;
+use crate::sae::{RowSource, Sparsity, TrainOptions, TrainProgress, Trained, train_source};
+
+/// What is trained on what.
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("on").required(true).multiple(true))]
+pub(super) struct Args {
+    #[command(flatten)]
+    files: FileArgs,
+    /// Train on the vectors of this collection, in the server
+    #[arg(long, value_name = "NAME", group = "on", conflicts_with_all = ["vectors", "tensor", "rows"])]
+    collection: Option<String>,
+    /// Folder of the SAE, in SAELens layout; one that is there is replaced
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
+    /// Cores to use; 0 for all
+    #[arg(
+        long,
+        default_value_t = 0,
+        hide_default_value = true,
+        conflicts_with = "collection"
+    )]
+    threads: usize,
+    /// Vectors held in memory at once where they do not all fit 1 GiB
+    #[arg(long, value_name = "ROWS", conflicts_with = "collection")]
+    window_rows: Option<usize>,
+}
+
+/// How an SAE is trained; what is left out fits the number of vectors.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Settings {
+    /// Latents; chosen by the number of vectors when left out
+    #[arg(long, value_name = "N")]
+    n: Option<u32>,
+    /// Latents active at once; chosen with N when left out
+    #[arg(long, value_name = "K")]
+    k: Option<u32>,
+    /// Let the vectors of a batch share their K latents each by need, and save a threshold
+    #[arg(long)]
+    batch_top_k: bool,
+    /// Train the first eighth, quarter and half of the latents to reconstruct alone too
+    #[arg(long)]
+    matryoshka: bool,
+    /// Lengths of such prefixes, ascending, instead
+    #[arg(long, value_name = "LENGTHS", value_delimiter = ',')]
+    prefixes: Vec<u32>,
+    /// Passes over the vectors; chosen by their number when left out
+    #[arg(long, value_name = "E")]
+    epochs: Option<u32>,
+    /// Equal seeds give equal SAEs
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Share of the vectors that is not trained on and measures quality
+    #[arg(long, value_name = "SHARE")]
+    held_out: Option<f32>,
+    /// Vectors a step
+    #[arg(long, value_name = "ROWS")]
+    batch_size: Option<u32>,
+    /// The highest learning rate
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f32>,
+    /// Share of the steps over which the learning rate rises
+    #[arg(long, value_name = "SHARE")]
+    warm_up: Option<f32>,
+    /// Share of the steps, at the end, over which the learning rate falls
+    #[arg(long, value_name = "SHARE")]
+    decay: Option<f32>,
+    /// Stop after so many epochs without gain on held-out vectors; 0 never stops
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<u32>,
+}
+
+impl Settings {
+    /// The settings, for a training in this process.
+    pub fn options(&self) -> TrainOptions {
+        let whole = |value: Option<u32>| value.map(|value| value as usize);
+        TrainOptions {
+            n_latents: whole(self.n),
+            k: whole(self.k),
+            epochs: whole(self.epochs),
+            sparsity: if self.batch_top_k {
+                Sparsity::BatchTopK
+            } else {
+                Sparsity::TopK
+            },
+            matryoshka: self.matryoshka,
+            prefixes: self
+                .prefixes
+                .iter()
+                .map(|length| *length as usize)
+                .collect(),
+            batch: whole(self.batch_size),
+            learning_rate: self.learning_rate,
+            warm_up: self.warm_up,
+            decay: self.decay,
+            held_out: self.held_out,
+            patience: whole(self.patience),
+            window_rows: None,
+            seed: self.seed,
+            threads: 0,
+        }
+    }
+
+    /// The settings, for a training in the server.
+    fn request(&self, collection: String, output: String) -> TrainSaeRequest {
+        TrainSaeRequest {
+            collection,
+            output,
+            n_latents: self.n.unwrap_or_default(),
+            k: self.k.unwrap_or_default(),
+            epochs: self.epochs.unwrap_or_default(),
+            seed: self.seed,
+            batch_top_k: self.batch_top_k,
+            matryoshka: self.matryoshka,
+            prefixes: self.prefixes.clone(),
+            batch_size: self.batch_size.unwrap_or_default(),
+            learning_rate: self.learning_rate,
+            warm_up: self.warm_up,
+            decay: self.decay,
+            held_out: self.held_out,
+            patience: self.patience,
+        }
+    }
+}
+
+pub(super) async fn run(
+    args: Args,
+    client: &ClientArgs,
+    interrupt: Interrupt,
+) -> anyhow::Result<()> {
+    match args.collection.clone() {
+        Some(collection) => {
+            interrupt
+                .stops(train_collection(&args, collection, client))
+                .await
+        }
+        None => {
+            let is_json = client.json;
+            tokio::task::spawn_blocking(move || train_files(&args, is_json, &interrupt)).await?
+        }
+    }
+}
+
+fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let shards = args.files.open()?;
+    let options = TrainOptions {
+        threads: args.threads,
+        window_rows: args.window_rows,
+        ..args.settings.options()
+    };
+    let config = options.config(shards.rows());
+    let checkpoint = beside(&args.out, ".checkpoint");
+    let bar = progress::bar(0, "steps");
+    bar.set_message("training");
+    let trained = train_source(&shards, &config, Some(&checkpoint), &mut |now| {
+        bar.set_length(now.steps as u64);
+        bar.set_position(now.step as u64);
+        bar.set_message(progress_line(now));
+        if interrupt.is_asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    bar.finish_and_clear();
+    match trained {
+        Ok(trained) => save(args, trained, is_json),
+        Err(error) if error.kind() == ErrorKind::Cancelled => Err(Interrupted {
+            advice: Some(format!(
+                "the same command goes on from {}",
+                checkpoint.display()
+            )),
+        }
+        .into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn progress_line(now: &TrainProgress) -> String {
+    format!(
+        "epoch {}: loss {:.4}, FVU {:.4}{}, L0 {:.1}, {:.1}% dead, {} examples/s",
+        now.epoch,
+        now.loss,
+        now.fvu,
+        now.held_out_fvu
+            .map_or(String::new(), |fvu| format!(" (held out {fvu:.4})")),
+        now.l0,
+        now.dead_share * 100.0,
+        text::thousands(now.examples_per_second.round() as u64),
+    )
+}
+
+fn save(args: &Args, trained: Trained, is_json: bool) -> anyhow::Result<()> {
+    let Trained { mut sae, report } = trained;
+    sae.set_about("vectors", args.files.names());
+    sae.save(&args.out)?;
+    let dir = args.out.display();
+    let mut page = format!(
+        "{dir}: {} latents, k = {}, {} epochs over {} vectors in {:.1} s, {} examples/s\n",
+        text::thousands(sae.n_latents() as u64),
+        sae.k().unwrap_or_default(),
+        report.epochs,
+        text::thousands(report.rows as u64),
+        report.seconds,
+        text::thousands(report.examples_per_second.round() as u64),
+    );
+    page.push_str(&quality_line("trained on", &report.trained));
+    if let Some(quality) = &report.held_out {
+        page.push_str(&quality_line("held out", quality));
+    }
+    let value = json!({"sae": local(&sae), "report": report, "out": args.out});
+    output::emit(is_json, &value, &page)?;
+    Ok(())
+}
+
+async fn train_collection(
+    args: &Args,
+    collection: String,
+    client: &ClientArgs,
+) -> anyhow::Result<()> {
+    let request = args.settings.request(collection, absolute(&args.out)?);
+    let last = train_in_server(&client.connect().await?, request).await?;
+    let sae = last.sae.unwrap_or_default();
+    let mut page = format!("{}: {}\n", args.out.display(), text::sae_line(&sae));
+    if let Some(quality) = &last.quality {
+        page.push_str("  held out   ");
+        page.push_str(&server_quality_line(quality));
+    }
+    let value = json!({
+        "sae": json::sae(&sae),
+        "quality": last.quality.as_ref().map(json::quality),
+        "out": args.out,
+    });
+    output::emit(client.json, &value, &page)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        train: Args,
+    }
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Line::try_parse_from(line.split(' ')).map(|line| line.train)
+    }
+
+    #[test]
+    fn flags_override_the_settings_that_fit_the_rows() {
+        let line = "train --vectors v --out d --n 64 --k 4 --held-out 0.1 --seed 7 --batch-top-k \
+                    --prefixes 16,32 --warm-up 0.1";
+        let args = parse(line).unwrap();
+        let config = args.settings.options().config(25_000);
+        let fitting = crate::sae::TrainConfig::for_rows(25_000);
+        assert_eq!((config.n_latents, config.k, config.seed), (64, 4, 7));
+        assert_eq!((config.held_out, config.warm_up), (0.1, 0.1));
+        assert_eq!(config.prefixes, [16, 32, 64]);
+        assert_eq!(config.sparsity, Sparsity::BatchTopK);
+        assert_eq!(
+            (config.epochs, config.batch),
+            (fitting.epochs, fitting.batch)
+        );
+        config.check().unwrap();
+        let request = args.settings.request("c".into(), "d".into());
+        assert_eq!((request.n_latents, request.prefixes), (64, vec![16, 32]));
+        assert!(request.batch_top_k && request.patience.is_none());
+    }
+
+    #[test]
+    fn files_or_a_collection_are_trained_on() {
+        assert_eq!(
+            parse("train --vectors a --vectors b --out d")
+                .unwrap()
+                .files
+                .vectors
+                .len(),
+            2
+        );
+        assert!(parse("train --collection c --out d").is_ok());
+        assert!(parse("train --out d").is_err());
+        assert!(parse("train --vectors a --collection c --out d").is_err());
+        assert!(parse("train --collection c --tensor t --out d").is_err());
+    }
+}

@@ -1,0 +1,119 @@
+//! What comes of a training: the SAE and its quality.
+
+use rayon::ThreadPool;
+
+use crate::error::Result;
+use crate::sae::evaluate::{EvaluateOptions, Quality, evaluate};
+use crate::sae::kernel;
+use crate::sae::model::{Architecture, Normalisation, Sae, SaeParts};
+use crate::sae::record::TrainingRecord;
+
+use super::config::Sparsity;
+use super::parameters::Parameters;
+use super::report::{TrainReport, Trained};
+use super::rows::{mean_norm, row_of};
+use super::{SAMPLE_ROWS, Training};
+
+impl Training<'_> {
+    /// The SAE of the best weights, measured.
+    pub(super) fn finish(mut self, pool: &ThreadPool) -> Result<Trained> {
+        let seconds = self.seconds_before + self.seconds();
+        let (steps, d) = (self.counters.step, self.feed.dimension());
+        let shown = self.feed.sample(SAMPLE_ROWS, "shown")?;
+        let best = self.best.take().or(self.average.take());
+        let mut weights = best.unwrap_or_else(|| self.weights.clone());
+        fold_decoder_norms(&mut weights, d);
+        let architecture = pool.install(|| self.architecture(&weights, &shown));
+        let mut parts = SaeParts {
+            architecture,
+            normalisation: Normalisation::None,
+            d_in: d,
+            w_enc_t: weights.w_enc,
+            b_enc: weights.b_enc,
+            w_dec: weights.w_dec,
+            b_dec: weights.b_dec,
+            apply_b_dec_to_input: true,
+            record: TrainingRecord::default(),
+        };
+        let sae = Sae::new(parts.clone())?;
+        let options = EvaluateOptions {
+            threads: pool.current_num_threads(),
+            ..EvaluateOptions::default()
+        };
+        let measure = |vectors: &[f32]| -> Result<Quality> { evaluate(&sae, vectors, &options) };
+        let (vectors, rows) = self.feed.held_out();
+        let held_out: Vec<f32> = rows
+            .iter()
+            .flat_map(|row| row_of(vectors, d, *row))
+            .copied()
+            .collect();
+        let batch = self.feed.batch_rows();
+        let report = TrainReport {
+            rows: self.feed.train_rows(),
+            held_out_rows: rows.len(),
+            steps,
+            epochs: steps / self.steps_per_epoch,
+            stopped_early: self.stopped_early,
+            seconds,
+            examples_per_second: (steps * batch) as f64 / seconds.max(1e-9),
+            trained: measure(&shown)?,
+            held_out: match rows {
+                [] => None,
+                _ => Some(measure(&held_out)?),
+            },
+            mean_norm: Some(mean_norm(&shown, d)),
+            dead_share: self.dead_share(),
+            dead_window: self.dead_steps * batch,
+        };
+        parts.record = TrainingRecord {
+            origin: concat!("latentdb ", env!("CARGO_PKG_VERSION")).to_owned(),
+            config: Some(self.config.clone()),
+            report: Some(report.clone()),
+            about: std::collections::BTreeMap::new(),
+        };
+        Ok(Trained {
+            sae: Sae::new(parts)?,
+            report,
+        })
+    }
+
+    /// How the trained SAE encodes.
+    ///
+    /// The moving average of a batch-top-k training is of noisy inputs and of weights that were
+    /// still moving, so the threshold is measured again on clean rows with the final ones.
+    fn architecture(&mut self, weights: &Parameters, shown: &[f32]) -> Architecture {
+        let k = self.config.k;
+        match self.config.sparsity {
+            Sparsity::TopK => Architecture::TopK {
+                k,
+                rescale_by_decoder_norm: false,
+            },
+            Sparsity::BatchTopK => {
+                let rows: Vec<u32> = (0u32..).take(shown.len() / self.feed.dimension()).collect();
+                let batch = self.feed.batch_rows();
+                let measured = self.backprop.threshold(weights, shown, &rows, batch, k);
+                Architecture::BatchTopK {
+                    k,
+                    threshold: measured.or(self.counters.threshold).unwrap_or(0.0),
+                }
+            }
+        }
+    }
+}
+
+/// Puts the decoder rows' norms into the encoder; running means of unit rows are shorter than 1.
+fn fold_decoder_norms(weights: &mut Parameters, d: usize) {
+    for ((dec, enc), bias) in weights
+        .w_dec
+        .chunks_exact_mut(d)
+        .zip(weights.w_enc.chunks_exact_mut(d))
+        .zip(&mut weights.b_enc)
+    {
+        let norm = kernel::norm(dec) as f32;
+        if norm > 0.0 {
+            dec.iter_mut().for_each(|v| *v /= norm);
+            enc.iter_mut().for_each(|v| *v *= norm);
+            *bias *= norm;
+        }
+    }
+}
