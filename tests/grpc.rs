@@ -24,3 +24,5 @@ mod running;
 mod search;
 #[path = "grpc/standard.rs"]
 mod standard;
+#[path = "grpc/train.rs"]
+mod train;

@@ -196,6 +196,22 @@ pub(super) fn quality(quality: &SaeQuality) -> Json {
         "l0": quality.l0,
         "dead": quality.dead,
         "cosine": quality.cosine,
+        "density": quality.density.iter().map(|bin| json!({
+            "from": bin.from,
+            "latents": bin.latents,
+        })).collect::<Vec<_>>(),
+        "encoder_decoder_cosine": quality.encoder_decoder_cosine.map(|spread| json!({
+            "mean": spread.mean,
+            "p10": spread.p10,
+            "p50": spread.p50,
+            "p90": spread.p90,
+        })),
+        "recall": quality.recall.map(|recall| json!({
+            "queries": recall.queries,
+            "rows": recall.rows,
+            "k": recall.k,
+            "recall": recall.recall,
+        })),
     })
 }
 

@@ -4,6 +4,7 @@
 mod eval;
 mod import;
 mod rows;
+mod sweep;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub(super) struct Args {
 enum Action {
     /// Train an SAE
     Train(Box<train::Args>),
+    /// Train a grid of sizes and tabulate their quality
+    Sweep(Box<sweep::Args>),
     /// Measure an SAE
     Eval(eval::Args),
     /// Convert an SAE of another program to the layout that is served
@@ -46,6 +49,9 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let client = args.client;
     match args.action {
         Action::Train(train) => train::run(*train, &client, interrupt).await,
+        Action::Sweep(sweep) => {
+            tokio::task::spawn_blocking(move || sweep::run(&sweep, client.json, &interrupt)).await?
+        }
         Action::Eval(eval) => eval::run(eval, &client, interrupt).await,
         Action::Import(import) => {
             let work = tokio::task::spawn_blocking(move || import::run(&import, client.json));

@@ -18,6 +18,7 @@ mod kernel;
 mod model;
 mod record;
 pub mod steer;
+pub mod sweep;
 mod topk;
 pub mod train;
 

@@ -39,6 +39,8 @@ use tonic::transport::server::TcpIncoming;
 use crate::error::{Error, Result};
 use crate::service::Service;
 
+pub(crate) use model::wire_quality;
+
 /// Largest message the server reads, in bytes.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
 

@@ -190,12 +190,33 @@ fn wire_progress(progress: &TrainProgress) -> v1::TrainSaeProgress {
     }
 }
 
-fn wire_quality(quality: &Quality) -> v1::SaeQuality {
+/// Quality as the wire has it.
+pub(crate) fn wire_quality(quality: &Quality) -> v1::SaeQuality {
     v1::SaeQuality {
         rows: quality.rows as u64,
         fvu: quality.fvu,
         l0: quality.l0,
         dead: quality.dead_share,
         cosine: quality.cosine,
+        density: quality
+            .density
+            .iter()
+            .map(|bin| v1::DensityBin {
+                from: bin.from,
+                latents: bin.latents as u64,
+            })
+            .collect(),
+        encoder_decoder_cosine: Some(v1::Spread {
+            mean: quality.encoder_decoder_cosine.mean,
+            p10: quality.encoder_decoder_cosine.p10,
+            p50: quality.encoder_decoder_cosine.p50,
+            p90: quality.encoder_decoder_cosine.p90,
+        }),
+        recall: quality.recall.map(|recall| v1::SaeRecall {
+            queries: recall.queries as u64,
+            rows: recall.rows as u64,
+            k: recall.k as u64,
+            recall: recall.recall,
+        }),
     }
 }

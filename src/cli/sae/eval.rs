@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use latentdb_proto::v1::EvaluateSaeRequest;
+use latentdb_proto::v1::{EvaluateSaeRequest, SaeQuality};
 use serde_json::json;
 
+use super::local;
 use super::rows::FileArgs;
-use super::{local, quality_line, server_quality_line};
 use crate::cli::client::ClientArgs;
 use crate::cli::collection::absolute;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{json, output, progress};
+use crate::cli::{json, output, progress, text};
 use crate::sae::{EvaluateOptions, RowSource, Sae, evaluate};
+use crate::server::wire_quality;
 
 /// What is measured on what.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,11 +61,7 @@ fn evaluate_files(args: &Args, is_json: bool) -> anyhow::Result<()> {
     let quality = evaluate(&sae, &shards.read_all()?, &EvaluateOptions::default())?;
     waiting.finish_and_clear();
     let value = json!({"sae": local(&sae), "quality": quality});
-    output::emit(
-        is_json,
-        &value,
-        quality_line("quality", &quality).trim_start(),
-    )?;
+    output::emit(is_json, &value, &page(&wire_quality(&quality)))?;
     Ok(())
 }
 
@@ -89,6 +86,98 @@ async fn evaluate_collection(args: &Args, client: &ClientArgs) -> anyhow::Result
         "sae": response.sae.as_ref().map(json::sae),
         "quality": json::quality(&quality),
     });
-    output::emit(client.json, &value, &server_quality_line(&quality))?;
+    output::emit(client.json, &value, &page(&quality))?;
     Ok(())
+}
+
+/// Every figure, on a page.
+fn page(quality: &SaeQuality) -> String {
+    let mut facts = vec![
+        ("vectors", text::thousands(quality.rows)),
+        ("FVU", format!("{:.4}", quality.fvu)),
+        ("L0", format!("{:.2}", quality.l0)),
+        (
+            "dead",
+            format!("{:.2}% in these vectors", quality.dead * 100.0),
+        ),
+        ("cosine", format!("{:.4}", quality.cosine)),
+    ];
+    if let Some(recall) = &quality.recall {
+        facts.push((
+            "recall",
+            format!(
+                "{:.4} of the {} nearest, {} searches over {}",
+                recall.recall,
+                recall.k,
+                text::thousands(recall.queries),
+                text::thousands(recall.rows)
+            ),
+        ));
+    }
+    if let Some(spread) = &quality.encoder_decoder_cosine {
+        facts.push((
+            "enc-dec",
+            format!(
+                "cosine {:.3} on average; a tenth below {:.3}, half below {:.3}, a tenth above {:.3}",
+                spread.mean, spread.p10, spread.p50, spread.p90
+            ),
+        ));
+    }
+    let mut page: String = facts
+        .iter()
+        .map(|(name, value)| format!("{name:<8} {value}\n"))
+        .collect();
+    let rows: Vec<Vec<String>> = density_names(quality)
+        .into_iter()
+        .zip(&quality.density)
+        .map(|(name, bin)| vec![name, text::thousands(bin.latents)])
+        .collect();
+    page.push_str(&text::table(&["active in", "latents"], &rows));
+    page
+}
+
+/// What the density bins say: the share of vectors in which their latents are active.
+fn density_names(quality: &SaeQuality) -> Vec<String> {
+    let share = |from: f64| format!("{}%", (from * 1e6).round() / 1e4);
+    let bins = &quality.density;
+    (0..bins.len())
+        .map(|at| match (bins[at].from, bins.get(at + 1)) {
+            (_, Some(next)) if next.from < 1e-6 => "none".to_owned(),
+            (from, Some(next)) if from < 1e-6 => format!("under {}", share(next.from)),
+            (from, Some(next)) => format!("{} to {}", share(from), share(next.from)),
+            (from, None) => format!("{} and more", share(from)),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use latentdb_proto::v1::{DensityBin, SaeRecall};
+
+    use super::*;
+
+    #[test]
+    fn the_page_has_every_figure() {
+        let bin = |from, latents| DensityBin { from, latents };
+        let quality = SaeQuality {
+            rows: 6000,
+            fvu: 0.25,
+            density: vec![bin(0.0, 3), bin(1e-9, 4), bin(1e-4, 5), bin(0.1, 1200)],
+            recall: Some(SaeRecall {
+                queries: 100,
+                rows: 6000,
+                k: 10,
+                recall: 0.75,
+            }),
+            ..SaeQuality::default()
+        };
+        assert_eq!(
+            density_names(&quality),
+            ["none", "under 0.01%", "0.01% to 10%", "10% and more"]
+        );
+        let page = page(&quality);
+        for words in ["FVU      0.2500", "of the 10 nearest", "1,200"] {
+            assert!(page.contains(words), "{words}: {page}");
+        }
+    }
 }

@@ -24,12 +24,38 @@ pub(super) struct FileArgs {
     /// Tensor or column of the files; found by its name or alone when left out
     #[arg(long, value_name = "NAME", requires = "vectors")]
     tensor: Option<String>,
+    /// Only these of all their rows, the last left out
+    #[arg(long, value_name = "FIRST..LAST", requires = "vectors", value_parser = parse_range)]
+    rows: Option<Range<usize>>,
+}
+
+fn parse_range(text: &str) -> std::result::Result<Range<usize>, String> {
+    let wrong = || format!("{text:?} is no range of rows as 0..54000");
+    let (first, last) = text.split_once("..").ok_or_else(wrong)?;
+    let (first, last) = (first.parse(), last.parse());
+    match (first, last) {
+        (Ok(first), Ok(last)) if first < last => Ok(first..last),
+        _ => Err(wrong()),
+    }
 }
 
 impl FileArgs {
     /// Opens the files.
     pub fn open(&self) -> Result<Shards> {
-        Shards::open(&self.vectors, self.tensor.as_deref())
+        let mut shards = Shards::open(&self.vectors, self.tensor.as_deref())?;
+        if let Some(rows) = &self.rows {
+            if rows.end > shards.shown.end {
+                return Err(Error::invalid(
+                    "rows",
+                    format!(
+                        "{}..{} passes the {} rows of the files",
+                        rows.start, rows.end, shards.shown.end
+                    ),
+                ));
+            }
+            shards.shown = rows.clone();
+        }
+        Ok(shards)
     }
 
     /// The files, for a record.
@@ -39,7 +65,11 @@ impl FileArgs {
             .iter()
             .map(|path| path.display().to_string())
             .collect();
-        names.join(", ")
+        let rows = match &self.rows {
+            Some(rows) => format!(" rows {}..{}", rows.start, rows.end),
+            None => String::new(),
+        };
+        names.join(", ") + &rows
     }
 }
 
@@ -47,6 +77,8 @@ impl FileArgs {
 pub(super) struct Shards {
     shards: Vec<(Range<usize>, Shard)>,
     dimension: usize,
+    /// The rows that are shown of all.
+    shown: Range<usize>,
 }
 
 enum Shard {
@@ -59,6 +91,7 @@ impl Shards {
         let mut opened = Self {
             shards: Vec::with_capacity(paths.len()),
             dimension: 0,
+            shown: 0..0,
         };
         let mut start = 0;
         for path in paths {
@@ -85,6 +118,7 @@ impl Shards {
             opened.shards.push((start..start + rows, shard));
             start += rows;
         }
+        opened.shown = 0..start;
         Ok(opened)
     }
 
@@ -102,7 +136,7 @@ impl Shards {
 
 impl RowSource for Shards {
     fn rows(&self) -> usize {
-        self.shards.last().map_or(0, |(range, _)| range.end)
+        self.shown.len()
     }
 
     fn dimension(&self) -> usize {
@@ -122,10 +156,18 @@ impl RowSource for Shards {
                 }
             }
         }
+        let first = self.shown.start;
         chunks
+            .into_iter()
+            .map(|chunk| chunk.start.max(first)..chunk.end.min(self.shown.end))
+            .filter(|chunk| !chunk.is_empty())
+            .map(|chunk| chunk.start - first..chunk.end - first)
+            .collect()
     }
 
     fn read(&self, rows: Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+        let first = self.shown.start;
+        let rows = rows.start + first..rows.end + first;
         let within = self.shards.iter().find(|(range, _)| {
             range.start <= rows.start && rows.end <= range.end && rows.start < range.end
         });
@@ -175,6 +217,16 @@ mod tests {
         shards.read(1500..1501, &mut out).unwrap();
         assert_eq!(out, [1500.0, -1500.0]);
         assert!(shards.read(1499..1501, &mut out).is_err());
+        let some = FileArgs {
+            vectors: paths.clone(),
+            tensor: None,
+            rows: Some(1000..1600),
+        };
+        assert!(some.names().ends_with("1.safetensors rows 1000..1600"));
+        let some = some.open().unwrap();
+        assert_eq!(some.chunks(), [0..24, 24..500, 500..600]);
+        assert_eq!(some.read_all().unwrap(), expected[2000..3200]);
+        assert!(parse_range("5..5").is_err() && parse_range("7").is_err());
 
         let other = folder.path().join("other.safetensors");
         let mut writer = VectorWriter::create(&other, 3, BTreeMap::new()).unwrap();

@@ -29,6 +29,12 @@ pub(super) struct Args {
     /// Folder of the SAE, in SAELens layout; one that is there is replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Latents; chosen by the number of vectors when left out
+    #[arg(long, value_name = "N")]
+    n: Option<u32>,
+    /// Latents active at once; chosen with N when left out
+    #[arg(long, value_name = "K")]
+    k: Option<u32>,
     #[command(flatten)]
     settings: Settings,
     /// Cores to use; 0 for all
@@ -47,12 +53,6 @@ pub(super) struct Args {
 /// How an SAE is trained; what is left out fits the number of vectors.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Settings {
-    /// Latents; chosen by the number of vectors when left out
-    #[arg(long, value_name = "N")]
-    n: Option<u32>,
-    /// Latents active at once; chosen with N when left out
-    #[arg(long, value_name = "K")]
-    k: Option<u32>,
     /// Let the vectors of a batch share their K latents each by need, and save a threshold
     #[arg(long)]
     batch_top_k: bool,
@@ -67,7 +67,7 @@ pub(super) struct Settings {
     epochs: Option<u32>,
     /// Equal seeds give equal SAEs
     #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    seed: u64,
     /// Share of the vectors that is not trained on and measures quality
     #[arg(long, value_name = "SHARE")]
     held_out: Option<f32>,
@@ -93,8 +93,8 @@ impl Settings {
     pub fn options(&self) -> TrainOptions {
         let whole = |value: Option<u32>| value.map(|value| value as usize);
         TrainOptions {
-            n_latents: whole(self.n),
-            k: whole(self.k),
+            n_latents: None,
+            k: None,
             epochs: whole(self.epochs),
             sparsity: if self.batch_top_k {
                 Sparsity::BatchTopK
@@ -118,25 +118,39 @@ impl Settings {
             threads: 0,
         }
     }
+}
 
-    /// The settings, for a training in the server.
+impl Args {
+    /// What is asked of a training in this process.
+    fn options(&self) -> TrainOptions {
+        TrainOptions {
+            n_latents: self.n.map(|n| n as usize),
+            k: self.k.map(|k| k as usize),
+            threads: self.threads,
+            window_rows: self.window_rows,
+            ..self.settings.options()
+        }
+    }
+
+    /// What is asked of a training in the server.
     fn request(&self, collection: String, output: String) -> TrainSaeRequest {
+        let settings = &self.settings;
         TrainSaeRequest {
             collection,
             output,
             n_latents: self.n.unwrap_or_default(),
             k: self.k.unwrap_or_default(),
-            epochs: self.epochs.unwrap_or_default(),
-            seed: self.seed,
-            batch_top_k: self.batch_top_k,
-            matryoshka: self.matryoshka,
-            prefixes: self.prefixes.clone(),
-            batch_size: self.batch_size.unwrap_or_default(),
-            learning_rate: self.learning_rate,
-            warm_up: self.warm_up,
-            decay: self.decay,
-            held_out: self.held_out,
-            patience: self.patience,
+            epochs: settings.epochs.unwrap_or_default(),
+            seed: settings.seed,
+            batch_top_k: settings.batch_top_k,
+            matryoshka: settings.matryoshka,
+            prefixes: settings.prefixes.clone(),
+            batch_size: settings.batch_size.unwrap_or_default(),
+            learning_rate: settings.learning_rate,
+            warm_up: settings.warm_up,
+            decay: settings.decay,
+            held_out: settings.held_out,
+            patience: settings.patience,
         }
     }
 }
@@ -161,12 +175,7 @@ pub(super) async fn run(
 
 fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
     let shards = args.files.open()?;
-    let options = TrainOptions {
-        threads: args.threads,
-        window_rows: args.window_rows,
-        ..args.settings.options()
-    };
-    let config = options.config(shards.rows());
+    let config = args.options().config(shards.rows());
     let checkpoint = beside(&args.out, ".checkpoint");
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
@@ -194,7 +203,8 @@ fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Res
     }
 }
 
-fn progress_line(now: &TrainProgress) -> String {
+/// Where a training stands.
+pub(super) fn progress_line(now: &TrainProgress) -> String {
     format!(
         "epoch {}: loss {:.4}, FVU {:.4}{}, L0 {:.1}, {:.1}% dead, {} examples/s",
         now.epoch,
@@ -236,7 +246,7 @@ async fn train_collection(
     collection: String,
     client: &ClientArgs,
 ) -> anyhow::Result<()> {
-    let request = args.settings.request(collection, absolute(&args.out)?);
+    let request = args.request(collection, absolute(&args.out)?);
     let last = train_in_server(&client.connect().await?, request).await?;
     let sae = last.sae.unwrap_or_default();
     let mut page = format!("{}: {}\n", args.out.display(), text::sae_line(&sae));
@@ -274,7 +284,7 @@ mod tests {
         let line = "train --vectors v --out d --n 64 --k 4 --held-out 0.1 --seed 7 --batch-top-k \
                     --prefixes 16,32 --warm-up 0.1";
         let args = parse(line).unwrap();
-        let config = args.settings.options().config(25_000);
+        let config = args.options().config(25_000);
         let fitting = crate::sae::TrainConfig::for_rows(25_000);
         assert_eq!((config.n_latents, config.k, config.seed), (64, 4, 7));
         assert_eq!((config.held_out, config.warm_up), (0.1, 0.1));
@@ -285,7 +295,7 @@ mod tests {
             (fitting.epochs, fitting.batch)
         );
         config.check().unwrap();
-        let request = args.settings.request("c".into(), "d".into());
+        let request = args.request("c".into(), "d".into());
         assert_eq!((request.n_latents, request.prefixes), (64, vec![16, 32]));
         assert!(request.batch_top_k && request.patience.is_none());
     }

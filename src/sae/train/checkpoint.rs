@@ -17,6 +17,7 @@ use crate::sae::format::write;
 
 use super::config::TrainConfig;
 use super::parameters::Parameters;
+use super::report::CurvePoint;
 
 const METADATA: &str = "latentdb.training";
 
@@ -34,6 +35,9 @@ pub(super) struct Counters {
     /// Moving average of the smallest kept activation.
     #[serde(default)]
     pub threshold: Option<f32>,
+    /// Where the training stood after every epoch.
+    #[serde(default)]
+    pub curve: Vec<CurvePoint>,
     /// Step at which the top-k last kept a latent.
     pub last_kept: Vec<usize>,
 }

@@ -38,7 +38,7 @@ pub use feed::{RowSource, slices};
 use forward::StepInput;
 use parameters::Parameters;
 use report::Smooth;
-pub use report::{TrainProgress, TrainReport, Trained};
+pub use report::{CurvePoint, TrainProgress, TrainReport, Trained};
 use rows::{deviation, rng};
 use select::Keep;
 use step::{Backprop, StepOutput};
@@ -174,6 +174,7 @@ impl<'a> Training<'a> {
                 best_fvu: None,
                 epochs_without_gain: 0,
                 threshold: None,
+                curve: Vec::new(),
                 last_kept: vec![0; n],
             },
             smooth: Smooth::default(),
@@ -229,6 +230,7 @@ impl<'a> Training<'a> {
             let epoch_done = self.counters.step.is_multiple_of(self.steps_per_epoch);
             if epoch_done {
                 pool.install(|| self.end_epoch());
+                self.counters.curve.push(self.curve_point());
             }
             if (epoch_done || self.counters.step.is_multiple_of(PROGRESS_STEPS))
                 && progress(&self.progress()).is_break()
@@ -386,6 +388,16 @@ impl<'a> Training<'a> {
 
     fn seconds(&self) -> f64 {
         self.began.elapsed().as_secs_f64()
+    }
+
+    fn curve_point(&self) -> CurvePoint {
+        CurvePoint {
+            epoch: self.counters.step / self.steps_per_epoch,
+            loss: self.smooth.loss,
+            fvu: self.smooth.fvu,
+            held_out_fvu: self.held_out_fvu,
+            dead_share: self.dead_share(),
+        }
     }
 
     fn progress(&self) -> TrainProgress {

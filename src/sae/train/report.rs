@@ -35,6 +35,21 @@ pub struct TrainProgress {
     pub held_out_fvu: Option<f64>,
 }
 
+/// Where a training stood after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Epochs done.
+    pub epoch: usize,
+    /// NMSE plus the weighted auxiliary loss, smoothed over steps.
+    pub loss: f64,
+    /// NMSE of training batches, smoothed over steps.
+    pub fvu: f64,
+    /// FVU of the held-out rows, where rows are held out.
+    pub held_out_fvu: Option<f64>,
+    /// Share of latents that the top-k kept in no row of the dead window.
+    pub dead_share: f64,
+}
+
 /// What came of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainReport {
@@ -63,6 +78,9 @@ pub struct TrainReport {
     pub dead_share: f64,
     /// That window, in rows.
     pub dead_window: usize,
+    /// Where it stood after every epoch.
+    #[serde(default)]
+    pub curve: Vec<CurvePoint>,
 }
 
 /// A trained SAE and what came of its training.

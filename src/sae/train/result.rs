@@ -64,6 +64,7 @@ impl Training<'_> {
             mean_norm: Some(mean_norm(&shown, d)),
             dead_share: self.dead_share(),
             dead_window: self.dead_steps * batch,
+            curve: self.counters.curve.clone(),
         };
         parts.record = TrainingRecord {
             origin: concat!("latentdb ", env!("CARGO_PKG_VERSION")).to_owned(),

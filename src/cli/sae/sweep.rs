@@ -1,0 +1,215 @@
+//! `latentdb sae sweep`: trainings over a grid of sizes, a table of their quality, and its law.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::rows::{FileArgs, Shards};
+use super::train::{Settings, progress_line};
+use crate::cli::failure::Interrupted;
+use crate::cli::interrupt::Interrupt;
+use crate::cli::{output, progress, text};
+use crate::error::ErrorKind;
+use crate::sae::sweep::{PowerLaw, SweepPoint, laws};
+use crate::sae::{RowSource, Sae, TrainConfig, TrainOptions, train_source};
+
+/// What is trained.
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("on").required(true).multiple(true))]
+pub(super) struct Args {
+    #[command(flatten)]
+    files: FileArgs,
+    /// Numbers of latents
+    #[arg(long, value_name = "N,..", value_delimiter = ',', required = true)]
+    n: Vec<usize>,
+    /// Numbers of latents active at once
+    #[arg(long, value_name = "K,..", value_delimiter = ',', required = true)]
+    k: Vec<usize>,
+    /// Folder of the SAEs and of sweep.json; what is there already is not trained again
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    settings: Settings,
+    /// Cores to use; 0 for all
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+}
+
+pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let shards = args.files.open()?;
+    let mut points = Vec::new();
+    let mut grid: Vec<(usize, usize)> = args
+        .k
+        .iter()
+        .flat_map(|k| args.n.iter().map(|n| (*n, *k)))
+        .collect();
+    grid.sort_unstable_by_key(|(n, k)| (*k, *n));
+    grid.dedup();
+    for (n, k) in grid {
+        let options = TrainOptions {
+            n_latents: Some(n),
+            k: Some(k),
+            threads: args.threads,
+            ..args.settings.options()
+        };
+        let config = options.config(shards.rows());
+        let folder = args.out.join(format!("n{n}-k{k}"));
+        let point = match done(&folder, &config, n, k)? {
+            Some(point) => point,
+            None => train_one(args, &shards, &config, &folder, interrupt)?,
+        };
+        points.push(point);
+        write(&args.out, &points)?;
+    }
+    output::emit(is_json, &value(&points), &table(&points))?;
+    Ok(())
+}
+
+/// The point of an SAE that an earlier run trained with the same settings.
+fn done(
+    folder: &Path,
+    config: &TrainConfig,
+    n: usize,
+    k: usize,
+) -> anyhow::Result<Option<SweepPoint>> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let sae = Sae::load(folder)?;
+    let record = sae.record();
+    let mut theirs = record.config.clone();
+    if let Some(theirs) = &mut theirs {
+        theirs.threads = config.threads;
+    }
+    match (&theirs, &record.report) {
+        (Some(theirs), Some(report)) if theirs == config => Ok(Some(SweepPoint::of(n, k, report))),
+        _ => anyhow::bail!(
+            "{} was trained with other settings; name another folder or remove it",
+            folder.display()
+        ),
+    }
+}
+
+fn train_one(
+    args: &Args,
+    shards: &Shards,
+    config: &TrainConfig,
+    folder: &Path,
+    interrupt: &Interrupt,
+) -> anyhow::Result<SweepPoint> {
+    let (n, k) = (config.n_latents, config.k);
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make {}", args.out.display()))?;
+    let checkpoint = args.out.join(format!("n{n}-k{k}.checkpoint"));
+    let bar = progress::bar(0, "steps");
+    let trained = train_source(shards, config, Some(&checkpoint), &mut |now| {
+        bar.set_length(now.steps as u64);
+        bar.set_position(now.step as u64);
+        bar.set_message(format!("n {n}, k {k}: {}", progress_line(now)));
+        if interrupt.is_asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    bar.finish_and_clear();
+    let mut trained = match trained {
+        Err(error) if error.kind() == ErrorKind::Cancelled => {
+            return Err(Interrupted {
+                advice: Some("the same command goes on where it was".to_owned()),
+            }
+            .into());
+        }
+        other => other?,
+    };
+    trained.sae.set_about("vectors", args.files.names());
+    trained.sae.save(folder)?;
+    Ok(SweepPoint::of(n, k, &trained.report))
+}
+
+fn write(out: &Path, points: &[SweepPoint]) -> anyhow::Result<()> {
+    let path = out.join("sweep.json");
+    let text = serde_json::to_string_pretty(&value(points))?;
+    std::fs::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn value(points: &[SweepPoint]) -> serde_json::Value {
+    let laws: Vec<_> = laws(points)
+        .into_iter()
+        .map(|(k, law)| json!({"k": k, "law": law}))
+        .collect();
+    json!({"points": points, "laws": laws})
+}
+
+/// FVU of every n under every k, as Paper B's table, with the law of every k.
+fn table(points: &[SweepPoint]) -> String {
+    let mut sizes: Vec<usize> = points.iter().map(|point| point.n_latents).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let mut header = vec!["k".to_owned()];
+    header.extend(sizes.iter().map(|n| format!("n={n}")));
+    header.extend(["A", "alpha", "dead", "examples/s"].map(str::to_owned));
+    let rows: Vec<Vec<String>> = laws(points)
+        .into_iter()
+        .map(|(k, law)| row(points, &sizes, k, law))
+        .collect();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    format!(
+        "FVU on held-out vectors; A n^alpha fits each row\n{}",
+        text::table(&header, &rows)
+    )
+}
+
+fn row(points: &[SweepPoint], sizes: &[usize], k: usize, law: Option<PowerLaw>) -> Vec<String> {
+    let of_k: Vec<&SweepPoint> = points.iter().filter(|point| point.k == k).collect();
+    let mut row = vec![k.to_string()];
+    for n in sizes {
+        let point = of_k.iter().find(|point| point.n_latents == *n);
+        row.push(point.map_or("-".to_owned(), |point| format!("{:.4}", point.fvu)));
+    }
+    match law {
+        Some(law) => row.extend([format!("{:.3}", law.a), format!("{:.3}", law.alpha)]),
+        None => row.extend(["-".to_owned(), "-".to_owned()]),
+    }
+    let dead = of_k
+        .iter()
+        .map(|point| point.dead_share)
+        .fold(0.0, f64::max);
+    let slowest = of_k
+        .iter()
+        .map(|point| point.examples_per_second)
+        .fold(f64::INFINITY, f64::min);
+    row.push(format!("{:.1}%", dead * 100.0));
+    row.push(text::thousands(slowest.round() as u64));
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_row_for_every_k_and_its_law() {
+        let point = |n_latents, k, fvu| SweepPoint {
+            n_latents,
+            k,
+            fvu,
+            l0: 4.0,
+            dead_share: 0.01,
+            seconds: 2.0,
+            examples_per_second: 1234.5,
+        };
+        let points = [point(100, 4, 0.4), point(400, 4, 0.2), point(100, 8, 0.3)];
+        let table = table(&points);
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(lines[1].contains("n=100") && lines[1].contains("n=400"));
+        assert!(
+            lines[2].contains("0.4000") && lines[2].contains("-0.500"),
+            "{table}"
+        );
+        assert!(lines[3].contains('-'), "{table}");
+        assert_eq!(value(&points)["laws"][0]["k"], 4);
+    }
+}
