@@ -51,9 +51,12 @@ pub(super) fn load_2(folder: &Path) -> Result<Sae> {
             return Err(config.refused("architecture", &found, "\"jump_relu\""));
         }
     }
+    let mut about = BTreeMap::new();
+    config.take_facts(&FACTS, &mut about);
     // A transcoder reads one place of the model and writes another.
+    let input = about.get("hf_hook_point_in").map(String::as_str);
     for (name, harmless) in [
-        ("hf_hook_point_out", Value::Null),
+        ("hf_hook_point_out", Value::from(input)),
         ("affine_connection", Value::Bool(false)),
         ("type", Value::from("sae")),
     ] {
@@ -63,8 +66,6 @@ pub(super) fn load_2(folder: &Path) -> Result<Sae> {
             return Err(config.refused(name, &found, "an SAE, whose output is its input"));
         }
     }
-    let mut about = BTreeMap::new();
-    config.take_facts(&FACTS, &mut about);
     config.finish()?;
     let weights = folder.join(WEIGHTS_FILE_2);
     let tensors = Tensors::from_safetensors(WEIGHTS_FILE_2, &read(&weights)?)?;

@@ -279,6 +279,12 @@ fn gemma_scope_2() {
         "model.layers.7.output"
     );
 
+    let mut same = config.clone();
+    same["hf_hook_point_out"] = json!("model.layers.7.output");
+    same["type"] = json!("sae");
+    write_json(path.join("config.json"), &same);
+    converted(&path);
+
     let changed = |name: &str, value: Json| {
         let mut config = config.clone();
         config[name] = value;
