@@ -3,6 +3,7 @@
 
 mod eval;
 mod import;
+mod plots;
 mod rows;
 mod sweep;
 mod train;

@@ -6,13 +6,13 @@ use anyhow::Context as _;
 use latentdb_proto::v1::{EvaluateSaeRequest, SaeQuality};
 use serde_json::json;
 
-use super::local;
 use super::rows::FileArgs;
+use super::{local, plots};
 use crate::cli::client::ClientArgs;
 use crate::cli::collection::absolute;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{json, output, progress, text};
-use crate::sae::{EvaluateOptions, RowSource, Sae, evaluate};
+use crate::sae::{EvaluateOptions, RowSource, Sae, TrainingRecord, evaluate};
 use crate::server::wire_quality;
 
 /// What is measured on what.
@@ -27,6 +27,9 @@ pub(super) struct Args {
     /// Measure on the vectors of this collection, in the server
     #[arg(long, value_name = "NAME", group = "on", conflicts_with_all = ["vectors", "tensor", "rows"])]
     collection: Option<String>,
+    /// Draw the densities and the loss curve into this folder, as SVG
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
 }
 
 pub(super) async fn run(
@@ -61,7 +64,9 @@ fn evaluate_files(args: &Args, is_json: bool) -> anyhow::Result<()> {
     let quality = evaluate(&sae, &shards.read_all()?, &EvaluateOptions::default())?;
     waiting.finish_and_clear();
     let value = json!({"sae": local(&sae), "quality": quality});
-    output::emit(is_json, &value, &page(&wire_quality(&quality)))?;
+    let quality = wire_quality(&quality);
+    draw(args, &quality, sae.record())?;
+    output::emit(is_json, &value, &page(&quality))?;
     Ok(())
 }
 
@@ -86,7 +91,21 @@ async fn evaluate_collection(args: &Args, client: &ClientArgs) -> anyhow::Result
         "sae": response.sae.as_ref().map(json::sae),
         "quality": json::quality(&quality),
     });
+    if let Some(sae) = &response.sae {
+        let record = serde_json::from_str(&sae.training).context("the SAE's record")?;
+        draw(args, &quality, &record)?;
+    }
     output::emit(client.json, &value, &page(&quality))?;
+    Ok(())
+}
+
+fn draw(args: &Args, quality: &SaeQuality, record: &TrainingRecord) -> anyhow::Result<()> {
+    let Some(folder) = &args.plots else {
+        return Ok(());
+    };
+    for path in plots::evaluation(folder, quality, record)? {
+        eprintln!("{}", path.display());
+    }
     Ok(())
 }
 
@@ -137,7 +156,7 @@ fn page(quality: &SaeQuality) -> String {
 }
 
 /// What the density bins say: the share of vectors in which their latents are active.
-fn density_names(quality: &SaeQuality) -> Vec<String> {
+pub(super) fn density_names(quality: &SaeQuality) -> Vec<String> {
     let share = |from: f64| format!("{}%", (from * 1e6).round() / 1e4);
     let bins = &quality.density;
     (0..bins.len())

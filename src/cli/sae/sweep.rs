@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::plots;
 use super::rows::{FileArgs, Shards};
 use super::train::{Settings, progress_line};
 use crate::cli::failure::Interrupted;
@@ -27,7 +28,7 @@ pub(super) struct Args {
     /// Numbers of latents active at once
     #[arg(long, value_name = "K,..", value_delimiter = ',', required = true)]
     k: Vec<usize>,
-    /// Folder of the SAEs and of sweep.json; what is there already is not trained again
+    /// Folder of the SAEs, sweep.json and sweep.svg; what is there already is not trained again
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -132,7 +133,9 @@ fn train_one(
 fn write(out: &Path, points: &[SweepPoint]) -> anyhow::Result<()> {
     let path = out.join("sweep.json");
     let text = serde_json::to_string_pretty(&value(points))?;
-    std::fs::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+    std::fs::write(&path, text + "\n")
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    plots::sweep(&out.join("sweep.svg"), points)
 }
 
 fn value(points: &[SweepPoint]) -> serde_json::Value {
