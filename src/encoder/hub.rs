@@ -69,9 +69,10 @@ impl HubPlace {
             Error::new(
                 ErrorKind::Unavailable,
                 format!(
-                    "{}/{} is not in {} and {reason}; give a local copy",
-                    self.repository,
-                    self.path,
+                    "{} is not in {} and {reason}; give a local copy",
+                    [self.repository.as_str(), &self.path]
+                        .join("/")
+                        .trim_end_matches('/'),
                     hub.cache.display()
                 ),
             )
