@@ -2,13 +2,14 @@
 //!
 //! Data flows one way: `cli -> server -> service -> {encoder, sae, label} and index`. `records` reads
 //! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
-//! defaults.
+//! defaults; `reading` is the record of what an SAE reads, which several of them share.
 
 pub mod cli;
 pub mod encoder;
 pub mod error;
 pub mod inputs;
 pub mod label;
+pub mod reading;
 pub mod records;
 pub mod sae;
 

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 /// the crates in [`WATCHED`].
 const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["latentdb_index"]),
-    ("encoder", &["error", "candle"]),
-    ("sae", &["error", "candle"]),
+    ("reading", &["error"]),
+    ("encoder", &["error", "reading", "candle"]),
+    ("sae", &["error", "reading", "candle"]),
     ("label", &["error"]),
     ("inputs", &["error"]),
     ("records", &["error"]),
@@ -25,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sae",
             "label",
             "inputs",
+            "reading",
             "latentdb_index",
         ],
     ),
@@ -33,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "encoder",
+            "reading",
             "sae",
             "service",
             "latentdb_index",
@@ -49,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sae",
             "label",
             "inputs",
+            "reading",
             "records",
             "server",
             "latentdb_proto",
