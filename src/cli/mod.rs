@@ -35,6 +35,7 @@ mod json;
 mod latents;
 mod output;
 mod progress;
+mod reading;
 mod sae;
 mod search;
 mod serve;
@@ -101,8 +102,8 @@ enum Command {
     Encode(encode::Args),
     /// Train, evaluate and inspect sparse autoencoders
     Sae(sae::Args),
-    /// Fetch the pinned encoder and corpus into the cache, where they are missing
-    Inputs,
+    /// Fetch the pinned encoder, reader and corpus into the cache, where they are missing
+    Inputs(inputs::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -140,7 +141,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
-            Command::Inputs => inputs::run(interrupt).await,
+            Command::Inputs(args) => inputs::run(args, interrupt).await,
             Command::Completions(args) => completions::run(&args),
         }
     });
@@ -198,12 +199,16 @@ mod tests {
             "latents show c 12",
             "steer c words --steer 1=0",
             "encode f.jsonl --text {t} --out o.safetensors",
+            "encode f.jsonl --text {t} --reader smollm2 --layer 15 --tokens --out o.safetensors",
+            "collection create c --reader smollm2 --layer 15 --sae s --pooling max --positions",
+            "sae train --vectors v.safetensors --normalise layer_norm --out d",
             "sae train --vectors v.safetensors --n 64 --k 4 --out d",
             "sae train --collection c --n 64 --k 4 --out d",
             "sae eval d --vectors v.safetensors",
             "sae info d",
             "demo --data d --serve",
             "inputs",
+            "inputs --corpus f.jsonl",
             "completions bash",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));
@@ -216,6 +221,8 @@ mod tests {
             "search c --steer 4",
             "search c --latent x=1",
             "sae train --out d",
+            "encode f.jsonl --text {t} --tokens --out o.safetensors",
+            "encode f.jsonl --text {t} --layer 3 --out o.safetensors",
             "sae train --vectors v --collection c --out d",
             "delete c",
             "delete c a --filter b=1",

@@ -6,6 +6,7 @@ use latentdb_proto::v1::latent_service_server::LatentService;
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use super::reader::span_of;
 use super::status::status;
 use super::types::{count_or, non_empty, timestamp, wire_document};
 use crate::error::Error;
@@ -59,6 +60,7 @@ impl LatentService for Api {
                 .documents
                 .into_iter()
                 .map(|(document, activation)| v1::ActivatingDocument {
+                    span: span_of(&document.positions, wire.latent),
                     document: Some(wire_document(document)),
                     activation,
                 })

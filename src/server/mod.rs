@@ -12,6 +12,7 @@ mod document;
 mod latent;
 mod model;
 mod quality;
+mod reader;
 mod search;
 mod status;
 mod trends;

@@ -10,6 +10,7 @@ use latentdb_proto::v1::search_service_server::SearchService;
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use super::reader::span_of;
 use super::status::{required, status};
 use super::types::{
     count_or, edits, filter, made_with, non_empty, projection, text_mode, wire_document,
@@ -297,7 +298,8 @@ fn response(result: SearchResult, explain: bool) -> v1::SearchResponse {
     }
 }
 
-fn wire_hit(hit: ExplainedHit) -> v1::Hit {
+fn wire_hit(mut hit: ExplainedHit) -> v1::Hit {
+    let positions = std::mem::take(&mut hit.document.positions);
     v1::Hit {
         document: Some(wire_document(hit.document)),
         score: hit.score,
@@ -320,6 +322,7 @@ fn wire_hit(hit: ExplainedHit) -> v1::Hit {
                 activation: part.activation,
                 contribution: part.contribution,
                 component: part.component,
+                span: span_of(&positions, part.latent),
             })
             .collect(),
     }

@@ -14,6 +14,7 @@ mod latents;
 mod models;
 mod pages;
 mod search;
+mod tokens;
 mod training;
 
 use std::path::Path;
@@ -22,11 +23,13 @@ use std::time::Instant;
 
 use latentdb_index::database::{Database, View};
 use latentdb_index::filter::Filter;
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use gate::Gates;
 use models::Models;
 use pages::Pages;
+use tokens::Readers;
 
 pub use analysis::{
     Comparison, CorrelateRequest, CorrelateResult, CorrelatedWith, DiffRequest, DiffResult,
@@ -44,12 +47,16 @@ pub use search::{
     Contribution, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount, NearestNode,
     Node, NodeKind, SearchOptions, SearchResult, SteeringReport, Target,
 };
+pub use tokens::{ReaderRecord, ReaderRequest};
 pub use training::{TrainRequest, TrainingEnd};
 
 /// The product over one data directory.
 pub struct Service {
     database: Database,
     models: Models,
+    readers: Readers,
+    /// Held while a batch of texts is read token by token.
+    reading: Mutex<()>,
     pages: Pages,
     gates: Gates,
     labels: latents::LabelCache,
@@ -69,6 +76,8 @@ impl Service {
         Ok(Arc::new(Self {
             database,
             models,
+            readers: Readers::default(),
+            reading: Mutex::default(),
             pages: Pages::default(),
             gates: Gates::default(),
             labels: latents::LabelCache::default(),
