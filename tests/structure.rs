@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 /// the crates in [`WATCHED`].
 const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["latentdb_index"]),
-    ("encoder", &["error", "candle"]),
-    ("sae", &["error", "candle"]),
+    ("reading", &["error"]),
+    ("encoder", &["error", "reading", "candle"]),
+    ("sae", &["error", "reading", "candle"]),
     ("label", &["error"]),
     ("eval", &["error"]),
     ("inputs", &["error"]),
@@ -29,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sae",
             "label",
             "inputs",
+            "reading",
             "latentdb_index",
         ],
     ),
@@ -37,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "encoder",
+            "reading",
             "sae",
             "service",
             "latentdb_index",
@@ -55,6 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "label",
             "inputs",
             "plot",
+            "reading",
             "records",
             "report",
             "whole_file",

@@ -34,8 +34,12 @@ pub struct CollectionRecord {
     pub created: i64,
     /// What its owner records of the encoder that makes vectors from text, if any.
     pub encoder: Option<serde_json::Value>,
-    /// What its owner records of the SAE that makes latents from vectors, if any.
+    /// What its owner records of the SAE that makes latents, if any.
     pub sae: Option<serde_json::Value>,
+    /// What its owner records of the model whose token states that SAE reads; `None` where it reads
+    /// the vectors.
+    #[serde(default)]
+    pub reader: Option<serde_json::Value>,
 }
 
 /// A named set of documents.
@@ -330,6 +334,7 @@ mod tests {
             created: 7,
             encoder: Some(serde_json::json!({"model": "m"})),
             sae: None,
+            reader: None,
         };
         let set = SavedSet {
             name: "late".into(),

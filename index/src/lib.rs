@@ -13,6 +13,7 @@ pub mod rank;
 
 mod dense;
 mod engine_error;
+mod latent_positions;
 mod latents;
 mod schema;
 mod segment_file;

@@ -11,6 +11,7 @@ use latentdb_proto::v1::{
 use serde_json::{Value, json};
 
 use super::client::{Client, ClientArgs};
+use super::reading::ReaderArgs;
 use super::{json, output, progress, search, text};
 
 /// The encoder of a collection that names neither vectors nor an SAE.
@@ -98,6 +99,15 @@ struct Create {
     /// Folder of an SAE in SAELens layout
     #[arg(long, value_name = "DIR")]
     sae: Option<PathBuf>,
+    #[command(flatten)]
+    reader: ReaderArgs,
+    /// How the codes of a text's tokens become one: max (the default), sum, mean, binary, count or
+    /// count:THRESHOLD
+    #[arg(long, value_name = "HOW", requires = "reader")]
+    pooling: Option<String>,
+    /// Store with each document the words on which its latents are strongest
+    #[arg(long, requires = "reader")]
+    positions: bool,
     /// Number of latents, where the client brings latents
     #[arg(long, value_name = "N", conflicts_with = "sae")]
     n_latents: Option<u32>,
@@ -233,6 +243,7 @@ fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
         },
         n_latents: create.n_latents.unwrap_or_default(),
         gate: create.gate.request(),
+        reader: create.reader.wire(create.pooling, create.positions)?,
     })
 }
 
@@ -360,6 +371,9 @@ mod tests {
             sae: sae.map(PathBuf::from),
             n_latents: None,
             gate: GateArgs::default(),
+            reader: ReaderArgs::default(),
+            pooling: None,
+            positions: false,
         })
         .unwrap()
     }

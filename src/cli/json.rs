@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat};
 use latentdb_proto::v1::{
     ActivatingDocument, Activation, Collection, Document, Explanation, FacetResponse, Hit,
-    LatentSummary, PlanNode, SaeInfo, SaeQuality, SavedSet, SearchResponse, Steering, Value,
-    value::Kind,
+    LatentSummary, PlanNode, SaeInfo, SaeQuality, SavedSet, SearchResponse, Steering, TextSpan,
+    Value, value::Kind,
 };
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -98,6 +98,7 @@ fn hit(hit: &Hit) -> Json {
                 "activation": number(latent.activation),
                 "contribution": number(latent.contribution),
                 "component": some_text(&latent.component),
+                "span": latent.span.map(span),
             })
         })
         .collect();
@@ -109,7 +110,13 @@ fn hit(hit: &Hit) -> Json {
 pub(super) fn activating(entry: &ActivatingDocument) -> Json {
     let mut fields = entry.document.as_ref().map(document).unwrap_or_default();
     fields.insert("activation".to_owned(), number(entry.activation));
+    fields.insert("span".to_owned(), entry.span.map(span).into());
     fields.into()
+}
+
+/// A token of a document's text.
+pub(super) fn span(span: TextSpan) -> Json {
+    json!({"token": span.token, "start": span.start, "end": span.end})
 }
 
 /// Null for what the wire leaves empty.
@@ -230,6 +237,21 @@ pub(super) fn collection(collection: &Collection) -> Json {
             "pooling": encoder.pooling,
         })),
         "sae": collection.sae.as_ref().map(sae),
+        "reader": collection.reader.as_ref().map(|reader| json!({
+            "model": reader.model,
+            "sha256": reader.sha256,
+            "layer": reader.layer,
+            "width": reader.width,
+            "chat_template": reader.chat_template,
+            "window": reader.window,
+            "stride": reader.stride,
+            "special_tokens": reader.special_tokens,
+            "template_tokens": reader.template_tokens,
+            "prepend_bos": reader.prepend_bos,
+            "pooling": reader.pooling,
+            "normalisation": reader.normalisation,
+            "positions": reader.positions,
+        })),
         "n_latents": collection.n_latents,
         "segments": collection.segments,
         "vectors": collection.vectors,
@@ -348,6 +370,11 @@ mod tests {
                     contribution: 0.1,
                     component: "nearest".into(),
                     label: String::new(),
+                    span: Some(TextSpan {
+                        token: 0,
+                        start: 0,
+                        end: 1,
+                    }),
                 }],
             }],
             ..SearchResponse::default()
@@ -360,7 +387,8 @@ mod tests {
                     "components": {"nearest": 0.7},
                     "latents": [{
                         "latent": 12, "label": null, "activation": 0.25, "contribution": 0.1,
-                        "component": "nearest"
+                        "component": "nearest",
+                        "span": {"token": 0, "start": 0, "end": 1}
                     }]
                 }],
                 "next_page_token": null, "steering": [], "properties": [], "explanation": null,

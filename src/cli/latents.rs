@@ -10,7 +10,7 @@ use latentdb_proto::v1::{
 use serde_json::{Value, json};
 
 use super::client::ClientArgs;
-use super::{export, flags, json, output, text};
+use super::{export, flags, json, output, reading, text};
 use crate::records::{self, Format, Record, Source};
 
 /// Labels sent in one request.
@@ -243,10 +243,14 @@ fn show(latent: &Latent, columns: usize) -> String {
         if let Some(document) = &entry.document {
             let _ = writeln!(page, "  {:.2}  {}", entry.activation, document.id);
             let body = document.text.as_deref().unwrap_or_default();
+            let body = match entry.span {
+                Some(span) => reading::marked(body, span),
+                None => body.to_owned(),
+            };
             let _ = writeln!(
                 page,
                 "        {}",
-                text::cut(body, columns.saturating_sub(8))
+                text::cut(&body, columns.saturating_sub(8))
             );
         }
     }

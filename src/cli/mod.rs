@@ -42,6 +42,7 @@ mod latents;
 mod output;
 mod preset;
 mod progress;
+mod reading;
 mod report;
 mod sae;
 mod search;
@@ -117,8 +118,8 @@ enum Command {
     Eval(eval::Args),
     /// Train, evaluate and inspect sparse autoencoders
     Sae(sae::Args),
-    /// Fetch the pinned encoder and corpus into the cache, where they are missing
-    Inputs,
+    /// Fetch the pinned encoder, reader and corpus into the cache, where they are missing
+    Inputs(inputs::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -160,7 +161,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Encode(args) => encode::run(args, interrupt).await,
             Command::Eval(args) => interrupt.stops(eval::run(args)).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
-            Command::Inputs => inputs::run(interrupt).await,
+            Command::Inputs(args) => inputs::run(args, interrupt).await,
             Command::Completions(args) => completions::run(&args),
         }
     });
@@ -222,12 +223,16 @@ mod tests {
             "latents export c --out f.npz --filter a=1 --json",
             "steer c words --steer 1=0",
             "encode f.jsonl --text {t} --out o.safetensors",
+            "encode f.jsonl --text {t} --reader smollm2 --layer 15 --tokens --out o.safetensors",
+            "collection create c --reader smollm2 --layer 15 --sae s --pooling max --positions",
+            "sae train --vectors v.safetensors --normalise layer_norm --out d",
             "sae train --vectors v.safetensors --n 64 --k 4 --out d",
             "sae train --collection c --n 64 --k 4 --out d",
             "sae eval d --vectors v.safetensors",
             "sae info d",
             "demo --data d --serve",
             "inputs",
+            "inputs --corpus f.jsonl",
             "search c --property words --select both --temperature 0.1 --scorer bm25",
             "search c words --property words --fusion standard --weights 1,0.5",
             "search c words --boost 4=0.15 --boost theory=-0.1 --preset mild=0.5",
@@ -256,6 +261,8 @@ mod tests {
             "eval queries --collection c",
             "search c --latent x=1",
             "sae train --out d",
+            "encode f.jsonl --text {t} --tokens --out o.safetensors",
+            "encode f.jsonl --text {t} --layer 3 --out o.safetensors",
             "sae train --vectors v --collection c --out d",
             "delete c",
             "delete c a --filter b=1",

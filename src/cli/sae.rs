@@ -114,6 +114,9 @@ fn info_page(dir: &Path, sae: &Sae) -> String {
     if !record.origin.is_empty() {
         page.push_str(&format!("  made by {}\n", record.origin));
     }
+    if let Some(reading) = &record.reading {
+        page.push_str(&format!("  reads {}\n", reading.describe()));
+    }
     for (name, value) in &record.about {
         page.push_str(&format!("  {name}: {}\n", text::cut(value, 200)));
     }

@@ -9,7 +9,7 @@ use latentdb_proto::v1::{
 };
 
 use super::concept_output;
-use super::json;
+use super::{json, reading};
 
 /// What a latent is called: its label, or whatever a caller knows of it.
 pub(super) type Name<'a> = &'a dyn Fn(u32, &str) -> Option<String>;
@@ -144,8 +144,11 @@ pub(super) fn latent(latent: u32, label: &str, name: Name<'_>) -> String {
     }
 }
 
-fn contribution(part: &LatentContribution, name: Name<'_>) -> String {
-    let latent = latent(part.latent, &part.label, name);
+fn contribution(part: &LatentContribution, body: Option<&str>, name: Name<'_>) -> String {
+    let mut latent = latent(part.latent, &part.label, name);
+    if let (Some(span), Some(body)) = (part.span, body) {
+        let _ = write!(latent, " on [{}]", reading::words(body, span));
+    }
     if part.component.is_empty() {
         format!("{latent} {:.2}", part.activation)
     } else {
@@ -185,7 +188,7 @@ pub(super) fn hit(rank: usize, hit: &Hit, name: Name<'_>, columns: usize) -> Str
         let parts: Vec<String> = hit
             .latents
             .iter()
-            .map(|part| contribution(part, name))
+            .map(|part| contribution(part, document.text.as_deref(), name))
             .collect();
         for line in wrap("     latents ", &parts, columns) {
             let _ = writeln!(text, "{line}");
@@ -360,6 +363,9 @@ pub(super) fn collection(collection: &Collection) -> String {
             ),
         );
     }
+    if let Some(reader) = &collection.reader {
+        fact("reader", reader_line(reader));
+    }
     match &collection.sae {
         Some(sae) => fact("SAE", sae_line(sae)),
         None if collection.n_latents > 0 => fact(
@@ -396,6 +402,19 @@ pub(super) fn collection(collection: &Collection) -> String {
         ),
     );
     text
+}
+
+/// What the SAE of a collection of level token reads, on one line.
+fn reader_line(reader: &latentdb_proto::v1::ReaderInfo) -> String {
+    let template = match reader.chat_template.as_str() {
+        "none" => String::new(),
+        name => format!(", chat template {name}"),
+    };
+    let positions = if reader.positions { ", positions" } else { "" };
+    format!(
+        "token states of {} behind layer {}, {} values, {} pooling, windows of {}{template}{positions}",
+        reader.model, reader.layer, reader.width, reader.pooling, reader.window
+    )
 }
 
 /// An SAE on one line.

@@ -98,6 +98,23 @@ impl VectorFile {
         self.layout.dimension
     }
 
+    /// The `__metadata__` of a safetensors file; nothing for `.npy`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the header is not readable any more.
+    pub fn metadata(&self) -> Result<BTreeMap<String, String>> {
+        if self.map.starts_with(npy::MAGIC) {
+            return Ok(BTreeMap::new());
+        }
+        let (_, header) = SafeTensors::read_metadata(&self.map).map_err(|error| {
+            Error::invalid("vectors", "has no readable header").with_source(error)
+        })?;
+        let metadata = header.metadata().iter().flatten();
+        Ok(metadata
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect())
+    }
+
     /// Replaces `out` by the rows of `range`, row-major `[range.len(), dimension]`. Values are
     /// as stored: finiteness is for the caller to check.
     ///

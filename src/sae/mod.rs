@@ -16,6 +16,7 @@ mod fit;
 pub mod format;
 mod kernel;
 mod model;
+mod pool;
 mod record;
 pub mod steer;
 pub mod sweep;
@@ -26,6 +27,7 @@ pub use codes::Codes;
 pub use evaluate::{EvaluateOptions, Quality, evaluate};
 pub use fit::Fit;
 pub use model::{Architecture, Normalisation, Sae, SaeParts};
+pub use pool::{CodePool, Pooled};
 pub use record::TrainingRecord;
 pub use train::{
     RowSource, Sparsity, TrainConfig, TrainOptions, TrainProgress, TrainReport, Trained, train,

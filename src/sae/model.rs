@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::reading::Reading;
 
 use super::codes::Codes;
 use super::format;
@@ -86,6 +87,47 @@ impl Normalisation {
             Self::None => "none",
             Self::ConstantNormRescale => "constant_norm_rescale",
             Self::LayerNorm => "layer_norm",
+        }
+    }
+
+    /// Writes the normalised row and returns what undoes it.
+    pub(super) fn apply(self, x: &[f32], out: &mut [f32]) -> RowScale {
+        let d = x.len() as f64;
+        match self {
+            Self::None => {
+                out.copy_from_slice(x);
+                RowScale {
+                    scale: 1.0,
+                    shift: 0.0,
+                }
+            }
+            Self::ConstantNormRescale => {
+                let norm = kernel::norm(x);
+                let factor = if norm > 0.0 { d.sqrt() / norm } else { 1.0 };
+                for (o, v) in out.iter_mut().zip(x) {
+                    *o = (f64::from(*v) * factor) as f32;
+                }
+                RowScale {
+                    scale: (1.0 / factor) as f32,
+                    shift: 0.0,
+                }
+            }
+            Self::LayerNorm => {
+                let mean = x.iter().map(|v| f64::from(*v)).sum::<f64>() / d;
+                let squares = x
+                    .iter()
+                    .map(|v| (f64::from(*v) - mean).powi(2))
+                    .sum::<f64>();
+                let std = (squares / (d - 1.0).max(1.0)).sqrt();
+                for (o, v) in out.iter_mut().zip(x) {
+                    *o = ((f64::from(*v) - mean) / (std + 1e-5)) as f32;
+                }
+                // SAELens multiplies by the standard deviation without the 1e-5.
+                RowScale {
+                    scale: std as f32,
+                    shift: mean as f32,
+                }
+            }
         }
     }
 }
@@ -240,6 +282,12 @@ impl Sae {
         self.parts.record.about.insert(key.into(), value.into());
     }
 
+    /// Says what the SAE reads, where its training could not know. Weights and hash stay as they
+    /// are.
+    pub fn set_reading(&mut self, reading: Reading) {
+        self.parts.record.reading = Some(reading);
+    }
+
     /// The tensors and settings.
     pub fn parts(&self) -> &SaeParts {
         &self.parts
@@ -337,43 +385,7 @@ impl Sae {
 
     /// Writes the normalised row and returns what undoes it.
     pub(super) fn normalise(&self, x: &[f32], out: &mut [f32]) -> RowScale {
-        let d = x.len() as f64;
-        match self.parts.normalisation {
-            Normalisation::None => {
-                out.copy_from_slice(x);
-                RowScale {
-                    scale: 1.0,
-                    shift: 0.0,
-                }
-            }
-            Normalisation::ConstantNormRescale => {
-                let norm = kernel::norm(x);
-                let factor = if norm > 0.0 { d.sqrt() / norm } else { 1.0 };
-                for (o, v) in out.iter_mut().zip(x) {
-                    *o = (f64::from(*v) * factor) as f32;
-                }
-                RowScale {
-                    scale: (1.0 / factor) as f32,
-                    shift: 0.0,
-                }
-            }
-            Normalisation::LayerNorm => {
-                let mean = x.iter().map(|v| f64::from(*v)).sum::<f64>() / d;
-                let squares = x
-                    .iter()
-                    .map(|v| (f64::from(*v) - mean).powi(2))
-                    .sum::<f64>();
-                let std = (squares / (d - 1.0).max(1.0)).sqrt();
-                for (o, v) in out.iter_mut().zip(x) {
-                    *o = ((f64::from(*v) - mean) / (std + 1e-5)) as f32;
-                }
-                // SAELens multiplies by the standard deviation without the 1e-5.
-                RowScale {
-                    scale: std as f32,
-                    shift: mean as f32,
-                }
-            }
-        }
+        self.parts.normalisation.apply(x, out)
     }
 
     fn row_of<'a>(&self, matrix: &'a [f32], latent: u32) -> Result<&'a [f32]> {

@@ -12,6 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use super::reader::{reader_request, wire_reader};
 use super::status::{required, status};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::Pooling;
@@ -26,6 +27,10 @@ impl CollectionService for Api {
         request: Request<v1::CreateCollectionRequest>,
     ) -> Result<Response<v1::Collection>, Status> {
         let wire = request.into_inner();
+        let reader = wire.reader.map(reader_request).transpose();
+        let reader = reader
+            .map_err(|error| error.within("reader"))
+            .map_err(status)?;
         let info = self
             .service
             .create_collection(CreateCollection {
@@ -35,6 +40,7 @@ impl CollectionService for Api {
                 sae: non_empty(wire.sae),
                 n_latents: non_zero(wire.n_latents),
                 gate: wire.gate.map(gate).unwrap_or_default(),
+                reader,
             })
             .await
             .map_err(status)?;
@@ -162,6 +168,7 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
         disk_bytes: info.disk_bytes,
         sequence: info.snapshot.sequence(),
         fit: info.fit.map(wire_fit),
+        reader: info.reader.map(wire_reader),
     }
 }
 

@@ -151,6 +151,7 @@ fn row(labelled: LabelledDiffRow) -> v1::DiffRow {
             .map(|(document, activation)| v1::ActivatingDocument {
                 document: Some(wire_document(document)),
                 activation,
+                span: None,
             })
             .collect(),
     }

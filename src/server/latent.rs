@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::Api;
 use super::family::{find_families, wire_families};
+use super::reader::span_of;
 use super::status::status;
 use super::types::{count_or, non_empty, timestamp, wire_document};
 use crate::error::Error;
@@ -60,6 +61,7 @@ impl LatentService for Api {
                 .documents
                 .into_iter()
                 .map(|(document, activation)| v1::ActivatingDocument {
+                    span: span_of(&document.positions, wire.latent),
                     document: Some(wire_document(document)),
                     activation,
                 })

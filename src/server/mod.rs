@@ -15,6 +15,7 @@ mod latent;
 mod model;
 mod property;
 mod quality;
+mod reader;
 mod search;
 mod status;
 mod steer;

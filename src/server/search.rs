@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::Api;
 use super::property::{latents, property, wire_property};
+use super::reader::span_of;
 use super::status::{required, status};
 use super::steer::{edits, preset, preset_uses, wire_preset, wire_steering, wire_step};
 use super::types::{
@@ -342,7 +343,8 @@ fn response(result: SearchResult, explain: bool) -> v1::SearchResponse {
     }
 }
 
-fn wire_hit(hit: ExplainedHit) -> v1::Hit {
+fn wire_hit(mut hit: ExplainedHit) -> v1::Hit {
+    let positions = std::mem::take(&mut hit.document.positions);
     v1::Hit {
         document: Some(wire_document(hit.document)),
         score: hit.score,
@@ -365,6 +367,7 @@ fn wire_hit(hit: ExplainedHit) -> v1::Hit {
                 activation: part.activation,
                 contribution: part.contribution,
                 component: part.component,
+                span: span_of(&positions, part.latent),
             })
             .collect(),
     }

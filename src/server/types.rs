@@ -119,6 +119,7 @@ pub(super) fn document(wire: v1::Document) -> Result<Document> {
         attributes: attributes(wire.attributes).map_err(|error| error.within("attributes"))?,
         vector: wire.vector.map(|vector| vector.values),
         latents: wire.latents.map(activations).unwrap_or_default(),
+        positions: Vec::new(),
     })
 }
 

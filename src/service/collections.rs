@@ -10,7 +10,10 @@ use latentdb_index::database::{NewCollection, View};
 use latentdb_index::filter::Filter;
 
 use super::gate::{FitInfo, Gate, gate_of, judge_attach};
-use super::models::{EncoderRecord, SaeRecord, activations, encoder_record, sae_record, to_json};
+use super::models::{
+    EncoderRecord, SaeRecord, encoder_record, recode_vectors, sae_record, to_json,
+};
+use super::tokens::{ReaderRecord, ReaderRequest, check_level, check_new, reader_record};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
 
@@ -34,6 +37,8 @@ pub struct CreateCollection {
     pub n_latents: Option<usize>,
     /// What is asked of the SAE's fit.
     pub gate: Gate,
+    /// The model whose token states the SAE reads; absent at level pooled.
+    pub reader: Option<ReaderRequest>,
 }
 
 /// A collection's record and statistics.
@@ -53,6 +58,8 @@ pub struct CollectionInfo {
     pub sae: Option<SaeRecord>,
     /// How its SAE fits its first vectors, where it was asked for.
     pub fit: Option<FitInfo>,
+    /// Its reader, at level token.
+    pub reader: Option<ReaderRecord>,
     /// Its documents.
     pub snapshot: Arc<Snapshot>,
     /// Bytes on disk.
@@ -110,6 +117,9 @@ impl Service {
             n_latents: request.n_latents,
             ..NewCollection::default()
         };
+        if let Some(asked) = &request.reader {
+            self.plan_tokens(asked, request.sae.as_deref(), &mut new)?;
+        }
         if let Some(model) = &request.encoder {
             let encoder = self
                 .models
@@ -128,7 +138,9 @@ impl Service {
                 dimension,
             })?);
         }
-        if let Some(folder) = &request.sae {
+        if let Some(folder) = &request.sae
+            && request.reader.is_none()
+        {
             let sae = self
                 .models
                 .import_sae(Path::new(folder))
@@ -140,6 +152,7 @@ impl Service {
                 "the SAE's inputs",
             )?;
             agree(&mut new.n_latents, sae.n_latents(), "n_latents", "the SAE")?;
+            check_new(&new, &sae)?;
             new.sae = Some(to_json(&SaeRecord {
                 gate: request.gate,
                 ..SaeRecord::of(&sae)
@@ -187,6 +200,7 @@ impl Service {
             fit: fit.transpose()?,
             encoder: encoder_record(&record)?,
             sae: sae_record(&record)?,
+            reader: reader_record(&record)?,
             name: record.name,
             created: record.created,
             dimension: record.dimension,
@@ -226,6 +240,10 @@ impl Service {
     ///
     /// # Errors
     /// `FailedPrecondition` when the SAE does not fit the stored vectors.
+    /// Attaches the SAE in a folder: re-encodes the stored vectors, at level token the stored
+    /// texts, while the old state serves,
+    /// then switches. `progress` is told documents done and in all; `Break` gives up and changes
+    /// nothing.
     pub async fn attach_sae(
         self: &Arc<Self>,
         name: String,
@@ -240,6 +258,11 @@ impl Service {
                 .models
                 .import_sae(Path::new(&folder))
                 .map_err(|error| error.within("sae"))?;
+            check_level(&handle.record(), &sae)?;
+            if let Some(reader) = reader_record(&handle.record())? {
+                service.attach_token_sae(&handle, &reader, sae, &mut progress)?;
+                return service.describe(&name, true);
+            }
             let mut dimension = handle.record().dimension;
             agree(&mut dimension, sae.d_in(), "sae", "the SAE's inputs")?;
             let view = handle.view()?;
@@ -257,7 +280,7 @@ impl Service {
                     record.n_latents = Some(sae.n_latents());
                     record.sae = Some(sae_json);
                 },
-                &|rows| Ok(activations(&sae.encode_parallel(rows, 0)?)),
+                &|documents| recode_vectors(&sae, documents),
                 &mut progress,
             )?;
             service.describe(&name, true)
@@ -320,7 +343,12 @@ impl Service {
 }
 
 /// Takes `found` where nothing was asked, and refuses it where something else was.
-fn agree(asked: &mut Option<usize>, found: usize, field: &str, whose: &str) -> Result<()> {
+pub(super) fn agree(
+    asked: &mut Option<usize>,
+    found: usize,
+    field: &str,
+    whose: &str,
+) -> Result<()> {
     match *asked {
         Some(asked) if asked != found => Err(Error::invalid(
             field,

@@ -273,6 +273,7 @@ impl Service {
             Some((vector, document.latents.as_slice()))
         });
         self.admit(record, coded).await?;
+        self.add_token_codes(record, &mut documents).await?;
         Ok(documents)
     }
 
@@ -282,7 +283,7 @@ impl Service {
         record: &CollectionRecord,
         coded: impl Iterator<Item = (&'a [f32], &'a [Activation])>,
     ) -> Result<()> {
-        if record.sae.is_none() || self.gates.is_full(record) {
+        if record.sae.is_none() || record.reader.is_some() || self.gates.is_full(record) {
             return Ok(());
         }
         let (mut vectors, mut codes) = (Vec::new(), Codes::new());
@@ -340,6 +341,8 @@ impl Service {
             Some((vector, latents))
         });
         self.admit(record, coded).await?;
+        self.add_token_codes_to_updates(record, &mut updates)
+            .await?;
         Ok(updates)
     }
 

@@ -15,6 +15,7 @@ mod latents;
 mod models;
 mod pages;
 mod search;
+mod tokens;
 mod training;
 
 use std::path::Path;
@@ -24,11 +25,13 @@ use std::time::Instant;
 use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::database::{Database, View};
 use latentdb_index::filter::{Filter, Named};
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use gate::Gates;
 use models::Models;
 use pages::Pages;
+use tokens::Readers;
 
 pub use analysis::{
     Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
@@ -52,12 +55,16 @@ pub use search::{
     SearchResult, SteerChange, SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit,
     SweepStep, Target,
 };
+pub use tokens::{ReaderRecord, ReaderRequest};
 pub use training::{TrainRequest, TrainingEnd};
 
 /// The product over one data directory.
 pub struct Service {
     database: Database,
     models: Models,
+    readers: Readers,
+    /// Held while a batch of texts is read token by token.
+    reading: Mutex<()>,
     pages: Pages,
     gates: Gates,
     labels: latents::LabelCache,
@@ -77,6 +84,8 @@ impl Service {
         Ok(Arc::new(Self {
             database,
             models,
+            readers: Readers::default(),
+            reading: Mutex::default(),
             pages: Pages::default(),
             gates: Gates::default(),
             labels: latents::LabelCache::default(),

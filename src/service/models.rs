@@ -12,9 +12,10 @@ use super::gate::Gate;
 use crate::encoder::{BatchingEncoder, EncoderIdentity, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
+use crate::reading::Reading;
 use crate::sae::{Codes, Normalisation, Sae, TrainingRecord};
 use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::document::Activation;
+use latentdb_index::document::{Activation, Document};
 
 /// What a collection records of the encoder that makes its vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +61,8 @@ pub enum Level {
     /// One vector per document.
     #[default]
     Pooled,
+    /// The states of tokens; their codes are pooled.
+    Token,
 }
 
 impl Level {
@@ -67,6 +70,7 @@ impl Level {
     pub fn name(self) -> &'static str {
         match self {
             Self::Pooled => "pooled",
+            Self::Token => "token",
         }
     }
 }
@@ -82,7 +86,11 @@ impl SaeRecord {
             architecture: sae.architecture().name().to_owned(),
             training: sae.record().clone(),
             normalisation: sae.normalisation(),
-            level: Level::Pooled,
+            // A hook that no reader gives is one of tokens all the same.
+            level: match sae.record().made_for() {
+                Ok(None | Some(Reading::Pooled(_))) => Level::Pooled,
+                Ok(Some(Reading::Token(_))) | Err(_) => Level::Token,
+            },
             gate: Gate::default(),
         }
     }
@@ -170,10 +178,11 @@ impl Models {
         Ok(sae)
     }
 
-    /// The SAE a collection records.
+    /// The SAE that reads a collection's vectors. One that reads token states never meets them.
     pub fn sae_of(&self, record: &CollectionRecord) -> Result<Option<Arc<Sae>>> {
         match sae_record(record)? {
             None => Ok(None),
+            Some(_) if record.reader.is_some() => Ok(None),
             Some(recorded) => self.sae(&recorded.sha256).map(Some),
         }
     }
@@ -199,6 +208,21 @@ fn read<T: for<'a> Deserialize<'a>>(value: Option<&serde_json::Value>) -> Result
 /// The JSON a record is kept as.
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<serde_json::Value> {
     serde_json::to_value(value).map_err(|error| Error::internal("a record").with_source(error))
+}
+
+/// Makes the latents of documents anew, from their vectors; those without vector lose them.
+pub(super) fn recode_vectors(sae: &Sae, documents: &mut [Document]) -> Result<()> {
+    let vectors = documents
+        .iter()
+        .filter_map(|document| document.vector.as_deref());
+    let rows: Vec<f32> = vectors.flatten().copied().collect();
+    let mut codes = activations(&sae.encode_parallel(&rows, 0)?).into_iter();
+    for document in documents {
+        let code = document.vector.as_ref().and_then(|_| codes.next());
+        document.latents = code.unwrap_or_default();
+        document.positions.clear();
+    }
+    Ok(())
 }
 
 /// Rows of codes as the engine takes them.

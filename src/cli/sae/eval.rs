@@ -11,7 +11,7 @@ use super::{local, plots};
 use crate::cli::client::ClientArgs;
 use crate::cli::collection::absolute;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{json, output, progress, text};
+use crate::cli::{json, output, progress, reading, text};
 use crate::sae::{EvaluateOptions, RowSource, Sae, TrainingRecord, evaluate};
 use crate::server::wire_quality;
 
@@ -52,6 +52,10 @@ fn evaluate_files(args: &Args, is_json: bool) -> anyhow::Result<()> {
         .context("the folder of the SAE is missing")?;
     let sae = Sae::load(dir)?;
     let shards = args.files.open()?;
+    reading::check(
+        shards.reading()?.as_ref(),
+        sae.record().made_for()?.as_ref(),
+    )?;
     if shards.dimension() != sae.d_in() {
         anyhow::bail!(
             "{} has vectors of {} values; the SAE reads {}",

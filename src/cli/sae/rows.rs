@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use crate::cli::reading;
 use crate::error::{Error, Result};
+use crate::reading::Reading;
 use crate::records::parquet_vectors::ParquetVectors;
 use crate::records::vectors::VectorFile;
 use crate::sae::RowSource;
@@ -120,6 +122,14 @@ impl Shards {
         }
         opened.shown = 0..start;
         Ok(opened)
+    }
+
+    /// What the rows are, where the first file says so.
+    pub fn reading(&self) -> Result<Option<Reading>> {
+        match self.shards.first() {
+            Some((_, Shard::Matrix(file))) => reading::of_file(file),
+            _ => Ok(None),
+        }
     }
 
     /// All rows, in memory.

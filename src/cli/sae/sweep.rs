@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::plots;
 use super::rows::{FileArgs, Shards};
-use super::train::{Settings, progress_line};
+use super::train::{Settings, describe, progress_line, usual};
 use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};
@@ -40,6 +40,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
     let shards = args.files.open()?;
+    let reading = shards.reading()?;
     let mut points = Vec::new();
     let mut grid: Vec<(usize, usize)> = args
         .k
@@ -55,7 +56,8 @@ pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::
             threads: args.threads,
             ..args.settings.options()
         };
-        let config = options.config(shards.rows());
+        let mut config = options.config(shards.rows());
+        config.normalisation = usual(reading.as_ref());
         let folder = args.out.join(format!("n{n}-k{k}"));
         let point = match done(&folder, &config, n, k)? {
             Some(point) => point,
@@ -125,7 +127,7 @@ fn train_one(
         }
         other => other?,
     };
-    trained.sae.set_about("vectors", args.files.names());
+    describe(&mut trained.sae, args.files.names(), shards.reading()?);
     trained.sae.save(folder)?;
     Ok(SweepPoint::of(n, k, &trained.report))
 }

@@ -13,9 +13,12 @@ use crate::cli::collection::absolute;
 use crate::cli::encode::beside;
 use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{json, output, progress, text};
+use crate::cli::{json, output, progress, reading, text};
 use crate::error::ErrorKind;
-use crate::sae::{RowSource, Sparsity, TrainOptions, TrainProgress, Trained, train_source};
+use crate::reading::{Reading, TokenReading};
+use crate::sae::{
+    Normalisation, RowSource, Sae, Sparsity, TrainOptions, TrainProgress, Trained, train_source,
+};
 
 /// What is trained on what.
 #[derive(Clone, Debug, clap::Args)]
@@ -48,6 +51,10 @@ pub(super) struct Args {
     /// Vectors held in memory at once where they do not all fit 1 GiB
     #[arg(long, value_name = "ROWS", conflicts_with = "collection")]
     window_rows: Option<usize>,
+    /// What is done to a vector first, in training and in use: none, layer_norm or
+    /// constant_norm_rescale (which token states get unless told otherwise)
+    #[arg(long, value_name = "HOW", value_parser = reading::normalisation, conflicts_with = "collection")]
+    normalise: Option<Normalisation>,
 }
 
 /// How an SAE is trained; what is left out fits the number of vectors.
@@ -114,6 +121,7 @@ impl Settings {
             held_out: self.held_out,
             patience: whole(self.patience),
             window_rows: None,
+            normalisation: Normalisation::None,
             seed: self.seed,
             threads: 0,
         }
@@ -175,7 +183,9 @@ pub(super) async fn run(
 
 fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
     let shards = args.files.open()?;
-    let config = args.options().config(shards.rows());
+    let reading = shards.reading()?;
+    let mut config = args.options().config(shards.rows());
+    config.normalisation = args.normalise.unwrap_or_else(|| usual(reading.as_ref()));
     let checkpoint = beside(&args.out, ".checkpoint");
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
@@ -191,7 +201,7 @@ fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Res
     });
     bar.finish_and_clear();
     match trained {
-        Ok(trained) => save(args, trained, is_json),
+        Ok(trained) => save(args, trained, reading, is_json),
         Err(error) if error.kind() == ErrorKind::Cancelled => Err(Interrupted {
             advice: Some(format!(
                 "the same command goes on from {}",
@@ -218,9 +228,35 @@ pub(super) fn progress_line(now: &TrainProgress) -> String {
     )
 }
 
-fn save(args: &Args, trained: Trained, is_json: bool) -> anyhow::Result<()> {
+/// What is done to rows of a kind first, unless told otherwise.
+pub(super) fn usual(reading: Option<&Reading>) -> Normalisation {
+    match reading {
+        Some(Reading::Token(_)) => Normalisation::ConstantNormRescale,
+        _ => Normalisation::None,
+    }
+}
+
+/// Records what an SAE was trained on.
+pub(super) fn describe(sae: &mut Sae, names: String, reading: Option<Reading>) {
+    sae.set_about("vectors", names);
+    match reading {
+        Some(Reading::Token(rows)) => sae.set_reading(Reading::Token(TokenReading {
+            normalisation: sae.normalisation().name().to_owned(),
+            ..rows
+        })),
+        Some(pooled) => sae.set_reading(pooled),
+        None => {}
+    }
+}
+
+fn save(
+    args: &Args,
+    trained: Trained,
+    reading: Option<Reading>,
+    is_json: bool,
+) -> anyhow::Result<()> {
     let Trained { mut sae, report } = trained;
-    sae.set_about("vectors", args.files.names());
+    describe(&mut sae, args.files.names(), reading);
     sae.save(&args.out)?;
     let dir = args.out.display();
     let mut page = format!(

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::reading::Reading;
 use crate::sae::model::{Architecture, Sae};
 use crate::sae::record::TrainingRecord;
 
@@ -118,6 +119,12 @@ fn config_of(sae: &Sae) -> Result<Value> {
     });
     if let Some(k) = k {
         config["k"] = json!(k);
+    }
+    if let Some(Reading::Token(reading)) = &sae.record().reading {
+        config["metadata"]["model_name"] = json!(reading.model);
+        config["metadata"]["hook_name"] = json!(reading.hook_name());
+        config["metadata"]["prepend_bos"] = json!(reading.prepend_bos);
+        config["metadata"]["context_size"] = json!(reading.window.length);
     }
     if let Architecture::TopK {
         rescale_by_decoder_norm,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::sae::model::Normalisation;
 
 /// Which activations a row keeps in training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,9 @@ pub struct TrainConfig {
     pub dropout: f32,
     /// Decoupled decay of the encoder's weights, times the learning rate.
     pub weight_decay: f32,
+    /// What is done to a row first, in the training and by the SAE that comes of it. Token states
+    /// differ in length by orders of magnitude: without it the longest few are all that is fitted.
+    pub normalisation: Normalisation,
     /// Share of the rows that is not trained on and measures quality; of a source that does not
     /// fit the memory, at most 100,000 rows.
     pub held_out: f32,
@@ -100,6 +104,7 @@ impl Default for TrainConfig {
             noise: 0.3,
             dropout: 0.0,
             weight_decay: 1.0,
+            normalisation: Normalisation::None,
             held_out: 0.05,
             window_rows: 0,
             patience: 0,
@@ -138,6 +143,8 @@ pub struct TrainOptions {
     pub patience: Option<usize>,
     /// Rows in memory at once.
     pub window_rows: Option<usize>,
+    /// What is done to a row first.
+    pub normalisation: Normalisation,
     /// Decides everything random.
     pub seed: u64,
     /// Threads; 0 is one per core.
@@ -182,6 +189,7 @@ impl TrainOptions {
             held_out: self.held_out.unwrap_or(fitting.held_out),
             patience: self.patience.unwrap_or(fitting.patience),
             window_rows: self.window_rows.unwrap_or(fitting.window_rows),
+            normalisation: self.normalisation,
             seed: self.seed,
             threads: self.threads,
             ..fitting

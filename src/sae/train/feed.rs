@@ -11,10 +11,11 @@ use rand::seq::SliceRandom;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::sae::model::Normalisation;
 
 use super::checkpoint;
 use super::config::TrainConfig;
-use super::rows::{check_vectors, rng, row_of, sample};
+use super::rows::{check_vectors, normalised, rng, row_of, sample};
 
 /// Bytes of the rows that are held in memory where [`TrainConfig::window_rows`] is 0.
 const WINDOW_BYTES: usize = 1 << 30;
@@ -79,6 +80,7 @@ struct Memory<'a> {
 
 struct Windows<'a> {
     source: &'a dyn RowSource,
+    normalisation: Normalisation,
     chunks: Vec<Range<usize>>,
     chunks_per_window: usize,
     /// Steps of every window; the same in every epoch.
@@ -95,6 +97,10 @@ impl<'a> Feed<'a> {
     /// Rows in memory.
     pub fn memory(vectors: Cow<'a, [f32]>, d: usize, config: &TrainConfig) -> Result<Self> {
         check_vectors(&vectors, d)?;
+        let vectors = match config.normalisation {
+            Normalisation::None => vectors,
+            some => Cow::Owned(normalised(&vectors, d, some)),
+        };
         let rows = u32::try_from(vectors.len() / d)
             .map_err(|_| Error::invalid("vectors", "has too many rows to be held in memory"))?;
         let mut train: Vec<u32> = (0..rows).collect();
@@ -158,7 +164,7 @@ impl<'a> Feed<'a> {
         }
         chunks.sort_unstable_by_key(|chunk| chunk.start);
         held_out_chunks.sort_unstable_by_key(|chunk| chunk.start);
-        let held_out = read_all(source, &held_out_chunks)?;
+        let held_out = read_all(source, config.normalisation, &held_out_chunks)?;
         let largest = chunks.iter().map(Range::len).max();
         let largest = largest.ok_or_else(|| nothing_left(config, rows))?;
         let chunks_per_window = (window_rows / largest).max(1);
@@ -180,6 +186,7 @@ impl<'a> Feed<'a> {
             seed: config.seed,
             kind: Kind::Windows(Windows {
                 source,
+                normalisation: config.normalisation,
                 chunks,
                 chunks_per_window,
                 steps,
@@ -268,7 +275,7 @@ impl<'a> Feed<'a> {
                 chunks.shuffle(&mut random);
                 chunks.truncate(SAMPLED_CHUNKS);
                 chunks.sort_unstable_by_key(|chunk| chunk.start);
-                let vectors = read_all(windows.source, &chunks)?;
+                let vectors = read_all(windows.source, windows.normalisation, &chunks)?;
                 let rows: Vec<u32> = (0u32..).take(vectors.len() / self.d).collect();
                 Ok(sample(&rows, most, &mut random)
                     .into_iter()
@@ -316,7 +323,7 @@ impl Windows<'_> {
         chunks.sort_unstable_by_key(|chunk| chunk.start);
         // Room for the new window before it is read would double the memory.
         self.window = Vec::new();
-        self.window = read_all(self.source, &chunks)?;
+        self.window = read_all(self.source, self.normalisation, &chunks)?;
         self.order = (0u32..).take(self.window.len() / d).collect();
         let time = (epoch as u64) << 32 | number as u64;
         self.order.shuffle(&mut rng(seed, "window", time));
@@ -335,8 +342,12 @@ fn window_steps(chunks: &[Range<usize>], per_window: usize, batch: usize) -> Vec
         .collect()
 }
 
-/// The rows of chunks, checked.
-fn read_all(source: &dyn RowSource, chunks: &[Range<usize>]) -> Result<Vec<f32>> {
+/// The rows of chunks, checked and normalised.
+fn read_all(
+    source: &dyn RowSource,
+    normalisation: Normalisation,
+    chunks: &[Range<usize>],
+) -> Result<Vec<f32>> {
     let d = source.dimension();
     let mut all = Vec::with_capacity(chunks.iter().map(Range::len).sum::<usize>() * d);
     let mut piece = Vec::new();
@@ -351,7 +362,10 @@ fn read_all(source: &dyn RowSource, chunks: &[Range<usize>]) -> Result<Vec<f32>>
                 format!("value {} is {}; all must be finite", at % d, piece[at]),
             ));
         }
-        all.extend_from_slice(&piece);
+        match normalisation {
+            Normalisation::None => all.extend_from_slice(&piece),
+            some => all.extend(normalised(&piece, d, some)),
+        }
     }
     Ok(all)
 }

@@ -26,7 +26,7 @@ impl Training<'_> {
         let architecture = pool.install(|| self.architecture(&weights, &shown));
         let mut parts = SaeParts {
             architecture,
-            normalisation: Normalisation::None,
+            normalisation: self.config.normalisation,
             d_in: d,
             w_enc_t: weights.w_enc,
             b_enc: weights.b_enc,
@@ -61,7 +61,9 @@ impl Training<'_> {
                 [] => None,
                 _ => Some(measure(&held_out)?),
             },
-            mean_norm: Some(mean_norm(&shown, d)),
+            // Of normalised rows it says nothing.
+            mean_norm: (self.config.normalisation == Normalisation::None)
+                .then(|| mean_norm(&shown, d)),
             dead_share: self.dead_share(),
             dead_window: self.dead_steps * batch,
             curve: self.counters.curve.clone(),
@@ -70,6 +72,7 @@ impl Training<'_> {
             origin: concat!("latentdb ", env!("CARGO_PKG_VERSION")).to_owned(),
             config: Some(self.config.clone()),
             report: Some(report.clone()),
+            reading: None,
             about: std::collections::BTreeMap::new(),
         };
         Ok(Trained {

@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 
 use crate::error::{Error, Result};
 use crate::sae::kernel;
+use crate::sae::model::Normalisation;
 
 /// Refuses vectors that are not whole rows of finite values.
 pub(super) fn check_vectors(vectors: &[f32], d_in: usize) -> Result<()> {
@@ -27,6 +28,16 @@ pub(super) fn check_vectors(vectors: &[f32], d_in: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The rows as an SAE with `normalisation` sees them. Normalising them again changes nothing, so
+/// such an SAE is trained and measured on them as on any.
+pub(super) fn normalised(vectors: &[f32], d: usize, normalisation: Normalisation) -> Vec<f32> {
+    let mut out = vec![0.0; vectors.len()];
+    for (x, row) in vectors.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
+        normalisation.apply(x, row);
+    }
+    out
 }
 
 /// One row of `[rows, d]`.

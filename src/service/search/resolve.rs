@@ -235,6 +235,12 @@ impl Service {
 
 pub(in crate::service) fn no_sae(view: &View) -> Error {
     let name = &view.record.name;
+    if view.record.reader.is_some() {
+        return Error::precondition(format!(
+            "the SAE of collection {name:?} reads token states: it neither encodes, decodes nor \
+             steers vectors"
+        ));
+    }
     Error::precondition(format!(
         "collection {name:?} has no SAE: train one (`latentdb sae train --collection {name} --out \
          DIR`) and attach it (`latentdb collection attach {name} --sae DIR`)"
