@@ -219,6 +219,8 @@ mod tests {
             "cluster c --axis tone --axis topic --k 3 --filter a=1 --plot p.svg --json",
             "cluster c --latent 3 --latent 4 --seed 7 --csv c.csv",
             "report cluster c --axis tone --k 3 --out r.html",
+            "report diff c --a a=1 --b a=2 --pair-by p --out r.html",
+            "report corr c --min-support 20 --out r.html",
             "latents show c 12",
             "latents export c --out f.npz --filter a=1 --json",
             "steer c words --steer 1=0",

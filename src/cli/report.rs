@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
+use latentdb_proto::v1::{ActivatingDocument, Document};
 use serde_json::json;
 
 use super::client::ClientArgs;
-use super::{cluster, output};
-use crate::report::Report;
+use super::{cluster, correlate, diff, output, text};
+use crate::report::{Example, Report};
 use crate::whole_file;
 
 mod clusters;
+mod correlations;
+mod differences;
 
 /// What is reported.
 #[derive(Debug, clap::Args)]
@@ -32,6 +35,10 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Analysis {
+    /// What sets two or more sets of documents apart
+    Diff(diff::Request),
+    /// What occurs together
+    Corr(correlate::Request),
     /// Documents grouped along an axis
     Cluster(cluster::Request),
 }
@@ -39,6 +46,8 @@ enum Analysis {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let report = match &args.analysis {
+        Analysis::Diff(request) => differences::report(request, &client).await?,
+        Analysis::Corr(request) => correlations::report(request, &client).await?,
         Analysis::Cluster(request) => clusters::report(request, &client).await?,
     };
     let html = dated(report).html();
@@ -57,4 +66,30 @@ fn dated(mut report: Report) -> Report {
         .parameters
         .extend([("made".to_owned(), made), ("with".to_owned(), with)]);
     report
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+/// A document with what else is known of it.
+fn example(document: &Document, activation: Option<f32>) -> Example {
+    let attributes = text::attributes(document);
+    let about = match activation {
+        Some(activation) => format!("activation {activation:.2}, {attributes}"),
+        None => attributes,
+    };
+    Example {
+        id: document.id.clone(),
+        about: about.trim_end_matches(", ").to_owned(),
+        text: document.text.clone().unwrap_or_default(),
+    }
+}
+
+fn examples(entries: &[ActivatingDocument]) -> Vec<Example> {
+    let document = |entry: &ActivatingDocument| {
+        let document = entry.document.as_ref()?;
+        Some(example(document, Some(entry.activation)))
+    };
+    entries.iter().filter_map(document).collect()
 }

@@ -263,32 +263,6 @@ def test_the_command_prints_and_draws(cli, made, tmp_path):  # noqa: F811
     assert f"{GROUPS} clusters of" in text and "{" not in text
 
 
-def test_the_report_is_one_file_that_needs_nothing_else(api, cli, name, tmp_path):  # noqa: F811
-    matrix, _ = planted(200, seed=8)
-    upsert(api, name, matrix)
-    wild = "<script>alert('x')</script> & \"quotes\" \x1b[31m"
-    labels = [v1.LabelEntry(latent=at, text=wild) for at in range(3)]
-    api.latents.SetLabels(v1.SetLabelsRequest(collection=name, labels=labels))
-    api.upsert(name, [wire.document("d00000", text=wild * 40, latents={0: 1.0, 1: 1.0})])
-    out = tmp_path / "report.html"
-    axis = [part for latent in AXIS for part in ("--latent", latent)]
-    cli("report", "cluster", name, *axis, "--k", 3, "--documents", 100, "--out", out)
-    page = out.read_text()
-    assert "<script" not in page and "\x1b" not in page
-    for fetching in ("src=", "href=", "url(", "@import"):
-        assert fetching not in page
-    root = ET.fromstring(page.removeprefix("<!DOCTYPE html>\n"))
-    html = "{http://www.w3.org/1999/xhtml}"
-    headings = ["".join(h.itertext()) for h in root.iter(f"{html}h2")]
-    assert headings[0] == "Groups" and headings[-1] == "The axis" and len(headings) == 5
-    assert len(list(root.iter("{http://www.w3.org/2000/svg}svg"))) == 5
-    terms = {"".join(t.itertext()) for t in root.iter(f"{html}dt")}
-    assert {"collection", "axis", "seed", "made"} <= terms
-    texts = ["".join(a.itertext()) for a in root.iter(f"{html}article")]
-    assert any("text of 17" in text for text in texts)
-    assert any("<script>alert('x')</script>" in text for text in texts)
-
-
 @pytest.fixture(scope="module")
 def topics(api):
     """Texts of two topics, a latent for each topic and tone, with labels."""

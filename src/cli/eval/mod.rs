@@ -3,7 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | How well are documents with a property found? | `property.rs` |
-//! | What does steering keep and what does it bring? | `steering.rs` |
+//! | What does steering keep and what does it bring? | `steering.rs`, `steering_method.rs` |
 //! | How good are searches for judged queries? | `queries.rs` |
 //! | How good are run files, how much do they agree? | `runs.rs` |
 //! | Which ways of searching are there to compare? | `method.rs` |
@@ -15,6 +15,7 @@ mod queries;
 mod ranking;
 mod runs;
 mod steering;
+mod steering_method;
 
 use serde_json::{Map, Value, json};
 

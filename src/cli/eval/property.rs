@@ -21,6 +21,7 @@ use crate::eval::metrics::{
     Judgements, Measures, average_precision_at, average_precision_of_all, rank_biased_overlap,
 };
 use crate::eval::trec::{Run, write_run};
+use crate::plot::{self, Axis, Bar};
 
 /// Ranks that are measured for a set of categories, as METHODS does.
 const CATEGORY_DEPTH: usize = 2000;
@@ -59,6 +60,9 @@ pub(super) struct Args {
     /// Write the rankings as TREC runs, one file per method
     #[arg(long, value_name = "DIR")]
     runs_out: Option<PathBuf>,
+    /// Write a figure: MAP by method, as SVG
+    #[arg(long, value_name = "FILE.svg")]
+    figure: Option<PathBuf>,
     #[command(flatten)]
     client: ClientArgs,
 }
@@ -211,6 +215,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             (*method, Measures::mean(&by_method[method]), overlap)
         })
         .collect();
+    if let Some(path) = &args.figure {
+        plot::write(path, &figure(&means, properties.len())?)?;
+    }
     let named: Map<String, Value> = means
         .iter()
         .map(|(method, mean, overlap)| {
@@ -240,6 +247,22 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     );
     output::emit(args.client.json, &value, &text)?;
     Ok(())
+}
+
+/// MAP by method, best first.
+fn figure(means: &[(Method, Measures, f64)], properties: usize) -> anyhow::Result<String> {
+    let mut bars: Vec<Bar> = means
+        .iter()
+        .map(|(method, mean, _)| Bar {
+            name: method.name(),
+            value: mean.ap,
+            interval: None,
+        })
+        .collect();
+    bars.sort_by(|a, b| b.value.total_cmp(&a.value));
+    let title = format!("Property retrieval, {properties} properties");
+    let axis = Axis::new("mean average precision");
+    Ok(plot::horizontal_bars(&title, &axis, &bars)?)
 }
 
 /// The methods asked for; without a choice, those that the collection can serve.

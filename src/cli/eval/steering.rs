@@ -11,23 +11,23 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use latentdb_proto::v1::{
     EncodeTextsRequest, Hit, LatentSummary, ListLatentsRequest, NearestQuery, Projection, Query,
-    SearchBatchRequest, SearchRequest, SteerEdit, SteerRequest, SteerUnit, Vector,
-    encode_texts_request::With, nearest_query::To, query::Kind, steer_edit::Edit,
+    SearchBatchRequest, SearchRequest, SteerRequest, Vector, encode_texts_request::With,
+    nearest_query::To,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use serde_json::{Map, json};
 
+use super::steering_method::{Case, Method, SETTINGS, near, query};
 use crate::cli::client::{Client, ClientArgs};
-use crate::cli::search::{expression, node};
+use crate::cli::json::number;
 use crate::cli::{output, text};
+use crate::plot::{self, Axis, Series};
 use crate::records::{self, Source};
 
 /// Searches sent in one request.
 const BATCH: usize = 100;
-/// Steps of the consistent clamp.
-const CONSISTENT_STEPS: u32 = 10;
 
 /// What is measured, and how.
 #[derive(Debug, clap::Args)]
@@ -59,62 +59,11 @@ pub(super) struct Args {
     /// Seed of the choice of queries and targets
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Write a figure: target share against relevance kept, as SVG
+    #[arg(long, value_name = "FILE.svg")]
+    figure: Option<PathBuf>,
     #[command(flatten)]
     client: ClientArgs,
-}
-
-/// A way of bringing a concept into a query's hits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Method {
-    Boost,
-    Add,
-    /// The activation set, in units of p90.
-    Clamp,
-    /// The same, then steps that make the code agree.
-    ConsistentClamp,
-    /// The label's vector mixed into the query's.
-    Mix,
-    /// The label appended to the query's text.
-    Append,
-    /// Only documents with the latent.
-    Filter,
-}
-
-/// Every method with the strengths it is tried at.
-const SETTINGS: [(Method, &[f32]); 7] = [
-    (Method::Boost, &[0.05, 0.1, 0.15, 0.2, 0.3]),
-    (Method::Add, &[0.3, 0.5, 0.7, 1.0, 1.5]),
-    (Method::Clamp, &[0.5, 1.0, 2.0, 4.0]),
-    (Method::ConsistentClamp, &[0.5, 1.0, 2.0, 4.0]),
-    (Method::Mix, &[0.3, 0.4, 0.5, 0.6]),
-    (Method::Append, &[1.0]),
-    (Method::Filter, &[1.0]),
-];
-
-impl Method {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Boost => "boost",
-            Self::Add => "add",
-            Self::Clamp => "clamp",
-            Self::ConsistentClamp => "consistent-clamp",
-            Self::Mix => "mix",
-            Self::Append => "append",
-            Self::Filter => "filter",
-        }
-    }
-
-    fn needs_labels(self) -> bool {
-        matches!(self, Self::Mix | Self::Append)
-    }
-}
-
-/// A query and the concept it is steered towards.
-struct Case {
-    vector: Vec<f32>,
-    latent: u32,
-    /// The vectors of the label, and of the query with the label appended.
-    label: Option<(Vec<f32>, Vec<f32>)>,
 }
 
 /// What the hits of one search are worth.
@@ -142,26 +91,33 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let plain = bench.search(plain).await?;
     let unsteered = bench.outcomes(&cases, &plain, &plain);
     let mut methods = Map::new();
+    let mut curves: Vec<(Method, Vec<(f64, f64)>)> = Vec::new();
     let mut rows = vec![row("unsteered", None, &relative(&unsteered, &unsteered))];
     for (method, strengths) in SETTINGS {
         if method.needs_labels() && cases.iter().any(|case| case.label.is_none()) {
             continue;
         }
         let mut steps = Vec::with_capacity(strengths.len());
+        let mut curve = Vec::with_capacity(strengths.len());
         for &strength in strengths {
             let steered = cases.iter().map(|case| query(method, strength, case));
             let hits = bench.search(steered.collect()).await?;
             let outcomes = bench.outcomes(&cases, &plain, &hits);
             let mean = relative(&outcomes, &unsteered);
             rows.push(row(method.name(), Some(strength), &mean));
+            curve.push((mean.relevance, mean.target_share));
             steps.push(json!({
-                "strength": strength,
+                "strength": number(strength),
                 "relevance_kept": mean.relevance,
                 "target_share": mean.target_share,
                 "overlap": mean.overlap,
             }));
         }
         methods.insert(method.name().to_owned(), steps.into());
+        curves.push((method, curve));
+    }
+    if let Some(path) = &args.figure {
+        plot::write(path, &figure(&curves, cases.len())?)?;
     }
     let value = json!({"methods": methods, "queries": cases.len(), "top": args.top});
     let head = [
@@ -189,6 +145,23 @@ fn row(name: &str, strength: Option<f32>, mean: &Outcome) -> Vec<String> {
         format!("{:.3}", mean.target_share),
         format!("{:.2}", mean.overlap),
     ]
+}
+
+/// A curve over the strengths for each method.
+fn figure(curves: &[(Method, Vec<(f64, f64)>)], queries: usize) -> anyhow::Result<String> {
+    let series: Vec<Series> = curves
+        .iter()
+        .map(|(method, points)| Series {
+            name: method.name(),
+            points,
+        })
+        .collect();
+    Ok(plot::lines(
+        &format!("Steering {queries} queries towards a latent inactive in them"),
+        &Axis::new("relevance kept"),
+        &Axis::new("target share of the first hits"),
+        &series,
+    )?)
 }
 
 /// Means over the queries; relevance relative to that of the unsteered hits.
@@ -233,58 +206,6 @@ fn read_queries(args: &Args) -> anyhow::Result<Vec<String>> {
         bail!("{} holds no queries", args.queries.display());
     }
     Ok(queries)
-}
-
-fn near(vector: &[f32]) -> Query {
-    nearest(vector, Vec::new(), 0)
-}
-
-fn nearest(vector: &[f32], steer: Vec<SteerEdit>, consistent_steps: u32) -> Query {
-    let query = NearestQuery {
-        to: Some(To::Vector(Vector {
-            values: vector.to_vec(),
-        })),
-        steer,
-        exact: true,
-        consistent_steps,
-        ..NearestQuery::default()
-    };
-    node("nearest", Kind::Nearest(query))
-}
-
-fn query(method: Method, strength: f32, case: &Case) -> Query {
-    let edit = |edit: Edit, unit: SteerUnit| SteerEdit {
-        latent: case.latent,
-        edit: Some(edit),
-        unit: unit.into(),
-        ..SteerEdit::default()
-    };
-    let clamp = || vec![edit(Edit::Set(strength), SteerUnit::P90)];
-    match method {
-        Method::Boost => {
-            let boost = edit(Edit::Boost(strength), SteerUnit::Raw);
-            nearest(&case.vector, vec![boost], 0)
-        }
-        Method::Add => nearest(
-            &case.vector,
-            vec![edit(Edit::Add(strength), SteerUnit::Raw)],
-            0,
-        ),
-        Method::Clamp => nearest(&case.vector, clamp(), 0),
-        Method::ConsistentClamp => nearest(&case.vector, clamp(), CONSISTENT_STEPS),
-        Method::Mix => {
-            let label = case.label.as_ref().map_or(&case.vector, |(label, _)| label);
-            let parts = case.vector.iter().zip(label);
-            let mixed = parts.map(|(own, other)| own * (1.0 - strength) + other * strength);
-            near(&mixed.collect::<Vec<_>>())
-        }
-        Method::Append => near(case.label.as_ref().map_or(&case.vector, |(_, both)| both)),
-        Method::Filter => {
-            let mut query = near(&case.vector);
-            query.filter = Some(expression(format!("latent({})", case.latent)));
-            query
-        }
-    }
 }
 
 struct Bench<'a> {

@@ -5,8 +5,9 @@ use latentdb_proto::v1::{Cluster, ClusterSummary, DistinctiveLatent};
 use super::super::client::Client;
 use super::super::cluster::{self, Clustered, Request};
 use super::super::text;
+use super::{example, percent};
 use crate::plot::{self, Axis, Bar, Series};
-use crate::report::{Block, Example, Report, Section, Table};
+use crate::report::{Block, Report, Section, Table};
 
 /// Latents drawn per cluster, of either sign.
 const DRAWN: usize = 8;
@@ -53,10 +54,6 @@ fn sentence(summary: &ClusterSummary) -> String {
     )
 }
 
-fn share(part: f64) -> String {
-    format!("{:.1}%", part * 100.0)
-}
-
 fn overview(request: &Request, found: &Clustered) -> anyhow::Result<Section> {
     let summary = &found.summary;
     let mut blocks = Vec::new();
@@ -75,7 +72,7 @@ fn overview(request: &Request, found: &Clustered) -> anyhow::Result<Section> {
             i32::to_string(&number),
             cluster.label.clone(),
             text::thousands(cluster.size),
-            share(cluster.size as f64 / clustered(summary) as f64),
+            percent(cluster.size as f64 / clustered(summary) as f64),
             format!("{:.3}", cluster.affinity),
         ]);
     }
@@ -115,7 +112,7 @@ fn section(number: usize, cluster: &Cluster, all: u64) -> anyhow::Result<Section
     let mut blocks = vec![Block::Text(format!(
         "{} documents, {} of those in groups.",
         text::thousands(cluster.size),
-        share(cluster.size as f64 / all as f64)
+        percent(cluster.size as f64 / all as f64)
     ))];
     let over = cluster.over.iter().take(DRAWN);
     let drawn: Vec<&DistinctiveLatent> = over.chain(cluster.under.iter().take(DRAWN)).collect();
@@ -144,8 +141,8 @@ fn section(number: usize, cluster: &Cluster, all: u64) -> anyhow::Result<Section
     for entry in cluster.over.iter().chain(&cluster.under) {
         table.rows.push(vec![
             name(entry),
-            share(entry.inside),
-            share(entry.outside),
+            percent(entry.inside),
+            percent(entry.outside),
             text::thousands(entry.count),
         ]);
     }
@@ -153,11 +150,8 @@ fn section(number: usize, cluster: &Cluster, all: u64) -> anyhow::Result<Section
         "The concepts with their shares".to_owned(),
         table,
     ));
-    let examples = cluster.documents.iter().map(|document| Example {
-        id: document.id.clone(),
-        about: text::attributes(document),
-        text: document.text.clone().unwrap_or_default(),
-    });
+    let documents = cluster.documents.iter();
+    let examples = documents.map(|document| example(document, None));
     blocks.push(Block::Text("Its most typical documents:".to_owned()));
     blocks.push(Block::Documents(examples.collect()));
     Ok(Section {

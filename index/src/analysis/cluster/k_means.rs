@@ -3,6 +3,9 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::super::Progress;
+use crate::error::Result;
+
 /// Starts, of which the one with the lowest inertia is kept.
 const STARTS: usize = 10;
 /// Most rounds of one start.
@@ -18,16 +21,23 @@ pub(super) struct KMeans {
 }
 
 impl KMeans {
-    /// Groups row-major points `[n, width]` into `k`, 1 to n.
-    pub fn fit(points: &[f64], width: usize, k: usize, random: &mut StdRng) -> Self {
-        let mut best = Self::from_start(points, width, k, random);
+    /// Groups row-major points `[n, width]` into `k`, 1 to n. `Cancelled` when `progress` was
+    /// stopped.
+    pub fn fit(
+        points: &[f64],
+        width: usize,
+        k: usize,
+        random: &mut StdRng,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let mut best = Self::from_start(points, width, k, random, progress)?;
         for _ in 1..STARTS {
-            let other = Self::from_start(points, width, k, random);
+            let other = Self::from_start(points, width, k, random, progress)?;
             if other.inertia < best.inertia {
                 best = other;
             }
         }
-        best
+        Ok(best)
     }
 
     /// Each point's group.
@@ -49,7 +59,15 @@ impl KMeans {
         nearest(&self.centres, self.width, point).0
     }
 
-    fn from_start(points: &[f64], width: usize, k: usize, random: &mut StdRng) -> Self {
+    fn from_start(
+        points: &[f64],
+        width: usize,
+        k: usize,
+        random: &mut StdRng,
+        progress: &Progress,
+    ) -> Result<Self> {
+        // How many rounds there will be is not known; a start counts as one unit.
+        progress.expect(1)?;
         let mut fit = Self {
             width,
             centres: start(points, width, k, random),
@@ -61,8 +79,10 @@ impl KMeans {
                 break;
             }
             fit.centre(points, k);
+            progress.advance(0)?;
         }
-        fit
+        progress.advance(1)?;
+        Ok(fit)
     }
 
     /// Puts each point to its nearest centre; false when nothing changed.
@@ -170,7 +190,8 @@ mod tests {
                 ]
             })
             .collect();
-        let found = KMeans::fit(&points, 2, 3, &mut random);
+        let progress = Progress::default();
+        let found = KMeans::fit(&points, 2, 3, &mut random, &progress).unwrap();
         assert_eq!(found.sizes(), [100, 100, 100]);
         for at in 0..300 {
             assert_eq!(found.labels()[at], found.labels()[at % 3]);
@@ -186,10 +207,11 @@ mod tests {
     #[test]
     fn points_that_coincide_make_no_trouble() {
         let mut random = StdRng::seed_from_u64(5);
-        let found = KMeans::fit(&[1.0; 12], 3, 2, &mut random);
+        let progress = Progress::default();
+        let found = KMeans::fit(&[1.0; 12], 3, 2, &mut random, &progress).unwrap();
         assert_eq!(found.labels().len(), 4);
         assert_eq!(found.inertia, 0.0);
-        let one = KMeans::fit(&[1.0, 2.0], 2, 1, &mut random);
+        let one = KMeans::fit(&[1.0, 2.0], 2, 1, &mut random, &progress).unwrap();
         assert_eq!(one.labels(), [0]);
     }
 }

@@ -182,7 +182,13 @@ pub fn cluster(
         .unwrap_or_else(|| eigengap(spectrum.values()))
         .min(spectrum.rank());
     let embedding = spectrum.embed(k);
-    let found = KMeans::fit(embedding.sample(), embedding.width(), k, &mut random);
+    let found = KMeans::fit(
+        embedding.sample(),
+        embedding.width(),
+        k,
+        &mut random,
+        progress,
+    )?;
     let placed = place_all(&incidence, &landmarks, &embedding, &found, progress)?;
     clustering.eigenvalues = spectrum.values().to_vec();
     describe::describe(
