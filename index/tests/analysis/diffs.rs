@@ -229,7 +229,7 @@ fn pairs_are_joined_by_value() {
         let (a, b) = (rows_of(&corpus, &a, above), rows_of(&corpus, &b, above));
         let shared: Vec<i64> = a
             .keys()
-            .filter(|row| b.contains_key(row))
+            .filter(|row| b.contains_key(*row))
             .copied()
             .collect();
         let n = shared.len() as u64;
