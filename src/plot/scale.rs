@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-/// Ticks aimed at on one axis.
-const TICKS: f64 = 7.0;
+/// Most ticks aimed at on one axis.
+const TICKS: f64 = 8.0;
 /// Space beside the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;
 
