@@ -31,10 +31,11 @@ pub struct TrainingRecord {
 
 impl TrainingRecord {
     /// What the SAE reads: what is recorded, or what an imported configuration says of its hook.
-    /// `None` where nothing is known.
+    /// `None` where nothing is known, or where it says so in words of its own.
     ///
     /// # Errors
-    /// `FailedPrecondition` for a hook that is no residual stream, which no reader here gives.
+    /// `FailedPrecondition` for a hook of a block that is no residual stream, which no reader here
+    /// gives.
     pub fn made_for(&self) -> Result<Option<Reading>> {
         if let Some(reading) = &self.reading {
             return Ok(Some(reading.clone()));
@@ -46,12 +47,16 @@ impl TrainingRecord {
         let Some(hook) = about(&["hook_name", "hook_point", "hookpoint"]) else {
             return Ok(None);
         };
-        let layer = hooked_layer(&hook).ok_or_else(|| {
-            Error::precondition(format!(
-                "the SAE reads {hook}; readers give the residual stream behind a layer \
-                 (blocks.L.hook_resid_post)"
-            ))
-        })?;
+        let layer = match hooked_layer(&hook) {
+            Some(layer) => layer,
+            None if hook.starts_with("blocks.") => {
+                return Err(Error::precondition(format!(
+                    "the SAE reads {hook}; readers give the residual stream behind a layer \
+                     (blocks.L.hook_resid_post)"
+                )));
+            }
+            None => return Ok(None),
+        };
         let context = about(&["context_size"]).and_then(|size| size.parse().ok());
         let length: usize = context.unwrap_or(2048);
         Ok(Some(Reading::Token(TokenReading {
@@ -112,10 +117,12 @@ mod tests {
             };
             assert_eq!((reading.layer, &*reading.model), (expected, "gpt2"));
         }
-        for hook in ["blocks.7.hook_mlp_out", "blocks.0.hook_resid_pre", "x"] {
+        for hook in ["blocks.7.hook_mlp_out", "blocks.0.hook_resid_pre"] {
             let error = imported(&[("hook_point", hook)]).made_for().unwrap_err();
             assert!(error.to_string().contains(hook));
         }
-        assert!(imported(&[]).made_for().unwrap().is_none());
+        for about in [&[][..], &[("hook_name", "layer 7")][..]] {
+            assert!(imported(about).made_for().unwrap().is_none());
+        }
     }
 }
