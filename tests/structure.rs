@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["latentdb_index"]),
     ("encoder", &["error", "candle"]),
     ("sae", &["error", "candle"]),
-    ("label", &["error"]),
+    ("label", &["error", "candle"]),
     ("inputs", &["error"]),
     ("records", &["error"]),
     (
@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "error",
             "encoder",
             "sae",
+            "label",
             "service",
             "latentdb_index",
             "latentdb_proto",

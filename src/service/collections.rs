@@ -184,6 +184,9 @@ impl Service {
         let service = self.clone();
         blocking(move || {
             service.pages.forget(&name);
+            if let Ok(handle) = service.database.collection(&name) {
+                service.label_vectors.forget(&handle.record().id);
+            }
             service.database.drop_collection(&name)
         })
         .await

@@ -8,6 +8,7 @@ mod analysis;
 mod collections;
 mod documents;
 mod labels;
+mod latent_page;
 mod latents;
 mod models;
 mod pages;
@@ -22,6 +23,7 @@ use latentdb_index::database::{Database, View};
 use latentdb_index::filter::Filter;
 
 use crate::error::{Error, Result};
+use crate::label::{ChatConfig, ChatModel};
 use models::Models;
 use pages::Pages;
 
@@ -33,7 +35,13 @@ pub use analysis::{
 };
 pub use collections::{CollectionInfo, CreateCollection, SetInfo};
 pub use documents::{MAX_BATCH, Projected, Projection, Turn};
-pub use latents::{LatentOrder, LatentPage, LatentStatistics, NewLabel};
+pub(crate) use labels::DEFAULT_DOCUMENTS;
+pub use labels::{
+    ChatUse, FoundLabel, JudgeChoice, LabelProgress, LabelRequest, LabelSearch, LabellerChoice,
+    ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel,
+};
+pub use latent_page::{LatentPage, PageRequest, Related};
+pub use latents::{LatentOrder, LatentStatistics, NewLabel};
 pub use models::{EncoderRecord, SaeRecord};
 pub use search::{
     Contribution, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount, NearestNode,
@@ -47,7 +55,8 @@ pub struct Service {
     models: Models,
     pages: Pages,
     labels: latents::LabelCache,
-    label_vectors: analysis::LabelVectors,
+    label_vectors: labels::LabelVectors,
+    language_models: labels::LanguageModels,
     started: Instant,
 }
 
@@ -58,6 +67,17 @@ impl Service {
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
     /// pass their checks.
     pub fn open(data: &Path) -> Result<Arc<Self>> {
+        Self::open_with_chat(data, None)
+    }
+
+    /// The same, with a chat endpoint for labellers and judges.
+    ///
+    /// # Errors
+    /// Those of [`Service::open`], and `InvalidArgument` for an address that is none.
+    pub fn open_with_chat(data: &Path, chat: Option<ChatConfig>) -> Result<Arc<Self>> {
+        if let Some(config) = &chat {
+            ChatModel::new(config.clone())?;
+        }
         let database = Database::open(data)?;
         let models = Models::new(data.join("saes"))?;
         Ok(Arc::new(Self {
@@ -65,7 +85,8 @@ impl Service {
             models,
             pages: Pages::default(),
             labels: latents::LabelCache::default(),
-            label_vectors: analysis::LabelVectors::default(),
+            label_vectors: labels::LabelVectors::default(),
+            language_models: labels::LanguageModels::new(chat),
             started: Instant::now(),
         }))
     }

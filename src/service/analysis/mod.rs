@@ -20,8 +20,6 @@ pub use quality::{
 };
 pub use trends::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
 
-pub(super) use similar_labels::LabelVectors;
-
 /// Most groups of latents of one analysis.
 const MAX_GROUPS: usize = 10_000;
 
