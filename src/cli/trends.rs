@@ -234,6 +234,7 @@ fn row_value(row: &TrendRow) -> Value {
     json!({
         "latent": row.latent,
         "label": json::some_text(&row.label),
+        "low_confidence": row.low_confidence,
         "counts": row.counts,
         "slope": row.slope,
         "change": row.change,
@@ -290,7 +291,11 @@ fn page(found: &Followed) -> String {
                 Some(format!("{before} to {after} at {}", bucket.name))
             });
             vec![
-                text::latent(row.latent, &row.label, &text::label),
+                text::latent(
+                    row.latent,
+                    &text::shown(&row.label, row.low_confidence),
+                    &text::label,
+                ),
                 curve(&shares),
                 end(known.first()),
                 end(known.last()),

@@ -75,7 +75,7 @@ struct Candidate {
 
 /// What is counted of a phrase in a latent's documents.
 struct Found {
-    /// Spellings and how many documents have each.
+    /// Spellings and how often each stands.
     spellings: Vec<(String, u32)>,
     /// Keys of its content words.
     parts: Vec<u64>,
@@ -103,7 +103,7 @@ impl<'a> Keyphrases<'a> {
     ///     std::slice::from_ref(&evidence), &texts, KeyphraseOptions::default(), None,
     /// );
     /// let label = keyphrases.label(&evidence, &Cancel::default())?;
-    /// assert_eq!(label.as_deref(), Some("battery life, short"));
+    /// assert_eq!(label.as_deref(), Some("battery life"));
     /// # Ok::<(), latentdb::error::Error>(())
     /// ```
     pub fn over(
@@ -304,9 +304,6 @@ fn phrases_of(evidence: &Evidence<'_>, options: &KeyphraseOptions) -> (HashMap<u
         let mut seen = HashSet::new();
         for_each_phrase(text, |words| {
             let key = phrase_key(words);
-            if !seen.insert(key) {
-                return;
-            }
             let found = phrases.entry(key).or_insert_with(|| Found {
                 spellings: Vec::new(),
                 parts: words
@@ -317,8 +314,11 @@ fn phrases_of(evidence: &Evidence<'_>, options: &KeyphraseOptions) -> (HashMap<u
                 weight: 0.0,
                 support: 0,
             });
-            found.weight += weight;
-            found.support += 1;
+            if seen.insert(key) {
+                found.weight += weight;
+                found.support += 1;
+            }
+            // Of every place it stands at: titles are written large, the text below them is not.
             let same = |spelling: &&mut (String, u32)| {
                 let mut written = spelling.0.split(' ');
                 words
@@ -353,15 +353,16 @@ fn content_words(found: &Found) -> HashSet<String> {
     for (spelling, _) in &found.spellings {
         for_each_phrase(spelling, |run| {
             if let [word] = run {
-                words.insert(fold(word.surface));
+                let parts = word.surface.split('-').filter(|part| !part.is_empty());
+                words.extend(parts.map(fold));
             }
         });
     }
     words
 }
 
-/// The spelling that most documents have; a plain one where it is not rare, since the first word of
-/// a sentence is written large whatever it is.
+/// The spelling that stands most often; a plain one where it is not rare, since the first word of a
+/// sentence is written large whatever it is.
 fn spelling(mut spellings: Vec<(String, u32)>) -> String {
     let all: u32 = spellings.iter().map(|(_, count)| count).sum();
     spellings.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| b.0.cmp(&a.0)));
@@ -399,7 +400,17 @@ fn fits(candidates: &[Candidate], chosen: &[usize], candidate: &Candidate) -> bo
     length + words(candidate) <= MAX_WORDS
         && chosen
             .iter()
-            .all(|&at| candidates[at].words.is_disjoint(&candidate.words))
+            .all(|&at| !say_the_same(&candidates[at].words, &candidate.words))
+}
+
+/// Whether two phrases share a word, or words of one root: "persuasion" and "persuasive".
+fn say_the_same(left: &HashSet<String>, right: &HashSet<String>) -> bool {
+    let same_root = |a: &str, b: &str| {
+        let alike = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+        let longest = a.chars().count().max(b.chars().count());
+        a == b || (alike >= 5 && 3 * alike >= 2 * longest)
+    };
+    left.iter().any(|a| right.iter().any(|b| same_root(a, b)))
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
@@ -474,6 +485,16 @@ mod tests {
             MAX_WORDS,
             "{found}"
         );
+    }
+
+    #[test]
+    fn forms_of_a_word_are_one() {
+        let words = |words: &[&str]| words.iter().map(|word| fold(word)).collect();
+        let same = |left: &[&str], right: &[&str]| say_the_same(&words(left), &words(right));
+        assert!(same(&["persuasion"], &["persuasive", "texts"]));
+        assert!(same(&["identity"], &["identity", "aware"]));
+        assert!(!same(&["interest"], &["internet"]));
+        assert!(!same(&["graph"], &["network"]));
     }
 
     #[test]

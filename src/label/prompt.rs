@@ -25,19 +25,42 @@ pub(super) struct Prompt {
     pub user: String,
 }
 
-/// Asks for a label.
-pub(super) fn label_prompt(evidence: &Evidence<'_>, shown: Shown) -> Prompt {
+/// The documents that a prompt shows: those that activate the latent, and others.
+fn drawn<'a>(evidence: &Evidence<'a>, shown: Shown) -> (Vec<&'a str>, Vec<&'a str>) {
     let mut random = StdRng::seed_from_u64(evidence.seed);
     let top = &evidence.active[..evidence.active.len().min(3 * shown.documents)];
-    let active: Vec<&str> = top
-        .choose_multiple(&mut random, shown.documents)
-        .map(|(text, _)| *text)
-        .collect();
-    let inactive: Vec<&str> = evidence
+    let active = top.choose_multiple(&mut random, shown.documents);
+    let active = active.map(|(text, _)| *text).collect();
+    let inactive = evidence
         .inactive
-        .choose_multiple(&mut random, shown.documents)
-        .copied()
-        .collect();
+        .choose_multiple(&mut random, shown.documents);
+    (active, inactive.copied().collect())
+}
+
+/// Asks a small model for a label: the form first by example, the documents that matter last.
+pub(super) fn topic_question(evidence: &Evidence<'_>, shown: Shown) -> String {
+    let (active, inactive) = drawn(evidence, shown);
+    let list = |texts: &[&str]| -> String {
+        let lines = texts.iter();
+        let lines: Vec<String> = lines
+            .map(|text| format!("- {}", excerpt(text, shown.characters)))
+            .collect();
+        lines.join("\n")
+    };
+    format!(
+        "Texts:\n- The striker scored twice.\n- The goalkeeper saved a penalty.\n\
+         Topic: football matches\n\n\
+         Texts:\n- It arrived three weeks late.\n- I still wait for my parcel.\n\
+         Topic: late delivery\n\n\
+         Texts of other topics:\n{}\n\nTexts:\n{}",
+        list(&inactive),
+        list(&active)
+    )
+}
+
+/// Asks for a label.
+pub(super) fn label_prompt(evidence: &Evidence<'_>, shown: Shown) -> Prompt {
+    let (active, inactive) = drawn(evidence, shown);
     Prompt {
         system: "You name the concept that a group of texts has in common and other texts have \
                  not. You answer with the name alone: one to eight words, specific, no sentence, \

@@ -34,6 +34,34 @@ impl LabelCache {
     }
 }
 
+/// A label, or the name of a group of latents, as answers show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShownLabel {
+    /// What it says.
+    pub text: String,
+    /// Whether it is a label whose score is low.
+    pub low_confidence: bool,
+}
+
+impl ShownLabel {
+    /// The name of a group.
+    pub fn of_group(name: &str) -> Self {
+        Self {
+            text: name.to_owned(),
+            low_confidence: false,
+        }
+    }
+}
+
+impl From<&Label> for ShownLabel {
+    fn from(label: &Label) -> Self {
+        Self {
+            text: label.text.clone(),
+            low_confidence: label.is_low_confidence(),
+        }
+    }
+}
+
 /// A latent's numbers over a collection.
 #[derive(Clone, Debug)]
 pub struct LatentStatistics {

@@ -41,7 +41,7 @@ pub use labels::{
     ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel,
 };
 pub use latent_page::{LatentPage, PageRequest, Related};
-pub use latents::{LatentOrder, LatentStatistics, NewLabel};
+pub use latents::{LatentOrder, LatentStatistics, NewLabel, ShownLabel};
 pub use models::{EncoderRecord, SaeRecord};
 pub use search::{
     Contribution, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount, NearestNode,

@@ -149,6 +149,24 @@ class TestVersions:
         low = {entry.label.text for entry in listed if entry.label.low_confidence}
         assert low == {"bad"}
 
+    def test_a_low_score_marks_a_label_wherever_it_is_shown(self, api, topics):
+        set_label(api, topics, 0, "good", score=0.9)
+        set_label(api, topics, 1, "bad", score=0.1)
+        weights = [v1.LatentWeight(latent=latent, weight=1) for latent in (0, 1)]
+        query = v1.Query(latents=v1.LatentsQuery(weights=weights))
+        hits = api.search(topics, query, limit=100, latents_per_hit=1).hits
+        marks = {(part.label, part.low_confidence) for hit in hits for part in hit.latents}
+        assert marks == {("good", False), ("bad", True)}
+        request = v1.FacetRequest(collection=topics, latents=wire.EVERYTHING)
+        counts = api.searches.Facet(request).latents
+        assert {entry.label for entry in counts if entry.low_confidence} == {"bad"}
+        request = v1.SearchLabelsRequest(collection=topics, text="good bad")
+        found = api.latents.SearchLabels(request).labels
+        assert {entry.label.text: entry.label.low_confidence for entry in found} == {
+            "good": False,
+            "bad": True,
+        }
+
     def test_all_versions_are_listed_the_current_one_last(self, api, topics):
         for text in ["one", "two", "three"]:
             set_label(api, topics, 2, text)
