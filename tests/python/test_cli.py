@@ -213,7 +213,8 @@ def test_what_people_read_has_no_braces(cli, files, name):
 def test_labels_go_out_and_come_in(cli, api, name, tmp_path):
     api.create(name, dimension=2, n_latents=4)
     rows = [wire.document(f"d{at}", text="a late parcel", latents={1: 1.0}) for at in range(8)]
-    api.upsert(name, [*rows, wire.document("e", text="fine", latents={2: 1.0})])
+    others = [wire.document(f"o{at}", text=f"number {at}") for at in range(40)]
+    api.upsert(name, [*rows, *others, wire.document("e", text="fine", latents={2: 1.0})])
     assert cli("latents", "label", name)["written"] == 1
     records = tmp_path / "in.csv"
     records.write_text("latent,label,source,score\n1,slow post,me,0.1\n2,weather,me,\n")
