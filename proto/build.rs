@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     "latentdb/v1/correlate.proto",
     "latentdb/v1/trends.proto",
     "latentdb/v1/quality.proto",
+    "latentdb/v1/cluster.proto",
     "latentdb/v1/analysis.proto",
 ];
 

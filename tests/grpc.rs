@@ -6,12 +6,16 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+#[path = "grpc/concepts.rs"]
+mod concepts;
 #[path = "grpc/corpus.rs"]
 mod corpus;
 #[path = "grpc/documents.rs"]
 mod documents;
 #[path = "grpc/errors.rs"]
 mod errors;
+#[path = "grpc/fit.rs"]
+mod fit;
 #[path = "grpc/ingest.rs"]
 mod ingest;
 #[path = "grpc/running.rs"]

@@ -12,11 +12,16 @@ use std::path::{Path, PathBuf};
 /// the crates in [`WATCHED`].
 const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["latentdb_index"]),
-    ("encoder", &["error", "candle"]),
-    ("sae", &["error", "candle"]),
+    ("reading", &["error"]),
+    ("encoder", &["error", "reading", "candle"]),
+    ("sae", &["error", "reading", "candle"]),
     ("label", &["error", "candle"]),
+    ("eval", &["error"]),
     ("inputs", &["error"]),
-    ("records", &["error"]),
+    ("whole_file", &["error"]),
+    ("plot", &["error", "whole_file"]),
+    ("report", &[]),
+    ("records", &["error", "whole_file"]),
     (
         "service",
         &[
@@ -25,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sae",
             "label",
             "inputs",
+            "reading",
             "latentdb_index",
         ],
     ),
@@ -33,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "encoder",
+            "reading",
             "sae",
             "label",
             "service",
@@ -47,10 +54,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "encoder",
+            "eval",
             "sae",
             "label",
             "inputs",
+            "plot",
+            "reading",
             "records",
+            "report",
+            "whole_file",
             "server",
             "latentdb_proto",
             "tonic",

@@ -18,6 +18,8 @@ pub use labels::{LOW_SCORE, Label, LabelScore};
 
 const COLLECTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("collections");
 const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("saved_sets");
+/// Collection, kind, name.
+const RECORDS: TableDefinition<(&str, &str, &str), &[u8]> = TableDefinition::new("records");
 
 /// What is recorded of a collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,8 +38,12 @@ pub struct CollectionRecord {
     pub created: i64,
     /// What its owner records of the encoder that makes vectors from text, if any.
     pub encoder: Option<serde_json::Value>,
-    /// What its owner records of the SAE that makes latents from vectors, if any.
+    /// What its owner records of the SAE that makes latents, if any.
     pub sae: Option<serde_json::Value>,
+    /// What its owner records of the model whose token states that SAE reads; `None` where it reads
+    /// the vectors.
+    #[serde(default)]
+    pub reader: Option<serde_json::Value>,
 }
 
 /// A named set of documents.
@@ -59,6 +65,24 @@ pub enum SetContent {
     Filter(Filter),
     /// These documents, where they still exist.
     Frozen(Vec<String>),
+}
+
+/// Kinds of records that a collection's owner keeps by name; the catalog does not look into them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordKind {
+    /// Edits of a query.
+    SteeringPreset,
+    /// Families of latents, by the hash of the SAE.
+    Families,
+}
+
+impl RecordKind {
+    fn key(self) -> &'static str {
+        match self {
+            Self::SteeringPreset => "steering_preset",
+            Self::Families => "families",
+        }
+    }
 }
 
 /// The open catalog.
@@ -85,6 +109,7 @@ impl Catalog {
         transaction.open_table(SAVED_SETS).map_err(fault)?;
         transaction.open_table(LABELS).map_err(fault)?;
         transaction.open_table(FORMER_LABELS).map_err(fault)?;
+        transaction.open_table(RECORDS).map_err(fault)?;
         transaction.commit().map_err(fault)?;
         Ok(Self { database })
     }
@@ -120,6 +145,10 @@ impl Catalog {
             table.remove(record.name.as_str()).map_err(fault)?;
             let mut sets = transaction.open_table(SAVED_SETS).map_err(fault)?;
             sets.retain(|(id, _), _| id != record.id).map_err(fault)?;
+            let mut records = transaction.open_table(RECORDS).map_err(fault)?;
+            records
+                .retain(|(id, _, _), _| id != record.id)
+                .map_err(fault)?;
             let mut labels = transaction.open_table(LABELS).map_err(fault)?;
             labels
                 .retain(|(id, _, _), _| id != record.id)
@@ -169,6 +198,68 @@ impl Catalog {
         })
     }
 
+    /// A collection's records of a kind, by name.
+    pub fn records<T: for<'a> Deserialize<'a>>(
+        &self,
+        collection: &str,
+        kind: RecordKind,
+    ) -> Result<Vec<T>> {
+        let transaction = self.database.begin_read().map_err(fault)?;
+        let table = transaction.open_table(RECORDS).map_err(fault)?;
+        let mut records = Vec::new();
+        for entry in table.range((collection, kind.key(), "")..).map_err(fault)? {
+            let (key, value) = entry.map_err(fault)?;
+            let (owner, of, _) = key.value();
+            if (owner, of) != (collection, kind.key()) {
+                break;
+            }
+            records.push(decode(value.value())?);
+        }
+        Ok(records)
+    }
+
+    /// A record by its name.
+    pub fn record_of<T: for<'a> Deserialize<'a>>(
+        &self,
+        collection: &str,
+        kind: RecordKind,
+        name: &str,
+    ) -> Result<Option<T>> {
+        let transaction = self.database.begin_read().map_err(fault)?;
+        let table = transaction.open_table(RECORDS).map_err(fault)?;
+        let found = table.get((collection, kind.key(), name)).map_err(fault)?;
+        found.map(|value| decode(value.value())).transpose()
+    }
+
+    /// Inserts or replaces a record.
+    pub fn put_record<T: Serialize>(
+        &self,
+        collection: &str,
+        kind: RecordKind,
+        name: &str,
+        record: &T,
+    ) -> Result<()> {
+        let bytes = encode(record)?;
+        self.change(|transaction| {
+            let mut table = transaction.open_table(RECORDS).map_err(fault)?;
+            table
+                .insert((collection, kind.key(), name), bytes.as_slice())
+                .map_err(fault)?;
+            Ok(())
+        })
+    }
+
+    /// Removes a record; false when there was none.
+    pub fn remove_record(&self, collection: &str, kind: RecordKind, name: &str) -> Result<bool> {
+        self.change(|transaction| {
+            let mut table = transaction.open_table(RECORDS).map_err(fault)?;
+            let removed = table
+                .remove((collection, kind.key(), name))
+                .map_err(fault)?;
+            Ok(removed.is_some())
+        })
+    }
+
     fn change<T>(&self, work: impl FnOnce(&redb::WriteTransaction) -> Result<T>) -> Result<T> {
         let transaction = self.database.begin_write().map_err(fault)?;
         let result = work(&transaction)?;
@@ -207,6 +298,7 @@ mod tests {
             created: 7,
             encoder: Some(serde_json::json!({"model": "m"})),
             sae: None,
+            reader: None,
         };
         let set = SavedSet {
             name: "late".into(),
@@ -220,6 +312,16 @@ mod tests {
             catalog.put_collection(&record).unwrap();
             catalog.put_saved_set("a1", &set).unwrap();
             catalog.put_labels("a1", "hash", [(9, &label)]).unwrap();
+            for (collection, name) in [("a1", "y"), ("a1", "x"), ("a2", "z")] {
+                catalog
+                    .put_record(
+                        collection,
+                        RecordKind::SteeringPreset,
+                        name,
+                        &name.to_owned(),
+                    )
+                    .unwrap();
+            }
         }
         let catalog = Catalog::open(directory.path()).unwrap();
         assert_eq!(
@@ -230,7 +332,26 @@ mod tests {
         assert!(catalog.saved_sets("a").unwrap().is_empty());
         assert_eq!(catalog.labels("a1", "hash").unwrap()[&9], label);
         assert!(catalog.labels("a1", "other").unwrap().is_empty());
+        let presets = |collection: &str| -> Vec<String> {
+            let kind = RecordKind::SteeringPreset;
+            catalog.records(collection, kind).unwrap()
+        };
+        assert_eq!(presets("a1"), ["x", "y"]);
+        let families: Option<String> = catalog.record_of("a1", RecordKind::Families, "x").unwrap();
+        assert_eq!(families, None);
+        assert!(
+            catalog
+                .remove_record("a1", RecordKind::SteeringPreset, "x")
+                .unwrap()
+        );
+        assert!(
+            !catalog
+                .remove_record("a1", RecordKind::SteeringPreset, "x")
+                .unwrap()
+        );
         catalog.remove_collection(&record).unwrap();
+        assert!(presets("a1").is_empty());
+        assert_eq!(presets("a2"), ["z"]);
         assert!(catalog.collections().unwrap().is_empty());
         assert!(catalog.saved_sets("a1").unwrap().is_empty());
         assert!(catalog.labels("a1", "hash").unwrap().is_empty());

@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, CollectionRecord, SavedSet, SetContent};
+use crate::catalog::{Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
 use crate::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
-use crate::document::{Activation, Document};
+use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filter;
 
@@ -71,11 +72,12 @@ pub struct NewCollection {
     pub encoder: Option<serde_json::Value>,
     /// Recorded as given.
     pub sae: Option<serde_json::Value>,
+    /// Recorded as given.
+    pub reader: Option<serde_json::Value>,
 }
 
-/// Makes latents from vectors: rows of the collection's dimension, row-major, to one ascending
-/// list per row.
-pub type EncodeVectors<'a> = dyn Fn(&[f32]) -> Result<Vec<Vec<Activation>>> + 'a;
+/// Makes the latents of documents anew, from their vectors or their texts.
+pub type Recode<'a> = dyn Fn(&mut [Document]) -> Result<()> + 'a;
 
 /// Microseconds since the epoch.
 pub fn now() -> i64 {
@@ -155,6 +157,7 @@ impl Database {
             created: now(),
             encoder: new.encoder,
             sae: new.sae,
+            reader: new.reader,
         };
         let path = self.directory.join("collections").join(&record.id);
         let generation = Collection::open(&path.join("1"))?;
@@ -319,19 +322,45 @@ impl CollectionHandle {
         )))
     }
 
+    /// The collection's records of a kind, by name.
+    pub fn records<T: for<'a> Deserialize<'a>>(&self, kind: RecordKind) -> Result<Vec<T>> {
+        self.catalog.records(&self.record().id, kind)
+    }
+
+    /// The record of a name, where there is one.
+    pub fn record_of<T: for<'a> Deserialize<'a>>(
+        &self,
+        kind: RecordKind,
+        name: &str,
+    ) -> Result<Option<T>> {
+        self.catalog.record_of(&self.record().id, kind, name)
+    }
+
+    /// Keeps a record under a name, replacing one of that name.
+    pub fn put_record<T: Serialize>(&self, kind: RecordKind, name: &str, record: &T) -> Result<()> {
+        validate_name(name)?;
+        self.catalog
+            .put_record(&self.record().id, kind, name, record)
+    }
+
+    /// Removes a record; false when there was none.
+    pub fn remove_record(&self, kind: RecordKind, name: &str) -> Result<bool> {
+        self.catalog.remove_record(&self.record().id, kind, name)
+    }
+
     /// The catalog, for labels.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
-    /// Attaches an SAE: builds a new generation whose latents are `encode` of the stored vectors,
-    /// while the old one serves reads and writes, then switches to it at once. `change` makes the
+    /// Attaches an SAE: builds a new generation whose latents are what `recode` gives the stored
+    /// documents, while the old one serves reads and writes, then switches to it at once. `change` makes the
     /// new record from the old one. `progress` is told documents done and in all; `Break` gives up
     /// and leaves everything as it was.
     pub fn attach(
         &self,
         change: impl FnOnce(&mut CollectionRecord),
-        encode: &EncodeVectors<'_>,
+        recode: &Recode<'_>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<CollectionRecord> {
         let _one = self.attaching.try_lock().ok_or_else(|| {
@@ -346,7 +375,7 @@ impl CollectionHandle {
         record.generation += 1;
         let path = self.directory.join(record.generation.to_string());
         old.track_changes();
-        let result = self.build_and_switch(&old, &record, &path, encode, progress);
+        let result = self.build_and_switch(&old, &record, &path, recode, progress);
         old.stop_tracking();
         let unused = match &result {
             Ok(()) => {
@@ -367,7 +396,7 @@ impl CollectionHandle {
         old: &Arc<Collection>,
         record: &CollectionRecord,
         path: &Path,
-        encode: &EncodeVectors<'_>,
+        recode: &Recode<'_>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<()> {
         let new = Collection::open(path)?;
@@ -383,12 +412,12 @@ impl CollectionHandle {
                 .iter()
                 .map(|&doc| snapshot.document(doc))
                 .collect::<Result<Vec<_>>>()?;
-            new.write(recoded(documents, encode)?, None)?;
+            new.write(recoded(documents, recode)?, None)?;
             done += batch.len() as u64;
         }
         // What was written meanwhile, while writes go on.
         for _ in 0..3 {
-            catch_up(old, &new, encode)?;
+            catch_up(old, &new, recode)?;
         }
         if progress(done, total).is_break() {
             return Err(Error::cancelled());
@@ -396,7 +425,7 @@ impl CollectionHandle {
         // And the rest, while they wait.
         let mut state = self.state.write();
         state.generation()?;
-        catch_up(old, &new, encode)?;
+        catch_up(old, &new, recode)?;
         new.adopt_positions(old)?;
         self.catalog.put_collection(record)?;
         state.record = record.clone();
@@ -414,7 +443,7 @@ impl State {
 }
 
 /// Brings the documents changed in `old` since the last call into `new`.
-fn catch_up(old: &Collection, new: &Collection, encode: &EncodeVectors<'_>) -> Result<()> {
+fn catch_up(old: &Collection, new: &Collection, recode: &Recode<'_>) -> Result<()> {
     let changed: Vec<String> = old.take_changes().into_iter().collect();
     let snapshot = old.snapshot();
     for batch in changed.chunks(ATTACH_BATCH) {
@@ -426,30 +455,16 @@ fn catch_up(old: &Collection, new: &Collection, encode: &EncodeVectors<'_>) -> R
                 None => deleted.push(id.clone()),
             }
         }
-        let mut operations = recoded(documents, encode)?;
+        let mut operations = recoded(documents, recode)?;
         operations.push(Operation::Delete(deleted));
         new.write(operations, None)?;
     }
     Ok(())
 }
 
-/// Upserts of documents with their latents made anew from their vectors.
-fn recoded(mut documents: Vec<Document>, encode: &EncodeVectors<'_>) -> Result<Vec<Operation>> {
-    let rows: Vec<f32> = documents
-        .iter()
-        .filter_map(|document| document.vector.as_deref())
-        .flatten()
-        .copied()
-        .collect();
-    let mut codes = encode(&rows)?.into_iter();
-    for document in &mut documents {
-        document.latents = match document.vector {
-            Some(_) => codes
-                .next()
-                .ok_or_else(|| Error::internal("the SAE returned fewer rows than it was given"))?,
-            None => Vec::new(),
-        };
-    }
+/// Upserts of documents with their latents made anew.
+fn recoded(mut documents: Vec<Document>, recode: &Recode<'_>) -> Result<Vec<Operation>> {
+    recode(&mut documents)?;
     Ok(documents
         .into_iter()
         .map(|document| Operation::Upsert(Box::new(document)))

@@ -29,6 +29,20 @@ pub struct Activation {
     pub activation: f32,
 }
 
+/// Where in a document's text a latent fires most: a token, and the characters it covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LatentPosition {
+    /// The latent's number.
+    pub latent: u32,
+    /// The token's number in the text, from 0: two latents on equal or neighbouring tokens fire on
+    /// the same word.
+    pub token: u32,
+    /// Its first character, counted in Unicode scalar values.
+    pub start: u32,
+    /// Behind its last character.
+    pub end: u32,
+}
+
 /// An attribute's value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +146,9 @@ pub struct Document {
     pub vector: Option<Vec<f32>>,
     /// Its active latents, ascending by number, each once; empty without an SAE.
     pub latents: Vec<Activation>,
+    /// Where its latents fire most, ascending by latent; empty unless its collection stores
+    /// positions.
+    pub positions: Vec<LatentPosition>,
 }
 
 impl Document {

@@ -14,6 +14,7 @@ pub mod rank;
 
 mod dense;
 mod engine_error;
+mod latent_positions;
 mod latents;
 mod schema;
 mod segment_file;

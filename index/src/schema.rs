@@ -7,17 +7,19 @@
 //! | `attributes` | JSON, fast, stored | filters and facets read the columns |
 //! | `vector` | custom bytes | the `dense` component |
 //! | `latents` | custom bytes | the `latents` component |
+//! | `positions` | bytes, stored | where latents fire in the text; see `latent_positions` |
 
 use std::collections::BTreeMap;
 
 use tantivy::TantivyDocument;
 use tantivy::schema::{
-    Field, IndexRecordOption, JsonObjectOptions, OwnedValue, STORED, STRING, Schema,
+    BytesOptions, Field, IndexRecordOption, JsonObjectOptions, OwnedValue, STORED, STRING, Schema,
     TextFieldIndexing, TextOptions, Value as _,
 };
 
 use crate::document::{Activation, Document, Value};
 use crate::error::{Error, Result};
+use crate::latent_positions;
 
 /// Name of the custom field type of the `dense` component.
 pub(crate) const VECTOR_FIELD: &str = "vector";
@@ -25,6 +27,8 @@ pub(crate) const VECTOR_FIELD: &str = "vector";
 pub(crate) const LATENTS_FIELD: &str = "latents";
 /// Name of the attributes' JSON field, the root of their column names.
 pub(crate) const ATTRIBUTES_FIELD: &str = "attributes";
+/// Name of the stored field of positions.
+const POSITIONS_FIELD: &str = "positions";
 
 /// The schema with its fields at hand.
 #[derive(Clone, Debug)]
@@ -35,10 +39,30 @@ pub(crate) struct Fields {
     pub attributes: Field,
     pub vector: Field,
     pub latents: Field,
+    /// Absent in a generation that was made before there was such a field.
+    pub positions: Option<Field>,
 }
 
 impl Fields {
-    /// The one schema every collection has.
+    /// The fields of an index that is there.
+    pub fn of(schema: Schema) -> Result<Self> {
+        let field = |name: &str| {
+            schema.get_field(name).map_err(|error| {
+                Error::corrupted("an index has not the fields of a collection").with_source(error)
+            })
+        };
+        Ok(Self {
+            id: field("id")?,
+            text: field("text")?,
+            attributes: field(ATTRIBUTES_FIELD)?,
+            vector: field(VECTOR_FIELD)?,
+            latents: field(LATENTS_FIELD)?,
+            positions: field(POSITIONS_FIELD).ok(),
+            schema,
+        })
+    }
+
+    /// The schema that every collection is made with.
     pub fn new() -> Self {
         let mut builder = Schema::builder();
         let id = builder.add_text_field("id", STRING | STORED);
@@ -56,6 +80,8 @@ impl Fields {
         );
         let vector = builder.add_custom_field(VECTOR_FIELD, VECTOR_FIELD, serde_json::json!({}));
         let latents = builder.add_custom_field(LATENTS_FIELD, LATENTS_FIELD, serde_json::json!({}));
+        let stored = BytesOptions::default().set_stored();
+        let positions = Some(builder.add_bytes_field(POSITIONS_FIELD, stored));
         Self {
             schema: builder.build(),
             id,
@@ -63,6 +89,7 @@ impl Fields {
             attributes,
             vector,
             latents,
+            positions,
         }
     }
 
@@ -92,10 +119,15 @@ impl Fields {
             }
             out.add_custom(self.latents, &bytes);
         }
+        if let Some(field) = self.positions
+            && !document.positions.is_empty()
+        {
+            out.add_bytes(field, &latent_positions::encode(&document.positions));
+        }
         out
     }
 
-    /// The stored part (id, text, attributes) of a tantivy document.
+    /// The stored part (id, text, attributes, positions) of a tantivy document.
     pub fn decode(&self, stored: &TantivyDocument) -> Result<Document> {
         let id = stored
             .get_first(self.id)
@@ -113,6 +145,12 @@ impl Fields {
                 .into_iter()
                 .map(|(name, value)| Ok((name, from_owned_value(value)?)))
                 .collect::<Result<BTreeMap<_, _>>>()?;
+        }
+        if let Some(bytes) = self
+            .positions
+            .and_then(|field| stored.get_first(field)?.as_bytes())
+        {
+            document.positions = latent_positions::decode(bytes)?;
         }
         Ok(document)
     }

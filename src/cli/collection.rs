@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use latentdb_proto::v1::{
     AttachSaeRequest, Collection, CreateCollectionRequest, DropCollectionRequest, DropSetRequest,
-    GetCollectionRequest, ListCollectionsRequest, ListSetsRequest, OptimizeRequest, SaveSetRequest,
-    SavedSet,
+    FitGate, GetCollectionRequest, ListCollectionsRequest, ListSetsRequest, OptimizeRequest,
+    SaveSetRequest, SavedSet,
 };
 use serde_json::{Value, json};
 
 use super::client::{Client, ClientArgs};
+use super::reading::ReaderArgs;
 use super::{json, output, progress, search, text};
 
 /// The encoder of a collection that names neither vectors nor an SAE.
@@ -48,6 +49,8 @@ enum Action {
         /// Folder of the SAE, in SAELens layout
         #[arg(long, value_name = "DIR")]
         sae: PathBuf,
+        #[command(flatten)]
+        gate: GateArgs,
     },
     /// Merge the segments into one and drop deleted documents
     Optimize {
@@ -96,9 +99,41 @@ struct Create {
     /// Folder of an SAE in SAELens layout
     #[arg(long, value_name = "DIR")]
     sae: Option<PathBuf>,
+    #[command(flatten)]
+    reader: ReaderArgs,
+    /// How the codes of a text's tokens become one: max (the default), sum, mean, binary, count or
+    /// count:THRESHOLD
+    #[arg(long, value_name = "HOW", requires = "reader")]
+    pooling: Option<String>,
+    /// Store with each document the words on which its latents are strongest
+    #[arg(long, requires = "reader")]
+    positions: bool,
     /// Number of latents, where the client brings latents
     #[arg(long, value_name = "N", conflicts_with = "sae")]
     n_latents: Option<u32>,
+    #[command(flatten)]
+    gate: GateArgs,
+}
+
+/// What is asked of the SAE's fit.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+struct GateArgs {
+    /// Refuse an SAE that leaves more than this share of the first vectors' variance unexplained
+    #[arg(long, value_name = "FVU")]
+    fvu_limit: Option<f64>,
+    /// Log a poor fit instead of refusing it
+    #[arg(long)]
+    fvu_warn: bool,
+}
+
+impl GateArgs {
+    /// Nothing where no flag was given, so that the collection's setting stays.
+    fn request(self) -> Option<FitGate> {
+        (self.fvu_limit.is_some() || self.fvu_warn).then_some(FitGate {
+            fvu_limit: self.fvu_limit.unwrap_or_default(),
+            warn: self.fvu_warn,
+        })
+    }
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
@@ -125,8 +160,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 &format!("dropped {name}"),
             )
         }
-        Action::Attach { name, sae } => {
-            let collection = attach(&client, &name, &sae).await?;
+        Action::Attach { name, sae, gate } => {
+            let collection = attach_gated(&client, &name, &sae, gate.request()).await?;
             emit(is_json, &collection)
         }
         Action::Optimize { name } => {
@@ -207,6 +242,8 @@ fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
             None => String::new(),
         },
         n_latents: create.n_latents.unwrap_or_default(),
+        gate: create.gate.request(),
+        reader: create.reader.wire(create.pooling, create.positions)?,
     })
 }
 
@@ -226,9 +263,19 @@ pub(super) async fn attach(
     collection: &str,
     sae: &Path,
 ) -> anyhow::Result<Collection> {
+    attach_gated(client, collection, sae, None).await
+}
+
+async fn attach_gated(
+    client: &Client,
+    collection: &str,
+    sae: &Path,
+    gate: Option<FitGate>,
+) -> anyhow::Result<Collection> {
     let request = AttachSaeRequest {
         collection: collection.to_owned(),
         sae: absolute(sae)?,
+        gate,
     };
     let bar = progress::bar(0, "documents");
     bar.set_message("attaching the SAE");
@@ -323,6 +370,10 @@ mod tests {
             dim,
             sae: sae.map(PathBuf::from),
             n_latents: None,
+            gate: GateArgs::default(),
+            reader: ReaderArgs::default(),
+            pooling: None,
+            positions: false,
         })
         .unwrap()
     }

@@ -95,6 +95,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 impl Request {
+    /// Whether latents of different documents are paired.
+    pub(super) fn is_joined(&self) -> bool {
+        self.join_by.is_some()
+    }
+
     /// The request as it is sent; `limit` where the user gave none, 0 for all pairs.
     pub(super) fn wire(&self, limit: u32) -> CorrelateRequest {
         CorrelateRequest {
@@ -151,7 +156,7 @@ fn pair_test(pair: &CorrelatedPair) -> &'static str {
 }
 
 /// The other side as text: the number of a latent, or a value.
-fn other(pair: &CorrelatedPair) -> String {
+pub(super) fn other(pair: &CorrelatedPair) -> String {
     match &pair.other {
         Some(Other::J(latent)) => text::latent(
             *latent,

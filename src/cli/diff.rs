@@ -217,7 +217,7 @@ pub(super) fn test_name(test: i32) -> &'static str {
 
 /// A p-value as a person reads it.
 pub(super) fn p_value(p: f64) -> String {
-    if p == 0.0 {
+    if p < 1e-300 {
         "<1e-300".to_owned()
     } else if p < 0.001 {
         format!("{p:.0e}")

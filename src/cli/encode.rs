@@ -3,6 +3,8 @@
 //! Vectors are kept in a partial file beside the output while the work goes on, so that a stopped
 //! run goes on where it was.
 
+mod tokens;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
@@ -10,13 +12,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::failure::Interrupted;
 use super::interrupt::Interrupt;
+use super::reading::{ENCODER, ReaderArgs};
 use super::{flags, output, progress, text};
 use crate::encoder::{EncoderIdentity, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,6 +48,11 @@ pub(super) struct Args {
     /// Format of the records, where the name does not tell: jsonl, csv, tsv or parquet
     #[arg(long, value_parser = flags::format)]
     format: Option<Format>,
+    #[command(flatten)]
+    reader: ReaderArgs,
+    /// Write the state of every token, a row each, instead of a vector of every record
+    #[arg(long, requires_all = ["reader", "layer"])]
+    tokens: bool,
     /// Cores to use; 0 for all
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -54,7 +62,12 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
-    tokio::task::spawn_blocking(move || encode(&args, &interrupt)).await?
+    let work = move || match (&args.reader.reader, args.tokens) {
+        (Some(_), true) => tokens::encode(&args, &interrupt),
+        (Some(_), false) => bail!("--reader gives the states of tokens: add --tokens"),
+        (None, _) => encode(&args, &interrupt),
+    };
+    tokio::task::spawn_blocking(work).await?
 }
 
 fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
@@ -194,7 +207,7 @@ fn metadata(args: &Args, identity: &EncoderIdentity) -> BTreeMap<String, String>
     [
         ("source".to_owned(), args.file.clone()),
         ("template".to_owned(), args.text.to_string()),
-        ("encoder".to_owned(), identity),
+        (ENCODER.to_owned(), identity),
     ]
     .into()
 }

@@ -1,6 +1,6 @@
 //! Flags with a form of their own.
 
-use latentdb_proto::v1::{Everything, LatentWeight, SteerEdit, steer_edit::Edit};
+use latentdb_proto::v1::{Everything, LatentWeight, PresetUse, SteerEdit, steer_edit::Edit};
 
 /// `ID=WEIGHT`.
 pub(super) fn latent_weight(text: &str) -> Result<LatentWeight, String> {
@@ -14,40 +14,76 @@ pub(super) fn latent_weight(text: &str) -> Result<LatentWeight, String> {
     })
 }
 
-/// `ID=+A`, `ID=-A`, `ID*F`, `ID:=V`, `ID=0` and `ID:zero`.
+/// `WHAT=+A`, `WHAT=-A`, `WHAT*F`, `WHAT:=V`, `WHAT=0` and `WHAT:zero`, with WHAT as [`target`] has
+/// it.
 pub(super) fn steer_edit(text: &str) -> Result<SteerEdit, String> {
     let accepted = "accepted are ID=+A and ID=-A (add A times the latent's direction), ID*F \
-                    (scale its activation), ID:=V (set it), ID=0 or ID:zero (zero it)";
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (latent, edit) = text.split_at(end);
-    let latent = latent_number(latent)?;
-    let edit = if edit == ":zero" {
-        Edit::Zero(Everything {})
-    } else if let Some(value) = edit.strip_prefix(":=") {
-        Edit::Set(number(value, accepted)?)
-    } else if let Some(factor) = edit.strip_prefix('*') {
-        Edit::Scale(number(factor, accepted)?)
-    } else if let Some(amount) = edit.strip_prefix('=') {
+                    (scale its activation), ID:=V (set it), ID=0 or ID:zero (zero it); for ID also \
+                    family:ROOT, like:DOCUMENT or a text";
+    let (what, edit) = if let Some(what) = text.strip_suffix(":zero") {
+        (what, Edit::Zero(Everything {}))
+    } else if let Some((what, value)) = text.rsplit_once(":=") {
+        (what, Edit::Set(number(value, accepted)?))
+    } else if let Some((what, amount)) = text.rsplit_once('=') {
         let signed = amount.starts_with(['+', '-']);
         match number(amount, accepted)? {
-            amount if signed => Edit::Add(amount),
-            0.0 => Edit::Zero(Everything {}),
+            amount if signed => (what, Edit::Add(amount)),
+            0.0 => (what, Edit::Zero(Everything {})),
             _ => {
                 return Err(format!(
-                    "is ambiguous: write {latent}=+{amount} to add to the latent, \
-                     {latent}:={amount} to set it"
+                    "is ambiguous: write {what}=+{amount} to add to the latent, \
+                     {what}:={amount} to set it"
                 ));
             }
         }
+    } else if let Some((what, factor)) = text.rsplit_once('*') {
+        (what, Edit::Scale(number(factor, accepted)?))
     } else {
         return Err(accepted.to_owned());
     };
-    Ok(SteerEdit {
-        latent,
-        edit: Some(edit),
+    target(what, edit)
+}
+
+/// `WHAT=S`.
+pub(super) fn boost(text: &str) -> Result<SteerEdit, String> {
+    let accepted = "accepted is ID=S, family:ROOT=S, like:DOCUMENT=S or TEXT=S, for example \
+                    812=0.15 or \"theory=0.2\"";
+    let (what, strength) = text
+        .rsplit_once('=')
+        .ok_or_else(|| format!("has no strength; {accepted}"))?;
+    target(what, Edit::Boost(number(strength, accepted)?))
+}
+
+/// `NAME` or `NAME=STRENGTH`.
+pub(super) fn preset_use(text: &str) -> Result<PresetUse, String> {
+    let accepted = "accepted is NAME or NAME=STRENGTH";
+    let (name, strength) = match text.split_once('=') {
+        None => (text, None),
+        Some((name, strength)) => (name, Some(number(strength, accepted)?)),
+    };
+    Ok(PresetUse {
+        name: name.to_owned(),
+        strength,
     })
+}
+
+/// An edit of a latent by its number, of `family:ROOT`, of `like:DOCUMENT`, or of what a text names.
+fn target(what: &str, edit: Edit) -> Result<SteerEdit, String> {
+    let mut steer = SteerEdit {
+        edit: Some(edit),
+        ..SteerEdit::default()
+    };
+    let what = what.trim();
+    if let Some(root) = what.strip_prefix("family:") {
+        steer.family = Some(latent_number(root)?);
+    } else if let Some(id) = what.strip_prefix("like:") {
+        steer.examples = vec![id.to_owned()];
+    } else if what.chars().any(char::is_alphabetic) {
+        what.clone_into(&mut steer.concept);
+    } else {
+        steer.latent = latent_number(what)?;
+    }
+    Ok(steer)
 }
 
 /// One `--attribute` flag, checked early; the mapping parses it again.
@@ -118,6 +154,7 @@ mod tests {
             let expected = SteerEdit {
                 latent: 7,
                 edit: Some(edit),
+                ..SteerEdit::default()
             };
             assert_eq!(steer_edit(text), Ok(expected), "{text}");
         }
@@ -126,10 +163,34 @@ mod tests {
             "is ambiguous: write 7=+2 to add to the latent, 7:=2 to set it"
         );
         for wrong in [
-            "", "7", "7+1", "x=+1", "7=+inf", "7:", "7*", "=+1", "7=zero",
+            "",
+            "7",
+            "7+1",
+            "-7=+1",
+            "7=+inf",
+            "7:",
+            "7*",
+            "=+1",
+            "7=zero",
+            "family:x=+1",
         ] {
             assert!(steer_edit(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn edits_name_concepts_families_and_examples() {
+        let of = |text: &str| steer_edit(text).unwrap();
+        assert_eq!(of("graph theory=+0.5").concept, "graph theory");
+        assert_eq!(of("a = b=+0.5").concept, "a = b");
+        assert_eq!(of("family:12*2").family, Some(12));
+        assert_eq!(of("like:news/1=-0.5").examples, ["news/1"]);
+        assert_eq!(boost("7=0.15").unwrap().edit, Some(Edit::Boost(0.15)));
+        assert_eq!(boost("theory=-0.2").unwrap().concept, "theory");
+        assert!(boost("theory").is_err());
+        let used = preset_use("mild=0.5").unwrap();
+        assert_eq!((used.name.as_str(), used.strength), ("mild", Some(0.5)));
+        assert_eq!(preset_use("mild").unwrap().strength, None);
     }
 
     #[test]

@@ -6,10 +6,12 @@ use chrono::{DateTime, SecondsFormat};
 use latentdb_proto::v1::{
     ActivatingDocument, Activation, Collection, Document, Explanation, FacetResponse, Hit, Label,
     LabelScore, LatentSummary, PlanNode, SaeInfo, SaeQuality, SavedSet, SearchResponse, Steering,
-    Value, value::Kind,
+    TextSpan, Value, value::Kind,
 };
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json, json};
+
+use super::concept_output;
 
 /// A single-precision number by its shortest decimal: 0.7, not 0.699999988079071.
 pub(super) fn number(value: f32) -> Json {
@@ -97,6 +99,7 @@ fn hit(hit: &Hit) -> Json {
                 "activation": number(latent.activation),
                 "contribution": number(latent.contribution),
                 "component": some_text(&latent.component),
+                "span": latent.span.map(span),
             })
         })
         .collect();
@@ -108,7 +111,13 @@ fn hit(hit: &Hit) -> Json {
 pub(super) fn activating(entry: &ActivatingDocument) -> Json {
     let mut fields = entry.document.as_ref().map(document).unwrap_or_default();
     fields.insert("activation".to_owned(), number(entry.activation));
+    fields.insert("span".to_owned(), entry.span.map(span).into());
     fields.into()
+}
+
+/// A token of a document's text.
+pub(super) fn span(span: TextSpan) -> Json {
+    json!({"token": span.token, "start": span.start, "end": span.end})
 }
 
 /// Null for what the wire leaves empty.
@@ -128,6 +137,9 @@ pub(super) fn steering(steering: &Steering) -> Json {
         "residual_norm": number(steering.residual_norm),
         "before": activations(&steering.before),
         "after": activations(&steering.after),
+        "applied": concept_output::edits_json(&steering.applied),
+        "inconsistency_before": steering.inconsistency_before.map(number),
+        "inconsistency_after": steering.inconsistency_after.map(number),
     })
 }
 
@@ -159,6 +171,11 @@ pub(super) fn search(response: &SearchResponse) -> Json {
         "hits": response.hits.iter().map(hit).collect::<Vec<_>>(),
         "next_page_token": some_text(&response.next_page_token),
         "steering": response.steering.iter().map(steering).collect::<Vec<_>>(),
+        "properties": response
+            .properties
+            .iter()
+            .map(concept_output::property_json)
+            .collect::<Vec<_>>(),
         "explanation": response.explanation.as_ref().map(explanation),
         "sequence": response.sequence,
     })
@@ -173,6 +190,8 @@ pub(super) fn sae(sae: &SaeInfo) -> Json {
         "d_in": sae.d_in,
         "n_latents": sae.n_latents,
         "k": sae.k,
+        "normalisation": sae.normalisation,
+        "level": sae.level,
         "training": training,
     })
 }
@@ -203,12 +222,33 @@ pub(super) fn collection(collection: &Collection) -> Json {
             "pooling": encoder.pooling,
         })),
         "sae": collection.sae.as_ref().map(sae),
+        "reader": collection.reader.as_ref().map(|reader| json!({
+            "model": reader.model,
+            "sha256": reader.sha256,
+            "layer": reader.layer,
+            "width": reader.width,
+            "chat_template": reader.chat_template,
+            "window": reader.window,
+            "stride": reader.stride,
+            "special_tokens": reader.special_tokens,
+            "template_tokens": reader.template_tokens,
+            "prepend_bos": reader.prepend_bos,
+            "pooling": reader.pooling,
+            "normalisation": reader.normalisation,
+            "positions": reader.positions,
+        })),
         "n_latents": collection.n_latents,
         "segments": collection.segments,
         "vectors": collection.vectors,
         "vectors_in_graph": collection.vectors_in_graph,
         "disk_bytes": collection.disk_bytes,
         "sequence": collection.sequence,
+        "fit": collection.fit.map(|fit| json!({
+            "vectors": fit.vectors,
+            "fvu": fit.fvu,
+            "limit": fit.limit,
+            "warn": fit.warn,
+        })),
     })
 }
 
@@ -345,6 +385,11 @@ mod tests {
                     component: "nearest".into(),
                     label: String::new(),
                     low_confidence: false,
+                    span: Some(TextSpan {
+                        token: 0,
+                        start: 0,
+                        end: 1,
+                    }),
                 }],
             }],
             ..SearchResponse::default()
@@ -357,10 +402,12 @@ mod tests {
                     "components": {"nearest": 0.7},
                     "latents": [{
                         "latent": 12, "label": null, "low_confidence": false, "activation": 0.25, "contribution": 0.1,
-                        "component": "nearest"
+                        "component": "nearest",
+                        "span": {"token": 0, "start": 0, "end": 1}
                     }]
                 }],
-                "next_page_token": null, "steering": [], "explanation": null, "sequence": 0
+                "next_page_token": null, "steering": [], "properties": [], "explanation": null,
+                "sequence": 0
             })
         );
     }

@@ -15,8 +15,11 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 mod client;
+mod cluster;
 mod collection;
 mod completions;
+mod concept_output;
+mod concepts;
 mod correlate;
 mod count;
 mod delete;
@@ -24,8 +27,11 @@ mod demo;
 mod diff;
 mod duplicates;
 mod encode;
+mod eval;
+mod export;
 mod facet;
 mod failure;
+mod families;
 mod flags;
 mod get;
 mod ingest;
@@ -34,7 +40,10 @@ mod interrupt;
 mod json;
 mod latents;
 mod output;
+mod preset;
 mod progress;
+mod reading;
+mod report;
 mod sae;
 mod search;
 mod serve;
@@ -93,16 +102,24 @@ enum Command {
     Duplicates(duplicates::Args),
     /// Find documents that the SAE explains worst
     Unexplained(unexplained::Args),
-    /// List, show and label latents
+    /// Group documents along an axis given in words or by latents
+    Cluster(cluster::Args),
+    /// Write an analysis as one HTML file
+    Report(report::Args),
+    /// List, show, label and export latents
     Latents(latents::Args),
     /// Show what steering does to a text's vector, without searching
     Steer(steer::Args),
+    /// Save, list and drop steering presets
+    Preset(preset::Args),
     /// Turn the records of a file into vectors, in this process
     Encode(encode::Args),
+    /// Measure property retrieval, steering, queries with judgements, and run files
+    Eval(eval::Args),
     /// Train, evaluate and inspect sparse autoencoders
     Sae(sae::Args),
-    /// Fetch the pinned encoder and corpus into the cache, where they are missing
-    Inputs,
+    /// Fetch the pinned encoder, reader and corpus into the cache, where they are missing
+    Inputs(inputs::Args),
     /// Print completions for a shell
     Completions(completions::Args),
 }
@@ -136,11 +153,15 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Trends(args) => interrupt.stops(trends::run(args)).await,
             Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
             Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
+            Command::Cluster(args) => interrupt.stops(cluster::run(args)).await,
+            Command::Report(args) => interrupt.stops(report::run(args)).await,
             Command::Latents(args) => interrupt.stops(latents::run(args)).await,
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
+            Command::Preset(args) => interrupt.stops(preset::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
+            Command::Eval(args) => interrupt.stops(eval::run(args)).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
-            Command::Inputs => inputs::run(interrupt).await,
+            Command::Inputs(args) => inputs::run(args, interrupt).await,
             Command::Completions(args) => completions::run(&args),
         }
     });
@@ -195,15 +216,38 @@ mod tests {
             "trends c --set m=1 --set m=2 --monotone --json",
             "duplicates c --threshold 0.9 --json",
             "unexplained c --limit 5",
+            "cluster c --axis tone --axis topic --k 3 --filter a=1 --plot p.svg --json",
+            "cluster c --latent 3 --latent 4 --seed 7 --csv c.csv",
+            "report cluster c --axis tone --k 3 --out r.html",
+            "report diff c --a a=1 --b a=2 --pair-by p --out r.html",
+            "report corr c --min-support 20 --out r.html",
             "latents show c 12",
+            "latents export c --out f.npz --filter a=1 --json",
             "steer c words --steer 1=0",
             "encode f.jsonl --text {t} --out o.safetensors",
+            "encode f.jsonl --text {t} --reader smollm2 --layer 15 --tokens --out o.safetensors",
+            "collection create c --reader smollm2 --layer 15 --sae s --pooling max --positions",
+            "sae train --vectors v.safetensors --normalise layer_norm --out d",
             "sae train --vectors v.safetensors --n 64 --k 4 --out d",
             "sae train --collection c --n 64 --k 4 --out d",
             "sae eval d --vectors v.safetensors",
             "sae info d",
             "demo --data d --serve",
             "inputs",
+            "inputs --corpus f.jsonl",
+            "search c --property words --select both --temperature 0.1 --scorer bm25",
+            "search c words --property words --fusion standard --weights 1,0.5",
+            "search c words --boost 4=0.15 --boost theory=-0.1 --preset mild=0.5",
+            "search c --positive a --positive b --negative d",
+            "steer c words --boost family:7=0.1 --sweep 0.5,1,2",
+            "preset save c mild --steer theory=+0.4 --steer-p90",
+            "preset list c",
+            "preset drop c mild",
+            "latents families c --find --min-members 5",
+            "eval property --collection c --properties p.json --set arxiv --json",
+            "eval steering --collection c --queries q.jsonl --json",
+            "eval queries --collection c --beir d --method property --run-out r.txt",
+            "eval runs --qrels q --run a --run b",
             "completions bash",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));
@@ -214,8 +258,13 @@ mod tests {
         for line in [
             "search",
             "search c --steer 4",
+            "search c --boost 4",
+            "search c --negative d",
+            "eval queries --collection c",
             "search c --latent x=1",
             "sae train --out d",
+            "encode f.jsonl --text {t} --tokens --out o.safetensors",
+            "encode f.jsonl --text {t} --layer 3 --out o.safetensors",
             "sae train --vectors v --collection c --out d",
             "delete c",
             "delete c a --filter b=1",
@@ -225,6 +274,7 @@ mod tests {
             "correlate c --with 2",
             "trends c",
             "trends c --by day --every hour",
+            "cluster c",
             "ingest c f --attribute =x",
         ] {
             let arguments = std::iter::once("latentdb").chain(line.split(' '));

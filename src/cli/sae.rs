@@ -1,6 +1,8 @@
 //! `latentdb sae`: train, evaluate and inspect sparse autoencoders, on a file of vectors in this
 //! process or on a collection in the server.
 
+mod import;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -14,10 +16,13 @@ use super::collection::absolute;
 use super::encode::beside;
 use super::failure::Interrupted;
 use super::interrupt::Interrupt;
-use super::{json, output, progress, text};
+use super::{json, output, progress, reading, text};
 use crate::error::ErrorKind;
+use crate::reading::{Reading, TokenReading};
 use crate::records::vectors::VectorFile;
-use crate::sae::{EvaluateOptions, Quality, Sae, TrainConfig, Trained, evaluate, train};
+use crate::sae::{
+    EvaluateOptions, Normalisation, Quality, Sae, TrainConfig, Trained, evaluate, train,
+};
 
 /// What is done with SAEs.
 #[derive(Debug, clap::Args)]
@@ -34,6 +39,8 @@ enum Action {
     Train(Train),
     /// Measure an SAE
     Eval(Eval),
+    /// Convert an SAE of another program to the layout that is served
+    Import(import::Args),
     /// Show what a folder holds
     Info {
         /// Folder of the SAE
@@ -66,6 +73,10 @@ struct Train {
     /// Equal seeds give equal SAEs
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// What is done to a vector first, in training and in use: none, layer_norm or
+    /// constant_norm_rescale (which token states get unless told otherwise)
+    #[arg(long, value_name = "HOW", value_parser = reading::normalisation, conflicts_with = "collection")]
+    normalise: Option<Normalisation>,
     /// Share of the vectors that is not trained on and measures quality
     #[arg(long, value_name = "SHARE", conflicts_with = "collection")]
     held_out: Option<f32>,
@@ -119,15 +130,20 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             let work = tokio::task::spawn_blocking(move || evaluate_file(&eval, client.json));
             interrupt.stops(async { work.await? }).await
         }
+        Action::Import(import) => {
+            let work = tokio::task::spawn_blocking(move || import::run(&import, client.json));
+            interrupt.stops(async { work.await? }).await
+        }
         Action::Info { dir } => info(&dir, client.json),
     }
 }
 
-fn read_vectors(path: &Path) -> anyhow::Result<(Vec<f32>, usize)> {
+/// Rows, their dimension, and what they are, where the file says so.
+fn read_vectors(path: &Path) -> anyhow::Result<(Vec<f32>, usize, Option<Reading>)> {
     let file = VectorFile::open(path, None)?;
     let mut vectors = Vec::new();
     file.read_rows(0..file.rows(), &mut vectors)?;
-    Ok((vectors, file.dimension()))
+    Ok((vectors, file.dimension(), reading::of_file(&file)?))
 }
 
 /// The settings that fit the rows, with what the flags say.
@@ -148,8 +164,12 @@ fn config(args: &Train, rows: usize) -> TrainConfig {
 
 fn train_file(args: &Train, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
     let path = args.vectors.as_deref().context("--vectors is missing")?;
-    let (vectors, d_in) = read_vectors(path)?;
-    let config = config(args, vectors.len() / d_in.max(1));
+    let (vectors, d_in, rows) = read_vectors(path)?;
+    let mut config = config(args, vectors.len() / d_in.max(1));
+    config.normalisation = args.normalise.unwrap_or(match rows {
+        Some(Reading::Token(_)) => Normalisation::ConstantNormRescale,
+        _ => Normalisation::None,
+    });
     let checkpoint = beside(&args.out, ".checkpoint");
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
@@ -175,7 +195,7 @@ fn train_file(args: &Train, is_json: bool, interrupt: &Interrupt) -> anyhow::Res
     });
     bar.finish_and_clear();
     match trained {
-        Ok(trained) => save(args, path, trained, is_json),
+        Ok(trained) => save(args, path, trained, rows, is_json),
         Err(error) if error.kind() == ErrorKind::Cancelled => Err(Interrupted {
             advice: Some(format!(
                 "the same command goes on from {}",
@@ -187,9 +207,23 @@ fn train_file(args: &Train, is_json: bool, interrupt: &Interrupt) -> anyhow::Res
     }
 }
 
-fn save(args: &Train, vectors: &Path, trained: Trained, is_json: bool) -> anyhow::Result<()> {
+fn save(
+    args: &Train,
+    vectors: &Path,
+    trained: Trained,
+    rows: Option<Reading>,
+    is_json: bool,
+) -> anyhow::Result<()> {
     let Trained { mut sae, report } = trained;
     sae.set_about("vectors", vectors.display().to_string());
+    match rows {
+        Some(Reading::Token(rows)) => sae.set_reading(Reading::Token(TokenReading {
+            normalisation: sae.normalisation().name().to_owned(),
+            ..rows
+        })),
+        Some(pooled) => sae.set_reading(pooled),
+        None => {}
+    }
     sae.save(&args.out)?;
     let dir = args.out.display();
     let mut page = format!(
@@ -243,7 +277,8 @@ fn evaluate_file(args: &Eval, is_json: bool) -> anyhow::Result<()> {
         .context("the folder of the SAE is missing")?;
     let path = args.vectors.as_deref().context("--vectors is missing")?;
     let sae = Sae::load(dir)?;
-    let (vectors, d) = read_vectors(path)?;
+    let (vectors, d, rows) = read_vectors(path)?;
+    reading::check(rows.as_ref(), sae.record().made_for()?.as_ref())?;
     if d != sae.d_in() {
         anyhow::bail!(
             "{} has vectors of {d} values; the SAE reads {}",
@@ -265,6 +300,12 @@ fn evaluate_file(args: &Eval, is_json: bool) -> anyhow::Result<()> {
 
 fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
     let sae = Sae::load(dir)?;
+    output::emit(is_json, &local(&sae), &info_page(dir, &sae))?;
+    Ok(())
+}
+
+/// What there is to know of an SAE in `dir`, on a page.
+fn info_page(dir: &Path, sae: &Sae) -> String {
     let record = sae.record();
     let k = sae.k().map_or(String::new(), |k| format!(", k = {k}"));
     let mut page = format!(
@@ -275,8 +316,16 @@ fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
         sae.d_in(),
         sae.hash()
     );
+    page.push_str(match sae.normalisation() {
+        Normalisation::None => "",
+        Normalisation::ConstantNormRescale => "  inputs are scaled to the norm sqrt(d)\n",
+        Normalisation::LayerNorm => "  inputs are normalised as by a layer norm\n",
+    });
     if !record.origin.is_empty() {
         page.push_str(&format!("  made by {}\n", record.origin));
+    }
+    if let Some(reading) = &record.reading {
+        page.push_str(&format!("  reads {}\n", reading.describe()));
     }
     for (name, value) in &record.about {
         page.push_str(&format!("  {name}: {}\n", text::cut(value, 200)));
@@ -287,8 +336,7 @@ fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
             page.push_str(&quality_line("held out", quality));
         }
     }
-    output::emit(is_json, &local(&sae), &page)?;
-    Ok(())
+    page
 }
 
 /// Shows where a training in the server stands.

@@ -4,19 +4,20 @@ use std::path::{Path, PathBuf};
 
 use latentdb_proto::v1::{
     ActivationScale, Everything, ExceptQuery, Filter, FusionChild, FusionMethod, FusionQuery,
-    LatentWeight, LatentsQuery, NearestQuery, Projection, Query, SearchRequest, SteerEdit,
-    TextMode, TextQuery, Vector, filter, nearest_query::To, query::Kind,
+    LatentWeight, LatentsQuery, NearestQuery, Projection, Query, SearchRequest, TextMode,
+    TextQuery, Vector, filter, nearest_query::To, query::Kind,
 };
 
 use super::client::ClientArgs;
+use super::concepts::{PropertyArgs, SteerArgs};
 use super::failure::Usage;
 use super::{flags, json, output, text};
 use crate::records::vectors::VectorFile;
 
 /// What is searched for.
 ///
-/// Each of TEXT, --like, --vector, --latent and --text-query is a ranking of its own; several of
-/// them are fused.
+/// Each of TEXT, --like, --vector, --latent, --property and --text-query is a ranking of its own;
+/// several of them are fused.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The collection
@@ -29,10 +30,10 @@ pub(super) struct Args {
     /// Divide activations by the latent's 90th percentile before they are weighted
     #[arg(long)]
     p90: bool,
-    /// Edit the query vector: ID=+A or ID=-A adds the latent's direction, ID*F scales, ID:=V sets,
-    /// ID=0 or ID:zero zeroes its activation. Repeatable
-    #[arg(long, value_name = "EDIT", value_parser = flags::steer_edit)]
-    steer: Vec<SteerEdit>,
+    #[command(flatten)]
+    steer: SteerArgs,
+    #[command(flatten)]
+    property: PropertyArgs,
     /// Hits are near to this stored document
     #[arg(long, value_name = "ID")]
     like: Option<String>,
@@ -51,6 +52,15 @@ pub(super) struct Args {
     /// How several rankings are made one
     #[arg(long, value_enum, default_value_t = Fusion::Rrf)]
     fusion: Fusion,
+    /// Weights of the rankings, in the order TEXT, --like, --vector, --latent, --property,
+    /// --text-query, --hybrid's words; 1 each when left out
+    #[arg(
+        long,
+        value_name = "W,W,..",
+        value_delimiter = ',',
+        allow_negative_numbers = true
+    )]
+    weights: Vec<f32>,
     /// Take away the hits nearest to this text
     #[arg(long, value_name = "TEXT")]
     except: Option<String>,
@@ -89,8 +99,12 @@ enum Fusion {
     Rrf,
     /// By score, between the smallest and the largest
     Minmax,
-    /// By score, in standard deviations
+    /// By score, in standard deviations over the hits, clipped
     Dbsf,
+    /// By score, each hit scored by every ranking
+    Linear,
+    /// The same in standard deviations over all documents
+    Standard,
 }
 
 impl From<Fusion> for FusionMethod {
@@ -99,6 +113,8 @@ impl From<Fusion> for FusionMethod {
             Fusion::Rrf => Self::ReciprocalRank,
             Fusion::Minmax => Self::MinMax,
             Fusion::Dbsf => Self::Distribution,
+            Fusion::Linear => Self::Linear,
+            Fusion::Standard => Self::Standard,
         }
     }
 }
@@ -147,14 +163,24 @@ fn request(args: Args) -> anyhow::Result<SearchRequest> {
         page_token: args.page_token.unwrap_or_default(),
         explain: args.explain,
         latents_per_hit: Some(args.top_latents),
+        ..SearchRequest::default()
     })
 }
 
 fn query(args: &Args) -> anyhow::Result<Option<Query>> {
     let mut rankings = rankings(args)?;
+    if !args.weights.is_empty() && args.weights.len() != rankings.len() {
+        return Err(Usage(format!(
+            "--weights has {} entries for {} rankings",
+            args.weights.len(),
+            rankings.len()
+        ))
+        .into());
+    }
     if !args.steer.is_empty() && nearest_to(args)?.is_empty() {
         return Err(Usage(
-            "--steer edits a query vector: give TEXT, --like or --vector too".to_owned(),
+            "--steer, --boost and --preset are of a query vector: give TEXT, --like or --vector too"
+                .to_owned(),
         )
         .into());
     }
@@ -163,14 +189,14 @@ fn query(args: &Args) -> anyhow::Result<Option<Query>> {
         0 if args.page_token.is_some() => return Ok(None),
         0 => {
             return Err(Usage(
-                "nothing to search for: give TEXT, --latent, --like, --vector, --text-query or \
-                 --filter"
+                "nothing to search for: give TEXT, --latent, --property, --like, --vector, \
+                 --text-query or --filter"
                     .to_owned(),
             )
             .into());
         }
         1 => rankings.swap_remove(0),
-        _ => fused(rankings, args.fusion.into()),
+        _ => weighted(rankings, &args.weights, args.fusion.into()),
     };
     if let Some(text) = &args.except {
         let minus = NearestQuery {
@@ -192,11 +218,17 @@ fn query(args: &Args) -> anyhow::Result<Option<Query>> {
 
 /// Several rankings, fused with equal weights.
 pub(super) fn fused(rankings: Vec<Query>, method: FusionMethod) -> Query {
+    weighted(rankings, &[], method)
+}
+
+/// Several rankings, fused; those that have no weight get 1.
+fn weighted(rankings: Vec<Query>, weights: &[f32], method: FusionMethod) -> Query {
     let children = rankings
         .into_iter()
-        .map(|query| FusionChild {
+        .enumerate()
+        .map(|(at, query)| FusionChild {
             query: Some(query),
-            weight: None,
+            weight: weights.get(at).copied(),
         })
         .collect();
     let fusion = FusionQuery {
@@ -211,12 +243,13 @@ pub(super) fn fused(rankings: Vec<Query>, method: FusionMethod) -> Query {
 fn rankings(args: &Args) -> anyhow::Result<Vec<Query>> {
     let mut rankings = Vec::new();
     for (name, to) in nearest_to(args)? {
-        let nearest = NearestQuery {
+        let mut nearest = NearestQuery {
             to: Some(to),
-            steer: args.steer.clone(),
             exact: args.exact,
             ef: args.ef,
+            ..NearestQuery::default()
         };
+        args.steer.apply(&mut nearest);
         rankings.push(node(name, Kind::Nearest(nearest)));
     }
     if !args.latents.is_empty() {
@@ -228,8 +261,12 @@ fn rankings(args: &Args) -> anyhow::Result<Vec<Query>> {
         let latents = LatentsQuery {
             weights: args.latents.clone(),
             scale: scale.into(),
+            bm25: None,
         };
         rankings.push(node("latents", Kind::Latents(latents)));
+    }
+    if let Some(property) = args.property.query() {
+        rankings.push(node("property", Kind::Property(property)));
     }
     let hybrid = args.text.as_ref().filter(|_| args.hybrid);
     for (name, words) in [("text", args.text_query.as_ref()), ("words", hybrid)] {
@@ -340,6 +377,40 @@ mod tests {
         assert_eq!(names, ["nearest", "latents", "text"]);
         let query = root(&["t", "--hybrid"]);
         assert!(matches!(query.kind, Some(Kind::Fusion(fusion)) if fusion.children.len() == 2));
+    }
+
+    #[test]
+    fn concepts_are_flags() {
+        let query = root(&[
+            "t",
+            "--boost",
+            "4=0.2",
+            "--steer",
+            "theory=+0.5",
+            "--steer-p90",
+        ]);
+        let Some(Kind::Nearest(nearest)) = query.kind else {
+            panic!("{query:?}");
+        };
+        assert_eq!(nearest.steer[0].concept, "theory");
+        assert_eq!(nearest.steer[0].unit(), latentdb_proto::v1::SteerUnit::P90);
+        assert_eq!(nearest.steer[1].latent, 4);
+        let line = [
+            "t",
+            "--property",
+            "p",
+            "--fusion",
+            "standard",
+            "--weights",
+            "1,0.5",
+        ];
+        let Some(Kind::Fusion(fusion)) = root(&line).kind else {
+            panic!("no fusion");
+        };
+        assert_eq!(fusion.method(), FusionMethod::Standard);
+        assert_eq!(fusion.children[1].weight, Some(0.5));
+        assert!(parsed(&["t", "--weights", "1,2"]).is_err());
+        assert!(parsed(&["--latent", "1=1", "--boost", "4=0.2"]).is_err());
     }
 
     #[test]

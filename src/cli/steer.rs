@@ -1,9 +1,11 @@
 //! `latentdb steer`.
 
-use latentdb_proto::v1::{NearestQuery, SteerEdit, SteerRequest, nearest_query::To};
+use latentdb_proto::v1::{NearestQuery, SteerRequest, SteerSweepRequest, nearest_query::To};
 
 use super::client::ClientArgs;
-use super::{flags, json, output, text};
+use super::concepts::SteerArgs;
+use super::search::expression;
+use super::{concept_output, json, output, text};
 
 /// What is steered, and how.
 #[derive(Debug, clap::Args)]
@@ -16,10 +18,18 @@ pub(super) struct Args {
     /// Steer the vector of this stored document instead
     #[arg(long, value_name = "ID", conflicts_with = "text")]
     like: Option<String>,
-    /// The edits: ID=+A or ID=-A adds the latent's direction, ID*F scales, ID:=V sets, ID=0 or
-    /// ID:zero zeroes its activation. Without one, the latents of the text are shown
-    #[arg(long, value_name = "EDIT", value_parser = flags::steer_edit)]
-    steer: Vec<SteerEdit>,
+    /// Without an edit, the latents of the text are shown
+    #[command(flatten)]
+    steer: SteerArgs,
+    /// Search at these strengths of the edits, and show how the hits change
+    #[arg(long, value_name = "S,S,..", value_delimiter = ',')]
+    sweep: Vec<f32>,
+    /// Hits at each strength
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "sweep")]
+    limit: u32,
+    /// Only documents of this filter
+    #[arg(long, value_name = "EXPR", requires = "sweep")]
+    filter: Option<String>,
     #[command(flatten)]
     client: ClientArgs,
 }
@@ -29,15 +39,32 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         (Some(text), _) => Some(To::Text(text)),
         (None, like) => like.map(To::Document),
     };
+    let mut nearest = NearestQuery {
+        to,
+        ..NearestQuery::default()
+    };
+    args.steer.apply(&mut nearest);
+    let client = args.client.connect().await?;
+    if !args.sweep.is_empty() {
+        let request = SteerSweepRequest {
+            collection: args.name,
+            nearest: Some(nearest),
+            filter: args.filter.map(expression),
+            strengths: args.sweep,
+            limit: args.limit,
+        };
+        let response = client.searches().steer_sweep(request).await?.into_inner();
+        output::emit(
+            args.client.json,
+            &concept_output::sweep_json(&response),
+            &concept_output::sweep_text(&response),
+        )?;
+        return Ok(());
+    }
     let request = SteerRequest {
         collection: args.name,
-        nearest: Some(NearestQuery {
-            to,
-            steer: args.steer,
-            ..NearestQuery::default()
-        }),
+        nearest: Some(nearest),
     };
-    let client = args.client.connect().await?;
     let response = client.searches().steer(request).await?.into_inner();
     let steering = response.steering.unwrap_or_default();
     output::emit(

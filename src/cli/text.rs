@@ -8,7 +8,8 @@ use latentdb_proto::v1::{
     SearchResponse, Steering,
 };
 
-use super::json;
+use super::concept_output;
+use super::{json, reading};
 
 /// What a latent is called: its label, or whatever a caller knows of it.
 pub(super) type Name<'a> = &'a dyn Fn(u32, &str) -> Option<String>;
@@ -162,9 +163,12 @@ pub(super) fn latent(latent: u32, label: &str, name: Name<'_>) -> String {
     }
 }
 
-fn contribution(part: &LatentContribution, name: Name<'_>) -> String {
+fn contribution(part: &LatentContribution, body: Option<&str>, name: Name<'_>) -> String {
     let label = shown(&part.label, part.low_confidence);
-    let latent = latent(part.latent, &label, name);
+    let mut latent = latent(part.latent, &label, name);
+    if let (Some(span), Some(body)) = (part.span, body) {
+        let _ = write!(latent, " on [{}]", reading::words(body, span));
+    }
     if part.component.is_empty() {
         format!("{latent} {:.2}", part.activation)
     } else {
@@ -204,7 +208,7 @@ pub(super) fn hit(rank: usize, hit: &Hit, name: Name<'_>, columns: usize) -> Str
         let parts: Vec<String> = hit
             .latents
             .iter()
-            .map(|part| contribution(part, name))
+            .map(|part| contribution(part, document.text.as_deref(), name))
             .collect();
         for line in wrap("     latents ", &parts, columns) {
             let _ = writeln!(text, "{line}");
@@ -226,7 +230,7 @@ fn cut_end(text: &str, width: usize) -> String {
 }
 
 /// Parts joined by ` · `, broken into lines that are indented like the first.
-fn wrap(indent: &str, parts: &[String], columns: usize) -> Vec<String> {
+pub(super) fn wrap(indent: &str, parts: &[String], columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = indent.to_owned();
     let mut empty = true;
@@ -251,6 +255,9 @@ pub(super) fn search(response: &SearchResponse, name: Name<'_>, columns: usize) 
     let mut text = String::new();
     for entry in &response.steering {
         text.push_str(&steering(entry, name, columns));
+    }
+    for entry in &response.properties {
+        text.push_str(&concept_output::property_text(entry, name));
     }
     if response.hits.is_empty() {
         text.push_str("no hits\n");
@@ -282,6 +289,14 @@ pub(super) fn steering(steering: &Steering, name: Name<'_>, columns: usize) -> S
         steering.cosine,
         steering.residual_norm
     );
+    if !steering.applied.is_empty() {
+        let applied = concept_output::edits_text(&steering.applied);
+        let _ = writeln!(
+            text,
+            "  applied {}",
+            cut(&applied, columns.saturating_sub(10))
+        );
+    }
     for (indent, values) in [
         ("  before ", &steering.before),
         ("  after  ", &steering.after),
@@ -368,6 +383,9 @@ pub(super) fn collection(collection: &Collection) -> String {
             ),
         );
     }
+    if let Some(reader) = &collection.reader {
+        fact("reader", reader_line(reader));
+    }
     match &collection.sae {
         Some(sae) => fact("SAE", sae_line(sae)),
         None if collection.n_latents > 0 => fact(
@@ -379,6 +397,21 @@ pub(super) fn collection(collection: &Collection) -> String {
         ),
         None => fact("SAE", "none attached".to_owned()),
     }
+    if let Some((fit, fvu)) = collection.fit.and_then(|fit| Some((fit, fit.fvu?))) {
+        let verdict = if fvu > fit.limit {
+            ", above"
+        } else {
+            ", within"
+        };
+        fact(
+            "fit",
+            format!(
+                "FVU {fvu:.4} of the first {} vectors{verdict} the limit {:.4}",
+                thousands(fit.vectors),
+                fit.limit
+            ),
+        );
+    }
     fact(
         "storage",
         format!(
@@ -389,6 +422,19 @@ pub(super) fn collection(collection: &Collection) -> String {
         ),
     );
     text
+}
+
+/// What the SAE of a collection of level token reads, on one line.
+fn reader_line(reader: &latentdb_proto::v1::ReaderInfo) -> String {
+    let template = match reader.chat_template.as_str() {
+        "none" => String::new(),
+        name => format!(", chat template {name}"),
+    };
+    let positions = if reader.positions { ", positions" } else { "" };
+    format!(
+        "token states of {} behind layer {}, {} values, {} pooling, windows of {}{template}{positions}",
+        reader.model, reader.layer, reader.width, reader.pooling, reader.window
+    )
 }
 
 /// An SAE on one line.

@@ -18,6 +18,8 @@ use super::{json, output, progress, search, text};
 
 /// Most characters of a row's little curve.
 const CURVE: usize = 24;
+/// Buckets with fewer documents are gaps in the curve: their shares say little.
+const FEW: u64 = 20;
 
 /// What is followed, and what comes of it.
 #[derive(Debug, clap::Args)]
@@ -282,9 +284,13 @@ fn page(found: &Followed) -> String {
         .rows
         .iter()
         .map(|row| {
-            let shares = shares(buckets, row);
-            let known: Vec<f64> = shares.iter().flatten().copied().collect();
-            let end = |share: Option<&f64>| share.copied().map_or(String::new(), percent);
+            let sized = buckets.iter().map(|bucket| bucket.documents >= FEW);
+            let shares = shares(buckets, row).into_iter().zip(sized);
+            let shares: Vec<Option<f64>> = shares
+                .map(|(share, sized)| share.filter(|_| sized))
+                .collect();
+            let documents: u64 = buckets.iter().map(|bucket| bucket.documents).sum();
+            let support: u64 = row.counts.iter().map(|&count| u64::from(count)).sum();
             let broken = row.change_point.and_then(|point| {
                 let bucket = buckets.get(point.bucket as usize)?;
                 let (before, after) = (percent(point.before), percent(point.after));
@@ -297,23 +303,14 @@ fn page(found: &Followed) -> String {
                     &text::label,
                 ),
                 curve(&shares),
-                end(known.first()),
-                end(known.last()),
+                percent(support as f64 / documents.max(1) as f64),
                 format!("{:+.1}", row.change * 100.0),
                 p_value(row.p_adjusted),
                 text::cut(&broken.unwrap_or_default(), 60),
             ]
         })
         .collect();
-    let header = [
-        "latent",
-        "shares",
-        "first",
-        "last",
-        "change",
-        "adjusted p",
-        "break",
-    ];
+    let header = ["latent", "curve", "share", "change", "adjusted p", "break"];
     let mut page = text::table(&header, &rows);
     let _ = writeln!(
         page,
@@ -334,6 +331,6 @@ mod tests {
     fn curves_fit_and_show_gaps() {
         assert_eq!(curve(&[Some(0.0), None, Some(0.5), Some(1.0)]), "▁ ▅█");
         assert_eq!(curve(&[Some(0.0); 3]), "▁▁▁");
-        assert!(curve(&vec![Some(0.1); 1000]).chars().count() <= CURVE);
+        assert!(curve(&[Some(0.1); 1000]).chars().count() <= CURVE);
     }
 }

@@ -56,13 +56,14 @@ pub(super) struct Bert {
 }
 
 impl Bert {
-    /// Loads the weights of a safetensors file, given as its bytes.
+    /// Loads the first `layers` layers of a safetensors file, given as its bytes.
     ///
     /// `first_position` is the row of the position table that the first token takes.
     pub(super) fn load(
         safetensors: Vec<u8>,
         config: &Config,
         first_position: usize,
+        layers: usize,
         engine: Engine,
     ) -> Result<Self> {
         let vb = VarBuilder::from_buffered_safetensors(safetensors, DType::F32, &Device::Cpu)
@@ -90,7 +91,7 @@ impl Bert {
                 }
             }
         }
-        let layers = (0..config.num_hidden_layers)
+        let layers = (0..layers)
             .map(|index| Layer::load(&vb.pp(format!("encoder.layer.{index}")), config, engine))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
@@ -108,7 +109,9 @@ impl Bert {
             attention: Attention {
                 engine,
                 heads: config.num_attention_heads,
+                kv_heads: config.num_attention_heads,
                 head_width: width / config.num_attention_heads,
+                causal: false,
             },
             activation: match config.hidden_act {
                 HiddenAct::Gelu => Activation::Gelu,
@@ -125,7 +128,7 @@ impl Bert {
         self.width
     }
 
-    /// States after the last layer, `[tokens of all sequences, width]`, sequence after sequence.
+    /// States after the last loaded layer, `[tokens of all sequences, width]`, sequence after sequence.
     ///
     /// # Errors
     /// A token or a length that the embedding tables do not hold.

@@ -107,9 +107,9 @@ pub(super) fn locate(model: &str, hub: &Hub) -> Result<PathBuf> {
 
 /// The hub as the environment describes it.
 pub(super) struct Hub {
-    cache: PathBuf,
-    endpoint: Option<String>,
-    offline: bool,
+    pub(super) cache: PathBuf,
+    pub(super) endpoint: Option<String>,
+    pub(super) offline: bool,
 }
 
 impl Hub {

@@ -1,8 +1,9 @@
-//! Text -> dense vector, for any sentence encoder of the BERT family.
+//! Text -> dense vector, for any sentence encoder of the BERT family; text -> token states, for
+//! those and for decoders of the Llama family (`reader`).
 //!
 //! `folder` finds a model and reads what its folder says, `tokens` makes token ids, `bert` runs
 //! the network on `kernels`, `schedule` spreads many texts over the cores, and `batching` gathers
-//! concurrent requests of an async server into shared batches.
+//! concurrent requests of an async server into shared batches. `hub` fetches single files.
 //!
 //! **Architecture Invariant:** nothing here knows collections, latents or wire types; a vector
 //! depends on the text, the model and [`EncoderIdentity`] only, never on what else was in its
@@ -11,7 +12,9 @@
 mod batching;
 mod bert;
 mod folder;
+mod hub;
 mod kernels;
+pub mod reader;
 mod schedule;
 mod tokens;
 
@@ -20,12 +23,13 @@ use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use batching::BatchingEncoder;
+pub use hub::HubPlace;
 
 use crate::error::{Error, Result};
+pub use crate::reading::{EncoderIdentity, Pooling};
 use bert::{Bert, Scratch};
 use folder::{Hub, ModelFolder};
 use kernels::Engine;
@@ -45,35 +49,6 @@ pub struct EncoderOptions {
     pub max_tokens: Option<usize>,
     /// Name of the model in its [`EncoderIdentity`]; `None` takes the hub id or the folder's name.
     pub name: Option<String>,
-}
-
-/// How the states of a text's tokens become one vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pooling {
-    /// The mean over all tokens, special ones included (arXiv 1908.10084, section 3).
-    Mean,
-    /// The first token.
-    Cls,
-}
-
-/// What makes two encoders give comparable vectors. Collections store it and refuse vectors of
-/// another one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct EncoderIdentity {
-    /// Hub id, or the name given at opening.
-    pub model: String,
-    /// SHA-256 of the weights file, in hexadecimal.
-    pub weights_sha256: String,
-    /// The layer read, counted from 0; `None` for the last one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layer: Option<usize>,
-    /// How token states become one vector.
-    pub pooling: Pooling,
-    /// Whether vectors have length 1.
-    pub normalised: bool,
-    /// Longest sequence in tokens, special tokens included.
-    pub max_tokens: usize,
 }
 
 /// A sentence encoder: texts in, `f32` vectors out.
@@ -134,7 +109,13 @@ impl SentenceEncoder {
             normalised: folder.normalised,
             max_tokens,
         };
-        let bert = Bert::load(weights, &folder.config, folder.first_position, engine)?;
+        let bert = Bert::load(
+            weights,
+            &folder.config,
+            folder.first_position,
+            folder.config.num_hidden_layers,
+            engine,
+        )?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,

@@ -3,7 +3,7 @@
 //! [`open`] reads JSON Lines, CSV, TSV and Parquet, plain or compressed, from a file or standard
 //! input, one [`Record`] at a time. A [`mapping::Mapping`] makes the id, text, attributes, vector
 //! and latents of a document out of a record. [`vectors`] reads and writes the matrix files that
-//! stand beside record files.
+//! stand beside record files, [`csr`] writes sparse ones.
 //!
 //! | to add | open |
 //! |---|---|
@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 
 mod arrow_value;
+pub mod csr;
 mod decompress;
 mod delimited;
 mod json_lines;

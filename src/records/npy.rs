@@ -1,4 +1,4 @@
-//! The header of NumPy's `.npy` files
+//! The header of NumPy's `.npy` files, read and written
 //! (numpy.lib.format: magic, version, header length, a Python dictionary literal, data).
 
 use super::vectors::{Element, Layout, checked};
@@ -70,6 +70,29 @@ pub(super) fn layout(file: &[u8]) -> Result<Layout> {
         },
         file.len(),
     )
+}
+
+/// The header of an array in C order, version 1, as `numpy.save` writes it: padded with spaces to a
+/// multiple of 64 bytes, a line feed last.
+pub(super) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
+    const PREFIX: usize = 10;
+    let mut sizes: Vec<String> = shape.iter().map(u64::to_string).collect();
+    if sizes.len() == 1 {
+        // A tuple of one.
+        sizes.push(String::new());
+    }
+    let shape = sizes.join(", ");
+    let shape = shape.trim_end_matches(' ');
+    let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
+    let length = (PREFIX + text.len() + 1).next_multiple_of(64) - PREFIX;
+    text.push_str(&" ".repeat(length - text.len() - 1));
+    text.push('\n');
+    let mut header = MAGIC.to_vec();
+    header.extend([1, 0]);
+    // Two sizes and a type: far below 65,536 bytes.
+    header.extend(u16::try_from(length).unwrap_or(u16::MAX).to_le_bytes());
+    header.extend(text.into_bytes());
+    header
 }
 
 /// The text of one value in a flat Python dictionary literal, as NumPy writes it.

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
-use tempfile::NamedTempFile;
 
 use super::{npy, open_file};
 use crate::error::{Error, Result};
+use crate::whole_file::WholeFile;
 
 /// The tensor that vectors are kept in when none is named.
 pub const DEFAULT_TENSOR: &str = "embeddings";
@@ -96,6 +96,23 @@ impl VectorFile {
     /// The dimension of each vector.
     pub fn dimension(&self) -> usize {
         self.layout.dimension
+    }
+
+    /// The `__metadata__` of a safetensors file; nothing for `.npy`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when the header is not readable any more.
+    pub fn metadata(&self) -> Result<BTreeMap<String, String>> {
+        if self.map.starts_with(npy::MAGIC) {
+            return Ok(BTreeMap::new());
+        }
+        let (_, header) = SafeTensors::read_metadata(&self.map).map_err(|error| {
+            Error::invalid("vectors", "has no readable header").with_source(error)
+        })?;
+        let metadata = header.metadata().iter().flatten();
+        Ok(metadata
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect())
     }
 
     /// Replaces `out` by the rows of `range`, row-major `[range.len(), dimension]`. Values are
@@ -236,8 +253,7 @@ pub(super) fn checked(layout: Layout, length: usize) -> Result<Layout> {
 /// that is dropped before leaves nothing.
 #[derive(Debug)]
 pub struct VectorWriter {
-    file: BufWriter<NamedTempFile>,
-    path: PathBuf,
+    file: WholeFile,
     dimension: usize,
     rows: usize,
     metadata: BTreeMap<String, String>,
@@ -257,25 +273,13 @@ impl VectorWriter {
         if dimension == 0 {
             return Err(Error::invalid("dimension", "must be 1 or more"));
         }
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".vectors-").suffix(".part");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder).map_err(|error| {
-            Error::internal(format!("cannot write in {}", folder.display())).with_source(error)
-        })?;
+        let mut file = WholeFile::create(path)?;
         // The header is written at the end over this room, which fits the largest row count.
         let longest = header(&metadata, usize::MAX, dimension, u64::MAX);
         let header_bytes = longest.len().next_multiple_of(8);
-        let mut file = BufWriter::with_capacity(1 << 18, file);
         file.write_all(&vec![b' '; size_of::<u64>() + header_bytes])?;
         Ok(Self {
             file,
-            path: path.to_owned(),
             dimension,
             rows: 0,
             metadata,
@@ -310,22 +314,15 @@ impl VectorWriter {
     /// # Errors
     /// `Internal` where writing or renaming fails; the file that had the name before is then
     /// still there.
-    pub fn finish(self) -> Result<usize> {
-        let mut file = self
-            .file
-            .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)?;
+    pub fn finish(mut self) -> Result<usize> {
         let data_bytes = (self.rows as u64) * (self.dimension as u64) * 4;
         let mut text = header(&self.metadata, self.rows, self.dimension, data_bytes);
         text.push_str(&" ".repeat(self.header_bytes - text.len()));
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&(self.header_bytes as u64).to_le_bytes())?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|error| {
-            Error::internal(format!("cannot write {}", self.path.display()))
-                .with_source(error.error)
-        })?;
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file
+            .write_all(&(self.header_bytes as u64).to_le_bytes())?;
+        self.file.write_all(text.as_bytes())?;
+        self.file.finish()?;
         Ok(self.rows)
     }
 }

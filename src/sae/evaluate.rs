@@ -141,7 +141,8 @@ pub fn evaluate(sae: &Sae, vectors: &[f32], options: &EvaluateOptions) -> Result
     })
 }
 
-fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+/// The squared distance of two vectors of one length.
+pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter()
         .zip(b)
         .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))

@@ -2,7 +2,7 @@
 //!
 //! One question per file: *what is an SAE and what does each architecture compute* (`model`), *how
 //! are rows encoded* (`encode`, `topk`, `kernel`), *how is one stored* (`format`), *where does one
-//! come from* (`train`), *how good is it* (`evaluate`), *how is a vector moved along its latents*
+//! come from* (`train`), *how good is it* (`evaluate`; `fit` on vectors as they come), *how is a vector moved along its latents*
 //! (`steer`). The formulas are those of *Disentangling Dense Embeddings with Sparse Autoencoders*
 //! (arXiv 2408.00657, "Paper B").
 //!
@@ -12,9 +12,11 @@
 mod codes;
 mod encode;
 pub mod evaluate;
+mod fit;
 pub mod format;
 mod kernel;
 mod model;
+mod pool;
 mod record;
 pub mod steer;
 mod topk;
@@ -22,6 +24,8 @@ pub mod train;
 
 pub use codes::Codes;
 pub use evaluate::{EvaluateOptions, Quality, evaluate};
+pub use fit::Fit;
 pub use model::{Architecture, Normalisation, Sae, SaeParts};
+pub use pool::{CodePool, Pooled};
 pub use record::TrainingRecord;
 pub use train::{TrainConfig, TrainProgress, TrainReport, Trained, train};

@@ -1,8 +1,10 @@
 //! What an SAE is: its tensors, its architecture and its decoder.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::reading::Reading;
 
 use super::codes::Codes;
 use super::format;
@@ -66,7 +68,8 @@ impl Architecture {
 }
 
 /// What is done to a vector before the encoder and undone after the decoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Normalisation {
     /// Nothing.
     #[default]
@@ -75,6 +78,58 @@ pub enum Normalisation {
     ConstantNormRescale,
     /// `(x - mean) / (std + 1e-5)` with the unbiased standard deviation of the row.
     LayerNorm,
+}
+
+impl Normalisation {
+    /// The name used in configuration files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ConstantNormRescale => "constant_norm_rescale",
+            Self::LayerNorm => "layer_norm",
+        }
+    }
+
+    /// Writes the normalised row and returns what undoes it.
+    pub(super) fn apply(self, x: &[f32], out: &mut [f32]) -> RowScale {
+        let d = x.len() as f64;
+        match self {
+            Self::None => {
+                out.copy_from_slice(x);
+                RowScale {
+                    scale: 1.0,
+                    shift: 0.0,
+                }
+            }
+            Self::ConstantNormRescale => {
+                let norm = kernel::norm(x);
+                let factor = if norm > 0.0 { d.sqrt() / norm } else { 1.0 };
+                for (o, v) in out.iter_mut().zip(x) {
+                    *o = (f64::from(*v) * factor) as f32;
+                }
+                RowScale {
+                    scale: (1.0 / factor) as f32,
+                    shift: 0.0,
+                }
+            }
+            Self::LayerNorm => {
+                let mean = x.iter().map(|v| f64::from(*v)).sum::<f64>() / d;
+                let squares = x
+                    .iter()
+                    .map(|v| (f64::from(*v) - mean).powi(2))
+                    .sum::<f64>();
+                let std = (squares / (d - 1.0).max(1.0)).sqrt();
+                for (o, v) in out.iter_mut().zip(x) {
+                    *o = ((f64::from(*v) - mean) / (std + 1e-5)) as f32;
+                }
+                // SAELens multiplies by the standard deviation without the 1e-5.
+                RowScale {
+                    scale: std as f32,
+                    shift: mean as f32,
+                }
+            }
+        }
+    }
 }
 
 /// What undoes the normalisation of one row: `x = normalised * scale + shift`.
@@ -227,6 +282,12 @@ impl Sae {
         self.parts.record.about.insert(key.into(), value.into());
     }
 
+    /// Says what the SAE reads, where its training could not know. Weights and hash stay as they
+    /// are.
+    pub fn set_reading(&mut self, reading: Reading) {
+        self.parts.record.reading = Some(reading);
+    }
+
     /// The tensors and settings.
     pub fn parts(&self) -> &SaeParts {
         &self.parts
@@ -296,7 +357,17 @@ impl Sae {
     /// Those of [`Sae::encode`].
     pub fn reconstruct(&self, vectors: &[f32], threads: usize) -> Result<(Vec<f32>, Codes)> {
         let codes = self.encode_parallel(vectors, threads)?;
-        let mut out = self.decode(&codes)?;
+        let out = self.restore(vectors, &codes)?;
+        Ok((out, codes))
+    }
+
+    /// `x_hat` of codes in the space of the input: decoded, then the normalisation of the vectors
+    /// they belong to undone.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when a code names a latent that does not exist.
+    pub fn restore(&self, vectors: &[f32], codes: &Codes) -> Result<Vec<f32>> {
+        let mut out = self.decode(codes)?;
         if self.parts.normalisation != Normalisation::None {
             let mut unused = vec![0.0; self.d_in()];
             for (row, x) in out
@@ -309,48 +380,12 @@ impl Sae {
                 }
             }
         }
-        Ok((out, codes))
+        Ok(out)
     }
 
     /// Writes the normalised row and returns what undoes it.
     pub(super) fn normalise(&self, x: &[f32], out: &mut [f32]) -> RowScale {
-        let d = x.len() as f64;
-        match self.parts.normalisation {
-            Normalisation::None => {
-                out.copy_from_slice(x);
-                RowScale {
-                    scale: 1.0,
-                    shift: 0.0,
-                }
-            }
-            Normalisation::ConstantNormRescale => {
-                let norm = kernel::norm(x);
-                let factor = if norm > 0.0 { d.sqrt() / norm } else { 1.0 };
-                for (o, v) in out.iter_mut().zip(x) {
-                    *o = (f64::from(*v) * factor) as f32;
-                }
-                RowScale {
-                    scale: (1.0 / factor) as f32,
-                    shift: 0.0,
-                }
-            }
-            Normalisation::LayerNorm => {
-                let mean = x.iter().map(|v| f64::from(*v)).sum::<f64>() / d;
-                let squares = x
-                    .iter()
-                    .map(|v| (f64::from(*v) - mean).powi(2))
-                    .sum::<f64>();
-                let std = (squares / (d - 1.0).max(1.0)).sqrt();
-                for (o, v) in out.iter_mut().zip(x) {
-                    *o = ((f64::from(*v) - mean) / (std + 1e-5)) as f32;
-                }
-                // SAELens multiplies by the standard deviation without the 1e-5.
-                RowScale {
-                    scale: std as f32,
-                    shift: mean as f32,
-                }
-            }
-        }
+        self.parts.normalisation.apply(x, out)
     }
 
     fn row_of<'a>(&self, matrix: &'a [f32], latent: u32) -> Result<&'a [f32]> {

@@ -1,10 +1,12 @@
-//! Where an SAE came from.
+//! Where an SAE came from, and what it reads.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::train::{TrainConfig, TrainReport};
+use crate::error::{Error, Result};
+use crate::reading::{CodePooling, Reading, TokenPolicy, TokenReading, Window};
 
 /// Where an SAE came from, kept beside its weights.
 ///
@@ -20,6 +22,100 @@ pub struct TrainingRecord {
     /// What came of the training, where LatentDB trained it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<TrainReport>,
+    /// What it reads, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     /// What it was trained on and anything else worth keeping: embedder, corpus, layer.
     pub about: BTreeMap<String, String>,
+}
+
+impl TrainingRecord {
+    /// What the SAE reads: what is recorded, or what an imported configuration says of its hook.
+    /// `None` where nothing is known.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` for a hook that is no residual stream, which no reader here gives.
+    pub fn made_for(&self) -> Result<Option<Reading>> {
+        if let Some(reading) = &self.reading {
+            return Ok(Some(reading.clone()));
+        }
+        let about = |names: &[&str]| {
+            let found = names.iter().find_map(|name| self.about.get(*name));
+            found.filter(|value| !value.is_empty()).cloned()
+        };
+        let Some(hook) = about(&["hook_name", "hook_point", "hookpoint"]) else {
+            return Ok(None);
+        };
+        let layer = hooked_layer(&hook).ok_or_else(|| {
+            Error::precondition(format!(
+                "the SAE reads {hook}; readers give the residual stream behind a layer \
+                 (blocks.L.hook_resid_post)"
+            ))
+        })?;
+        let context = about(&["context_size"]).and_then(|size| size.parse().ok());
+        let length: usize = context.unwrap_or(2048);
+        Ok(Some(Reading::Token(TokenReading {
+            model: about(&["model_name", "lm_name"]).unwrap_or_default(),
+            weights_sha256: String::new(),
+            layer,
+            prepend_bos: about(&["prepend_bos"]).is_none_or(|value| value != "false"),
+            chat_template: None,
+            window: Window {
+                length,
+                stride: length,
+            },
+            tokens: TokenPolicy::default(),
+            pooling: CodePooling::default(),
+            normalisation: about(&["normalize_activations"]).unwrap_or_else(|| "none".to_owned()),
+        })))
+    }
+}
+
+/// The layer behind which a hook reads the residual stream, by the names of SAELens and of
+/// sparsify.
+fn hooked_layer(hook: &str) -> Option<usize> {
+    let parts: Vec<&str> = hook.split('.').collect();
+    match parts[..] {
+        ["blocks", layer, "hook_resid_post"] | ["layers", layer] | ["model", "layers", layer] => {
+            layer.parse().ok()
+        }
+        // What stands before a layer is what stands behind the one below.
+        ["blocks", layer, "hook_resid_pre"] => layer.parse::<usize>().ok()?.checked_sub(1),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn imported(about: &[(&str, &str)]) -> TrainingRecord {
+        let about = about
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        TrainingRecord {
+            about: about.collect(),
+            ..TrainingRecord::default()
+        }
+    }
+
+    #[test]
+    fn the_hook_of_an_imported_sae_says_what_it_reads() {
+        for (hook, expected) in [
+            ("blocks.7.hook_resid_post", 7),
+            ("blocks.8.hook_resid_pre", 7),
+            ("layers.7", 7),
+        ] {
+            let record = imported(&[("hook_name", hook), ("model_name", "gpt2")]);
+            let Some(Reading::Token(reading)) = record.made_for().unwrap() else {
+                panic!("{hook} is read by tokens");
+            };
+            assert_eq!((reading.layer, &*reading.model), (expected, "gpt2"));
+        }
+        for hook in ["blocks.7.hook_mlp_out", "blocks.0.hook_resid_pre", "x"] {
+            let error = imported(&[("hook_point", hook)]).made_for().unwrap_err();
+            assert!(error.to_string().contains(hook));
+        }
+        assert!(imported(&[]).made_for().unwrap().is_none());
+    }
 }

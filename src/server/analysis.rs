@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 
 use super::Api;
 use super::status::status;
-use super::{correlate, diff, quality, trends};
+use super::{cluster, correlate, diff, quality, trends};
 use crate::error::Result;
 
 /// How often a client is told how far it is.
@@ -151,5 +151,17 @@ impl AnalysisService for Api {
             quality::unexplained_progress,
             quality::unexplained_answer,
         ))
+    }
+
+    type ClusterStream = Answers<v1::ClusterResponse>;
+
+    async fn cluster(
+        &self,
+        request: Request<v1::ClusterRequest>,
+    ) -> Result<Response<Self::ClusterStream>, Status> {
+        let request = cluster::request(request.into_inner()).map_err(status)?;
+        let service = self.service.clone();
+        let work = |progress| async move { service.cluster(request, progress).await };
+        Ok(stream(work, cluster::progress, cluster::answer))
     }
 }

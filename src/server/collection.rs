@@ -12,10 +12,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use super::reader::{reader_request, wire_reader};
 use super::status::{required, status};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::Pooling;
-use crate::service::{CollectionInfo, CreateCollection, EncoderRecord, SaeRecord, SetInfo};
+use crate::service::{
+    CollectionInfo, CreateCollection, EncoderRecord, FitInfo, Gate, SaeRecord, SetInfo,
+};
 
 #[tonic::async_trait]
 impl CollectionService for Api {
@@ -24,6 +27,10 @@ impl CollectionService for Api {
         request: Request<v1::CreateCollectionRequest>,
     ) -> Result<Response<v1::Collection>, Status> {
         let wire = request.into_inner();
+        let reader = wire.reader.map(reader_request).transpose();
+        let reader = reader
+            .map_err(|error| error.within("reader"))
+            .map_err(status)?;
         let info = self
             .service
             .create_collection(CreateCollection {
@@ -32,6 +39,8 @@ impl CollectionService for Api {
                 dimension: non_zero(wire.dimension),
                 sae: non_empty(wire.sae),
                 n_latents: non_zero(wire.n_latents),
+                gate: wire.gate.map(gate).unwrap_or_default(),
+                reader,
             })
             .await
             .map_err(status)?;
@@ -92,7 +101,7 @@ impl CollectionService for Api {
                 }
             };
             let end = service
-                .attach_sae(wire.collection, wire.sae, progress)
+                .attach_sae(wire.collection, wire.sae, wire.gate.map(gate), progress)
                 .await;
             let last = end.map_err(status).map(|info| v1::AttachSaeProgress {
                 done: info.snapshot.n_docs(),
@@ -158,6 +167,8 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
         vectors_in_graph: covered,
         disk_bytes: info.disk_bytes,
         sequence: info.snapshot.sequence(),
+        fit: info.fit.map(wire_fit),
+        reader: info.reader.map(wire_reader),
     }
 }
 
@@ -182,6 +193,24 @@ pub(super) fn wire_sae(record: SaeRecord) -> v1::SaeInfo {
         k: record.k.unwrap_or(0) as u32,
         architecture: record.architecture,
         training: serde_json::to_string(&record.training).unwrap_or_default(),
+        normalisation: record.normalisation.name().to_owned(),
+        level: record.level.name().to_owned(),
+    }
+}
+
+fn gate(wire: v1::FitGate) -> Gate {
+    Gate {
+        limit: (wire.fvu_limit != 0.0).then_some(wire.fvu_limit),
+        warn: wire.warn,
+    }
+}
+
+fn wire_fit(fit: FitInfo) -> v1::Fit {
+    v1::Fit {
+        vectors: fit.vectors as u64,
+        fvu: fit.fvu,
+        limit: fit.limit,
+        warn: fit.warn,
     }
 }
 

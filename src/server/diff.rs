@@ -6,6 +6,7 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::diff_response::Part;
 
 use super::analysis::BATCH;
+use super::reader::span_of;
 use super::status::required;
 use super::types::{count_or, non_empty, set, wire_document};
 use crate::error::{Error, Result};
@@ -151,6 +152,7 @@ fn row(labelled: LabelledDiffRow) -> v1::DiffRow {
             .documents
             .into_iter()
             .map(|(document, activation)| v1::ActivatingDocument {
+                span: span_of(&document.positions, row.unit),
                 document: Some(wire_document(document)),
                 activation,
             })

@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::Api;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, shortened, status};
 use super::types::{
-    activations, attributes, count_or, documents, filter, projection, wire_document,
+    activations, attributes, count_or, documents, filter, made_with, projection, wire_document,
 };
 use crate::error::{Error, Result};
 use crate::service::{MAX_BATCH, Projection, Turn};
@@ -32,7 +32,10 @@ impl DocumentService for Api {
         let wire = request.into_inner();
         let written = async {
             let documents = documents(wire.documents)?;
-            self.service.upsert(&wire.collection, documents).await
+            let made_with = made_with(wire.made_with);
+            self.service
+                .upsert(&wire.collection, documents, made_with)
+                .await
         };
         written.await.map(answer).map_err(status)
     }
@@ -67,7 +70,10 @@ impl DocumentService for Api {
                     update(wire).map_err(|error| error.within(&format!("updates[{at}]")))
                 })
                 .collect::<Result<_>>()?;
-            self.service.update(&wire.collection, updates).await
+            let made_with = made_with(wire.made_with);
+            self.service
+                .update(&wire.collection, updates, made_with)
+                .await
         };
         written.await.map(answer).map_err(status)
     }
@@ -215,8 +221,9 @@ impl Api {
                 ));
             }
             let documents = documents(message.documents)?;
+            let made_with = made_with(message.made_with);
             service
-                .upsert_in_turn(&collection, documents, position, turn)
+                .upsert_in_turn(&collection, documents, made_with, position, turn)
                 .await
         })
     }
@@ -269,6 +276,7 @@ fn update(wire: v1::DocumentUpdate) -> Result<Update> {
         text: wire.text,
         vector: wire.vector.map(|vector| vector.values),
         latents: wire.latents.map(activations),
+        positions: Vec::new(),
         set: attributes(wire.set_attributes).map_err(|error| error.within("set_attributes"))?,
         remove: wire.remove_attributes,
     })

@@ -13,6 +13,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use super::family::{find_families, wire_families};
+use super::reader::span_of;
 use super::status::status;
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
 use crate::error::Error;
@@ -169,6 +171,27 @@ impl LatentService for Api {
                 })
                 .collect(),
         }))
+    }
+
+    async fn find_families(
+        &self,
+        request: Request<v1::FindFamiliesRequest>,
+    ) -> Result<Response<v1::FamiliesResponse>, Status> {
+        let wire = request.into_inner();
+        let found = async {
+            let find = find_families(&wire)?;
+            self.service.find_families(&wire.collection, find).await
+        };
+        Ok(Response::new(wire_families(found.await.map_err(status)?)))
+    }
+
+    async fn list_families(
+        &self,
+        request: Request<v1::ListFamiliesRequest>,
+    ) -> Result<Response<v1::FamiliesResponse>, Status> {
+        let collection = request.into_inner().collection;
+        let found = self.service.list_families(&collection).await;
+        Ok(Response::new(wire_families(found.map_err(status)?)))
     }
 
     type LabelLatentsStream = Answers<v1::LabelLatentsProgress>;
@@ -332,10 +355,12 @@ fn new_label(entry: v1::LabelEntry) -> Result<NewLabel, Error> {
 }
 
 fn wire_page(page: LatentPage) -> v1::Latent {
+    let latent = page.statistics.latent;
     let documents = |documents: Vec<(Document, f32)>| {
         let entries = documents.into_iter();
         entries
             .map(|(document, activation)| v1::ActivatingDocument {
+                span: span_of(&document.positions, latent),
                 document: Some(wire_document(document)),
                 activation,
             })

@@ -5,15 +5,20 @@
 
 mod admin;
 mod analysis;
+mod cluster;
 mod collection;
 mod correlate;
 mod diff;
 mod document;
+mod family;
 mod latent;
 mod model;
+mod property;
 mod quality;
+mod reader;
 mod search;
 mod status;
+mod steer;
 mod trends;
 mod types;
 

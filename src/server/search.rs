@@ -1,19 +1,18 @@
 //! SearchService.
 
-use latentdb_index::query::{
-    ActivationScale, DEFAULT_EF, DEFAULT_FUSION_DEPTH, LatentWeight, Latents, MAX_DEPTH, MAX_HITS,
-    Plan,
-};
-use latentdb_index::rank::Fusion;
+use latentdb_index::query::{DEFAULT_EF, DEFAULT_FUSION_DEPTH, MAX_DEPTH, MAX_HITS, Plan};
+use latentdb_index::rank::{Fusion, Scale};
 use latentdb_proto::v1;
 use latentdb_proto::v1::search_service_server::SearchService;
 use tonic::{Request, Response, Status};
 
 use super::Api;
+use super::property::{latents, property, wire_property};
+use super::reader::span_of;
 use super::status::{required, status};
+use super::steer::{edits, preset, preset_uses, wire_preset, wire_steering, wire_step};
 use super::types::{
-    count_or, edits, filter, non_empty, projection, text_mode, wire_document, wire_steering,
-    wire_value,
+    count_or, filter, made_with, non_empty, projection, text_mode, wire_document, wire_value,
 };
 use crate::error::{Error, Result};
 use crate::service::{
@@ -41,6 +40,8 @@ impl SearchService for Api {
                 Some(token) => self.service.next_page(token).await,
                 None => {
                     let collection = std::mem::take(&mut wire.collection);
+                    let made_with = made_with(wire.made_with.take());
+                    self.service.check_made_with(&collection, &made_with)?;
                     let (node, options) = search(wire)?;
                     self.service.search(&collection, node, options).await
                 }
@@ -61,7 +62,9 @@ impl SearchService for Api {
                 return Ok(Vec::new());
             };
             let mut searches = Vec::with_capacity(wire.len());
-            for (at, one) in wire.into_iter().enumerate() {
+            for (at, mut one) in wire.into_iter().enumerate() {
+                let made_with = made_with(one.made_with.take());
+                self.service.check_made_with(&collection, &made_with)?;
                 let place = format!("searches[{at}]");
                 if one.collection != collection {
                     let message = "differs from the first's; a batch searches one collection";
@@ -156,6 +159,68 @@ impl SearchService for Api {
             steering: Some(wire_steering(report)),
         }))
     }
+
+    async fn steer_sweep(
+        &self,
+        request: Request<v1::SteerSweepRequest>,
+    ) -> Result<Response<v1::SteerSweepResponse>, Status> {
+        let wire = request.into_inner();
+        let steps = async {
+            let nearest = nearest(required(wire.nearest, "nearest")?)
+                .map_err(|error| error.within("nearest"))?;
+            let filter = match wire.filter {
+                None => None,
+                described => Some(filter(described)?),
+            };
+            let limit = count_or(wire.limit, 10, 1000, "limit")?;
+            self.service
+                .steer_sweep(&wire.collection, nearest, filter, wire.strengths, limit)
+                .await
+        };
+        let steps = steps.await.map_err(status)?;
+        Ok(Response::new(v1::SteerSweepResponse {
+            steps: steps.into_iter().map(wire_step).collect(),
+        }))
+    }
+
+    async fn save_preset(
+        &self,
+        request: Request<v1::SavePresetRequest>,
+    ) -> Result<Response<v1::Preset>, Status> {
+        let wire = request.into_inner();
+        let saved = async {
+            let described = required(wire.preset, "preset")?;
+            let saved = preset(described).map_err(|error| error.within("preset"))?;
+            self.service
+                .save_preset(&wire.collection, saved.clone())
+                .await
+                .map_err(|error| error.within("preset"))?;
+            Ok(saved)
+        };
+        Ok(Response::new(wire_preset(saved.await.map_err(status)?)))
+    }
+
+    async fn list_presets(
+        &self,
+        request: Request<v1::ListPresetsRequest>,
+    ) -> Result<Response<v1::ListPresetsResponse>, Status> {
+        let collection = request.into_inner().collection;
+        let presets = self.service.list_presets(&collection).await;
+        let presets = presets.map_err(status)?.into_iter();
+        Ok(Response::new(v1::ListPresetsResponse {
+            presets: presets.map(wire_preset).collect(),
+        }))
+    }
+
+    async fn drop_preset(
+        &self,
+        request: Request<v1::DropPresetRequest>,
+    ) -> Result<Response<v1::DropPresetResponse>, Status> {
+        let wire = request.into_inner();
+        let dropped = self.service.drop_preset(&wire.collection, wire.name).await;
+        dropped.map_err(status)?;
+        Ok(Response::new(v1::DropPresetResponse {}))
+    }
 }
 
 fn search(wire: v1::SearchRequest) -> Result<(Node, SearchOptions)> {
@@ -183,8 +248,9 @@ fn node(wire: v1::Query, depth: usize) -> Result<Node> {
         Kind::Nearest(wire) => {
             NodeKind::Nearest(nearest(wire).map_err(|error| error.within("nearest"))?)
         }
-        Kind::Latents(wire) => {
-            NodeKind::Latents(latents(wire).map_err(|error| error.within("latents"))?)
+        Kind::Latents(wire) => latents(wire).map_err(|error| error.within("latents"))?,
+        Kind::Property(wire) => {
+            NodeKind::Property(property(wire).map_err(|error| error.within("property"))?)
         }
         Kind::Text(wire) => NodeKind::Text {
             mode: text_mode(wire.mode).map_err(|error| error.within("text"))?,
@@ -213,30 +279,11 @@ fn nearest(wire: v1::NearestQuery) -> Result<NearestNode> {
             To::Vector(vector) => Target::Vector(vector.values),
             To::Document(id) => Target::Document(id),
         },
-        edits: edits(wire.steer)?,
+        presets: preset_uses(wire.presets)?,
+        edits: edits(wire.steer, "steer")?,
+        consistent_steps: wire.consistent_steps as usize,
         exact: wire.exact,
         ef: count_or(wire.ef, DEFAULT_EF, MAX_HITS, "ef")?,
-    })
-}
-
-fn latents(wire: v1::LatentsQuery) -> Result<Latents> {
-    Ok(Latents {
-        weights: wire
-            .weights
-            .into_iter()
-            .map(|entry| LatentWeight {
-                latent: entry.latent,
-                weight: entry.weight,
-            })
-            .collect(),
-        scale: match v1::ActivationScale::try_from(wire.scale) {
-            Ok(v1::ActivationScale::Raw) => ActivationScale::Raw,
-            Ok(v1::ActivationScale::P90) => ActivationScale::Percentile90,
-            Err(_) => {
-                let message = format!("is {}, which is no scale", wire.scale);
-                return Err(Error::invalid("scale", message));
-            }
-        },
     })
 }
 
@@ -258,6 +305,8 @@ fn fusion(wire: v1::FusionQuery, depth: usize) -> Result<NodeKind> {
         },
         Ok(v1::FusionMethod::MinMax) => Fusion::MinMax,
         Ok(v1::FusionMethod::Distribution) => Fusion::DistributionBased,
+        Ok(v1::FusionMethod::Linear) => Fusion::Linear(Scale::Raw),
+        Ok(v1::FusionMethod::Standard) => Fusion::Linear(Scale::Standard),
         Err(_) => {
             let message = format!("is {}, which is no method", wire.method);
             return Err(Error::invalid("method", message));
@@ -291,10 +340,12 @@ fn response(result: SearchResult, explain: bool) -> v1::SearchResponse {
         steering: result.steering.into_iter().map(wire_steering).collect(),
         explanation: explain.then(|| wire_explanation(result.explanation)),
         sequence: result.sequence,
+        properties: result.properties.into_iter().map(wire_property).collect(),
     }
 }
 
-fn wire_hit(hit: ExplainedHit) -> v1::Hit {
+fn wire_hit(mut hit: ExplainedHit) -> v1::Hit {
+    let positions = std::mem::take(&mut hit.document.positions);
     v1::Hit {
         document: Some(wire_document(hit.document)),
         score: hit.score,
@@ -318,6 +369,7 @@ fn wire_hit(hit: ExplainedHit) -> v1::Hit {
                 activation: part.activation,
                 contribution: part.contribution,
                 component: part.component,
+                span: span_of(&positions, part.latent),
             })
             .collect(),
     }

@@ -9,8 +9,7 @@ use latentdb_proto::v1;
 
 use super::status::required;
 use crate::error::{Error, Result};
-use crate::sae::steer::Edit;
-use crate::service::{Projection, SteeringReport};
+use crate::service::{MadeWith, Projection};
 
 pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
     prost_types::Timestamp {
@@ -120,6 +119,7 @@ pub(super) fn document(wire: v1::Document) -> Result<Document> {
         attributes: attributes(wire.attributes).map_err(|error| error.within("attributes"))?,
         vector: wire.vector.map(|vector| vector.values),
         latents: wire.latents.map(activations).unwrap_or_default(),
+        positions: Vec::new(),
     })
 }
 
@@ -271,53 +271,6 @@ pub(super) fn text_mode(wire: i32) -> Result<TextMode> {
     }
 }
 
-pub(super) fn edits(wire: Vec<v1::SteerEdit>) -> Result<Vec<Edit>> {
-    use v1::steer_edit::Edit as Wire;
-    wire.into_iter()
-        .enumerate()
-        .map(|(at, wire)| {
-            let place = format!("steer[{at}]");
-            let latent = wire.latent;
-            let edit = match required(wire.edit, &format!("{place}.edit"))? {
-                Wire::Add(strength) => Edit::Add { latent, strength },
-                Wire::Scale(factor) => Edit::Scale { latent, factor },
-                Wire::Set(activation) => Edit::Set { latent, activation },
-                Wire::Zero(_) => Edit::Zero { latent },
-            };
-            let (Edit::Add {
-                strength: amount, ..
-            }
-            | Edit::Scale { factor: amount, .. }
-            | Edit::Set {
-                activation: amount, ..
-            }) = edit
-            else {
-                return Ok(edit);
-            };
-            if amount.is_finite() {
-                return Ok(edit);
-            }
-            Err(Error::invalid(
-                place,
-                format!("has the amount {amount}; a finite number is accepted"),
-            ))
-        })
-        .collect()
-}
-
-pub(super) fn wire_steering(report: SteeringReport) -> v1::Steering {
-    v1::Steering {
-        component: report.component,
-        cosine: report.cosine as f32,
-        residual_norm: report.residual_norm as f32,
-        before: wire_activations(&report.before),
-        after: wire_activations(&report.after),
-        vector: Some(v1::Vector {
-            values: report.vector,
-        }),
-    }
-}
-
 /// A count that is 0 where the client leaves the choice to us.
 pub(super) fn count_or(wire: u32, otherwise: usize, most: usize, field: &str) -> Result<usize> {
     let count = wire as usize;
@@ -339,4 +292,13 @@ pub(super) fn non_empty(text: String) -> Option<String> {
 /// A number that is 0 where there is none.
 pub(super) fn non_zero(number: u32) -> Option<usize> {
     (number != 0).then_some(number as usize)
+}
+
+/// What a client says its vectors and latents were made with.
+pub(super) fn made_with(wire: Option<v1::MadeWith>) -> MadeWith {
+    let wire = wire.unwrap_or_default();
+    MadeWith {
+        encoder: non_empty(wire.encoder_sha256),
+        sae: non_empty(wire.sae_sha256),
+    }
 }

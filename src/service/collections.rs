@@ -9,7 +9,11 @@ use latentdb_index::collection::Snapshot;
 use latentdb_index::database::{NewCollection, View};
 use latentdb_index::filter::Filter;
 
-use super::models::{EncoderRecord, SaeRecord, activations, encoder_record, sae_record, to_json};
+use super::gate::{FitInfo, Gate, gate_of, judge_attach};
+use super::models::{
+    EncoderRecord, SaeRecord, encoder_record, recode_vectors, sae_record, to_json,
+};
+use super::tokens::{ReaderRecord, ReaderRequest, check_level, check_new, reader_record};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
 
@@ -31,6 +35,10 @@ pub struct CreateCollection {
     pub sae: Option<String>,
     /// Number of latents, where the client brings them.
     pub n_latents: Option<usize>,
+    /// What is asked of the SAE's fit.
+    pub gate: Gate,
+    /// The model whose token states the SAE reads; absent at level pooled.
+    pub reader: Option<ReaderRequest>,
 }
 
 /// A collection's record and statistics.
@@ -48,6 +56,10 @@ pub struct CollectionInfo {
     pub encoder: Option<EncoderRecord>,
     /// Its SAE.
     pub sae: Option<SaeRecord>,
+    /// How its SAE fits its first vectors, where it was asked for.
+    pub fit: Option<FitInfo>,
+    /// Its reader, at level token.
+    pub reader: Option<ReaderRecord>,
     /// Its documents.
     pub snapshot: Arc<Snapshot>,
     /// Bytes on disk.
@@ -77,7 +89,7 @@ impl Service {
         blocking(move || {
             let new = service.plan_collection(request)?;
             let handle = service.database.create(new)?;
-            service.describe(&handle.record().name)
+            service.describe(&handle.record().name, true)
         })
         .await
     }
@@ -98,12 +110,16 @@ impl Service {
                 format!("is {dimension}; at most {MAX_DIMENSION} is accepted"),
             ));
         }
+        request.gate.check()?;
         let mut new = NewCollection {
             name: request.name,
             dimension: request.dimension,
             n_latents: request.n_latents,
             ..NewCollection::default()
         };
+        if let Some(asked) = &request.reader {
+            self.plan_tokens(asked, request.sae.as_deref(), &mut new)?;
+        }
         if let Some(model) = &request.encoder {
             let encoder = self
                 .models
@@ -122,7 +138,9 @@ impl Service {
                 dimension,
             })?);
         }
-        if let Some(folder) = &request.sae {
+        if let Some(folder) = &request.sae
+            && request.reader.is_none()
+        {
             let sae = self
                 .models
                 .import_sae(Path::new(folder))
@@ -134,7 +152,11 @@ impl Service {
                 "the SAE's inputs",
             )?;
             agree(&mut new.n_latents, sae.n_latents(), "n_latents", "the SAE")?;
-            new.sae = Some(to_json(&SaeRecord::of(&sae))?);
+            check_new(&new, &sae)?;
+            new.sae = Some(to_json(&SaeRecord {
+                gate: request.gate,
+                ..SaeRecord::of(&sae)
+            })?);
         }
         if let Some(n_latents) = new.n_latents
             && !(1..=MAX_LATENTS).contains(&n_latents)
@@ -150,7 +172,7 @@ impl Service {
     /// A collection's record and statistics.
     pub async fn collection_info(self: &Arc<Self>, name: String) -> Result<CollectionInfo> {
         let service = self.clone();
-        blocking(move || service.describe(&name)).await
+        blocking(move || service.describe(&name, true)).await
     }
 
     /// All collections, by name.
@@ -159,17 +181,26 @@ impl Service {
         blocking(move || {
             let handles = service.database.collections();
             let names = handles.iter().map(|handle| handle.record().name);
-            names.map(|name| service.describe(&name)).collect()
+            names.map(|name| service.describe(&name, false)).collect()
         })
         .await
     }
 
-    fn describe(&self, name: &str) -> Result<CollectionInfo> {
+    /// `measure` opens the SAE to say how it fits.
+    fn describe(&self, name: &str, measure: bool) -> Result<CollectionInfo> {
         let handle = self.database.collection(name)?;
         let View { record, snapshot } = handle.view()?;
+        let sae = if measure {
+            self.models.sae_of(&record)?
+        } else {
+            None
+        };
+        let fit = sae.map(|sae| self.gates.info(&record, &snapshot, &sae));
         Ok(CollectionInfo {
+            fit: fit.transpose()?,
             encoder: encoder_record(&record)?,
             sae: sae_record(&record)?,
+            reader: reader_record(&record)?,
             name: record.name,
             created: record.created,
             dimension: record.dimension,
@@ -186,6 +217,7 @@ impl Service {
             service.pages.forget(&name);
             if let Ok(handle) = service.database.collection(&name) {
                 service.label_vectors.forget(&handle.record().id);
+                service.gates.forget(&handle.record());
             }
             service.database.drop_collection(&name)
         })
@@ -204,12 +236,20 @@ impl Service {
     }
 
     /// Attaches the SAE in a folder: re-encodes the stored vectors while the old state serves,
+    /// then switches. `gate` is what is asked of its fit; absent, what the collection asked
+    /// before. `progress` is told documents done and in all; `Break` gives up and changes nothing.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when the SAE does not fit the stored vectors.
+    /// Attaches the SAE in a folder: re-encodes the stored vectors, at level token the stored
+    /// texts, while the old state serves,
     /// then switches. `progress` is told documents done and in all; `Break` gives up and changes
     /// nothing.
     pub async fn attach_sae(
         self: &Arc<Self>,
         name: String,
         folder: String,
+        gate: Option<Gate>,
         mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
     ) -> Result<CollectionInfo> {
         let service = self.clone();
@@ -219,19 +259,32 @@ impl Service {
                 .models
                 .import_sae(Path::new(&folder))
                 .map_err(|error| error.within("sae"))?;
+            check_level(&handle.record(), &sae)?;
+            if let Some(reader) = reader_record(&handle.record())? {
+                service.attach_token_sae(&handle, &reader, sae, &mut progress)?;
+                return service.describe(&name, true);
+            }
             let mut dimension = handle.record().dimension;
             agree(&mut dimension, sae.d_in(), "sae", "the SAE's inputs")?;
-            let sae_json = to_json(&SaeRecord::of(&sae))?;
+            let view = handle.view()?;
+            let gate = gate.map_or_else(|| gate_of(&view.record), Ok)?;
+            gate.check()?;
+            judge_attach(&gate, &name, &view.snapshot, &sae)?;
+            drop(view);
+            let sae_json = to_json(&SaeRecord {
+                gate,
+                ..SaeRecord::of(&sae)
+            })?;
             handle.attach(
                 |record| {
                     record.dimension = dimension;
                     record.n_latents = Some(sae.n_latents());
                     record.sae = Some(sae_json);
                 },
-                &|rows| Ok(activations(&sae.encode_parallel(rows, 0)?)),
+                &|documents| recode_vectors(&sae, documents),
                 &mut progress,
             )?;
-            service.describe(&name)
+            service.describe(&name, true)
         })
         .await
     }
@@ -291,7 +344,12 @@ impl Service {
 }
 
 /// Takes `found` where nothing was asked, and refuses it where something else was.
-fn agree(asked: &mut Option<usize>, found: usize, field: &str, whose: &str) -> Result<()> {
+pub(super) fn agree(
+    asked: &mut Option<usize>,
+    found: usize,
+    field: &str,
+    whose: &str,
+) -> Result<()> {
     match *asked {
         Some(asked) if asked != found => Err(Error::invalid(
             field,

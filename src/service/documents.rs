@@ -11,8 +11,9 @@ use latentdb_index::filter::Filter;
 use tokio::sync::oneshot;
 
 use super::models::activations;
-use super::{Service, blocking};
+use super::{MadeWith, Service, blocking, gate};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sae::Codes;
 
 /// Most documents of one write.
 pub const MAX_BATCH: usize = 10_000;
@@ -99,13 +100,15 @@ impl Service {
     /// Inserts or replaces documents, all or none.
     ///
     /// # Errors
-    /// `InvalidArgument` naming the field, as `documents[3].vector[7]`.
+    /// `InvalidArgument` naming the field, as `documents[3].vector[7]`; `FailedPrecondition` when
+    /// the SAE does not fit the vectors, or they were made with other models.
     pub async fn upsert(
         self: &Arc<Self>,
         collection: &str,
         documents: Vec<Document>,
+        made_with: MadeWith,
     ) -> Result<Written> {
-        self.upsert_in_turn(collection, documents, None, Turn::default())
+        self.upsert_in_turn(collection, documents, made_with, None, Turn::default())
             .await
     }
 
@@ -115,15 +118,18 @@ impl Service {
         self: &Arc<Self>,
         collection: &str,
         documents: Vec<Document>,
+        made_with: MadeWith,
         position: Option<StreamPosition>,
         turn: Turn,
     ) -> Result<Written> {
         check_batch(documents.len(), "documents")?;
-        let documents = Arc::new(documents);
+        let shared = Arc::new((documents, made_with));
         self.prepared(collection, position, turn, |record| {
-            let (service, documents) = (self.clone(), documents.clone());
+            let (service, shared) = (self.clone(), shared.clone());
             async move {
-                let documents = service.complete(&record, (*documents).clone()).await?;
+                let (documents, made_with) = &*shared;
+                made_with.check(&record)?;
+                let documents = service.complete(&record, documents.clone()).await?;
                 let upsert = |document| Operation::Upsert(Box::new(document));
                 Ok(documents.into_iter().map(upsert).collect())
             }
@@ -139,15 +145,16 @@ impl Service {
         self: &Arc<Self>,
         collection: &str,
         updates: Vec<Update>,
+        made_with: MadeWith,
     ) -> Result<Written> {
         check_batch(updates.len(), "updates")?;
-        let updates = Arc::new(updates);
+        let shared = Arc::new((updates, made_with));
         self.prepared(collection, None, Turn::default(), |record| {
-            let (service, updates) = (self.clone(), updates.clone());
+            let (service, shared) = (self.clone(), shared.clone());
             async move {
-                let updates = service
-                    .complete_updates(&record, (*updates).clone())
-                    .await?;
+                let (updates, made_with) = &*shared;
+                made_with.check(&record)?;
+                let updates = service.complete_updates(&record, updates.clone()).await?;
                 let update = |update| Operation::Update(Box::new(update));
                 Ok(updates.into_iter().map(update).collect())
             }
@@ -261,7 +268,40 @@ impl Service {
                 document.latents = code;
             }
         }
+        let coded = documents.iter().filter_map(|document| {
+            let vector = document.vector.as_deref()?;
+            Some((vector, document.latents.as_slice()))
+        });
+        self.admit(record, coded).await?;
+        self.add_token_codes(record, &mut documents).await?;
         Ok(documents)
+    }
+
+    /// Judges how the SAE fits vectors that are about to be written.
+    async fn admit<'a>(
+        self: &Arc<Self>,
+        record: &CollectionRecord,
+        coded: impl Iterator<Item = (&'a [f32], &'a [Activation])>,
+    ) -> Result<()> {
+        if record.sae.is_none() || record.reader.is_some() || self.gates.is_full(record) {
+            return Ok(());
+        }
+        let (mut vectors, mut codes) = (Vec::new(), Codes::new());
+        for (vector, latents) in coded.take(gate::MOST) {
+            vectors.extend_from_slice(vector);
+            gate::push(&mut codes, latents);
+        }
+        let (service, record) = (self.clone(), record.clone());
+        blocking(move || {
+            let Some(sae) = service.models.sae_of(&record)? else {
+                return Ok(());
+            };
+            let view = service.view(&record.name)?;
+            service
+                .gates
+                .admit(&record, &view.snapshot, &sae, &vectors, &codes)
+        })
+        .await
     }
 
     async fn complete_updates(
@@ -296,6 +336,13 @@ impl Service {
         for (update, code) in updates.iter_mut().zip(codes) {
             update.latents = code.or(update.latents.take());
         }
+        let coded = updates.iter().filter_map(|update| {
+            let (vector, latents) = (update.vector.as_deref()?, update.latents.as_deref()?);
+            Some((vector, latents))
+        });
+        self.admit(record, coded).await?;
+        self.add_token_codes_to_updates(record, &mut updates)
+            .await?;
         Ok(updates)
     }
 

@@ -7,34 +7,46 @@
 mod analysis;
 mod collections;
 mod documents;
+mod families;
+mod gate;
+mod identity;
 mod labels;
 mod latent_page;
 mod latents;
 mod models;
 mod pages;
 mod search;
+mod tokens;
 mod training;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::database::{Database, View};
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, Named};
+use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 use crate::label::{ChatConfig, ChatModel};
+use gate::Gates;
 use models::Models;
 use pages::Pages;
+use tokens::Readers;
 
 pub use analysis::{
-    Comparison, CorrelateRequest, CorrelateResult, CorrelatedWith, DiffRequest, DiffResult,
+    Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
+    CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, DiffRequest, DiffResult,
     DuplicateMember, DuplicatesRequest, DuplicatesResult, JoinedSide, LabelledDiffRow,
     LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, TrendOrder, TrendsRequest, TrendsResult,
     Unexplained, UnexplainedRequest,
 };
 pub use collections::{CollectionInfo, CreateCollection, SetInfo};
 pub use documents::{MAX_BATCH, Projected, Projection, Turn};
+pub use families::{FamilyMemberRecord, FamilyRecord, FindFamilies, LabelledFamily};
+pub use gate::{FitInfo, Gate};
+pub use identity::MadeWith;
 pub(crate) use labels::DEFAULT_DOCUMENTS;
 pub use labels::{
     ChatUse, FoundLabel, JudgeChoice, LabelProgress, LabelRequest, LabelSearch, LabellerChoice,
@@ -42,18 +54,27 @@ pub use labels::{
 };
 pub use latent_page::{LatentPage, PageRequest, Related};
 pub use latents::{LatentOrder, LatentStatistics, NewLabel, ShownLabel};
-pub use models::{EncoderRecord, SaeRecord};
+pub use models::{EncoderRecord, Level, SaeRecord};
 pub use search::{
-    Contribution, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount, NearestNode,
-    Node, NodeKind, SearchOptions, SearchResult, SteeringReport, Target,
+    AppliedEdit, ChosenLatent, Contribution, DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS,
+    DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount,
+    MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse, PropertyExamples,
+    PropertyNode, PropertyReport, PropertyScorer, PropertySelection, PropertySource, SearchOptions,
+    SearchResult, SteerChange, SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit,
+    SweepStep, Target,
 };
+pub use tokens::{ReaderRecord, ReaderRequest};
 pub use training::{TrainRequest, TrainingEnd};
 
 /// The product over one data directory.
 pub struct Service {
     database: Database,
     models: Models,
+    readers: Readers,
+    /// Held while a batch of texts is read token by token.
+    reading: Mutex<()>,
     pages: Pages,
+    gates: Gates,
     labels: latents::LabelCache,
     label_vectors: labels::LabelVectors,
     language_models: labels::LanguageModels,
@@ -83,7 +104,10 @@ impl Service {
         Ok(Arc::new(Self {
             database,
             models,
+            readers: Readers::default(),
+            reading: Mutex::default(),
             pages: Pages::default(),
+            gates: Gates::default(),
             labels: latents::LabelCache::default(),
             label_vectors: labels::LabelVectors::default(),
             language_models: labels::LanguageModels::new(chat),
@@ -112,10 +136,19 @@ impl Service {
 
     /// As [`Self::resolve_filter`] for a filter in another field of the request.
     fn resolve_set(&self, view: &View, filter: &Filter, field: &str) -> Result<Filter> {
-        let handle = self.database.collection(&view.record.name)?;
         filter
-            .resolve(view.record.n_latents, &|name| handle.saved_filter(name))
+            .resolve(view.record.n_latents, &|named| {
+                self.named_filter(&view.record, named)
+            })
             .map_err(|error| error.within(field))
+    }
+
+    /// What a name in a filter stands for.
+    fn named_filter(&self, record: &CollectionRecord, named: Named<'_>) -> Result<Filter> {
+        match named {
+            Named::SavedSet(name) => self.database.collection(&record.name)?.saved_filter(name),
+            Named::Family(root) => self.family_filter(record, root),
+        }
     }
 }
 

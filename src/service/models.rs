@@ -8,12 +8,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
+use super::gate::Gate;
 use crate::encoder::{BatchingEncoder, EncoderIdentity, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
-use crate::sae::{Codes, Sae, TrainingRecord};
+use crate::reading::Reading;
+use crate::sae::{Codes, Normalisation, Sae, TrainingRecord};
 use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::document::Activation;
+use latentdb_index::document::{Activation, Document};
 
 /// What a collection records of the encoder that makes its vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,36 @@ pub struct SaeRecord {
     pub architecture: String,
     /// Where it came from.
     pub training: TrainingRecord,
+    /// What it does to a vector first.
+    #[serde(default)]
+    pub normalisation: Normalisation,
+    /// What it reads.
+    #[serde(default)]
+    pub level: Level,
+    /// What the collection asks of its fit.
+    #[serde(default)]
+    pub gate: Gate,
+}
+
+/// What an SAE reads (METHODS: two levels that never mix).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// One vector per document.
+    #[default]
+    Pooled,
+    /// The states of tokens; their codes are pooled.
+    Token,
+}
+
+impl Level {
+    /// The name that records show.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pooled => "pooled",
+            Self::Token => "token",
+        }
+    }
 }
 
 impl SaeRecord {
@@ -53,6 +85,13 @@ impl SaeRecord {
             k: sae.k(),
             architecture: sae.architecture().name().to_owned(),
             training: sae.record().clone(),
+            normalisation: sae.normalisation(),
+            // A hook that no reader gives is one of tokens all the same.
+            level: match sae.record().made_for() {
+                Ok(None | Some(Reading::Pooled(_))) => Level::Pooled,
+                Ok(Some(Reading::Token(_))) | Err(_) => Level::Token,
+            },
+            gate: Gate::default(),
         }
     }
 }
@@ -139,10 +178,11 @@ impl Models {
         Ok(sae)
     }
 
-    /// The SAE a collection records.
+    /// The SAE that reads a collection's vectors. One that reads token states never meets them.
     pub fn sae_of(&self, record: &CollectionRecord) -> Result<Option<Arc<Sae>>> {
         match sae_record(record)? {
             None => Ok(None),
+            Some(_) if record.reader.is_some() => Ok(None),
             Some(recorded) => self.sae(&recorded.sha256).map(Some),
         }
     }
@@ -168,6 +208,21 @@ fn read<T: for<'a> Deserialize<'a>>(value: Option<&serde_json::Value>) -> Result
 /// The JSON a record is kept as.
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<serde_json::Value> {
     serde_json::to_value(value).map_err(|error| Error::internal("a record").with_source(error))
+}
+
+/// Makes the latents of documents anew, from their vectors; those without vector lose them.
+pub(super) fn recode_vectors(sae: &Sae, documents: &mut [Document]) -> Result<()> {
+    let vectors = documents
+        .iter()
+        .filter_map(|document| document.vector.as_deref());
+    let rows: Vec<f32> = vectors.flatten().copied().collect();
+    let mut codes = activations(&sae.encode_parallel(&rows, 0)?).into_iter();
+    for document in documents {
+        let code = document.vector.as_ref().and_then(|_| codes.next());
+        document.latents = code.unwrap_or_default();
+        document.positions.clear();
+    }
+    Ok(())
 }
 
 /// Rows of codes as the engine takes them.

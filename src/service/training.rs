@@ -9,7 +9,9 @@ use latentdb_index::collection::Snapshot;
 use latentdb_index::document::{Activation, validate_latents, validate_vector};
 
 use super::documents::MAX_BATCH;
-use super::models::{SaeRecord, activations};
+use super::models::{SaeRecord, activations, sae_record};
+use super::search::no_sae;
+use super::tokens::{self, check_reads_vectors};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
 use crate::sae::{
@@ -159,6 +161,7 @@ impl Service {
                 &mut progress,
             )?;
             trained.sae.set_about("collection", &view.record.name);
+            trained.sae.set_reading(tokens::vectors_of(&view.record)?);
             trained.sae.save(&output)?;
             let sae = Sae::load(&output)?;
             Ok(TrainingEnd {
@@ -179,7 +182,11 @@ impl Service {
         let service = self.clone();
         blocking(move || {
             let sae = match folder {
-                Some(folder) => Arc::new(Sae::load(Path::new(&folder))?),
+                Some(folder) => {
+                    let sae = Arc::new(Sae::load(Path::new(&folder))?);
+                    check_reads_vectors(&view.record, &sae)?;
+                    sae
+                }
                 None => service.required_sae(&view)?,
             };
             let (vectors, _) = vectors_of(&view.snapshot)?;
@@ -200,7 +207,7 @@ impl Service {
             (Some(folder), _) => Ok(SaeRecord::of(&Sae::load(Path::new(&folder))?)),
             (None, Some(name)) => {
                 let view = service.view(&name)?;
-                Ok(SaeRecord::of(&*service.required_sae(&view)?))
+                sae_record(&view.record)?.ok_or_else(|| no_sae(&view))
             }
             (None, None) => Err(Error::invalid(
                 "of",

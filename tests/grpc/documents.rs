@@ -89,6 +89,7 @@ async fn documents_are_written_changed_read_and_deleted() {
     let update = UpdateRequest {
         collection: "c".into(),
         updates: vec![update],
+        ..UpdateRequest::default()
     };
     let updated = client.update(update).await.unwrap().into_inner();
     assert!(updated.sequence > written.sequence);

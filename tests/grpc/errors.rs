@@ -9,7 +9,7 @@ use tonic_types::StatusExt;
 use crate::running::Running;
 
 /// The one field of a status' `google.rpc.BadRequest`, and what it says.
-fn violation(status: &Status) -> (String, String) {
+pub(crate) fn violation(status: &Status) -> (String, String) {
     let details = status.get_details_bad_request().unwrap();
     let [violation] = details.field_violations.as_slice() else {
         panic!("{details:?}");
@@ -86,7 +86,7 @@ async fn wrong_queries_name_the_part_at_fault() {
     let latents = |latent, weight| Query {
         kind: Some(query::Kind::Latents(LatentsQuery {
             weights: vec![LatentWeight { latent, weight }],
-            scale: 0,
+            ..LatentsQuery::default()
         })),
         ..Query::default()
     };

@@ -15,6 +15,7 @@ fn batch(number: u64, size: usize) -> IngestRequest {
         documents: (0..size).map(document).collect(),
         batch: number,
         stream_id: "s".into(),
+        ..IngestRequest::default()
     }
 }
 

@@ -7,6 +7,7 @@ use latentdb::server::{Server, ServerOptions};
 use latentdb_proto::v1::admin_service_client::AdminServiceClient;
 use latentdb_proto::v1::collection_service_client::CollectionServiceClient;
 use latentdb_proto::v1::document_service_client::DocumentServiceClient;
+use latentdb_proto::v1::latent_service_client::LatentServiceClient;
 use latentdb_proto::v1::search_service_client::SearchServiceClient;
 use latentdb_proto::v1::{
     Collection, CountRequest, CreateCollectionRequest, Document, Filter, Query, SearchRequest,
@@ -78,6 +79,10 @@ impl Running {
         SearchServiceClient::new(self.channel.clone()).max_decoding_message_size(64 << 20)
     }
 
+    pub(crate) fn latents(&self) -> LatentServiceClient<Channel> {
+        LatentServiceClient::new(self.channel.clone())
+    }
+
     pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {
         AdminServiceClient::new(self.channel.clone())
     }
@@ -106,6 +111,7 @@ impl Running {
         let request = UpsertRequest {
             collection: collection.to_owned(),
             documents,
+            ..UpsertRequest::default()
         };
         Ok(self.documents().upsert(request).await?.into_inner())
     }

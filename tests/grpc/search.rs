@@ -11,16 +11,16 @@ use latentdb_proto::v1::{
 use crate::corpus::{DIMENSION, Item, N_LATENTS, assert_ranking, id, ids, items};
 use crate::running::{Running, expr};
 
-const WEIGHTS: [(u32, f32); 4] = [(0, 1.0), (5, -0.5), (20, 2.0), (39, -3.0)];
+pub(crate) const WEIGHTS: [(u32, f32); 4] = [(0, 1.0), (5, -0.5), (20, 2.0), (39, -3.0)];
 
-fn node(kind: query::Kind) -> Query {
+pub(crate) fn node(kind: query::Kind) -> Query {
     Query {
         kind: Some(kind),
         ..Query::default()
     }
 }
 
-fn near(vector: &[f32]) -> Query {
+pub(crate) fn near(vector: &[f32]) -> Query {
     let values = vector.to_vec();
     node(query::Kind::Nearest(NearestQuery {
         to: Some(nearest_query::To::Vector(Vector { values })),
@@ -28,13 +28,14 @@ fn near(vector: &[f32]) -> Query {
     }))
 }
 
-fn weighted(weights: &[(u32, f32)], scale: ActivationScale) -> Query {
+pub(crate) fn weighted(weights: &[(u32, f32)], scale: ActivationScale) -> Query {
     let weights = weights
         .iter()
         .map(|&(latent, weight)| LatentWeight { latent, weight });
     node(query::Kind::Latents(LatentsQuery {
         weights: weights.collect(),
         scale: scale.into(),
+        ..LatentsQuery::default()
     }))
 }
 
@@ -58,7 +59,7 @@ fn fused(children: Vec<Query>, depth: u32) -> Query {
     }))
 }
 
-fn nearest_scores(items: &[Item], vector: &[f32]) -> HashMap<String, f64> {
+pub(crate) fn nearest_scores(items: &[Item], vector: &[f32]) -> HashMap<String, f64> {
     let scored = items
         .iter()
         .map(|item| (item.id.clone(), item.cosine(vector)));
@@ -66,7 +67,7 @@ fn nearest_scores(items: &[Item], vector: &[f32]) -> HashMap<String, f64> {
 }
 
 /// The 90th percentile as NumPy has it.
-fn percentile90(items: &[Item], latent: u32) -> f64 {
+pub(crate) fn percentile90(items: &[Item], latent: u32) -> f64 {
     let mut values: Vec<f64> = items
         .iter()
         .filter_map(|item| item.activation(latent))
@@ -78,7 +79,7 @@ fn percentile90(items: &[Item], latent: u32) -> f64 {
     low + (high - low) * place.fract()
 }
 
-fn latent_scores(items: &[Item], p90: bool) -> HashMap<String, f64> {
+pub(crate) fn latent_scores(items: &[Item], p90: bool) -> HashMap<String, f64> {
     let divisor: HashMap<u32, f64> = WEIGHTS
         .iter()
         .map(|&(latent, _)| {
@@ -105,7 +106,7 @@ fn latent_scores(items: &[Item], p90: bool) -> HashMap<String, f64> {
 }
 
 /// A server with 600 documents in several segments.
-async fn filled(data: &std::path::Path) -> (Running, Vec<Item>, Vec<f32>) {
+pub(crate) async fn filled(data: &std::path::Path) -> (Running, Vec<Item>, Vec<f32>) {
     let server = Running::start(data).await;
     server
         .create("c", DIMENSION as u32, N_LATENTS)

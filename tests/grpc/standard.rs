@@ -13,8 +13,9 @@ use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::running::Running;
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "latentdb.v1.AdminService",
+    "latentdb.v1.AnalysisService",
     "latentdb.v1.CollectionService",
     "latentdb.v1.DocumentService",
     "latentdb.v1.LatentService",

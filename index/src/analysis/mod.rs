@@ -1,5 +1,5 @@
 //! Analyses over sets of documents: what sets them apart, what occurs together, what changes over
-//! an order, what is nearly the same. METHODS sections 6 and 7.
+//! an order, what is nearly the same, what forms groups. METHODS sections 5 to 9.
 //!
 //! Every analysis is a pure function of a [`Snapshot`](crate::collection::Snapshot), resolved
 //! filters and options; what it returns are plain rows. Counts are exact. A document *has* a latent
@@ -7,26 +7,34 @@
 //!
 //! | question | function |
 //! |---|---|
-//! | How do two sets differ? | [`measure`], [`compare`]; [`select`] keeps what matters |
+//! | How do two sets differ? | [`measure`] on the [`Members`] of each, [`compare`]; [`select`] keeps what matters |
 //! | The same prompt answered twice: how do the answers differ? | [`compare_paired`] |
-//! | Which documents show a latent best? | [`Strongest`] |
+//! | Which documents show a latent best? | [`Members::strongest`] |
 //! | Which latents occur together? | [`correlate`], [`correlate_joined`] |
 //! | Which latents go with a value of an attribute? | [`correlate_attribute`] |
 //! | What rises, falls or breaks over time? | [`trends`], [`trends_over_sets`] |
 //! | Which documents are nearly the same? | [`near_duplicates`] |
+//! | Which groups do documents form along an axis? | [`cluster::cluster`] |
+//! | Where do a latent's documents lie? | [`centroids`] |
+//! | Which latents are special cases of which? | [`families`] |
+//! | Which latents tell two groups of documents apart? | [`logistic`] |
 //!
 //! The functions block and use all cores; [`Progress`] says how far they are and stops them.
 
 mod attributes;
+pub mod centroids;
+pub mod cluster;
 mod correlate;
 mod diff;
 mod duplicates;
+pub mod families;
 mod joined;
+pub mod logistic;
+mod members;
 mod order;
 mod paired;
 mod progress;
 pub mod statistics;
-mod strongest;
 mod trends;
 mod units;
 mod values;
@@ -40,9 +48,9 @@ pub use diff::{
     select,
 };
 pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicates};
+pub use members::Members;
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;
 pub use progress::Progress;
-pub use strongest::Strongest;
 pub use trends::{ChangePoint, Monotone, TrendOptions, TrendRow, Trends, trends, trends_over_sets};
 pub use units::Units;

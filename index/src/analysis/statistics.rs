@@ -69,10 +69,18 @@ pub fn wilson(count: u64, n: u64, quantile: f64) -> (f64, f64) {
     let centre = share + z2 / (2.0 * n);
     let width = quantile * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z2 / n;
-    (
-        ((centre - width) / scale).max(0.0),
-        ((centre + width) / scale).min(1.0),
-    )
+    // At the ends centre and width cancel, but for rounding.
+    let low = if count == 0.0 {
+        0.0
+    } else {
+        (centre - width) / scale
+    };
+    let high = if count == n {
+        1.0
+    } else {
+        (centre + width) / scale
+    };
+    (low, high)
 }
 
 /// Newcombe's hybrid score interval of the difference of two independent shares (Newcombe, 1998,

@@ -5,22 +5,25 @@
 //! ([`crate::database`]).
 
 mod background;
+mod derived;
 mod positions;
 mod snapshot;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use tantivy::directory::MmapDirectory;
 use tantivy::index::SegmentId;
+use tantivy::schema::Schema;
 use tantivy::{Index, IndexReader, ReloadPolicy};
 
 use crate::dense::{DensePlugin, Graph};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::latents::LatentsPlugin;
 use crate::schema::Fields;
 use background::Background;
@@ -66,7 +69,7 @@ impl Collection {
         let graph_directory = directory.join("graphs");
         fs::create_dir_all(&index_directory)?;
         fs::create_dir_all(&graph_directory)?;
-        let fields = Fields::new();
+        let fields = fields_of(&index_directory)?;
         let index = Index::builder()
             .schema(fields.schema.clone())
             .register_plugin(Arc::new(LatentsPlugin))
@@ -186,6 +189,23 @@ impl Collection {
         }
         Ok(total)
     }
+}
+
+/// The fields of the index in a directory; those of a new one where there is none.
+fn fields_of(directory: &Path) -> Result<Fields> {
+    #[derive(serde::Deserialize)]
+    struct Manifest {
+        schema: Schema,
+    }
+    let manifest = match fs::read(directory.join("meta.json")) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Fields::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|error| {
+        Error::corrupted("the manifest of an index is not readable").with_source(error)
+    })?;
+    Fields::of(manifest.schema)
 }
 
 impl Drop for Collection {

@@ -8,6 +8,8 @@ use roaring::RoaringBitmap;
 use tantivy::index::{SegmentComponent, SegmentId};
 use tantivy::{DocAddress, Searcher, SegmentReader, TantivyDocument};
 
+use super::derived::Derived;
+use crate::analysis::centroids::SegmentSums;
 use crate::dense::{self, DenseReader, Graph};
 use crate::document::{Activation, Document};
 use crate::error::{Error, Result};
@@ -32,6 +34,8 @@ pub(crate) struct SegmentView {
     pub graph: Option<Arc<Graph>>,
     /// Living documents; `None` when none is deleted.
     pub alive: Option<RoaringBitmap>,
+    /// Sums for the latents' centroids, once they were asked for.
+    pub centroid_sums: Arc<SegmentSums>,
 }
 
 /// What a segment's view shares with those of other snapshots.
@@ -40,6 +44,7 @@ struct Components {
     latents: Arc<LatentsReader>,
     dense: Arc<DenseReader>,
     tests: Arc<TestCache>,
+    centroid_sums: Arc<SegmentSums>,
 }
 
 /// Components of live segments, opened once and shared by snapshots.
@@ -71,6 +76,7 @@ impl ComponentCache {
             latents,
             dense,
             tests: Arc::default(),
+            centroid_sums: Arc::default(),
         };
         self.open.insert(segment.segment_id(), components.clone());
         Ok(components)
@@ -90,6 +96,7 @@ pub struct Snapshot {
     segments: Vec<SegmentView>,
     sequence: u64,
     percentiles: Mutex<HashMap<u32, Option<f32>>>,
+    derived: Derived,
 }
 
 impl Snapshot {
@@ -110,6 +117,7 @@ impl Snapshot {
                 latents: components.latents,
                 dense: components.dense,
                 tests: components.tests,
+                centroid_sums: components.centroid_sums,
                 graph: graphs.get(&reader.segment_id()).cloned(),
                 alive: reader
                     .has_deletes()
@@ -129,6 +137,7 @@ impl Snapshot {
             segments,
             sequence,
             percentiles: Mutex::default(),
+            derived: Derived::default(),
         })
     }
 
@@ -160,6 +169,10 @@ impl Snapshot {
 
     pub(crate) fn searcher(&self) -> &Searcher {
         &self.searcher
+    }
+
+    pub(crate) fn derived(&self) -> &Derived {
+        &self.derived
     }
 
     pub(crate) fn fields(&self) -> &Fields {
@@ -244,6 +257,12 @@ impl Snapshot {
     pub fn latents(&self, doc: u32) -> Vec<Activation> {
         let (segment, local) = self.locate(doc);
         segment.latents.row(local).iter().collect()
+    }
+
+    /// Calls `visit` with each of a document's latents, ascending.
+    pub fn for_each_latent(&self, doc: u32, visit: impl FnMut(Activation)) {
+        let (segment, local) = self.locate(doc);
+        segment.latents.row(local).iter().for_each(visit);
     }
 
     /// The 90th percentile of a latent's activations over the living documents in which it is

@@ -58,6 +58,8 @@ pub struct Update {
     pub vector: Option<Vec<f32>>,
     /// New latents.
     pub latents: Option<Vec<crate::document::Activation>>,
+    /// Where the new latents fire; without them, new latents have no positions.
+    pub positions: Vec<crate::document::LatentPosition>,
     /// Attributes to set.
     pub set: BTreeMap<String, Value>,
     /// Attributes to remove.
@@ -527,13 +529,17 @@ fn size(document: &Document) -> usize {
             .as_ref()
             .map_or(0, |vector| vector.len() * 4)
         + document.latents.len() * 8
+        + document.positions.len() * 5
         + 256
 }
 
 fn updated(mut document: Document, update: Update) -> Document {
     document.text = update.text.or(document.text);
     document.vector = update.vector.or(document.vector);
-    document.latents = update.latents.unwrap_or(document.latents);
+    if let Some(latents) = update.latents {
+        document.latents = latents;
+        document.positions = update.positions;
+    }
     for name in &update.remove {
         document.attributes.remove(name);
     }

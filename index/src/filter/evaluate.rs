@@ -89,6 +89,9 @@ fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Resu
             Ok(docs)
         }
         Filter::Not(part) => Ok(all(n_docs) - matching(part, snapshot, segment)?),
+        Filter::Family(root) => Err(Error::internal(format!(
+            "family {root} was not resolved before evaluation"
+        ))),
         Filter::Saved(name) => Err(Error::internal(format!(
             "saved set {name:?} reached the engine unresolved"
         ))),

@@ -62,6 +62,8 @@ pub enum Filter {
     },
     /// The documents of a saved set.
     Saved(String),
+    /// The documents in which any latent of a family is active, by the family's root.
+    Family(u32),
     /// Documents with one of these ids, as a frozen saved set holds them: shared, not limited.
     #[serde(skip)]
     Frozen(Arc<[String]>),
@@ -103,6 +105,15 @@ pub enum TextMode {
     Phrase,
 }
 
+/// A part of a filter that stands for another filter by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named<'a> {
+    /// A saved set.
+    SavedSet(&'a str),
+    /// A family of latents, by its root.
+    Family(u32),
+}
+
 impl Filter {
     /// Documents in which `latent` is active.
     pub fn latent(latent: u32) -> Self {
@@ -136,12 +147,12 @@ impl Filter {
         }
     }
 
-    /// The filter with saved sets replaced by what `lookup` gives for their names, checked against
-    /// the limits of this module and against `n_latents`. Errors name the part as a path.
+    /// The filter with saved sets and families replaced by what `lookup` gives, checked against the
+    /// limits of this module and against `n_latents`. Errors name the part as a path.
     pub fn resolve(
         &self,
         n_latents: Option<usize>,
-        lookup: &dyn Fn(&str) -> Result<Filter>,
+        lookup: &dyn Fn(Named<'_>) -> Result<Filter>,
     ) -> Result<Filter> {
         let mut nodes = 0;
         self.resolve_at(n_latents, lookup, 1, &mut nodes)
@@ -150,7 +161,7 @@ impl Filter {
     fn resolve_at(
         &self,
         n_latents: Option<usize>,
-        lookup: &dyn Fn(&str) -> Result<Filter>,
+        lookup: &dyn Fn(Named<'_>) -> Result<Filter>,
         depth: usize,
         nodes: &mut usize,
     ) -> Result<Filter> {
@@ -181,7 +192,12 @@ impl Filter {
                 .resolve_at(n_latents, lookup, depth + 1, nodes)
                 .map_err(|error| error.within("not"))?
                 .negate()),
-            Self::Saved(name) => lookup(name)?.resolve_at(n_latents, lookup, depth + 1, nodes),
+            Self::Saved(name) => {
+                lookup(Named::SavedSet(name))?.resolve_at(n_latents, lookup, depth + 1, nodes)
+            }
+            Self::Family(root) => {
+                lookup(Named::Family(*root))?.resolve_at(n_latents, lookup, depth + 1, nodes)
+            }
             leaf => {
                 leaf.validate_leaf(n_latents)?;
                 Ok(leaf.clone())

@@ -3,7 +3,7 @@
 //! ```text
 //! latent(812) and not latent(91, > 0.3) and source = "tweets" and sentiment < -1
 //! (text("battery life") or phrase("does not work")) and stars in (1, 2)
-//! date >= timestamp("2025-03-01") and set("complaints") and not set("resolved")
+//! date >= timestamp("2025-03-01") and set("complaints") and not family(12)
 //! author exists and id not in ("a-1", "a-2")
 //! ```
 //!
@@ -273,10 +273,12 @@ impl Parser {
                         "text_any" => return self.text(TextMode::Any),
                         "phrase" => return self.text(TextMode::Phrase),
                         "set" => return Ok(Filter::Saved(self.quoted_argument()?)),
+                        "family" => return self.family(),
                         _ => {
                             self.at = start;
                             return Err(self.unexpected(
-                                "latent(..), text(..), text_any(..), phrase(..) or set(..)",
+                                "latent(..), family(..), text(..), text_any(..), phrase(..) or \
+                                 set(..)",
                             ));
                         }
                     }
@@ -296,14 +298,26 @@ impl Parser {
         }
     }
 
-    fn latent(&mut self) -> Result<Filter> {
+    fn family(&mut self) -> Result<Filter> {
         self.expect_symbol("(")?;
-        let latent = match *self.peek() {
+        let root = self.latent_number()?;
+        self.expect_symbol(")")?;
+        Ok(Filter::Family(root))
+    }
+
+    fn latent_number(&mut self) -> Result<u32> {
+        let number = match *self.peek() {
             Token::Integer(number) => u32::try_from(number).ok(),
             _ => None,
-        }
-        .ok_or_else(|| self.unexpected("a latent's number"))?;
+        };
+        let number = number.ok_or_else(|| self.unexpected("a latent's number"))?;
         self.next();
+        Ok(number)
+    }
+
+    fn latent(&mut self) -> Result<Filter> {
+        self.expect_symbol("(")?;
+        let latent = self.latent_number()?;
         let (mut lower, mut upper) = (Bound::Unbounded, Bound::Unbounded);
         while self.eat_symbol(",") {
             let operator = self.operator()?;

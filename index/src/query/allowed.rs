@@ -88,6 +88,31 @@ impl AllowedInSegment {
         self.count == u64::from(self.n_docs)
     }
 
+    /// Documents that are allowed in `other`, of the same segment, too.
+    pub fn count_shared(&self, other: &Self) -> u64 {
+        match (&self.docs, &other.docs) {
+            (Some(docs), Some(others)) => docs.intersection_len(others),
+            (None, _) => other.count,
+            (_, None) => self.count,
+        }
+    }
+
+    /// The allowed documents of `docs`, and the allowed ones outside of it.
+    pub fn split(&self, mut docs: RoaringBitmap) -> (RoaringBitmap, Self) {
+        let mut others = match &self.docs {
+            None => RoaringBitmap::new(),
+            Some(allowed) => allowed.clone(),
+        };
+        if self.docs.is_none() {
+            others.insert_range(0..self.n_docs);
+        }
+        others -= &docs;
+        if let Some(allowed) = &self.docs {
+            docs &= allowed;
+        }
+        (docs, Self::new(Some(others), self.n_docs))
+    }
+
     /// Allowed documents, ascending.
     pub fn iter(&self) -> Box<dyn Iterator<Item = u32> + '_> {
         match &self.docs {

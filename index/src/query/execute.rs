@@ -7,11 +7,11 @@ use std::time::Instant;
 use super::allowed::Allowed;
 use super::{
     ActivationScale, Component, Hit, Kind, LatentWeight, Latents, Nearest, Plan, Query, Ranking,
-    latents, nearest, text,
+    boost, latents, latents_bm25, nearest, text,
 };
 use crate::collection::Snapshot;
 use crate::error::Result;
-use crate::rank::{ScoredDoc, TopK, fuse};
+use crate::rank::{Fusion, ScoredDoc, TopK, fuse};
 
 /// The `limit` best hits of a resolved query ([`Query::resolve`]).
 pub fn execute(query: &Query, snapshot: &Snapshot, limit: usize) -> Result<Ranking> {
@@ -19,13 +19,13 @@ pub fn execute(query: &Query, snapshot: &Snapshot, limit: usize) -> Result<Ranki
     Executor { snapshot, alive }.run(query, None, limit)
 }
 
-struct Executor<'a> {
-    snapshot: &'a Snapshot,
+pub(super) struct Executor<'a> {
+    pub(super) snapshot: &'a Snapshot,
     alive: Arc<Allowed>,
 }
 
 impl Executor<'_> {
-    fn run(
+    pub(super) fn run(
         &self,
         query: &Query,
         inherited: Option<&Arc<Allowed>>,
@@ -46,8 +46,20 @@ impl Executor<'_> {
             ..Plan::default()
         };
         let hits = match &query.kind {
-            Kind::Nearest(nearest) => self.nearest(nearest, &allowed, limit, &mut plan),
+            Kind::Nearest(nearest) => self.nearest(nearest, None, &allowed, limit, &mut plan)?,
+            Kind::Boost(nearest, boosts) => {
+                self.nearest(nearest, Some(boosts), &allowed, limit, &mut plan)?
+            }
             Kind::Latents(latents) => self.latents(latents, &allowed, limit, &mut plan)?,
+            Kind::LatentsBm25(bm25) => {
+                let scorer = latents_bm25::Scorer::new(bm25, self.snapshot);
+                let mut top = TopK::new(limit);
+                plan.access = "rows";
+                for (segment, allowed) in self.snapshot.segments().iter().zip(allowed.segments()) {
+                    plan.candidates += scorer.search_segment(segment, allowed, &mut top)?;
+                }
+                leaf_hits(top.into_sorted(), &plan.name)
+            }
             Kind::Text { text, mode } => {
                 let mut top = TopK::new(limit);
                 plan.access = "bm25";
@@ -58,6 +70,14 @@ impl Executor<'_> {
                 plan.access = "bitmap";
                 plan.candidates = allowed.count();
                 self.matching(&allowed, limit, &plan.name)
+            }
+            Kind::Fusion {
+                children,
+                method: Fusion::Linear(scale),
+                depth,
+            } => {
+                plan.access = "linear";
+                self.linear(children, *scale, *depth, &allowed, limit, &mut plan)?
             }
             Kind::Fusion {
                 children,
@@ -98,19 +118,25 @@ impl Executor<'_> {
     fn nearest(
         &self,
         nearest: &Nearest,
+        boosts: Option<&Latents>,
         allowed: &Allowed,
         limit: usize,
         plan: &mut Plan,
-    ) -> Vec<Hit> {
+    ) -> Result<Vec<Hit>> {
         let unit = unit(&nearest.vector);
+        let weights = boosts.map(|boosts| effective_weights(boosts, self.snapshot));
         let mut top = TopK::new(limit);
         let (mut graphs, mut scans) = (false, false);
         for (segment, allowed) in self.snapshot.segments().iter().zip(allowed.segments()) {
             if allowed.count() == 0 || segment.dense.n_rows() == 0 {
                 continue;
             }
-            let (access, compared) =
-                nearest::search_segment(segment, allowed, nearest, &unit, limit, &mut top);
+            let (access, compared) = match &weights {
+                None => nearest::search_segment(segment, allowed, nearest, &unit, limit, &mut top),
+                Some(weights) => boost::search_segment(
+                    segment, allowed, nearest, &unit, weights, limit, &mut top,
+                )?,
+            };
             graphs |= access == nearest::Access::Graph;
             scans |= access == nearest::Access::Scan;
             plan.candidates += compared;
@@ -120,7 +146,7 @@ impl Executor<'_> {
             (true, false) => "graph",
             _ => "scan",
         };
-        leaf_hits(top.into_sorted(), &plan.name)
+        Ok(leaf_hits(top.into_sorted(), &plan.name))
     }
 
     fn latents(
@@ -175,7 +201,7 @@ pub fn effective_weights(latents: &Latents, snapshot: &Snapshot) -> Vec<LatentWe
     weights
 }
 
-fn unit(vector: &[f32]) -> Vec<f32> {
+pub(super) fn unit(vector: &[f32]) -> Vec<f32> {
     let squared: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
     let scale = squared.sqrt().recip();
     vector

@@ -6,9 +6,13 @@
 //! is a query of its own.
 
 mod allowed;
+mod boost;
 mod execute;
 mod latents;
+mod latents_bm25;
+mod linear;
 mod nearest;
+mod pointwise;
 mod text;
 
 use std::time::Duration;
@@ -17,11 +21,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use allowed::{Allowed, AllowedInSegment};
 pub use execute::{effective_weights, execute};
+pub use latents_bm25::{DEFAULT_B, DEFAULT_K1, LatentsBm25};
 pub(crate) use nearest::SCAN_BELOW;
 
 use crate::document::validate_vector;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, TextMode, check_latent};
+use crate::filter::{Filter, Named, TextMode, check_latent};
 use crate::rank::Fusion;
 
 /// Most hits of one request, pages included.
@@ -51,8 +56,13 @@ pub struct Query {
 pub enum Kind {
     /// Cosine similarity to a vector.
     Nearest(Nearest),
+    /// Cosine similarity to a vector plus a weighted sum of activations (METHODS §4, boost). Hits
+    /// have a vector.
+    Boost(Nearest, Latents),
     /// A weighted sum of activations.
     Latents(Latents),
+    /// BM25 over latents.
+    LatentsBm25(LatentsBm25),
     /// BM25 over the documents' text.
     Text {
         /// The words.
@@ -157,7 +167,7 @@ pub struct Plan {
     /// The node's name, as in [`Component::name`].
     pub name: String,
     /// The access path: `graph`, `scan`, `graph+scan`, `postings`, `rows`, `bm25`, `fusion`,
-    /// `except`, `bitmap`.
+    /// `linear`, `except`, `bitmap`.
     pub access: &'static str,
     /// Documents the filters allow.
     pub allowed: u64,
@@ -200,8 +210,8 @@ impl Query {
     /// The kind's name, as components and plans show it.
     pub fn kind_name(&self) -> &'static str {
         match self.kind {
-            Kind::Nearest(_) => "nearest",
-            Kind::Latents(_) => "latents",
+            Kind::Nearest(_) | Kind::Boost(..) => "nearest",
+            Kind::Latents(_) | Kind::LatentsBm25(_) => "latents",
             Kind::Text { .. } => "text",
             Kind::Fusion { .. } => "fusion",
             Kind::Except { .. } => "except",
@@ -219,14 +229,14 @@ impl Query {
     }
 
     /// Checks the tree against the limits of this module and the collection, replaces saved sets
-    /// in filters by what `lookup` gives, and names every node that has no name after its place
+    /// and families in filters by what `lookup` gives, and names every node that has no name after its place
     /// and kind (`nearest` at the root, `0.nearest` in the first place below it). The error's
     /// field is a path inside the query.
     pub fn resolve(
         &self,
         dimension: Option<usize>,
         n_latents: Option<usize>,
-        lookup: &dyn Fn(&str) -> Result<Filter>,
+        lookup: &dyn Fn(Named<'_>) -> Result<Filter>,
     ) -> Result<Query> {
         let mut resolver = Resolver {
             dimension,
@@ -340,13 +350,27 @@ fn child_place(place: &str, at: usize) -> String {
 struct Resolver<'a> {
     dimension: Option<usize>,
     n_latents: Option<usize>,
-    lookup: &'a dyn Fn(&str) -> Result<Filter>,
+    lookup: &'a dyn Fn(Named<'_>) -> Result<Filter>,
     names: std::collections::HashSet<String>,
     nodes: usize,
 }
 
 fn validate_leaf(kind: &Kind, dimension: Option<usize>, n_latents: Option<usize>) -> Result<()> {
     match kind {
+        Kind::Boost(nearest, boosts) => {
+            boosts
+                .validate(n_latents)
+                .map_err(|error| error.within("boost"))?;
+            validate_leaf(&Kind::Nearest(nearest.clone()), dimension, n_latents)
+        }
+        Kind::LatentsBm25(bm25) => {
+            bm25.validate_parameters()?;
+            let weights = Latents {
+                weights: bm25.weights.clone(),
+                scale: ActivationScale::Raw,
+            };
+            weights.validate(n_latents)
+        }
         Kind::Nearest(nearest) => {
             if nearest.ef == 0 || nearest.ef > MAX_HITS {
                 return Err(Error::invalid(
@@ -413,7 +437,16 @@ fn validate_fusion(children: &[(Query, f32)], method: Fusion, depth: usize) -> R
             format!("is {k}; a finite number from 0 up is accepted"),
         ));
     }
-    for (at, (_, weight)) in children.iter().enumerate() {
+    for (at, (child, weight)) in children.iter().enumerate() {
+        if matches!(method, Fusion::Linear(_))
+            && matches!(child.kind, Kind::Fusion { .. } | Kind::Except { .. })
+        {
+            return Err(Error::invalid(
+                format!("children[{at}].query"),
+                "is a ranking of rankings; a linear combination scores every candidate on every \
+                 part, so its parts are nearest, latents, property, text or matching",
+            ));
+        }
         if !weight.is_finite() {
             return Err(Error::invalid(
                 format!("children[{at}].weight"),

@@ -20,6 +20,18 @@ pub enum Fusion {
     /// `w * (score - (mean - 3 sd)) / (6 sd)` over the ranking, clipped to 0..=1; equal scores
     /// count .5. Outliers stretch it less than they stretch min-max.
     DistributionBased,
+    /// `w * score`, every candidate scored on every ranking's query, whether its own hits hold it
+    /// or not. It needs the queries, so [`fuse`] alone takes scores as they are.
+    Linear(Scale),
+}
+
+/// What scores are before a linear combination adds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scale {
+    /// As they are.
+    Raw,
+    /// Less their mean over the allowed documents, in standard deviations.
+    Standard,
 }
 
 /// What one ranking gave to a fused hit.
@@ -93,6 +105,7 @@ pub fn fuse(method: Fusion, rankings: &[(Vec<ScoredDoc>, f32)]) -> Vec<FusedHit>
 fn normaliser(method: Fusion, ranking: &[ScoredDoc]) -> Box<dyn Fn(u32, f32) -> f32> {
     match method {
         Fusion::ReciprocalRank { k } => Box::new(move |rank, _| 1.0 / (k + rank as f32)),
+        Fusion::Linear(_) => Box::new(|_, score| score),
         Fusion::MinMax => {
             let scores = || ranking.iter().map(|hit| hit.score);
             let low = scores().fold(f32::INFINITY, f32::min);

@@ -3,5 +3,5 @@
 mod fusion;
 mod top_k;
 
-pub use fusion::{FusedHit, FusedPart, Fusion, fuse};
+pub use fusion::{FusedHit, FusedPart, Fusion, Scale, fuse};
 pub use top_k::{ScoredDoc, TopK};

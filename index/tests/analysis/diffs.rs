@@ -6,7 +6,7 @@ use latentdb_index::analysis::statistics::{
     Sample, Test, independence, mcnemar, newcombe, newcombe_paired, normal_quantile, welch,
 };
 use latentdb_index::analysis::{
-    Diff, DiffOptions, Direction, Measure, Progress, Selection, Side, Strongest, Units, compare,
+    Diff, DiffOptions, Direction, Measure, Members, Progress, Selection, Side, Units, compare,
     compare_paired, measure, select,
 };
 use latentdb_index::document::{Document, Value};
@@ -24,10 +24,14 @@ fn side<'a>(corpus: &'a Corpus, filter: &'a Filter) -> Side<'a> {
     }
 }
 
+fn members<'a>(corpus: &'a Corpus, filter: &'a Filter) -> Members<'a> {
+    Members::of(side(corpus, filter)).unwrap()
+}
+
 fn diff(corpus: &Corpus, a: &Filter, b: &Filter, units: Units, options: &DiffOptions) -> Diff {
     let progress = Progress::default();
-    let of_a = measure(side(corpus, a), units, options, &progress).unwrap();
-    let of_b = measure(side(corpus, b), units, options, &progress).unwrap();
+    let of_a = measure(&members(corpus, a), units, options, &progress).unwrap();
+    let of_b = measure(&members(corpus, b), units, options, &progress).unwrap();
     compare(&of_a, &of_b, options).unwrap()
 }
 
@@ -105,8 +109,8 @@ fn everything_is_counted_from_the_lists() {
     let corpus = Corpus::of(made);
     let options = DiffOptions::default();
     let all = corpus.matching(&Filter::All);
-    let side = side(&corpus, &Filter::All);
-    let measured = measure(side, LATENTS, &options, &Progress::default()).unwrap();
+    let all_members = members(&corpus, &Filter::All);
+    let measured = measure(&all_members, LATENTS, &options, &Progress::default()).unwrap();
     for (latent, &count) in (0..).zip(measured.counts()) {
         assert_eq!(u64::from(count), having(&all, latent, 0.0));
     }
@@ -185,7 +189,7 @@ fn a_group_is_the_union_of_its_latents() {
     };
     let progress = Progress::default();
     let refused = measure(
-        side(&corpus, &a),
+        &members(&corpus, &a),
         Units::Groups(&groups),
         &options,
         &progress,
@@ -261,8 +265,8 @@ fn sets_of_two_collections_are_compared() {
     let (one, other) = (Corpus::random(300, 8), Corpus::random(800, 9));
     let options = DiffOptions::default();
     let progress = Progress::default();
-    let of_a = measure(side(&one, &Filter::All), LATENTS, &options, &progress).unwrap();
-    let of_b = measure(side(&other, &Filter::All), LATENTS, &options, &progress).unwrap();
+    let of_a = measure(&members(&one, &Filter::All), LATENTS, &options, &progress).unwrap();
+    let of_b = measure(&members(&other, &Filter::All), LATENTS, &options, &progress).unwrap();
     let diff = compare(&of_a, &of_b, &options).unwrap();
     for row in diff.rows {
         assert_eq!(
@@ -319,10 +323,24 @@ fn a_selection_keeps_the_largest() {
 }
 
 #[test]
+fn what_two_sets_share_is_counted() {
+    let corpus = Corpus::random(500, 13);
+    for (a, b) in [
+        ("source = \"films\"", "latent(2)"),
+        ("year < 2002", "year >= 2002"),
+    ] {
+        let (a, b) = (filter(a), filter(b));
+        let shared = members(&corpus, &a).shared_with(&members(&corpus, &b));
+        let both = Filter::And(vec![a, b]);
+        assert_eq!(shared, corpus.matching(&both).len() as u64);
+    }
+}
+
+#[test]
 fn examples_are_the_strongest_of_the_set() {
     let corpus = Corpus::random(700, 11);
     let a = filter("source = \"films\"");
-    let strongest = Strongest::new(side(&corpus, &a)).unwrap();
+    let members = members(&corpus, &a);
     for latents in [vec![2], vec![25], vec![1, 4, 9]] {
         let mut expected: Vec<f32> = corpus
             .matching(&a)
@@ -335,7 +353,11 @@ fn examples_are_the_strongest_of_the_set() {
             .collect();
         expected.sort_by(|left, right| right.total_cmp(left));
         expected.truncate(6);
-        let found: Vec<f32> = strongest.of(&latents, 6).iter().map(|hit| hit.1).collect();
+        let found: Vec<f32> = members
+            .strongest(&latents, 6)
+            .iter()
+            .map(|hit| hit.1)
+            .collect();
         assert_eq!(found, expected);
     }
 }
@@ -346,8 +368,14 @@ fn what_cannot_be_compared_is_refused() {
     let none = filter("source = \"nobody\"");
     let options = DiffOptions::default();
     let progress = Progress::default();
-    let all = measure(side(&corpus, &Filter::All), LATENTS, &options, &progress).unwrap();
-    let empty = measure(side(&corpus, &none), LATENTS, &options, &progress).unwrap();
+    let all = measure(
+        &members(&corpus, &Filter::All),
+        LATENTS,
+        &options,
+        &progress,
+    )
+    .unwrap();
+    let empty = measure(&members(&corpus, &none), LATENTS, &options, &progress).unwrap();
     let error = compare(&all, &empty, &options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
     for (field, options) in [
@@ -366,15 +394,19 @@ fn what_cannot_be_compared_is_refused() {
             },
         ),
     ] {
-        let side = side(&corpus, &Filter::All);
-        let error = measure(side, LATENTS, &options, &progress).err().unwrap();
+        let members = members(&corpus, &Filter::All);
+        let error = measure(&members, LATENTS, &options, &progress)
+            .err()
+            .unwrap();
         assert_eq!(error.field(), Some(field));
     }
     let (a, b) = (side(&corpus, &Filter::All), side(&corpus, &none));
     let error = compare_paired(a, b, "row", LATENTS, &options, &progress).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
     progress.stop();
-    let side = side(&corpus, &filter("year > 2000"));
-    let error = measure(side, LATENTS, &options, &progress).err().unwrap();
+    let some = filter("year > 2000");
+    let error = measure(&members(&corpus, &some), LATENTS, &options, &progress)
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }

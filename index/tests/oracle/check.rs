@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use latentdb_index::collection::Snapshot;
 use latentdb_index::document::Value;
 use latentdb_index::facet::{attribute_facet, latent_counts};
-use latentdb_index::filter::{Filter, TextMode};
+use latentdb_index::filter::{Filter, Named, TextMode};
 use latentdb_index::query::{Hit, Kind, Query, Ranking, execute};
+use latentdb_index::rank::Fusion;
 
 use crate::naive::{self, DIMENSION, Model, N_LATENTS};
 
@@ -59,6 +60,7 @@ impl<'a> Checked<'a> {
                 );
             }
         }
+        self.centroids();
         let filter = resolved_filter(filter);
         let members = self.model.matching(&filter);
         let mut counts: BTreeMap<u32, (u64, f64)> = BTreeMap::new();
@@ -79,6 +81,28 @@ impl<'a> Checked<'a> {
         }
         for name in ["source", "big", "tags", "when", "flags"] {
             self.attribute_counts(&filter, &members, name);
+        }
+    }
+
+    /// Each latent's centroid points where its documents' unit vectors do on weighted average.
+    fn centroids(&self) {
+        let centroids = self.snapshot.centroids();
+        for latent in 0..N_LATENTS as u32 {
+            let (sum, magnitude) = self.model.centroid_sum(latent);
+            let norm = sum.iter().map(|value| value * value).sum::<f64>().sqrt();
+            let found = centroids.get(latent);
+            // Vectors that cancel out have no direction to agree on.
+            if norm > 1e-3 * magnitude {
+                let off = found
+                    .unwrap()
+                    .iter()
+                    .zip(&sum)
+                    .map(|(a, b)| f64::from(*a) - b / norm);
+                let most = off.fold(0.0_f64, |most, value| most.max(value.abs()));
+                assert!(most < 2e-3, "centroid of {latent} is {most} off");
+            } else if magnitude == 0.0 {
+                assert_eq!(found, None, "centroid of {latent}");
+            }
         }
     }
 
@@ -139,7 +163,7 @@ impl<'a> Checked<'a> {
     }
 
     fn run(&self, query: &Query, limit: usize) -> Ranking {
-        let lookup = |name: &str| Ok(naive::saved_set(name));
+        let lookup = |named: Named<'_>| Ok(naive::named(named));
         let resolved = query.resolve(Some(DIMENSION), Some(N_LATENTS), &lookup);
         execute(&resolved.unwrap(), self.snapshot, limit).unwrap()
     }
@@ -153,6 +177,24 @@ impl<'a> Checked<'a> {
                 .into_iter()
                 .map(|(id, cosine)| (id, (cosine, 1e-5)))
                 .collect(),
+            Kind::Boost(nearest, boosts) => {
+                let scores = self.model.boosted(&nearest.vector, boosts).into_iter();
+                scores
+                    .map(|(id, (score, magnitude))| (id, (score, 1e-5 * magnitude)))
+                    .collect()
+            }
+            // Deleted documents may count in the statistics: as with text, the engine's own then.
+            Kind::LatentsBm25(_) if self.model.ghosts => {
+                let everything = self.run(query, self.ids.len() + 1);
+                let hits = everything.hits.iter();
+                hits.map(|hit| (self.id(hit), close(hit.score))).collect()
+            }
+            Kind::LatentsBm25(bm25) => {
+                let scores = self.model.latents_bm25(bm25).into_iter();
+                scores
+                    .map(|(id, (score, magnitude))| (id, (score, 2e-5 * magnitude)))
+                    .collect()
+            }
             Kind::Latents(latents) => self
                 .model
                 .latent_scores(latents)
@@ -163,6 +205,27 @@ impl<'a> Checked<'a> {
             Kind::Matching => {
                 let all = self.model.documents.keys();
                 all.map(|id| (id.clone(), (0.0, 0.0))).collect()
+            }
+            Kind::Fusion {
+                children,
+                method: Fusion::Linear(scale),
+                ..
+            } => {
+                let mut rankings = Vec::new();
+                for (at, (child, weight)) in children.iter().enumerate() {
+                    let hits = self.query(child, filter, self.ids.len() + 1);
+                    let scores: BTreeMap<String, f32> =
+                        hits.iter().map(|hit| (self.id(hit), hit.score)).collect();
+                    for hit in &ranking.hits {
+                        let name = &ranking.plan.children[at].name;
+                        let part = hit.components.iter().find(|part| part.name == *name);
+                        let expected = scores.get(&self.id(hit)).copied().unwrap_or(0.0);
+                        let off = (part.unwrap().score - expected).abs();
+                        assert!(off <= 1e-5 * expected.abs().max(1.0), "{hit:?} {expected}");
+                    }
+                    rankings.push((scores, *weight));
+                }
+                naive::combined(*scale, &rankings, &self.model.matching(filter))
             }
             Kind::Fusion {
                 children,
@@ -316,6 +379,6 @@ fn close(score: f32) -> (f64, f64) {
 
 fn resolved_filter(filter: &Filter) -> Filter {
     filter
-        .resolve(Some(N_LATENTS), &|name| Ok(naive::saved_set(name)))
+        .resolve(Some(N_LATENTS), &|named| Ok(naive::named(named)))
         .unwrap()
 }

@@ -6,8 +6,10 @@ use std::ops::Bound;
 use latentdb_index::collection::{Operation, Update};
 use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::filter::{AttributeTest, Filter, TextMode};
-use latentdb_index::query::{ActivationScale, Kind, LatentWeight, Latents, Nearest, Query};
-use latentdb_index::rank::Fusion;
+use latentdb_index::query::{
+    ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Query,
+};
+use latentdb_index::rank::{Fusion, Scale};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -327,6 +329,7 @@ pub fn filter(random: &mut StdRng, depth: usize) -> Filter {
             mode: mode(random),
         },
         8 => Filter::Saved(pick(random, &["busy", "nested", "frozen"]).into()),
+        9 if random.random() => Filter::Family(random.random_range(0..N_LATENTS as u32)),
         9 => Filter::All,
         10 | 11 => Filter::And(parts(random)),
         12 | 13 => Filter::Or(parts(random)),
@@ -369,20 +372,32 @@ fn weights(random: &mut StdRng) -> Vec<LatentWeight> {
         .collect()
 }
 
+fn nearest(random: &mut StdRng) -> Nearest {
+    Nearest {
+        vector: vector(random),
+        exact: random.random(),
+        ef: random.random_range(1..200),
+    }
+}
+
+fn latents_query(random: &mut StdRng) -> Latents {
+    let scales = [ActivationScale::Raw, ActivationScale::Percentile90];
+    Latents {
+        weights: weights(random),
+        scale: pick(random, &scales),
+    }
+}
+
 /// A query with at most `depth` levels below it.
 pub fn query(random: &mut StdRng, depth: usize) -> Query {
-    let kind = match random.random_range(0..if depth > 0 { 12 } else { 9 }) {
-        0 | 1 => Kind::Nearest(Nearest {
-            vector: vector(random),
-            exact: random.random(),
-            ef: random.random_range(1..200),
-        }),
-        2..5 => Kind::Latents(Latents {
+    let kind = match random.random_range(0..if depth > 0 { 14 } else { 9 }) {
+        0 => Kind::Nearest(nearest(random)),
+        1 => Kind::Boost(nearest(random), latents_query(random)),
+        2..4 => Kind::Latents(latents_query(random)),
+        4 => Kind::LatentsBm25(LatentsBm25 {
             weights: weights(random),
-            scale: pick(
-                random,
-                &[ActivationScale::Raw, ActivationScale::Percentile90],
-            ),
+            k1: pick(random, &[0.1, 1.2, 8.0]),
+            b: pick(random, &[0.0, 0.7, 1.0]),
         }),
         5..8 => Kind::Text {
             text: query_text(random),
@@ -402,6 +417,13 @@ pub fn query(random: &mut StdRng, depth: usize) -> Query {
                     Fusion::DistributionBased,
                 ],
             ),
+            depth: pick(random, &[1, 3, 10, 1000]),
+        },
+        11 | 12 => Kind::Fusion {
+            children: (0..random.random_range(1..4))
+                .map(|_| (query(random, 0), random.random_range(-0.5_f32..2.0)))
+                .collect(),
+            method: Fusion::Linear(pick(random, &[Scale::Raw, Scale::Standard])),
             depth: pick(random, &[1, 3, 10, 1000]),
         },
         _ => Kind::Except {

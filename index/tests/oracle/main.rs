@@ -110,7 +110,7 @@ impl Run {
             }
             Step::DeleteMatching { seed } => {
                 let filter = generate::filter(&mut random(seed), 1)
-                    .resolve(Some(naive::N_LATENTS), &|name| Ok(naive::saved_set(name)))
+                    .resolve(Some(naive::N_LATENTS), &|named| Ok(naive::named(named)))
                     .unwrap();
                 self.write(seed, vec![Operation::DeleteMatching(filter)]);
             }

@@ -9,9 +9,9 @@ use half::f16;
 use latentdb_index::collection::{Operation, Update};
 use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::error::ErrorKind;
-use latentdb_index::filter::{AttributeTest, Filter, TextMode};
-use latentdb_index::query::{ActivationScale, Latents};
-use latentdb_index::rank::Fusion;
+use latentdb_index::filter::{AttributeTest, Filter, Named, TextMode};
+use latentdb_index::query::{ActivationScale, Latents, LatentsBm25};
+use latentdb_index::rank::{Fusion, Scale};
 
 /// Values of a vector.
 pub const DIMENSION: usize = 6;
@@ -137,6 +137,63 @@ impl Model {
             .collect()
     }
 
+    /// The sum of a latent's documents' unit vectors times activations, and the sum of those.
+    pub fn centroid_sum(&self, latent: u32) -> (Vec<f64>, f64) {
+        let mut sum = vec![0.0; DIMENSION];
+        let mut magnitude = 0.0;
+        for document in self.documents.values() {
+            let (Some(found), Some(vector)) = (activation(document, latent), &document.vector)
+            else {
+                continue;
+            };
+            let squares = vector.iter().map(|&value| f64::from(value).powi(2));
+            let scale = found / squares.sum::<f64>().sqrt();
+            for (slot, value) in sum.iter_mut().zip(vector) {
+                *slot += f64::from(*value) * scale;
+            }
+            magnitude += found;
+        }
+        (sum, magnitude)
+    }
+
+    /// Cosine plus boosts of every document with a vector, and the magnitude of its parts.
+    pub fn boosted(&self, query: &[f32], boosts: &Latents) -> BTreeMap<String, (f64, f64)> {
+        let boosts = self.latent_scores(boosts);
+        let cosines = self.cosines(query).into_iter();
+        cosines
+            .map(|(id, cosine)| {
+                let (boost, magnitude) = boosts.get(&id).copied().unwrap_or_default();
+                (id, (cosine + boost, magnitude + 1.0))
+            })
+            .collect()
+    }
+
+    /// BM25 over latents of every document that has one of them, and the magnitude of its parts.
+    pub fn latents_bm25(&self, bm25: &LatentsBm25) -> BTreeMap<String, (f64, f64)> {
+        let length = |document: &Document| -> f64 {
+            let activations = document.latents.iter();
+            activations.map(|entry| f64::from(entry.activation)).sum()
+        };
+        let count = self.documents.len() as f64;
+        let mean = self.documents.values().map(length).sum::<f64>() / count;
+        let (k1, b) = (f64::from(bm25.k1), f64::from(bm25.b));
+        let mut scores: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+        for entry in &bm25.weights {
+            let having = self.activations(entry.latent).len() as f64;
+            let rarity = ((count - having + 0.5) / (having + 0.5)).ln().max(0.0);
+            for (id, document) in &self.documents {
+                if let Some(found) = activation(document, entry.latent) {
+                    let hold = k1 * (1.0 - b + b * length(document) / mean);
+                    let part =
+                        f64::from(entry.weight) * rarity * found * (k1 + 1.0) / (found + hold);
+                    let slot = scores.entry(id.clone()).or_default();
+                    *slot = (slot.0 + part, slot.1 + part.abs());
+                }
+            }
+        }
+        scores
+    }
+
     /// Cosine to `query` of every document with a vector.
     pub fn cosines(&self, query: &[f32]) -> BTreeMap<String, f64> {
         self.documents
@@ -202,8 +259,21 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
     product(a, b) / (product(a, a) * product(b, b)).sqrt()
 }
 
-/// The saved sets that filters of this test may name.
-pub fn saved_set(name: &str) -> Filter {
+/// The saved sets and families that filters of this test may name.
+pub fn named(named: Named<'_>) -> Filter {
+    match named {
+        Named::SavedSet(name) => saved_set(name),
+        Named::Family(root) => family(root),
+    }
+}
+
+/// A family is a latent and the two after it.
+fn family(root: u32) -> Filter {
+    let last = (root + 2).min(N_LATENTS as u32 - 1);
+    Filter::Or((root..=last).map(Filter::latent).collect())
+}
+
+fn saved_set(name: &str) -> Filter {
     match name {
         "busy" => Filter::Or(vec![Filter::latent(0), Filter::latent(1)]),
         "nested" => Filter::Not(Box::new(Filter::Saved("busy".into()))),
@@ -256,6 +326,7 @@ pub fn matches(filter: &Filter, document: &Document) -> bool {
             .text
             .as_ref()
             .is_some_and(|found| text_matches(text, *mode, found)),
+        Filter::Family(root) => matches(&family(*root), document),
         Filter::Saved(name) => matches(&saved_set(name), document),
         Filter::And(parts) => parts.iter().all(|part| matches(part, document)),
         Filter::Or(parts) => parts.iter().any(|part| matches(part, document)),
@@ -430,6 +501,43 @@ pub fn term_counts(text: &str, query: &str, mode: TextMode) -> (Vec<usize>, usiz
     (counts, found.len())
 }
 
+/// `Σ w s` over rankings that hold every document their query scores, 0 for the others, with the
+/// rounding that may be between two ways to it. Scores are standardised over `allowed`.
+pub fn combined(
+    scale: Scale,
+    rankings: &[(BTreeMap<String, f32>, f32)],
+    allowed: &BTreeSet<String>,
+) -> BTreeMap<String, (f64, f64)> {
+    let mut scores: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+    for (ranking, _) in rankings {
+        scores.extend(ranking.keys().map(|id| (id.clone(), (0.0, 1e-6))));
+    }
+    for (ranking, weight) in rankings {
+        let score = |id: &String| ranking.get(id).map_or(0.0, |score| f64::from(*score));
+        let values: Vec<f64> = allowed.iter().map(score).collect();
+        let count = values.len().max(1) as f64;
+        let most = values
+            .iter()
+            .fold(0.0_f64, |most, value| most.max(value.abs()));
+        let mut mean = values.iter().sum::<f64>() / count;
+        let squares = values.iter().map(|value| (value - mean).powi(2));
+        let mut deviation = (squares.sum::<f64>() / count).sqrt();
+        if scale == Scale::Raw {
+            (mean, deviation) = (0.0, 1.0);
+        }
+        let flat = scale == Scale::Standard && deviation <= 1e-6 * most;
+        for (id, slot) in &mut scores {
+            if flat || deviation == 0.0 {
+                continue;
+            }
+            let part = f64::from(*weight) * (score(id) - mean) / deviation;
+            let rounding = 1e-5 * (f64::from(*weight).abs() * most / deviation + part.abs());
+            *slot = (slot.0 + part, slot.1 + rounding);
+        }
+    }
+    scores
+}
+
 /// Fused scores of rankings given best first, with one weight each.
 pub fn fused(method: Fusion, rankings: &[(Vec<(String, f32)>, f32)]) -> BTreeMap<String, f64> {
     let mut scores: BTreeMap<String, f64> = BTreeMap::new();
@@ -453,6 +561,7 @@ pub fn fused(method: Fusion, rankings: &[(Vec<(String, f32)>, f32)]) -> BTreeMap
                     ((values[at] - mean) / (6.0 * deviation) + 0.5).clamp(0.0, 1.0)
                 }
                 Fusion::DistributionBased => 0.5,
+                Fusion::Linear(_) => unreachable!("a linear combination is no fusion of ranks"),
             };
             *scores.entry(id.clone()).or_default() += f64::from(*weight) * part;
         }

@@ -218,6 +218,7 @@ impl Tour<'_> {
             nearest.steer.push(SteerEdit {
                 latent: concept,
                 edit: Some(Edit::Add(TURNED_UP)),
+                ..SteerEdit::default()
             });
         }
         let steered = self.search(query).await?;

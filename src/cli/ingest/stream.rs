@@ -166,6 +166,7 @@ fn requests(
                 documents: batch.documents,
                 batch: number,
                 stream_id,
+                ..IngestRequest::default()
             };
             // Only the first message names the collection and the stream.
             let next = (String::new(), String::new());

@@ -1,4 +1,4 @@
-//! `latentdb latents`: list, show, label, score, find.
+//! `latentdb latents`: list, show, label, score, find, export.
 //!
 //! `page` prints one latent, `labelling` runs labellers and judges, `labels` moves labels in and
 //! out.
@@ -10,7 +10,7 @@ use latentdb_proto::v1::{
 use serde_json::{Value, json};
 
 use super::client::ClientArgs;
-use super::{json, output, text};
+use super::{export, json, output, text};
 
 mod labelling;
 mod labels;
@@ -78,12 +78,16 @@ enum Action {
         #[arg(long, default_value_t = 10)]
         limit: u32,
     },
+    /// List families: a general latent and special ones below it
+    Families(super::families::Args),
     /// Label latents from their documents, or from records with the fields latent and label
     Label(labelling::LabelArgs),
     /// Score labels on documents that no labeller is shown
     Score(labelling::ScoreArgs),
     /// Import and export labels, choose among versions
     Labels(labels::Args),
+    /// Write the activations as a sparse matrix for SciPy
+    Export(export::Args),
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
@@ -164,6 +168,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Label(args) => labelling::label(args, &client).await?,
         Action::Score(args) => labelling::score(args, &client).await?,
         Action::Labels(args) => labels::run(args, &client).await?,
+        Action::Families(families) => {
+            let client = client.connect().await?;
+            super::families::run(families, &client, is_json).await?;
+        }
+        Action::Export(export) => export::run(export, client).await?,
     }
     Ok(())
 }

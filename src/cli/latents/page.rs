@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use latentdb_proto::v1::{ActivatingDocument, AttributeLift, Histogram, Latent, RelatedLatent};
 use serde_json::{Value, json};
 
-use crate::cli::{json, text};
+use crate::cli::{json, reading, text};
 
 /// The points of [`Latent::quantiles`].
 pub(in crate::cli) const QUANTILES: [&str; 8] =
@@ -189,7 +189,11 @@ fn documents(page: &mut String, heading: &str, documents: &[ActivatingDocument],
                 entry.activation, document.id
             );
             let body = document.text.as_deref().unwrap_or_default();
-            let body = text::cut(body, columns.saturating_sub(8));
+            let body = match entry.span {
+                Some(span) => reading::marked(body, span),
+                None => body.to_owned(),
+            };
+            let body = text::cut(&body, columns.saturating_sub(8));
             let _ = writeln!(page, "        {body}");
         }
     }
@@ -277,6 +281,7 @@ mod tests {
                     ..Document::default()
                 }),
                 activation: 0.9,
+                ..ActivatingDocument::default()
             }],
             labels: vec![current, label("late", 1, None)],
             co_occurring: vec![RelatedLatent {

@@ -118,6 +118,7 @@ fn finish(row: &[f32; COLUMNS], bias: &[f32; COLUMNS], epilogue: Epilogue, out: 
         Epilogue::Activation(_) => sums.for_each(|((o, &v), _)| *o = v),
         Epilogue::Bias => sums.for_each(|((o, &v), &b)| *o = v + b),
         Epilogue::Residual => sums.for_each(|((o, &v), &b)| *o += v + b),
+        Epilogue::Multiply => sums.for_each(|((o, &v), &b)| *o *= v + b),
     }
 }
 
@@ -130,12 +131,41 @@ pub(super) fn attention(
     scratch: &mut AttentionScratch,
 ) {
     assert_eq!(Level::detect(), Level::Avx512, "this engine needs AVX-512");
-    for head in 0..shape.heads {
+    for group in 0..shape.kv_heads {
         // SAFETY: the features that the function enables were just found.
-        unsafe { attention_head(shape, head, qkv, out, length, scratch) }
+        unsafe { attention_group(shape, group, qkv, out, length, scratch) }
     }
 }
 
+/// The query heads that share the keys and values of head `group`.
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+fn attention_group(
+    shape: &Attention,
+    group: usize,
+    qkv: &[f32],
+    out: &mut [f32],
+    length: usize,
+    scratch: &mut AttentionScratch,
+) {
+    let head_width = shape.head_width;
+    let stride = shape.row_width();
+    let padded = length.next_multiple_of(COLUMNS);
+    let keys = scratch.keys.resize(padded * head_width);
+    let first_key = (shape.heads + group) * head_width;
+    pack_keys(&qkv[first_key..], stride, length, head_width, keys);
+    let values = scratch
+        .values
+        .resize(length * head_width.next_multiple_of(COLUMNS));
+    let first_value = (shape.heads + shape.kv_heads + group) * head_width;
+    pack_values(&qkv[first_value..], stride, length, head_width, values);
+    let scores = scratch.scores.resize(ROWS * padded);
+    let size = shape.heads / shape.kv_heads;
+    for head in group * size..(group + 1) * size {
+        attention_head(shape, head, qkv, out, length, (keys, values, scores));
+    }
+}
+
+/// One query head; `packed` is the keys and values of its group, and room for a tile of scores.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 fn attention_head(
     shape: &Attention,
@@ -143,53 +173,44 @@ fn attention_head(
     qkv: &[f32],
     out: &mut [f32],
     length: usize,
-    scratch: &mut AttentionScratch,
+    packed: (&[f32], &[f32], &mut [f32]),
 ) {
+    let (keys, values, scores) = packed;
     let head_width = shape.head_width;
-    let width = shape.heads * head_width;
-    let stride = 3 * width;
+    let (width, stride) = (shape.width(), shape.row_width());
     let first = head * head_width;
     let padded = length.next_multiple_of(COLUMNS);
-    let keys = scratch.keys.resize(padded * head_width);
-    pack_keys(&qkv[width + first..], stride, length, head_width, keys);
-    let values = scratch
-        .values
-        .resize(length * head_width.next_multiple_of(COLUMNS));
-    pack_values(
-        &qkv[2 * width + first..],
-        stride,
-        length,
-        head_width,
-        values,
-    );
-    let scores = scratch.scores.resize(ROWS * padded);
     let mut tile = Tile([0.0; ROWS * COLUMNS]);
-
     for row in (0..length).step_by(ROWS) {
         let count = ROWS.min(length - row);
+        // Keys that the last row of the tile sees, and the panels that hold them.
+        let seen = if shape.causal { row + count } else { length };
+        let reach = seen.next_multiple_of(COLUMNS);
         let queries = &qkv[row * stride + first..];
         for (panel, column) in keys
             .chunks_exact(head_width * COLUMNS)
-            .zip((0..).step_by(COLUMNS))
+            .zip((0..reach).step_by(COLUMNS))
         {
             let scores = &mut scores[column..];
             product(count, head_width, queries, stride, panel, scores, padded);
         }
         let mut scales = [0.0; ROWS];
-        for (scale, row) in scales
+        for (at, (scale, scores)) in scales
             .iter_mut()
             .zip(scores.chunks_exact_mut(padded))
             .take(count)
+            .enumerate()
         {
-            // Padding weighs e^-87 in the sum, nothing in the product.
-            row[length..].fill(f32::NEG_INFINITY);
-            *scale = 1.0 / exponentiate::<true>(row);
+            let visible = if shape.causal { row + at + 1 } else { length };
+            // What is masked weighs e^-87 in the sum, nothing in the product.
+            scores[visible..reach].fill(f32::NEG_INFINITY);
+            *scale = 1.0 / exponentiate::<true>(&mut scores[..reach]);
         }
         for (panel, column) in values
             .chunks_exact(length * COLUMNS)
             .zip((0..).step_by(COLUMNS))
         {
-            product(count, length, scores, padded, panel, &mut tile.0, COLUMNS);
+            product(count, seen, scores, padded, panel, &mut tile.0, COLUMNS);
             let columns = COLUMNS.min(head_width - column);
             let out = &mut out[row * width + first + column..];
             let (rows, _) = tile.0.as_chunks::<COLUMNS>();

@@ -17,6 +17,8 @@ pub(in crate::encoder) enum Activation {
     GeluTanh,
     /// `max(x, 0)`.
     Relu,
+    /// `x / (1 + e^-x)`.
+    Silu,
 }
 
 /// Defines `pub fn name(args)` that runs `body::<FMA>(args)` compiled for the best instruction set
@@ -75,6 +77,18 @@ multiversion! {
     /// `values[r, :] = (v - mean) / sqrt(variance + eps) * weight + bias` for rows of
     /// `weight.len()` values (arXiv 1607.06450).
     fn layer_norm(values: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) = layer_norm_body
+}
+multiversion! {
+    /// `values[r, :] = v / sqrt(mean(v²) + eps) * weight` for rows of `weight.len()` values.
+    fn rms_norm(values: &mut [f32], weight: &[f32], eps: f32) = rms_norm_body
+}
+multiversion! {
+    /// `(a, b) = (a cos - b sin, b cos + a sin)` for the first and second half of every head.
+    fn rotate(heads: &mut [f32], cos: &[f32], sin: &[f32]) = rotate_body
+}
+multiversion! {
+    /// `out[r, :] *= values[r, :] + bias` for rows of `bias.len()` values.
+    fn multiply(out: &mut [f32], values: &[f32], bias: &[f32]) = multiply_body
 }
 
 #[inline(always)]
@@ -141,6 +155,14 @@ fn gelu_tanh<const FMA: bool>(x: f32) -> f32 {
     x * numerator / (1.0 + e)
 }
 
+/// `x / (1 + e^-x)`, with the exponential kept below 1.
+#[inline(always)]
+fn silu<const FMA: bool>(x: f32) -> f32 {
+    let e = exp_negative::<FMA>(-x.abs());
+    let numerator = if x >= 0.0 { 1.0 } else { e };
+    x * numerator / (1.0 + e)
+}
+
 #[inline(always)]
 pub(super) fn add_bias_body<const FMA: bool>(values: &mut [f32], bias: &[f32]) {
     for row in values.chunks_exact_mut(bias.len()) {
@@ -171,6 +193,11 @@ pub(super) fn activate_body<const FMA: bool>(
             Activation::Relu => {
                 for (value, &b) in row.iter_mut().zip(bias) {
                     *value = (*value + b).max(0.0);
+                }
+            }
+            Activation::Silu => {
+                for (value, &b) in row.iter_mut().zip(bias) {
+                    *value = silu::<FMA>(*value + b);
                 }
             }
         }
@@ -246,6 +273,39 @@ pub(super) fn layer_norm_body<const FMA: bool>(
         let scale = 1.0 / (variance + eps).sqrt();
         for ((v, &w), &b) in row.iter_mut().zip(weight).zip(bias) {
             *v = fma::<FMA>((*v - mean) * scale, w, b);
+        }
+    }
+}
+
+#[inline(always)]
+fn rms_norm_body<const FMA: bool>(values: &mut [f32], weight: &[f32], eps: f32) {
+    for row in values.chunks_exact_mut(weight.len()) {
+        let mean_square = lane_sum(row, |v| v * v) / row.len() as f32;
+        let scale = 1.0 / (mean_square + eps).sqrt();
+        for (v, &w) in row.iter_mut().zip(weight) {
+            *v = *v * scale * w;
+        }
+    }
+}
+
+#[inline(always)]
+fn rotate_body<const FMA: bool>(heads: &mut [f32], cos: &[f32], sin: &[f32]) {
+    for head in heads.chunks_exact_mut(2 * cos.len()) {
+        let (first, second) = head.split_at_mut(cos.len());
+        for (((a, b), &c), &s) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            (*a, *b) = (*a * c - *b * s, *b * c + *a * s);
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply_body<const FMA: bool>(out: &mut [f32], values: &[f32], bias: &[f32]) {
+    for (out, values) in out
+        .chunks_exact_mut(bias.len())
+        .zip(values.chunks_exact(bias.len()))
+    {
+        for ((o, &v), &b) in out.iter_mut().zip(values).zip(bias) {
+            *o *= v + b;
         }
     }
 }

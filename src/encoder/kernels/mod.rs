@@ -86,6 +86,8 @@ pub(super) enum Epilogue {
     Activation(Activation),
     /// `out = out + x Wᵀ + b`.
     Residual,
+    /// `out = out * (x Wᵀ + b)`, as in gated feed-forward layers (arXiv 2002.05202).
+    Multiply,
 }
 
 /// `y = x Wᵀ + b`, with `W` in the layout of its engine.
@@ -146,10 +148,15 @@ impl Linear {
 pub(super) struct Attention {
     /// Implementation.
     pub(super) engine: Engine,
-    /// Number of heads.
+    /// Number of query heads.
     pub(super) heads: usize,
-    /// Width of one head; `heads * head_width` is the width of the model.
+    /// Number of key and value heads; each serves `heads / kv_heads` neighbouring query heads
+    /// (arXiv 2305.13245).
+    pub(super) kv_heads: usize,
+    /// Width of one head.
     pub(super) head_width: usize,
+    /// Whether a token sees itself and those before it only.
+    pub(super) causal: bool,
 }
 
 /// Buffers of [`Attention::apply`] that outlive the call.
@@ -161,17 +168,34 @@ pub(super) struct AttentionScratch {
 }
 
 impl Attention {
+    /// Values of a token's queries, and of its output.
+    pub(super) fn width(&self) -> usize {
+        self.heads * self.head_width
+    }
+
+    /// Values of a token's queries, keys and values together.
+    pub(super) fn row_width(&self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_width
+    }
+
     /// Self-attention of one sequence. Queries are expected to be scaled by `1 / √head_width`
     /// already (folded into the weights at load).
     ///
     /// # Shape
-    /// `qkv` is `[length, 3 * width]` (queries, keys, values side by side), `out` is
+    /// `qkv` is `[length, row_width]` (queries, keys, values side by side), `out` is
     /// `[length, width]`.
     pub(super) fn apply(&self, qkv: &[f32], out: &mut [f32], scratch: &mut AttentionScratch) {
-        let width = self.heads * self.head_width;
-        let length = out.len() / width;
-        assert_eq!(out.len(), length * width, "whole rows out");
-        assert_eq!(qkv.len(), 3 * out.len(), "queries, keys and values");
+        let length = out.len() / self.width();
+        assert_eq!(out.len(), length * self.width(), "whole rows out");
+        assert_eq!(
+            qkv.len(),
+            length * self.row_width(),
+            "queries, keys and values"
+        );
+        assert!(
+            self.heads.is_multiple_of(self.kv_heads),
+            "groups of query heads"
+        );
         if length == 0 {
             return;
         }
@@ -186,4 +210,27 @@ impl Attention {
 /// Layer normalisation over rows of `weight.len()` values, in place.
 pub(super) fn layer_norm(values: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
     elementwise::layer_norm(values, weight, bias, eps);
+}
+
+/// Root mean square normalisation (arXiv 1910.07467) of rows of `weight.len()` values.
+///
+/// # Shape
+/// `values` and `out` are `[rows, weight.len()]`.
+pub(super) fn rms_norm(values: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    out.copy_from_slice(values);
+    elementwise::rms_norm(out, weight, eps);
+}
+
+/// [`rms_norm`] in place.
+pub(super) fn rms_norm_in_place(values: &mut [f32], weight: &[f32], eps: f32) {
+    elementwise::rms_norm(values, weight, eps);
+}
+
+/// Rotary position embedding (arXiv 2104.09864) of the heads of one token, in place: value `i` of a
+/// head and value `i + half` are a pair, turned by angle `i` of the token's position.
+///
+/// # Shape
+/// `heads` is `[number of heads, 2 * half]`; `cos` and `sin` are `[half]`.
+pub(super) fn rotate(heads: &mut [f32], cos: &[f32], sin: &[f32]) {
+    elementwise::rotate(heads, cos, sin);
 }

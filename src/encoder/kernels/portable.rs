@@ -7,10 +7,28 @@ use super::{Attention, AttentionScratch, Epilogue, Linear, elementwise};
 
 /// See [`Linear::apply`].
 pub(super) fn linear(layer: &Linear, x: &[f32], out: &mut [f32], rows: usize, epilogue: Epilogue) {
-    let accumulate = match epilogue {
-        Epilogue::Residual => Accum::Add,
-        Epilogue::Bias | Epilogue::Activation(_) => Accum::Replace,
-    };
+    match epilogue {
+        Epilogue::Bias => {
+            product(layer, x, out, rows, Accum::Replace);
+            elementwise::add_bias(out, &layer.bias);
+        }
+        Epilogue::Activation(activation) => {
+            product(layer, x, out, rows, Accum::Replace);
+            elementwise::activate(out, &layer.bias, activation);
+        }
+        Epilogue::Residual => {
+            product(layer, x, out, rows, Accum::Add);
+            elementwise::add_bias(out, &layer.bias);
+        }
+        Epilogue::Multiply => {
+            let mut factors = vec![0.0; out.len()];
+            product(layer, x, &mut factors, rows, Accum::Replace);
+            elementwise::multiply(out, &factors, &layer.bias);
+        }
+    }
+}
+
+fn product(layer: &Linear, x: &[f32], out: &mut [f32], rows: usize, accumulate: Accum) {
     matmul(
         MatMut::from_row_major_slice_mut(out, rows, layer.outputs),
         accumulate,
@@ -19,10 +37,6 @@ pub(super) fn linear(layer: &Linear, x: &[f32], out: &mut [f32], rows: usize, ep
         1.0,
         Par::Seq,
     );
-    match epilogue {
-        Epilogue::Bias | Epilogue::Residual => elementwise::add_bias(out, &layer.bias),
-        Epilogue::Activation(activation) => elementwise::activate(out, &layer.bias, activation),
-    }
 }
 
 /// See [`Attention::apply`].
@@ -33,28 +47,32 @@ pub(super) fn attention(
     length: usize,
     scratch: &mut AttentionScratch,
 ) {
-    let width = shape.heads * shape.head_width;
-    let qkv = MatRef::from_row_major_slice(qkv, length, 3 * width);
-    let mut out = MatMut::from_row_major_slice_mut(out, length, width);
+    let qkv = MatRef::from_row_major_slice(qkv, length, shape.row_width());
+    let mut out = MatMut::from_row_major_slice_mut(out, length, shape.width());
     let scores = scratch.scores.resize(length * length);
+    let part = |head: usize| qkv.subcols(head * shape.head_width, shape.head_width);
     for head in 0..shape.heads {
-        let part =
-            |index: usize| qkv.subcols(index * width + head * shape.head_width, shape.head_width);
+        let group = head * shape.kv_heads / shape.heads;
         matmul(
             MatMut::from_row_major_slice_mut(scores, length, length),
             Accum::Replace,
-            part(0),
-            part(1).transpose(),
+            part(head),
+            part(shape.heads + group).transpose(),
             1.0,
             Par::Seq,
         );
+        if shape.causal {
+            for (row, scores) in scores.chunks_exact_mut(length).enumerate() {
+                scores[row + 1..].fill(f32::NEG_INFINITY);
+            }
+        }
         elementwise::softmax_rows(scores, length);
         matmul(
             out.as_mut()
                 .subcols_mut(head * shape.head_width, shape.head_width),
             Accum::Replace,
             MatRef::from_row_major_slice(scores, length, length),
-            part(2),
+            part(shape.heads + shape.kv_heads + group),
             1.0,
             Par::Seq,
         );

@@ -48,6 +48,7 @@ fn activate(activation: Activation, x: f64) -> f64 {
             x / 2.0 * (1.0 + u.tanh())
         }
         Activation::Relu => x.max(0.0),
+        Activation::Silu => x / (1.0 + (-x).exp()),
     }
 }
 
@@ -87,6 +88,8 @@ fn linear_layers_match_the_formula_at_every_edge() {
             for epilogue in [
                 Epilogue::Bias,
                 Epilogue::Residual,
+                Epilogue::Multiply,
+                Epilogue::Activation(Activation::Silu),
                 Epilogue::Activation(Activation::Gelu),
                 Epilogue::Activation(Activation::GeluTanh),
                 Epilogue::Activation(Activation::Relu),
@@ -99,6 +102,7 @@ fn linear_layers_match_the_formula_at_every_edge() {
                     .map(|(&v, &b)| match epilogue {
                         Epilogue::Bias => v,
                         Epilogue::Residual => v + f64::from(b),
+                        Epilogue::Multiply => v * f64::from(b),
                         Epilogue::Activation(activation) => activate(activation, v),
                     })
                     .collect();
@@ -112,36 +116,43 @@ fn linear_layers_match_the_formula_at_every_edge() {
 #[test]
 fn attention_matches_the_formula_at_every_edge() {
     let mut rng = StdRng::seed_from_u64(2);
-    for (length, heads, head_width) in [
-        (1, 2, 32),
-        (2, 1, 8),
-        (14, 3, 16),
-        (33, 2, 32),
-        (70, 2, 64),
-        (97, 1, 40),
+    for (length, heads, kv_heads, head_width, causal) in [
+        (1, 2, 2, 32, false),
+        (2, 1, 1, 8, false),
+        (14, 3, 3, 16, false),
+        (33, 2, 2, 32, false),
+        (70, 2, 2, 64, false),
+        (97, 1, 1, 40, false),
+        (1, 4, 2, 32, true),
+        (2, 3, 1, 8, true),
+        (15, 3, 3, 16, true),
+        (33, 6, 2, 32, true),
+        (97, 9, 3, 40, true),
+        (33, 4, 2, 16, false),
     ] {
-        let width = heads * head_width;
-        let qkv = random(&mut rng, length * 3 * width, 2.0);
-        let at = |token: usize, part: usize, column: usize| {
-            f64::from(qkv[(token * 3 + part) * width + column])
+        let (width, row_width) = (heads * head_width, (heads + 2 * kv_heads) * head_width);
+        let qkv = random(&mut rng, length * row_width, 2.0);
+        let at = |token: usize, head: usize, column: usize| {
+            f64::from(qkv[token * row_width + head * head_width + column])
         };
         let mut expected = vec![0.0; length * width];
         for head in 0..heads {
-            let columns = head * head_width..(head + 1) * head_width;
+            let group = head / (heads / kv_heads);
+            let (key_head, value_head) = (heads + group, heads + kv_heads + group);
             for query in 0..length {
-                let scores: Vec<f64> = (0..length)
+                let seen = if causal { query + 1 } else { length };
+                let scores: Vec<f64> = (0..seen)
                     .map(|key| {
-                        columns
-                            .clone()
-                            .map(|c| at(query, 0, c) * at(key, 1, c))
+                        (0..head_width)
+                            .map(|c| at(query, head, c) * at(key, key_head, c))
                             .sum()
                     })
                     .collect();
                 let max = scores.iter().copied().fold(f64::MIN, f64::max);
                 let total: f64 = scores.iter().map(|s| (s - max).exp()).sum();
-                for c in columns.clone() {
-                    expected[query * width + c] = (0..length)
-                        .map(|key| (scores[key] - max).exp() / total * at(key, 2, c))
+                for c in 0..head_width {
+                    expected[query * width + head * head_width + c] = (0..seen)
+                        .map(|key| (scores[key] - max).exp() / total * at(key, value_head, c))
                         .sum();
                 }
             }
@@ -150,18 +161,52 @@ fn attention_matches_the_formula_at_every_edge() {
             let attention = Attention {
                 engine,
                 heads,
+                kv_heads,
                 head_width,
+                causal,
             };
             let mut out = vec![f32::NAN; length * width];
             let mut scratch = AttentionScratch::default();
             // A first call leaves its values behind: they must not reach the second.
-            let noise = vec![1e9; 3 * 3 * width];
+            let noise = vec![1e9; 3 * row_width];
             attention.apply(&noise, &mut vec![0.0; 3 * width], &mut scratch);
             attention.apply(&qkv, &mut out, &mut scratch);
-            let what = format!("{engine:?} {length} tokens, {heads} heads of {head_width}");
+            let what = format!("{engine:?} {length} tokens, {heads}/{kv_heads} of {head_width}");
             assert_close(&out, &expected, 2e-5, &what);
         }
     }
+}
+
+#[test]
+fn root_mean_square_norm_matches_the_formula() {
+    let mut rng = StdRng::seed_from_u64(4);
+    for width in [5, 16, 50] {
+        let values = random(&mut rng, 3 * width, 3.0);
+        let weight = random(&mut rng, width, 1.0);
+        let expected: Vec<f64> = values
+            .chunks_exact(width)
+            .flat_map(|row| {
+                let squares: f64 = row.iter().map(|&v| f64::from(v).powi(2)).sum();
+                let scale = (squares / width as f64 + 1e-5).sqrt();
+                let row = row.iter().zip(&weight);
+                row.map(move |(&v, &w)| f64::from(v) / scale * f64::from(w))
+            })
+            .collect();
+        let mut out = vec![0.0; values.len()];
+        rms_norm(&values, &weight, 1e-5, &mut out);
+        assert_close(&out, &expected, 5e-6, &format!("width {width}"));
+    }
+}
+
+#[test]
+fn rotation_turns_the_halves_of_every_head() {
+    let (c, s) = (0.6_f32, 0.8_f32);
+    let mut heads = [1.0, 2.0, 3.0, 4.0, 0.5, 0.0, 0.0, 1.0];
+    rotate(&mut heads, &[c, 1.0], &[s, 0.0]);
+    let expected = [1.0 * c - 3.0 * s, 2.0, 3.0 * c + 1.0 * s, 4.0];
+    let second = [0.5 * c, 0.0, 0.5 * s, 1.0];
+    assert_eq!(heads[..4], expected);
+    assert_eq!(heads[4..], second);
 }
 
 #[test]

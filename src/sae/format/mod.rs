@@ -1,32 +1,146 @@
 //! How an SAE is stored, one file per layout.
 //!
-//! | directory holds | read by |
-//! |---|---|
-//! | `cfg.json`, `sae_weights.safetensors` | [`sae_lens`], which is also what LatentDB writes |
+//! LatentDB serves, trains and writes one layout, SAELens' ([`sae_lens`]); [`import`] reads the
+//! others, so that they can be converted once and offline:
 //!
-//! A loader either understands everything that changes the result or refuses by naming it.
+//! | format | files | read by |
+//! |---|---|---|
+//! | SAELens | `cfg.json`, `sae_weights.safetensors` | [`sae_lens`] |
+//! | Gemma Scope | `params.npz` | `gemma_scope` |
+//! | Gemma Scope 2 | `config.json`, `params.safetensors` | `gemma_scope` |
+//! | sparsify | `cfg.json`, `sae.safetensors` | `sparsify` |
+//! | dictionary_learning | `config.json`, `ae.pt` | `dictionary_learning` |
+//! | openai/sparse_autoencoder | one `.pt` | `openai` |
+//! | Paper B's release | one `{domain}_{k}_{n}_{x}.pth` | `openai` |
+//! | HypotheSAEs | one `.pt` of `{config, state_dict}` | `hypothesaes` |
+//!
+//! A reader either understands everything that changes the result or refuses by naming it: an
+//! unknown activation, a missing key, a tensor or a setting nobody asked for, a scaling factor that
+//! is not 1. Pickles are read without running anything (`pickle`).
 
+mod config;
+mod detect;
+mod dictionary_learning;
+mod gemma_scope;
+mod hypothesaes;
+mod npz;
+mod openai;
+mod pickle;
 pub mod sae_lens;
+mod sparsify;
+mod tensors;
+mod torch;
 pub(super) mod write;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, ErrorKind, Result};
 
 use super::model::Sae;
+use super::record::TrainingRecord;
 
-/// Loads an SAE from a directory in any layout of the table above.
+pub use detect::{Format, detect, is_relevant};
+
+/// Loads an SAE from a directory in SAELens' layout.
 ///
 /// # Errors
-/// `NotFound` when the directory holds no known layout; those of the layout's reader otherwise.
+/// `NotFound` when the directory holds none; the message says how to import what it holds instead.
+/// Those of [`sae_lens::load`] otherwise.
 pub fn load(dir: &Path) -> Result<Sae> {
     if sae_lens::is_here(dir) {
         return sae_lens::load(dir);
     }
+    let advice = match detect(dir) {
+        Ok(format) => format!(
+            "it holds one in the format {format}; `latentdb sae import {} --out DIR` converts it",
+            dir.display()
+        ),
+        Err(_) => format!(
+            "expected {} and {}",
+            sae_lens::CONFIG_FILE,
+            sae_lens::WEIGHTS_FILE
+        ),
+    };
     Err(Error::not_found(format!(
-        "{} holds no SAE: expected {} and {}",
-        dir.display(),
-        sae_lens::CONFIG_FILE,
-        sae_lens::WEIGHTS_FILE
+        "{} holds no SAE to be served: {advice}",
+        dir.display()
     )))
 }
+
+/// Reads an SAE of any format of the table above from a folder or a file, for conversion.
+///
+/// The record of the result says the format, the file of the weights and its SHA-256, and what the
+/// source says about its vectors (model, layer, data).
+///
+/// # Errors
+/// `NotFound` when there is nothing at `source`; `InvalidArgument` naming the format that is not
+/// clear, or the tensor, setting, opcode or value that is not understood; `Corrupted` when a file
+/// is not what its name says.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use latentdb::sae::format;
+///
+/// let sae = format::import(Path::new("layer_20/width_16k/average_l0_71"), None)?;
+/// sae.save(Path::new("sae"))?;
+/// # Ok::<(), latentdb::error::Error>(())
+/// ```
+pub fn import(source: &Path, format: Option<Format>) -> Result<Sae> {
+    let format = match format {
+        Some(format) => format,
+        None => detect(source)?,
+    };
+    let file = detect::weights_of(source, format)?;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut sae = match format {
+        Format::SaeLens => sae_lens::load(folder)?,
+        Format::GemmaScope => gemma_scope::load(&file)?,
+        Format::GemmaScope2 => gemma_scope::load_2(folder)?,
+        Format::Sparsify => sparsify::load(folder)?,
+        Format::DictionaryLearning => dictionary_learning::load(folder)?,
+        Format::OpenAi => openai::load(&file)?,
+        Format::PaperB => openai::load_paper_b(&file)?,
+        Format::HypotheSaes => hypothesaes::load(&file)?,
+    };
+    sae.set_about("format", format.name());
+    sae.set_about("source_file", file.display().to_string());
+    sae.set_about("source_sha256", file_hash(&file)?);
+    Ok(sae)
+}
+
+/// The record of an SAE that another program made.
+fn imported(origin: &str, about: BTreeMap<String, String>) -> TrainingRecord {
+    TrainingRecord {
+        origin: origin.to_owned(),
+        about,
+        ..TrainingRecord::default()
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| {
+        let kind = match e.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            _ => ErrorKind::Internal,
+        };
+        Error::new(kind, format!("could not read {}", path.display())).with_source(e)
+    })
+}
+
+fn file_hash(path: &Path) -> Result<String> {
+    let mut digest = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
+    Ok(hex(&digest.finalize()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;

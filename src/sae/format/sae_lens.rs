@@ -4,21 +4,26 @@
 //! `metadata.latentdb`: the hash of the weights, the record of the training, and what the layout
 //! cannot say (a batch-top-k SAE is stored as JumpReLU, as SAELens does).
 
+mod settings;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, View};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::sae::model::{Architecture, Normalisation, Sae, SaeParts};
+use crate::reading::Reading;
+use crate::sae::model::{Architecture, Sae};
 use crate::sae::record::TrainingRecord;
 
-use super::write;
+use super::config::Config;
+use super::tensors::{Tensors, transposed};
+use super::{hex, read, write};
+
+use settings::Settings;
 
 /// The configuration.
 pub const CONFIG_FILE: &str = "cfg.json";
@@ -47,12 +52,9 @@ pub(super) fn is_here(dir: &Path) -> bool {
 /// `InvalidArgument` naming the field or tensor that is missing or not understood, `Corrupted`
 /// when the weights are not those the configuration was written for.
 pub fn load(dir: &Path) -> Result<Sae> {
-    let config = read(&dir.join(CONFIG_FILE))?;
-    let config: Map<String, Value> = serde_json::from_slice(&config).map_err(|e| {
-        Error::corrupted(format!("{CONFIG_FILE} is not a JSON object")).with_source(e)
-    })?;
+    let config = Config::read(&dir.join(CONFIG_FILE))?;
     let weights = read(&dir.join(WEIGHTS_FILE))?;
-    let own = own_metadata(&config)?;
+    let (settings, own) = Settings::read(config)?;
     if let Some(own) = &own {
         let found = hex(&Sha256::digest(&weights));
         if found != own.weights_sha256 {
@@ -62,22 +64,21 @@ pub fn load(dir: &Path) -> Result<Sae> {
             )));
         }
     }
-    let tensors = SafeTensors::deserialize(&weights).map_err(|e| {
-        Error::corrupted(format!("{WEIGHTS_FILE} is not a safetensors file")).with_source(e)
-    })?;
-    let fields = Fields(&config);
-    let mut architecture = fields.architecture(&tensors)?;
-    if let (Some(own), Architecture::JumpRelu { threshold }) = (&own, &architecture)
-        && own.architecture == "batchtopk"
-        && let (Some(k), Some(first)) = (own.k, threshold.first().copied())
-        && threshold.iter().all(|t| *t == first)
-    {
-        architecture = Architecture::BatchTopK {
-            k,
-            threshold: first,
-        };
+    let tensors = Tensors::from_safetensors(WEIGHTS_FILE, &weights)?;
+    let mut parts = settings.parts(tensors)?;
+    if let Some(own) = own {
+        if own.architecture == "batchtopk"
+            && let (Some(k), Architecture::JumpRelu { threshold }) = (own.k, &parts.architecture)
+            && let Some(&first) = threshold.first()
+            && threshold.iter().all(|t| *t == first)
+        {
+            parts.architecture = Architecture::BatchTopK {
+                k,
+                threshold: first,
+            };
+        }
+        parts.record = own.record;
     }
-    let parts = fields.parts(&tensors, architecture, own.map(|own| own.record))?;
     Sae::new(parts)
 }
 
@@ -112,16 +113,18 @@ fn config_of(sae: &Sae) -> Result<Value> {
         "dtype": "float32",
         "device": "cpu",
         "apply_b_dec_to_input": sae.apply_b_dec_to_input(),
-        "normalize_activations": match sae.normalisation() {
-            Normalisation::None => "none",
-            Normalisation::ConstantNormRescale => "constant_norm_rescale",
-            Normalisation::LayerNorm => "layer_norm",
-        },
+        "normalize_activations": sae.normalisation().name(),
         "reshape_activations": "none",
         "metadata": { "latentdb": own },
     });
     if let Some(k) = k {
         config["k"] = json!(k);
+    }
+    if let Some(Reading::Token(reading)) = &sae.record().reading {
+        config["metadata"]["model_name"] = json!(reading.model);
+        config["metadata"]["hook_name"] = json!(reading.hook_name());
+        config["metadata"]["prepend_bos"] = json!(reading.prepend_bos);
+        config["metadata"]["context_size"] = json!(reading.window.length);
     }
     if let Architecture::TopK {
         rescale_by_decoder_norm,
@@ -131,265 +134,6 @@ fn config_of(sae: &Sae) -> Result<Value> {
         config["rescale_acts_by_decoder_norm"] = json!(rescale_by_decoder_norm);
     }
     Ok(config)
-}
-
-fn own_metadata(config: &Map<String, Value>) -> Result<Option<Own>> {
-    config
-        .get("metadata")
-        .and_then(|metadata| metadata.get("latentdb"))
-        .map(|own| {
-            Own::deserialize(own).map_err(|e| {
-                Error::corrupted(format!("{CONFIG_FILE}: metadata.latentdb is not readable"))
-                    .with_source(e)
-            })
-        })
-        .transpose()
-}
-
-/// The configuration, read the way SAELens' versions have written it.
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl Fields<'_> {
-    fn parts(
-        &self,
-        tensors: &SafeTensors,
-        architecture: Architecture,
-        record: Option<TrainingRecord>,
-    ) -> Result<SaeParts> {
-        self.refuse_unknown()?;
-        let d_in = self.size("d_in")?;
-        let n_latents = self.size("d_sae")?;
-        let w_enc = tensor(tensors, "W_enc", &[d_in, n_latents])?;
-        let b_enc = if matches!(architecture, Architecture::Gated { .. }) {
-            vec![0.0; n_latents]
-        } else {
-            tensor(tensors, "b_enc", &[n_latents])?
-        };
-        Ok(SaeParts {
-            architecture,
-            normalisation: self.normalisation()?,
-            d_in,
-            w_enc_t: transposed(&w_enc, d_in, n_latents),
-            b_enc,
-            w_dec: tensor(tensors, "W_dec", &[n_latents, d_in])?,
-            b_dec: tensor(tensors, "b_dec", &[d_in])?,
-            apply_b_dec_to_input: self.flag("apply_b_dec_to_input", true)?,
-            record: record.unwrap_or_else(|| self.imported_record()),
-        })
-    }
-
-    fn architecture(&self, tensors: &SafeTensors) -> Result<Architecture> {
-        let n_latents = self.size("d_sae")?;
-        let named = self.text("architecture")?.unwrap_or("standard");
-        let activation = self.text("activation_fn_str")?;
-        let vector = |name: &str| tensor(tensors, name, &[n_latents]);
-        match (named, activation) {
-            ("topk", _) | ("standard", Some("topk")) => Ok(Architecture::TopK {
-                k: self.k()?,
-                rescale_by_decoder_norm: self.flag("rescale_acts_by_decoder_norm", false)?,
-            }),
-            ("standard", None | Some("relu")) => Ok(Architecture::Standard),
-            ("standard", Some(other)) => Err(refused(
-                "activation_fn_str",
-                &format!("is \"{other}\""),
-                "relu, topk",
-            )),
-            ("jumprelu", _) => Ok(Architecture::JumpRelu {
-                threshold: vector("threshold")?,
-            }),
-            ("gated", _) => Ok(Architecture::Gated {
-                b_gate: vector("b_gate")?,
-                b_mag: vector("b_mag")?,
-                r_mag: vector("r_mag")?,
-            }),
-            ("groupmax", _) => Ok(Architecture::GroupMax { k: self.k()? }),
-            (other, _) => Err(refused(
-                "architecture",
-                &format!("is \"{other}\""),
-                "standard, topk, jumprelu, gated, groupmax (batch-top-k and matryoshka SAEs are \
-                 saved as jumprelu)",
-            )),
-        }
-    }
-
-    fn k(&self) -> Result<usize> {
-        if self.0.contains_key("k") {
-            return self.size("k");
-        }
-        self.0
-            .get("activation_fn_kwargs")
-            .and_then(|kwargs| kwargs.get("k"))
-            .and_then(Value::as_u64)
-            .and_then(|k| usize::try_from(k).ok())
-            .ok_or_else(|| {
-                Error::invalid(
-                    "k",
-                    format!("is missing from {CONFIG_FILE}; a top-k SAE needs it"),
-                )
-            })
-    }
-
-    fn normalisation(&self) -> Result<Normalisation> {
-        match self.text("normalize_activations")? {
-            None | Some("none") => Ok(Normalisation::None),
-            Some("constant_norm_rescale") => Ok(Normalisation::ConstantNormRescale),
-            Some("layer_norm") => Ok(Normalisation::LayerNorm),
-            Some(other) => Err(refused(
-                "normalize_activations",
-                &format!("is \"{other}\""),
-                "none, constant_norm_rescale, layer_norm; fold expected_average_only_in into the \
-                 weights first",
-            )),
-        }
-    }
-
-    /// Settings that change the result and are not implemented.
-    fn refuse_unknown(&self) -> Result<()> {
-        if let Some(other) = self.text("reshape_activations")?
-            && other != "none"
-        {
-            return Err(refused(
-                "reshape_activations",
-                &format!("is \"{other}\""),
-                "none",
-            ));
-        }
-        if self.flag("finetuning_scaling_factor", false)? {
-            return Err(refused("finetuning_scaling_factor", "is true", "false"));
-        }
-        Ok(())
-    }
-
-    fn imported_record(&self) -> TrainingRecord {
-        let mut about = BTreeMap::new();
-        let mut sources = vec![self.0];
-        sources.extend(self.0.get("metadata").and_then(Value::as_object));
-        for source in sources {
-            for name in [
-                "model_name",
-                "hook_name",
-                "hook_point",
-                "hook_layer",
-                "hook_point_layer",
-                "dataset_path",
-                "context_size",
-                "prepend_bos",
-                "neuronpedia_id",
-                "sae_lens_version",
-            ] {
-                match source.get(name) {
-                    None | Some(Value::Null) => {}
-                    Some(Value::String(text)) => {
-                        about.insert(name.to_owned(), text.clone());
-                    }
-                    Some(other) => {
-                        about.insert(name.to_owned(), other.to_string());
-                    }
-                }
-            }
-        }
-        TrainingRecord {
-            origin: "SAELens".to_owned(),
-            about,
-            ..TrainingRecord::default()
-        }
-    }
-
-    fn size(&self, name: &str) -> Result<usize> {
-        self.0
-            .get(name)
-            .and_then(Value::as_u64)
-            .and_then(|v| usize::try_from(v).ok())
-            .filter(|v| *v > 0)
-            .ok_or_else(|| {
-                Error::invalid(
-                    name,
-                    format!("of {CONFIG_FILE} must be a whole number of at least 1"),
-                )
-            })
-    }
-
-    fn text(&self, name: &str) -> Result<Option<&str>> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(refused(name, &format!("is {other}"), "a string")),
-        }
-    }
-
-    fn flag(&self, name: &str, missing: bool) -> Result<bool> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(missing),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(other) => Err(refused(name, &format!("is {other}"), "true or false")),
-        }
-    }
-}
-
-fn refused(field: &str, found: &str, accepted: &str) -> Error {
-    Error::invalid(
-        field,
-        format!("of {CONFIG_FILE} {found}; accepted: {accepted}"),
-    )
-}
-
-/// A tensor as f32, its shape checked.
-fn tensor(tensors: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-    let view = tensors.tensor(name).map_err(|_| {
-        let mut present = tensors.names();
-        present.sort_unstable();
-        Error::invalid(
-            name,
-            format!("is missing from {WEIGHTS_FILE}, which holds {present:?}"),
-        )
-    })?;
-    if view.shape() != shape {
-        return Err(Error::invalid(
-            name,
-            format!("has shape {:?}; {CONFIG_FILE} says {shape:?}", view.shape()),
-        ));
-    }
-    let bytes = view.data();
-    match view.dtype() {
-        Dtype::F32 => Ok(bytes
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|b| f32::from_le_bytes(*b))
-            .collect()),
-        Dtype::F16 => Ok(bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|b| f16::from_le_bytes(*b).to_f32())
-            .collect()),
-        Dtype::BF16 => Ok(bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|b| bf16::from_le_bytes(*b).to_f32())
-            .collect()),
-        other => Err(Error::invalid(
-            name,
-            format!("has type {other:?}; accepted: F32, F16, BF16"),
-        )),
-    }
-}
-
-/// `[rows, columns]` to `[columns, rows]`, in tiles that fit the cache.
-fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    const TILE: usize = 64;
-    let mut out = vec![0.0; matrix.len()];
-    for row_tile in (0..rows).step_by(TILE) {
-        for column_tile in (0..columns).step_by(TILE) {
-            for column in column_tile..(column_tile + TILE).min(columns) {
-                for row in row_tile..(row_tile + TILE).min(rows) {
-                    out[column * rows + row] = matrix[row * columns + column];
-                }
-            }
-        }
-    }
-    out
 }
 
 /// A named f32 tensor to be written.
@@ -474,15 +218,6 @@ fn vector(values: &[f32]) -> Tensor<'_> {
         shape: vec![values.len()],
         values: Cow::Borrowed(values),
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path)
-        .map_err(|e| Error::internal(format!("could not read {}", path.display())).with_source(e))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::sae::model::Normalisation;
 
 /// How a top-k SAE is trained.
 ///
@@ -46,6 +47,9 @@ pub struct TrainConfig {
     pub dropout: f32,
     /// Decoupled decay of the encoder's weights, times the learning rate.
     pub weight_decay: f32,
+    /// What is done to a row first, in the training and by the SAE that comes of it. Token states
+    /// differ in length by orders of magnitude: without it the longest few are all that is fitted.
+    pub normalisation: Normalisation,
     /// Share of the rows that is not trained on and measures quality.
     pub held_out: f32,
     /// Stop after this many epochs without a better held-out FVU and return the best; 0 never
@@ -76,6 +80,7 @@ impl Default for TrainConfig {
             noise: 0.3,
             dropout: 0.0,
             weight_decay: 1.0,
+            normalisation: Normalisation::None,
             held_out: 0.05,
             patience: 0,
             seed: 0,

@@ -35,7 +35,7 @@ use forward::StepInput;
 use parameters::Parameters;
 use report::Smooth;
 pub use report::{TrainProgress, TrainReport, Trained};
-use rows::{check_vectors, deviation, rng, row_of, sample};
+use rows::{check_vectors, deviation, mean_norm, normalised, rng, row_of, sample};
 use step::{Backprop, StepOutput};
 
 /// Rows whose median starts `b_dec`.
@@ -72,6 +72,11 @@ pub fn train(
         .thread_name(|index| format!("sae-train-{index}"))
         .build()
         .map_err(|e| Error::internal("no threads for the training").with_source(e))?;
+    let normalised = match config.normalisation {
+        Normalisation::None => None,
+        some => Some(normalised(vectors, d_in, some)),
+    };
+    let vectors = normalised.as_deref().unwrap_or(vectors);
     let mut training = Training::start(vectors, d_in, config, checkpoint)?;
     training.run(&pool, progress)?;
     let trained = training.finish(&pool)?;
@@ -413,7 +418,7 @@ impl<'a> Training<'a> {
                 k: self.config.k,
                 rescale_by_decoder_norm: false,
             },
-            normalisation: Normalisation::None,
+            normalisation: self.config.normalisation,
             d_in: self.d,
             w_enc_t: weights.w_enc,
             b_enc: weights.b_enc,
@@ -456,6 +461,7 @@ impl<'a> Training<'a> {
                 [] => None,
                 rows => Some(measure(rows)?),
             },
+            mean_norm: Some(mean_norm(self.vectors, self.d, &shown)),
             dead_share: self.dead_share(),
             dead_window: self.dead_steps * self.batch,
         };
@@ -463,6 +469,7 @@ impl<'a> Training<'a> {
             origin: concat!("latentdb ", env!("CARGO_PKG_VERSION")).to_owned(),
             config: Some(self.config.clone()),
             report: Some(report.clone()),
+            reading: None,
             about: std::collections::BTreeMap::new(),
         };
         Ok(Trained {

@@ -56,6 +56,9 @@ pub struct TrainReport {
     pub trained: Quality,
     /// Quality on held-out rows, where there are some.
     pub held_out: Option<Quality>,
+    /// Mean length of the rows trained on, to recognise rows of another normalisation.
+    #[serde(default)]
+    pub mean_norm: Option<f64>,
     /// Share of latents that the top-k kept in no row of the last `dead_window` training rows.
     pub dead_share: f64,
     /// That window, in rows.

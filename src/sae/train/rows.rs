@@ -5,6 +5,8 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use crate::error::{Error, Result};
+use crate::sae::kernel;
+use crate::sae::model::Normalisation;
 
 /// Refuses vectors that are not whole rows of finite values.
 pub(super) fn check_vectors(vectors: &[f32], d_in: usize) -> Result<()> {
@@ -26,6 +28,16 @@ pub(super) fn check_vectors(vectors: &[f32], d_in: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The rows as an SAE with `normalisation` sees them. Normalising them again changes nothing, so
+/// such an SAE is trained and measured on them as on any.
+pub(super) fn normalised(vectors: &[f32], d: usize, normalisation: Normalisation) -> Vec<f32> {
+    let mut out = vec![0.0; vectors.len()];
+    for (x, row) in vectors.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
+        normalisation.apply(x, row);
+    }
+    out
 }
 
 /// One row of `[rows, d]`.
@@ -65,4 +77,12 @@ pub(super) fn deviation(sample: &[&[f32]], centre: &[f32]) -> f32 {
         .map(|(x, c)| (f64::from(*x) - f64::from(*c)).powi(2))
         .sum();
     (squares / (sample.len() * centre.len()) as f64).sqrt() as f32
+}
+
+/// Mean length of `rows`.
+pub(super) fn mean_norm(vectors: &[f32], d: usize, rows: &[u32]) -> f64 {
+    let norms = rows
+        .iter()
+        .map(|row| kernel::norm(row_of(vectors, d, *row)));
+    norms.sum::<f64>() / rows.len().max(1) as f64
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use latentdb_index::analysis::{
-    Diff, DiffOptions, DiffRow, Measured, Progress, Selection, Side, Strongest, Units, compare,
-    compare_paired, measure, select,
+    Diff, DiffOptions, DiffRow, Members, Progress, Selection, Side, Units, compare, compare_paired,
+    measure, select,
 };
 use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
@@ -256,55 +256,39 @@ impl Ready {
     }
 
     fn run(&self, progress: &Progress) -> Result<DiffResult> {
-        let measured = match self.pair_by {
-            Some(_) => None,
-            None => Some(measure(
-                self.side_a(),
-                self.units(),
-                &self.options,
-                progress,
-            )?),
-        };
-        let strongest_a = Strongest::new(self.side_a())?;
-        let mut comparisons = Vec::with_capacity(self.b.len());
-        for (name, filter) in &self.b {
-            let diff = self.compare_with(measured.as_ref(), filter, progress)?;
-            comparisons.push(self.listed(name, filter, &diff, &strongest_a)?);
-        }
-        Ok(DiffResult { comparisons })
+        let a = Members::of(self.side_a())?;
+        let others = self
+            .b
+            .iter()
+            .map(|(_, filter)| Members::of(self.side_b(filter)));
+        let others: Vec<Members> = others.collect::<Result<_>>()?;
+        let diffs = self.diffs(&a, &others, progress)?;
+        let comparisons = self.b.iter().zip(&others).zip(&diffs);
+        Ok(DiffResult {
+            comparisons: comparisons
+                .map(|(((name, _), b), diff)| self.listed(name, diff, &a, b))
+                .collect::<Result<_>>()?,
+        })
     }
 
-    fn compare_with(
-        &self,
-        measured: Option<&Measured>,
-        filter: &Filter,
-        progress: &Progress,
-    ) -> Result<Diff> {
-        let side = self.side_b(filter);
-        match (measured, &self.pair_by) {
-            (Some(a), _) => {
-                let b = measure(side, self.units(), &self.options, progress)?;
-                compare(a, &b, &self.options)
-            }
-            (None, Some(attribute)) => compare_paired(
-                self.side_a(),
-                side,
-                attribute,
-                self.units(),
-                &self.options,
-                progress,
-            ),
-            (None, None) => Err(Error::internal("a diff was not measured")),
+    fn diffs(&self, a: &Members, others: &[Members], progress: &Progress) -> Result<Vec<Diff>> {
+        let (units, options) = (self.units(), &self.options);
+        if let Some(attribute) = &self.pair_by {
+            let paired = self.b.iter().map(|(_, filter)| {
+                let (a, b) = (self.side_a(), self.side_b(filter));
+                compare_paired(a, b, attribute, units, options, progress)
+            });
+            return paired.collect();
         }
+        let of_a = measure(a, units, options, progress)?;
+        let compared = others.iter().map(|b| {
+            let of_b = measure(b, units, options, progress)?;
+            compare(&of_a, &of_b, options)
+        });
+        compared.collect()
     }
 
-    fn listed(
-        &self,
-        name: &str,
-        filter: &Filter,
-        diff: &Diff,
-        strongest_a: &Strongest,
-    ) -> Result<Comparison> {
+    fn listed(&self, name: &str, diff: &Diff, a: &Members, b: &Members) -> Result<Comparison> {
         let (passing, rows) = match &self.selection {
             None => (diff.rows.len(), diff.rows.clone()),
             Some(selection) => {
@@ -318,38 +302,26 @@ impl Ready {
                 (passing, rows)
             }
         };
-        let strongest_b = Strongest::new(self.side_b(filter))?;
-        let shared = if self.is_one_collection {
-            let both = self.a.clone().and(filter.clone());
-            Some(self.a_view.snapshot.count(&both)?)
-        } else {
-            None
-        };
         Ok(Comparison {
             name: name.to_owned(),
             a_documents: diff.a_documents,
             b_documents: diff.b_documents,
-            shared,
+            shared: self.is_one_collection.then(|| a.shared_with(b)),
             unpaired: diff.unpaired,
             tested: diff.tested,
             passing: passing as u64,
             rows: rows
                 .into_iter()
-                .map(|row| self.labelled(row, strongest_a, &strongest_b))
+                .map(|row| self.labelled(row, a, b))
                 .collect::<Result<_>>()?,
         })
     }
 
-    fn labelled(
-        &self,
-        row: DiffRow,
-        strongest_a: &Strongest,
-        strongest_b: &Strongest,
-    ) -> Result<LabelledDiffRow> {
-        let (strongest, view) = if row.delta >= 0.0 {
-            (strongest_a, &self.a_view)
+    fn labelled(&self, row: DiffRow, a: &Members, b: &Members) -> Result<LabelledDiffRow> {
+        let (members, view) = if row.delta >= 0.0 {
+            (a, &self.a_view)
         } else {
-            (strongest_b, &self.b_view)
+            (b, &self.b_view)
         };
         let single = [row.unit];
         let (label, latents) = if self.groups.is_empty() {
@@ -365,15 +337,12 @@ impl Ready {
             )
         };
         let projection = Projection::readable();
-        let documents = if self.documents == 0 {
-            Vec::new()
-        } else {
-            strongest
-                .of(latents, self.documents)
-                .into_iter()
-                .map(|(doc, activation)| Ok((projection.read(&view.snapshot, doc)?, activation)))
-                .collect::<Result<_>>()?
-        };
+        let mut documents = Vec::new();
+        if self.documents > 0 {
+            for (doc, activation) in members.strongest(latents, self.documents) {
+                documents.push((projection.read(&view.snapshot, doc)?, activation));
+            }
+        }
         Ok(LabelledDiffRow {
             row,
             label,

@@ -1,6 +1,8 @@
 //! Analyses over a collection: the engine's, with filters resolved, labels joined and documents
 //! read.
 
+mod axis;
+mod clusters;
 mod correlate;
 mod diff;
 mod quality;
@@ -13,12 +15,16 @@ use latentdb_index::database::View;
 use super::search::no_sae;
 use crate::error::{Error, Result};
 
+pub use axis::{Axis, AxisLatent, AxisRequest, AxisSource};
+pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
 pub use correlate::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
 pub use diff::{Comparison, DiffRequest, DiffResult, LabelledDiffRow, NamedSet};
 pub use quality::{
     DuplicateMember, DuplicatesRequest, DuplicatesResult, Unexplained, UnexplainedRequest,
 };
 pub use trends::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
+
+pub(super) use similar_labels::SimilarLabels;
 
 /// Most groups of latents of one analysis.
 const MAX_GROUPS: usize = 10_000;

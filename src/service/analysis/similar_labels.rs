@@ -9,7 +9,7 @@ use super::super::Service;
 use crate::error::Result;
 
 /// How similar the labels of two latents are.
-pub(super) struct SimilarLabels {
+pub(in super::super) struct SimilarLabels {
     /// Vectors of labels at unit norm, by latent.
     vectors: HashMap<u32, Arc<[f32]>>,
 }
@@ -20,11 +20,25 @@ impl SimilarLabels {
         let (left, right) = (self.vectors.get(&i)?, self.vectors.get(&j)?);
         Some(left.iter().zip(right.iter()).map(|(a, b)| a * b).sum())
     }
+
+    /// Every latent with a label, with the cosine of it and `vector`; in order of latents.
+    pub fn cosines(&self, vector: &[f32]) -> Vec<(u32, f32)> {
+        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let cosine = |label: &Arc<[f32]>| -> f32 {
+            label.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>() / norm
+        };
+        let labels = self.vectors.iter();
+        let mut cosines: Vec<(u32, f32)> = labels
+            .map(|(latent, label)| (*latent, cosine(label)))
+            .collect();
+        cosines.sort_unstable_by_key(|(latent, _)| *latent);
+        cosines
+    }
 }
 
 impl Service {
     /// The collection's labels ready to be compared; `None` where it has no labels or no encoder.
-    pub(super) async fn similar_labels(
+    pub(in super::super) async fn similar_labels(
         self: &Arc<Self>,
         view: &View,
     ) -> Result<Option<SimilarLabels>> {

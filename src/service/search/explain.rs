@@ -16,6 +16,8 @@ use crate::error::Result;
 pub(super) enum Leaf {
     /// Effective weights, ascending by latent.
     Latents(Vec<LatentWeight>),
+    /// BM25 over latents.
+    LatentsBm25(query::LatentsBm25),
     /// The query vector at unit norm.
     Nearest(Vec<f32>),
 }
@@ -24,16 +26,21 @@ pub(super) enum Leaf {
 pub(super) fn collect_leaves(query: &Query, view: &View, leaves: &mut Vec<(String, Leaf)>) {
     let name = query.name.clone().unwrap_or_default();
     match &query.kind {
-        Kind::Nearest(nearest) => {
+        Kind::Nearest(nearest) | Kind::Boost(nearest, _) => {
             let squared: f32 = nearest.vector.iter().map(|value| value * value).sum();
             let scale = squared.sqrt().recip();
             let unit = nearest.vector.iter().map(|value| value * scale).collect();
+            if let Kind::Boost(_, boosts) = &query.kind {
+                let weights = query::effective_weights(boosts, &view.snapshot);
+                leaves.push((name.clone(), Leaf::Latents(weights)));
+            }
             leaves.push((name, Leaf::Nearest(unit)));
         }
         Kind::Latents(latents) => {
             let weights = query::effective_weights(latents, &view.snapshot);
             leaves.push((name, Leaf::Latents(weights)));
         }
+        Kind::LatentsBm25(bm25) => leaves.push((name, Leaf::LatentsBm25(bm25.clone()))),
         Kind::Except { query, .. } => collect_leaves(query, view, leaves),
         Kind::Fusion { children, .. } => {
             for (child, _) in children {
@@ -65,6 +72,7 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
         hits,
         next_page_token: None,
         steering: ready.steering.clone(),
+        properties: ready.properties.clone(),
         explanation: Explanation {
             encode: ready.encode,
             fetch: fetching.elapsed(),
@@ -96,6 +104,13 @@ fn contributions(ready: &Ready, hit: &Hit, most: usize) -> Result<Vec<Contributi
                     let weight = weights.binary_search_by_key(&entry.latent, |w| w.latent);
                     if let Ok(at) = weight {
                         parts.push((*entry, weights[at].weight * entry.activation, name));
+                    }
+                }
+            }
+            Leaf::LatentsBm25(bm25) => {
+                for (latent, part) in bm25.contributions(&ready.view.snapshot, hit.doc) {
+                    if let Ok(at) = row.binary_search_by_key(&latent, |entry| entry.latent) {
+                        parts.push((row[at], part, name));
                     }
                 }
             }

@@ -1,12 +1,17 @@
 //! Searching: resolve texts, documents and edits to vectors, run the query tree, say why each hit
 //! matched.
 
+mod edits;
+mod examples;
 mod explain;
 mod facets;
 mod node;
+mod presets;
+mod property;
 mod resolve;
 mod result;
 mod steering;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,12 +27,23 @@ use crate::error::{Error, Result};
 use crate::sae::Sae;
 use explain::{Leaf, explain};
 
+pub use edits::{
+    AppliedEdit, DEFAULT_CONCEPT_LATENTS, MAX_CONCEPT_LATENTS, SteerChange, SteerEdit, SteerTarget,
+    SteerUnit,
+};
+pub use examples::PropertyExamples;
 pub use facets::{FacetBy, FacetResult, LabelledCount};
 pub use node::{NearestNode, Node, NodeKind, Target};
+pub use presets::{Preset, PresetUse};
+pub use property::{
+    ChosenLatent, DEFAULT_CANDIDATES, DEFAULT_TEMPERATURE, PropertyNode, PropertyReport,
+    PropertyScorer, PropertySelection, PropertySource,
+};
 pub(super) use resolve::no_sae;
 pub use result::{
     Contribution, ExplainedHit, Explanation, SearchOptions, SearchResult, SteeringReport,
 };
+pub use sweep::{SweepHit, SweepStep};
 
 /// Most hits of one page.
 pub(super) const MAX_PAGE: usize = 1000;
@@ -42,6 +58,7 @@ pub(in crate::service) struct Ready {
     query: Query,
     leaves: Vec<(String, Leaf)>,
     steering: Vec<SteeringReport>,
+    properties: Vec<PropertyReport>,
     sae: Option<Arc<Sae>>,
     labels: Arc<BTreeMap<u32, Label>>,
     encode: Duration,
@@ -106,14 +123,15 @@ impl Service {
     async fn search_view(
         self: &Arc<Self>,
         view: View,
-        node: Node,
+        mut node: Node,
         options: SearchOptions,
     ) -> Result<SearchResult> {
         let started = Instant::now();
-        let texts = self.encode_texts_of(&view, &node).await?;
+        self.insert_presets(&view, &mut node)?;
+        let encoded = self.encode_texts_of(&view, &node).await?;
         let service = self.clone();
         blocking(move || {
-            let ready = service.ready(view, node, &texts, started)?;
+            let ready = service.ready(view, node, &encoded, started)?;
             let running = Instant::now();
             let (hits, plan) = ready.execute((options.limit + 1).min(MAX_HITS))?;
             let execute = running.elapsed();

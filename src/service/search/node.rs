@@ -1,10 +1,12 @@
 //! The query tree as a client means it: texts, documents and edits are not vectors yet.
 
 use latentdb_index::filter::{Filter, TextMode};
-use latentdb_index::query::Latents;
+use latentdb_index::query::{Latents, LatentsBm25};
 use latentdb_index::rank::Fusion;
 
-use crate::sae::steer::Edit;
+use super::edits::SteerEdit;
+use super::presets::PresetUse;
+use super::property::PropertyNode;
 
 /// A node of the query tree as a client means it: texts and documents are not vectors yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +26,10 @@ pub enum NodeKind {
     Nearest(NearestNode),
     /// A weighted sum of activations.
     Latents(Latents),
+    /// BM25 over latents.
+    LatentsBm25(LatentsBm25),
+    /// Latents chosen for a property.
+    Property(PropertyNode),
     /// BM25.
     Text {
         /// The words.
@@ -58,8 +64,12 @@ pub enum NodeKind {
 pub struct NearestNode {
     /// What is near.
     pub target: Target,
-    /// Edits of its vector, applied together.
-    pub edits: Vec<Edit>,
+    /// Saved edits, applied before those below.
+    pub presets: Vec<PresetUse>,
+    /// Edits, applied together.
+    pub edits: Vec<SteerEdit>,
+    /// Steps that make the steered vector's code agree with the edited one; 0 for none.
+    pub consistent_steps: usize,
     /// Compare with every allowed document.
     pub exact: bool,
     /// Beam of the graph search.

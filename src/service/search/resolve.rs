@@ -1,4 +1,5 @@
-//! Resolving: texts, documents and edits become vectors, and a node the engine's query.
+//! Resolving: texts, documents, properties and edits become vectors and latents, and a node the
+//! engine's query.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,29 +8,64 @@ use std::time::Instant;
 use latentdb_index::database::View;
 use latentdb_index::query::{self, Kind, Nearest, Query};
 
+use super::super::analysis::SimilarLabels;
 use super::super::{Service, blocking};
+use super::edits::{MAX_EDITS, SteerTarget};
 use super::explain::collect_leaves;
-use super::steering::{name_reports, report};
-use super::{Node, NodeKind, Ready, SteeringReport, Target};
+use super::property::{PropertyNode, PropertyReport, PropertySelection, PropertySource};
+use super::{NearestNode, Node, NodeKind, Ready, SteeringReport, Target};
 use crate::error::{Error, Result};
 use crate::sae::Sae;
 
-/// Most edits of one node.
-const MAX_EDITS: usize = 1000;
+/// What the encoder makes before a tree is resolved.
+#[derive(Default)]
+pub(super) struct Encoded {
+    texts: HashMap<String, Vec<f32>>,
+    /// The labels, where the tree compares with them and there are any.
+    labels: Option<SimilarLabels>,
+}
+
+impl Encoded {
+    /// The vector of a text of the tree.
+    pub fn text(&self, text: &str) -> Result<&[f32]> {
+        if text.trim().is_empty() {
+            return Err(Error::invalid("text", "is empty; words are accepted"));
+        }
+        let vector = self.texts.get(text);
+        vector
+            .map(Vec::as_slice)
+            .ok_or_else(|| Error::internal("a text was not encoded"))
+    }
+
+    /// Every latent with a label, with the cosine of it and `vector`; in order of latents.
+    pub fn label_similarities(&self, vector: &[f32]) -> Vec<(u32, f32)> {
+        let labels = self.labels.as_ref();
+        labels.map_or(Vec::new(), |labels| labels.cosines(vector))
+    }
+}
+
+/// What a leaf of the tree reports besides its hits, in the order of leaves.
+pub(super) enum LeafReport {
+    None,
+    Steering(SteeringReport),
+    Property(PropertyReport),
+}
 
 impl Service {
-    /// Vectors of all texts that nearest nodes of the tree name, each encoded once.
+    /// The vectors of all texts that the tree names, each encoded once, and those of labels where
+    /// the tree compares with them.
     pub(super) async fn encode_texts_of(
         self: &Arc<Self>,
         view: &View,
         node: &Node,
-    ) -> Result<HashMap<String, Vec<f32>>> {
-        let mut texts = Vec::new();
-        collect_texts(node, 1, &mut texts)?;
+    ) -> Result<Encoded> {
+        let mut needs = Needs::default();
+        needs.of_node(node, 1)?;
+        let mut texts = needs.texts;
         texts.sort_unstable();
         texts.dedup();
         if texts.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(Encoded::default());
         }
         let (service, record) = (self.clone(), view.record.clone());
         let encoder = blocking(move || service.models.encoder_of(&record)).await?;
@@ -41,74 +77,84 @@ impl Service {
             ))
         })?;
         let vectors = encoder.encode(texts.clone()).await?;
-        Ok(texts.into_iter().zip(vectors).collect())
+        let labels = if needs.labels {
+            self.similar_labels(view).await?
+        } else {
+            None
+        };
+        Ok(Encoded {
+            texts: texts.into_iter().zip(vectors).collect(),
+            labels,
+        })
     }
 
     pub(super) fn ready(
         &self,
         view: View,
         node: Node,
-        texts: &HashMap<String, Vec<f32>>,
+        encoded: &Encoded,
         started: Instant,
     ) -> Result<Ready> {
-        let mut steering = Vec::new();
+        let mut reports = Vec::new();
         let lowered = self
-            .lower(&view, &node, texts, &mut steering)
+            .lower(&view, &node, encoded, &mut reports)
             .map_err(|error| error.within("query"))?;
-        let handle = self.database.collection(&view.record.name)?;
-        let query = lowered
-            .resolve(view.record.dimension, view.record.n_latents, &|name| {
-                handle.saved_filter(name)
-            })
+        let query = self
+            .resolved(&view, &lowered)
             .map_err(|error| error.within("query"))?;
         let mut leaves = Vec::new();
         collect_leaves(&query, &view, &mut leaves);
-        let mut reports = Vec::new();
-        name_reports(&query, &mut steering.into_iter(), &mut reports);
+        let (mut steering, mut properties) = (Vec::new(), Vec::new());
+        name_reports(
+            &query,
+            &mut reports.into_iter(),
+            &mut steering,
+            &mut properties,
+        );
         Ok(Ready {
             sae: self.models.sae_of(&view.record)?,
             labels: self.labels_of(&view.record)?,
             query,
             leaves,
-            steering: reports,
+            steering,
+            properties,
             view,
             encode: started.elapsed(),
         })
     }
 
-    /// The engine's form of a node. `steering` gets one entry per nearest node, in order.
+    /// The engine's form of a node. `reports` gets one entry per leaf, in order.
     fn lower(
         &self,
         view: &View,
         node: &Node,
-        texts: &HashMap<String, Vec<f32>>,
-        steering: &mut Vec<Option<SteeringReport>>,
+        encoded: &Encoded,
+        reports: &mut Vec<LeafReport>,
     ) -> Result<Query> {
+        let mut leaf = |kind: Kind, report: LeafReport| {
+            reports.push(report);
+            kind
+        };
         let kind = match &node.kind {
             NodeKind::Nearest(nearest) => {
-                let within = |error: Error| error.within("nearest");
-                let mut vector = target_vector(view, &nearest.target, texts).map_err(within)?;
-                let mut done = None;
-                if !nearest.edits.is_empty() {
-                    let sae = self.required_sae(view)?;
-                    let steered =
-                        report(view, &sae, &vector, &nearest.edits, "").map_err(within)?;
-                    vector.clone_from(&steered.vector);
-                    done = Some(steered);
-                }
-                steering.push(done);
-                Kind::Nearest(Nearest {
-                    vector,
-                    exact: nearest.exact,
-                    ef: nearest.ef,
-                })
+                let (kind, report) = self
+                    .lower_nearest(view, nearest, encoded)
+                    .map_err(|error| error.within("nearest"))?;
+                leaf(kind, report.map_or(LeafReport::None, LeafReport::Steering))
             }
-            NodeKind::Latents(latents) => Kind::Latents(latents.clone()),
-            NodeKind::Text { text, mode } => Kind::Text {
-                text: text.clone(),
-                mode: *mode,
-            },
-            NodeKind::Matching => Kind::Matching,
+            NodeKind::Property(property) => {
+                let report = self
+                    .property(view, encoded, property)
+                    .map_err(|error| error.within("property"))?;
+                leaf(report.query.clone(), LeafReport::Property(report))
+            }
+            NodeKind::Latents(latents) => leaf(Kind::Latents(latents.clone()), LeafReport::None),
+            NodeKind::LatentsBm25(bm25) => leaf(Kind::LatentsBm25(bm25.clone()), LeafReport::None),
+            NodeKind::Text { text, mode } => {
+                let text = text.clone();
+                leaf(Kind::Text { text, mode: *mode }, LeafReport::None)
+            }
+            NodeKind::Matching => leaf(Kind::Matching, LeafReport::None),
             NodeKind::Fusion {
                 children,
                 method,
@@ -117,7 +163,7 @@ impl Service {
                 let mut lowered = Vec::with_capacity(children.len());
                 for (at, (child, weight)) in children.iter().enumerate() {
                     let child = self
-                        .lower(view, child, texts, steering)
+                        .lower(view, child, encoded, reports)
                         .map_err(|error| error.within(&format!("fusion.children[{at}].query")))?;
                     lowered.push((child, *weight));
                 }
@@ -129,10 +175,10 @@ impl Service {
             }
             NodeKind::Except { query, minus, top } => {
                 let query = self
-                    .lower(view, query, texts, steering)
+                    .lower(view, query, encoded, reports)
                     .map_err(|error| error.within("except.query"))?;
                 let minus = self
-                    .lower(view, minus, texts, steering)
+                    .lower(view, minus, encoded, reports)
                     .map_err(|error| error.within("except.minus"))?;
                 Kind::Except {
                     query: Box::new(query),
@@ -148,6 +194,38 @@ impl Service {
         })
     }
 
+    fn lower_nearest(
+        &self,
+        view: &View,
+        nearest: &NearestNode,
+        encoded: &Encoded,
+    ) -> Result<(Kind, Option<SteeringReport>)> {
+        let target = target_vector(view, &nearest.target, encoded)?;
+        let near = |vector| Nearest {
+            vector,
+            exact: nearest.exact,
+            ef: nearest.ef,
+        };
+        if nearest.edits.is_empty() {
+            return Ok((Kind::Nearest(near(target)), None));
+        }
+        let steered = self.steered(view, &target, nearest, encoded)?;
+        let near = near(steered.report.vector.clone());
+        let kind = match steered.boosts {
+            None => Kind::Nearest(near),
+            Some(boosts) => Kind::Boost(near, boosts),
+        };
+        Ok((kind, Some(steered.report)))
+    }
+
+    /// A query checked against the collection, with saved sets and families in place.
+    pub(super) fn resolved(&self, view: &View, query: &Query) -> Result<Query> {
+        let record = &view.record;
+        query.resolve(record.dimension, record.n_latents, &|named| {
+            self.named_filter(record, named)
+        })
+    }
+
     pub(in crate::service) fn required_sae(&self, view: &View) -> Result<Arc<Sae>> {
         self.models
             .sae_of(&view.record)?
@@ -157,62 +235,91 @@ impl Service {
 
 pub(in crate::service) fn no_sae(view: &View) -> Error {
     let name = &view.record.name;
+    if view.record.reader.is_some() {
+        return Error::precondition(format!(
+            "the SAE of collection {name:?} reads token states: it neither encodes, decodes nor \
+             steers vectors"
+        ));
+    }
     Error::precondition(format!(
         "collection {name:?} has no SAE: train one (`latentdb sae train --collection {name} --out \
          DIR`) and attach it (`latentdb collection attach {name} --sae DIR`)"
     ))
 }
 
-fn collect_texts(node: &Node, depth: usize, texts: &mut Vec<String>) -> Result<()> {
-    if depth > query::MAX_DEPTH {
-        return Err(Error::invalid(
-            "query",
-            format!("is nested deeper than {} levels", query::MAX_DEPTH),
-        ));
-    }
-    match &node.kind {
-        NodeKind::Nearest(nearest) => {
-            if nearest.edits.len() > MAX_EDITS {
-                return Err(Error::invalid(
-                    "query.nearest.steer",
-                    format!("has more than {MAX_EDITS} entries"),
-                ));
-            }
-            if let Target::Text(text) = &nearest.target {
-                // An empty one is refused where it stands in the tree.
-                if !text.trim().is_empty() {
-                    texts.push(text.clone());
-                }
-            }
-        }
-        NodeKind::Fusion { children, .. } => {
-            for (child, _) in children {
-                collect_texts(child, depth + 1, texts)?;
-            }
-        }
-        NodeKind::Except { query, minus, .. } => {
-            collect_texts(query, depth + 1, texts)?;
-            collect_texts(minus, depth + 1, texts)?;
-        }
-        NodeKind::Latents(_) | NodeKind::Text { .. } | NodeKind::Matching => {}
-    }
-    Ok(())
+/// What a tree needs of the encoder.
+#[derive(Default)]
+struct Needs {
+    texts: Vec<String>,
+    labels: bool,
 }
 
-pub(super) fn target_vector(
-    view: &View,
-    target: &Target,
-    texts: &HashMap<String, Vec<f32>>,
-) -> Result<Vec<f32>> {
+impl Needs {
+    fn of_node(&mut self, node: &Node, depth: usize) -> Result<()> {
+        if depth > query::MAX_DEPTH {
+            return Err(Error::invalid(
+                "query",
+                format!("is nested deeper than {} levels", query::MAX_DEPTH),
+            ));
+        }
+        match &node.kind {
+            NodeKind::Nearest(nearest) => self.of_nearest(nearest)?,
+            NodeKind::Property(PropertyNode { source, .. }) => match source {
+                PropertySource::Text { text, selection } => {
+                    self.text(text);
+                    self.labels |= *selection != PropertySelection::Centroids;
+                }
+                PropertySource::OwnLatents(text) => self.text(text),
+                PropertySource::Examples(_) => {}
+            },
+            NodeKind::Fusion { children, .. } => {
+                for (child, _) in children {
+                    self.of_node(child, depth + 1)?;
+                }
+            }
+            NodeKind::Except { query, minus, .. } => {
+                self.of_node(query, depth + 1)?;
+                self.of_node(minus, depth + 1)?;
+            }
+            NodeKind::Latents(_)
+            | NodeKind::LatentsBm25(_)
+            | NodeKind::Text { .. }
+            | NodeKind::Matching => {}
+        }
+        Ok(())
+    }
+
+    fn of_nearest(&mut self, nearest: &NearestNode) -> Result<()> {
+        if nearest.edits.len() > MAX_EDITS {
+            return Err(Error::invalid(
+                "query.nearest.steer",
+                format!("has more than {MAX_EDITS} entries"),
+            ));
+        }
+        if let Target::Text(text) = &nearest.target {
+            self.text(text);
+        }
+        for edit in &nearest.edits {
+            if let SteerTarget::Concept { text, .. } = &edit.of {
+                self.text(text);
+                self.labels = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// An empty one is refused where it stands in the tree.
+    fn text(&mut self, text: &str) {
+        if !text.trim().is_empty() {
+            self.texts.push(text.to_owned());
+        }
+    }
+}
+
+pub(super) fn target_vector(view: &View, target: &Target, encoded: &Encoded) -> Result<Vec<f32>> {
     match target {
         Target::Vector(vector) => Ok(vector.clone()),
-        Target::Text(text) if text.trim().is_empty() => {
-            Err(Error::invalid("text", "is empty; words are accepted"))
-        }
-        Target::Text(text) => texts
-            .get(text)
-            .cloned()
-            .ok_or_else(|| Error::internal("a text was not encoded")),
+        Target::Text(text) => encoded.text(text).map(<[f32]>::to_vec),
         Target::Document(id) => {
             let doc = view
                 .snapshot
@@ -225,5 +332,32 @@ pub(super) fn target_vector(
                     Error::precondition(format!("document {id:?} has no vector to be near to"))
                 })
         }
+    }
+}
+
+/// Gives the reports of leaves, in order, the names the nodes got.
+fn name_reports(
+    query: &Query,
+    made: &mut dyn Iterator<Item = LeafReport>,
+    steering: &mut Vec<SteeringReport>,
+    properties: &mut Vec<PropertyReport>,
+) {
+    let children = query.children();
+    if children.is_empty() {
+        let name = || query.name.clone().unwrap_or_default();
+        match made.next() {
+            Some(LeafReport::Steering(mut report)) => {
+                report.component = name();
+                steering.push(report);
+            }
+            Some(LeafReport::Property(mut report)) => {
+                report.component = name();
+                properties.push(report);
+            }
+            Some(LeafReport::None) | None => {}
+        }
+    }
+    for child in children {
+        name_reports(child, made, steering, properties);
     }
 }

@@ -6,6 +6,8 @@ use latentdb_index::document::{Activation, Document};
 use latentdb_index::query::{Component, Plan};
 
 use super::super::documents::Projection;
+use super::edits::AppliedEdit;
+use super::property::PropertyReport;
 
 /// What comes back beside the hits' scores.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct SearchResult {
     pub next_page_token: Option<String>,
     /// What steering did, per steered node.
     pub steering: Vec<SteeringReport>,
+    /// The latents that were chosen, per property node.
+    pub properties: Vec<PropertyReport>,
     /// How the query was run.
     pub explanation: Explanation,
     /// Number of the commit the snapshot shows.
@@ -78,6 +82,11 @@ pub struct SteeringReport {
     pub after: Vec<Activation>,
     /// The steered vector.
     pub vector: Vec<f32>,
+    /// The edits as they were applied.
+    pub applied: Vec<AppliedEdit>,
+    /// Squared distance of the steered vector's code and the wanted one, before and after the
+    /// steps that make them agree.
+    pub inconsistency: Option<(f64, f64)>,
 }
 
 /// How a query was run.

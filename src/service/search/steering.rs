@@ -1,17 +1,29 @@
-//! Steering a query vector, and what it did.
+//! Steering a query vector and boosting latents, and what that did.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use latentdb_index::database::View;
 use latentdb_index::document::validate_vector;
-use latentdb_index::query::{Kind, Query};
+use latentdb_index::query::{ActivationScale, LatentWeight, Latents};
 
 use super::super::{Service, blocking, models};
-use super::resolve::target_vector;
+use super::edits::{AppliedEdit, SteerChange};
+use super::resolve::{Encoded, target_vector};
 use super::{NearestNode, Node, NodeKind, SteeringReport};
 use crate::error::{Error, Result};
-use crate::sae::Sae;
 use crate::sae::steer::{Edit, steer};
+use crate::sae::{Codes, Sae};
+
+/// Most steps that make a steered vector's code agree with the edited one.
+const MAX_CONSISTENT_STEPS: usize = 100;
+
+/// A steered node.
+pub(super) struct Steered {
+    pub report: SteeringReport,
+    /// What is added to cosines, where anything is.
+    pub boosts: Option<Latents>,
+}
 
 impl Service {
     /// A vector with its latents turned up or down, without searching.
@@ -21,87 +33,125 @@ impl Service {
         nearest: NearestNode,
     ) -> Result<SteeringReport> {
         let view = self.view(collection)?;
-        let node = Node {
+        let mut node = Node {
             kind: NodeKind::Nearest(nearest),
             filter: None,
             name: None,
         };
-        let texts = self.encode_texts_of(&view, &node).await?;
+        self.insert_presets(&view, &mut node)?;
+        let encoded = self.encode_texts_of(&view, &node).await?;
         let service = self.clone();
         blocking(move || {
             let NodeKind::Nearest(nearest) = &node.kind else {
                 return Err(Error::internal("a nearest node became another"));
             };
             let within = |error: Error| error.within("nearest");
-            let vector = target_vector(&view, &nearest.target, &texts).map_err(within)?;
-            let sae = service.required_sae(&view)?;
-            report(&view, &sae, &vector, &nearest.edits, "nearest").map_err(within)
+            let vector = target_vector(&view, &nearest.target, &encoded).map_err(within)?;
+            // Without edits the latents of the text are shown, and they need an SAE.
+            service.required_sae(&view)?;
+            let steered = service.steered(&view, &vector, nearest, &encoded);
+            let mut report = steered.map_err(within)?.report;
+            "nearest".clone_into(&mut report.component);
+            Ok(report)
         })
         .await
     }
+
+    /// Applies a node's edits to its vector. Boosts alone need no SAE.
+    pub(super) fn steered(
+        &self,
+        view: &View,
+        vector: &[f32],
+        nearest: &NearestNode,
+        encoded: &Encoded,
+    ) -> Result<Steered> {
+        validate_vector(vector, view.record.dimension).map_err(|error| error.within("vector"))?;
+        if nearest.consistent_steps > MAX_CONSISTENT_STEPS {
+            return Err(Error::invalid(
+                "consistent_steps",
+                format!(
+                    "is {}; at most {MAX_CONSISTENT_STEPS} are accepted",
+                    nearest.consistent_steps
+                ),
+            ));
+        }
+        let applied = self.applied_edits(view, encoded, &nearest.edits)?;
+        let edits: Vec<Edit> = applied.iter().filter_map(vector_edit).collect();
+        let sae = if edits.is_empty() {
+            self.models.sae_of(&view.record)?
+        } else {
+            Some(self.required_sae(view)?)
+        };
+        let mut report = match sae {
+            None => unchanged(vector),
+            Some(sae) => moved(&sae, vector, &edits, nearest.consistent_steps)?,
+        };
+        let boosts = boosts(&applied);
+        report.applied = applied;
+        Ok(Steered { report, boosts })
+    }
 }
 
-pub(super) fn report(
-    view: &View,
-    sae: &Sae,
-    vector: &[f32],
-    edits: &[Edit],
-    component: &str,
-) -> Result<SteeringReport> {
-    validate_vector(vector, view.record.dimension).map_err(|error| error.within("vector"))?;
-    for (at, edit) in edits.iter().enumerate() {
-        check_edit(edit, sae.n_latents()).map_err(|error| error.within(&format!("steer[{at}]")))?;
+fn vector_edit(applied: &AppliedEdit) -> Option<Edit> {
+    let latent = applied.latent;
+    match applied.change {
+        SteerChange::Add(strength) => Some(Edit::Add { latent, strength }),
+        SteerChange::Scale(factor) => Some(Edit::Scale { latent, factor }),
+        SteerChange::Set(activation) => Some(Edit::Set { latent, activation }),
+        SteerChange::Zero => Some(Edit::Zero { latent }),
+        SteerChange::Boost(_) => None,
     }
-    let steered = steer(sae, vector, edits, None)?;
-    let row = |codes: &crate::sae::Codes| models::activations(codes).swap_remove(0);
+}
+
+/// The boosts, those of one latent added up.
+fn boosts(applied: &[AppliedEdit]) -> Option<Latents> {
+    let mut weights: BTreeMap<u32, f32> = BTreeMap::new();
+    for edit in applied {
+        if let SteerChange::Boost(amount) = edit.change {
+            *weights.entry(edit.latent).or_default() += amount;
+        }
+    }
+    let weights: Vec<LatentWeight> = weights
+        .into_iter()
+        .map(|(latent, weight)| LatentWeight { latent, weight })
+        .collect();
+    (!weights.is_empty()).then_some(Latents {
+        weights,
+        scale: ActivationScale::Percentile90,
+    })
+}
+
+fn moved(sae: &Sae, vector: &[f32], edits: &[Edit], steps: usize) -> Result<SteeringReport> {
+    let steered = steer(sae, vector, edits, (steps > 0).then_some(steps))?;
+    let row = |codes: &Codes| models::activations(codes).swap_remove(0);
+    // What is not moved is the same vector to the last bit.
+    let vector = if edits.is_empty() {
+        vector.to_vec()
+    } else {
+        steered.vector
+    };
     Ok(SteeringReport {
-        component: component.to_owned(),
+        component: String::new(),
         cosine: steered.cosine,
         residual_norm: steered.residual_norm,
         before: row(&steered.before),
         after: row(&steered.after),
-        vector: steered.vector,
+        vector,
+        applied: Vec::new(),
+        inconsistency: steered.inconsistency,
     })
 }
 
-fn check_edit(edit: &Edit, n_latents: usize) -> Result<()> {
-    if edit.latent() as usize >= n_latents {
-        return Err(Error::invalid(
-            "latent",
-            format!(
-                "is {}; this collection's latents are 0 to {}",
-                edit.latent(),
-                n_latents - 1
-            ),
-        ));
-    }
-    let (field, amount) = match *edit {
-        Edit::Scale { factor, .. } => ("scale", factor),
-        Edit::Set { activation, .. } => ("set", activation),
-        Edit::Add { .. } | Edit::Zero { .. } => return Ok(()),
-    };
-    if amount >= 0.0 {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        field,
-        format!("is {amount}; a number from 0 up is accepted"),
-    ))
-}
-
-/// Gives the reports of nearest nodes, in order, the names the nodes got.
-pub(super) fn name_reports(
-    query: &Query,
-    made: &mut dyn Iterator<Item = Option<SteeringReport>>,
-    out: &mut Vec<SteeringReport>,
-) {
-    if let Kind::Nearest(_) = query.kind
-        && let Some(Some(mut report)) = made.next()
-    {
-        report.component = query.name.clone().unwrap_or_default();
-        out.push(report);
-    }
-    for child in query.children() {
-        name_reports(child, made, out);
+/// The report of a vector that is boosted where latents are the client's own.
+fn unchanged(vector: &[f32]) -> SteeringReport {
+    SteeringReport {
+        component: String::new(),
+        cosine: 1.0,
+        residual_norm: 0.0,
+        before: Vec::new(),
+        after: Vec::new(),
+        vector: vector.to_vec(),
+        applied: Vec::new(),
+        inconsistency: None,
     }
 }

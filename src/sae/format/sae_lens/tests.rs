@@ -1,8 +1,10 @@
 use std::fs;
 
+use half::bf16;
+
 use super::*;
 use crate::error::ErrorKind;
-use crate::sae::Codes;
+use crate::sae::{Codes, Normalisation, SaeParts};
 
 const D: usize = 3;
 const N: usize = 4;
@@ -207,6 +209,64 @@ fn what_is_not_understood_is_named() {
         }),
         field("activation_fn_str")
     );
+}
+
+#[test]
+fn every_setting_and_tensor_must_be_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |change: &dyn Fn(&mut Value), more: Option<(&'static str, Vec<f32>)>| {
+        let mut config = json!({
+            "architecture": "standard", "d_in": D, "d_sae": N, "normalize_activations": false,
+            "l1_coefficient": 5.0, "wandb_project": "p", "noise_scale": 0.0, "hook_layer": 8,
+            "activation_fn_str": "relu", "activation_fn_kwargs": {}, "neuronpedia_id": null,
+        });
+        change(&mut config);
+        let mut tensors = canonical();
+        tensors.extend(more.map(|(name, values)| (name, vec![values.len()], values)));
+        foreign(dir.path(), &config, &tensors);
+        Sae::load(dir.path())
+    };
+    let refused = |change: &dyn Fn(&mut Value), more| {
+        let error = load(change, more).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+        error.field().unwrap_or_default().to_owned()
+    };
+    let same = |_: &mut Value| {};
+    // Settings of the training and factors of 1 change nothing.
+    load(&same, None).unwrap();
+    load(&same, Some(("scaling_factor", vec![1.0; N]))).unwrap();
+    for (name, values) in [
+        ("scaling_factor", vec![1.0, 1.0, 0.5, 1.0]),
+        ("finetuning_scaling_factor", vec![2.0; N]),
+        ("W_skip", vec![0.0; 2]),
+        ("threshold", vec![0.1; N]),
+    ] {
+        assert_eq!(refused(&same, Some((name, values))), name);
+    }
+    for (name, value) in [
+        ("normalize_activations", json!(true)),
+        ("normalize_activations", json!("covariance_whitening")),
+        ("rescale_acts_by_decoder_norm", json!(true)),
+        ("input_temperature", json!(0.5)),
+        ("apply_b_dec_to_input", json!("yes")),
+    ] {
+        assert_eq!(refused(&|config| config[name] = value.clone(), None), name);
+    }
+    let kwargs = |value: Value| {
+        refused(
+            &move |config| {
+                config["activation_fn_str"] = json!("topk");
+                config["activation_fn_kwargs"] = value.clone();
+            },
+            None,
+        )
+    };
+    assert_eq!(kwargs(json!({"k": 2, "signed": true})), "signed");
+    assert_eq!(
+        kwargs(json!({"k": 2, "postact_fn": "Identity"})),
+        "postact_fn"
+    );
+    assert_eq!(kwargs(json!({})), "k");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The documents in which a latent is strongest.
+//! The documents of a side, found once and asked often.
 
 use std::collections::HashMap;
 
@@ -8,24 +8,35 @@ use crate::error::Result;
 use crate::query::Allowed;
 use crate::rank::TopK;
 
-/// A set of documents that can be asked where a latent is strongest.
-pub struct Strongest<'a> {
-    snapshot: &'a Snapshot,
-    set: Allowed,
+/// The documents of a [`Side`].
+pub struct Members<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) set: Allowed,
 }
 
-impl<'a> Strongest<'a> {
-    /// The documents of a set.
-    pub fn new(side: Side<'a>) -> Result<Self> {
+impl<'a> Members<'a> {
+    /// Evaluates the side's filter.
+    pub fn of(side: Side<'a>) -> Result<Self> {
         Ok(Self {
             snapshot: side.snapshot,
             set: side.snapshot.allowed(side.filter)?,
         })
     }
 
-    /// The `count` documents of the set in which any of `latents` is strongest, as numbers of the
-    /// snapshot with their strongest activation, strongest first.
-    pub fn of(&self, latents: &[u32], count: usize) -> Vec<(u32, f32)> {
+    /// How many there are.
+    pub fn documents(&self) -> u64 {
+        self.set.count()
+    }
+
+    /// How many of them are among `others` too; both must be of one snapshot.
+    pub fn shared_with(&self, others: &Members) -> u64 {
+        let pairs = self.set.segments().iter().zip(others.set.segments());
+        pairs.map(|(left, right)| left.count_shared(right)).sum()
+    }
+
+    /// The `count` documents in which any of `latents` is strongest, as numbers of the snapshot
+    /// with their strongest activation, strongest first.
+    pub fn strongest(&self, latents: &[u32], count: usize) -> Vec<(u32, f32)> {
         let mut top = TopK::new(count);
         if let [latent] = latents {
             self.visit(*latent, |doc, activation| top.push(doc, activation));

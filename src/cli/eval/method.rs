@@ -1,0 +1,185 @@
+//! Ways of searching for a text.
+
+use latentdb_proto::v1::{
+    FusionChild, FusionMethod, FusionQuery, NearestQuery, PropertyQuery, PropertyScorer,
+    PropertySelection, Query, nearest_query::To, property_query::From, query::Kind,
+};
+
+use crate::cli::search::{node, words_query};
+
+/// A way of searching for a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub(super) enum Method {
+    /// In an order by chance
+    Random,
+    /// By cosine to the text
+    Dense,
+    /// By BM25
+    Bm25,
+    /// Latents chosen by centroids
+    PropertyCentroid,
+    /// Latents chosen by labels
+    PropertyLabel,
+    /// Latents chosen by both
+    PropertyBoth,
+    /// Latents chosen by centroids, scored by BM25 over latents
+    PropertyBm25,
+    /// The text's own latents
+    OwnLatents,
+    /// Dense and property-centroid, standardised, weights 1 and .5
+    Hybrid,
+    /// Dense and property-both, standardised, weights 1 and .5
+    HybridBoth,
+    /// Dense, property-centroid and BM25, standardised, weights 1, .5 and .25
+    HybridText,
+    /// Dense and property-centroid by reciprocal rank
+    HybridRrf,
+}
+
+impl Method {
+    /// All of them.
+    pub(super) const ALL: [Self; 12] = [
+        Self::Random,
+        Self::Dense,
+        Self::Bm25,
+        Self::PropertyCentroid,
+        Self::PropertyLabel,
+        Self::PropertyBoth,
+        Self::PropertyBm25,
+        Self::OwnLatents,
+        Self::Hybrid,
+        Self::HybridBoth,
+        Self::HybridText,
+        Self::HybridRrf,
+    ];
+
+    /// Its name in output.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Dense => "dense",
+            Self::Bm25 => "bm25",
+            Self::PropertyCentroid => "property-centroid",
+            Self::PropertyLabel => "property-label",
+            Self::PropertyBoth => "property-both",
+            Self::PropertyBm25 => "property-bm25",
+            Self::OwnLatents => "own-latents",
+            Self::Hybrid => "hybrid",
+            Self::HybridBoth => "hybrid-both",
+            Self::HybridText => "hybrid-text",
+            Self::HybridRrf => "hybrid-rrf",
+        }
+    }
+
+    /// True when it needs labels.
+    pub(super) fn needs_labels(self) -> bool {
+        matches!(
+            self,
+            Self::PropertyLabel | Self::PropertyBoth | Self::HybridBoth
+        )
+    }
+
+    /// The query for a text; none for chance, which needs no search.
+    pub(super) fn query(self, text: &str, settings: &Settings) -> Option<Query> {
+        let property = |selection, scorer| settings.property(text, selection, scorer);
+        let by_centroid = || property(PropertySelection::Centroids, PropertyScorer::Ranks);
+        let by_both = || property(PropertySelection::Both, PropertyScorer::Ranks);
+        let standard = |children| fused(children, FusionMethod::Standard);
+        Some(match self {
+            Self::Random => return None,
+            Self::Dense => dense(text),
+            Self::Bm25 => words_query("text", text),
+            Self::PropertyCentroid => by_centroid(),
+            Self::PropertyLabel => property(PropertySelection::Labels, PropertyScorer::Ranks),
+            Self::PropertyBoth => by_both(),
+            Self::PropertyBm25 => property(PropertySelection::Centroids, PropertyScorer::Bm25),
+            Self::OwnLatents => settings.own_latents(text),
+            Self::Hybrid => standard(vec![
+                (dense(text), 1.0),
+                (by_centroid(), settings.property_weight),
+            ]),
+            Self::HybridBoth => standard(vec![
+                (dense(text), 1.0),
+                (by_both(), settings.property_weight),
+            ]),
+            Self::HybridText => standard(vec![
+                (dense(text), 1.0),
+                (by_centroid(), settings.property_weight),
+                (words_query("text", text), settings.text_weight),
+            ]),
+            Self::HybridRrf => fused(
+                vec![(dense(text), 1.0), (by_centroid(), 1.0)],
+                FusionMethod::ReciprocalRank,
+            ),
+        })
+    }
+}
+
+/// What property queries and hybrids are made with.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Settings {
+    /// Latents chosen for a property
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    candidates: u32,
+    /// The best of them that are kept; all when 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    kept: u32,
+    /// T of the weights by rank
+    #[arg(long, value_name = "T", default_value_t = 0.2)]
+    temperature: f32,
+    /// Weight of the property in hybrids
+    #[arg(long, value_name = "W", default_value_t = 0.5)]
+    property_weight: f32,
+    /// Weight of BM25 in hybrids that have it
+    #[arg(long, value_name = "W", default_value_t = 0.25)]
+    text_weight: f32,
+}
+
+impl Settings {
+    fn property(&self, text: &str, selection: PropertySelection, scorer: PropertyScorer) -> Query {
+        let property = PropertyQuery {
+            from: Some(From::Text(text.to_owned())),
+            selection: selection.into(),
+            candidates: self.candidates,
+            kept: self.kept,
+            temperature: Some(self.temperature),
+            scorer: scorer.into(),
+            ..PropertyQuery::default()
+        };
+        node("property", Kind::Property(property))
+    }
+
+    fn own_latents(&self, text: &str) -> Query {
+        let property = PropertyQuery {
+            from: Some(From::OwnLatentsOf(text.to_owned())),
+            candidates: self.candidates,
+            kept: self.kept,
+            scorer: PropertyScorer::Dot.into(),
+            ..PropertyQuery::default()
+        };
+        node("own", Kind::Property(property))
+    }
+}
+
+/// Cosine to a text, exact.
+pub(super) fn dense(text: &str) -> Query {
+    let nearest = NearestQuery {
+        to: Some(To::Text(text.to_owned())),
+        exact: true,
+        ..NearestQuery::default()
+    };
+    node("nearest", Kind::Nearest(nearest))
+}
+
+fn fused(children: Vec<(Query, f32)>, method: FusionMethod) -> Query {
+    let children = children.into_iter().map(|(query, weight)| FusionChild {
+        query: Some(query),
+        weight: Some(weight),
+    });
+    let fusion = FusionQuery {
+        children: children.collect(),
+        method: method.into(),
+        ..FusionQuery::default()
+    };
+    node("fusion", Kind::Fusion(fusion))
+}

@@ -1,0 +1,73 @@
+//! `latentdb eval runs`: run files against judgements and against each other.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::{measures, table};
+use crate::cli::output;
+use crate::eval::metrics::{Measures, rank_biased_overlap};
+use crate::eval::trec::{Run, parse_qrels, parse_run};
+
+/// What is compared.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// TREC judgements: query, iteration, document, grade
+    #[arg(long, value_name = "FILE")]
+    qrels: PathBuf,
+    /// A TREC run: query, Q0, document, rank, score, tag. Repeatable; the overlap is with the first
+    #[arg(long = "run", value_name = "FILE", required = true)]
+    runs: Vec<PathBuf>,
+    /// p of the rank-biased overlap
+    #[arg(long, default_value_t = 0.98, value_parser = share)]
+    rbo_p: f64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok();
+    value
+        .filter(|value| *value > 0.0 && *value < 1.0)
+        .ok_or_else(|| "accepted is a number between 0 and 1".to_owned())
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let read = |path: &Path| {
+        fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+    };
+    let qrels = parse_qrels(&read(&args.qrels)?)?;
+    let none = Vec::new();
+    let ids = |run: &Run, query: &String| -> Vec<String> {
+        let ranking = run.get(query).unwrap_or(&none);
+        ranking.iter().map(|(id, _)| id.clone()).collect()
+    };
+    let mut first: Option<Run> = None;
+    let (mut rows, mut values) = (Vec::new(), Vec::new());
+    for path in &args.runs {
+        let run = parse_run(&read(path)?).with_context(|| path.display().to_string())?;
+        let measured = qrels.iter().map(|(query, judgements)| {
+            // A query that a run lacks counts 0, so that leaving out hard ones does not pay.
+            Measures::of(&ids(&run, query), judgements)
+        });
+        let mean = Measures::mean(&measured.collect::<Vec<_>>());
+        let against = first.get_or_insert_with(|| run.clone());
+        let overlap = qrels
+            .keys()
+            .map(|query| rank_biased_overlap(&ids(&run, query), &ids(against, query), args.rbo_p))
+            .sum::<f64>()
+            / qrels.len().max(1) as f64;
+        let mut fields = measures(&mean);
+        fields.insert("run".to_owned(), json!(path.display().to_string()));
+        fields.insert("rbo".to_owned(), json!(overlap));
+        values.push(Value::from(fields));
+        rows.push((format!("{} (RBO {overlap:.3})", path.display()), mean));
+    }
+    let value = json!({"runs": values, "queries": qrels.len()});
+    let text = format!("{}{} queries\n", table(&rows), qrels.len());
+    output::emit(args.json, &value, &text)?;
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! Readers on the command line: the flags that name one, and what files of states say of theirs.
+
+use std::path::Path;
+
+use latentdb_proto::v1;
+
+use super::collection::absolute;
+use crate::encoder::reader::ReaderOptions;
+use crate::error::{Error, Result};
+use crate::reading::{EncoderIdentity, PooledReading, Reading, TokenPolicy};
+use crate::records::vectors::VectorFile;
+use crate::sae::Normalisation;
+
+/// Metadata of a file of token states: a [`Reading`].
+pub(super) const READING: &str = "reading";
+/// Metadata of a file of vectors: an [`EncoderIdentity`].
+pub(super) const ENCODER: &str = "encoder";
+
+/// A model that is read token by token.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct ReaderArgs {
+    /// Read the states of tokens of this model: smollm2, a GGUF file, a folder or a hub id
+    #[arg(long = "reader", value_name = "MODEL")]
+    pub reader: Option<String>,
+    /// The layer, counted from 0; states are the residual stream behind it
+    #[arg(long, value_name = "L", requires = "reader")]
+    pub layer: Option<u32>,
+    /// What a text is wrapped in: none, model (the model's own), chatml or llama-3
+    #[arg(long, value_name = "NAME", requires = "reader")]
+    pub chat_template: Option<String>,
+    /// Tokens of a window; longer texts are read in several
+    #[arg(long, value_name = "TOKENS", requires = "reader")]
+    pub window: Option<u32>,
+    /// Tokens of the text by which the next window starts later
+    #[arg(long, value_name = "TOKENS", requires = "reader")]
+    pub stride: Option<u32>,
+    /// Read control tokens too
+    #[arg(long, requires = "reader")]
+    pub special_tokens: bool,
+    /// Read the words of the chat template too
+    #[arg(long, requires = "reader")]
+    pub template_tokens: bool,
+    /// Put no beginning-of-sequence token before a text
+    #[arg(long, requires = "reader")]
+    pub no_bos: bool,
+}
+
+impl ReaderArgs {
+    /// How to open the reader in this process, at `layer`.
+    pub(super) fn options(&self, layer: u32, threads: usize) -> ReaderOptions {
+        let size = |value: Option<u32>| value.map(|value| value as usize);
+        let defaults = ReaderOptions::at_layer(layer as usize);
+        ReaderOptions {
+            threads,
+            chat_template: self
+                .chat_template
+                .clone()
+                .unwrap_or(defaults.chat_template.clone()),
+            prepend_bos: !self.no_bos,
+            window: size(self.window),
+            stride: size(self.stride),
+            tokens: TokenPolicy {
+                special: self.special_tokens,
+                template: self.template_tokens,
+            },
+            ..defaults
+        }
+    }
+
+    /// The same for a collection in the server; what is not given is as in the SAE's training.
+    pub(super) fn wire(
+        &self,
+        pooling: Option<String>,
+        positions: bool,
+    ) -> anyhow::Result<Option<v1::Reader>> {
+        let Some(model) = &self.reader else {
+            return Ok(None);
+        };
+        // The server may run in another folder.
+        let path = Path::new(model);
+        Ok(Some(v1::Reader {
+            model: if path.exists() {
+                absolute(path)?
+            } else {
+                model.clone()
+            },
+            layer: self.layer,
+            chat_template: self.chat_template.clone().unwrap_or_default(),
+            window: self.window.unwrap_or_default(),
+            stride: self.stride.unwrap_or_default(),
+            special_tokens: self.special_tokens.then_some(true),
+            template_tokens: self.template_tokens.then_some(true),
+            prepend_bos: self.no_bos.then_some(false),
+            pooling: pooling.unwrap_or_default(),
+            positions,
+        }))
+    }
+}
+
+/// `none`, `layer_norm` or `constant_norm_rescale`.
+pub(super) fn normalisation(text: &str) -> std::result::Result<Normalisation, String> {
+    let all = [
+        Normalisation::None,
+        Normalisation::LayerNorm,
+        Normalisation::ConstantNormRescale,
+    ];
+    let known = all.into_iter().find(|one| one.name() == text);
+    known.ok_or_else(|| format!("accepted are {}", all.map(Normalisation::name).join(", ")))
+}
+
+/// What the rows of a file are, where it says so.
+pub(super) fn of_file(file: &VectorFile) -> Result<Option<Reading>> {
+    let metadata = file.metadata()?;
+    let unreadable = |error| Error::corrupted("a file's record of its rows").with_source(error);
+    if let Some(reading) = metadata.get(READING) {
+        return serde_json::from_str(reading).map(Some).map_err(unreadable);
+    }
+    let encoder = metadata.get(ENCODER);
+    // Another program may keep anything there.
+    let encoder = encoder.and_then(|json| serde_json::from_str::<EncoderIdentity>(json).ok());
+    Ok(encoder.map(|encoder| {
+        Reading::Pooled(PooledReading {
+            encoder: Some(encoder),
+        })
+    }))
+}
+
+/// Refuses rows that an SAE does not read, where both are known.
+pub(super) fn check(rows: Option<&Reading>, made_for: Option<&Reading>) -> Result<()> {
+    match (rows, made_for) {
+        (Some(Reading::Token(rows)), Some(Reading::Token(made_for))) => rows.check_fits(made_for),
+        (Some(Reading::Token(_)), Some(Reading::Pooled(_)))
+        | (Some(Reading::Pooled(_)), Some(Reading::Token(_))) => {
+            let words = |reading: Option<&Reading>| reading.map(Reading::describe);
+            Err(Error::precondition(format!(
+                "the SAE reads {}; the file holds {}",
+                words(made_for).unwrap_or_default(),
+                words(rows).unwrap_or_default()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The words that a span lies in.
+pub(super) fn words(text: &str, span: v1::TextSpan) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let (start, end) = bounds(&characters, span);
+    characters[start..end].iter().collect()
+}
+
+/// The text with brackets around the words that a span lies in.
+pub(super) fn marked(text: &str, span: v1::TextSpan) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let (start, end) = bounds(&characters, span);
+    let part = |range: std::ops::Range<usize>| characters[range].iter().collect::<String>();
+    format!(
+        "{}[{}]{}",
+        part(0..start),
+        part(start..end),
+        part(end..characters.len())
+    )
+}
+
+/// A span widened to whole words, inside the text.
+fn bounds(characters: &[char], span: v1::TextSpan) -> (usize, usize) {
+    let end = (span.end as usize).min(characters.len());
+    let start = (span.start as usize).min(end);
+    let is_word = |c: &char| c.is_alphanumeric() || *c == '\'';
+    if !characters[start..end].iter().any(is_word) {
+        return (start, end);
+    }
+    let before = characters[..start].iter().rev().take_while(|c| is_word(c));
+    let behind = characters[end..].iter().take_while(|c| is_word(c));
+    (start - before.count(), end + behind.count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_shown_as_whole_words() {
+        let span = |start, end| v1::TextSpan {
+            token: 0,
+            start,
+            end,
+        };
+        let text = "Straße, rechargeable!";
+        assert_eq!(words(text, span(10, 16)), "rechargeable");
+        assert_eq!(marked(text, span(1, 3)), "[Straße], rechargeable!");
+        assert_eq!(words(text, span(20, 21)), "!");
+        assert_eq!(words(text, span(90, 99)), "");
+    }
+}

@@ -1,0 +1,182 @@
+//! Many texts over the cores: one worker per core takes the next batch until there is none, and
+//! what it makes is handed out in the order of the texts.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, mpsc};
+
+use super::text::{Sequence, Texts, TokenSpan};
+use super::{Reader, Scratch};
+use crate::error::{Error, Result};
+
+/// Tokens of a batch, as in `schedule`: fewer leave the last tile of a product part empty, more
+/// push intermediate values out of the caches.
+const BATCH_TOKENS: usize = 768;
+
+/// The token states of a batch. The tokens of a text follow one another, over batches too.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenBatch<'b> {
+    /// States, `[tokens.len(), width]`.
+    pub states: &'b [f32],
+    /// Where each state comes from.
+    pub tokens: &'b [ReadToken],
+}
+
+/// Where a state comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadToken {
+    /// The text's position among those that are read.
+    pub text: usize,
+    /// The token's place in it; `None` for control and template tokens.
+    pub span: Option<TokenSpan>,
+}
+
+/// The next batches of the texts.
+struct Planner<'t> {
+    source: &'t Texts,
+    texts: &'t [&'t str],
+    next: usize,
+    /// Sequences of a text that a batch had no room for, in reverse.
+    waiting: Vec<(usize, Sequence)>,
+    batches: usize,
+}
+
+struct Batch {
+    number: usize,
+    sequences: Vec<(usize, Sequence)>,
+}
+
+impl Planner<'_> {
+    fn next(&mut self) -> Result<Option<Batch>> {
+        let mut sequences: Vec<(usize, Sequence)> = Vec::new();
+        let mut tokens = 0;
+        loop {
+            while let Some((text, sequence)) = self.waiting.pop() {
+                let length = sequence.ids.len();
+                if tokens > 0 && tokens + length > BATCH_TOKENS {
+                    self.waiting.push((text, sequence));
+                    return Ok(Some(self.close(sequences)));
+                }
+                tokens += length;
+                sequences.push((text, sequence));
+            }
+            let Some(text) = self.texts.get(self.next) else {
+                let is_done = sequences.is_empty();
+                return Ok((!is_done).then(|| self.close(sequences)));
+            };
+            let made = self.source.sequences(text)?.into_iter();
+            self.waiting.extend(made.map(|one| (self.next, one)).rev());
+            self.next += 1;
+        }
+    }
+
+    fn close(&mut self, sequences: Vec<(usize, Sequence)>) -> Batch {
+        self.batches += 1;
+        Batch {
+            number: self.batches - 1,
+            sequences,
+        }
+    }
+}
+
+/// See [`Reader::read`].
+pub(super) fn run<T: Send>(
+    reader: &Reader,
+    texts: &[&str],
+    work: &(dyn Fn(TokenBatch<'_>) -> Result<T> + Sync),
+    sink: &mut dyn FnMut(T) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let planner = Mutex::new(Planner {
+        source: &reader.texts,
+        texts,
+        next: 0,
+        waiting: Vec::new(),
+        batches: 0,
+    });
+    let take = || match planner.lock() {
+        Ok(mut planner) => planner.next(),
+        Err(_) => Err(Error::internal("a worker of the reader has stopped")),
+    };
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Workers wait when the sink falls behind.
+        let (sender, receiver) = mpsc::sync_channel(reader.threads);
+        for _ in 0..reader.threads {
+            let (sender, stop, take) = (sender.clone(), &stop, &take);
+            scope.spawn(move || {
+                let mut scratch = Scratch::default();
+                let mut states = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let made = match take() {
+                        Ok(None) => break,
+                        Ok(Some(batch)) => {
+                            let made = one(reader, &batch, &mut scratch, &mut states, work);
+                            made.map(|made| (batch.number, made))
+                        }
+                        Err(error) => Err(error),
+                    };
+                    if sender.send(made).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let outcome = hand_out(receiver.iter(), sink);
+        stop.store(true, Ordering::Relaxed);
+        // A worker that waits to send sees that nobody takes.
+        drop(receiver);
+        outcome
+    })
+}
+
+/// Hands out what the workers make, in the order of the batches.
+fn hand_out<T>(
+    made: impl Iterator<Item = Result<(usize, T)>>,
+    sink: &mut dyn FnMut(T) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let mut early = BTreeMap::new();
+    let mut next = 0;
+    for made in made {
+        let (number, made) = made?;
+        early.insert(number, made);
+        while let Some(made) = early.remove(&next) {
+            next += 1;
+            if sink(made)?.is_break() {
+                return Err(Error::cancelled());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn one<T>(
+    reader: &Reader,
+    batch: &Batch,
+    scratch: &mut Scratch,
+    states: &mut Vec<f32>,
+    work: &(dyn Fn(TokenBatch<'_>) -> Result<T> + Sync),
+) -> Result<T> {
+    let width = reader.width();
+    let ids: Vec<&[u32]> = batch
+        .sequences
+        .iter()
+        .map(|(_, one)| one.as_ref())
+        .collect();
+    let mut all = reader.model.forward(&ids, scratch)?;
+    let mut tokens = Vec::new();
+    states.clear();
+    for (text, sequence) in &batch.sequences {
+        let (own, rest) = all.split_at(sequence.ids.len() * width);
+        all = rest;
+        for &(row, span) in &sequence.rows {
+            states.extend_from_slice(&own[row * width..(row + 1) * width]);
+            tokens.push(ReadToken { text: *text, span });
+        }
+    }
+    work(TokenBatch {
+        states,
+        tokens: &tokens,
+    })
+}

@@ -1,0 +1,286 @@
+//! One axis: where values lie, which ticks it has, how numbers are written.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
+/// Ticks aimed at on one axis.
+const TICKS: f64 = 7.0;
+/// Space beside the outermost values, as a share of the axis.
+const MARGIN: f64 = 0.04;
+
+/// A range of values, linear or logarithmic, with its ticks.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scale {
+    low: f64,
+    high: f64,
+    logarithmic: bool,
+    ticks: Vec<f64>,
+    /// Distance of linear ticks; `None` where each tick is written by its own size.
+    step: Option<f64>,
+}
+
+impl Scale {
+    /// The scale that shows all of `values` (finite, and positive where it is logarithmic), with a
+    /// margin, but none beyond 0: counts and shares start at the edge.
+    pub fn around(values: impl Iterator<Item = f64>, logarithmic: bool) -> Self {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values {
+            low = low.min(value);
+            high = high.max(value);
+        }
+        if logarithmic {
+            let margin = ((high / low).ln() * MARGIN).max(0.05).exp();
+            return Self::logarithmic(low / margin, high * margin);
+        }
+        let spread = high - low;
+        let margin = if spread > 0.0 {
+            spread * MARGIN
+        } else {
+            (low.abs() * 0.5).max(0.5)
+        };
+        let below = if low >= 0.0 {
+            (low - margin).max(0.0)
+        } else {
+            low - margin
+        };
+        let above = if high <= 0.0 {
+            (high + margin).min(0.0)
+        } else {
+            high + margin
+        };
+        Self::linear(below, above)
+    }
+
+    /// The places 0 to `count` - 1, one tick each.
+    pub fn places(count: usize) -> Self {
+        Self {
+            low: -0.6,
+            high: count as f64 - 0.4,
+            logarithmic: false,
+            ticks: (0..count).map(|place| place as f64).collect(),
+            step: Some(1.0),
+        }
+    }
+
+    fn linear(low: f64, high: f64) -> Self {
+        let (ticks, step) = even_ticks(low, high);
+        Self {
+            low,
+            high,
+            logarithmic: false,
+            ticks,
+            step: Some(step),
+        }
+    }
+
+    fn logarithmic(low: f64, high: f64) -> Self {
+        let decades = (high / low).log10();
+        let (ticks, step) = if decades < 0.8 {
+            let (ticks, step) = even_ticks(low, high);
+            (ticks, Some(step))
+        } else {
+            (decade_ticks(low, high, decades), None)
+        };
+        Self {
+            low,
+            high,
+            logarithmic: true,
+            ticks,
+            step,
+        }
+    }
+
+    /// The tick as it is written.
+    pub fn text(&self, tick: f64) -> String {
+        number(tick, self.step.unwrap_or(tick.abs()))
+    }
+
+    fn share(&self, value: f64) -> f64 {
+        if self.logarithmic {
+            (value / self.low).ln() / (self.high / self.low).ln()
+        } else {
+            (value - self.low) / (self.high - self.low)
+        }
+    }
+}
+
+impl Ranged for Scale {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (start, end): (i32, i32)) -> i32 {
+        let place = f64::from(start) + self.share(*value) * f64::from(end - start);
+        place.round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // One grid, of the ticks: no finer one between them.
+        if hint.weight().allow_light_points() {
+            return Vec::new();
+        }
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Scale {
+    fn format_ext(&self, value: &f64) -> String {
+        self.text(*value)
+    }
+}
+
+/// Multiples of 1, 2 or 5 times a power of ten, about [`TICKS`] of them, and their distance.
+fn even_ticks(low: f64, high: f64) -> (Vec<f64>, f64) {
+    let rough = (high - low) / TICKS;
+    let power = 10_f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .map(|factor| factor * power)
+        .into_iter()
+        .find(|step| *step >= rough)
+        .unwrap_or(10.0 * power);
+    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
+    let ticks = (first..=last).map(|at| at as f64 * step).collect();
+    (ticks, step)
+}
+
+/// Powers of ten, with their multiples by 2 and 5 where there are few of them.
+fn decade_ticks(low: f64, high: f64, decades: f64) -> Vec<f64> {
+    let factors: &[f64] = if decades < 3.0 {
+        &[1.0, 2.0, 5.0]
+    } else {
+        &[1.0]
+    };
+    let stride = ((decades / TICKS).ceil() as usize).max(1);
+    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    (first..=last)
+        .step_by(stride)
+        .flat_map(|power| {
+            factors
+                .iter()
+                .map(move |factor| factor * 10_f64.powi(power))
+        })
+        .filter(|tick| (low..=high).contains(tick))
+        .collect()
+}
+
+/// A number with the decimals that steps of `step` need and with thousands apart; very large and
+/// very small ones in powers of ten.
+fn number(value: f64, step: f64) -> String {
+    if value.abs() < step * 1e-6 {
+        return "0".to_owned();
+    }
+    let largest = value.abs();
+    if largest >= 1e7 || (step < 1e-4 && largest < 1e-2) {
+        let text = format!("{value:.2e}");
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        let digits = if digits.contains('.') {
+            digits.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            digits
+        };
+        return format!("{digits}e{power}");
+    }
+    let decimals = (-step.log10().floor()).max(0.0) as usize;
+    let text = format!("{largest:.decimals$}");
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut spaced = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            spaced.push(',');
+        }
+        spaced.push(digit);
+    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    format!("{sign}{spaced}{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(scale: &Scale) -> Vec<String> {
+        scale.ticks.iter().map(|&tick| scale.text(tick)).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_numbers_inside_the_axis() {
+        for (values, expected) in [
+            (
+                &[0.0, 1.0][..],
+                vec!["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"],
+            ),
+            (&[-3.0, 4.0], vec!["-2", "0", "2", "4"]),
+            (
+                &[12_000.0, 61_000.0],
+                vec!["20,000", "30,000", "40,000", "50,000", "60,000"],
+            ),
+            (&[5.0], vec!["3", "4", "5", "6", "7"]),
+        ] {
+            let scale = Scale::around(values.iter().copied(), false);
+            let found = texts(&scale);
+            let zero = |text: &String| {
+                if text == "0.0" {
+                    "0".to_owned()
+                } else {
+                    text.clone()
+                }
+            };
+            let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();
+            let expected: Vec<String> = expected.iter().map(zero).collect();
+            for tick in &expected {
+                assert!(found.contains(tick), "{found:?} lacks {tick}");
+            }
+            assert!((3..=12).contains(&found.len()), "{found:?}");
+            assert!(
+                scale
+                    .ticks
+                    .iter()
+                    .all(|tick| (scale.low..=scale.high).contains(tick))
+            );
+        }
+    }
+
+    #[test]
+    fn logarithmic_ticks_are_powers_and_their_multiples() {
+        let scale = Scale::around([1.0, 100.0].into_iter(), true);
+        assert_eq!(texts(&scale), ["1", "2", "5", "10", "20", "50", "100"]);
+        let scale = Scale::around([1e-3, 1e6].into_iter(), true);
+        assert_eq!(texts(&scale), ["0.01", "1", "100", "10,000", "1,000,000"]);
+        // Too narrow for powers of ten.
+        let scale = Scale::around([1024.0, 3072.0].into_iter(), true);
+        assert!(
+            texts(&scale).contains(&"2,000".to_owned()),
+            "{:?}",
+            texts(&scale)
+        );
+    }
+
+    #[test]
+    fn values_lie_where_they_should() {
+        let scale = Scale::linear(0.0, 10.0);
+        assert_eq!(scale.map(&2.5, (0, 400)), 100);
+        assert_eq!(scale.map(&2.5, (400, 0)), 300);
+        let scale = Scale::logarithmic(1.0, 10_000.0);
+        assert_eq!(scale.map(&100.0, (0, 400)), 200);
+    }
+
+    #[test]
+    fn counts_start_at_the_edge() {
+        assert_eq!(Scale::around([0.0, 9.0].into_iter(), false).low, 0.0);
+        assert!(Scale::around([-1.0, 9.0].into_iter(), false).low < -1.0);
+        assert_eq!(Scale::around([-9.0, -0.1].into_iter(), false).high, 0.0);
+    }
+
+    #[test]
+    fn numbers_have_the_decimals_their_steps_need() {
+        assert_eq!(number(0.30000000000000004, 0.1), "0.3");
+        assert_eq!(number(-1234.5, 0.5), "-1,234.5");
+        assert_eq!(number(2.5e7, 5e6), "2.5e7");
+        assert_eq!(number(3e-5, 1e-5), "3e-5");
+        assert_eq!(number(1e-18, 1.0), "0");
+    }
+}

@@ -1,0 +1,355 @@
+//! What an SAE reads of a text: the vector of a whole text, or the state of each token.
+//!
+//! Plain data that encoders, SAEs and collections share and keep beside what was made with it.
+//!
+//! **Architecture Invariant:** the two levels never mix (METHODS section 2). An SAE that was made
+//! for token states refuses pooled vectors, and the other way round; the error names both.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// How the states of a text's tokens become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// The mean over all tokens, special ones included (arXiv 1908.10084, section 3).
+    Mean,
+    /// The first token.
+    Cls,
+}
+
+/// What makes two encoders give comparable vectors. Collections store it and refuse vectors of
+/// another one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EncoderIdentity {
+    /// Hub id, or the name given at opening.
+    pub model: String,
+    /// SHA-256 of the weights file, in hexadecimal.
+    pub weights_sha256: String,
+    /// The layer read, counted from 0; `None` for the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<usize>,
+    /// How token states become one vector.
+    pub pooling: Pooling,
+    /// Whether vectors have length 1.
+    pub normalised: bool,
+    /// Longest sequence in tokens, special tokens included.
+    pub max_tokens: usize,
+}
+
+/// What an SAE reads, kept with its weights, and with the collections it is used in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "level", rename_all = "snake_case")]
+pub enum Reading {
+    /// One vector per text.
+    Pooled(PooledReading),
+    /// One state per token; codes are pooled, not states.
+    Token(TokenReading),
+}
+
+/// One vector per text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PooledReading {
+    /// What made the vectors; `None` where a client brought them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<EncoderIdentity>,
+}
+
+/// The states of a text's tokens at one layer of a reader model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenReading {
+    /// The reader, as it was named.
+    pub model: String,
+    /// SHA-256 of its weights file (of the hashes of its files where there are several), in
+    /// hexadecimal; empty where it is not known, as for an imported SAE.
+    #[serde(default)]
+    pub weights_sha256: String,
+    /// The layer: states are the residual stream behind it, counted from 0, as SAELens'
+    /// `blocks.L.hook_resid_post` (`hidden_states[L + 1]` in transformers).
+    pub layer: usize,
+    /// Whether a beginning-of-sequence token stands before a text without chat template.
+    #[serde(default)]
+    pub prepend_bos: bool,
+    /// What a text is wrapped in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<ChatTemplate>,
+    /// How long texts are cut.
+    pub window: Window,
+    /// Which tokens count.
+    #[serde(default)]
+    pub tokens: TokenPolicy,
+    /// How the codes of a text's tokens become one.
+    #[serde(default)]
+    pub pooling: CodePooling,
+    /// What the SAE does to a state first, as SAELens names it.
+    #[serde(default = "no_normalisation")]
+    pub normalisation: String,
+}
+
+fn no_normalisation() -> String {
+    "none".to_owned()
+}
+
+/// A chat template around one message of an assistant, rendered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ChatTemplate {
+    /// As it was asked for: `model`, `chatml`, `llama-3`.
+    pub name: String,
+    /// What stands before the text.
+    pub prefix: String,
+    /// What stands behind it.
+    pub suffix: String,
+}
+
+/// Long texts are read whole, in windows. A token that lies in two windows is taken from the first,
+/// where it has more of the text before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Window {
+    /// Tokens of a window, special and template tokens included.
+    pub length: usize,
+    /// Tokens of the text by which the next window starts later.
+    pub stride: usize,
+}
+
+/// Which tokens beside those of the text are read. They fire constant latents on every document,
+/// which cancel in a difference but ruin co-occurrence; so none are, unless asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TokenPolicy {
+    /// Beginning, end, separators and other control tokens.
+    #[serde(default)]
+    pub special: bool,
+    /// The words of the chat template.
+    #[serde(default)]
+    pub template: bool,
+}
+
+/// How the codes of a text's tokens become one code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodePooling {
+    /// A latent's largest activation.
+    #[default]
+    Max,
+    /// The sum of its activations.
+    Sum,
+    /// The mean over all tokens read, those where it is not active included.
+    Mean,
+    /// The number of tokens in which its activation is above a threshold.
+    Count {
+        /// The threshold.
+        threshold: f32,
+    },
+    /// 1 where it is active in any token.
+    Binary,
+}
+
+impl CodePooling {
+    /// Reads `max`, `sum`, `mean`, `binary`, `count` or `count:THRESHOLD`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming `pooling` for anything else.
+    ///
+    /// ```
+    /// use latentdb::reading::CodePooling;
+    ///
+    /// assert_eq!(CodePooling::parse("max")?, CodePooling::Max);
+    /// assert_eq!(CodePooling::parse("count:0.5")?, CodePooling::Count { threshold: 0.5 });
+    /// assert!(CodePooling::parse("median").is_err());
+    /// # Ok::<(), latentdb::error::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self> {
+        let counted = |threshold: &str| {
+            let threshold = threshold.parse::<f32>().ok();
+            threshold.filter(|threshold| threshold.is_finite() && *threshold >= 0.0)
+        };
+        match text {
+            "max" => Ok(Self::Max),
+            "sum" => Ok(Self::Sum),
+            "mean" => Ok(Self::Mean),
+            "binary" => Ok(Self::Binary),
+            "count" => Ok(Self::Count { threshold: 0.0 }),
+            _ => text
+                .strip_prefix("count:")
+                .and_then(counted)
+                .map(|threshold| Self::Count { threshold })
+                .ok_or_else(|| {
+                    Error::invalid(
+                        "pooling",
+                        format!(
+                            "is {text:?}; max, sum, mean, binary, count and count:THRESHOLD are \
+                             accepted"
+                        ),
+                    )
+                }),
+        }
+    }
+}
+
+impl fmt::Display for CodePooling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Max => f.write_str("max"),
+            Self::Sum => f.write_str("sum"),
+            Self::Mean => f.write_str("mean"),
+            Self::Binary => f.write_str("binary"),
+            Self::Count { threshold: 0.0 } => f.write_str("count"),
+            Self::Count { threshold } => write!(f, "count:{threshold}"),
+        }
+    }
+}
+
+impl Reading {
+    /// What is read, in words for messages.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Pooled(PooledReading { encoder: None }) => {
+                "pooled vectors, one per text".to_owned()
+            }
+            Self::Pooled(PooledReading {
+                encoder: Some(encoder),
+            }) => format!("pooled vectors of {}, one per text", encoder.model),
+            Self::Token(reading) => reading.describe(),
+        }
+    }
+
+    /// The token reading.
+    pub fn token(&self) -> Option<&TokenReading> {
+        match self {
+            Self::Token(reading) => Some(reading),
+            Self::Pooled(_) => None,
+        }
+    }
+}
+
+impl TokenReading {
+    /// What is read, in words for messages.
+    pub fn describe(&self) -> String {
+        format!("token states of {} behind layer {}", self.model, self.layer)
+    }
+
+    /// SAELens' name of the place that is read.
+    pub fn hook_name(&self) -> String {
+        format!("blocks.{}.hook_resid_post", self.layer)
+    }
+
+    /// Checks that states read as `self` says are those that an SAE made for `made_for` takes.
+    ///
+    /// What `made_for` does not know (an imported SAE knows no weights) is not compared.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` naming the first difference that changes the states.
+    pub fn check_fits(&self, made_for: &TokenReading) -> Result<()> {
+        let differs = |what: &str, own: String, other: String| {
+            Err(Error::precondition(format!(
+                "the SAE was made for {}, with {what} {other}; these are {}, with {what} {own}",
+                made_for.describe(),
+                self.describe()
+            )))
+        };
+        if self.layer != made_for.layer {
+            return differs("layer", self.layer.to_string(), made_for.layer.to_string());
+        }
+        if made_for.weights_sha256.is_empty() {
+            return Ok(());
+        }
+        if self.weights_sha256 != made_for.weights_sha256 {
+            let (own, other) = (&self.weights_sha256, &made_for.weights_sha256);
+            return differs("weights", own.clone(), other.clone());
+        }
+        let template = |reading: &TokenReading| match &reading.chat_template {
+            Some(template) => template.name.clone(),
+            None => "none".to_owned(),
+        };
+        if self.chat_template != made_for.chat_template {
+            return differs("chat template", template(self), template(made_for));
+        }
+        if self.prepend_bos != made_for.prepend_bos {
+            let (own, other) = (self.prepend_bos, made_for.prepend_bos);
+            return differs("prepend_bos", own.to_string(), other.to_string());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading() -> TokenReading {
+        TokenReading {
+            model: "m".to_owned(),
+            weights_sha256: "ab".to_owned(),
+            layer: 3,
+            prepend_bos: true,
+            chat_template: None,
+            window: Window {
+                length: 16,
+                stride: 8,
+            },
+            tokens: TokenPolicy::default(),
+            pooling: CodePooling::Count { threshold: 0.5 },
+            normalisation: "layer_norm".to_owned(),
+        }
+    }
+
+    #[test]
+    fn records_come_back_from_json() {
+        for record in [
+            Reading::Token(reading()),
+            Reading::Pooled(PooledReading::default()),
+        ] {
+            let json = serde_json::to_value(&record).unwrap();
+            assert_eq!(
+                serde_json::from_value::<Reading>(json.clone()).unwrap(),
+                record
+            );
+            assert!(["token", "pooled"].contains(&json["level"].as_str().unwrap()));
+        }
+    }
+
+    #[test]
+    fn poolings_are_written_as_they_are_read() {
+        for text in ["max", "sum", "mean", "binary", "count", "count:0.25"] {
+            assert_eq!(CodePooling::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["", "Max", "count:", "count:x", "count:-1", "count:inf"] {
+            let error = CodePooling::parse(text).unwrap_err();
+            assert_eq!(error.field(), Some("pooling"), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_layer_model_or_template_is_refused_by_name() {
+        assert!(reading().check_fits(&reading()).is_ok());
+        let other = TokenReading {
+            layer: 4,
+            ..reading()
+        };
+        let message = reading().check_fits(&other).unwrap_err().to_string();
+        assert!(message.contains("layer 4") && message.contains("layer 3"));
+        let other = TokenReading {
+            weights_sha256: "cd".to_owned(),
+            ..reading()
+        };
+        let message = reading().check_fits(&other).unwrap_err().to_string();
+        assert!(message.contains("ab") && message.contains("cd"));
+        let other = TokenReading {
+            chat_template: Some(ChatTemplate {
+                name: "chatml".to_owned(),
+                prefix: "<|im_start|>assistant\n".to_owned(),
+                suffix: "<|im_end|>\n".to_owned(),
+            }),
+            ..reading()
+        };
+        assert!(
+            reading()
+                .check_fits(&other)
+                .unwrap_err()
+                .to_string()
+                .contains("chatml")
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! How well an SAE fits the vectors it meets, kept as running sums.
+
+use super::codes::Codes;
+use super::evaluate::squared_distance;
+use super::kernel;
+use super::model::Sae;
+use crate::error::{Error, Result};
+
+/// Sums over vectors and their reconstructions, from which FVU follows at any time.
+///
+/// ```
+/// use latentdb::sae::Fit;
+///
+/// let mut fit = Fit::default();
+/// fit.add(&[1.0, 0.0], &[1.0, 0.0]);
+/// fit.add(&[-1.0, 0.0], &[-0.5, 0.0]);
+/// assert_eq!(fit.rows(), 2);
+/// // A squared error of .25 over a squared distance from the mean of 2.
+/// assert_eq!(fit.fvu(), Some(0.125));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fit {
+    rows: usize,
+    sum: Vec<f64>,
+    squares: f64,
+    residual: f64,
+    norms: f64,
+}
+
+impl Fit {
+    /// Adds one vector and its reconstruction, of one length.
+    pub fn add(&mut self, x: &[f32], x_hat: &[f32]) {
+        self.rows += 1;
+        self.sum.resize(x.len(), 0.0);
+        for (sum, x) in self.sum.iter_mut().zip(x) {
+            *sum += f64::from(*x);
+        }
+        let norm = kernel::norm(x);
+        self.norms += norm;
+        self.squares += norm * norm;
+        self.residual += squared_distance(x, x_hat);
+    }
+
+    /// Adds rows of `vectors`, `[rows, d_in]`, with the codes that `sae` or a client gave them.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there are not as many codes as rows, or one names a latent that does
+    /// not exist.
+    pub fn add_coded(&mut self, sae: &Sae, vectors: &[f32], codes: &Codes) -> Result<()> {
+        let rows = sae.check_rows(vectors)?;
+        if codes.rows() != rows {
+            return Err(Error::invalid(
+                "codes",
+                format!("has {} rows beside {rows} vectors", codes.rows()),
+            ));
+        }
+        let restored = sae.restore(vectors, codes)?;
+        let d = sae.d_in();
+        for (x, x_hat) in vectors.chunks_exact(d).zip(restored.chunks_exact(d)) {
+            self.add(x, x_hat);
+        }
+        Ok(())
+    }
+
+    /// How many vectors were added.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Fraction of variance unexplained, `Σ‖x - x_hat‖² / Σ‖x - mean(x)‖²`; `None` while all
+    /// vectors are alike, so that there is no variance.
+    pub fn fvu(&self) -> Option<f64> {
+        let centre: f64 = self.sum.iter().map(|sum| sum * sum).sum();
+        let variance = self.squares - centre / self.rows.max(1) as f64;
+        (variance > 1e-9 * self.squares).then(|| self.residual / variance)
+    }
+
+    /// Mean length of the vectors; 0 before there is one.
+    pub fn mean_norm(&self) -> f64 {
+        self.norms / self.rows.max(1) as f64
+    }
+}

@@ -1,0 +1,151 @@
+//! Property queries on the wire, and queries over latents.
+
+use latentdb_index::query::{
+    ActivationScale, DEFAULT_B, DEFAULT_K1, Kind, LatentWeight, Latents, LatentsBm25, MAX_WEIGHTS,
+};
+use latentdb_proto::v1;
+
+use super::status::required;
+use super::types::{count_or, non_zero};
+use crate::error::{Error, Result};
+use crate::service::{
+    DEFAULT_CANDIDATES, DEFAULT_TEMPERATURE, NodeKind, PropertyExamples, PropertyNode,
+    PropertyReport, PropertyScorer, PropertySelection, PropertySource,
+};
+
+/// Weight of the squared norm in a fit from examples.
+const DEFAULT_REGULARISATION: f32 = 1.0;
+
+/// A weighted sum, or BM25 where it is asked for.
+pub(super) fn latents(wire: v1::LatentsQuery) -> Result<NodeKind> {
+    let weights = wire
+        .weights
+        .into_iter()
+        .map(|entry| LatentWeight {
+            latent: entry.latent,
+            weight: entry.weight,
+        })
+        .collect();
+    let scale = match v1::ActivationScale::try_from(wire.scale) {
+        Ok(v1::ActivationScale::Raw) => ActivationScale::Raw,
+        Ok(v1::ActivationScale::P90) => ActivationScale::Percentile90,
+        Err(_) => {
+            let message = format!("is {}, which is no scale", wire.scale);
+            return Err(Error::invalid("scale", message));
+        }
+    };
+    Ok(match wire.bm25 {
+        None => NodeKind::Latents(Latents { weights, scale }),
+        Some(bm25) => NodeKind::LatentsBm25(LatentsBm25 {
+            weights,
+            k1: bm25.k1.unwrap_or(DEFAULT_K1),
+            b: bm25.b.unwrap_or(DEFAULT_B),
+        }),
+    })
+}
+
+pub(super) fn property(wire: v1::PropertyQuery) -> Result<PropertyNode> {
+    use v1::property_query::From;
+    let source = match required(wire.from, "from")? {
+        From::Text(text) => PropertySource::Text {
+            text,
+            selection: selection(wire.selection)?,
+        },
+        From::OwnLatentsOf(text) => PropertySource::OwnLatents(text),
+        From::Examples(examples) => PropertySource::Examples(PropertyExamples {
+            positive: examples.positive,
+            negative: examples.negative,
+            regularisation: examples.regularisation.unwrap_or(DEFAULT_REGULARISATION),
+        }),
+    };
+    let scorer = match v1::PropertyScorer::try_from(wire.scorer) {
+        Ok(v1::PropertyScorer::Ranks) => PropertyScorer::Ranks,
+        Ok(v1::PropertyScorer::Bm25) => PropertyScorer::Bm25 {
+            k1: wire.k1.unwrap_or(DEFAULT_K1),
+            b: wire.b.unwrap_or(DEFAULT_B),
+        },
+        Ok(v1::PropertyScorer::Dot) => PropertyScorer::Dot,
+        Err(_) => {
+            let message = format!("is {}, which is no scorer", wire.scorer);
+            return Err(Error::invalid("scorer", message));
+        }
+    };
+    Ok(PropertyNode {
+        source,
+        candidates: count_or(
+            wire.candidates,
+            DEFAULT_CANDIDATES,
+            MAX_WEIGHTS,
+            "candidates",
+        )?,
+        kept: non_zero(wire.kept),
+        temperature: wire.temperature.unwrap_or(DEFAULT_TEMPERATURE),
+        scorer,
+    })
+}
+
+fn selection(wire: i32) -> Result<PropertySelection> {
+    match v1::PropertySelection::try_from(wire) {
+        Ok(v1::PropertySelection::Centroids) => Ok(PropertySelection::Centroids),
+        Ok(v1::PropertySelection::Labels) => Ok(PropertySelection::Labels),
+        Ok(v1::PropertySelection::Both) => Ok(PropertySelection::Both),
+        Err(_) => {
+            let message = format!("is {wire}, which is no selection");
+            Err(Error::invalid("selection", message))
+        }
+    }
+}
+
+pub(super) fn wire_property(report: PropertyReport) -> v1::ChosenLatents {
+    let query = wire_latents(&report.query).map(|latents| v1::Query {
+        kind: Some(v1::query::Kind::Latents(latents)),
+        filter: None,
+        name: report.component.clone(),
+    });
+    v1::ChosenLatents {
+        component: report.component,
+        latents: (1..)
+            .zip(report.chosen)
+            .map(|(rank, chosen)| v1::ChosenLatent {
+                latent: chosen.latent,
+                label: chosen.label.unwrap_or_default(),
+                rank,
+                weight: chosen.weight,
+                similarity: chosen.similarity,
+            })
+            .collect(),
+        query,
+        vector: report.vector.map(|values| v1::Vector { values }),
+    }
+}
+
+/// What a property stands for is always a query over latents.
+fn wire_latents(kind: &Kind) -> Option<v1::LatentsQuery> {
+    let weights = |weights: &[LatentWeight]| {
+        let wire = |entry: &LatentWeight| v1::LatentWeight {
+            latent: entry.latent,
+            weight: entry.weight,
+        };
+        weights.iter().map(wire).collect()
+    };
+    match kind {
+        Kind::Latents(latents) => Some(v1::LatentsQuery {
+            weights: weights(&latents.weights),
+            scale: match latents.scale {
+                ActivationScale::Raw => v1::ActivationScale::Raw,
+                ActivationScale::Percentile90 => v1::ActivationScale::P90,
+            }
+            .into(),
+            bm25: None,
+        }),
+        Kind::LatentsBm25(bm25) => Some(v1::LatentsQuery {
+            weights: weights(&bm25.weights),
+            scale: v1::ActivationScale::Raw.into(),
+            bm25: Some(v1::LatentsBm25 {
+                k1: Some(bm25.k1),
+                b: Some(bm25.b),
+            }),
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,243 @@
+//! An axis: the latents that matter to a question (METHODS section 8).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use latentdb_index::catalog::Label;
+use latentdb_index::database::View;
+
+use super::super::{Service, blocking};
+use super::{check_latents, n_latents_of};
+use crate::error::{Error, Result};
+use crate::label::Keyphrases;
+
+/// Most texts of an axis.
+const MAX_TEXTS: usize = 100;
+
+/// What an axis is made of.
+#[derive(Clone, Debug, Default)]
+pub struct AxisRequest {
+    /// Texts, each naming the latents most similar to it.
+    pub texts: Vec<String>,
+    /// Latents by number.
+    pub latents: Vec<u32>,
+    /// Latents that each text names.
+    pub per_text: usize,
+    /// What texts are compared with; the better of what there is where absent.
+    pub source: Option<AxisSource>,
+}
+
+/// What texts are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AxisSource {
+    /// The latents' labels.
+    Labels,
+    /// The mean vectors of the latents' documents.
+    Centroids,
+}
+
+/// Latents to look at documents by.
+#[derive(Clone, Debug, Default)]
+pub struct Axis {
+    /// The latents, ascending.
+    pub latents: Vec<AxisLatent>,
+    /// What texts were compared with, where there were any.
+    pub source: Option<AxisSource>,
+}
+
+/// A latent of an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AxisLatent {
+    /// The latent.
+    pub latent: u32,
+    /// The text that named it (the most similar one) and the cosine to it; `None` when it was
+    /// listed.
+    pub named: Option<(usize, f32)>,
+}
+
+impl Axis {
+    /// The latents' numbers, ascending.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.latents.iter().map(|entry| entry.latent).collect()
+    }
+}
+
+impl Service {
+    /// The latents of an axis.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the field; `FailedPrecondition` when the collection has no
+    /// latents, or lacks what its texts would be compared with.
+    pub(super) async fn resolve_axis(
+        self: &Arc<Self>,
+        view: &View,
+        request: &AxisRequest,
+    ) -> Result<Axis> {
+        let n_latents = n_latents_of(view)?;
+        check(request, n_latents)?;
+        let mut named: BTreeMap<u32, Option<(usize, f32)>> = request
+            .latents
+            .iter()
+            .map(|&latent| (latent, None))
+            .collect();
+        if request.texts.is_empty() {
+            return Ok(axis(named, None));
+        }
+        let labels = self.labels_of(&view.record)?;
+        let source = request.source.unwrap_or_else(|| best_source(&labels));
+        let queries = self.encode_on(view, request.texts.clone()).await?;
+        let similarities: Vec<Vec<(u32, f32)>> = match source {
+            AxisSource::Labels => {
+                let Some(known) = self.similar_labels(view).await? else {
+                    return Err(no_labels(view));
+                };
+                let cosines = |query: &Vec<f32>| known.cosines(query);
+                queries.iter().map(cosines).collect()
+            }
+            AxisSource::Centroids => {
+                let snapshot = view.snapshot.clone();
+                blocking(move || {
+                    let centroids = snapshot.centroids();
+                    let near = |query: &Vec<f32>| centroids.similarities(query);
+                    Ok(queries.iter().map(near).collect())
+                })
+                .await?
+            }
+        };
+        for (text, similarities) in similarities.into_iter().enumerate() {
+            for (latent, similarity) in most_similar(similarities, request.per_text) {
+                named
+                    .entry(latent)
+                    .and_modify(|known| {
+                        if known.is_some_and(|(_, best)| best < similarity) {
+                            *known = Some((text, similarity));
+                        }
+                    })
+                    .or_insert(Some((text, similarity)));
+            }
+        }
+        if named.is_empty() {
+            return Err(Error::precondition(
+                "no latent has documents with vectors, which the axis' texts are compared with",
+            ));
+        }
+        Ok(axis(named, Some(source)))
+    }
+
+    async fn encode_on(self: &Arc<Self>, view: &View, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+        let (service, record) = (self.clone(), view.record.clone());
+        let encoder = blocking(move || service.models.encoder_of(&record)).await?;
+        let encoder = encoder.ok_or_else(|| {
+            Error::precondition(format!(
+                "collection {:?} has no encoder to compare texts with latents; give the latents \
+                 of the axis by number",
+                view.record.name
+            ))
+        })?;
+        encoder.encode(texts).await
+    }
+}
+
+fn no_labels(view: &View) -> Error {
+    Error::precondition(format!(
+        "the latents of collection {:?} have no labels; make some with latentdb latents label, or \
+         compare with centroids",
+        view.record.name
+    ))
+}
+
+/// Labels, unless all of them are the built-in keyphrases: those find fewer of the documents than
+/// centroids do (METHODS section 5, step 2).
+fn best_source(labels: &BTreeMap<u32, Label>) -> AxisSource {
+    if labels
+        .values()
+        .any(|label| label.source != Keyphrases::SOURCE)
+    {
+        AxisSource::Labels
+    } else {
+        AxisSource::Centroids
+    }
+}
+
+fn axis(named: BTreeMap<u32, Option<(usize, f32)>>, source: Option<AxisSource>) -> Axis {
+    let latents = named
+        .into_iter()
+        .map(|(latent, named)| AxisLatent { latent, named });
+    Axis {
+        latents: latents.collect(),
+        source,
+    }
+}
+
+/// The `most` highest, ties in order of latent.
+fn most_similar(mut similarities: Vec<(u32, f32)>, most: usize) -> Vec<(u32, f32)> {
+    similarities.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    similarities.truncate(most);
+    similarities
+}
+
+fn check(request: &AxisRequest, n_latents: usize) -> Result<()> {
+    let wrong = |field: &str, message: String| Err(Error::invalid(format!("axis{field}"), message));
+    if request.texts.is_empty() && request.latents.is_empty() {
+        return wrong("", "is empty; texts or latents are accepted".to_owned());
+    }
+    if request.texts.len() > MAX_TEXTS {
+        let count = request.texts.len();
+        let message = format!("has {count} entries; at most {MAX_TEXTS} are accepted");
+        return wrong(".texts", message);
+    }
+    let is_blank = |text: &String| text.trim().is_empty();
+    if let Some(at) = request.texts.iter().position(is_blank) {
+        return wrong(&format!(".texts[{at}]"), "is empty".to_owned());
+    }
+    check_latents(&request.latents, n_latents).map_err(|error| error.within("axis.latents"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_similar_latents_are_chosen_by_number_among_equals() {
+        let similarities = vec![(4, 0.5), (0, 0.1), (3, 0.5), (2, 0.9)];
+        let found = most_similar(similarities.clone(), 3);
+        assert_eq!(found, [(2, 0.9), (3, 0.5), (4, 0.5)]);
+        assert_eq!(most_similar(similarities, 9).len(), 4);
+    }
+
+    #[test]
+    fn keyphrases_alone_do_not_make_labels_the_better_source() {
+        let label = |source: &str| Label::new("t", source, None, 0);
+        let mut labels = BTreeMap::from([(1, label(Keyphrases::SOURCE))]);
+        assert_eq!(best_source(&BTreeMap::new()), AxisSource::Centroids);
+        assert_eq!(best_source(&labels), AxisSource::Centroids);
+        labels.insert(2, label("a person"));
+        assert_eq!(best_source(&labels), AxisSource::Labels);
+    }
+
+    #[test]
+    fn wrong_axes_are_named() {
+        let request = AxisRequest {
+            texts: vec!["a".to_owned(), " ".to_owned()],
+            latents: vec![3, 9],
+            ..AxisRequest::default()
+        };
+        assert_eq!(
+            check(&request, 9).unwrap_err().field(),
+            Some("axis.texts[1]")
+        );
+        let listed = AxisRequest {
+            texts: Vec::new(),
+            ..request
+        };
+        assert_eq!(
+            check(&listed, 9).unwrap_err().field(),
+            Some("axis.latents[1]")
+        );
+        assert!(check(&listed, 10).is_ok());
+        assert_eq!(
+            check(&AxisRequest::default(), 9).unwrap_err().field(),
+            Some("axis")
+        );
+    }
+}

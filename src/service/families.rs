@@ -1,0 +1,248 @@
+//! Families of latents (METHODS §9): found once, kept in the catalog, used by their roots.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use latentdb_index::analysis::families::{self, FamilyOptions};
+use latentdb_index::catalog::{CollectionRecord, Label, RecordKind};
+use latentdb_index::filter::Filter;
+use serde::{Deserialize, Serialize};
+
+use super::latents::label_key;
+use super::search::no_sae;
+use super::{Service, blocking};
+use crate::error::{Error, Result};
+
+/// Phrases of a family's label.
+const LABEL_PHRASES: usize = 3;
+
+/// A general latent and special ones below it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FamilyRecord {
+    /// The root, by which it is named.
+    pub root: u32,
+    /// The root first, then what is below it.
+    pub members: Vec<FamilyMemberRecord>,
+    /// How much closer members are to the root than to each other; none where no two are ever
+    /// active together.
+    pub score: Option<f64>,
+    /// Documents in which any of them is active.
+    pub documents: u64,
+    /// The round it was found in, from 1.
+    pub round: usize,
+}
+
+/// A member of a family.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FamilyMemberRecord {
+    /// The latent.
+    pub latent: u32,
+    /// The denser latent it hangs below; itself for the root.
+    pub below: u32,
+    /// Edges from the root.
+    pub depth: usize,
+}
+
+/// A family with its labels as they are now.
+#[derive(Clone, Debug)]
+pub struct LabelledFamily {
+    /// The family.
+    pub family: FamilyRecord,
+    /// What its members' labels have in common.
+    pub label: Option<String>,
+    /// The members' labels, in their order.
+    pub member_labels: Vec<Option<String>>,
+}
+
+/// How families are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FindFamilies {
+    /// What shapes them.
+    pub options: FamilyOptions,
+    /// The lowest score of the labels of latents that take part; all take part without one.
+    pub min_label_score: Option<f32>,
+}
+
+impl Service {
+    /// Finds the families of a collection's latents and keeps them in place of those before.
+    pub async fn find_families(
+        self: &Arc<Self>,
+        collection: &str,
+        find: FindFamilies,
+    ) -> Result<Vec<LabelledFamily>> {
+        let view = self.view(collection)?;
+        if view.record.n_latents.is_none() {
+            return Err(no_sae(&view));
+        }
+        let labels = self.labels_of(&view.record)?;
+        let handle = self.database.collection(collection)?;
+        let record = view.record.clone();
+        blocking(move || {
+            let takes_part = |latent: u32| {
+                find.min_label_score.is_none_or(|least| {
+                    let score = labels.get(&latent).and_then(|label| label.score);
+                    score.is_some_and(|score| score >= least)
+                })
+            };
+            let found = families::families(&view.snapshot, &takes_part, &find.options)?;
+            let mut records = Vec::with_capacity(found.len());
+            for family in found {
+                let root = FamilyMemberRecord {
+                    latent: family.parent,
+                    below: family.parent,
+                    depth: 0,
+                };
+                let below = family.children.iter().map(|child| FamilyMemberRecord {
+                    latent: child.latent,
+                    below: child.below,
+                    depth: child.depth,
+                });
+                let members: Vec<_> = std::iter::once(root).chain(below).collect();
+                records.push(FamilyRecord {
+                    root: family.parent,
+                    documents: view.snapshot.count(&union(&members))?,
+                    members,
+                    score: family.score.is_finite().then_some(family.score),
+                    round: family.round,
+                });
+            }
+            handle.put_record(RecordKind::Families, &label_key(&record)?.1, &records)
+        })
+        .await?;
+        self.list_families(collection).await
+    }
+
+    /// The families that were found last, largest first.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` where none were looked for.
+    pub async fn list_families(self: &Arc<Self>, collection: &str) -> Result<Vec<LabelledFamily>> {
+        let record = self.database.collection(collection)?.record();
+        let service = self.clone();
+        blocking(move || {
+            let found = service.families(&record)?;
+            service.labelled(&record, found)
+        })
+        .await
+    }
+
+    /// A family by its root.
+    pub(super) fn family(&self, record: &CollectionRecord, root: u32) -> Result<FamilyRecord> {
+        let families = self.families(record)?;
+        let found = families.into_iter().find(|family| family.root == root);
+        found.ok_or_else(|| {
+            Error::not_found(format!(
+                "no family has the root {root} (list them with `latentdb latents families {}`)",
+                record.name
+            ))
+        })
+    }
+
+    /// The documents in which any member of a family is active.
+    pub(super) fn family_filter(&self, record: &CollectionRecord, root: u32) -> Result<Filter> {
+        Ok(union(&self.family(record, root)?.members))
+    }
+
+    fn families(&self, record: &CollectionRecord) -> Result<Vec<FamilyRecord>> {
+        let handle = self.database.collection(&record.name)?;
+        let kept = handle.record_of(RecordKind::Families, &label_key(record)?.1)?;
+        kept.ok_or_else(|| {
+            Error::precondition(format!(
+                "the families of collection {:?} have not been looked for: find them (`latentdb \
+                 latents families {} --find`)",
+                record.name, record.name
+            ))
+        })
+    }
+
+    fn labelled(
+        &self,
+        record: &CollectionRecord,
+        families: Vec<FamilyRecord>,
+    ) -> Result<Vec<LabelledFamily>> {
+        let labels = self.labels_of(record)?;
+        let families = families.into_iter();
+        Ok(families
+            .map(|family| {
+                let text = |member: &FamilyMemberRecord| {
+                    labels.get(&member.latent).map(|label| label.text.clone())
+                };
+                LabelledFamily {
+                    label: family_label(&family, &labels),
+                    member_labels: family.members.iter().map(text).collect(),
+                    family,
+                }
+            })
+            .collect())
+    }
+}
+
+fn union(members: &[FamilyMemberRecord]) -> Filter {
+    let members = members.iter().map(|member| Filter::latent(member.latent));
+    Filter::Or(members.collect())
+}
+
+/// The phrases that most members' labels hold, and then the root's own.
+fn family_label(family: &FamilyRecord, labels: &BTreeMap<u32, Label>) -> Option<String> {
+    let phrases_of = |latent: u32| {
+        let text = labels.get(&latent).map_or("", |label| label.text.as_str());
+        text.split(',')
+            .map(str::trim)
+            .filter(|phrase| !phrase.is_empty())
+    };
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for member in &family.members {
+        for phrase in phrases_of(member.latent) {
+            *counts.entry(phrase.to_lowercase()).or_default() += 1;
+        }
+    }
+    let mut common: Vec<(String, usize)> = counts.into_iter().filter(|(_, n)| *n > 1).collect();
+    common.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let mut phrases: Vec<String> = Vec::new();
+    let own = phrases_of(family.root).map(str::to_owned);
+    for phrase in common.into_iter().map(|(phrase, _)| phrase).chain(own) {
+        let known = |other: &String| {
+            let (other, phrase) = (other.to_lowercase(), phrase.to_lowercase());
+            other.contains(&phrase) || phrase.contains(&other)
+        };
+        if phrases.len() < LABEL_PHRASES && !phrases.iter().any(known) {
+            phrases.push(phrase);
+        }
+    }
+    (!phrases.is_empty()).then(|| phrases.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_called_what_its_members_share() {
+        let label = |text: &str| -> Label {
+            serde_json::from_value(serde_json::json!({
+                "text": text, "source": "test", "score": null, "created": 0,
+            }))
+            .unwrap()
+        };
+        let labels = BTreeMap::from([
+            (1, label("graph networks, nodes")),
+            (2, label("molecules, graph networks")),
+            (3, label("Graph networks, traffic")),
+        ]);
+        let member = |latent| FamilyMemberRecord {
+            latent,
+            below: 1,
+            depth: usize::from(latent != 1),
+        };
+        let family = FamilyRecord {
+            root: 1,
+            members: vec![member(1), member(2), member(3), member(4)],
+            score: None,
+            documents: 9,
+            round: 1,
+        };
+        let named = family_label(&family, &labels);
+        assert_eq!(named.as_deref(), Some("graph networks, nodes"));
+        assert_eq!(family_label(&family, &BTreeMap::new()), None);
+    }
+}

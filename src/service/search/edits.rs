@@ -1,0 +1,253 @@
+//! Edits as a client means them, and the latents they stand for.
+
+use std::collections::BTreeMap;
+
+use latentdb_index::database::View;
+use serde::{Deserialize, Serialize};
+
+use super::property::{PropertySelection, choose, rank_weight};
+use super::resolve::Encoded;
+use crate::error::{Error, Result};
+use crate::service::Service;
+
+/// Most edits of one node, presets included.
+pub(in crate::service) const MAX_EDITS: usize = 1000;
+/// Latents that a text stands for, unless said otherwise.
+pub const DEFAULT_CONCEPT_LATENTS: usize = 3;
+/// Most latents that a text stands for.
+pub const MAX_CONCEPT_LATENTS: usize = 100;
+/// Most documents of one list of examples.
+pub(in crate::service) const MAX_EXAMPLES: usize = 1000;
+/// Latents that examples stand for.
+const EXAMPLE_LATENTS: usize = 10;
+/// How fast the weights of a concept's latents fall with their ranks (METHODS §5, T).
+const CONCEPT_TEMPERATURE: f32 = 0.5;
+
+/// One edit of a query.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteerEdit {
+    /// What is edited.
+    pub of: SteerTarget,
+    /// What is done.
+    pub change: SteerChange,
+    /// What amounts count in.
+    pub unit: SteerUnit,
+}
+
+/// The latents of an edit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SteerTarget {
+    /// One latent.
+    Latent(u32),
+    /// The latents that a text names, by labels and centroids.
+    Concept {
+        /// The text.
+        text: String,
+        /// How many latents.
+        latents: usize,
+    },
+    /// A family, by its root.
+    Family(u32),
+    /// Latents that are stronger in these documents than in the collection.
+    Examples(Vec<String>),
+}
+
+/// What an edit does (METHODS §4).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SteerChange {
+    /// Moves the vector along unit decoder directions.
+    Add(f32),
+    /// Multiplies activations; the residual is kept.
+    Scale(f32),
+    /// Gives latents an activation; the residual is kept.
+    Set(f32),
+    /// Turns latents off; the residual is kept.
+    Zero,
+    /// Leaves the vector alone and adds this many times a / p90 to documents' cosines.
+    Boost(f32),
+}
+
+/// What the amounts of `add` and `set` count in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SteerUnit {
+    /// The vector's own length; the SAE's activations.
+    #[default]
+    Raw,
+    /// The 90th percentile of the latent's activations.
+    Percentile90,
+}
+
+/// An edit of one latent, its amount raw (a boost's in units of p90).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AppliedEdit {
+    /// The latent.
+    pub latent: u32,
+    /// What is done to it.
+    pub change: SteerChange,
+}
+
+impl SteerChange {
+    /// The same at `strength` times the strength: amounts times it, a factor to its power; what
+    /// has no strength happens at every strength but 0.
+    pub(super) fn at(self, strength: f32) -> Option<Self> {
+        match self {
+            Self::Add(amount) => Some(Self::Add(amount * strength)),
+            Self::Boost(amount) => Some(Self::Boost(amount * strength)),
+            Self::Scale(factor) => Some(Self::Scale(factor.powf(strength))),
+            Self::Set(_) | Self::Zero => (strength != 0.0).then_some(self),
+        }
+    }
+
+    /// True when it turns a latent up.
+    pub(super) fn turns_up(self) -> bool {
+        match self {
+            Self::Add(amount) | Self::Boost(amount) | Self::Set(amount) => amount > 0.0,
+            Self::Scale(factor) => factor > 1.0,
+            Self::Zero => false,
+        }
+    }
+}
+
+impl Service {
+    /// Edits of single latents, in order. Errors name the edit.
+    pub(super) fn applied_edits(
+        &self,
+        view: &View,
+        encoded: &Encoded,
+        edits: &[SteerEdit],
+    ) -> Result<Vec<AppliedEdit>> {
+        let mut applied = Vec::new();
+        for (at, edit) in edits.iter().enumerate() {
+            let within = |error: Error| error.within(&format!("steer[{at}]"));
+            check_amount(edit.change).map_err(within)?;
+            let latents = self
+                .target_latents(view, encoded, &edit.of)
+                .map_err(within)?;
+            for (latent, share) in latents {
+                check_number(view, latent).map_err(within)?;
+                let unit = match edit.unit {
+                    SteerUnit::Raw => 1.0,
+                    // What no document has, has no unit: nothing is done to it.
+                    SteerUnit::Percentile90 => view.snapshot.percentile90(latent).unwrap_or(0.0),
+                };
+                let change = match edit.change {
+                    SteerChange::Add(amount) => SteerChange::Add(amount * share * unit),
+                    SteerChange::Boost(amount) => SteerChange::Boost(amount * share),
+                    SteerChange::Set(amount) => SteerChange::Set(amount * unit),
+                    other => other,
+                };
+                applied.push(AppliedEdit { latent, change });
+            }
+        }
+        Ok(applied)
+    }
+
+    /// The latents of a target, with shares that sum to 1.
+    fn target_latents(
+        &self,
+        view: &View,
+        encoded: &Encoded,
+        target: &SteerTarget,
+    ) -> Result<Vec<(u32, f32)>> {
+        match target {
+            SteerTarget::Latent(latent) => Ok(vec![(*latent, 1.0)]),
+            SteerTarget::Concept { text, latents } => {
+                let vector = encoded
+                    .text(text)
+                    .map_err(|error| error.within("concept"))?;
+                let chosen = choose(view, encoded, vector, PropertySelection::Both, *latents)?;
+                let kept = chosen.len();
+                let weighted = chosen.iter().enumerate().map(|(at, (latent, _))| {
+                    (*latent, rank_weight(at + 1, kept, CONCEPT_TEMPERATURE))
+                });
+                Ok(shared(weighted.collect()))
+            }
+            SteerTarget::Family(root) => {
+                let family = self.family(&view.record, *root)?;
+                let members = family.members.iter().map(|member| (member.latent, 1.0));
+                Ok(shared(members.collect()))
+            }
+            SteerTarget::Examples(ids) => {
+                example_latents(view, ids).map_err(|error| error.within("examples"))
+            }
+        }
+    }
+}
+
+/// Weights brought to the sum 1.
+fn shared(weights: Vec<(u32, f32)>) -> Vec<(u32, f32)> {
+    let sum: f32 = weights.iter().map(|(_, weight)| weight).sum();
+    let parts = weights.into_iter();
+    parts
+        .map(|(latent, weight)| (latent, weight / sum))
+        .collect()
+}
+
+/// The latents whose mean a / p90 over the documents exceeds that over the collection most, by
+/// how much they do.
+fn example_latents(view: &View, ids: &[String]) -> Result<Vec<(u32, f32)>> {
+    let snapshot = &view.snapshot;
+    let docs = super::examples::documents(view, ids)?;
+    let mut means: BTreeMap<u32, f32> = BTreeMap::new();
+    for &doc in &docs {
+        snapshot.for_each_latent(doc, |entry| {
+            *means.entry(entry.latent).or_default() += entry.activation / docs.len() as f32;
+        });
+    }
+    let all = snapshot.n_docs().max(1) as f32;
+    let mut lifts: Vec<(u32, f32)> = means
+        .into_iter()
+        .filter_map(|(latent, mean)| {
+            let percentile = snapshot.percentile90(latent)?;
+            let everywhere: f32 = snapshot.activations(latent).iter().sum();
+            let lift = (mean - everywhere / all) / percentile;
+            (lift > 0.0).then_some((latent, lift))
+        })
+        .collect();
+    lifts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    lifts.truncate(EXAMPLE_LATENTS);
+    if lifts.is_empty() {
+        return Err(Error::precondition(
+            "no latent is stronger in these documents than in the collection",
+        ));
+    }
+    Ok(shared(lifts))
+}
+
+fn check_number(view: &View, latent: u32) -> Result<()> {
+    match view.record.n_latents {
+        None => Err(super::no_sae(view)),
+        Some(n_latents) if latent as usize >= n_latents => Err(Error::invalid(
+            "latent",
+            format!(
+                "is {latent}; this collection's latents are 0 to {}",
+                n_latents - 1
+            ),
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_amount(change: SteerChange) -> Result<()> {
+    let (field, amount, accepted) = match change {
+        SteerChange::Add(amount) => ("add", amount, amount.is_finite()),
+        SteerChange::Boost(amount) => ("boost", amount, amount.is_finite()),
+        SteerChange::Scale(amount) => ("scale", amount, amount.is_finite() && amount >= 0.0),
+        SteerChange::Set(amount) => ("set", amount, amount.is_finite() && amount >= 0.0),
+        SteerChange::Zero => return Ok(()),
+    };
+    if accepted {
+        return Ok(());
+    }
+    let range = match change {
+        SteerChange::Scale(_) | SteerChange::Set(_) => "a finite number from 0 up",
+        _ => "a finite number",
+    };
+    Err(Error::invalid(
+        field,
+        format!("is {amount}; {range} is accepted"),
+    ))
+}

@@ -1,0 +1,122 @@
+//! Weights fitted from example documents: on latents, to read, and on vectors, beside them.
+
+use latentdb_index::analysis::logistic::{self, SparseRow};
+use latentdb_index::database::View;
+
+use super::edits::MAX_EXAMPLES;
+use crate::error::{Error, Result};
+
+/// Negatives that are drawn where a client gives none.
+const DRAWN_NEGATIVES: u64 = 50;
+
+/// Documents that have a property and documents that have not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PropertyExamples {
+    /// Ids of documents that have it.
+    pub positive: Vec<String>,
+    /// Ids of documents that have not; evenly spaced documents where there are none.
+    pub negative: Vec<String>,
+    /// Weight of the squared norm against the examples' loss.
+    pub regularisation: f32,
+}
+
+/// What examples teach.
+pub(super) struct Fitted {
+    /// Weights of a / p90, the largest in absolute value first.
+    pub latents: Vec<(u32, f32)>,
+    /// A direction in the space of vectors; none where the examples have no vectors.
+    pub vector: Option<Vec<f32>>,
+}
+
+/// The numbers of documents by id.
+pub(super) fn documents(view: &View, ids: &[String]) -> Result<Vec<u32>> {
+    if ids.is_empty() || ids.len() > MAX_EXAMPLES {
+        return Err(Error::invalid(
+            "",
+            format!(
+                "has {} entries; 1 to {MAX_EXAMPLES} are accepted",
+                ids.len()
+            ),
+        ));
+    }
+    let find = |id: &String| {
+        let missing = || Error::not_found(format!("document {id:?} does not exist"));
+        view.snapshot.find(id)?.ok_or_else(missing)
+    };
+    ids.iter().map(find).collect()
+}
+
+/// Fits both models by logistic regression with groups of equal weight.
+pub(super) fn fit(view: &View, examples: &PropertyExamples) -> Result<Fitted> {
+    let lambda = examples.regularisation;
+    if !(lambda.is_finite() && lambda > 0.0) {
+        let message = format!("is {lambda}; a finite number above 0 is accepted");
+        return Err(Error::invalid("regularisation", message));
+    }
+    let positive = documents(view, &examples.positive).map_err(|error| error.within("positive"))?;
+    let negative = if examples.negative.is_empty() {
+        drawn(view, &positive)
+    } else {
+        documents(view, &examples.negative).map_err(|error| error.within("negative"))?
+    };
+    if negative.is_empty() {
+        return Err(Error::precondition(
+            "the collection holds no document besides the positive examples",
+        ));
+    }
+    let rows = |docs: &[u32], row: &dyn Fn(u32) -> Option<SparseRow>| -> Vec<SparseRow> {
+        docs.iter().filter_map(|&doc| row(doc)).collect()
+    };
+    let of_latents = |doc| Some(latent_row(view, doc));
+    let model = logistic::fit(
+        &rows(&positive, &of_latents),
+        &rows(&negative, &of_latents),
+        f64::from(lambda),
+    );
+    let mut latents: Vec<(u32, f32)> = model
+        .weights
+        .into_iter()
+        .map(|(latent, weight)| (latent, weight as f32))
+        .filter(|(_, weight)| *weight != 0.0)
+        .collect();
+    latents.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+    let of_vectors = |doc| vector_row(view, doc);
+    let (near, far) = (rows(&positive, &of_vectors), rows(&negative, &of_vectors));
+    let vector = (!near.is_empty() && !far.is_empty()).then(|| {
+        let model = logistic::fit(&near, &far, f64::from(lambda));
+        let mut vector = vec![0.0; view.record.dimension.unwrap_or(0)];
+        for (at, weight) in model.weights {
+            vector[at as usize] = weight as f32;
+        }
+        vector
+    });
+    Ok(Fitted { latents, vector })
+}
+
+/// A document's activations over their 90th percentiles.
+fn latent_row(view: &View, doc: u32) -> SparseRow {
+    let mut row = Vec::new();
+    view.snapshot.for_each_latent(doc, |entry| {
+        if let Some(percentile) = view.snapshot.percentile90(entry.latent) {
+            row.push((entry.latent, entry.activation / percentile));
+        }
+    });
+    row
+}
+
+/// A document's vector at unit norm.
+fn vector_row(view: &View, doc: u32) -> Option<SparseRow> {
+    let vector = view.snapshot.vector(doc)?;
+    let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    Some((0..).zip(vector.iter().map(|value| value / norm)).collect())
+}
+
+/// Evenly spaced documents that are not among `positive`.
+fn drawn(view: &View, positive: &[u32]) -> Vec<u32> {
+    let stride = (view.snapshot.n_docs() / DRAWN_NEGATIVES).max(1);
+    let spaced = (0_u64..).zip(view.snapshot.living());
+    spaced
+        .filter(|(at, doc)| at % stride == stride / 2 && !positive.contains(doc))
+        .map(|(_, doc)| doc)
+        .collect()
+}

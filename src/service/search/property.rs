@@ -1,0 +1,281 @@
+//! Property retrieval (METHODS §5): latents are chosen for a property, ranked and weighted, and
+//! become a query that can be read.
+
+use latentdb_index::database::View;
+use latentdb_index::query::{
+    ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, MAX_WEIGHTS,
+};
+
+use super::examples::{PropertyExamples, fit};
+use super::resolve::Encoded;
+use crate::error::{Error, Result};
+use crate::service::Service;
+
+/// Latents chosen, unless said otherwise.
+pub const DEFAULT_CANDIDATES: usize = 100;
+/// T of the weights by rank, unless said otherwise.
+pub const DEFAULT_TEMPERATURE: f32 = 0.2;
+
+/// Documents with a property.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PropertyNode {
+    /// Where the property comes from.
+    pub source: PropertySource,
+    /// Latents chosen.
+    pub candidates: usize,
+    /// The best of them that are kept.
+    pub kept: Option<usize>,
+    /// T of `exp(-(rank / kept) / T)`.
+    pub temperature: f32,
+    /// How documents are scored.
+    pub scorer: PropertyScorer,
+}
+
+/// Where a property comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PropertySource {
+    /// Words, compared with what latents are about.
+    Text {
+        /// The words.
+        text: String,
+        /// What they are compared with.
+        selection: PropertySelection,
+    },
+    /// The latents of a text's own vector.
+    OwnLatents(String),
+    /// Example documents.
+    Examples(PropertyExamples),
+}
+
+/// What the text of a property is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PropertySelection {
+    /// The latents' centroids.
+    Centroids,
+    /// The latents' labels.
+    Labels,
+    /// Both, each standardised over the latents.
+    Both,
+}
+
+/// How documents are scored with the chosen latents.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PropertyScorer {
+    /// Weights by rank, activations over their 90th percentiles.
+    Ranks,
+    /// Weights by rank, BM25.
+    Bm25 {
+        /// Where an activation's part saturates.
+        k1: f32,
+        /// How much a long document is held back.
+        b: f32,
+    },
+    /// Similarities as weights, raw activations.
+    Dot,
+}
+
+/// The latents that stand for a property.
+#[derive(Clone, Debug)]
+pub struct PropertyReport {
+    /// The node.
+    pub component: String,
+    /// Best first.
+    pub chosen: Vec<ChosenLatent>,
+    /// The node as a query over them.
+    pub query: Kind,
+    /// A direction in the space of vectors that was fitted beside.
+    pub vector: Option<Vec<f32>>,
+}
+
+/// A chosen latent; its rank is its place.
+#[derive(Clone, Debug)]
+pub struct ChosenLatent {
+    /// The latent.
+    pub latent: u32,
+    /// Its label.
+    pub label: Option<String>,
+    /// Its weight in the query.
+    pub weight: f32,
+    /// What it was chosen by.
+    pub similarity: f32,
+}
+
+/// `exp(-(rank / kept) / temperature)`.
+pub(super) fn rank_weight(rank: usize, kept: usize, temperature: f32) -> f32 {
+    (-(rank as f32 / kept as f32) / temperature).exp()
+}
+
+/// The `most` latents that a text's vector is about, best first, with what they were chosen by.
+pub(super) fn choose(
+    view: &View,
+    encoded: &Encoded,
+    vector: &[f32],
+    selection: PropertySelection,
+    most: usize,
+) -> Result<Vec<(u32, f32)>> {
+    if view.record.n_latents.is_none() {
+        return Err(super::no_sae(view));
+    }
+    let by_centroid = || view.snapshot.centroids().similarities(vector);
+    let by_label = || encoded.label_similarities(vector);
+    let mut chosen = match selection {
+        PropertySelection::Centroids => by_centroid(),
+        PropertySelection::Labels => {
+            let found = by_label();
+            if found.is_empty() {
+                return Err(Error::precondition(format!(
+                    "no latent of collection {:?} has a label: label them (`latentdb latents label \
+                     {}`), or choose latents by centroids",
+                    view.record.name, view.record.name
+                )));
+            }
+            found
+        }
+        PropertySelection::Both => {
+            let labels = standardised(by_label());
+            let mut both = standardised(by_centroid());
+            for (latent, score) in &mut both {
+                let label = labels.binary_search_by_key(latent, |entry| entry.0);
+                *score += label.map_or(*score, |at| labels[at].1);
+            }
+            both
+        }
+    };
+    chosen.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    chosen.truncate(most);
+    Ok(chosen)
+}
+
+/// Scores less their mean, in standard deviations.
+fn standardised(mut scores: Vec<(u32, f32)>) -> Vec<(u32, f32)> {
+    let count = scores.len().max(1) as f32;
+    let mean = scores.iter().map(|(_, score)| score).sum::<f32>() / count;
+    let squares = scores.iter().map(|(_, score)| (score - mean).powi(2));
+    let deviation = (squares.sum::<f32>() / count).sqrt().max(f32::MIN_POSITIVE);
+    for (_, score) in &mut scores {
+        *score = (*score - mean) / deviation;
+    }
+    scores
+}
+
+impl Service {
+    /// The query over latents that a property stands for.
+    pub(super) fn property(
+        &self,
+        view: &View,
+        encoded: &Encoded,
+        node: &PropertyNode,
+    ) -> Result<PropertyReport> {
+        check(node)?;
+        let most = node.kept.unwrap_or(node.candidates).min(node.candidates);
+        let mut vector = None;
+        let (chosen, weights): (Vec<(u32, f32)>, Vec<f32>) = match &node.source {
+            PropertySource::Text { text, selection } => {
+                let words = encoded.text(text)?;
+                let chosen = choose(view, encoded, words, *selection, most)?;
+                let weights = weights(&chosen, node);
+                (chosen, weights)
+            }
+            PropertySource::OwnLatents(text) => {
+                let sae = self.required_sae(view)?;
+                let words = encoded.text(text)?;
+                let mut codes = crate::sae::Codes::new();
+                sae.encode(words, &mut codes)?;
+                let (latents, activations) = codes.row(0);
+                let mut chosen: Vec<(u32, f32)> = latents
+                    .iter()
+                    .copied()
+                    .zip(activations.iter().copied())
+                    .collect();
+                chosen.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+                chosen.truncate(most);
+                let weights = weights(&chosen, node);
+                (chosen, weights)
+            }
+            PropertySource::Examples(examples) => {
+                let fitted = fit(view, examples).map_err(|error| error.within("examples"))?;
+                vector = fitted.vector;
+                let mut chosen = fitted.latents;
+                chosen.truncate(most);
+                let weights = chosen.iter().map(|(_, weight)| *weight).collect();
+                (chosen, weights)
+            }
+        };
+        if chosen.is_empty() {
+            return Err(Error::precondition(
+                "no latent stands for the property: the collection's documents have no latents yet",
+            ));
+        }
+        let labels = self.labels_of(&view.record)?;
+        let chosen: Vec<ChosenLatent> = chosen
+            .into_iter()
+            .zip(weights)
+            .map(|((latent, similarity), weight)| ChosenLatent {
+                latent,
+                label: labels.get(&latent).map(|label| label.text.clone()),
+                weight,
+                similarity,
+            })
+            .collect();
+        Ok(PropertyReport {
+            component: String::new(),
+            query: query(&chosen, node),
+            chosen,
+            vector,
+        })
+    }
+}
+
+fn weights(chosen: &[(u32, f32)], node: &PropertyNode) -> Vec<f32> {
+    let by_rank = |at: usize| rank_weight(at + 1, chosen.len(), node.temperature);
+    let weighted = chosen.iter().enumerate();
+    weighted
+        .map(|(at, (_, similarity))| match node.scorer {
+            PropertyScorer::Ranks | PropertyScorer::Bm25 { .. } => by_rank(at),
+            PropertyScorer::Dot => *similarity,
+        })
+        .collect()
+}
+
+fn query(chosen: &[ChosenLatent], node: &PropertyNode) -> Kind {
+    let weights: Vec<LatentWeight> = chosen
+        .iter()
+        .map(|entry| LatentWeight {
+            latent: entry.latent,
+            weight: entry.weight,
+        })
+        .collect();
+    let fitted = matches!(node.source, PropertySource::Examples(_));
+    match node.scorer {
+        PropertyScorer::Bm25 { k1, b } => Kind::LatentsBm25(LatentsBm25 { weights, k1, b }),
+        // Fitted weights are those of activations over percentiles.
+        PropertyScorer::Dot if !fitted => Kind::Latents(Latents {
+            weights,
+            scale: ActivationScale::Raw,
+        }),
+        _ => Kind::Latents(Latents {
+            weights,
+            scale: ActivationScale::Percentile90,
+        }),
+    }
+}
+
+fn check(node: &PropertyNode) -> Result<()> {
+    let counts = [("candidates", Some(node.candidates)), ("kept", node.kept)];
+    for (field, count) in counts {
+        if count.is_some_and(|count| !(1..=MAX_WEIGHTS).contains(&count)) {
+            return Err(Error::invalid(
+                field,
+                format!("is {}; 1 to {MAX_WEIGHTS} is accepted", count.unwrap_or(0)),
+            ));
+        }
+    }
+    if !(node.temperature.is_finite() && node.temperature > 0.0) {
+        let message = format!(
+            "is {}; a finite number above 0 is accepted",
+            node.temperature
+        );
+        return Err(Error::invalid("temperature", message));
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! A sweep: the hits of a steered query at several strengths.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use latentdb_index::database::View;
+use latentdb_index::filter::Filter;
+use latentdb_index::query::{self, Hit, Kind, Query};
+
+use super::presets::at_strength;
+use super::resolve::{Encoded, target_vector};
+use super::{NearestNode, Node, NodeKind, SteeringReport};
+use crate::error::{Error, Result};
+use crate::service::{Service, blocking};
+
+/// Most strengths of a sweep.
+const MAX_STRENGTHS: usize = 100;
+
+/// The hits at one strength.
+#[derive(Clone, Debug)]
+pub struct SweepStep {
+    /// The strength.
+    pub strength: f32,
+    /// What steering did.
+    pub steering: SteeringReport,
+    /// Best first.
+    pub hits: Vec<SweepHit>,
+    /// Share of the unsteered hits that are still among the hits.
+    pub overlap: f32,
+    /// Mean cosine of the hits with the unsteered vector, over that of the unsteered hits.
+    pub relevance_kept: f32,
+    /// Share of the hits in which a latent that is turned up is active.
+    pub target_share: f32,
+}
+
+/// A hit of a step.
+#[derive(Clone, Debug)]
+pub struct SweepHit {
+    /// Its id.
+    pub id: String,
+    /// Its score.
+    pub score: f32,
+    /// Its rank among the unsteered hits, from 1.
+    pub unsteered_rank: Option<usize>,
+}
+
+impl Service {
+    /// Runs a steered query at several strengths over one snapshot.
+    ///
+    /// # Errors
+    /// Those of a search, and `InvalidArgument` where there is nothing to steer or no strength.
+    pub async fn steer_sweep(
+        self: &Arc<Self>,
+        collection: &str,
+        nearest: NearestNode,
+        filter: Option<Filter>,
+        strengths: Vec<f32>,
+        limit: usize,
+    ) -> Result<Vec<SweepStep>> {
+        check_strengths(&strengths)?;
+        let view = self.view(collection)?;
+        let mut node = Node {
+            kind: NodeKind::Nearest(nearest),
+            filter: None,
+            name: None,
+        };
+        self.insert_presets(&view, &mut node)?;
+        let encoded = self.encode_texts_of(&view, &node).await?;
+        let filter = filter
+            .map(|filter| self.resolve_filter(&view, &filter))
+            .transpose()?;
+        let service = self.clone();
+        blocking(move || {
+            let NodeKind::Nearest(nearest) = node.kind else {
+                return Err(Error::internal("a nearest node became another"));
+            };
+            if nearest.edits.is_empty() {
+                let message = "has no edits and no presets; a sweep needs one to make stronger";
+                return Err(Error::invalid("nearest.steer", message));
+            }
+            let sweep = Sweep {
+                service: &service,
+                view: &view,
+                encoded: &encoded,
+                filter,
+                limit,
+            };
+            sweep
+                .run(&nearest, &strengths)
+                .map_err(|error| error.within("nearest"))
+        })
+        .await
+    }
+}
+
+fn check_strengths(strengths: &[f32]) -> Result<()> {
+    if strengths.is_empty() || strengths.len() > MAX_STRENGTHS {
+        return Err(Error::invalid(
+            "strengths",
+            format!(
+                "has {} entries; 1 to {MAX_STRENGTHS} are accepted",
+                strengths.len()
+            ),
+        ));
+    }
+    for (at, strength) in strengths.iter().enumerate() {
+        if !(strength.is_finite() && *strength >= 0.0) {
+            return Err(Error::invalid(
+                format!("strengths[{at}]"),
+                format!("is {strength}; a finite number from 0 up is accepted"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+struct Sweep<'a> {
+    service: &'a Service,
+    view: &'a View,
+    encoded: &'a Encoded,
+    filter: Option<Filter>,
+    limit: usize,
+}
+
+impl Sweep<'_> {
+    fn run(&self, nearest: &NearestNode, strengths: &[f32]) -> Result<Vec<SweepStep>> {
+        let vector = target_vector(self.view, &nearest.target, self.encoded)?;
+        let plain = self.at(nearest, &vector, 0.0)?.1;
+        let ranks: HashMap<u32, usize> = plain.iter().map(|hit| hit.doc).zip(1..).collect();
+        let relevance = self.mean_cosine(&vector, &plain);
+        let mut steps = Vec::with_capacity(strengths.len());
+        for &strength in strengths {
+            let (steering, hits) = self.at(nearest, &vector, strength)?;
+            let wanted: BTreeSet<u32> = steering
+                .applied
+                .iter()
+                .filter(|edit| edit.change.turns_up())
+                .map(|edit| edit.latent)
+                .collect();
+            let snapshot = &self.view.snapshot;
+            let with_target = hits.iter().filter(|hit| {
+                let mut latents = snapshot.latents(hit.doc).into_iter();
+                latents.any(|entry| wanted.contains(&entry.latent))
+            });
+            let share = |count: usize, of: usize| count as f32 / of.max(1) as f32;
+            let kept = hits
+                .iter()
+                .filter(|hit| ranks.contains_key(&hit.doc))
+                .count();
+            steps.push(SweepStep {
+                strength,
+                overlap: share(kept, plain.len()),
+                relevance_kept: self.mean_cosine(&vector, &hits) / relevance,
+                target_share: share(with_target.count(), hits.len()),
+                hits: hits
+                    .iter()
+                    .map(|hit| {
+                        Ok(SweepHit {
+                            id: snapshot.id(hit.doc)?,
+                            score: hit.score,
+                            unsteered_rank: ranks.get(&hit.doc).copied(),
+                        })
+                    })
+                    .collect::<Result<_>>()?,
+                steering,
+            });
+        }
+        Ok(steps)
+    }
+
+    fn at(
+        &self,
+        nearest: &NearestNode,
+        vector: &[f32],
+        strength: f32,
+    ) -> Result<(SteeringReport, Vec<Hit>)> {
+        let nearest = NearestNode {
+            edits: at_strength(&nearest.edits, strength),
+            ..nearest.clone()
+        };
+        let steered = self
+            .service
+            .steered(self.view, vector, &nearest, self.encoded)?;
+        let near = query::Nearest {
+            vector: steered.report.vector.clone(),
+            exact: nearest.exact,
+            ef: nearest.ef,
+        };
+        let mut query = Query::new(match steered.boosts {
+            None => Kind::Nearest(near),
+            Some(boosts) => Kind::Boost(near, boosts),
+        });
+        query.filter.clone_from(&self.filter);
+        let query = self.service.resolved(self.view, &query)?;
+        let ranking = query::execute(&query, &self.view.snapshot, self.limit)?;
+        Ok((steered.report, ranking.hits))
+    }
+
+    fn mean_cosine(&self, vector: &[f32], hits: &[Hit]) -> f32 {
+        let norm = |vector: &[f32]| vector.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let cosines = hits.iter().filter_map(|hit| {
+            let other = self.view.snapshot.vector(hit.doc)?;
+            let product: f32 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
+            Some(product / (norm(vector) * norm(other)))
+        });
+        cosines.sum::<f32>() / hits.len().max(1) as f32
+    }
+}

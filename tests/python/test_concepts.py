@@ -1,0 +1,185 @@
+"""Properties, steering by text, and their evaluation, with the real encoder through the commands."""
+
+import itertools
+import json
+
+import pytest
+
+from models import MODEL, NEEDS_MINILM, TOPICS
+from test_cli import cli  # noqa: F401 (a fixture)
+
+pytestmark = NEEDS_MINILM
+
+PROPERTIES = {
+    "space": "stars, planets and rockets",
+    "cooking": "preparing food",
+    "football": "a football match",
+    "medicine": "health care and disease",
+    "music": "people who play instruments",
+}
+
+
+@pytest.fixture
+def topics(cli, name, tmp_path):  # noqa: F811
+    """A collection of the topics' texts with an SAE, each latent with a label."""
+    lines = [
+        {"id": f"{topic}-{at}", "body": " ".join(pair), "source": topic}
+        for topic, texts in TOPICS.items()
+        for at, pair in enumerate(itertools.permutations(texts, 2))
+    ]
+    file = tmp_path / "topics.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    cli("collection", "create", name, "--encoder", MODEL)
+    cli("ingest", name, file, "--text", "{body}", "--attribute", "source")
+    sae = tmp_path / "sae"
+    cli(
+        *("sae", "train", "--collection", name, "--n", 24, "--k", 4),
+        *("--epochs", 60, "--out", sae),
+    )
+    cli("collection", "attach", name, "--sae", sae)
+    listed = cli("latents", "list", name, "--limit", 100)["latents"]
+    labels = tmp_path / "labels.jsonl"
+    with labels.open("w") as out:
+        for entry in listed:
+            shown = cli("latents", "show", name, entry["latent"], "--documents", 1)
+            text = shown["top"][0]["text"] if shown["top"] else "nothing"
+            words = " ".join(text.split()[:6])
+            out.write(json.dumps({"latent": entry["latent"], "label": words}) + "\n")
+    cli("latents", "label", name, "--file", labels)
+    return name
+
+
+def ids(answer) -> list[str]:
+    return [hit["id"] for hit in answer["hits"]]
+
+
+def share(answer, topic: str) -> float:
+    found = ids(answer)
+    return sum(key.startswith(topic) for key in found) / len(found)
+
+
+def test_a_property_is_a_query_that_can_be_read_and_sent_again(cli, topics):  # noqa: F811
+    for select in ("centroids", "labels", "both"):
+        shares = []
+        for topic, text in PROPERTIES.items():
+            answer = cli(
+                *("search", topics, "--property", text, "--select", select),
+                *("--candidates", 5, "--limit", 5),
+            )
+            shares.append(share(answer, topic))
+        assert sum(shares) / len(shares) > 0.5, (select, shares)
+    answer = cli("search", topics, "--property", "preparing food", "--candidates", 5)
+    (chosen,) = answer["properties"]
+    assert [entry["rank"] for entry in chosen["latents"]] == [1, 2, 3, 4, 5]
+    assert all(entry["label"] for entry in chosen["latents"])
+    assert chosen["query"]["scale"] == "ACTIVATION_SCALE_P90"
+    weights = [
+        part
+        for entry in chosen["query"]["weights"]
+        for part in ("--latent", f"{entry['latent']}={entry['weight']}")
+    ]
+    assert ids(cli("search", topics, *weights, "--p90")) == ids(answer)
+
+
+def test_every_document_is_scored_on_every_part_of_a_hybrid(cli, topics):  # noqa: F811
+    answer = cli(
+        *("search", topics, "a football match", "--property", "a football match"),
+        *("--fusion", "standard", "--weights", "1,0.5", "--limit", 150),
+    )
+    assert len(answer["hits"]) == 150
+    assert all(set(hit["components"]) == {"nearest", "property"} for hit in answer["hits"])
+    assert all(hit["id"].startswith("football") for hit in answer["hits"][:3])
+
+
+def test_centroids_follow_the_documents(cli, topics):  # noqa: F811
+    before = cli("search", topics, "--property", PROPERTIES["music"], "--limit", 5)
+    assert share(before, "music") > 0.5
+    cli("delete", topics, "--filter", 'source = "music"')
+    after = cli("search", topics, "--property", PROPERTIES["music"], "--limit", 5)
+    assert share(after, "music") == 0
+
+
+def test_a_concept_in_words_turns_results(cli, topics):  # noqa: F811
+    steered = cli(
+        *("steer", topics, "The telescope took a picture.", "--boost", "health care=2"),
+        *("--sweep", "0,0.2,1", "--limit", 5),
+    )
+    steps = steered["steps"]
+    assert steps[0]["overlap"] == 1 and steps[0]["relevance_kept"] == 1
+    assert steps[-1]["target_share"] >= steps[0]["target_share"]
+    assert steps[-1]["relevance_kept"] < 1
+    assert steps[-1]["steering"]["cosine"] == 1
+    moved = cli(
+        *("steer", topics, "The telescope took a picture.", "--steer", "health care=+0.5"),
+    )
+    assert moved["cosine"] < 1
+    assert [edit["method"] for edit in moved["applied"]] == ["add"] * 3
+    assert sum(edit["amount"] for edit in moved["applied"]) == pytest.approx(0.5, abs=1e-5)
+
+
+def test_property_retrieval_is_measured(cli, topics, tmp_path):  # noqa: F811
+    file = tmp_path / "properties.json"
+    described = [{"text": text, "source": topic} for topic, text in PROPERTIES.items()]
+    file.write_text(json.dumps({"about": "text", "topics": described}))
+    found = cli(
+        *("eval", "property", "--collection", topics, "--properties", file),
+        *("--candidates", 5, "--figure", tmp_path / "map.svg"),
+    )
+    methods = found["methods"]
+    for method in ("random", "dense", "bm25", "property-centroid", "property-label", "hybrid"):
+        assert set(methods[method]) >= {"map", "p50"}
+    assert methods["dense"]["map"] > 0.7 > methods["random"]["map"]
+    assert methods["property-centroid"]["map"] > methods["random"]["map"] + 0.2
+    assert methods["dense"]["rbo_dense"] == pytest.approx(1)
+    assert found["documents"] == 150 and len(found["properties"]) == len(PROPERTIES)
+    assert (tmp_path / "map.svg").read_text().startswith("<svg")
+
+
+def test_steering_is_measured(cli, topics, tmp_path):  # noqa: F811
+    file = tmp_path / "queries.txt"
+    file.write_text("\n".join(texts[0] for texts in TOPICS.values()))
+    found = cli(
+        *("eval", "steering", "--collection", topics, "--queries", file),
+        *("--min-documents", 5, "--max-documents", 60, "--top", 5),
+    )
+    methods = found["methods"]
+    assert set(methods) >= {"boost", "add", "clamp", "append", "mix", "filter"}
+    boost = methods["boost"]
+    assert [step["strength"] for step in boost] == [0.05, 0.1, 0.15, 0.2, 0.3]
+    shares = [step["target_share"] for step in boost]
+    assert shares == sorted(shares)
+    for step in boost:
+        assert set(step) == {"strength", "relevance_kept", "target_share", "overlap"}
+        assert 0 <= step["overlap"] <= 1
+    assert methods["filter"][0]["target_share"] == 1
+
+
+def test_judged_queries_and_run_files_agree(cli, topics, tmp_path):  # noqa: F811
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    queries = [{"_id": topic, "text": text} for topic, text in PROPERTIES.items()]
+    lines = "".join(json.dumps(query) + "\n" for query in queries)
+    (folder / "queries.jsonl").write_text(lines)
+    judged = [(topic, f"{topic}-{at}") for topic in PROPERTIES for at in range(30)]
+    rows = ["query-id\tcorpus-id\tscore", *(f"{query}\t{key}\t1" for query, key in judged)]
+    (folder / "qrels" / "test.tsv").write_text("\n".join(rows))
+    qrels = tmp_path / "qrels"
+    qrels.write_text("\n".join(f"{query} 0 {key} 1" for query, key in judged))
+    measured = []
+    for method in ("dense", "hybrid"):
+        found = cli(
+            *("eval", "queries", "--collection", topics, "--beir", folder),
+            *("--method", method, "--run-out", tmp_path / method),
+        )
+        assert found["queries"] == len(PROPERTIES)
+        measured.append(found["methods"][method])
+    assert measured[0]["map"] > 0.7
+    runs = cli(
+        *("eval", "runs", "--qrels", qrels),
+        *("--run", tmp_path / "dense", "--run", tmp_path / "hybrid"),
+    )
+    for run, method in zip(runs["runs"], measured, strict=True):
+        assert run["map"] == pytest.approx(method["map"])
+        assert run["ndcg10"] == pytest.approx(method["ndcg10"])
+    assert runs["runs"][0]["rbo"] == pytest.approx(1)
+    assert 0 < runs["runs"][1]["rbo"] < 1

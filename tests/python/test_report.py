@@ -1,0 +1,119 @@
+"""`latentdb report`: one HTML file that needs nothing else and holds what the analyses say."""
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import wire
+from stubs import v1
+from test_cli import cli  # noqa: F401 (a fixture)
+from test_cluster import AXIS, planted
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+SVG = "{http://www.w3.org/2000/svg}"
+WILD = "<script>alert('x')</script> & \"quotes\" \x1b[31m"
+ROWS = 200
+
+
+class Page:
+    """A report, read as a browser or an XML parser does."""
+
+    def __init__(self, path):
+        text = path.read_text()
+        assert text.startswith("<!DOCTYPE html>\n")
+        assert "<script" not in text and "\x1b" not in text
+        for fetching in ("src=", "href=", "url(", "@import"):
+            assert fetching not in text
+        self.root = ET.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
+        self.headings = self.texts("h2")
+        self.plots = list(self.root.iter(f"{SVG}svg"))
+        self.articles = self.texts("article")
+        names, values = self.texts("dt"), self.texts("dd")
+        self.parameters = dict(zip(names, values, strict=True))
+
+    def texts(self, tag: str) -> list[str]:
+        return ["".join(element.itertext()) for element in self.root.iter(f"{HTML}{tag}")]
+
+
+@pytest.fixture(scope="module")
+def made(api):
+    """Documents of two models that answer the same prompts; one uses latents 0 and 1 more."""
+    name = "report"
+    matrix, _ = planted(ROWS, seed=8)
+    side = np.arange(ROWS) % 2
+    random = np.random.default_rng(4)
+    matrix[:, 0] = matrix[:, 1] = random.random(ROWS) < np.where(side, 0.1, 0.7)
+    api.create(name, n_latents=matrix.shape[1])
+    rows = [{int(latent): 1.0 for latent in np.flatnonzero(row)} for row in matrix]
+    texts = [f"text of {at}" for at in range(ROWS)]
+    # The strongest document of latent 0 has a text that means mischief.
+    rows[0][0], texts[0] = 9.0, f"{WILD * 20} {texts[0]}"
+    api.upsert(
+        name,
+        [
+            wire.document(f"d{at:05}", text=text, latents=row, model="ab"[at % 2], prompt=at // 2)
+            for at, (text, row) in enumerate(zip(texts, rows, strict=True))
+        ],
+    )
+    labels = [v1.LabelEntry(latent=at, text=f"{WILD} {at}") for at in range(3)]
+    api.latents.SetLabels(v1.SetLabelsRequest(collection=name, labels=labels))
+    return name
+
+
+def test_clusters(cli, made, tmp_path):  # noqa: F811
+    out = tmp_path / "report.html"
+    axis = [part for latent in AXIS for part in ("--latent", latent)]
+    answer = cli(
+        "report", "cluster", made, *axis, "--k", 3, "--documents", 100, "--out", out, "--seed", 5
+    )
+    assert answer["bytes"] == out.stat().st_size
+    page = Page(out)
+    assert page.headings[0] == "Groups" and page.headings[-1] == "The axis"
+    assert len(page.headings) == 5 and len(page.plots) == 5
+    assert page.parameters["seed"] == "5" and page.parameters["collection"] == made
+    assert page.parameters["clusters"] == "3, as asked" and "UTC" in page.parameters["made"]
+    assert any("text of 17" in text for text in page.articles)
+    assert any("<script>alert('x')</script>" in text for text in page.articles)
+
+
+@pytest.mark.parametrize("paired", [(), ("--pair-by", "prompt")])
+def test_differences(cli, made, tmp_path, paired):  # noqa: F811
+    out = tmp_path / "report.html"
+    sides = ("--a", 'model = "a"', "--b", 'model = "b"', *paired)
+    cli("report", "diff", made, *sides, "--out", out)
+    rows = cli("diff", made, *sides)["rows"]
+    page = Page(out)
+    assert page.headings[0] == 'Against model = "b"'
+    assert {page.headings[1].split()[1], page.headings[2].split()[1]} == {"0", "1"}
+    assert page.parameters["A"] == 'model = "a"' and page.parameters["B"] == 'model = "b"'
+    (plot,) = page.plots
+    drawn = min(len(rows), 20)
+    # One bar each, three strokes of a whisker, on a ground.
+    assert len(list(plot.iter(f"{SVG}rect"))) == drawn + 1
+    listed = list(page.root.iter(f"{HTML}tr"))
+    assert len(listed) == len(rows) + 1
+    assert all("activation" in text for text in page.articles)
+    first = page.texts("section")[1]
+    assert f"{rows[0]['a'] * 100:.1f}%" in first and "pairs" in first or not paired
+
+
+def test_a_diff_of_nothing_says_so(cli, made, tmp_path):  # noqa: F811
+    out = tmp_path / "report.html"
+    cli("report", "diff", made, "--a", "prompt < 50", "--min-delta", 0.99, "--out", out)
+    page = Page(out)
+    assert page.plots == [] and "No concept differs" in page.texts("section")[0]
+    assert page.parameters["B"] == "everything that is not in A"
+
+
+def test_correlations(cli, made, tmp_path):  # noqa: F811
+    out = tmp_path / "report.html"
+    cli("report", "corr", made, "--min-support", 10, "--out", out)
+    page = Page(out)
+    assert page.headings[0] == "The closest pairs" and len(page.plots) == 1
+    # Latents 0 and 1 were made to occur together.
+    assert page.headings[1].startswith("1. 0 ") and " and 1 " in page.headings[1]
+    assert len(page.articles) == 30
+    cli("report", "corr", made, "--attribute", "model", "--min-support", 10, "--out", out)
+    page = Page(out)
+    assert {"a", "b"} >= {heading.split()[-1] for heading in page.headings[1:]}

@@ -1,0 +1,304 @@
+"""Collections of level token on SmolLM2: states, SAE, pooled latents, positions, and what is refused."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import grpc
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import wire
+from harness import BINARY, PATIENCE, Api, refused
+from models import MODEL, NEEDS_MINILM, NEEDS_SMOLLM2, READER, TOPICS
+from stubs import v1
+from wire import expr, weighted
+
+pytestmark = NEEDS_SMOLLM2
+
+LAYER = 3
+WIDTH = 576
+N_LATENTS = 64
+K = 6
+# Stored activations are 16-bit floats; states are the same bits in any batch.
+F16 = 2**-10
+TEXTS = [text for texts in TOPICS.values() for text in texts]
+
+
+def run(*arguments, server: str = "") -> dict:
+    command = [str(BINARY), *map(str, arguments), "--json"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        timeout=PATIENCE,
+        env=os.environ | {"LATENTDB_SERVER": server},
+    )
+    assert done.returncode == 0, (command, done.stderr)
+    return json.loads(done.stdout)
+
+
+def states_of(folder: pathlib.Path, name: str, texts, *flags) -> tuple[np.ndarray, dict]:
+    """States of the texts' tokens through the command line, and what it says of them."""
+    records = folder / f"{name}.jsonl"
+    records.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    out = folder / f"{name}.safetensors"
+    answer = run(
+        *("encode", records, "--text", "{text}", "--out", out),
+        *("--reader", READER, "--layer", LAYER, "--tokens", *flags),
+    )
+    return load_file(out)["embeddings"], answer
+
+
+class Trained:
+    """States of all texts and an SAE that was trained on them."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.states, self.encoded = states_of(folder, "states", TEXTS)
+        self.sae = folder / "sae"
+        self.report = run(
+            *("sae", "train", "--vectors", folder / "states.safetensors", "--out", self.sae),
+            *("--n", N_LATENTS, "--k", K, "--epochs", 40, "--seed", 1),
+        )
+        self.weights = load_file(self.sae / "sae_weights.safetensors")
+
+    def codes(self, states: np.ndarray) -> np.ndarray:
+        """METHODS section 1: x sqrt(d) / |x|, then the k largest of (x - b_dec) W_enc + b_enc."""
+        x = states.astype(np.float64)
+        x = x * np.sqrt(WIDTH) / np.linalg.norm(x, axis=1, keepdims=True)
+        w = {name: tensor.astype(np.float64) for name, tensor in self.weights.items()}
+        p = (x - w["b_dec"]) @ w["W_enc"] + w["b_enc"]
+        kept = np.argsort(-p, axis=1)[:, :K]
+        code = np.zeros_like(p)
+        np.put_along_axis(code, kept, np.take_along_axis(p, kept, axis=1), axis=1)
+        return np.maximum(code, 0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Trained:
+    return Trained(tmp_path_factory.mktemp("tokens"))
+
+
+def reader(**fields) -> "v1.Reader":
+    return v1.Reader(**({"model": READER} | fields))
+
+
+def create(api: Api, name: str, trained: Trained, **fields):
+    return api.create(name, sae=str(trained.sae), reader=reader(**fields))
+
+
+def documents(texts=TEXTS) -> list:
+    return [wire.document(f"d{at:02}", text=text, n=at) for at, text in enumerate(texts)]
+
+
+def latents(api: Api, name: str, key: str) -> dict[int, float]:
+    (document,) = api.get(name, [key], v1.Projection(latents=True))
+    return wire.row(document)
+
+
+def test_states_and_the_sae_carry_what_was_read(trained):
+    assert trained.states.shape == (trained.encoded["rows"], WIDTH)
+    assert np.isfinite(trained.states).all()
+    reading = trained.encoded["reading"]
+    assert (reading["level"], reading["layer"], reading["model"]) == ("token", LAYER, READER)
+    assert reading["prepend_bos"] and len(reading["weights_sha256"]) == 64
+    recorded = trained.report["sae"]["training"]["reading"]
+    assert recorded == reading | {"normalisation": "constant_norm_rescale"}
+    config = json.loads((trained.sae / "cfg.json").read_text())
+    assert config["normalize_activations"] == "constant_norm_rescale"
+    assert config["metadata"]["hook_name"] == f"blocks.{LAYER}.hook_resid_post"
+    assert config["metadata"]["model_name"] == READER
+
+
+@pytest.mark.parametrize("pooling", ["max", "sum", "mean", "binary", "count:0.5"])
+def test_codes_of_tokens_are_pooled_as_the_formula_says(api, name, trained, tmp_path, pooling):
+    create(api, name, trained, pooling=pooling, positions=True)
+    chosen = [TEXTS[0], TEXTS[7] + " " + TEXTS[13], "Ünïcödé 😀 façade, twice: façade"]
+    api.upsert(name, documents(chosen))
+    for at, text in enumerate(chosen):
+        states, _ = states_of(tmp_path, f"one{at}", [text])
+        codes = trained.codes(states)
+        expected = {
+            "max": codes.max(axis=0),
+            "sum": codes.sum(axis=0),
+            "mean": codes.mean(axis=0),
+            "binary": (codes > 0).any(axis=0).astype(float),
+            "count:0.5": (codes > 0.5).sum(axis=0).astype(float),
+        }[pooling]
+        found = latents(api, name, f"d{at:02}")
+        assert found.keys() == set(np.flatnonzero(expected))
+        for latent, activation in found.items():
+            assert activation == pytest.approx(expected[latent], rel=2 * F16)
+        # Positions name the token on which the latent is strongest.
+        for latent in found:
+            hits = api.search(name, weighted({latent: 1}), latents_per_hit=100).hits
+            (hit,) = [hit for hit in hits if hit.document.id == f"d{at:02}"]
+            (part,) = [part for part in hit.latents if part.latent == latent]
+            assert part.span.token == codes[:, latent].argmax()
+            assert 0 <= part.span.start < part.span.end <= len(text)
+            piece = text[part.span.start : part.span.end]
+            assert piece == piece.strip()
+
+
+def test_queries_filters_and_counts_work_on_pooled_latents(api, name, trained):
+    info = create(api, name, trained, positions=True)
+    assert (info.dimension, info.n_latents) == (0, N_LATENTS)
+    assert (info.reader.layer, info.reader.width, info.reader.pooling) == (LAYER, WIDTH, "max")
+    assert (info.reader.prepend_bos, info.reader.chat_template) == (True, "none")
+    assert info.reader.normalisation == "constant_norm_rescale" and info.reader.positions
+    api.upsert(name, documents())
+    rows = {f"d{at:02}": latents(api, name, f"d{at:02}") for at in range(len(TEXTS))}
+    assert all(len(row) > K for row in rows.values())
+    common = max(range(N_LATENTS), key=lambda at: sum(at in row for row in rows.values()))
+    for latent in {common, *list(rows["d00"])[:5]}:
+        active = {key for key, row in rows.items() if latent in row}
+        assert api.count(name, expr(f"latent({latent})")) == len(active)
+        hits = api.search(name, weighted({latent: 2}), limit=100).hits
+        assert {hit.document.id for hit in hits} == active
+        for hit in hits:
+            assert hit.score == pytest.approx(2 * rows[hit.document.id][latent], rel=1e-5)
+    page = api.latents.GetLatent(v1.GetLatentRequest(collection=name, latent=common, documents=3))
+    for entry in page.documents:
+        assert entry.HasField("span")
+        assert entry.document.text[entry.span.start : entry.span.end].strip()
+    # Without positions nothing is marked.
+    bare = f"{name}-bare"
+    create(api, bare, trained)
+    api.upsert(bare, documents(TEXTS[:2]))
+    hits = api.search(bare, weighted({latent: 1 for latent in rows["d00"]}), latents_per_hit=5).hits
+    assert not any(part.HasField("span") for hit in hits for part in hit.latents)
+    assert latents(api, bare, "d00") == rows["d00"]
+
+
+def test_a_new_text_has_new_latents_and_brought_latents_stay(api, name, trained):
+    create(api, name, trained, positions=True)
+    api.upsert(name, documents(TEXTS[:3]))
+    before, other = latents(api, name, "d00"), latents(api, name, "d01")
+    update = v1.DocumentUpdate(id="d00", text=TEXTS[1])
+    api.documents.Update(v1.UpdateRequest(collection=name, updates=[update]))
+    assert latents(api, name, "d00") == other != before
+    api.upsert(name, [wire.document("own", text=TEXTS[0], latents={3: 0.5})])
+    assert latents(api, name, "own") == {3: 0.5}
+    api.upsert(name, [wire.document("mute", n=1), wire.document("empty", text="")])
+    assert latents(api, name, "mute") == latents(api, name, "empty") == {}
+
+
+def test_long_texts_are_read_to_their_end(api, name, trained):
+    create(api, name, trained, positions=True, window=32, stride=24)
+    text = " ".join(TEXTS * 3)
+    api.upsert(name, [wire.document("long", text=text), wire.document("short", text=TEXTS[-1])])
+    wanted = {latent: 1 for latent in latents(api, name, "long")}
+    hits = api.search(name, weighted(wanted), latents_per_hit=N_LATENTS).hits
+    (hit,) = [hit for hit in hits if hit.document.id == "long"]
+    ends = [part.span.end for part in hit.latents]
+    assert max(ends) > len(text) / 2 and max(ends) <= len(text)
+
+
+def test_the_reader_is_opened_again_after_a_restart(own_server, name, trained):
+    api = own_server.api
+    create(api, name, trained, positions=True)
+    api.upsert(name, documents(TEXTS[:2]))
+    before = latents(api, name, "d01")
+    own_server.kill()
+    api = own_server.start()
+    assert latents(api, name, "d01") == before
+    api.upsert(name, [wire.document("again", text=TEXTS[1])])
+    assert latents(api, name, "again") == before
+    request = v1.AttachSaeRequest(collection=name, sae=str(trained.sae))
+    last = list(api.collections.AttachSae(request))[-1]
+    assert last.collection.documents == 3
+    assert latents(api, name, "again") == before
+
+
+def test_a_chat_template_goes_from_the_states_to_the_collection(api, name, trained, tmp_path):
+    states, encoded = states_of(tmp_path, "chat", TEXTS, "--chat-template", "model")
+    template = encoded["reading"]["chat_template"]
+    assert template["prefix"].endswith("<|im_start|>assistant\n")
+    # The words of the template are not read, and those of the text see them.
+    assert states.shape == trained.states.shape
+    assert not np.allclose(states, trained.states, rtol=1e-3)
+    run(
+        *("sae", "train", "--vectors", tmp_path / "chat.safetensors", "--out", tmp_path / "sae"),
+        *("--n", N_LATENTS, "--k", K, "--epochs", 5, "--normalise", "layer_norm"),
+    )
+    info = api.create(name, sae=str(tmp_path / "sae"), reader=reader())
+    assert (info.reader.chat_template, info.reader.prepend_bos) == ("model", False)
+    assert (info.reader.layer, info.reader.normalisation) == (LAYER, "layer_norm")
+    api.upsert(name, documents(TEXTS[:2]))
+    assert len(latents(api, name, "d00")) > K
+
+
+def test_the_command_line_makes_and_shows_such_a_collection(server, name, trained, tmp_path):
+    address = server.api.address
+    made = run(
+        *("collection", "create", name, "--reader", READER, "--sae", trained.sae),
+        *("--pooling", "max", "--positions"),
+        server=address,
+    )
+    assert (made["reader"]["layer"], made["reader"]["positions"]) == (LAYER, True)
+    records = trained.folder / "states.jsonl"
+    run("ingest", name, records, "--text", "{text}", server=address)
+    busy = run("facet", name, "--latents", "--limit", 1, server=address)["latents"][0]["latent"]
+    found = run("search", name, "--latent", f"{busy}=1", server=address)
+    part = next(part for part in found["hits"][0]["latents"] if part["latent"] == busy)
+    span, text = part["span"], found["hits"][0]["text"]
+    assert 0 <= span["start"] < span["end"] <= len(text)
+
+
+def test_the_levels_never_mix(api, name, trained):
+    missing = v1.CreateCollectionRequest(name=name, reader=reader(layer=LAYER))
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="sae"):
+        api.collections.CreateCollection(missing)
+    # Pooled vectors for a token SAE: the collection, the attach and the call.
+    both = f"token states of {READER} behind layer {LAYER}"
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying=both):
+        api.create(name, sae=str(trained.sae))
+    api.create(name, dimension=WIDTH)
+    api.upsert(name, [wire.document("v", vec=np.ones(WIDTH))])
+    attach = v1.AttachSaeRequest(collection=name, sae=str(trained.sae))
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="pooled vectors"):
+        list(api.collections.AttachSae(attach))
+    measure = v1.EvaluateSaeRequest(collection=name, sae=str(trained.sae))
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying=both):
+        api.models.EvaluateSae(measure)
+    token = f"{name}-token"
+    create(api, token, trained)
+    vectors = [wire.vector(np.ones(WIDTH))]
+    with refused(grpc.StatusCode.INVALID_ARGUMENT):
+        api.models.EncodeVectors(v1.EncodeVectorsRequest(collection=token, vectors=vectors))
+    assert api.models.GetSae(v1.GetSaeRequest(collection=token)).d_in == WIDTH
+
+
+def test_another_layer_and_wrong_settings_are_refused_by_name(api, name, trained):
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying=f"layer {LAYER + 1}"):
+        create(api, name, trained, layer=LAYER + 1)
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="chat template"):
+        create(api, name, trained, chat_template="chatml", layer=LAYER)
+    for field, value in [
+        ("chat_template", "alpaca"),
+        ("pooling", "median"),
+        ("layer", 30),
+        ("window", 1),
+        ("stride", 5000),
+        ("model", ""),
+    ]:
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, field=f"reader.{field}"):
+            create(api, name, trained, **{field: value})
+    with refused(grpc.StatusCode.NOT_FOUND):
+        create(api, name, trained, model="/nowhere/model.gguf")
+
+
+@pytest.mark.parametrize("marks", [pytest.param(None, marks=NEEDS_MINILM)])
+def test_an_encoder_may_make_vectors_beside_token_latents(api, name, trained, marks):
+    api.create(name, encoder=MODEL, sae=str(trained.sae), reader=reader(positions=True))
+    info = api.info(name)
+    assert (info.dimension, info.n_latents, info.encoder.model) == (384, N_LATENTS, MODEL)
+    api.upsert(name, documents(TEXTS[:8]))
+    near = v1.Query(nearest=v1.NearestQuery(text="a galaxy seen through a telescope"))
+    hit = api.search(name, near, limit=1, latents_per_hit=5).hits[0]
+    assert hit.document.id == "d00"
+    steered = v1.NearestQuery(text="x", steer=[v1.SteerEdit(latent=1, add=0.5)])
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="token states"):
+        api.search(name, v1.Query(nearest=steered))
