@@ -2,6 +2,8 @@
 //!
 //! One redb file, `catalog.redb`; every change is one durable transaction.
 
+mod labels;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 
+use labels::{FORMER_LABELS, LABELS};
+pub use labels::{LOW_SCORE, Label, LabelScore};
+
 const COLLECTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("collections");
 const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("saved_sets");
-const LABELS: TableDefinition<(&str, &str, u32), &[u8]> = TableDefinition::new("labels");
 /// Collection, kind, name.
 const RECORDS: TableDefinition<(&str, &str, &str), &[u8]> = TableDefinition::new("records");
 
@@ -63,19 +67,6 @@ pub enum SetContent {
     Frozen(Vec<String>),
 }
 
-/// A latent's label.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Label {
-    /// One to eight words.
-    pub text: String,
-    /// Who made it: a labeller's name, a person, an import.
-    pub source: String,
-    /// How well it predicts activations on held-out documents (METHODS §3), where scored.
-    pub score: Option<f32>,
-    /// When, microseconds since the epoch.
-    pub created: i64,
-}
-
 /// Kinds of records that a collection's owner keeps by name; the catalog does not look into them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordKind {
@@ -117,6 +108,7 @@ impl Catalog {
         transaction.open_table(COLLECTIONS).map_err(fault)?;
         transaction.open_table(SAVED_SETS).map_err(fault)?;
         transaction.open_table(LABELS).map_err(fault)?;
+        transaction.open_table(FORMER_LABELS).map_err(fault)?;
         transaction.open_table(RECORDS).map_err(fault)?;
         transaction.commit().map_err(fault)?;
         Ok(Self { database })
@@ -161,6 +153,10 @@ impl Catalog {
             labels
                 .retain(|(id, _, _), _| id != record.id)
                 .map_err(fault)?;
+            let mut former = transaction.open_table(FORMER_LABELS).map_err(fault)?;
+            former
+                .retain(|(id, _, _, _), _| id != record.id)
+                .map_err(fault)?;
             Ok(())
         })
     }
@@ -199,38 +195,6 @@ impl Catalog {
             let mut table = transaction.open_table(SAVED_SETS).map_err(fault)?;
             let removed = table.remove((collection, name)).map_err(fault)?;
             Ok(removed.is_some())
-        })
-    }
-
-    /// The labels of an SAE's latents in a collection. `sae` is the SAE's hash.
-    pub fn labels(&self, collection: &str, sae: &str) -> Result<BTreeMap<u32, Label>> {
-        let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(LABELS).map_err(fault)?;
-        let mut labels = BTreeMap::new();
-        let range = (collection, sae, 0)..=(collection, sae, u32::MAX);
-        for entry in table.range(range).map_err(fault)? {
-            let (key, value) = entry.map_err(fault)?;
-            labels.insert(key.value().2, decode(value.value())?);
-        }
-        Ok(labels)
-    }
-
-    /// Inserts or replaces labels, all or none.
-    pub fn put_labels<'a>(
-        &self,
-        collection: &str,
-        sae: &str,
-        labels: impl IntoIterator<Item = (u32, &'a Label)>,
-    ) -> Result<()> {
-        self.change(|transaction| {
-            let mut table = transaction.open_table(LABELS).map_err(fault)?;
-            for (latent, label) in labels {
-                let bytes = encode(label)?;
-                table
-                    .insert((collection, sae, latent), bytes.as_slice())
-                    .map_err(fault)?;
-            }
-            Ok(())
         })
     }
 
@@ -341,12 +305,7 @@ mod tests {
             created: 1,
             content: SetContent::Filter(Filter::latent(4)),
         };
-        let label = Label {
-            text: "late delivery".into(),
-            source: "person".into(),
-            score: Some(0.5),
-            created: 2,
-        };
+        let label = Label::new("late delivery", "person", Some(0.5), 2);
         {
             let catalog = Catalog::open(directory.path()).unwrap();
             assert!(Catalog::open(directory.path()).is_err());

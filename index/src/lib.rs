@@ -8,6 +8,7 @@ pub mod document;
 pub mod error;
 pub mod facet;
 pub mod filter;
+pub mod profile;
 pub mod query;
 pub mod rank;
 

@@ -158,7 +158,11 @@ fn pair_test(pair: &CorrelatedPair) -> &'static str {
 /// The other side as text: the number of a latent, or a value.
 pub(super) fn other(pair: &CorrelatedPair) -> String {
     match &pair.other {
-        Some(Other::J(latent)) => text::latent(*latent, &pair.j_label, &text::label),
+        Some(Other::J(latent)) => text::latent(
+            *latent,
+            &text::shown(&pair.j_label, pair.j_low_confidence),
+            &text::label,
+        ),
         Some(Other::Value(value)) => text::plain(&json::value(value)),
         None => String::new(),
     }
@@ -216,6 +220,7 @@ fn pair_value(pair: &CorrelatedPair) -> Value {
     let mut fields = json!({
         "i": pair.i,
         "i_label": json::some_text(&pair.i_label),
+        "i_low_confidence": pair.i_low_confidence,
         "count": pair.count,
         "i_count": pair.i_count,
         "j_count": pair.j_count,
@@ -232,6 +237,8 @@ fn pair_value(pair: &CorrelatedPair) -> Value {
             Some(Other::J(latent)) => {
                 fields.insert("j".to_owned(), (*latent).into());
                 fields.insert("j_label".to_owned(), json::some_text(&pair.j_label));
+                let low_confidence = pair.j_low_confidence.into();
+                fields.insert("j_low_confidence".to_owned(), low_confidence);
                 let similarity = pair.label_similarity.map(json::number);
                 fields.insert("label_similarity".to_owned(), similarity.into());
             }
@@ -250,7 +257,11 @@ fn page(request: &Request, found: &Correlated) -> String {
         .iter()
         .map(|pair| {
             vec![
-                text::latent(pair.i, &pair.i_label, &text::label),
+                text::latent(
+                    pair.i,
+                    &text::shown(&pair.i_label, pair.i_low_confidence),
+                    &text::label,
+                ),
                 text::cut(&other(pair), 60),
                 text::thousands(pair.count),
                 format!("{:.3}", pair.npmi),

@@ -290,6 +290,7 @@ fn row_value(row: &DiffRow) -> Value {
     json!({
         "latent": row.latent,
         "label": json::some_text(&row.label),
+        "low_confidence": row.low_confidence,
         "a_count": row.a_count,
         "b_count": row.b_count,
         "a": row.a,
@@ -371,7 +372,11 @@ fn rows(request: &Request, rows: &[DiffRow], columns: usize) -> String {
         .iter()
         .map(|row| {
             vec![
-                text::latent(row.latent, &row.label, &text::label),
+                text::latent(
+                    row.latent,
+                    &text::shown(&row.label, row.low_confidence),
+                    &text::label,
+                ),
                 figure(row.a),
                 figure(row.b),
                 signed(row.delta),

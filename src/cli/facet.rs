@@ -75,8 +75,9 @@ pub(super) fn page(response: &FacetResponse, name: text::Name<'_>) -> String {
             .latents
             .iter()
             .map(|entry| {
+                let label = text::shown(&entry.label, entry.low_confidence);
                 vec![
-                    text::latent(entry.latent, &entry.label, name),
+                    text::latent(entry.latent, &label, name),
                     text::thousands(entry.count),
                     share(entry.count),
                     format!("{:.3}", entry.mean_activation),

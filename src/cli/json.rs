@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat};
 use latentdb_proto::v1::{
-    ActivatingDocument, Activation, Collection, Document, Explanation, FacetResponse, Hit,
-    LatentSummary, PlanNode, SaeInfo, SaeQuality, SavedSet, SearchResponse, Steering, TextSpan,
-    Value, value::Kind,
+    ActivatingDocument, Activation, Collection, Document, Explanation, FacetResponse, Hit, Label,
+    LabelScore, LatentSummary, PlanNode, SaeInfo, SaeQuality, SavedSet, SearchResponse, Steering,
+    TextSpan, Value, value::Kind,
 };
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -95,6 +95,7 @@ fn hit(hit: &Hit) -> Json {
             json!({
                 "latent": latent.latent,
                 "label": some_text(&latent.label),
+                "low_confidence": latent.low_confidence,
                 "activation": number(latent.activation),
                 "contribution": number(latent.contribution),
                 "component": some_text(&latent.component),
@@ -287,6 +288,7 @@ pub(super) fn facet(response: &FacetResponse) -> Json {
         "latents": response.latents.iter().map(|entry| json!({
             "latent": entry.latent,
             "label": some_text(&entry.label),
+            "low_confidence": entry.low_confidence,
             "count": entry.count,
             "mean_activation": number(entry.mean_activation),
         })).collect::<Vec<_>>(),
@@ -303,6 +305,7 @@ pub(super) fn latent(summary: &LatentSummary) -> Map<String, Json> {
         "label": label.map(|label| label.text.as_str()),
         "label_source": label.map(|label| label.source.as_str()),
         "label_score": label.and_then(|label| label.score).map(number),
+        "low_confidence": label.is_some_and(|label| label.low_confidence),
         "documents": summary.documents,
         "density": summary.density,
         "mean_activation": number(summary.mean_activation),
@@ -311,6 +314,33 @@ pub(super) fn latent(summary: &LatentSummary) -> Map<String, Json> {
         Json::Object(fields) => fields,
         _ => Map::new(),
     }
+}
+
+/// A version of a label, with its scores.
+pub(super) fn label(label: &Label) -> Map<String, Json> {
+    let scores: Vec<Json> = label.scores.iter().map(|s| score(s).into()).collect();
+    Map::from_iter([
+        ("label".to_owned(), label.text.as_str().into()),
+        ("source".to_owned(), label.source.as_str().into()),
+        ("score".to_owned(), label.score.map(number).into()),
+        ("low_confidence".to_owned(), label.low_confidence.into()),
+        ("created".to_owned(), time_or_null(label.created.as_ref())),
+        ("version".to_owned(), label.version.into()),
+        ("scores".to_owned(), scores.into()),
+    ])
+}
+
+/// What a judge found of a label.
+pub(super) fn score(score: &LabelScore) -> Map<String, Json> {
+    Map::from_iter([
+        ("judge".to_owned(), score.judge.as_str().into()),
+        ("pearson".to_owned(), number(score.pearson)),
+        ("f1".to_owned(), number(score.f1)),
+        ("positives".to_owned(), score.positives.into()),
+        ("negatives".to_owned(), score.negatives.into()),
+        ("hard_negatives".to_owned(), score.hard_negatives.into()),
+        ("created".to_owned(), time_or_null(score.created.as_ref())),
+    ])
 }
 
 #[cfg(test)]
@@ -370,6 +400,7 @@ mod tests {
                     contribution: 0.1,
                     component: "nearest".into(),
                     label: String::new(),
+                    low_confidence: false,
                     span: Some(TextSpan {
                         token: 0,
                         start: 0,
@@ -386,7 +417,7 @@ mod tests {
                     "id": "a", "text": "T", "attributes": {"year": 2020}, "score": 0.7,
                     "components": {"nearest": 0.7},
                     "latents": [{
-                        "latent": 12, "label": null, "activation": 0.25, "contribution": 0.1,
+                        "latent": 12, "label": null, "low_confidence": false, "activation": 0.25, "contribution": 0.1,
                         "component": "nearest",
                         "span": {"token": 0, "start": 0, "end": 1}
                     }]

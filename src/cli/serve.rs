@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 use super::interrupt::Interrupt;
+use crate::label::{ChatConfig, ChatLimits};
 use crate::server::{Server, ServerOptions};
 
 /// How long requests on their way may take after the user asked to stop.
@@ -25,12 +26,57 @@ pub(super) struct Args {
     /// File that gets the address as host:port once the server serves
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    chat: ChatArgs,
+}
+
+/// The chat endpoint that labellers and judges may ask. Its key comes from the environment alone.
+#[derive(Clone, Debug, Default, clap::Args)]
+struct ChatArgs {
+    /// Base address of an OpenAI-compatible endpoint, as http://127.0.0.1:11434/v1; its key is
+    /// taken from LATENTDB_CHAT_KEY
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "LATENTDB_CHAT_URL",
+        requires = "chat_model"
+    )]
+    chat_url: Option<String>,
+    /// Its model
+    #[arg(long, value_name = "MODEL", env = "LATENTDB_CHAT_MODEL")]
+    chat_model: Option<String>,
+    /// Requests to it under way at once, where a call does not say
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    chat_concurrency: usize,
+    /// Most requests to it that one call starts a minute
+    #[arg(long, value_name = "N")]
+    chat_requests_per_minute: Option<u32>,
+    /// Most tokens that one call may use there
+    #[arg(long, value_name = "N")]
+    chat_tokens: Option<u64>,
+    /// Seconds that one request to it may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    chat_timeout: u64,
+}
+
+impl ChatArgs {
+    fn config(self) -> Option<ChatConfig> {
+        let mut config = ChatConfig::new(self.chat_url?, self.chat_model?);
+        config.key = std::env::var("LATENTDB_CHAT_KEY").ok();
+        config.timeout = Duration::from_secs(self.chat_timeout);
+        config.limits = ChatLimits {
+            concurrency: self.chat_concurrency,
+            requests_per_minute: self.chat_requests_per_minute,
+            tokens: self.chat_tokens,
+        };
+        Some(config)
+    }
 }
 
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
     let listener = listen(&args.listen).await?;
     let address = listener.local_addr()?;
-    let server = open(args.data.clone()).await?;
+    let server = open(args.data.clone(), args.chat.config()).await?;
     if let Some(file) = &args.ready_file {
         write_ready_file(file, &address.to_string())
             .with_context(|| format!("cannot write {}", file.display()))?;
@@ -69,8 +115,8 @@ pub(super) async fn listen(address: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Opens the data off the async threads.
-pub(super) async fn open(data: PathBuf) -> anyhow::Result<Server> {
-    let options = ServerOptions { data };
+pub(super) async fn open(data: PathBuf, chat: Option<ChatConfig>) -> anyhow::Result<Server> {
+    let options = ServerOptions { data, chat };
     Ok(tokio::task::spawn_blocking(move || Server::open(options)).await??)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::{
-    Activation, Collection, Document, Explanation, Hit, LatentContribution, PlanNode,
+    Activation, Collection, Document, Explanation, Hit, Label, LatentContribution, PlanNode,
     SearchResponse, Steering,
 };
 
@@ -17,6 +17,25 @@ pub(super) type Name<'a> = &'a dyn Fn(u32, &str) -> Option<String>;
 /// The names that an answer carries.
 pub(super) fn label(_latent: u32, label: &str) -> Option<String> {
     (!label.is_empty()).then(|| label.to_owned())
+}
+
+/// Longest label that is shown, in characters.
+const LABEL_WIDTH: usize = 48;
+
+/// A label's text, with a question mark where it is of low confidence; empty where there is none.
+pub(super) fn shown_label(label: Option<&Label>) -> String {
+    label.map_or_else(String::new, |label| {
+        shown(&label.text, label.low_confidence)
+    })
+}
+
+/// The same, of a label in parts.
+pub(super) fn shown(label: &str, low_confidence: bool) -> String {
+    if low_confidence && !label.is_empty() {
+        format!("{}?", cut(label, LABEL_WIDTH - 1))
+    } else {
+        label.to_owned()
+    }
 }
 
 /// `1234567` as `1,234,567`.
@@ -139,13 +158,14 @@ fn short_number(number: &serde_json::Number) -> String {
 /// A latent by number and, where it has one, name.
 pub(super) fn latent(latent: u32, label: &str, name: Name<'_>) -> String {
     match name(latent, label) {
-        Some(name) => format!("{latent} \"{}\"", cut(&name, 48)),
+        Some(name) => format!("{latent} \"{}\"", cut(&name, LABEL_WIDTH)),
         None => latent.to_string(),
     }
 }
 
 fn contribution(part: &LatentContribution, body: Option<&str>, name: Name<'_>) -> String {
-    let mut latent = latent(part.latent, &part.label, name);
+    let label = shown(&part.label, part.low_confidence);
+    let mut latent = latent(part.latent, &label, name);
     if let (Some(span), Some(body)) = (part.span, body) {
         let _ = write!(latent, " on [{}]", reading::words(body, span));
     }

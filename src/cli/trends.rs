@@ -236,6 +236,7 @@ fn row_value(row: &TrendRow) -> Value {
     json!({
         "latent": row.latent,
         "label": json::some_text(&row.label),
+        "low_confidence": row.low_confidence,
         "counts": row.counts,
         "slope": row.slope,
         "change": row.change,
@@ -296,7 +297,11 @@ fn page(found: &Followed) -> String {
                 Some(format!("{before} to {after} at {}", bucket.name))
             });
             vec![
-                text::latent(row.latent, &row.label, &text::label),
+                text::latent(
+                    row.latent,
+                    &text::shown(&row.label, row.low_confidence),
+                    &text::label,
+                ),
                 curve(&shares),
                 percent(support as f64 / documents.max(1) as f64),
                 format!("{:+.1}", row.change * 100.0),

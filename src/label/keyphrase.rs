@@ -1,21 +1,20 @@
 //! Contrastive keyphrases: what the documents that activate a latent say and others do not.
 //!
-//! Phrases of one to three words are compared by their weighted document frequency among the
-//! strongest documents of a latent and over the collection, by the log-odds ratio with an
+//! Phrases of one to four words are compared by their activation-weighted document frequency among
+//! the strongest documents of a latent and over the collection, by the log-odds ratio with an
 //! informative Dirichlet prior (Monroe, Colaresi and Quinn, 2008): phrases are ranked by its
-//! z-score, which needs no threshold on rare words. No model is asked.
+//! z-score, which needs no threshold on rare words. Runs of words that meet by chance are left out,
+//! parts of a longer phrase give way to it, and the spelling is the one that the documents use
+//! most. Where texts can be embedded, the phrases nearest to what sets the documents apart win.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
-use super::stop_words::is_stop_word;
-
-/// Longest phrase, in words.
-const LONGEST: usize = 3;
-/// Longest phrase, in bytes; three of them fit into a label.
-const LONGEST_BYTES: usize = 60;
+use super::phrases::{fold, for_each_phrase, phrase_key};
+use super::{Cancel, Embed, Evidence, Labeller, MAX_WORDS};
+use crate::error::Result;
 
 /// What shapes the labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,10 +23,15 @@ pub struct KeyphraseOptions {
     pub documents: usize,
     /// Documents of those in which a phrase must stand.
     pub support: usize,
-    /// Phrases of a label.
+    /// Most phrases of a label.
     pub phrases: usize,
     /// Weight of the prior, in documents.
     pub prior: f64,
+    /// Normalised pointwise mutual information of the words of a phrase, at least; below it they
+    /// stand side by side by chance.
+    pub cohesion: f64,
+    /// Phrases that are embedded to choose among.
+    pub candidates: usize,
 }
 
 impl Default for KeyphraseOptions {
@@ -37,249 +41,400 @@ impl Default for KeyphraseOptions {
             support: 3,
             phrases: 3,
             prior: 20.0,
+            cohesion: 0.15,
+            candidates: 16,
         }
     }
 }
 
-/// A document that activates a latent: its place in the texts, and how strongly.
-pub type Activating = (usize, f32);
+/// The built-in labeller; no model is asked.
+pub struct Keyphrases<'a> {
+    options: KeyphraseOptions,
+    background: Background,
+    embed: Option<&'a dyn Embed>,
+}
 
-/// A label per latent (`None` where nothing stands out), from `latents`' documents, strongest
-/// first, and all `texts` of the collection.
-///
-/// ```
-/// use latentdb::label::{KeyphraseOptions, keyphrase_labels};
-///
-/// let mut texts = vec!["the battery life is short", "short battery life", "poor battery life"];
-/// texts.extend(["the film was long"; 40]);
-/// let latents = vec![vec![(0, 0.9), (1, 0.8), (2, 0.7)]];
-/// let labels = keyphrase_labels(&latents, &texts, &KeyphraseOptions::default());
-/// assert_eq!(labels[0].as_deref(), Some("battery life"));
-/// ```
-pub fn keyphrase_labels(
-    latents: &[Vec<Activating>],
-    texts: &[&str],
-    options: &KeyphraseOptions,
-) -> Vec<Option<String>> {
-    let candidates: Vec<Vec<Candidate>> = latents
-        .par_iter()
-        .map(|documents| candidates(documents, texts, options))
-        .collect();
-    let wanted: HashSet<u64> = candidates
-        .iter()
-        .flatten()
-        .map(|candidate| candidate.key)
-        .collect();
-    let background = document_frequencies(&wanted, texts);
-    candidates
-        .into_par_iter()
-        .map(|candidates| label(candidates, &background, texts.len(), options))
-        .collect()
+/// Documents of the collection that hold a phrase, for the phrases that any label may need.
+struct Background {
+    counts: HashMap<u64, AtomicU32>,
+    n_texts: f64,
 }
 
 /// A phrase of a latent's documents.
+#[derive(Debug)]
 struct Candidate {
-    key: u64,
-    phrase: String,
+    /// As the documents write it.
+    text: String,
+    /// Its content words, folded.
+    words: HashSet<String>,
     /// Weighted share of the latent's documents that hold it.
     share: f64,
-    /// The sum of all weights, in documents as strong as the strongest.
-    mass: f64,
+    /// How far it stands out.
+    z: f64,
 }
 
-fn candidates(
-    documents: &[Activating],
-    texts: &[&str],
-    options: &KeyphraseOptions,
-) -> Vec<Candidate> {
-    let strongest = documents
+/// What is counted of a phrase in a latent's documents.
+struct Found {
+    /// Spellings and how often each stands.
+    spellings: Vec<(String, u32)>,
+    /// Keys of its content words.
+    parts: Vec<u64>,
+    weight: f64,
+    support: usize,
+}
+
+impl<'a> Keyphrases<'a> {
+    /// The name that its labels have as their source.
+    pub const SOURCE: &'static str = "keyphrases";
+
+    /// A labeller for the latents of `evidence`, over all `texts` of the collection. With `embed`,
+    /// labels are chosen among the phrases by meaning.
+    ///
+    /// ```
+    /// use latentdb::label::{Cancel, Evidence, KeyphraseOptions, Keyphrases, Labeller};
+    ///
+    /// let mut texts = vec!["the battery life is short", "short battery life", "poor battery life"];
+    /// texts.extend(["the film was long"; 40]);
+    /// let evidence = Evidence {
+    ///     active: texts[..3].iter().map(|text| (*text, 0.8)).collect(),
+    ///     ..Evidence::default()
+    /// };
+    /// let keyphrases = Keyphrases::over(
+    ///     std::slice::from_ref(&evidence), &texts, KeyphraseOptions::default(), None,
+    /// );
+    /// let label = keyphrases.label(&evidence, &Cancel::default())?;
+    /// assert_eq!(label.as_deref(), Some("battery life"));
+    /// # Ok::<(), latentdb::error::Error>(())
+    /// ```
+    pub fn over(
+        evidence: &[Evidence<'_>],
+        texts: &[&str],
+        options: KeyphraseOptions,
+        embed: Option<&'a dyn Embed>,
+    ) -> Self {
+        let wanted: HashSet<u64> = evidence
+            .par_iter()
+            .map(|evidence| {
+                let found = phrases_of(evidence, &options).0;
+                let keys = found.into_iter();
+                keys.flat_map(|(key, found)| found.parts.into_iter().chain([key]))
+                    .collect::<HashSet<u64>>()
+            })
+            .reduce(HashSet::new, |mut left, right| {
+                left.extend(right);
+                left
+            });
+        Self {
+            background: Background::count(wanted, texts),
+            options,
+            embed,
+        }
+    }
+
+    /// The phrases that stand out in a latent's documents, those that do most first.
+    fn candidates(&self, evidence: &Evidence<'_>) -> Vec<Candidate> {
+        let (found, mass) = phrases_of(evidence, &self.options);
+        let mut candidates: Vec<Candidate> = found
+            .into_iter()
+            .filter(|(key, found)| {
+                found.parts.len() < 2
+                    || self.background.cohesion(*key, &found.parts) >= self.options.cohesion
+            })
+            .filter_map(|(key, found)| {
+                let count = self.background.count_of(key);
+                let z = z_score(
+                    found.weight,
+                    mass,
+                    count,
+                    self.background.n_texts,
+                    self.options.prior,
+                );
+                (z > 1.0).then(|| Candidate {
+                    share: found.weight / mass,
+                    z,
+                    words: content_words(&found),
+                    text: spelling(found.spellings),
+                })
+            })
+            .collect();
+        candidates.sort_by(|a, b| b.z.total_cmp(&a.z).then_with(|| a.text.cmp(&b.text)));
+        without_parts(candidates)
+    }
+
+    /// The best phrases by how far they stand out alone.
+    fn by_contrast(&self, candidates: &[Candidate]) -> Vec<usize> {
+        let mut chosen = Vec::new();
+        let least = candidates.first().map_or(0.0, |best| 0.4 * best.z);
+        for (at, candidate) in candidates.iter().enumerate() {
+            if chosen.len() < self.options.phrases
+                && candidate.z >= least
+                && fits(candidates, &chosen, candidate)
+            {
+                chosen.push(at);
+            }
+        }
+        chosen
+    }
+
+    /// The phrases that together point where the latent's documents lie, as seen from all.
+    fn by_meaning(
+        &self,
+        candidates: &[Candidate],
+        direction: &[f32],
+        embed: &dyn Embed,
+    ) -> Result<Vec<usize>> {
+        let texts: Vec<String> = candidates.iter().map(|c| c.text.clone()).collect();
+        let vectors = embed.embed(&texts)?;
+        let strongest = candidates.first().map_or(1.0, |best| best.z);
+        let mut chosen: Vec<usize> = Vec::new();
+        let mut sum = vec![0.0; direction.len()];
+        let mut reached = f64::NEG_INFINITY;
+        while chosen.len() < self.options.phrases {
+            let best = candidates
+                .iter()
+                .enumerate()
+                .filter(|(_, candidate)| fits(candidates, &chosen, candidate))
+                .map(|(at, candidate)| {
+                    let together: Vec<f32> =
+                        sum.iter().zip(&vectors[at]).map(|(s, v)| s + v).collect();
+                    let near = cosine(&together, direction);
+                    // Words that stand out are worth something by themselves: they are the ones
+                    // that people see in the documents.
+                    (at, near, near + 0.25 * (candidate.z / strongest))
+                })
+                .max_by(|a, b| a.2.total_cmp(&b.2).then(b.0.cmp(&a.0)));
+            let Some((at, near, _)) = best else { break };
+            // A second phrase shows what a first one means, even where it adds nothing to it.
+            let least = match chosen.len() {
+                0 => f64::NEG_INFINITY,
+                1 if candidates[at].z >= 0.4 * strongest => reached - 0.02,
+                _ => reached + 0.005,
+            };
+            if near < least {
+                break;
+            }
+            reached = near;
+            for (sum, value) in sum.iter_mut().zip(&vectors[at]) {
+                *sum += value;
+            }
+            chosen.push(at);
+        }
+        Ok(chosen)
+    }
+}
+
+impl Labeller for Keyphrases<'_> {
+    fn source(&self) -> String {
+        Self::SOURCE.to_owned()
+    }
+
+    fn concurrency(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
+    fn label(&self, evidence: &Evidence<'_>, _cancel: &Cancel) -> Result<Option<String>> {
+        let mut candidates = self.candidates(evidence);
+        candidates.truncate(self.options.candidates);
+        let chosen = match (self.embed, &evidence.direction) {
+            (Some(embed), Some(direction)) if !candidates.is_empty() => {
+                self.by_meaning(&candidates, direction, embed)?
+            }
+            _ => self.by_contrast(&candidates),
+        };
+        let phrases: Vec<&str> = chosen
+            .iter()
+            .map(|&at| candidates[at].text.as_str())
+            .collect();
+        Ok((!phrases.is_empty()).then(|| phrases.join(", ")))
+    }
+}
+
+impl Background {
+    fn count(wanted: HashSet<u64>, texts: &[&str]) -> Self {
+        let counts: HashMap<u64, AtomicU32> = wanted
+            .into_iter()
+            .map(|key| (key, AtomicU32::new(0)))
+            .collect();
+        texts.par_iter().for_each(|text| {
+            let mut seen = HashSet::new();
+            for_each_phrase(text, |words| {
+                let key = phrase_key(words);
+                if let Some(count) = counts.get(&key)
+                    && seen.insert(key)
+                {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        });
+        Self {
+            counts,
+            n_texts: texts.len() as f64,
+        }
+    }
+
+    fn count_of(&self, key: u64) -> f64 {
+        let count = self.counts.get(&key);
+        count.map_or(0.0, |count| f64::from(count.load(Ordering::Relaxed)))
+    }
+
+    /// Pointwise mutual information of a phrase's words over its largest value: 1 where none of
+    /// them ever stands without the others, 0 where they meet by chance.
+    fn cohesion(&self, key: u64, parts: &[u64]) -> f64 {
+        let share = |count: f64| (count.max(1.0) / self.n_texts.max(1.0)).ln();
+        let together = share(self.count_of(key));
+        let apart: f64 = parts.iter().map(|&part| share(self.count_of(part))).sum();
+        let most = -together * (parts.len() - 1) as f64;
+        (together - apart) / most.max(1e-9)
+    }
+}
+
+/// The phrases of a latent's documents, by key, and the sum of the documents' weights: activations
+/// over the strongest.
+fn phrases_of(evidence: &Evidence<'_>, options: &KeyphraseOptions) -> (HashMap<u64, Found>, f64) {
+    let strongest = evidence
+        .active
         .first()
         .map_or(1.0, |first| first.1)
         .max(f32::MIN_POSITIVE);
-    let mut found: HashMap<u64, (String, f64, usize)> = HashMap::new();
+    let mut phrases: HashMap<u64, Found> = HashMap::new();
     let mut mass = 0.0;
-    for &(document, activation) in documents.iter().take(options.documents) {
+    for &(text, activation) in evidence.active.iter().take(options.documents) {
         let weight = f64::from(activation / strongest);
         mass += weight;
         let mut seen = HashSet::new();
-        for_each_phrase(texts[document], |words| {
-            let key = key(words);
+        for_each_phrase(text, |words| {
+            let key = phrase_key(words);
+            let found = phrases.entry(key).or_insert_with(|| Found {
+                spellings: Vec::new(),
+                parts: words
+                    .iter()
+                    .filter(|word| word.is_content())
+                    .map(|word| phrase_key(std::slice::from_ref(word)))
+                    .collect(),
+                weight: 0.0,
+                support: 0,
+            });
             if seen.insert(key) {
-                let entry = found
-                    .entry(key)
-                    .or_insert_with(|| (words.join(" "), 0.0, 0));
-                entry.1 += weight;
-                entry.2 += 1;
+                found.weight += weight;
+                found.support += 1;
+            }
+            // Of every place it stands at: titles are written large, the text below them is not.
+            let same = |spelling: &&mut (String, u32)| {
+                let mut written = spelling.0.split(' ');
+                words
+                    .iter()
+                    .all(|word| written.next() == Some(word.surface))
+            };
+            match found.spellings.iter_mut().find(same) {
+                Some(spelling) => spelling.1 += 1,
+                None => {
+                    let surfaces: Vec<&str> = words.iter().map(|word| word.surface).collect();
+                    found.spellings.push((surfaces.join(" "), 1));
+                }
             }
         });
     }
-    found
-        .into_iter()
-        .filter(|(_, (_, _, support))| *support >= options.support)
-        .map(|(key, (phrase, weight, _))| Candidate {
-            key,
-            phrase,
-            share: weight / mass,
-            mass,
-        })
-        .collect()
-}
-
-fn document_frequencies(wanted: &HashSet<u64>, texts: &[&str]) -> HashMap<u64, usize> {
-    texts
-        .par_chunks(512)
-        .map(|texts| {
-            let mut counts: HashMap<u64, usize> = HashMap::new();
-            for text in texts {
-                let mut seen = HashSet::new();
-                for_each_phrase(text, |words| {
-                    let key = key(words);
-                    if wanted.contains(&key) && seen.insert(key) {
-                        *counts.entry(key).or_default() += 1;
-                    }
-                });
-            }
-            counts
-        })
-        .reduce(HashMap::new, |mut left, right| {
-            for (key, count) in right {
-                *left.entry(key).or_default() += count;
-            }
-            left
-        })
-}
-
-fn label(
-    candidates: Vec<Candidate>,
-    background: &HashMap<u64, usize>,
-    n_texts: usize,
-    options: &KeyphraseOptions,
-) -> Option<String> {
-    let mut scored: Vec<(f64, Candidate)> = candidates
-        .into_iter()
-        .map(|candidate| {
-            let count = background.get(&candidate.key).copied().unwrap_or(0);
-            (
-                z_score(&candidate, count as f64, n_texts as f64, options.prior),
-                candidate,
-            )
-        })
-        .filter(|(score, _)| *score > 1.0)
-        .collect();
-    scored.sort_by(|a, b| {
-        b.0.total_cmp(&a.0)
-            .then_with(|| a.1.phrase.cmp(&b.1.phrase))
-    });
-    let mut chosen: Vec<String> = Vec::new();
-    for (_, candidate) in &scored {
-        if chosen.len() == options.phrases {
-            break;
-        }
-        let phrase = lengthen(candidate, &scored);
-        let overlaps = |other: &String| {
-            let words: HashSet<&str> = other.split(' ').collect();
-            phrase
-                .split(' ')
-                .any(|word| words.contains(stem(word)) || words.contains(word))
-                || other
-                    .split(' ')
-                    .any(|word| phrase.split(' ').any(|own| stem(own) == stem(word)))
-        };
-        if !chosen.iter().any(overlaps) {
-            chosen.push(phrase.to_owned());
-        }
-    }
-    (!chosen.is_empty()).then(|| chosen.join(", "))
+    phrases.retain(|_, found| found.support >= options.support);
+    (phrases, mass)
 }
 
 /// z of the log-odds ratio of a phrase between the latent's documents and all documents, with the
 /// collection's own frequencies as the prior.
-fn z_score(candidate: &Candidate, count: f64, n_texts: f64, prior: f64) -> f64 {
+fn z_score(inside: f64, mass: f64, count: f64, n_texts: f64, prior: f64) -> f64 {
     let alpha = (prior * count / n_texts).max(1e-3);
-    let inside = candidate.share * candidate.mass;
     let odds =
         |count: f64, total: f64| ((count + alpha) / (total + prior - count - alpha).max(1e-3)).ln();
-    let difference = odds(inside, candidate.mass) - odds(count, n_texts);
+    let difference = odds(inside, mass) - odds(count, n_texts);
     difference / (1.0 / (inside + alpha) + 1.0 / (count + alpha)).sqrt()
 }
 
-/// The longest phrase around `candidate` that stands in most of the documents it stands in:
-/// "machine learning" rather than "machine".
-fn lengthen<'a>(candidate: &'a Candidate, scored: &'a [(f64, Candidate)]) -> &'a str {
-    let padded = |phrase: &str| format!(" {phrase} ");
-    let inner = padded(&candidate.phrase);
-    scored
+fn content_words(found: &Found) -> HashSet<String> {
+    let mut words = HashSet::new();
+    for (spelling, _) in &found.spellings {
+        for_each_phrase(spelling, |run| {
+            if let [word] = run {
+                let parts = word.surface.split('-').filter(|part| !part.is_empty());
+                words.extend(parts.map(fold));
+            }
+        });
+    }
+    words
+}
+
+/// The spelling that stands most often; a plain one where it is not rare, since the first word of a
+/// sentence is written large whatever it is.
+fn spelling(mut spellings: Vec<(String, u32)>) -> String {
+    let all: u32 = spellings.iter().map(|(_, count)| count).sum();
+    spellings.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| b.0.cmp(&a.0)));
+    let plain = spellings
         .iter()
-        .map(|(_, other)| other)
-        .filter(|other| {
-            other.phrase.len() > candidate.phrase.len()
-                && other.share >= 0.6 * candidate.share
-                && padded(&other.phrase).contains(&inner)
-        })
-        .max_by(|a, b| a.share.total_cmp(&b.share))
-        .map_or(&candidate.phrase, |other| &other.phrase)
+        .position(|(text, count)| !text.chars().any(char::is_uppercase) && 4 * count >= all);
+    spellings.swap_remove(plain.unwrap_or(0)).0
 }
 
-/// Singular and plural are one word for the sake of variety.
-fn stem(word: &str) -> &str {
-    word.strip_suffix('s')
-        .filter(|stem| stem.len() > 2)
-        .unwrap_or(word)
-}
-
-fn key(words: &[&str]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    words.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Calls `visit` with every run of up to [`LONGEST`] words inside a sentence that neither begins
-/// nor ends with a stop word or a bare number.
-fn for_each_phrase(text: &str, mut visit: impl FnMut(&[&str])) {
-    let lower = text.to_lowercase().replace('\u{2019}', "'");
-    for clause in lower.split(['.', ',', ';', ':', '!', '?', '(', ')', '"', '\n']) {
-        let words: Vec<&str> = clause
-            .split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '-' | '#' | '@')))
-            .map(|word| word.trim_matches(['\'', '-']))
-            .filter(|word| !word.is_empty())
-            .collect();
-        for start in 0..words.len() {
-            if !carries(words[start]) {
-                continue;
-            }
-            for end in start + 1..=words.len().min(start + LONGEST) {
-                let bytes: usize = words[start..end].iter().map(|word| word.len() + 1).sum();
-                if carries(words[end - 1]) && bytes <= LONGEST_BYTES {
-                    visit(&words[start..end]);
-                }
-            }
+/// Leaves out the phrases that stand inside a longer one in most of their documents ("machine" of
+/// "machine learning"), and those whose words another has that stands out more.
+fn without_parts(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let is_part = |part: &Candidate, whole: &Candidate| {
+        whole.words.len() > part.words.len()
+            && whole.share >= 0.6 * part.share
+            && part.words.is_subset(&whole.words)
+    };
+    let mut kept: Vec<Candidate> = Vec::new();
+    let parts: Vec<bool> = candidates
+        .iter()
+        .map(|part| candidates.iter().any(|whole| is_part(part, whole)))
+        .collect();
+    for (candidate, is_part) in candidates.into_iter().zip(parts) {
+        if !is_part && !kept.iter().any(|other| other.words == candidate.words) {
+            kept.push(candidate);
         }
     }
+    kept
 }
 
-/// True for a word that can stand alone.
-fn carries(word: &str) -> bool {
-    word.chars().count() > 1
-        && !is_stop_word(word)
-        && !word.starts_with('@')
-        && !word.starts_with("http")
-        && word.chars().any(char::is_alphabetic)
+/// Whether a phrase adds words to the chosen ones, and the label stays short.
+fn fits(candidates: &[Candidate], chosen: &[usize], candidate: &Candidate) -> bool {
+    let words = |candidate: &Candidate| candidate.text.split(' ').count();
+    let length: usize = chosen.iter().map(|&at| words(&candidates[at])).sum();
+    length + words(candidate) <= MAX_WORDS
+        && chosen
+            .iter()
+            .all(|&at| !say_the_same(&candidates[at].words, &candidate.words))
+}
+
+/// Whether two phrases share a word, or words of one root: "persuasion" and "persuasive".
+fn say_the_same(left: &HashSet<String>, right: &HashSet<String>) -> bool {
+    let same_root = |a: &str, b: &str| {
+        let alike = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+        let longest = a.chars().count().max(b.chars().count());
+        a == b || (alike >= 5 && 3 * alike >= 2 * longest)
+    };
+    left.iter().any(|a| right.iter().any(|b| same_root(a, b)))
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        let products = a.iter().zip(b).map(|(x, y)| f64::from(x * y));
+        products.sum()
+    };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-12)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn phrases_neither_begin_nor_end_with_stop_words() {
-        let mut phrases = Vec::new();
-        for_each_phrase("The state of the art, 2024!", |words| {
-            phrases.push(words.join(" "))
-        });
-        assert_eq!(phrases, ["state", "art"]);
-        phrases.clear();
-        for_each_phrase("cost of living", |words| phrases.push(words.join(" ")));
-        assert_eq!(phrases, ["cost", "cost of living", "living"]);
+    fn label(texts: &[String], active: &[usize]) -> Option<String> {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let evidence = Evidence {
+            active: active.iter().map(|&at| (texts[at], 1.0)).collect(),
+            ..Evidence::default()
+        };
+        let evidence = std::slice::from_ref(&evidence);
+        Keyphrases::over(evidence, &texts, KeyphraseOptions::default(), None)
+            .label(&evidence[0], &Cancel::default())
+            .unwrap()
     }
 
     #[test]
@@ -287,19 +442,100 @@ mod tests {
         let texts: Vec<String> = (0..400)
             .map(|at| match at % 10 {
                 0 => format!("good phone with a cracked screen {at}"),
-                _ => format!("good thing number {at}"),
+                _ => format!("good lamp on a long desk {at}"),
             })
             .collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let documents = (0..400).step_by(10).map(|at| (at, 1.0)).collect();
-        let labels = keyphrase_labels(
-            &[documents, Vec::new()],
-            &texts,
-            &KeyphraseOptions::default(),
+        let active: Vec<usize> = (0..400).step_by(10).collect();
+        let found = label(&texts, &active).unwrap();
+        assert!(found.contains("cracked screen"), "{found}");
+        assert!(!found.contains("good"), "{found}");
+        assert_eq!(label(&texts, &[]), None);
+    }
+
+    #[test]
+    fn the_spelling_is_that_of_the_documents() {
+        let mut texts: Vec<String> = (0..60).map(|at| format!("a plain text {at}")).collect();
+        for (at, text) in [
+            "Graph networks on an FPGA",
+            "the graph networks of FPGA boards",
+            "Graph networks, FPGA",
+            "on graph networks",
+        ]
+        .iter()
+        .enumerate()
+        {
+            texts[at] = (*text).to_owned();
+        }
+        let found = label(&texts, &[0, 1, 2, 3]).unwrap();
+        assert_eq!(found, "graph networks, FPGA");
+    }
+
+    #[test]
+    fn a_label_has_at_most_eight_words() {
+        let texts: Vec<String> = (0..100)
+            .map(|at| match at {
+                0..20 => "red oak tree house; blue whale song book; green tea leaf cup".to_owned(),
+                _ => format!("a plain text {at}"),
+            })
+            .collect();
+        let found = label(&texts, &(0..20).collect::<Vec<_>>()).unwrap();
+        assert_eq!(found.split(", ").count(), 2, "{found}");
+        assert_eq!(
+            found.replace(',', "").split(' ').count(),
+            MAX_WORDS,
+            "{found}"
         );
-        let label = labels[0].clone().unwrap();
-        assert!(label.contains("cracked screen"), "{label}");
-        assert!(!label.split(", ").any(|phrase| phrase == "good"), "{label}");
-        assert_eq!(labels[1], None);
+    }
+
+    #[test]
+    fn forms_of_a_word_are_one() {
+        let words = |words: &[&str]| words.iter().map(|word| fold(word)).collect();
+        let same = |left: &[&str], right: &[&str]| say_the_same(&words(left), &words(right));
+        assert!(same(&["persuasion"], &["persuasive", "texts"]));
+        assert!(same(&["identity"], &["identity", "aware"]));
+        assert!(!same(&["interest"], &["internet"]));
+        assert!(!same(&["graph"], &["network"]));
+    }
+
+    #[test]
+    fn embeddings_choose_among_phrases() {
+        struct Towards(&'static str);
+        impl Embed for Towards {
+            fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+                let vector = |text: &String| match text.contains(self.0) {
+                    true => vec![1.0, 0.0],
+                    false => vec![0.0, 1.0],
+                };
+                Ok(texts.iter().map(vector).collect())
+            }
+        }
+        let texts: Vec<&str> = (0..60)
+            .map(|at| match at {
+                0..10 => "solar panel and wind turbine",
+                _ => "nothing of that sort",
+            })
+            .collect();
+        let evidence = [Evidence {
+            active: texts[..10].iter().map(|text| (*text, 1.0)).collect(),
+            direction: Some(vec![1.0, 0.0]),
+            ..Evidence::default()
+        }];
+        for (wanted, expected) in [("solar", "solar panel"), ("wind", "wind turbine")] {
+            let embed = Towards(wanted);
+            let options = KeyphraseOptions::default();
+            let labeller = Keyphrases::over(&evidence, &texts, options, Some(&embed));
+            let found = labeller.label(&evidence[0], &Cancel::default()).unwrap();
+            assert_eq!(found.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn z_scores_follow_the_formula() {
+        // Computed by hand: alpha = 20 * 10 / 1000 = .2.
+        let inside: f64 = (8.2_f64 / (10.0 + 20.0 - 8.2)).ln();
+        let outside: f64 = (10.2_f64 / (1020.0 - 10.2)).ln();
+        let expected = (inside - outside) / (1.0 / 8.2_f64 + 1.0 / 10.2).sqrt();
+        let found = z_score(8.0, 10.0, 10.0, 1000.0, 20.0);
+        assert!((found - expected).abs() < 1e-9);
     }
 }

@@ -9,7 +9,9 @@ use super::analysis::BATCH;
 use super::diff::wire_test;
 use super::types::{filter, non_empty, non_zero, set, wire_value};
 use crate::error::{Error, Result};
-use crate::service::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
+use crate::service::{
+    CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair, ShownLabel,
+};
 
 /// Labels as similar as this say the same (METHODS section 7).
 const DEFAULT_LABEL_SIMILARITY: f64 = 0.2;
@@ -83,13 +85,16 @@ fn pair(labelled: LabelledPair) -> v1::CorrelatedPair {
     let pair = labelled.pair;
     let (other, j_label) = match labelled.with {
         CorrelatedWith::Latent(label) => (Other::J(pair.j), label.unwrap_or_default()),
-        CorrelatedWith::Value(value) => (Other::Value(wire_value(value)), String::new()),
+        CorrelatedWith::Value(value) => (Other::Value(wire_value(value)), ShownLabel::default()),
     };
+    let i_label = labelled.label.unwrap_or_default();
     v1::CorrelatedPair {
         i: pair.i,
-        i_label: labelled.label.unwrap_or_default(),
+        i_label: i_label.text,
+        i_low_confidence: i_label.low_confidence,
         other: Some(other),
-        j_label,
+        j_label: j_label.text,
+        j_low_confidence: j_label.low_confidence,
         count: pair.count,
         i_count: pair.i_count,
         j_count: pair.j_count,

@@ -130,9 +130,11 @@ fn head(comparison: &Comparison) -> v1::DiffComparison {
 
 fn row(labelled: LabelledDiffRow) -> v1::DiffRow {
     let row = labelled.row;
+    let label = labelled.label.unwrap_or_default();
     v1::DiffRow {
         latent: row.unit,
-        label: labelled.label.unwrap_or_default(),
+        label: label.text,
+        low_confidence: label.low_confidence,
         a_count: row.a_count,
         b_count: row.b_count,
         a: row.a,

@@ -1,17 +1,38 @@
 //! LatentService.
 
-use latentdb_index::catalog::Label;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+
+use futures::Stream;
+use latentdb_index::catalog::{Label, LabelScore};
+use latentdb_index::document::Document;
 use latentdb_proto::v1;
 use latentdb_proto::v1::latent_service_server::LatentService;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::Api;
 use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::status::status;
-use super::types::{count_or, non_empty, timestamp, wire_document};
+use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
 use crate::error::Error;
-use crate::service::{LatentOrder, LatentStatistics, NewLabel};
+use crate::service::{
+    ChatUse, DEFAULT_DOCUMENTS, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
+    LabellerChoice, LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest, Related,
+    ScoreProgress, ScoreRequest,
+};
+
+/// Most entries of a list on a latent's page.
+const MAX_LISTED: usize = 100;
+/// Most labels that one search returns.
+const MAX_FOUND: usize = 10_000;
+/// Labels in one message of a list.
+const LABELS_A_MESSAGE: usize = 1000;
+
+/// A stream of answers.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl LatentService for Api {
@@ -48,25 +69,22 @@ impl LatentService for Api {
     ) -> Result<Response<v1::Latent>, Status> {
         let wire = request.into_inner();
         let page = async {
-            let documents = count_or(wire.documents, 5, 100, "documents")?;
+            let request = PageRequest {
+                documents: count_or(wire.documents, 5, MAX_LISTED, "documents")?,
+                random_documents: count_or(
+                    wire.random_documents,
+                    0,
+                    MAX_LISTED,
+                    "random_documents",
+                )?,
+                seed: wire.seed,
+                related: count_or(wire.related, 0, MAX_LISTED, "related")?,
+            };
             self.service
-                .latent(&wire.collection, wire.latent, documents)
+                .latent(&wire.collection, wire.latent, request)
                 .await
         };
-        let page = page.await.map_err(status)?;
-        Ok(Response::new(v1::Latent {
-            summary: Some(wire_statistics(page.statistics)),
-            quantiles: page.quantiles,
-            documents: page
-                .documents
-                .into_iter()
-                .map(|(document, activation)| v1::ActivatingDocument {
-                    span: span_of(&document.positions, wire.latent),
-                    document: Some(wire_document(document)),
-                    activation,
-                })
-                .collect(),
-        }))
+        Ok(Response::new(wire_page(page.await.map_err(status)?)))
     }
 
     async fn set_labels(
@@ -74,38 +92,84 @@ impl LatentService for Api {
         request: Request<v1::SetLabelsRequest>,
     ) -> Result<Response<v1::SetLabelsResponse>, Status> {
         let wire = request.into_inner();
-        let labels = wire
-            .labels
-            .into_iter()
-            .map(|entry| NewLabel {
-                latent: entry.latent,
-                text: entry.text,
-                source: non_empty(entry.source).unwrap_or_else(|| "client".to_owned()),
-                score: entry.score,
-            })
-            .collect();
-        let written = self
-            .service
-            .set_labels(&wire.collection, labels)
-            .await
-            .map_err(status)?;
+        let written = async {
+            let entries = wire.labels.into_iter().enumerate();
+            let labels = entries.map(|(at, entry)| {
+                new_label(entry).map_err(|error| error.within(&format!("labels[{at}]")))
+            });
+            let labels = labels.collect::<crate::error::Result<_>>()?;
+            self.service.set_labels(&wire.collection, labels).await
+        };
+        let written = written.await.map_err(status)?;
         Ok(Response::new(v1::SetLabelsResponse {
             written: written as u32,
         }))
     }
 
-    async fn label_latents(
+    async fn use_label(
         &self,
-        request: Request<v1::LabelLatentsRequest>,
-    ) -> Result<Response<v1::LabelLatentsResponse>, Status> {
+        request: Request<v1::UseLabelRequest>,
+    ) -> Result<Response<v1::Label>, Status> {
         let wire = request.into_inner();
-        let written = self
+        let label = self
             .service
-            .label_latents(&wire.collection, wire.replace)
+            .use_label(&wire.collection, wire.latent, wire.version)
             .await
             .map_err(status)?;
-        Ok(Response::new(v1::LabelLatentsResponse {
-            written: written as u32,
+        Ok(Response::new(wire_label(label)))
+    }
+
+    type ListLabelsStream = Answers<v1::ListLabelsResponse>;
+
+    async fn list_labels(
+        &self,
+        request: Request<v1::ListLabelsRequest>,
+    ) -> Result<Response<Self::ListLabelsStream>, Status> {
+        let wire = request.into_inner();
+        let labels = self
+            .service
+            .list_labels(&wire.collection, wire.all_versions)
+            .await
+            .map_err(status)?;
+        let messages: Vec<_> = labels
+            .chunks(LABELS_A_MESSAGE)
+            .map(|labels| {
+                Ok(v1::ListLabelsResponse {
+                    labels: labels.iter().cloned().map(wire_latent_label).collect(),
+                })
+            })
+            .collect();
+        Ok(Response::new(Box::pin(futures::stream::iter(messages))))
+    }
+
+    async fn search_labels(
+        &self,
+        request: Request<v1::SearchLabelsRequest>,
+    ) -> Result<Response<v1::SearchLabelsResponse>, Status> {
+        let wire = request.into_inner();
+        let found = async {
+            let how = match v1::LabelSearchMode::try_from(wire.mode) {
+                Ok(v1::LabelSearchMode::Default) => LabelSearch::Any,
+                Ok(v1::LabelSearchMode::Meaning) => LabelSearch::Meaning,
+                Ok(v1::LabelSearchMode::Words) => LabelSearch::Words,
+                Err(_) => return Err(unknown("mode", wire.mode, "mode")),
+            };
+            let limit = count_or(wire.limit, 10, MAX_FOUND, "limit")?;
+            self.service
+                .search_labels(&wire.collection, &wire.text, how, limit)
+                .await
+        };
+        let found = found.await.map_err(status)?;
+        Ok(Response::new(v1::SearchLabelsResponse {
+            labels: found
+                .into_iter()
+                .map(|found| v1::FoundLabel {
+                    latent: found.latent,
+                    label: Some(wire_label(found.label)),
+                    score: found.score as f32,
+                    documents: found.documents,
+                })
+                .collect(),
         }))
     }
 
@@ -129,6 +193,215 @@ impl LatentService for Api {
         let found = self.service.list_families(&collection).await;
         Ok(Response::new(wire_families(found.map_err(status)?)))
     }
+
+    type LabelLatentsStream = Answers<v1::LabelLatentsProgress>;
+
+    async fn label_latents(
+        &self,
+        request: Request<v1::LabelLatentsRequest>,
+    ) -> Result<Response<Self::LabelLatentsStream>, Status> {
+        let request = label_request(request.into_inner()).map_err(status)?;
+        let (send, receive) = mpsc::channel(16);
+        let service = self.service.clone();
+        tokio::spawn(async move {
+            let updates = send.clone();
+            let progress = move |progress: LabelProgress| send_progress(&updates, progress);
+            if let Err(error) = service.label_latents(request, progress).await {
+                let _ = send.send(Err(status(error))).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+
+    type ScoreLabelsStream = Answers<v1::ScoreLabelsProgress>;
+
+    async fn score_labels(
+        &self,
+        request: Request<v1::ScoreLabelsRequest>,
+    ) -> Result<Response<Self::ScoreLabelsStream>, Status> {
+        let request = score_request(request.into_inner()).map_err(status)?;
+        let (send, receive) = mpsc::channel(16);
+        let service = self.service.clone();
+        tokio::spawn(async move {
+            let updates = send.clone();
+            let progress = move |progress: ScoreProgress| send_progress(&updates, progress);
+            let last = service.score_labels(request, progress).await;
+            let last = last.map_err(status).map(|summary| v1::ScoreLabelsProgress {
+                done: (summary.scored + summary.unscored) as u64,
+                total: (summary.scored + summary.unscored) as u64,
+                summary: Some(v1::LabelScoreSummary {
+                    scored: summary.scored as u64,
+                    unscored: summary.unscored as u64,
+                    median_pearson: summary.median_pearson,
+                    median_f1: summary.median_f1,
+                    low_confidence: summary.low_confidence as u64,
+                }),
+                ..v1::ScoreLabelsProgress::default()
+            });
+            let _ = send.send(last).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+    }
+}
+
+/// A message of a stream, from the thread that does the work. Waits where the client is slow, so
+/// that no message is lost; breaks where it is gone.
+fn send_progress<T>(
+    updates: &mpsc::Sender<Result<T, Status>>,
+    progress: impl Into<T>,
+) -> ControlFlow<()> {
+    match updates.blocking_send(Ok(progress.into())) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
+}
+
+impl From<LabelProgress> for v1::LabelLatentsProgress {
+    fn from(progress: LabelProgress) -> Self {
+        Self {
+            done: progress.done as u64,
+            total: progress.total as u64,
+            written: progress.written as u64,
+            passed_over: progress.passed_over as u64,
+            labels: progress.labels.into_iter().map(wire_latent_label).collect(),
+            tokens: progress.tokens,
+        }
+    }
+}
+
+impl From<ScoreProgress> for v1::ScoreLabelsProgress {
+    fn from(progress: ScoreProgress) -> Self {
+        let scored = progress.scores.into_iter();
+        Self {
+            done: progress.done as u64,
+            total: progress.total as u64,
+            scores: scored
+                .map(|scored| v1::ScoredLabel {
+                    latent: scored.latent,
+                    text: scored.text,
+                    score: Some(wire_score(scored.score)),
+                })
+                .collect(),
+            tokens: progress.tokens,
+            summary: None,
+        }
+    }
+}
+
+fn unknown(field: &str, value: i32, what: &str) -> Error {
+    Error::invalid(field, format!("is {value}, which is no {what}"))
+}
+
+fn chat_use(model: Option<String>, limits: Option<v1::ChatLimits>) -> ChatUse {
+    let limits = limits.unwrap_or_default();
+    ChatUse {
+        model,
+        concurrency: non_zero(limits.concurrency),
+        requests_per_minute: (limits.requests_per_minute != 0)
+            .then_some(limits.requests_per_minute),
+        tokens: (limits.tokens != 0).then_some(limits.tokens),
+    }
+}
+
+fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest, Error> {
+    let model = non_empty(wire.model);
+    Ok(LabelRequest {
+        labeller: match v1::LabellerKind::try_from(wire.labeller) {
+            Ok(v1::LabellerKind::Keyphrase) => LabellerChoice::Keyphrases,
+            Ok(v1::LabellerKind::Chat) => LabellerChoice::Chat(chat_use(model, wire.chat)),
+            Ok(v1::LabellerKind::Local) => LabellerChoice::Local(model),
+            Err(_) => return Err(unknown("labeller", wire.labeller, "labeller")),
+        },
+        collection: wire.collection,
+        replace: wire.replace,
+        again: wire.again,
+        latents: wire.latents,
+        limit: non_zero(wire.limit),
+        seed: wire.seed,
+    })
+}
+
+fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest, Error> {
+    let model = non_empty(wire.model);
+    let documents = count_or(wire.documents, DEFAULT_DOCUMENTS, 200, "documents")?;
+    if documents < 2 {
+        return Err(Error::invalid("documents", "is 1; 2 to 200 is accepted"));
+    }
+    Ok(ScoreRequest {
+        judge: match v1::JudgeKind::try_from(wire.judge) {
+            Ok(v1::JudgeKind::Similarity) => JudgeChoice::Similarity,
+            Ok(v1::JudgeKind::Chat) => JudgeChoice::Chat(chat_use(model, wire.chat)),
+            Ok(v1::JudgeKind::Local) => JudgeChoice::Local(model),
+            Err(_) => return Err(unknown("judge", wire.judge, "judge")),
+        },
+        collection: wire.collection,
+        latents: wire.latents,
+        sample: non_zero(wire.sample),
+        seed: wire.seed,
+        documents,
+        hard_negatives: wire.hard_negatives,
+    })
+}
+
+fn new_label(entry: v1::LabelEntry) -> Result<NewLabel, Error> {
+    let created = entry.created.as_ref().map(micros).transpose();
+    Ok(NewLabel {
+        latent: entry.latent,
+        text: entry.text,
+        source: non_empty(entry.source).unwrap_or_else(|| "client".to_owned()),
+        score: entry.score,
+        created: created.map_err(|error| error.within("created"))?,
+    })
+}
+
+fn wire_page(page: LatentPage) -> v1::Latent {
+    let latent = page.statistics.latent;
+    let documents = |documents: Vec<(Document, f32)>| {
+        let entries = documents.into_iter();
+        entries
+            .map(|(document, activation)| v1::ActivatingDocument {
+                span: span_of(&document.positions, latent),
+                document: Some(wire_document(document)),
+                activation,
+            })
+            .collect()
+    };
+    let related = |related: Vec<Related>| {
+        let entries = related.into_iter();
+        entries
+            .map(|related| v1::RelatedLatent {
+                latent: related.latent,
+                label: related.label.map(wire_label),
+                score: related.score,
+                documents: related.documents,
+            })
+            .collect()
+    };
+    v1::Latent {
+        summary: Some(wire_statistics(page.statistics)),
+        quantiles: page.quantiles,
+        documents: documents(page.documents),
+        labels: page.labels.into_iter().map(wire_label).collect(),
+        histogram: page.histogram.map(|histogram| v1::Histogram {
+            lower: histogram.lower,
+            width: histogram.width,
+            counts: histogram.counts,
+        }),
+        random_documents: documents(page.random_documents),
+        nearest: related(page.nearest),
+        co_occurring: related(page.co_occurring),
+        attributes: page
+            .attributes
+            .into_iter()
+            .map(|lift| v1::AttributeLift {
+                name: lift.name,
+                value: Some(wire_value(lift.value)),
+                documents: lift.documents,
+                total: lift.total,
+                lift: lift.lift,
+            })
+            .collect(),
+    }
 }
 
 fn wire_statistics(statistics: LatentStatistics) -> v1::LatentSummary {
@@ -143,9 +416,31 @@ fn wire_statistics(statistics: LatentStatistics) -> v1::LatentSummary {
 
 fn wire_label(label: Label) -> v1::Label {
     v1::Label {
+        low_confidence: label.is_low_confidence(),
         text: label.text,
         source: label.source,
         score: label.score,
         created: Some(timestamp(label.created)),
+        version: label.version,
+        scores: label.scores.into_iter().map(wire_score).collect(),
+    }
+}
+
+fn wire_latent_label((latent, label): (u32, Label)) -> v1::LatentLabel {
+    v1::LatentLabel {
+        latent,
+        label: Some(wire_label(label)),
+    }
+}
+
+fn wire_score(score: LabelScore) -> v1::LabelScore {
+    v1::LabelScore {
+        judge: score.judge,
+        pearson: score.pearson,
+        f1: score.f1,
+        positives: score.positives,
+        negatives: score.negatives,
+        hard_negatives: score.hard_negatives,
+        created: Some(timestamp(score.created)),
     }
 }

@@ -38,6 +38,7 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 
 use crate::error::{Error, Result};
+use crate::label::ChatConfig;
 use crate::service::Service;
 
 pub(crate) use model::wire_quality;
@@ -53,6 +54,8 @@ const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 pub struct ServerOptions {
     /// The data directory, created where it does not exist.
     pub data: PathBuf,
+    /// A chat endpoint for labellers and judges, where there is one.
+    pub chat: Option<ChatConfig>,
 }
 
 /// A server over an open data directory.
@@ -61,7 +64,7 @@ pub struct ServerOptions {
 /// use latentdb::server::{Server, ServerOptions};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let server = Server::open(ServerOptions { data: "data".into() })?;
+/// let server = Server::open(ServerOptions { data: "data".into(), ..ServerOptions::default() })?;
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// server.serve(listener, async { tokio::signal::ctrl_c().await.ok(); }).await?;
 /// # Ok(())
@@ -84,7 +87,7 @@ impl Server {
     /// Those of [`Service::open`].
     pub fn open(options: ServerOptions) -> Result<Self> {
         Ok(Self {
-            service: Service::open(&options.data)?,
+            service: Service::open_with_chat(&options.data, options.chat)?,
         })
     }
 

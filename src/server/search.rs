@@ -132,6 +132,7 @@ impl SearchService for Api {
                 .latents
                 .into_iter()
                 .map(|entry| v1::LatentCount {
+                    low_confidence: entry.low_confidence,
                     latent: entry.latent,
                     label: entry.label.unwrap_or_default(),
                     count: entry.count,
@@ -362,6 +363,7 @@ fn wire_hit(mut hit: ExplainedHit) -> v1::Hit {
             .latents
             .into_iter()
             .map(|part| v1::LatentContribution {
+                low_confidence: part.low_confidence,
                 latent: part.latent,
                 label: part.label.unwrap_or_default(),
                 activation: part.activation,

@@ -88,9 +88,11 @@ fn response(part: Part) -> v1::TrendsResponse {
 
 fn row(labelled: LabelledTrendRow) -> v1::TrendRow {
     let row = labelled.row;
+    let label = labelled.label.unwrap_or_default();
     v1::TrendRow {
         latent: row.unit,
-        label: labelled.label.unwrap_or_default(),
+        label: label.text,
+        low_confidence: label.low_confidence,
         counts: row.counts,
         slope: row.slope,
         change: row.change,

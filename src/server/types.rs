@@ -19,7 +19,7 @@ pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
     }
 }
 
-fn micros(timestamp: &prost_types::Timestamp) -> Result<i64> {
+pub(super) fn micros(timestamp: &prost_types::Timestamp) -> Result<i64> {
     if !(0..1_000_000_000).contains(&timestamp.nanos) {
         return Err(Error::invalid(
             "",

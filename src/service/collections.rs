@@ -216,6 +216,7 @@ impl Service {
         blocking(move || {
             service.pages.forget(&name);
             if let Ok(handle) = service.database.collection(&name) {
+                service.label_vectors.forget(&handle.record().id);
                 service.gates.forget(&handle.record());
             }
             service.database.drop_collection(&name)

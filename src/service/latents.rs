@@ -1,28 +1,22 @@
-//! Latents as things to look at: statistics, labels, top documents.
+//! Latents and their labels: lists, versions, what clients set.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use latentdb_index::catalog::{CollectionRecord, Label};
 use latentdb_index::database::now;
-use latentdb_index::document::Document;
 use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
-use latentdb_index::rank::TopK;
 use parking_lot::Mutex;
 
-use super::documents::Projection;
 use super::models::sae_record;
 use super::search::no_sae;
 use super::{Service, blocking};
 use crate::error::{Error, Result};
+use crate::label::MAX_LABEL_BYTES;
 
-/// Longest label, in bytes.
-const MAX_LABEL_BYTES: usize = 200;
 /// Where labels of latents that the client brings without an SAE are kept.
 const CLIENT_LATENTS: &str = "client";
-/// Quantiles that a latent's page lists.
-const QUANTILES: [f64; 8] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
 
 /// Labels by latent, as the catalog holds them.
 type Labels = Arc<BTreeMap<u32, Label>>;
@@ -31,6 +25,41 @@ type Labels = Arc<BTreeMap<u32, Label>>;
 #[derive(Default)]
 pub(super) struct LabelCache {
     read: Mutex<HashMap<(String, String), Labels>>,
+}
+
+impl LabelCache {
+    /// Has the labels read anew when they are needed next.
+    pub fn forget(&self, key: &(String, String)) {
+        self.read.lock().remove(key);
+    }
+}
+
+/// A label, or the name of a group of latents, as answers show it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShownLabel {
+    /// What it says.
+    pub text: String,
+    /// Whether it is a label whose score is low.
+    pub low_confidence: bool,
+}
+
+impl ShownLabel {
+    /// The name of a group.
+    pub fn of_group(name: &str) -> Self {
+        Self {
+            text: name.to_owned(),
+            low_confidence: false,
+        }
+    }
+}
+
+impl From<&Label> for ShownLabel {
+    fn from(label: &Label) -> Self {
+        Self {
+            text: label.text.clone(),
+            low_confidence: label.is_low_confidence(),
+        }
+    }
 }
 
 /// A latent's numbers over a collection.
@@ -46,18 +75,6 @@ pub struct LatentStatistics {
     pub density: f64,
     /// Mean activation over those.
     pub mean_activation: f32,
-}
-
-/// A latent with its activations and strongest documents.
-#[derive(Clone, Debug)]
-pub struct LatentPage {
-    /// Its numbers.
-    pub statistics: LatentStatistics,
-    /// Minimum, 25%, 50%, 75%, 90%, 95%, 99%, maximum of its non-zero activations; empty when
-    /// there are none.
-    pub quantiles: Vec<f32>,
-    /// The documents in which it is strongest, and how strong.
-    pub documents: Vec<(Document, f32)>,
 }
 
 /// Order of a list of latents.
@@ -80,8 +97,11 @@ pub struct NewLabel {
     pub source: String,
     /// Its score, where it has one.
     pub score: Option<f32>,
+    /// When it was made, microseconds since the epoch; now where it does not say.
+    pub created: Option<i64>,
 }
 
+/// Where a collection's labels are in the catalog: the collection and the SAE.
 pub(super) fn label_key(record: &CollectionRecord) -> Result<(String, String)> {
     let sae = sae_record(record)?.map_or_else(|| CLIENT_LATENTS.to_owned(), |sae| sae.sha256);
     Ok((record.id.clone(), sae))
@@ -152,56 +172,7 @@ impl Service {
         .await
     }
 
-    /// One latent with its activations and its `documents` strongest documents.
-    pub async fn latent(
-        self: &Arc<Self>,
-        collection: &str,
-        latent: u32,
-        documents: usize,
-    ) -> Result<LatentPage> {
-        let view = self.view(collection)?;
-        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
-        check_latent(latent, n_latents).map_err(|error| error.within("latent"))?;
-        let label = self.labels_of(&view.record)?.get(&latent).cloned();
-        blocking(move || {
-            let snapshot = &view.snapshot;
-            let mut activations = Vec::new();
-            let mut top = TopK::new(documents);
-            snapshot.for_each_posting(latent, |doc, activation| {
-                activations.push(activation);
-                top.push(doc, activation);
-            });
-            activations.sort_by(f32::total_cmp);
-            let active = activations.len();
-            let sum: f64 = activations.iter().map(|&value| f64::from(value)).sum();
-            let quantiles = if active == 0 {
-                Vec::new()
-            } else {
-                let at = |share: f64| activations[(share * (active - 1) as f64).round() as usize];
-                QUANTILES.iter().map(|&share| at(share)).collect()
-            };
-            let projection = Projection::readable();
-            let documents = top
-                .into_sorted()
-                .into_iter()
-                .map(|hit| Ok((projection.read(snapshot, hit.doc)?, hit.score)))
-                .collect::<Result<_>>()?;
-            Ok(LatentPage {
-                statistics: LatentStatistics {
-                    latent,
-                    label,
-                    documents: active as u64,
-                    density: active as f64 / snapshot.n_docs().max(1) as f64,
-                    mean_activation: (sum / active.max(1) as f64) as f32,
-                },
-                quantiles,
-                documents,
-            })
-        })
-        .await
-    }
-
-    /// Sets labels, all or none.
+    /// Sets labels, all or none. What they replace is kept as a former version.
     pub async fn set_labels(
         self: &Arc<Self>,
         collection: &str,
@@ -216,12 +187,12 @@ impl Service {
                 .map_err(|error| error.within(&format!("labels[{at}]")))?;
             made.push((
                 label.latent,
-                Label {
-                    text: label.text.trim().to_owned(),
-                    source: label.source,
-                    score: label.score,
-                    created,
-                },
+                Label::new(
+                    label.text.trim(),
+                    label.source,
+                    label.score,
+                    label.created.unwrap_or(created),
+                ),
             ));
         }
         let key = label_key(&view.record)?;
@@ -231,14 +202,64 @@ impl Service {
             let handle = service.database.collection(&name)?;
             let entries = made.iter().map(|(latent, label)| (*latent, label));
             handle.catalog().put_labels(&key.0, &key.1, entries)?;
-            service.labels.read.lock().remove(&key);
+            service.labels.forget(&key);
             Ok(made.len())
+        })
+        .await
+    }
+
+    /// Makes a former version of a latent's label the current one.
+    ///
+    /// # Errors
+    /// `NotFound` where the latent has no such version.
+    pub async fn use_label(
+        self: &Arc<Self>,
+        collection: &str,
+        latent: u32,
+        version: u32,
+    ) -> Result<Label> {
+        let view = self.view(collection)?;
+        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        check_latent(latent, n_latents).map_err(|error| error.within("latent"))?;
+        let key = label_key(&view.record)?;
+        let service = self.clone();
+        blocking(move || {
+            let handle = service.database.collection(&view.record.name)?;
+            let label = handle
+                .catalog()
+                .use_label(&key.0, &key.1, latent, version)?;
+            service.labels.forget(&key);
+            Ok(label)
+        })
+        .await
+    }
+
+    /// Labels by latent: the current ones, or every version, the current one last.
+    pub async fn list_labels(
+        self: &Arc<Self>,
+        collection: &str,
+        all_versions: bool,
+    ) -> Result<Vec<(u32, Label)>> {
+        let view = self.view(collection)?;
+        view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        let key = label_key(&view.record)?;
+        let service = self.clone();
+        blocking(move || {
+            if !all_versions {
+                let labels = service.labels_of(&view.record)?;
+                return Ok(labels
+                    .iter()
+                    .map(|(at, label)| (*at, label.clone()))
+                    .collect());
+            }
+            let handle = service.database.collection(&view.record.name)?;
+            handle.catalog().label_versions(&key.0, &key.1)
         })
         .await
     }
 }
 
-fn check_latent(latent: u32, n_latents: usize) -> Result<()> {
+pub(super) fn check_latent(latent: u32, n_latents: usize) -> Result<()> {
     if (latent as usize) < n_latents {
         return Ok(());
     }

@@ -11,6 +11,7 @@ mod families;
 mod gate;
 mod identity;
 mod labels;
+mod latent_page;
 mod latents;
 mod models;
 mod pages;
@@ -28,6 +29,7 @@ use latentdb_index::filter::{Filter, Named};
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
+use crate::label::{ChatConfig, ChatModel};
 use gate::Gates;
 use models::Models;
 use pages::Pages;
@@ -45,7 +47,13 @@ pub use documents::{MAX_BATCH, Projected, Projection, Turn};
 pub use families::{FamilyMemberRecord, FamilyRecord, FindFamilies, LabelledFamily};
 pub use gate::{FitInfo, Gate};
 pub use identity::MadeWith;
-pub use latents::{LatentOrder, LatentPage, LatentStatistics, NewLabel};
+pub(crate) use labels::DEFAULT_DOCUMENTS;
+pub use labels::{
+    ChatUse, FoundLabel, JudgeChoice, LabelProgress, LabelRequest, LabelSearch, LabellerChoice,
+    ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel,
+};
+pub use latent_page::{LatentPage, PageRequest, Related};
+pub use latents::{LatentOrder, LatentStatistics, NewLabel, ShownLabel};
 pub use models::{EncoderRecord, Level, SaeRecord};
 pub use search::{
     AppliedEdit, ChosenLatent, Contribution, DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS,
@@ -68,7 +76,8 @@ pub struct Service {
     pages: Pages,
     gates: Gates,
     labels: latents::LabelCache,
-    label_vectors: analysis::LabelVectors,
+    label_vectors: labels::LabelVectors,
+    language_models: labels::LanguageModels,
     started: Instant,
 }
 
@@ -79,6 +88,17 @@ impl Service {
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
     /// pass their checks.
     pub fn open(data: &Path) -> Result<Arc<Self>> {
+        Self::open_with_chat(data, None)
+    }
+
+    /// The same, with a chat endpoint for labellers and judges.
+    ///
+    /// # Errors
+    /// Those of [`Service::open`], and `InvalidArgument` for an address that is none.
+    pub fn open_with_chat(data: &Path, chat: Option<ChatConfig>) -> Result<Arc<Self>> {
+        if let Some(config) = &chat {
+            ChatModel::new(config.clone())?;
+        }
         let database = Database::open(data)?;
         let models = Models::new(data.join("saes"))?;
         Ok(Arc::new(Self {
@@ -89,7 +109,8 @@ impl Service {
             pages: Pages::default(),
             gates: Gates::default(),
             labels: latents::LabelCache::default(),
-            label_vectors: analysis::LabelVectors::default(),
+            label_vectors: labels::LabelVectors::default(),
+            language_models: labels::LanguageModels::new(chat),
             started: Instant::now(),
         }))
     }

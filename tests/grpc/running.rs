@@ -30,6 +30,7 @@ impl Running {
     pub(crate) async fn start(data: &Path) -> Self {
         let options = ServerOptions {
             data: data.to_owned(),
+            ..ServerOptions::default()
         };
         let opened = tokio::task::spawn_blocking(move || Server::open(options));
         let server = opened.await.unwrap().unwrap();

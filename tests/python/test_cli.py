@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import test_sae
+import wire
 from harness import BINARY, PATIENCE
 from models import NEEDS_MINILM, TOPICS
 
@@ -207,6 +208,42 @@ def test_what_people_read_has_no_braces(cli, files, name):
     assert cli("count", name, plain=True).strip() == str(RECORDS)
     page = cli("search", name, "--like", "r003", plain=True)
     assert "r003" in page and "Title 3" in page and "{" not in page
+
+
+def test_labels_go_out_and_come_in(cli, api, name, tmp_path):
+    api.create(name, dimension=2, n_latents=4)
+    rows = [wire.document(f"d{at}", text="a late parcel", latents={1: 1.0}) for at in range(8)]
+    others = [wire.document(f"o{at}", text=f"number {at}") for at in range(40)]
+    api.upsert(name, [*rows, *others, wire.document("e", text="fine", latents={2: 1.0})])
+    assert cli("latents", "label", name)["written"] == 1
+    records = tmp_path / "in.csv"
+    records.write_text("latent,label,source,score\n1,slow post,me,0.1\n2,weather,me,\n")
+    assert cli("latents", "labels", "import", name, records)["written"] == 2
+    page = cli("latents", "show", name, 1)
+    assert [(entry["version"], entry["source"]) for entry in page["labels"]] == [
+        (2, "me"),
+        (1, "keyphrases"),
+    ]
+    assert page["low_confidence"] and page["label"] == "slow post"
+    shown = cli("latents", "show", name, 1, plain=True)
+    assert '"slow post?"' in shown and "by keyphrases" in shown
+    assert cli("latents", "find", name, "post", "--words")["labels"][0]["latent"] == 1
+    for ending in ["jsonl", "csv"]:
+        out = tmp_path / f"out.{ending}"
+        exported = cli("latents", "labels", "export", name, out, "--all-versions")
+        assert exported == {"exported": 3}
+        other = f"{name}-{ending}"
+        api.create(other, dimension=2, n_latents=4)
+        api.upsert(other, rows)
+        assert cli("latents", "label", other, "--file", out)["written"] == 3
+        both = [cli("latents", "show", which, 1)["labels"] for which in (name, other)]
+        assert both[0] == both[1]
+    printed = cli("latents", "labels", "export", name, plain=True).splitlines()
+    assert [json.loads(line)["latent"] for line in printed] == [1, 2]
+    used = cli("latents", "labels", "use", name, 1, 1)
+    assert used["source"] == "keyphrases" and used["version"] == 1
+    text = cli("latents", "score", name, code=1)
+    assert "encoder" in text
 
 
 @pytest.mark.parametrize(

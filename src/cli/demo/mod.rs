@@ -60,7 +60,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let listener = serve::listen(address).await?;
     let address = listener.local_addr()?.to_string();
     let corpus = setup::fetch(&interrupt).await?;
-    let server = serve::open(data.clone()).await?;
+    let server = serve::open(data.clone(), None).await?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(listener, async move {
         // A sender that is gone says the same.

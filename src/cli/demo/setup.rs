@@ -79,9 +79,10 @@ async fn label(client: &Client) -> anyhow::Result<()> {
         let bar = progress::spinner("labelling the latents with keyphrases");
         let request = LabelLatentsRequest {
             collection: COLLECTION.to_owned(),
-            replace: false,
+            ..LabelLatentsRequest::default()
         };
-        client.latents().label_latents(request).await?;
+        let mut stream = client.latents().label_latents(request).await?.into_inner();
+        while stream.message().await?.is_some() {}
         bar.finish_and_clear();
     }
     Ok(())

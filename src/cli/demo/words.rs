@@ -46,6 +46,7 @@ impl<'a> Glossary<'a> {
                     collection: COLLECTION.to_owned(),
                     latent,
                     documents: DOCUMENTS,
+                    ..GetLatentRequest::default()
                 };
                 let response = client.latents().get_latent(request).await?;
                 anyhow::Ok((latent, response.into_inner()))

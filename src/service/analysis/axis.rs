@@ -6,10 +6,10 @@ use std::sync::Arc;
 use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
 
-use super::super::labels::KEYPHRASES;
 use super::super::{Service, blocking};
 use super::{check_latents, n_latents_of};
 use crate::error::{Error, Result};
+use crate::label::Keyphrases;
 
 /// Most texts of an axis.
 const MAX_TEXTS: usize = 100;
@@ -149,7 +149,10 @@ fn no_labels(view: &View) -> Error {
 /// Labels, unless all of them are the built-in keyphrases: those find fewer of the documents than
 /// centroids do (METHODS section 5, step 2).
 fn best_source(labels: &BTreeMap<u32, Label>) -> AxisSource {
-    if labels.values().any(|label| label.source != KEYPHRASES) {
+    if labels
+        .values()
+        .any(|label| label.source != Keyphrases::SOURCE)
+    {
         AxisSource::Labels
     } else {
         AxisSource::Centroids
@@ -204,13 +207,8 @@ mod tests {
 
     #[test]
     fn keyphrases_alone_do_not_make_labels_the_better_source() {
-        let label = |source: &str| Label {
-            text: "t".to_owned(),
-            source: source.to_owned(),
-            score: None,
-            created: 0,
-        };
-        let mut labels = BTreeMap::from([(1, label(KEYPHRASES))]);
+        let label = |source: &str| Label::new("t", source, None, 0);
+        let mut labels = BTreeMap::from([(1, label(Keyphrases::SOURCE))]);
         assert_eq!(best_source(&BTreeMap::new()), AxisSource::Centroids);
         assert_eq!(best_source(&labels), AxisSource::Centroids);
         labels.insert(2, label("a person"));

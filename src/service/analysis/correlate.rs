@@ -13,7 +13,7 @@ use latentdb_index::database::View;
 use latentdb_index::document::{Value, validate_attribute_name};
 use latentdb_index::filter::Filter;
 
-use super::super::{Service, blocking};
+use super::super::{Service, ShownLabel, blocking};
 use super::similar_labels::SimilarLabels;
 use super::{check_latents, check_number, check_share, n_latents_of};
 use crate::error::{Error, Result};
@@ -69,7 +69,7 @@ pub struct CorrelateResult {
 #[derive(Clone, Debug, PartialEq)]
 pub enum CorrelatedWith {
     /// The latent `j` of the pair, and its label.
-    Latent(Option<String>),
+    Latent(Option<ShownLabel>),
     /// A value of the attribute.
     Value(Value),
 }
@@ -80,7 +80,7 @@ pub struct LabelledPair {
     /// The figures.
     pub pair: Pair,
     /// The label of `i`.
-    pub label: Option<String>,
+    pub label: Option<ShownLabel>,
     /// The other side.
     pub with: CorrelatedWith,
     /// Cosine of the two labels, where they were compared.
@@ -187,8 +187,8 @@ impl Ready {
         }
     }
 
-    fn label(&self, latent: u32) -> Option<String> {
-        self.labels.get(&latent).map(|label| label.text.clone())
+    fn label(&self, latent: u32) -> Option<ShownLabel> {
+        self.labels.get(&latent).map(ShownLabel::from)
     }
 
     fn similarity(&self, i: u32, j: u32) -> Option<f32> {

@@ -14,7 +14,7 @@ use latentdb_index::filter::Filter;
 
 use super::super::documents::Projection;
 use super::super::models::sae_record;
-use super::super::{Service, blocking};
+use super::super::{Service, ShownLabel, blocking};
 use super::{LatentGroup, check_number, check_share, groups_of, n_latents_of, units};
 use crate::error::{Error, Result};
 
@@ -89,7 +89,7 @@ pub struct LabelledDiffRow {
     /// The figures.
     pub row: DiffRow,
     /// The latent's label or the group's name.
-    pub label: Option<String>,
+    pub label: Option<ShownLabel>,
     /// Documents of the side that has more, in which it is strongest, with their activations.
     pub documents: Vec<(Document, f32)>,
 }
@@ -325,12 +325,14 @@ impl Ready {
         };
         let single = [row.unit];
         let (label, latents) = if self.groups.is_empty() {
-            let label = self.labels.get(&row.unit).map(|label| label.text.clone());
+            let label = self.labels.get(&row.unit).map(ShownLabel::from);
             (label, &single[..])
         } else {
             let at = row.unit as usize;
             (
-                self.group_names.get(at).cloned(),
+                self.group_names
+                    .get(at)
+                    .map(|name| ShownLabel::of_group(name)),
                 self.groups.get(at).map_or(&[][..], |group| &group[..]),
             )
         };

@@ -24,7 +24,7 @@ pub use quality::{
 };
 pub use trends::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
 
-pub(super) use similar_labels::{LabelVectors, SimilarLabels};
+pub(super) use similar_labels::SimilarLabels;
 
 /// Most groups of latents of one analysis.
 const MAX_GROUPS: usize = 10_000;

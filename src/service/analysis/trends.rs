@@ -8,7 +8,7 @@ use latentdb_index::analysis::{
 use latentdb_index::document::validate_attribute_name;
 use latentdb_index::filter::Filter;
 
-use super::super::{Service, blocking};
+use super::super::{Service, ShownLabel, blocking};
 use super::{LatentGroup, NamedSet, check_number, check_share, groups_of, n_latents_of, units};
 use crate::error::Result;
 
@@ -55,7 +55,7 @@ pub struct LabelledTrendRow {
     /// The figures.
     pub row: TrendRow,
     /// The latent's label or the group's name.
-    pub label: Option<String>,
+    pub label: Option<ShownLabel>,
 }
 
 impl Service {
@@ -129,8 +129,10 @@ impl Service {
             rows,
         } = found;
         let label = |unit: u32| match names.is_empty() {
-            true => labels.get(&unit).map(|label| label.text.clone()),
-            false => names.get(unit as usize).cloned(),
+            true => labels.get(&unit).map(ShownLabel::from),
+            false => names
+                .get(unit as usize)
+                .map(|name| ShownLabel::of_group(name)),
         };
         Ok(TrendsResult {
             buckets,

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
 use latentdb_index::document::Activation;
 use latentdb_index::query::{self, Hit, Kind, LatentWeight, Query};
@@ -135,14 +136,13 @@ fn contributions(ready: &Ready, hit: &Hit, most: usize) -> Result<Vec<Contributi
         by_part.then(b.0.activation.total_cmp(&a.0.activation))
     });
     parts.truncate(most);
+    let label_of = |latent: u32| ready.labels.get(&latent);
     Ok(parts
         .into_iter()
         .map(|(entry, contribution, component)| Contribution {
             latent: entry.latent,
-            label: ready
-                .labels
-                .get(&entry.latent)
-                .map(|label| label.text.clone()),
+            label: label_of(entry.latent).map(|label| label.text.clone()),
+            low_confidence: label_of(entry.latent).is_some_and(Label::is_low_confidence),
             activation: entry.activation,
             contribution,
             component: component.to_owned(),

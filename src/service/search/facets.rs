@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use latentdb_index::catalog::Label;
 use latentdb_index::document::{Value, validate_attribute_name};
 use latentdb_index::facet::{attribute_facet, latent_counts};
 use latentdb_index::filter::Filter;
@@ -26,6 +27,8 @@ pub struct LabelledCount {
     pub latent: u32,
     /// Its label.
     pub label: Option<String>,
+    /// Whether the label's score is low.
+    pub low_confidence: bool,
     /// Documents.
     pub count: u64,
     /// Mean activation over those.
@@ -92,6 +95,9 @@ impl Service {
                             .map(|entry| LabelledCount {
                                 latent: entry.latent,
                                 label: labels.get(&entry.latent).map(|label| label.text.clone()),
+                                low_confidence: labels
+                                    .get(&entry.latent)
+                                    .is_some_and(Label::is_low_confidence),
                                 count: entry.count,
                                 mean_activation: entry.mean_activation,
                             })

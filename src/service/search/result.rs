@@ -57,6 +57,8 @@ pub struct Contribution {
     pub latent: u32,
     /// Its label.
     pub label: Option<String>,
+    /// Whether the label's score is low.
+    pub low_confidence: bool,
     /// Its activation in the document.
     pub activation: f32,
     /// Its part of the component's score.

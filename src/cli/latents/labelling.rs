@@ -1,0 +1,287 @@
+//! Running labellers and judges in the server.
+
+use std::collections::BTreeMap;
+
+use latentdb_proto::v1::{
+    ChatLimits, JudgeKind, LabelLatentsRequest, LabelScoreSummary, LabellerKind,
+    ScoreLabelsRequest, ScoredLabel,
+};
+use serde_json::{Value, json};
+
+use super::labels::{self, Records};
+use crate::cli::client::ClientArgs;
+use crate::cli::{json, output, progress, text};
+
+/// Scored labels that a person is shown from each end.
+const SHOWN: usize = 8;
+
+/// What to label, and who does it.
+#[derive(Debug, clap::Args)]
+pub(super) struct LabelArgs {
+    /// The collection
+    name: String,
+    /// Who makes the labels: keyphrases of the documents, the chat endpoint that the server was
+    /// started with, or a language model in the server
+    #[arg(long, value_enum, default_value_t = Labeller::Keyphrase)]
+    labeller: Labeller,
+    /// Replace labels of other sources too; only missing ones and keyphrases are otherwise
+    #[arg(long, conflicts_with = "file")]
+    replace: bool,
+    /// Label what this labeller has labelled before, too
+    #[arg(long, conflicts_with = "file")]
+    again: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Only this latent; may be given several times
+    #[arg(long = "latent", value_name = "ID")]
+    latents: Vec<u32>,
+    /// At most this many latents, those with most documents first
+    #[arg(long)]
+    limit: Option<u32>,
+    /// Decides which documents a model is shown
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Take labels from this file of records (- for standard input) instead of making them
+    #[arg(long, conflicts_with_all = ["labeller", "latents", "limit"])]
+    file: Option<String>,
+    #[command(flatten)]
+    records: Records,
+}
+
+/// What to score, and who judges.
+#[derive(Debug, clap::Args)]
+pub(super) struct ScoreArgs {
+    /// The collection
+    name: String,
+    /// Who judges: the similarity of label and document, the chat endpoint that the server was
+    /// started with, or a language model in the server
+    #[arg(long, value_enum, default_value_t = Judge::Similarity)]
+    judge: Judge,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Only this latent; may be given several times
+    #[arg(long = "latent", value_name = "ID")]
+    latents: Vec<u32>,
+    /// At most this many latents, drawn at random
+    #[arg(long)]
+    sample: Option<u32>,
+    /// Decides what is drawn
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Held-out documents per latent that activate it, and as many that do not
+    #[arg(long, default_value_t = 10)]
+    documents: u32,
+    /// Compare with the inactive documents nearest to the active ones, not with random ones
+    #[arg(long)]
+    hard_negatives: bool,
+}
+
+/// Which model, and how much it may be used.
+#[derive(Debug, clap::Args)]
+struct ModelArgs {
+    /// The chat endpoint's model, or a GGUF file on the server
+    #[arg(long)]
+    model: Option<String>,
+    /// Requests to the chat endpoint under way at once
+    #[arg(long)]
+    concurrency: Option<u32>,
+    /// Requests to the chat endpoint started a minute
+    #[arg(long)]
+    requests_per_minute: Option<u32>,
+    /// Tokens that the chat endpoint may count before the work ends
+    #[arg(long)]
+    tokens: Option<u64>,
+}
+
+impl ModelArgs {
+    fn limits(&self) -> ChatLimits {
+        ChatLimits {
+            concurrency: self.concurrency.unwrap_or_default(),
+            requests_per_minute: self.requests_per_minute.unwrap_or_default(),
+            tokens: self.tokens.unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Labeller {
+    Keyphrase,
+    Chat,
+    Local,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Judge {
+    Similarity,
+    Chat,
+    Local,
+}
+
+/// `latents label`.
+pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Result<()> {
+    if let Some(file) = &args.file {
+        return labels::import(&args.name, file, &args.records, client).await;
+    }
+    let is_json = client.json;
+    let request = LabelLatentsRequest {
+        collection: args.name,
+        replace: args.replace,
+        labeller: match args.labeller {
+            Labeller::Keyphrase => LabellerKind::Keyphrase,
+            Labeller::Chat => LabellerKind::Chat,
+            Labeller::Local => LabellerKind::Local,
+        }
+        .into(),
+        chat: Some(args.model.limits()),
+        model: args.model.model.unwrap_or_default(),
+        again: args.again,
+        latents: args.latents,
+        limit: args.limit.unwrap_or_default(),
+        seed: args.seed,
+    };
+    let client = client.connect().await?;
+    let mut stream = client.latents().label_latents(request).await?.into_inner();
+    let bar = progress::bar(0, "latents");
+    bar.set_message("labelling");
+    let mut last = None;
+    while let Some(message) = stream.message().await? {
+        bar.set_length(message.total);
+        bar.set_position(message.done);
+        if let Some(newest) = message.labels.last() {
+            let label = text::shown_label(newest.label.as_ref());
+            bar.set_message(format!("labelling: {}", text::cut(&label, 40)));
+        }
+        last = Some(message);
+    }
+    bar.finish_and_clear();
+    let last = last.unwrap_or_default();
+    let value = json!({
+        "written": last.written,
+        "without_label": last.done.saturating_sub(last.written),
+        "passed_over": last.passed_over,
+        "tokens": last.tokens,
+    });
+    let mut line = format!("{} labels written", text::thousands(last.written));
+    if last.done > last.written {
+        let none = text::thousands(last.done - last.written);
+        line.push_str(&format!(", {none} latents without one"));
+    }
+    if last.passed_over > 0 {
+        let passed_over = text::thousands(last.passed_over);
+        line.push_str(&format!(
+            ", {passed_over} latents passed over (--again and --replace label them too)"
+        ));
+    }
+    if last.tokens > 0 {
+        line.push_str(&format!(", {} tokens", text::thousands(last.tokens)));
+    }
+    Ok(output::emit(is_json, &value, &line)?)
+}
+
+/// `latents score`.
+pub(super) async fn score(args: ScoreArgs, client: &ClientArgs) -> anyhow::Result<()> {
+    let is_json = client.json;
+    let request = ScoreLabelsRequest {
+        collection: args.name,
+        judge: match args.judge {
+            Judge::Similarity => JudgeKind::Similarity,
+            Judge::Chat => JudgeKind::Chat,
+            Judge::Local => JudgeKind::Local,
+        }
+        .into(),
+        chat: Some(args.model.limits()),
+        model: args.model.model.unwrap_or_default(),
+        latents: args.latents,
+        sample: args.sample.unwrap_or_default(),
+        seed: args.seed,
+        documents: args.documents,
+        hard_negatives: args.hard_negatives,
+    };
+    let client = client.connect().await?;
+    let mut stream = client.latents().score_labels(request).await?.into_inner();
+    let bar = progress::bar(0, "labels");
+    bar.set_message("scoring");
+    let mut scores: BTreeMap<u32, ScoredLabel> = BTreeMap::new();
+    let mut tokens = 0;
+    let mut summary = None;
+    while let Some(message) = stream.message().await? {
+        bar.set_length(message.total);
+        bar.set_position(message.done);
+        tokens = tokens.max(message.tokens);
+        scores.extend(
+            message
+                .scores
+                .into_iter()
+                .map(|score| (score.latent, score)),
+        );
+        summary = message.summary.or(summary);
+    }
+    bar.finish_and_clear();
+    let summary = summary.unwrap_or_default();
+    let scores: Vec<ScoredLabel> = scores.into_values().collect();
+    let value = scores_json(&summary, &scores, tokens);
+    Ok(output::emit(
+        is_json,
+        &value,
+        &scores_text(&summary, &scores),
+    )?)
+}
+
+fn scores_json(summary: &LabelScoreSummary, scores: &[ScoredLabel], tokens: u64) -> Value {
+    let labels: Vec<Value> = scores
+        .iter()
+        .map(|scored| {
+            let mut fields = scored.score.as_ref().map(json::score).unwrap_or_default();
+            fields.insert("latent".to_owned(), scored.latent.into());
+            fields.insert("label".to_owned(), scored.text.as_str().into());
+            fields.into()
+        })
+        .collect();
+    json!({
+        "medians": {
+            "pearson": json::number(summary.median_pearson),
+            "f1": json::number(summary.median_f1),
+        },
+        "scored": summary.scored,
+        "unscored": summary.unscored,
+        "low_confidence": summary.low_confidence,
+        "tokens": tokens,
+        "labels": labels,
+    })
+}
+
+fn scores_text(summary: &LabelScoreSummary, scores: &[ScoredLabel]) -> String {
+    let mut page = format!(
+        "median Pearson {:.3}, median F1 {:.3} over {} labels; {} of low confidence",
+        summary.median_pearson,
+        summary.median_f1,
+        text::thousands(summary.scored),
+        text::thousands(summary.low_confidence)
+    );
+    if summary.unscored > 0 {
+        let unscored = text::thousands(summary.unscored);
+        page.push_str(&format!(
+            "; {unscored} without a score (too few held-out documents)"
+        ));
+    }
+    page.push('\n');
+    let pearson = |scored: &ScoredLabel| scored.score.as_ref().map_or(0.0, |score| score.pearson);
+    let mut sorted: Vec<&ScoredLabel> = scores.iter().collect();
+    sorted.sort_by(|a, b| pearson(b).total_cmp(&pearson(a)));
+    let row = |scored: &&ScoredLabel| {
+        let f1 = scored.score.as_ref().map_or(0.0, |score| score.f1);
+        vec![
+            text::latent(scored.latent, &scored.text, &text::label),
+            format!("{:.3}", pearson(scored)),
+            format!("{f1:.3}"),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = sorted.iter().take(SHOWN).map(row).collect();
+    let rest = &sorted[rows.len()..];
+    if rest.len() > SHOWN {
+        rows.push(vec!["...".to_owned(), String::new(), String::new()]);
+    }
+    rows.extend(rest[rest.len().saturating_sub(SHOWN)..].iter().map(row));
+    page.push_str(&text::table(&["latent", "Pearson", "F1"], &rows));
+    page
+}

