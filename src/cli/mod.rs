@@ -130,7 +130,7 @@ const SHUTDOWN: Duration = Duration::from_secs(30);
 /// Runs one command to its end.
 ///
 /// # Errors
-/// Whatever stopped it; [`report`] prints it and knows the exit code.
+/// Whatever stopped it; [`report()`] prints it and knows the exit code.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -246,7 +246,7 @@ mod tests {
             "latents families c --find --min-members 5",
             "eval property --collection c --properties p.json --set arxiv --json",
             "eval steering --collection c --queries q.jsonl --json",
-            "eval queries --collection c --beir d --method property --run-out r.txt",
+            "eval queries --collection c --beir d --method property-both --run-out r.txt",
             "eval runs --qrels q --run a --run b",
             "completions bash",
         ] {

@@ -161,7 +161,7 @@ pub(super) fn filter(wire: Option<v1::Filter>) -> Result<Filter> {
     set(wire, "filter")
 }
 
-/// As [`filter`] in another field of the request.
+/// As [`filter()`] in another field of the request.
 pub(super) fn set(wire: Option<v1::Filter>, field: &str) -> Result<Filter> {
     match wire {
         None => Ok(Filter::All),

@@ -10,9 +10,9 @@
 //! | How do two sets differ? | [`measure`] on the [`Members`] of each, [`compare`]; [`select`] keeps what matters |
 //! | The same prompt answered twice: how do the answers differ? | [`compare_paired`] |
 //! | Which documents show a latent best? | [`Members::strongest`] |
-//! | Which latents occur together? | [`correlate`], [`correlate_joined`] |
+//! | Which latents occur together? | [`correlate()`], [`correlate_joined`] |
 //! | Which latents go with a value of an attribute? | [`correlate_attribute`] |
-//! | What rises, falls or breaks over time? | [`trends`], [`trends_over_sets`] |
+//! | What rises, falls or breaks over time? | [`trends()`], [`trends_over_sets`] |
 //! | Which documents are nearly the same? | [`near_duplicates`] |
 //! | Which groups do documents form along an axis? | [`cluster::cluster`] |
 //! | Where do a latent's documents lie? | [`centroids`] |

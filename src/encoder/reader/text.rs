@@ -55,7 +55,7 @@ pub(super) struct Texts {
 
 /// What stands around texts, before it is tokens.
 pub(super) enum Wrapping<'a> {
-    /// What the tokenizer puts there itself: [CLS] and [SEP] and their like.
+    /// What the tokenizer puts there itself: `[CLS]` and `[SEP]` and their like.
     Own,
     /// A beginning-of-sequence token, where there is one.
     Bos(Option<u32>),
