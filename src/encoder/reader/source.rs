@@ -1,10 +1,9 @@
 //! Where the weights of a reader lie: a safetensors folder or a GGUF file.
 //!
 //! Both give tensors as f32 by the names that transformers has. Quantised weights are dequantised
-//! once, at load: on SmolLM2-135M (Q4_1, 2 cores with AVX-512) the products over f32 panels are
-//! several times faster than candle's quantised ones at 768 tokens a batch (`cargo bench --bench
-//! readers`), since many tokens share each weight; memory is what they cost, so only the layers up
-//! to the hooked one are loaded.
+//! once, at load, since many tokens share each weight (`cargo bench --bench readers` measures the
+//! products over f32 panels beside candle's quantised ones); memory is what they cost, so only the
+//! layers up to the hooked one are loaded.
 
 use std::collections::HashMap;
 use std::fs::File;
