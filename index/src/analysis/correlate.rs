@@ -13,6 +13,7 @@ use super::statistics::{Test, adjust, independence};
 use super::units::{Floor, UnitIndex, Units, count_units};
 use super::{Progress, Side};
 use crate::collection::SegmentView;
+use crate::dense::prefetch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::latents::Row;
 use crate::query::AllowedInSegment;
@@ -352,6 +353,9 @@ fn test_pairs(
     Ok(found.concat())
 }
 
+/// Documents between the one counted and the one whose row is asked for from memory.
+const AHEAD: usize = 8;
+
 /// Adds the rows of the documents that have `i`, and are in the set, to `counter`.
 fn count_segment(
     segment: &SegmentView,
@@ -367,7 +371,10 @@ fn count_segment(
     let rows = segment.latents.rows();
     let is_complete = set.is_complete();
     list.for_each(|docs, _| {
-        for &doc in docs {
+        for (at, &doc) in docs.iter().enumerate() {
+            if let Some(&ahead) = docs.get(at + AHEAD) {
+                prefetch(rows.row(ahead).latents);
+            }
             if !is_complete && !set.contains(doc) {
                 continue;
             }

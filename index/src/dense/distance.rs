@@ -75,9 +75,9 @@ fn codes_portable(a: &[i8], b: &[i8]) -> i32 {
 
 /// Asks the processor to bring `row` into its cache; a hint without other effect.
 #[inline]
-pub(super) fn prefetch(row: &[i8]) {
+pub(crate) fn prefetch<T: bytemuck::NoUninit>(row: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.chunks(64) {
+    for line in bytemuck::cast_slice::<T, i8>(row).chunks(64) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         #[expect(unsafe_code, reason = "a prefetch")]
         // SAFETY: a prefetch reads nothing that the program can see, at any address.

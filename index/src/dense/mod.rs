@@ -13,7 +13,7 @@ mod plugin;
 mod reader;
 
 pub(crate) use codes::CodedQuery;
-pub(crate) use distance::dot;
+pub(crate) use distance::{dot, prefetch};
 pub(crate) use graph::Graph;
 pub(crate) use graph_build::{GraphSettings, build_graph};
 pub(crate) use plugin::DensePlugin;
