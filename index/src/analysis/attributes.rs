@@ -66,7 +66,7 @@ pub fn correlate_attribute(
     for (wanted, &count) in wanted.iter_mut().zip(&counts) {
         *wanted &= f64::from(count) <= most;
     }
-    progress.expect(table.values.len() as u64)?;
+    progress.announce(table.values.len() as u64)?;
     let values: Vec<u32> = (0..).take(table.values.len()).collect();
     let found: Vec<Vec<Tested>> = values
         .par_iter()

@@ -326,7 +326,7 @@ fn test_pairs(
     progress: &Progress,
     count: impl Fn(u32, &mut [u32]) + Sync,
 ) -> Result<Vec<Tested>> {
-    progress.expect(sides.first.len() as u64)?;
+    progress.announce(sides.first.len() as u64)?;
     let n_second = margins.j_counts.len();
     let found: Vec<Vec<Tested>> = sides
         .first

@@ -193,7 +193,7 @@ fn similar(records: &Records, threshold: f64, progress: &Progress) -> Result<Vec
         }
     }
     let room = AtomicUsize::new(MAX_PAIRS);
-    progress.expect(numbers.len() as u64)?;
+    progress.announce(numbers.len() as u64)?;
     let found: Vec<Vec<(u32, u32)>> = numbers
         .par_iter()
         .map_init(

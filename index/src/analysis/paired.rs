@@ -33,7 +33,7 @@ pub fn compare_paired(
     let floor = Floor::new(options.active_above)?;
     let index = UnitIndex::new(units)?;
     let joined = join(a, b, attribute, floor)?;
-    progress.expect(joined.a.len() as u64)?;
+    progress.announce(joined.a.len() as u64)?;
     // Per unit: rows in which both sides have it, only A, only B.
     let mut counts = vec![[0_u64; 3]; index.len()];
     let (mut of_a, mut of_b) = (Vec::new(), Vec::new());

@@ -46,7 +46,7 @@ impl Progress {
     }
 
     /// Announces `units` of work; `Cancelled` when the analysis was called off.
-    pub fn expect(&self, units: u64) -> Result<()> {
+    pub fn announce(&self, units: u64) -> Result<()> {
         self.total.fetch_add(units, Ordering::Relaxed);
         self.check()
     }

@@ -140,7 +140,7 @@ pub fn trends(
         docs.sort_unstable();
         docs.dedup();
     }
-    progress.expect(members.len() as u64)?;
+    progress.announce(members.len() as u64)?;
     let counts: Vec<Vec<u32>> = members
         .par_iter()
         .map(|segments| {

@@ -252,7 +252,7 @@ pub(crate) fn over_chunks<S: Send>(
     visit: impl Fn(&mut S, u32, Row) + Sync,
     merge: impl Fn(S, S) -> S + Sync,
 ) -> Result<S> {
-    progress.expect(docs.len() as u64)?;
+    progress.announce(docs.len() as u64)?;
     let fold = |docs: &[u32]| -> Result<S> {
         let mut state = new();
         for chunk in docs.chunks(CHUNK) {

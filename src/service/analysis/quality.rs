@@ -153,7 +153,7 @@ impl Service {
                 .into_iter()
                 .filter(|&doc| snapshot.vector(doc).is_some())
                 .collect();
-            progress.expect(docs.len() as u64)?;
+            progress.announce(docs.len() as u64)?;
             let mut shares = Vec::with_capacity(docs.len());
             for batch in docs.chunks(BATCH) {
                 let vectors: Vec<f32> = batch

@@ -67,7 +67,7 @@ impl KMeans {
         progress: &Progress,
     ) -> Result<Self> {
         // How many rounds there will be is not known; a start counts as one unit.
-        progress.expect(1)?;
+        progress.announce(1)?;
         let mut fit = Self {
             width,
             centres: start(points, width, k, random),

@@ -217,7 +217,7 @@ fn place_all(
     found: &KMeans,
     progress: &Progress,
 ) -> Result<Vec<Option<Placed>>> {
-    progress.expect(incidence.len() as u64)?;
+    progress.announce(incidence.len() as u64)?;
     let sizes = found.sizes();
     let rows: Vec<usize> = (0..incidence.len()).collect();
     let placed: Vec<Vec<Option<Placed>>> = rows

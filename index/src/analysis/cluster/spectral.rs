@@ -245,7 +245,7 @@ impl Layout {
 /// All affinities between landmarks, row-major.
 fn affinity_matrix(landmarks: &Landmarks, progress: &Progress) -> Result<Vec<f64>> {
     let size = landmarks.len();
-    progress.expect(size as u64)?;
+    progress.announce(size as u64)?;
     let mut matrix = vec![0.0; size * size];
     matrix
         .par_chunks_mut(size * CHUNK)
@@ -296,7 +296,7 @@ fn leading_eigenpairs(
     // A product costs about as much as an eighth of the affinities.
     let units = (size / 8) as u64;
     for step in 1.. {
-        progress.expect(units)?;
+        progress.announce(units)?;
         let image = product(matrix, &basis);
         let mut small = basis.transpose() * &image;
         small = Mat::from_fn(block, block, |a, b| (small[(a, b)] + small[(b, a)]) / 2.0);
