@@ -99,23 +99,19 @@ pub(super) async fn fetch(client: &Client, args: &Request) -> anyhow::Result<Clu
         documents: args.documents,
         ..ClusterRequest::default()
     };
-    let bar = progress::bar(0, "units");
-    bar.set_message("clustering");
-    let mut stream = client.analyses().cluster(request).await?.into_inner();
+    let stream = client.analyses().cluster(request).await?.into_inner();
     let mut summary = None;
     let mut members = Vec::new();
-    while let Some(message) = stream.message().await? {
+    progress::follow(stream, "clustering", "units", |message| {
         match message.part {
-            Some(Part::Progress(now)) => {
-                bar.set_length(now.total);
-                bar.set_position(now.done);
-            }
+            Some(Part::Progress(now)) => return Ok(Some(now)),
             Some(Part::Summary(found)) => summary = Some(found),
             Some(Part::Members(batch)) => members.extend(batch.members),
             None => {}
         }
-    }
-    bar.finish_and_clear();
+        Ok(None)
+    })
+    .await?;
     let summary = summary.context("the server ended the call before the clusters were found")?;
     Ok(Clustered { summary, members })
 }

@@ -126,23 +126,19 @@ pub(super) async fn fetch(
     client: &Client,
     request: CorrelateRequest,
 ) -> anyhow::Result<Correlated> {
-    let bar = progress::bar(0, "units");
-    bar.set_message("counting");
-    let mut stream = client.analyses().correlate(request).await?.into_inner();
+    let stream = client.analyses().correlate(request).await?.into_inner();
     let mut summary = None;
     let mut pairs = Vec::new();
-    while let Some(message) = stream.message().await? {
+    progress::follow(stream, "counting", "units", |message| {
         match message.part {
-            Some(Part::Progress(now)) => {
-                bar.set_length(now.total);
-                bar.set_position(now.done);
-            }
+            Some(Part::Progress(now)) => return Ok(Some(now)),
             Some(Part::Summary(found)) => summary = Some(found),
             Some(Part::Pairs(batch)) => pairs.extend(batch.pairs),
             None => {}
         }
-    }
-    bar.finish_and_clear();
+        Ok(None)
+    })
+    .await?;
     let summary = summary.context("the server ended the call before anything was counted")?;
     Ok(Correlated { summary, pairs })
 }

@@ -175,16 +175,11 @@ pub(super) fn groups(path: Option<&std::path::Path>) -> anyhow::Result<Vec<Laten
 
 /// Asks the server, with a bar.
 pub(super) async fn fetch(client: &Client, request: DiffRequest) -> anyhow::Result<Vec<Compared>> {
-    let bar = progress::bar(0, "units");
-    bar.set_message("comparing");
-    let mut stream = client.analyses().diff(request).await?.into_inner();
+    let stream = client.analyses().diff(request).await?.into_inner();
     let mut found: Vec<Compared> = Vec::new();
-    while let Some(message) = stream.message().await? {
+    progress::follow(stream, "comparing", "units", |message| {
         match message.part {
-            Some(Part::Progress(now)) => {
-                bar.set_length(now.total);
-                bar.set_position(now.done);
-            }
+            Some(Part::Progress(now)) => return Ok(Some(now)),
             Some(Part::Comparison(head)) => found.push(Compared {
                 head,
                 rows: Vec::new(),
@@ -195,8 +190,9 @@ pub(super) async fn fetch(client: &Client, request: DiffRequest) -> anyhow::Resu
             },
             None => {}
         }
-    }
-    bar.finish_and_clear();
+        Ok(None)
+    })
+    .await?;
     if found.is_empty() {
         bail!("the server ended the call before anything was compared");
     }

@@ -51,27 +51,23 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         projection: None,
     };
     let client = args.client.connect().await?;
-    let bar = progress::bar(0, "units");
-    bar.set_message("comparing");
-    let mut stream = client
+    let stream = client
         .analyses()
         .near_duplicates(request)
         .await?
         .into_inner();
     let mut summary = None;
     let mut groups = Vec::new();
-    while let Some(message) = stream.message().await? {
+    progress::follow(stream, "comparing", "units", |message| {
         match message.part {
-            Some(Part::Progress(now)) => {
-                bar.set_length(now.total);
-                bar.set_position(now.done);
-            }
+            Some(Part::Progress(now)) => return Ok(Some(now)),
             Some(Part::Summary(found)) => summary = Some(found),
             Some(Part::Groups(batch)) => groups.extend(batch.groups),
             None => {}
         }
-    }
-    bar.finish_and_clear();
+        Ok(None)
+    })
+    .await?;
     let summary = summary.context("the server ended the call before the groups were found")?;
     args.files.write(|| table(&groups))?;
     let page = page(&summary, &groups, output::columns());

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use latentdb_proto::v1::AnalysisProgress;
+use tonic::Streaming;
 
 use crate::inputs::Step;
 use crate::inputs::package::Package;
@@ -36,6 +38,26 @@ pub(super) fn bar_or_counter(total: Option<u64>, unit: &str) -> ProgressBar {
         Some(total) => bar(total, unit),
         None => counter(unit),
     }
+}
+
+/// Reads an analysis to its end under a bar that says what it does to which units. `take` keeps what
+/// a message brings, and gives back the progress that it tells.
+pub(super) async fn follow<M>(
+    mut stream: Streaming<M>,
+    what: &'static str,
+    unit: &str,
+    mut take: impl FnMut(M) -> anyhow::Result<Option<AnalysisProgress>>,
+) -> anyhow::Result<()> {
+    let bar = bar(0, unit);
+    bar.set_message(what);
+    while let Some(message) = stream.message().await? {
+        if let Some(now) = take(message)? {
+            bar.set_length(now.total);
+            bar.set_position(now.done);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// A line that says what is going on.

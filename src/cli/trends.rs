@@ -147,23 +147,19 @@ impl Request {
 
 /// Asks the server, with a bar.
 pub(super) async fn fetch(client: &Client, request: TrendsRequest) -> anyhow::Result<Followed> {
-    let bar = progress::bar(0, "units");
-    bar.set_message("counting");
-    let mut stream = client.analyses().trends(request).await?.into_inner();
+    let stream = client.analyses().trends(request).await?.into_inner();
     let mut summary = None;
     let mut rows = Vec::new();
-    while let Some(message) = stream.message().await? {
+    progress::follow(stream, "counting", "units", |message| {
         match message.part {
-            Some(Part::Progress(now)) => {
-                bar.set_length(now.total);
-                bar.set_position(now.done);
-            }
+            Some(Part::Progress(now)) => return Ok(Some(now)),
             Some(Part::Summary(found)) => summary = Some(found),
             Some(Part::Rows(batch)) => rows.extend(batch.rows),
             None => {}
         }
-    }
-    bar.finish_and_clear();
+        Ok(None)
+    })
+    .await?;
     let summary = summary.context("the server ended the call before anything was counted")?;
     Ok(Followed { summary, rows })
 }

@@ -37,25 +37,21 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         projection: None,
     };
     let client = args.client.connect().await?;
-    let bar = progress::bar(0, "documents");
-    bar.set_message("reconstructing");
-    let mut stream = client
+    let stream = client
         .analyses()
         .poorly_explained(request)
         .await?
         .into_inner();
     let mut result = None;
-    while let Some(message) = stream.message().await? {
+    progress::follow(stream, "reconstructing", "documents", |message| {
         match message.part {
-            Some(Part::Progress(now)) => {
-                bar.set_length(now.total);
-                bar.set_position(now.done);
-            }
+            Some(Part::Progress(now)) => return Ok(Some(now)),
             Some(Part::Result(found)) => result = Some(found),
             None => {}
         }
-    }
-    bar.finish_and_clear();
+        Ok(None)
+    })
+    .await?;
     let found = result.context("the server ended the call before the documents were read")?;
     args.files.write(|| table(&found))?;
     output::emit(
