@@ -39,8 +39,7 @@ pub(crate) struct Fields {
     pub attributes: Field,
     pub vector: Field,
     pub latents: Field,
-    /// Absent in a generation that was made before there was such a field.
-    pub positions: Option<Field>,
+    pub positions: Field,
 }
 
 impl Fields {
@@ -57,7 +56,7 @@ impl Fields {
             attributes: field(ATTRIBUTES_FIELD)?,
             vector: field(VECTOR_FIELD)?,
             latents: field(LATENTS_FIELD)?,
-            positions: field(POSITIONS_FIELD).ok(),
+            positions: field(POSITIONS_FIELD)?,
             schema,
         })
     }
@@ -81,7 +80,7 @@ impl Fields {
         let vector = builder.add_custom_field(VECTOR_FIELD, VECTOR_FIELD, serde_json::json!({}));
         let latents = builder.add_custom_field(LATENTS_FIELD, LATENTS_FIELD, serde_json::json!({}));
         let stored = BytesOptions::default().set_stored();
-        let positions = Some(builder.add_bytes_field(POSITIONS_FIELD, stored));
+        let positions = builder.add_bytes_field(POSITIONS_FIELD, stored);
         Self {
             schema: builder.build(),
             id,
@@ -119,10 +118,11 @@ impl Fields {
             }
             out.add_custom(self.latents, &bytes);
         }
-        if let Some(field) = self.positions
-            && !document.positions.is_empty()
-        {
-            out.add_bytes(field, &latent_positions::encode(&document.positions));
+        if !document.positions.is_empty() {
+            out.add_bytes(
+                self.positions,
+                &latent_positions::encode(&document.positions),
+            );
         }
         out
     }
@@ -146,9 +146,9 @@ impl Fields {
                 .map(|(name, value)| Ok((name, from_owned_value(value)?)))
                 .collect::<Result<BTreeMap<_, _>>>()?;
         }
-        if let Some(bytes) = self
-            .positions
-            .and_then(|field| stored.get_first(field)?.as_bytes())
+        if let Some(bytes) = stored
+            .get_first(self.positions)
+            .and_then(|value| value.as_bytes())
         {
             document.positions = latent_positions::decode(bytes)?;
         }
