@@ -15,7 +15,10 @@ pub struct SweepPoint {
     pub k: usize,
     /// Fraction of variance unexplained (NMSE), on held-out rows where there are some.
     pub fvu: f64,
-    /// Mean number of active latents on the same rows.
+    /// The same on rows that were trained on. Where it goes on falling with n and the other does not,
+    /// there are too few rows for more latents.
+    pub fvu_trained: f64,
+    /// Mean number of active latents on the held-out rows.
     pub l0: f64,
     /// Share of latents that the training kept in none of its last rows.
     pub dead_share: f64,
@@ -44,6 +47,7 @@ impl SweepPoint {
             n_latents,
             k,
             fvu: quality.fvu,
+            fvu_trained: report.trained.fvu,
             l0: quality.l0,
             dead_share: report.dead_share,
             seconds: report.seconds,
@@ -91,8 +95,12 @@ impl PowerLaw {
     }
 }
 
-/// The law of every k of a sweep, k ascending; `None` where a k has one size only.
-pub fn laws(points: &[SweepPoint]) -> Vec<(usize, Option<PowerLaw>)> {
+/// The law that `quality` follows under every k of a sweep, k ascending; `None` where a k has one
+/// size only.
+pub fn laws(
+    points: &[SweepPoint],
+    quality: impl Fn(&SweepPoint) -> f64,
+) -> Vec<(usize, Option<PowerLaw>)> {
     let mut ks: Vec<usize> = points.iter().map(|point| point.k).collect();
     ks.sort_unstable();
     ks.dedup();
@@ -101,7 +109,7 @@ pub fn laws(points: &[SweepPoint]) -> Vec<(usize, Option<PowerLaw>)> {
             let of_k: Vec<(f64, f64)> = points
                 .iter()
                 .filter(|point| point.k == k)
-                .map(|point| (point.n_latents as f64, point.fvu))
+                .map(|point| (point.n_latents as f64, quality(point)))
                 .collect();
             (k, PowerLaw::fit(&of_k))
         })
@@ -138,12 +146,14 @@ mod tests {
             n_latents,
             k,
             fvu,
+            fvu_trained: fvu,
             l0: k as f64,
             dead_share: 0.0,
             seconds: 1.0,
             examples_per_second: 1.0,
         };
-        let found = laws(&[point(64, 8, 0.4), point(128, 4, 0.45), point(64, 4, 0.5)]);
+        let points = [point(64, 8, 0.4), point(128, 4, 0.45), point(64, 4, 0.5)];
+        let found = laws(&points, |point| point.fvu);
         assert_eq!(found.iter().map(|(k, _)| *k).collect::<Vec<_>>(), [4, 8]);
         assert!(found[0].1.is_some() && found[1].1.is_none());
     }

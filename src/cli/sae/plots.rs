@@ -92,7 +92,7 @@ fn loss(curve: &[CurvePoint]) -> anyhow::Result<String> {
 /// FVU against n for every k, with the fitted laws.
 pub(super) fn sweep(path: &Path, points: &[SweepPoint]) -> anyhow::Result<()> {
     let mut lines: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
-    for (k, law) in laws(points) {
+    for (k, law) in laws(points, |point| point.fvu) {
         let mut measured: Vec<(f64, f64)> = points
             .iter()
             .filter(|point| point.k == k)
@@ -134,6 +134,7 @@ mod tests {
             n_latents,
             k,
             fvu,
+            fvu_trained: fvu,
             l0: k as f64,
             dead_share: 0.0,
             seconds: 1.0,

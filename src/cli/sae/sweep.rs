@@ -141,38 +141,52 @@ fn write(out: &Path, points: &[SweepPoint]) -> anyhow::Result<()> {
 }
 
 fn value(points: &[SweepPoint]) -> serde_json::Value {
-    let laws: Vec<_> = laws(points)
+    let trained = laws(points, |point| point.fvu_trained);
+    let laws: Vec<_> = laws(points, |point| point.fvu)
         .into_iter()
-        .map(|(k, law)| json!({"k": k, "law": law}))
+        .zip(trained)
+        .map(|((k, law), (_, trained))| json!({"k": k, "law": law, "trained_law": trained}))
         .collect();
     json!({"points": points, "laws": laws})
 }
 
-/// FVU of every n under every k, as Paper B's table, with the law of every k.
+/// FVU of every n under every k, as Paper B's table, with the law of every k: on held-out rows and
+/// on those trained on.
 fn table(points: &[SweepPoint]) -> String {
+    format!(
+        "FVU on held-out vectors; A n^alpha fits each row\n{}\nFVU on vectors trained on\n{}",
+        table_of(points, |point| point.fvu),
+        table_of(points, |point| point.fvu_trained)
+    )
+}
+
+fn table_of(points: &[SweepPoint], quality: impl Fn(&SweepPoint) -> f64) -> String {
     let mut sizes: Vec<usize> = points.iter().map(|point| point.n_latents).collect();
     sizes.sort_unstable();
     sizes.dedup();
     let mut header = vec!["k".to_owned()];
     header.extend(sizes.iter().map(|n| format!("n={n}")));
     header.extend(["A", "alpha", "dead", "examples/s"].map(str::to_owned));
-    let rows: Vec<Vec<String>> = laws(points)
+    let rows: Vec<Vec<String>> = laws(points, &quality)
         .into_iter()
-        .map(|(k, law)| row(points, &sizes, k, law))
+        .map(|(k, law)| row(points, &sizes, k, law, &quality))
         .collect();
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    format!(
-        "FVU on held-out vectors; A n^alpha fits each row\n{}",
-        text::table(&header, &rows)
-    )
+    text::table(&header, &rows)
 }
 
-fn row(points: &[SweepPoint], sizes: &[usize], k: usize, law: Option<PowerLaw>) -> Vec<String> {
+fn row(
+    points: &[SweepPoint],
+    sizes: &[usize],
+    k: usize,
+    law: Option<PowerLaw>,
+    quality: impl Fn(&SweepPoint) -> f64,
+) -> Vec<String> {
     let of_k: Vec<&SweepPoint> = points.iter().filter(|point| point.k == k).collect();
     let mut row = vec![k.to_string()];
     for n in sizes {
         let point = of_k.iter().find(|point| point.n_latents == *n);
-        row.push(point.map_or("-".to_owned(), |point| format!("{:.4}", point.fvu)));
+        row.push(point.map_or("-".to_owned(), |point| format!("{:.4}", quality(point))));
     }
     match law {
         Some(law) => row.extend([format!("{:.3}", law.a), format!("{:.3}", law.alpha)]),
@@ -201,6 +215,7 @@ mod tests {
             n_latents,
             k,
             fvu,
+            fvu_trained: fvu / 2.0,
             l0: 4.0,
             dead_share: 0.01,
             seconds: 2.0,
@@ -215,6 +230,7 @@ mod tests {
             "{table}"
         );
         assert!(lines[3].contains('-'), "{table}");
+        assert!(table.contains("0.2000  0.1000"), "{table}");
         assert_eq!(value(&points)["laws"][0]["k"], 4);
     }
 }
