@@ -20,6 +20,8 @@ mod fit;
 mod ingest;
 #[path = "grpc/running.rs"]
 mod running;
+#[path = "grpc/saes.rs"]
+mod saes;
 #[path = "grpc/search.rs"]
 mod search;
 #[path = "grpc/standard.rs"]

@@ -44,6 +44,48 @@ pub struct CollectionRecord {
     /// the vectors.
     #[serde(default)]
     pub reader: Option<serde_json::Value>,
+    /// The SAEs beside that one, in the order of their spaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesideSae>,
+}
+
+/// An SAE that serves beside a collection's first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BesideSae {
+    /// Its name in the collection.
+    pub name: String,
+    /// Its latents.
+    pub n_latents: usize,
+    /// What the collection's owner records of it.
+    pub sae: serde_json::Value,
+    /// What its owner records of the model whose token states it reads; `None` where it reads the
+    /// vectors.
+    #[serde(default)]
+    pub reader: Option<serde_json::Value>,
+}
+
+impl CollectionRecord {
+    /// The space of an SAE beside the first, by its name.
+    pub fn space_of(&self, sae: &str) -> Option<usize> {
+        let at = self.beside.iter().position(|beside| beside.name == sae)?;
+        Some(at + 1)
+    }
+
+    /// The record as it is through the SAE of a space: that SAE, its latents and its reader stand
+    /// where the first's do, and the name says so (`NAME:SAE`). The record itself for space 0.
+    pub fn through(&self, space: usize) -> Self {
+        let mut record = self.clone();
+        let beside = space
+            .checked_sub(1)
+            .and_then(|at| record.beside.get(at).cloned());
+        if let Some(beside) = beside {
+            record.name = format!("{}:{}", self.name, beside.name);
+            record.n_latents = Some(beside.n_latents);
+            record.sae = Some(beside.sae);
+            record.reader = beside.reader;
+        }
+        record
+    }
 }
 
 /// A named set of documents.
@@ -55,6 +97,9 @@ pub struct SavedSet {
     pub created: i64,
     /// What it holds.
     pub content: SetContent,
+    /// SHA-256 of the SAE whose latents its filter tests; `None` where it tests none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sae: Option<String>,
 }
 
 /// What a saved set holds.
@@ -299,11 +344,13 @@ mod tests {
             encoder: Some(serde_json::json!({"model": "m"})),
             sae: None,
             reader: None,
+            beside: Vec::new(),
         };
         let set = SavedSet {
             name: "late".into(),
             created: 1,
             content: SetContent::Filter(Filter::latent(4)),
+            sae: Some("hash".into()),
         };
         let label = Label::new("late delivery", "person", Some(0.5), 2);
         {

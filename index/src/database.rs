@@ -19,7 +19,6 @@ use crate::catalog::{Catalog, CollectionRecord, RecordKind, SavedSet, SetContent
 use crate::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Filter;
 
 /// Documents that an attach re-encodes at a time.
 const ATTACH_BATCH: usize = 2048;
@@ -30,16 +29,24 @@ const MAX_NAME_BYTES: usize = 128;
 pub struct Database {
     directory: PathBuf,
     catalog: Arc<Catalog>,
-    collections: RwLock<BTreeMap<String, Arc<CollectionHandle>>>,
+    collections: RwLock<BTreeMap<String, Arc<Held>>>,
 }
 
-/// A collection by name, whatever generation of it serves.
+/// A collection by name, whatever generation of it serves, looked at through one of its SAEs.
+#[derive(Clone)]
 pub struct CollectionHandle {
+    held: Arc<Held>,
+    /// The SAE beside the first that is looked through.
+    sae: Option<String>,
+}
+
+/// What the handles of a collection share.
+struct Held {
     directory: PathBuf,
     catalog: Arc<Catalog>,
     /// Held for reading while a write is on its way, for writing while generations are switched.
     state: RwLock<State>,
-    /// Held while an SAE is being attached.
+    /// Held while SAEs are being changed.
     attaching: Mutex<()>,
 }
 
@@ -77,7 +84,7 @@ pub struct NewCollection {
 }
 
 /// Makes the latents of documents anew, from their vectors or their texts.
-pub type Recode<'a> = dyn Fn(&mut [Document]) -> Result<()> + 'a;
+type Recode<'a> = dyn Fn(&mut [Document]) -> Result<()> + 'a;
 
 /// Microseconds since the epoch.
 pub fn now() -> i64 {
@@ -88,7 +95,9 @@ pub fn now() -> i64 {
         .unwrap_or_default()
 }
 
-fn validate_name(name: &str) -> Result<()> {
+/// Checks a name of a collection, a saved set or an SAE beside the first: 1 to 128 bytes of letters,
+/// digits, `_`, `-` and `.`, not starting with a dot.
+pub fn validate_name(name: &str) -> Result<()> {
     let accepted =
         |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
     if !name.is_empty()
@@ -122,7 +131,7 @@ impl Database {
             known.push(record.id.clone());
             collections.insert(
                 record.name.clone(),
-                Arc::new(CollectionHandle::new(path, &catalog, record, generation)),
+                Arc::new(Held::new(path, &catalog, record, generation)),
             );
         }
         remove_all_but(&directory.join("collections"), &known)?;
@@ -139,7 +148,7 @@ impl Database {
     }
 
     /// Creates a collection. `AlreadyExists` when the name is taken.
-    pub fn create(&self, new: NewCollection) -> Result<Arc<CollectionHandle>> {
+    pub fn create(&self, new: NewCollection) -> Result<CollectionHandle> {
         validate_name(&new.name)?;
         let mut collections = self.collections.write();
         if collections.contains_key(&new.name) {
@@ -158,29 +167,43 @@ impl Database {
             encoder: new.encoder,
             sae: new.sae,
             reader: new.reader,
+            beside: Vec::new(),
         };
         let path = self.directory.join("collections").join(&record.id);
         let generation = Collection::open(&path.join("1"))?;
         self.catalog.put_collection(&record)?;
         let name = record.name.clone();
-        let handle = CollectionHandle::new(path, &self.catalog, record, generation);
-        let handle = Arc::new(handle);
-        collections.insert(name, handle.clone());
-        Ok(handle)
+        let held = Arc::new(Held::new(path, &self.catalog, record, generation));
+        collections.insert(name, held.clone());
+        Ok(CollectionHandle { held, sae: None })
     }
 
-    /// The collection of a name, or `NotFound`.
-    pub fn collection(&self, name: &str) -> Result<Arc<CollectionHandle>> {
-        self.collections
-            .read()
-            .get(name)
-            .cloned()
-            .ok_or_else(|| missing(name))
+    /// The collection of a name, or `NotFound`. `NAME:SAE` is the collection NAME looked at
+    /// through the SAE of that name: every latent that is read is that SAE's.
+    pub fn collection(&self, name: &str) -> Result<CollectionHandle> {
+        let (base, sae) = match name.split_once(':') {
+            Some((base, sae)) => (base, Some(sae)),
+            None => (name, None),
+        };
+        let held = self.collections.read().get(base).cloned();
+        let held = held.ok_or_else(|| missing(base))?;
+        if let Some(sae) = sae {
+            held.state.read().record.space(sae)?;
+        }
+        Ok(CollectionHandle {
+            held,
+            sae: sae.map(str::to_owned),
+        })
     }
 
     /// All collections, by name.
-    pub fn collections(&self) -> Vec<Arc<CollectionHandle>> {
-        self.collections.read().values().cloned().collect()
+    pub fn collections(&self) -> Vec<CollectionHandle> {
+        let collections = self.collections.read();
+        let handles = collections.values().map(|held| CollectionHandle {
+            held: held.clone(),
+            sae: None,
+        });
+        handles.collect()
     }
 
     /// Drops a collection and its files. Snapshots that are still held go on reading.
@@ -191,7 +214,8 @@ impl Database {
                 .get(name)
                 .cloned()
                 .ok_or_else(|| missing(name))?;
-            self.catalog.remove_collection(&handle.record())?;
+            self.catalog
+                .remove_collection(&handle.state.read().record)?;
             collections.remove(name);
             handle
         };
@@ -219,7 +243,24 @@ fn remove_all_but(directory: &Path, keep: &[String]) -> Result<()> {
     Ok(())
 }
 
-impl CollectionHandle {
+impl CollectionRecord {
+    /// The space of an SAE beside the first, or `NotFound`.
+    fn space(&self, sae: &str) -> Result<usize> {
+        self.space_of(sae).ok_or_else(|| {
+            let names = self.beside.iter().map(|beside| beside.name.as_str());
+            let names = match names.collect::<Vec<_>>().join(", ") {
+                names if names.is_empty() => "none".to_owned(),
+                names => names,
+            };
+            Error::not_found(format!(
+                "collection {:?} has no SAE {sae:?} beside its first; it has {names}",
+                self.name
+            ))
+        })
+    }
+}
+
+impl Held {
     fn new(
         directory: PathBuf,
         catalog: &Arc<Catalog>,
@@ -236,19 +277,55 @@ impl CollectionHandle {
             attaching: Mutex::new(()),
         }
     }
+}
 
-    /// The collection's record.
+impl CollectionHandle {
+    /// The collection's record, through the handle's SAE. Once that SAE is detached, a record
+    /// without SAE.
     pub fn record(&self) -> CollectionRecord {
-        self.state.read().record.clone()
+        let state = self.held.state.read();
+        let Some(sae) = &self.sae else {
+            return state.record.clone();
+        };
+        match state.record.space_of(sae) {
+            Some(space) => state.record.through(space),
+            None => CollectionRecord {
+                name: format!("{}:{sae}", state.record.name),
+                n_latents: None,
+                sae: None,
+                reader: None,
+                ..state.record.clone()
+            },
+        }
     }
 
-    /// The current snapshot and its record, of one generation.
+    /// The current snapshot and its record, of one generation, through the handle's SAE.
+    /// `NotFound` once that SAE is detached.
     pub fn view(&self) -> Result<View> {
-        let state = self.state.read();
+        let state = self.held.state.read();
+        let snapshot = state.generation()?.snapshot();
+        let space = match &self.sae {
+            Some(sae) => state.record.space(sae)?,
+            None => 0,
+        };
         Ok(View {
-            record: state.record.clone(),
-            snapshot: state.generation()?.snapshot(),
+            record: state.record.through(space),
+            snapshot: snapshot.in_space(space)?,
         })
+    }
+
+    /// Refuses to change a collection through one of its SAEs.
+    pub fn check_writable(&self) -> Result<()> {
+        match &self.sae {
+            None => Ok(()),
+            Some(sae) => Err(Error::invalid(
+                "collection",
+                format!(
+                    "ends with \":{sae}\"; changes are made to the collection itself, and reach \
+                     all of its SAEs"
+                ),
+            )),
+        }
     }
 
     /// Applies operations as [`Collection::write_queued`] does. `generation` is that of the record the
@@ -261,11 +338,12 @@ impl CollectionHandle {
         position: Option<StreamPosition>,
         queued: impl FnOnce(),
     ) -> Result<Written> {
-        let state = self.state.read();
+        self.check_writable()?;
+        let state = self.held.state.read();
         if state.record.generation != generation {
             return Err(Error::new(
                 ErrorKind::Unavailable,
-                "another SAE was attached meanwhile; send the write again",
+                "the collection's SAEs were changed meanwhile; send the write again",
             ));
         }
         state
@@ -275,46 +353,53 @@ impl CollectionHandle {
 
     /// Merges all segments into one. Blocks until done.
     pub fn merge(&self) -> Result<()> {
-        let generation = self.state.read().generation()?.clone();
+        let generation = self.held.state.read().generation()?.clone();
         generation.merge()
     }
 
     /// Bytes on disk.
     pub fn disk_bytes(&self) -> Result<u64> {
-        let generation = self.state.read().generation()?.clone();
+        let generation = self.held.state.read().generation()?.clone();
         generation.disk_bytes()
     }
 
     /// The collection's saved sets, by name.
     pub fn saved_sets(&self) -> Result<BTreeMap<String, SavedSet>> {
-        self.catalog.saved_sets(&self.record().id)
+        self.held.catalog.saved_sets(&self.record().id)
     }
 
-    /// What a saved set's name stands for in a filter, or `NotFound`.
-    pub fn saved_filter(&self, name: &str) -> Result<Filter> {
+    /// The saved set of a name, or `NotFound`.
+    pub fn saved_set(&self, name: &str) -> Result<SavedSet> {
         let missing = || Error::not_found(format!("saved set {name:?} does not exist"));
-        let set = self.saved_sets()?.remove(name).ok_or_else(missing)?;
-        Ok(match set.content {
-            SetContent::Filter(filter) => filter,
-            SetContent::Frozen(ids) => Filter::Frozen(ids.into()),
-        })
+        self.saved_sets()?.remove(name).ok_or_else(missing)
     }
 
-    /// Saves a set under a name, replacing one of that name.
-    pub fn save_set(&self, name: &str, content: SetContent) -> Result<SavedSet> {
+    /// Saves a set under a name, replacing one of that name. `sae` is the hash of the SAE whose
+    /// latents it tests, where it does.
+    pub fn save_set(
+        &self,
+        name: &str,
+        content: SetContent,
+        sae: Option<String>,
+    ) -> Result<SavedSet> {
         validate_name(name)?;
         let set = SavedSet {
             name: name.to_owned(),
             created: now(),
             content,
+            sae,
         };
-        self.catalog.put_saved_set(&self.record().id, &set)?;
+        self.held.catalog.put_saved_set(&self.record().id, &set)?;
         Ok(set)
     }
 
     /// Removes a saved set, or `NotFound`.
     pub fn remove_set(&self, name: &str) -> Result<()> {
-        if self.catalog.remove_saved_set(&self.record().id, name)? {
+        if self
+            .held
+            .catalog
+            .remove_saved_set(&self.record().id, name)?
+        {
             return Ok(());
         }
         Err(Error::not_found(format!(
@@ -324,7 +409,7 @@ impl CollectionHandle {
 
     /// The collection's records of a kind, by name.
     pub fn records<T: for<'a> Deserialize<'a>>(&self, kind: RecordKind) -> Result<Vec<T>> {
-        self.catalog.records(&self.record().id, kind)
+        self.held.catalog.records(&self.record().id, kind)
     }
 
     /// The record of a name, where there is one.
@@ -333,55 +418,61 @@ impl CollectionHandle {
         kind: RecordKind,
         name: &str,
     ) -> Result<Option<T>> {
-        self.catalog.record_of(&self.record().id, kind, name)
+        self.held.catalog.record_of(&self.record().id, kind, name)
     }
 
     /// Keeps a record under a name, replacing one of that name.
     pub fn put_record<T: Serialize>(&self, kind: RecordKind, name: &str, record: &T) -> Result<()> {
         validate_name(name)?;
-        self.catalog
+        self.held
+            .catalog
             .put_record(&self.record().id, kind, name, record)
     }
 
     /// Removes a record; false when there was none.
     pub fn remove_record(&self, kind: RecordKind, name: &str) -> Result<bool> {
-        self.catalog.remove_record(&self.record().id, kind, name)
+        self.held
+            .catalog
+            .remove_record(&self.record().id, kind, name)
     }
 
     /// The catalog, for labels.
     pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+        &self.held.catalog
     }
 
-    /// Attaches an SAE: builds a new generation whose latents are what `recode` gives the stored
-    /// documents, while the old one serves reads and writes, then switches to it at once. `change` makes the
-    /// new record from the old one. `progress` is told documents done and in all; `Break` gives up
+    /// Changes the collection's SAEs: builds a new generation of the stored documents with their
+    /// latents made anew, while the old one serves reads and writes, then switches to it at once.
+    /// `change` makes the new record from the old one and gives what makes a document's latents,
+    /// those of every SAE at hand. `progress` is told documents done and in all; `Break` gives up
     /// and leaves everything as it was.
-    pub fn attach(
+    pub fn attach<R: Fn(&mut [Document]) -> Result<()>>(
         &self,
-        change: impl FnOnce(&mut CollectionRecord),
-        recode: &Recode<'_>,
+        change: impl FnOnce(&mut CollectionRecord) -> Result<R>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<CollectionRecord> {
-        let _one = self.attaching.try_lock().ok_or_else(|| {
-            Error::precondition("another SAE is being attached to this collection; wait for it")
+        self.check_writable()?;
+        let _one = self.held.attaching.try_lock().ok_or_else(|| {
+            Error::precondition("the SAEs of this collection are being changed; wait for that")
         })?;
-        let before = self.state.read().clone();
+        let before = self.held.state.read().clone();
         let old = before.generation()?.clone();
         let mut record = before.record.clone();
         // `old` must become the last owner of its generation.
         drop(before);
-        change(&mut record);
+        let recode = change(&mut record)?;
         record.generation += 1;
-        let path = self.directory.join(record.generation.to_string());
+        let path = self.held.directory.join(record.generation.to_string());
         old.track_changes();
-        let result = self.build_and_switch(&old, &record, &path, recode, progress);
+        let result = self.build_and_switch(&old, &record, &path, &recode, progress);
         old.stop_tracking();
         let unused = match &result {
             Ok(()) => {
                 // Ends its threads. Snapshots keep the files they have open.
                 drop(old);
-                self.directory.join((record.generation - 1).to_string())
+                self.held
+                    .directory
+                    .join((record.generation - 1).to_string())
             }
             Err(_) => path,
         };
@@ -410,7 +501,7 @@ impl CollectionHandle {
             }
             let documents = batch
                 .iter()
-                .map(|&doc| snapshot.document(doc))
+                .map(|&doc| snapshot.whole(doc))
                 .collect::<Result<Vec<_>>>()?;
             new.write(recoded(documents, recode)?, None)?;
             done += batch.len() as u64;
@@ -423,11 +514,11 @@ impl CollectionHandle {
             return Err(Error::cancelled());
         }
         // And the rest, while they wait.
-        let mut state = self.state.write();
+        let mut state = self.held.state.write();
         state.generation()?;
         catch_up(old, &new, recode)?;
         new.adopt_positions(old)?;
-        self.catalog.put_collection(record)?;
+        self.held.catalog.put_collection(record)?;
         state.record = record.clone();
         state.generation = Some(Arc::new(new));
         Ok(())
@@ -451,7 +542,7 @@ fn catch_up(old: &Collection, new: &Collection, recode: &Recode<'_>) -> Result<(
         let mut deleted = Vec::new();
         for id in batch {
             match snapshot.find(id)? {
-                Some(doc) => documents.push(snapshot.document(doc)?),
+                Some(doc) => documents.push(snapshot.whole(doc)?),
                 None => deleted.push(id.clone()),
             }
         }

@@ -149,6 +149,18 @@ pub struct Document {
     /// Where its latents fire most, ascending by latent; empty unless its collection stores
     /// positions.
     pub positions: Vec<LatentPosition>,
+    /// What the SAEs beside the collection's first make of it, in their order; shorter where the
+    /// last ones make nothing.
+    pub beside: Vec<SpaceCodes>,
+}
+
+/// What one more SAE makes of a document, in that SAE's numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SpaceCodes {
+    /// Its active latents, ascending by number, each once.
+    pub latents: Vec<Activation>,
+    /// Where they fire most; empty unless positions are stored for that SAE.
+    pub positions: Vec<LatentPosition>,
 }
 
 impl Document {

@@ -6,10 +6,11 @@
 //! | `text` | tokenised with positions, stored | BM25, text match, phrases |
 //! | `attributes` | JSON, fast, stored | filters and facets read the columns |
 //! | `vector` | custom bytes | the `dense` component |
-//! | `latents` | custom bytes | the `latents` component |
-//! | `positions` | bytes, stored | where latents fire in the text; see `latent_positions` |
+//! | `latents` | custom bytes, one value per SAE | the `latents` component |
+//! | `positions` | bytes, stored, one value per SAE | where latents fire in the text; see `latent_positions` |
 
 use std::collections::BTreeMap;
+use std::iter::once;
 
 use tantivy::TantivyDocument;
 use tantivy::schema::{
@@ -17,7 +18,7 @@ use tantivy::schema::{
     TextFieldIndexing, TextOptions, Value as _,
 };
 
-use crate::document::{Activation, Document, Value};
+use crate::document::{Activation, Document, SpaceCodes, Value};
 use crate::error::{Error, Result};
 use crate::latent_positions;
 
@@ -110,24 +111,22 @@ impl Fields {
         if let Some(vector) = &document.vector {
             out.add_custom(self.vector, bytemuck::cast_slice(vector));
         }
-        if !document.latents.is_empty() {
-            let mut bytes = Vec::with_capacity(document.latents.len() * 8);
-            for entry in &document.latents {
-                bytes.extend_from_slice(&entry.latent.to_le_bytes());
-                bytes.extend_from_slice(&entry.activation.to_le_bytes());
-            }
-            out.add_custom(self.latents, &bytes);
+        // A field's values in order: the first SAE's, then those of the SAEs beside it.
+        let beside = &document.beside;
+        let latents = once(&document.latents).chain(beside.iter().map(|codes| &codes.latents));
+        for latents in up_to_last_filled(latents.map(Vec::as_slice)) {
+            out.add_custom(self.latents, &encode_latents(latents));
         }
-        if !document.positions.is_empty() {
-            out.add_bytes(
-                self.positions,
-                &latent_positions::encode(&document.positions),
-            );
+        let positions =
+            once(&document.positions).chain(beside.iter().map(|codes| &codes.positions));
+        for positions in up_to_last_filled(positions.map(Vec::as_slice)) {
+            out.add_bytes(self.positions, &latent_positions::encode(positions));
         }
         out
     }
 
-    /// The stored part (id, text, attributes, positions) of a tantivy document.
+    /// The stored part (id, text, attributes, positions) of a tantivy document; positions of the SAEs
+    /// beside the first are in `beside`, without their latents.
     pub fn decode(&self, stored: &TantivyDocument) -> Result<Document> {
         let id = stored
             .get_first(self.id)
@@ -146,14 +145,38 @@ impl Fields {
                 .map(|(name, value)| Ok((name, from_owned_value(value)?)))
                 .collect::<Result<BTreeMap<_, _>>>()?;
         }
-        if let Some(bytes) = stored
-            .get_first(self.positions)
-            .and_then(|value| value.as_bytes())
-        {
-            document.positions = latent_positions::decode(bytes)?;
+        let values = stored.get_all(self.positions);
+        for (space, value) in values.enumerate() {
+            let positions = latent_positions::decode(value.as_bytes().unwrap_or_default())?;
+            match space {
+                0 => document.positions = positions,
+                _ => document.beside.push(SpaceCodes {
+                    positions,
+                    ..SpaceCodes::default()
+                }),
+            }
         }
         Ok(document)
     }
+}
+
+/// The values up to the last that is not empty.
+fn up_to_last_filled<'a, T: 'a>(
+    values: impl Iterator<Item = &'a [T]>,
+) -> impl Iterator<Item = &'a [T]> {
+    let mut values: Vec<&[T]> = values.collect();
+    let filled = values.iter().rposition(|value| !value.is_empty());
+    values.truncate(filled.map_or(0, |last| last + 1));
+    values.into_iter()
+}
+
+fn encode_latents(latents: &[Activation]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(latents.len() * 8);
+    for entry in latents {
+        bytes.extend_from_slice(&entry.latent.to_le_bytes());
+        bytes.extend_from_slice(&entry.activation.to_le_bytes());
+    }
+    bytes
 }
 
 /// The values of a `vector` payload.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use latentdb_proto::v1::{
-    AttachSaeRequest, Collection, CreateCollectionRequest, DropCollectionRequest, DropSetRequest,
-    FitGate, GetCollectionRequest, ListCollectionsRequest, ListSetsRequest, OptimizeRequest,
-    SaveSetRequest, SavedSet,
+    AttachSaeProgress, AttachSaeRequest, Collection, CreateCollectionRequest, DetachSaeRequest,
+    DropCollectionRequest, DropSetRequest, FitGate, GetCollectionRequest, ListCollectionsRequest,
+    ListSetsRequest, OptimizeRequest, Reader, SaveSetRequest, SavedSet,
 };
 use serde_json::{Value, json};
 
@@ -42,15 +42,27 @@ enum Action {
         /// The collection
         name: String,
     },
-    /// Attach an SAE: re-encode the stored vectors, then switch
+    /// Attach an SAE, in place of the first or beside it: code what is stored, then switch
     Attach {
         /// The collection
         name: String,
         /// Folder of the SAE, in SAELens layout
         #[arg(long, value_name = "DIR")]
         sae: PathBuf,
+        /// Name beside the first SAE, by which NAME:SAE addresses it; one of that name is replaced
+        #[arg(long = "as", value_name = "SAE")]
+        beside: Option<String>,
+        #[command(flatten)]
+        reads: ReadsArgs,
         #[command(flatten)]
         gate: GateArgs,
+    },
+    /// Detach an SAE beside the first, with its latents
+    Detach {
+        /// The collection
+        name: String,
+        /// The SAE's name
+        sae: String,
     },
     /// Merge the segments into one and drop deleted documents
     Optimize {
@@ -100,6 +112,18 @@ struct Create {
     #[arg(long, value_name = "DIR")]
     sae: Option<PathBuf>,
     #[command(flatten)]
+    reads: ReadsArgs,
+    /// Number of latents, where the client brings latents
+    #[arg(long, value_name = "N", conflicts_with = "sae")]
+    n_latents: Option<u32>,
+    #[command(flatten)]
+    gate: GateArgs,
+}
+
+/// The model whose token states an SAE reads, and what becomes of their codes.
+#[derive(Clone, Debug, Default, clap::Args)]
+struct ReadsArgs {
+    #[command(flatten)]
     reader: ReaderArgs,
     /// How the codes of a text's tokens become one: max (the default), sum, mean, binary, count or
     /// count:THRESHOLD
@@ -108,11 +132,12 @@ struct Create {
     /// Store with each document the words on which its latents are strongest
     #[arg(long, requires = "reader")]
     positions: bool,
-    /// Number of latents, where the client brings latents
-    #[arg(long, value_name = "N", conflicts_with = "sae")]
-    n_latents: Option<u32>,
-    #[command(flatten)]
-    gate: GateArgs,
+}
+
+impl ReadsArgs {
+    fn request(self) -> anyhow::Result<Option<Reader>> {
+        self.reader.wire(self.pooling, self.positions)
+    }
 }
 
 /// What is asked of the SAE's fit.
@@ -160,8 +185,29 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 &format!("dropped {name}"),
             )
         }
-        Action::Attach { name, sae, gate } => {
-            let collection = attach_gated(&client, &name, &sae, gate.request()).await?;
+        Action::Attach {
+            name,
+            sae,
+            beside,
+            reads,
+            gate,
+        } => {
+            let request = AttachSaeRequest {
+                collection: name,
+                sae: absolute(&sae)?,
+                gate: gate.request(),
+                name: beside.unwrap_or_default(),
+                reader: reads.request()?,
+            };
+            emit(is_json, &attach_as(&client, request).await?)
+        }
+        Action::Detach { name, sae } => {
+            let request = DetachSaeRequest {
+                collection: name,
+                name: sae,
+            };
+            let stream = client.collections().detach_sae(request).await?.into_inner();
+            let collection = changed(stream, "detaching the SAE").await?;
             emit(is_json, &collection)
         }
         Action::Optimize { name } => {
@@ -243,7 +289,7 @@ fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
         },
         n_latents: create.n_latents.unwrap_or_default(),
         gate: create.gate.request(),
-        reader: create.reader.wire(create.pooling, create.positions)?,
+        reader: create.reads.request()?,
     })
 }
 
@@ -263,23 +309,26 @@ pub(super) async fn attach(
     collection: &str,
     sae: &Path,
 ) -> anyhow::Result<Collection> {
-    attach_gated(client, collection, sae, None).await
-}
-
-async fn attach_gated(
-    client: &Client,
-    collection: &str,
-    sae: &Path,
-    gate: Option<FitGate>,
-) -> anyhow::Result<Collection> {
     let request = AttachSaeRequest {
         collection: collection.to_owned(),
         sae: absolute(sae)?,
-        gate,
+        ..AttachSaeRequest::default()
     };
+    attach_as(client, request).await
+}
+
+async fn attach_as(client: &Client, request: AttachSaeRequest) -> anyhow::Result<Collection> {
+    let stream = client.collections().attach_sae(request).await?.into_inner();
+    changed(stream, "attaching the SAE").await
+}
+
+/// Follows a change of a collection's SAEs to its end, with a bar.
+async fn changed(
+    mut stream: tonic::Streaming<AttachSaeProgress>,
+    what: &'static str,
+) -> anyhow::Result<Collection> {
     let bar = progress::bar(0, "documents");
-    bar.set_message("attaching the SAE");
-    let mut stream = client.collections().attach_sae(request).await?.into_inner();
+    bar.set_message(what);
     let mut attached = None;
     while let Some(progress) = stream.message().await? {
         if progress.total > 0 {
@@ -289,7 +338,7 @@ async fn attach_gated(
         attached = progress.collection.or(attached);
     }
     bar.finish_and_clear();
-    attached.context("the server ended the call before the SAE was attached")
+    attached.context("the server ended the call before the change was made")
 }
 
 /// The collection of this name, or nothing where there is none.
@@ -371,9 +420,7 @@ mod tests {
             sae: sae.map(PathBuf::from),
             n_latents: None,
             gate: GateArgs::default(),
-            reader: ReaderArgs::default(),
-            pooling: None,
-            positions: false,
+            reads: ReadsArgs::default(),
         })
         .unwrap()
     }

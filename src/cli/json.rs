@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat};
 use latentdb_proto::v1::{
-    ActivatingDocument, Activation, Collection, Document, Explanation, FacetResponse, Hit, Label,
-    LabelScore, LatentSummary, PlanNode, SaeInfo, SaeQuality, SavedSet, SearchResponse, Steering,
-    TextSpan, Value, value::Kind,
+    ActivatingDocument, Activation, AttachedSae, Collection, Document, Explanation, FacetResponse,
+    Fit, Hit, Label, LabelScore, LatentSummary, PlanNode, ReaderInfo, SaeInfo, SaeQuality,
+    SavedSet, SearchResponse, Steering, TextSpan, Value, value::Kind,
 };
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -238,33 +238,53 @@ pub(super) fn collection(collection: &Collection) -> Json {
             "pooling": encoder.pooling,
         })),
         "sae": collection.sae.as_ref().map(sae),
-        "reader": collection.reader.as_ref().map(|reader| json!({
-            "model": reader.model,
-            "sha256": reader.sha256,
-            "layer": reader.layer,
-            "width": reader.width,
-            "chat_template": reader.chat_template,
-            "window": reader.window,
-            "stride": reader.stride,
-            "special_tokens": reader.special_tokens,
-            "template_tokens": reader.template_tokens,
-            "prepend_bos": reader.prepend_bos,
-            "pooling": reader.pooling,
-            "normalisation": reader.normalisation,
-            "positions": reader.positions,
-        })),
+        "reader": collection.reader.as_ref().map(reader),
+        "saes": collection.saes.iter().map(attached).collect::<Vec<_>>(),
         "n_latents": collection.n_latents,
         "segments": collection.segments,
         "vectors": collection.vectors,
         "vectors_in_graph": collection.vectors_in_graph,
         "disk_bytes": collection.disk_bytes,
         "sequence": collection.sequence,
-        "fit": collection.fit.map(|fit| json!({
-            "vectors": fit.vectors,
-            "fvu": fit.fvu,
-            "limit": fit.limit,
-            "warn": fit.warn,
-        })),
+        "fit": collection.fit.map(fit),
+    })
+}
+
+fn attached(attached: &AttachedSae) -> Json {
+    json!({
+        "name": attached.name,
+        "sae": attached.sae.as_ref().map(sae),
+        "reader": attached.reader.as_ref().map(reader),
+        "fit": attached.fit.map(fit),
+        "latents_bytes": attached.latents_bytes,
+        "weights_bytes": attached.weights_bytes,
+    })
+}
+
+fn reader(reader: &ReaderInfo) -> Json {
+    json!({
+        "model": reader.model,
+        "sha256": reader.sha256,
+        "layer": reader.layer,
+        "width": reader.width,
+        "chat_template": reader.chat_template,
+        "window": reader.window,
+        "stride": reader.stride,
+        "special_tokens": reader.special_tokens,
+        "template_tokens": reader.template_tokens,
+        "prepend_bos": reader.prepend_bos,
+        "pooling": reader.pooling,
+        "normalisation": reader.normalisation,
+        "positions": reader.positions,
+    })
+}
+
+fn fit(fit: Fit) -> Json {
+    json!({
+        "vectors": fit.vectors,
+        "fvu": fit.fvu,
+        "limit": fit.limit,
+        "warn": fit.warn,
     })
 }
 

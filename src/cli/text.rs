@@ -397,20 +397,15 @@ pub(super) fn collection(collection: &Collection) -> String {
         ),
         None => fact("SAE", "none attached".to_owned()),
     }
-    if let Some((fit, fvu)) = collection.fit.and_then(|fit| Some((fit, fit.fvu?))) {
-        let verdict = if fvu > fit.limit {
-            ", above"
-        } else {
-            ", within"
+    if let Some(fit) = collection.fit.as_ref().and_then(fit_line) {
+        fact("fit", fit);
+    }
+    for attached in &collection.saes {
+        let name = match attached.name.as_str() {
+            "" => "costs",
+            name => name,
         };
-        fact(
-            "fit",
-            format!(
-                "FVU {fvu:.4} of the first {} vectors{verdict} the limit {:.4}",
-                thousands(fit.vectors),
-                fit.limit
-            ),
-        );
+        fact(name, attached_line(attached));
     }
     fact(
         "storage",
@@ -422,6 +417,34 @@ pub(super) fn collection(collection: &Collection) -> String {
         ),
     );
     text
+}
+
+/// How an SAE fits its first vectors, where that can be said.
+fn fit_line(fit: &latentdb_proto::v1::Fit) -> Option<String> {
+    let fvu = fit.fvu?;
+    let verdict = if fvu > fit.limit { "above" } else { "within" };
+    Some(format!(
+        "FVU {fvu:.4} of the first {} vectors, {verdict} the limit {:.4}",
+        thousands(fit.vectors),
+        fit.limit
+    ))
+}
+
+/// One SAE of a collection and what it costs; the first is described before.
+fn attached_line(attached: &latentdb_proto::v1::AttachedSae) -> String {
+    let costs = format!(
+        "latents {}, weights {} in memory",
+        bytes(attached.latents_bytes),
+        bytes(attached.weights_bytes)
+    );
+    if attached.name.is_empty() {
+        return costs;
+    }
+    let sae = attached.sae.as_ref().map(sae_line);
+    let reader = attached.reader.as_ref().map(reader_line);
+    let fit = attached.fit.as_ref().and_then(fit_line);
+    let facts = [sae, reader, fit, Some(costs)].into_iter().flatten();
+    facts.collect::<Vec<_>>().join("; ")
 }
 
 /// What the SAE of a collection of level token reads, on one line.

@@ -3,7 +3,8 @@
 //! One question per file: *what is an SAE and what does each architecture compute* (`model`), *how
 //! are rows encoded* (`encode`, `topk`, `kernel`), *how is one stored* (`format`), *where does one
 //! come from* (`train`), *how good is it* (`evaluate`; `fit` on vectors as they come; `sweep` over
-//! sizes), *how is a vector moved along its latents* (`steer`). The formulas are those of
+//! sizes), *how does one come back in another* (`splitting`), *how is a vector moved along its
+//! latents* (`steer`). The formulas are those of
 //! *Disentangling Dense Embeddings with Sparse Autoencoders* (arXiv 2408.00657, "Paper B").
 //!
 //! Encoding is exact and reproducible: a row has one code, whatever the batch, the number of
@@ -18,6 +19,7 @@ mod kernel;
 mod model;
 mod pool;
 mod record;
+pub mod splitting;
 pub mod steer;
 pub mod sweep;
 mod topk;

@@ -179,6 +179,14 @@ pub struct Sae {
 }
 
 impl Sae {
+    /// Bytes of its weights in memory.
+    pub fn memory_bytes(&self) -> u64 {
+        let parts = &self.parts;
+        let values =
+            parts.w_enc_t.len() + parts.w_dec.len() + parts.b_enc.len() + parts.b_dec.len();
+        (4 * (values + self.decoder_norms.len())) as u64
+    }
+
     /// An SAE of the given parts.
     ///
     /// # Errors

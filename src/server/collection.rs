@@ -17,8 +17,46 @@ use super::status::{required, status};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::Pooling;
 use crate::service::{
-    CollectionInfo, CreateCollection, EncoderRecord, FitInfo, Gate, SaeRecord, SetInfo,
+    AttachRequest, AttachedSae, CollectionInfo, CreateCollection, EncoderRecord, FitInfo, Gate,
+    SaeRecord, SetInfo,
 };
+
+/// Progress of a change of a collection's SAEs.
+type Changes = Pin<Box<dyn Stream<Item = Result<v1::AttachSaeProgress, Status>> + Send>>;
+
+/// Told documents done and in all; says whether anybody waits.
+type Progress = Box<dyn FnMut(u64, u64) -> ControlFlow<()> + Send>;
+
+/// Runs a change of a collection's SAEs and streams its progress.
+fn changing<F>(change: impl FnOnce(Progress) -> F) -> Response<Changes>
+where
+    F: Future<Output = crate::error::Result<CollectionInfo>> + Send + 'static,
+{
+    let (send, receive) = mpsc::channel(16);
+    let updates = send.clone();
+    let change = change(Box::new(move |done, total| {
+        let update = v1::AttachSaeProgress {
+            done,
+            total,
+            collection: None,
+        };
+        // A receiver that is gone is a client that gave up; a full one only misses a number.
+        match updates.try_send(Ok(update)) {
+            Err(mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }));
+    tokio::spawn(async move {
+        let last = change.await.map_err(status);
+        let last = last.map(|info| v1::AttachSaeProgress {
+            done: info.snapshot.n_docs(),
+            total: info.snapshot.n_docs(),
+            collection: Some(wire_collection(info)),
+        });
+        let _ = send.send(last).await;
+    });
+    Response::new(Box::pin(ReceiverStream::new(receive)))
+}
 
 #[tonic::async_trait]
 impl CollectionService for Api {
@@ -75,42 +113,43 @@ impl CollectionService for Api {
         Ok(Response::new(v1::DropCollectionResponse {}))
     }
 
-    type AttachSaeStream =
-        Pin<Box<dyn Stream<Item = Result<v1::AttachSaeProgress, Status>> + Send>>;
+    type AttachSaeStream = Changes;
 
     async fn attach_sae(
         &self,
         request: Request<v1::AttachSaeRequest>,
     ) -> Result<Response<Self::AttachSaeStream>, Status> {
         let wire = request.into_inner();
-        let (send, receive) = mpsc::channel(16);
+        let reader = wire.reader.map(reader_request).transpose();
+        let reader = reader
+            .map_err(|error| error.within("reader"))
+            .map_err(status)?;
+        let request = AttachRequest {
+            collection: wire.collection,
+            sae: wire.sae,
+            name: non_empty(wire.name),
+            gate: wire.gate.map(gate),
+            reader,
+        };
         let service = self.service.clone();
-        tokio::spawn(async move {
-            let updates = send.clone();
-            let progress = move |done, total| {
-                let update = v1::AttachSaeProgress {
-                    done,
-                    total,
-                    collection: None,
-                };
-                // A receiver that is gone is a client that gave up; a full one only misses a
-                // number.
-                match updates.try_send(Ok(update)) {
-                    Err(mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
-                    _ => ControlFlow::Continue(()),
-                }
-            };
-            let end = service
-                .attach_sae(wire.collection, wire.sae, wire.gate.map(gate), progress)
-                .await;
-            let last = end.map_err(status).map(|info| v1::AttachSaeProgress {
-                done: info.snapshot.n_docs(),
-                total: info.snapshot.n_docs(),
-                collection: Some(wire_collection(info)),
-            });
-            let _ = send.send(last).await;
-        });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+        Ok(changing(|progress| async move {
+            service.attach_sae(request, progress).await
+        }))
+    }
+
+    type DetachSaeStream = Self::AttachSaeStream;
+
+    async fn detach_sae(
+        &self,
+        request: Request<v1::DetachSaeRequest>,
+    ) -> Result<Response<Self::DetachSaeStream>, Status> {
+        let wire = request.into_inner();
+        let service = self.service.clone();
+        Ok(changing(|progress| async move {
+            service
+                .detach_sae(wire.collection, wire.name, progress)
+                .await
+        }))
     }
 
     async fn save_set(
@@ -169,6 +208,18 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
         sequence: info.snapshot.sequence(),
         fit: info.fit.map(wire_fit),
         reader: info.reader.map(wire_reader),
+        saes: info.saes.into_iter().map(wire_attached).collect(),
+    }
+}
+
+fn wire_attached(attached: AttachedSae) -> v1::AttachedSae {
+    v1::AttachedSae {
+        name: attached.name,
+        sae: Some(wire_sae(attached.sae)),
+        reader: attached.reader.map(wire_reader),
+        fit: attached.fit.map(wire_fit),
+        latents_bytes: attached.latents_bytes,
+        weights_bytes: attached.weights_bytes,
     }
 }
 

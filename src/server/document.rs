@@ -277,6 +277,7 @@ fn update(wire: v1::DocumentUpdate) -> Result<Update> {
         vector: wire.vector.map(|vector| vector.values),
         latents: wire.latents.map(activations),
         positions: Vec::new(),
+        beside: Vec::new(),
         set: attributes(wire.set_attributes).map_err(|error| error.within("set_attributes"))?,
         remove: wire.remove_attributes,
     })

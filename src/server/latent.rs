@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 use super::Api;
 use super::family::{find_families, wire_families};
 use super::reader::span_of;
+use super::splitting::{split_request, wire_split};
 use super::status::status;
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
 use crate::error::Error;
@@ -192,6 +193,15 @@ impl LatentService for Api {
         let collection = request.into_inner().collection;
         let found = self.service.list_families(&collection).await;
         Ok(Response::new(wire_families(found.map_err(status)?)))
+    }
+
+    async fn split_latents(
+        &self,
+        request: Request<v1::SplitLatentsRequest>,
+    ) -> Result<Response<v1::SplitLatentsResponse>, Status> {
+        let request = split_request(request.into_inner()).map_err(status)?;
+        let found = self.service.split_latents(request).await.map_err(status)?;
+        Ok(Response::new(wire_split(found)))
     }
 
     type LabelLatentsStream = Answers<v1::LabelLatentsProgress>;

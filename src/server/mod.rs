@@ -17,6 +17,7 @@ mod property;
 mod quality;
 mod reader;
 mod search;
+mod splitting;
 mod status;
 mod steer;
 mod trends;

@@ -92,6 +92,8 @@ pub(super) fn preset(wire: v1::Preset) -> Result<Preset> {
     Ok(Preset {
         name: wire.name,
         edits: edits(wire.edits, "edits")?,
+        // The service says which.
+        sae: None,
     })
 }
 

@@ -120,6 +120,7 @@ pub(super) fn document(wire: v1::Document) -> Result<Document> {
         vector: wire.vector.map(|vector| vector.values),
         latents: wire.latents.map(activations).unwrap_or_default(),
         positions: Vec::new(),
+        beside: Vec::new(),
     })
 }
 
@@ -206,6 +207,15 @@ fn filter_at(wire: v1::Filter, depth: usize) -> Result<Filter> {
         },
         Kind::SavedSet(name) => Filter::Saved(name),
         Kind::All(_) => Filter::All,
+        Kind::Through(through) => {
+            let filter = required(through.filter, "filter")
+                .and_then(|filter| filter_at(*filter, depth + 1))
+                .map_err(|error| error.within("through"))?;
+            Filter::Through {
+                sae: through.sae,
+                filter: Box::new(filter),
+            }
+        }
     })
 }
 

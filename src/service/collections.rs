@@ -1,6 +1,5 @@
-//! Creating, describing and dropping collections; attaching SAEs; saved sets.
+//! Creating, describing and dropping collections; saved sets.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,11 +8,11 @@ use latentdb_index::collection::Snapshot;
 use latentdb_index::database::{NewCollection, View};
 use latentdb_index::filter::Filter;
 
-use super::gate::{FitInfo, Gate, gate_of, judge_attach};
-use super::models::{
-    EncoderRecord, SaeRecord, encoder_record, recode_vectors, sae_record, to_json,
-};
-use super::tokens::{ReaderRecord, ReaderRequest, check_level, check_new, reader_record};
+use super::gate::{FitInfo, Gate};
+use super::latents::label_key;
+use super::models::{EncoderRecord, SaeRecord, encoder_record, sae_record, to_json};
+use super::saes::AttachedSae;
+use super::tokens::{ReaderRecord, ReaderRequest, check_new, reader_record};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
 
@@ -60,6 +59,8 @@ pub struct CollectionInfo {
     pub fit: Option<FitInfo>,
     /// Its reader, at level token.
     pub reader: Option<ReaderRecord>,
+    /// Its SAEs: the first, where there is one, then those beside it.
+    pub saes: Vec<AttachedSae>,
     /// Its documents.
     pub snapshot: Arc<Snapshot>,
     /// Bytes on disk.
@@ -187,7 +188,7 @@ impl Service {
     }
 
     /// `measure` opens the SAE to say how it fits.
-    fn describe(&self, name: &str, measure: bool) -> Result<CollectionInfo> {
+    pub(super) fn describe(&self, name: &str, measure: bool) -> Result<CollectionInfo> {
         let handle = self.database.collection(name)?;
         let View { record, snapshot } = handle.view()?;
         let sae = if measure {
@@ -198,6 +199,7 @@ impl Service {
         let fit = sae.map(|sae| self.gates.info(&record, &snapshot, &sae));
         Ok(CollectionInfo {
             fit: fit.transpose()?,
+            saes: self.attached_saes(&record.name, measure)?,
             encoder: encoder_record(&record)?,
             sae: sae_record(&record)?,
             reader: reader_record(&record)?,
@@ -235,60 +237,6 @@ impl Service {
         .await
     }
 
-    /// Attaches the SAE in a folder: re-encodes the stored vectors while the old state serves,
-    /// then switches. `gate` is what is asked of its fit; absent, what the collection asked
-    /// before. `progress` is told documents done and in all; `Break` gives up and changes nothing.
-    ///
-    /// # Errors
-    /// `FailedPrecondition` when the SAE does not fit the stored vectors.
-    /// Attaches the SAE in a folder: re-encodes the stored vectors, at level token the stored
-    /// texts, while the old state serves,
-    /// then switches. `progress` is told documents done and in all; `Break` gives up and changes
-    /// nothing.
-    pub async fn attach_sae(
-        self: &Arc<Self>,
-        name: String,
-        folder: String,
-        gate: Option<Gate>,
-        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
-    ) -> Result<CollectionInfo> {
-        let service = self.clone();
-        blocking(move || {
-            let handle = service.database.collection(&name)?;
-            let sae = service
-                .models
-                .import_sae(Path::new(&folder))
-                .map_err(|error| error.within("sae"))?;
-            check_level(&handle.record(), &sae)?;
-            if let Some(reader) = reader_record(&handle.record())? {
-                service.attach_token_sae(&handle, &reader, sae, &mut progress)?;
-                return service.describe(&name, true);
-            }
-            let mut dimension = handle.record().dimension;
-            agree(&mut dimension, sae.d_in(), "sae", "the SAE's inputs")?;
-            let view = handle.view()?;
-            let gate = gate.map_or_else(|| gate_of(&view.record), Ok)?;
-            gate.check()?;
-            judge_attach(&gate, &name, &view.snapshot, &sae)?;
-            drop(view);
-            let sae_json = to_json(&SaeRecord {
-                gate,
-                ..SaeRecord::of(&sae)
-            })?;
-            handle.attach(
-                |record| {
-                    record.dimension = dimension;
-                    record.n_latents = Some(sae.n_latents());
-                    record.sae = Some(sae_json);
-                },
-                &|documents| recode_vectors(&sae, documents),
-                &mut progress,
-            )?;
-            service.describe(&name, true)
-        })
-        .await
-    }
-
     /// Saves a filter, or the documents it describes now, under a name.
     pub async fn save_set(
         self: &Arc<Self>,
@@ -304,13 +252,16 @@ impl Service {
             let resolved = service.resolve_filter(&view, &filter)?;
             let docs = view.snapshot.documents_matching(&resolved)?;
             let documents = docs.len() as u64;
+            // Its latents are those of the SAE it is saved through.
+            let sae = (!frozen && filter.reads_latents()).then(|| label_key(&view.record));
+            let sae = sae.transpose()?.map(|(_, sae)| sae);
             let content = if frozen {
                 let ids = docs.into_iter().map(|doc| view.snapshot.id(doc));
                 SetContent::Frozen(ids.collect::<Result<_>>()?)
             } else {
                 SetContent::Filter(filter)
             };
-            let set = handle.save_set(&name, content)?;
+            let set = handle.save_set(&name, content, sae)?;
             Ok(SetInfo { set, documents })
         })
         .await

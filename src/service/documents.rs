@@ -11,6 +11,7 @@ use latentdb_index::filter::Filter;
 use tokio::sync::oneshot;
 
 use super::models::activations;
+use super::saes::{lend_documents, lend_updates, return_documents, return_updates};
 use super::{MadeWith, Service, blocking, gate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sae::Codes;
@@ -205,6 +206,7 @@ impl Service {
         prepare: impl Fn(CollectionRecord) -> F,
     ) -> Result<Written> {
         let handle = self.database.collection(collection)?;
+        handle.check_writable()?;
         let mut attempt = 1;
         loop {
             let record = handle.record();
@@ -255,6 +257,22 @@ impl Service {
             let made = vectors.next().flatten();
             document.vector = document.vector.take().or(made);
         }
+        self.add_codes(record, &mut documents).await?;
+        for space in 1..=record.beside.len() {
+            let mut lent = lend_documents(&mut documents);
+            let coded = self.add_codes(&record.through(space), &mut lent).await;
+            return_documents(&mut documents, lent, space);
+            coded?;
+        }
+        Ok(documents)
+    }
+
+    /// Adds the latents that one SAE makes of documents, and judges how it fits them.
+    async fn add_codes(
+        self: &Arc<Self>,
+        record: &CollectionRecord,
+        documents: &mut [Document],
+    ) -> Result<()> {
         let rows = documents
             .iter()
             .map(|document| {
@@ -273,8 +291,7 @@ impl Service {
             Some((vector, document.latents.as_slice()))
         });
         self.admit(record, coded).await?;
-        self.add_token_codes(record, &mut documents).await?;
-        Ok(documents)
+        self.add_token_codes(record, documents).await
     }
 
     /// Judges how the SAE fits vectors that are about to be written.
@@ -325,6 +342,23 @@ impl Service {
             let made = vectors.next().flatten();
             update.vector = update.vector.take().or(made);
         }
+        self.add_codes_to_updates(record, &mut updates).await?;
+        for space in 1..=record.beside.len() {
+            let mut lent = lend_updates(&mut updates);
+            let through = record.through(space);
+            let coded = self.add_codes_to_updates(&through, &mut lent).await;
+            return_updates(&mut updates, lent);
+            coded?;
+        }
+        Ok(updates)
+    }
+
+    /// [`Self::add_codes`] for updates of vectors or texts.
+    async fn add_codes_to_updates(
+        self: &Arc<Self>,
+        record: &CollectionRecord,
+        updates: &mut [Update],
+    ) -> Result<()> {
         let rows = updates
             .iter()
             .map(|update| {
@@ -341,9 +375,7 @@ impl Service {
             Some((vector, latents))
         });
         self.admit(record, coded).await?;
-        self.add_token_codes_to_updates(record, &mut updates)
-            .await?;
-        Ok(updates)
+        self.add_token_codes_to_updates(record, updates).await
     }
 
     /// Vectors of the texts that are there, where the collection has an encoder.

@@ -135,16 +135,19 @@ fn refusal(sae: &Sae, fit: &Fit, fvu: f64, limit: f64) -> String {
 /// The fit of one generation of a collection, once vectors were measured.
 type Held = Arc<Mutex<Option<Fit>>>;
 
-/// Fits of collections, by collection and generation.
+/// Fits of collections, by collection, SAE and generation.
 #[derive(Default)]
-pub(super) struct Gates(Mutex<HashMap<String, (u64, Held)>>);
+pub(super) struct Gates(Mutex<HashMap<Key, (u64, Held)>>);
+
+/// A collection's id, and its name through the SAE.
+type Key = (String, String);
 
 impl Gates {
     /// The fit of a collection's generation; older generations are forgotten.
     fn entry(&self, record: &CollectionRecord) -> Held {
         let mut entries = self.0.lock();
         let entry = entries
-            .entry(record.id.clone())
+            .entry((record.id.clone(), record.name.clone()))
             .or_insert_with(|| (record.generation, Arc::default()));
         if entry.0 != record.generation {
             *entry = (record.generation, Arc::default());
@@ -154,7 +157,7 @@ impl Gates {
 
     /// Forgets a collection.
     pub fn forget(&self, record: &CollectionRecord) {
-        self.0.lock().remove(&record.id);
+        self.0.lock().retain(|(id, _), _| *id != record.id);
     }
 
     /// Whether enough vectors of a collection were judged.

@@ -8,6 +8,7 @@ mod analysis;
 mod collections;
 mod documents;
 mod families;
+mod filters;
 mod gate;
 mod identity;
 mod labels;
@@ -15,7 +16,9 @@ mod latent_page;
 mod latents;
 mod models;
 mod pages;
+mod saes;
 mod search;
+mod splitting;
 mod tokens;
 mod training;
 
@@ -23,9 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::database::{Database, View};
-use latentdb_index::filter::{Filter, Named};
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
@@ -55,6 +56,7 @@ pub use labels::{
 pub use latent_page::{LatentPage, PageRequest, Related};
 pub use latents::{LatentOrder, LatentStatistics, NewLabel, ShownLabel};
 pub use models::{EncoderRecord, Level, SaeRecord};
+pub use saes::{AttachRequest, AttachedSae};
 pub use search::{
     AppliedEdit, ChosenLatent, Contribution, DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS,
     DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount,
@@ -63,6 +65,7 @@ pub use search::{
     SearchResult, SteerChange, SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit,
     SweepStep, Target,
 };
+pub use splitting::{SplitLatent, SplitRequest};
 pub use tokens::{ReaderRecord, ReaderRequest};
 pub use training::{TrainRequest, TrainingEnd};
 
@@ -127,28 +130,6 @@ impl Service {
 
     fn view(&self, collection: &str) -> Result<View> {
         self.database.collection(collection)?.view()
-    }
-
-    /// A filter with its saved sets replaced, checked against the collection.
-    fn resolve_filter(&self, view: &View, filter: &Filter) -> Result<Filter> {
-        self.resolve_set(view, filter, "filter")
-    }
-
-    /// As [`Self::resolve_filter`] for a filter in another field of the request.
-    fn resolve_set(&self, view: &View, filter: &Filter, field: &str) -> Result<Filter> {
-        filter
-            .resolve(view.record.n_latents, &|named| {
-                self.named_filter(&view.record, named)
-            })
-            .map_err(|error| error.within(field))
-    }
-
-    /// What a name in a filter stands for.
-    fn named_filter(&self, record: &CollectionRecord, named: Named<'_>) -> Result<Filter> {
-        match named {
-            Named::SavedSet(name) => self.database.collection(&record.name)?.saved_filter(name),
-            Named::Family(root) => self.family_filter(record, root),
-        }
     }
 }
 

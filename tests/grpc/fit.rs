@@ -85,6 +85,7 @@ async fn attach(
         collection: "c".into(),
         sae: folder.display().to_string(),
         gate,
+        ..AttachSaeRequest::default()
     };
     let mut stream = server.collections().attach_sae(request).await?.into_inner();
     let mut last = None;

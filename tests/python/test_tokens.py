@@ -185,6 +185,65 @@ def test_a_new_text_has_new_latents_and_brought_latents_stay(api, name, trained)
     assert latents(api, name, "mute") == latents(api, name, "empty") == {}
 
 
+def attach(api: Api, collection: str, folder: pathlib.Path, **fields):
+    """The collection with the SAE of a folder attached."""
+    request = v1.AttachSaeRequest(collection=collection, sae=str(folder), **fields)
+    return list(api.collections.AttachSae(request))[-1].collection
+
+
+@pytest.mark.parametrize("marks", [pytest.param(None, marks=NEEDS_MINILM)])
+def test_an_sae_of_tokens_stands_beside_one_of_vectors(marks, own_server, name, trained, tmp_path):
+    api = own_server.api
+    corpus = f"{name}-corpus"
+    for target in (name, corpus):
+        api.create(target, encoder=MODEL)
+    api.upsert(name, documents()[:20])
+    pairs = [f"{one} {other}" for one in TEXTS[:11] for other in TEXTS[:11]]
+    api.upsert(corpus, documents(pairs))
+    pooled = run(
+        *("sae", "train", "--collection", corpus, "--out", tmp_path / "pooled"),
+        *("--n", 16, "--k", 2, "--epochs", 5),
+        server=api.address,
+    )
+    attach(api, name, tmp_path / "pooled", gate=v1.FitGate(warn=True))
+    info = attach(api, name, trained.sae, name="words", reader=reader(positions=True))
+    first, words = info.saes
+    assert (first.name, words.name) == ("", "words")
+    assert first.sae.sha256 == pooled["sae"]["sha256"] and not first.HasField("reader")
+    assert words.reader.layer == LAYER and words.reader.positions
+    assert min(words.latents_bytes, words.weights_bytes, first.weights_bytes) > 0
+
+    # As in a collection of level token: stored texts, written ones, changed ones.
+    alone = f"{name}-alone"
+    create(api, alone, trained, positions=True)
+    changed = v1.DocumentUpdate(id="d01", text=TEXTS[5])
+    for target in (name, alone):
+        api.upsert(target, documents() if target == alone else documents()[20:])
+        api.documents.Update(v1.UpdateRequest(collection=target, updates=[changed]))
+    keys = [f"d{at:02}" for at in range(len(TEXTS))]
+    through = f"{name}:words"
+    expected = {key: latents(api, alone, key) for key in keys}
+    for restarted in (False, True):
+        if restarted:
+            own_server.stop()
+            own_server.start()
+            api = own_server.api
+        for key in keys:
+            assert latents(api, through, key) == expected[key]
+            assert len(latents(api, name, key)) == 2
+        wanted = weighted({latent: 1 for latent in expected["d00"]})
+        (found, same) = (api.search(target, wanted, latents_per_hit=9) for target in (through, alone))
+        assert [hit.document.id for hit in found.hits] == [hit.document.id for hit in same.hits]
+        assert [[part.span for part in hit.latents] for hit in found.hits] == [
+            [part.span for part in hit.latents] for hit in same.hits
+        ]
+    # The two read different things, so their directions are not comparable.
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="different things"):
+        api.latents.SplitLatents(v1.SplitLatentsRequest(collection=name, to="words"))
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="reader"):
+        attach(api, name, trained.sae, reader=reader())
+
+
 def test_long_texts_are_read_to_their_end(api, name, trained):
     create(api, name, trained, positions=True, window=32, stride=24)
     text = " ".join(TEXTS * 3)

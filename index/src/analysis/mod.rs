@@ -21,6 +21,7 @@
 //!
 //! The functions block and use all cores; [`Progress`] says how far they are and stops them.
 
+pub mod across;
 mod attributes;
 pub mod centroids;
 pub mod cluster;

@@ -1,7 +1,7 @@
 //! One generation of a collection's data: a tantivy index with LatentDB's two components, its
 //! writer, its snapshots and its graphs.
 //!
-//! A generation is bound to one SAE. Attaching another SAE builds a new generation beside it
+//! A generation is bound to its SAEs. Attaching or detaching one builds a new generation beside it
 //! ([`crate::database`]).
 
 mod background;

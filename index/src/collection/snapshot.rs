@@ -11,21 +11,35 @@ use tantivy::{DocAddress, Searcher, SegmentReader, TantivyDocument};
 use super::derived::Derived;
 use crate::analysis::centroids::SegmentSums;
 use crate::dense::{self, DenseReader, Graph};
-use crate::document::{Activation, Document};
+use crate::document::{Activation, Document, SpaceCodes};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, TestCache, evaluate};
 use crate::latents::{self, LatentsReader};
 use crate::query::Allowed;
 use crate::schema::Fields;
 
+/// What a segment holds of one SAE.
+#[derive(Clone)]
+pub(crate) struct Space {
+    /// Its matrix.
+    pub latents: Arc<LatentsReader>,
+    /// Sums for the latents' centroids, once they were asked for.
+    pub centroid_sums: Arc<SegmentSums>,
+}
+
 /// A segment of a snapshot with its components open.
+#[derive(Clone)]
 pub(crate) struct SegmentView {
     /// tantivy's reader: text, stored fields, attribute columns.
     pub reader: SegmentReader,
     /// The snapshot's number of the segment's document 0.
     pub base: u32,
-    /// The `latents` component.
+    /// The matrix of the SAE that is looked through.
     pub latents: Arc<LatentsReader>,
+    /// Sums for the centroids of its latents.
+    pub centroid_sums: Arc<SegmentSums>,
+    /// What there is of each SAE; fewer where no document has latents of the last ones.
+    spaces: Arc<[Space]>,
     /// The `dense` component.
     pub dense: Arc<DenseReader>,
     /// Sets of attribute tests.
@@ -34,17 +48,35 @@ pub(crate) struct SegmentView {
     pub graph: Option<Arc<Graph>>,
     /// Living documents; `None` when none is deleted.
     pub alive: Option<RoaringBitmap>,
-    /// Sums for the latents' centroids, once they were asked for.
-    pub centroid_sums: Arc<SegmentSums>,
+}
+
+impl SegmentView {
+    /// The segment, looked at through another SAE.
+    pub fn in_space(&self, space: usize) -> Result<Self> {
+        let Space {
+            latents,
+            centroid_sums,
+        } = match self.spaces.get(space) {
+            Some(space) => space.clone(),
+            None => Space {
+                latents: Arc::new(LatentsReader::empty(self.reader.max_doc() as usize)?),
+                centroid_sums: Arc::default(),
+            },
+        };
+        Ok(Self {
+            latents,
+            centroid_sums,
+            ..self.clone()
+        })
+    }
 }
 
 /// What a segment's view shares with those of other snapshots.
 #[derive(Clone)]
 struct Components {
-    latents: Arc<LatentsReader>,
+    spaces: Arc<[Space]>,
     dense: Arc<DenseReader>,
     tests: Arc<TestCache>,
-    centroid_sums: Arc<SegmentSums>,
 }
 
 /// Components of live segments, opened once and shared by snapshots.
@@ -62,21 +94,25 @@ impl ComponentCache {
             let component = SegmentComponent::Custom(extension.to_owned());
             Ok(segment.open_read(component)?.read_bytes()?)
         };
-        let latents = Arc::new(LatentsReader::open(read(latents::EXTENSION)?)?);
+        let matrices = latents::open_spaces(read(latents::EXTENSION)?)?;
+        let n_docs = matrices[0].n_docs();
+        let spaces = matrices.into_iter().map(|matrix| Space {
+            latents: Arc::new(matrix),
+            centroid_sums: Arc::default(),
+        });
         let dense = Arc::new(DenseReader::open(read(dense::EXTENSION)?)?);
-        if latents.n_docs() != segment.max_doc() {
+        if n_docs != segment.max_doc() {
             return Err(Error::corrupted(format!(
                 "segment {} has {} documents, its latents {}",
                 segment.segment_id(),
                 segment.max_doc(),
-                latents.n_docs()
+                n_docs
             )));
         }
         let components = Components {
-            latents,
+            spaces: spaces.collect(),
             dense,
             tests: Arc::default(),
-            centroid_sums: Arc::default(),
         };
         self.open.insert(segment.segment_id(), components.clone());
         Ok(components)
@@ -88,13 +124,18 @@ impl ComponentCache {
     }
 }
 
-/// One immutable view of a collection. Documents are numbered from 0 across its segments, deleted
-/// ones included; the numbers hold for this snapshot alone.
+/// One immutable view of a collection, through one of its SAEs: the first, unless
+/// [`Snapshot::in_space`] says otherwise. Documents are numbered from 0 across its segments, deleted
+/// ones included; the numbers hold for this snapshot alone, through whichever SAE.
 pub struct Snapshot {
     searcher: Searcher,
     fields: Fields,
     segments: Vec<SegmentView>,
     sequence: u64,
+    /// The SAE that is looked through, by its place.
+    space: usize,
+    /// The same documents through other SAEs, once they were asked for.
+    others: Mutex<HashMap<usize, Arc<Snapshot>>>,
     percentiles: Mutex<HashMap<u32, Option<f32>>>,
     derived: Derived,
 }
@@ -111,13 +152,15 @@ impl Snapshot {
         let mut base = 0_u32;
         for reader in searcher.segment_readers() {
             let components = cache.get(reader)?;
+            let first = components.spaces[0].clone();
             segments.push(SegmentView {
                 reader: reader.clone(),
                 base,
-                latents: components.latents,
+                latents: first.latents,
+                centroid_sums: first.centroid_sums,
+                spaces: components.spaces,
                 dense: components.dense,
                 tests: components.tests,
-                centroid_sums: components.centroid_sums,
                 graph: graphs.get(&reader.segment_id()).cloned(),
                 alive: reader
                     .has_deletes()
@@ -136,9 +179,45 @@ impl Snapshot {
             fields,
             segments,
             sequence,
+            space: 0,
+            others: Mutex::default(),
             percentiles: Mutex::default(),
             derived: Derived::default(),
         })
+    }
+
+    /// The same documents through the SAE at a place, 0 for the first: its latents, numbered from
+    /// 0, its posting lists, rows, positions and percentiles. One that no document has latents of
+    /// is empty.
+    pub fn in_space(self: &Arc<Self>, space: usize) -> Result<Arc<Self>> {
+        if space == self.space {
+            return Ok(self.clone());
+        }
+        let mut others = self.others.lock();
+        if let Some(known) = others.get(&space) {
+            return Ok(known.clone());
+        }
+        let segments = self.segments.iter().map(|segment| segment.in_space(space));
+        let other = Arc::new(Self {
+            searcher: self.searcher.clone(),
+            fields: self.fields.clone(),
+            segments: segments.collect::<Result<_>>()?,
+            sequence: self.sequence,
+            space,
+            others: Mutex::default(),
+            percentiles: Mutex::default(),
+            derived: Derived::default(),
+        });
+        others.insert(space, other.clone());
+        Ok(other)
+    }
+
+    /// Bytes of the latents of the SAE that is looked through, on disk and mapped.
+    pub fn latents_bytes(&self) -> u64 {
+        let segments = self.segments.iter();
+        segments
+            .map(|segment| segment.latents.n_bytes() as u64)
+            .sum()
     }
 
     /// Number of the last write it contains.
@@ -226,8 +305,19 @@ impl Snapshot {
         Ok(self.stored(doc)?.id)
     }
 
-    /// Id, text and attributes of a document; vector and latents are left empty.
+    /// Id, text, attributes and positions of a document; vector and latents are left empty.
     pub fn stored(&self, doc: u32) -> Result<Document> {
+        let mut document = self.stored_of_all(doc)?;
+        let beside = std::mem::take(&mut document.beside);
+        if self.space > 0 {
+            let own = beside.into_iter().nth(self.space - 1).unwrap_or_default();
+            document.positions = own.positions;
+        }
+        Ok(document)
+    }
+
+    /// As [`Self::stored`], with the positions of every SAE at their places.
+    fn stored_of_all(&self, doc: u32) -> Result<Document> {
         let at = self
             .segments
             .partition_point(|segment| segment.base <= doc)
@@ -238,7 +328,26 @@ impl Snapshot {
         self.fields.decode(&stored)
     }
 
-    /// Everything of a document.
+    /// Everything of a document, through every SAE, whichever this snapshot looks through.
+    pub(crate) fn whole(&self, doc: u32) -> Result<Document> {
+        let mut document = self.stored_of_all(doc)?;
+        document.vector = self.vector(doc).map(<[f32]>::to_vec);
+        let (segment, local) = self.locate(doc);
+        let mut rows = segment
+            .spaces
+            .iter()
+            .map(|space| space.latents.row(local).iter().collect());
+        document.latents = rows.next().unwrap_or_default();
+        for (at, latents) in rows.enumerate() {
+            if at == document.beside.len() {
+                document.beside.push(SpaceCodes::default());
+            }
+            document.beside[at].latents = latents;
+        }
+        Ok(document)
+    }
+
+    /// Everything of a document, through this snapshot's SAE.
     pub fn document(&self, doc: u32) -> Result<Document> {
         let mut document = self.stored(doc)?;
         document.vector = self.vector(doc).map(<[f32]>::to_vec);

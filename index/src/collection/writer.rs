@@ -17,7 +17,7 @@ use tantivy::{Index, IndexWriter, Term};
 
 use super::Shared;
 use super::positions::CommitPayload;
-use crate::document::{Document, Value};
+use crate::document::{Document, SpaceCodes, Value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filter;
 
@@ -60,6 +60,8 @@ pub struct Update {
     pub latents: Option<Vec<crate::document::Activation>>,
     /// Where the new latents fire; without them, new latents have no positions.
     pub positions: Vec<crate::document::LatentPosition>,
+    /// New codes of the SAEs beside the first, in their order; `None` keeps what is there.
+    pub beside: Vec<Option<crate::document::SpaceCodes>>,
     /// Attributes to set.
     pub set: BTreeMap<String, Value>,
     /// Attributes to remove.
@@ -391,7 +393,7 @@ impl WriterThread {
         let snapshot = self.shared.snapshot();
         match snapshot.find(id)? {
             None => Ok(None),
-            Some(doc) => snapshot.document(doc).map(Some),
+            Some(doc) => snapshot.whole(doc).map(Some),
         }
     }
 
@@ -523,6 +525,8 @@ struct Changes {
 }
 
 fn size(document: &Document) -> usize {
+    let beside = document.beside.iter();
+    let beside = beside.map(|codes| codes.latents.len() * 8 + codes.positions.len() * 5);
     document.text.as_ref().map_or(0, String::len)
         + document
             .vector
@@ -530,6 +534,7 @@ fn size(document: &Document) -> usize {
             .map_or(0, |vector| vector.len() * 4)
         + document.latents.len() * 8
         + document.positions.len() * 5
+        + beside.sum::<usize>()
         + 256
 }
 
@@ -539,6 +544,13 @@ fn updated(mut document: Document, update: Update) -> Document {
     if let Some(latents) = update.latents {
         document.latents = latents;
         document.positions = update.positions;
+    }
+    for (space, codes) in update.beside.into_iter().enumerate() {
+        let Some(codes) = codes else { continue };
+        if document.beside.len() <= space {
+            document.beside.resize_with(space + 1, SpaceCodes::default);
+        }
+        document.beside[space] = codes;
     }
     for name in &update.remove {
         document.attributes.remove(name);

@@ -92,6 +92,10 @@ fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Resu
         Filter::Family(root) => Err(Error::internal(format!(
             "family {root} was not resolved before evaluation"
         ))),
+        Filter::InSpace { space, filter } => matching(filter, snapshot, &segment.in_space(*space)?),
+        Filter::Through { sae, .. } => Err(Error::internal(format!(
+            "a filter through the SAE {sae:?} was not resolved before evaluation"
+        ))),
         Filter::Saved(name) => Err(Error::internal(format!(
             "saved set {name:?} reached the engine unresolved"
         ))),

@@ -67,6 +67,22 @@ pub enum Filter {
     /// Documents with one of these ids, as a frozen saved set holds them: shared, not limited.
     #[serde(skip)]
     Frozen(Arc<[String]>),
+    /// What a filter describes through another SAE of the collection, by the SAE's name: its
+    /// latents and families are that SAE's.
+    Through {
+        /// The SAE's name.
+        sae: String,
+        /// The filter.
+        filter: Box<Filter>,
+    },
+    /// A resolved filter in the space of the SAE at a place; what `Through` is resolved to.
+    #[serde(skip)]
+    InSpace {
+        /// The place, 0 for the first.
+        space: usize,
+        /// The filter.
+        filter: Box<Filter>,
+    },
     /// Documents in all of these (all documents when empty).
     And(Vec<Filter>),
     /// Documents in any of these (none when empty).
@@ -106,12 +122,14 @@ pub enum TextMode {
 }
 
 /// A part of a filter that stands for another filter by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Named<'a> {
     /// A saved set.
     SavedSet(&'a str),
     /// A family of latents, by its root.
     Family(u32),
+    /// A filter through the SAE of a name.
+    Through(&'a str, &'a Filter),
 }
 
 impl Filter {
@@ -138,6 +156,16 @@ impl Filter {
         Self::Not(Box::new(self))
     }
 
+    /// Whether latents or families are tested, not counting what names stand for.
+    pub fn reads_latents(&self) -> bool {
+        match self {
+            Self::Latent { .. } | Self::Family(_) => true,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::reads_latents),
+            Self::Not(part) => part.reads_latents(),
+            _ => false,
+        }
+    }
+
     /// Documents in both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -148,7 +176,8 @@ impl Filter {
     }
 
     /// The filter with saved sets and families replaced by what `lookup` gives, checked against the
-    /// limits of this module and against `n_latents`. Errors name the part as a path.
+    /// limits of this module and against `n_latents`. What `lookup` gives for a part through another
+    /// SAE is taken as resolved. Errors name the part as a path.
     pub fn resolve(
         &self,
         n_latents: Option<usize>,
@@ -197,6 +226,9 @@ impl Filter {
             }
             Self::Family(root) => {
                 lookup(Named::Family(*root))?.resolve_at(n_latents, lookup, depth + 1, nodes)
+            }
+            Self::Through { sae, filter } => {
+                lookup(Named::Through(sae, filter)).map_err(|error| error.within("through"))
             }
             leaf => {
                 leaf.validate_leaf(n_latents)?;

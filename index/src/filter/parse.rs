@@ -5,12 +5,13 @@
 //! (text("battery life") or phrase("does not work")) and stars in (1, 2)
 //! date >= timestamp("2025-03-01") and set("complaints") and not family(12)
 //! author exists and id not in ("a-1", "a-2")
+//! latent(812) and not sae("large", latent(3) or latent(77, > 0.3))
 //! ```
 //!
 //! `and` binds tighter than `or`, `not` tighter than both. Words are case-insensitive, strings
 //! stand in double or single quotes with `\` as escape. A latent's bounds are tests of its
 //! activation; a document in which it is inactive never matches. An attribute named like a word of
-//! the language is written in backticks.
+//! the language is written in backticks. `sae` tests latents of another SAE of the collection.
 
 use std::ops::Bound;
 
@@ -274,11 +275,12 @@ impl Parser {
                         "phrase" => return self.text(TextMode::Phrase),
                         "set" => return Ok(Filter::Saved(self.quoted_argument()?)),
                         "family" => return self.family(),
+                        "sae" => return self.through(),
                         _ => {
                             self.at = start;
                             return Err(self.unexpected(
-                                "latent(..), family(..), text(..), text_any(..), phrase(..) or \
-                                 set(..)",
+                                "latent(..), family(..), text(..), text_any(..), phrase(..), \
+                                 set(..) or sae(..)",
                             ));
                         }
                     }
@@ -303,6 +305,18 @@ impl Parser {
         let root = self.latent_number()?;
         self.expect_symbol(")")?;
         Ok(Filter::Family(root))
+    }
+
+    fn through(&mut self) -> Result<Filter> {
+        self.expect_symbol("(")?;
+        let Token::Quoted(sae) = self.peek().clone() else {
+            return Err(self.unexpected("the name of an SAE, quoted"));
+        };
+        self.next();
+        self.expect_symbol(",")?;
+        let filter = Box::new(self.any_of()?);
+        self.expect_symbol(")")?;
+        Ok(Filter::Through { sae, filter })
     }
 
     fn latent_number(&mut self) -> Result<u32> {

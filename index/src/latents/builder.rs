@@ -19,6 +19,19 @@ pub(crate) struct LatentsBuilder {
 }
 
 impl LatentsBuilder {
+    /// The matrix of so many documents without latents.
+    pub fn empty(documents: usize) -> Self {
+        Self {
+            ends: vec![0; documents],
+            ..Self::default()
+        }
+    }
+
+    /// Appends empty rows until there are so many.
+    pub fn pad(&mut self, documents: usize) {
+        self.ends.resize(documents, self.latents.len() as u64);
+    }
+
     /// Appends the next document's row, ascending by latent. Activations are rounded to f16;
     /// what rounds to zero is not active and is left out.
     pub fn push(&mut self, row: impl Iterator<Item = Activation>) {

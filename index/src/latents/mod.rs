@@ -7,21 +7,26 @@
 //!   blocks of 128 (delta-coded ids, f16 activations, block maximum) for scoring.
 //! - **Forward rows**, document to latents: for explanations, facets, clustering and diffs.
 //!
-//! A builder collects rows, a writer lays the file out, a reader opens it in place.
+//! A builder collects rows and lays the file out, a reader opens it in place. Where a collection
+//! has several SAEs, the file holds a matrix for each (`spaces`).
 
 mod builder;
 mod plugin;
 mod reader;
+mod spaces;
 
-pub(crate) use builder::LatentsBuilder;
+use builder::LatentsBuilder;
 pub(crate) use plugin::{LatentsPlugin, refuse_reordering};
 pub(crate) use reader::{LatentsReader, PostingList, Row, Rows};
+pub(crate) use spaces::open_spaces;
 
 /// File extension of the component.
 pub(crate) const EXTENSION: &str = "latents";
 
 /// First bytes of the file: name and format version.
 const MAGIC: [u8; 8] = *b"LDBLATN1";
+/// First bytes of a file of several matrices.
+const SPACES_MAGIC: [u8; 8] = *b"LDBLATS1";
 /// Bytes of the header.
 const HEADER_BYTES: usize = 64;
 /// Documents in a full block.

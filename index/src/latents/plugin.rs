@@ -11,7 +11,8 @@ use tantivy::schema::document::ErasedDocument;
 use tantivy::schema::{Field, Schema, Value as _};
 use tantivy::{DocId, Segment, TantivyDocument};
 
-use super::{EXTENSION, LatentsBuilder, LatentsReader};
+use super::spaces::SpacesBuilder;
+use super::{EXTENSION, open_spaces};
 use crate::engine_error::to_tantivy;
 use crate::error::Error;
 use crate::schema::{LATENTS_FIELD, decode_latents};
@@ -30,18 +31,18 @@ impl SegmentPlugin for LatentsPlugin {
     ) -> tantivy::Result<Box<dyn PluginWriter>> {
         Ok(Box::new(Writer {
             field: context.segment.schema().get_field(LATENTS_FIELD)?,
-            builder: LatentsBuilder::default(),
+            builder: SpacesBuilder::default(),
         }))
     }
 
     fn merge(&self, context: PluginMergeContext) -> tantivy::Result<()> {
         refuse_reordering(context.doc_id_mapping.mapping_type())?;
-        let mut builder = LatentsBuilder::default();
+        let mut builder = SpacesBuilder::default();
         for segment in context.readers {
             let file = segment.open_read(component())?;
-            let reader = LatentsReader::open(file.read_bytes()?).map_err(to_tantivy)?;
+            let spaces = open_spaces(file.read_bytes()?).map_err(to_tantivy)?;
             for doc in segment.doc_ids_alive() {
-                builder.push(reader.row(doc).iter());
+                builder.push(spaces.iter().map(|space| space.row(doc).iter()));
             }
         }
         write(builder, context.target_segment)
@@ -50,7 +51,7 @@ impl SegmentPlugin for LatentsPlugin {
 
 struct Writer {
     field: Field,
-    builder: LatentsBuilder,
+    builder: SpacesBuilder,
 }
 
 impl PluginWriter for Writer {
@@ -60,13 +61,12 @@ impl PluginWriter for Writer {
         document: &dyn ErasedDocument,
         _schema: &Schema,
     ) -> tantivy::Result<()> {
-        let payload = document
-            .as_any()
-            .downcast_ref::<TantivyDocument>()
-            .and_then(|document| document.get_first(self.field))
-            .and_then(|value| value.as_custom())
-            .unwrap_or_default();
-        self.builder.push(decode_latents(payload));
+        let document = document.as_any().downcast_ref::<TantivyDocument>();
+        let values = document
+            .into_iter()
+            .flat_map(|document| document.get_all(self.field));
+        let rows = values.map(|value| decode_latents(value.as_custom().unwrap_or_default()));
+        self.builder.push(rows);
         Ok(())
     }
 
@@ -98,7 +98,7 @@ fn component() -> SegmentComponent {
     SegmentComponent::Custom(EXTENSION.to_owned())
 }
 
-fn write(builder: LatentsBuilder, segment: &Segment) -> tantivy::Result<()> {
+fn write(builder: SpacesBuilder, segment: &Segment) -> tantivy::Result<()> {
     let bytes = builder.finish().map_err(to_tantivy)?;
     let mut file = segment.open_write(component())?;
     file.write_all(&bytes)?;

@@ -7,6 +7,7 @@ use half::slice::HalfFloatSliceExt;
 use roaring::RoaringBitmap;
 use tantivy::directory::OwnedBytes;
 
+use super::builder::LatentsBuilder;
 use super::{BLOCK, BLOCK_ENTRY_BYTES, ENTRY_BYTES, HEADER_BYTES, MAGIC, SHORT_LIST};
 use crate::document::Activation;
 use crate::error::{Error, Result};
@@ -130,6 +131,16 @@ impl LatentsReader {
             reader.directory_at..reader.directory_at + reader.n_lists * ENTRY_BYTES,
         )?;
         Ok(reader)
+    }
+
+    /// The matrix of so many documents without latents.
+    pub fn empty(documents: usize) -> Result<Self> {
+        Self::open(OwnedBytes::new(LatentsBuilder::empty(documents).finish()?))
+    }
+
+    /// Bytes of the file.
+    pub fn n_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Documents of the segment, deleted ones included.

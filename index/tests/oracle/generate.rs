@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use latentdb_index::collection::{Operation, Update};
-use latentdb_index::document::{Activation, Document, Value};
+use latentdb_index::document::{Activation, Document, LatentPosition, SpaceCodes, Value};
 use latentdb_index::filter::{AttributeTest, Filter, TextMode};
 use latentdb_index::query::{
     ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Query,
@@ -123,6 +123,36 @@ pub fn latents(random: &mut StdRng) -> Vec<Activation> {
         .collect()
 }
 
+/// Positions of some latents, as often as not of none.
+fn positions(random: &mut StdRng, latents: &[Activation]) -> Vec<LatentPosition> {
+    if random.random() {
+        return Vec::new();
+    }
+    let some = latents.iter().filter(|_| random.random_bool(0.7));
+    let latents: Vec<u32> = some.map(|entry| entry.latent).collect();
+    latents
+        .into_iter()
+        .map(|latent| {
+            let token = random.random_range(0..300);
+            LatentPosition {
+                latent,
+                token,
+                start: 4 * token,
+                end: 4 * token + 3,
+            }
+        })
+        .collect()
+}
+
+/// What another SAE makes of a document.
+fn codes(random: &mut StdRng) -> SpaceCodes {
+    let latents = latents(random);
+    SpaceCodes {
+        positions: positions(random, &latents),
+        latents,
+    }
+}
+
 fn scalar(random: &mut StdRng) -> Value {
     match random.random_range(0..5) {
         0 => Value::String(pick(random, &STRINGS).into()),
@@ -178,6 +208,10 @@ pub fn document(random: &mut StdRng) -> Document {
     if random.random_bool(0.85) {
         document.latents = latents(random);
     }
+    document.positions = positions(random, &document.latents);
+    document.beside = (0..random.random_range(0..3))
+        .map(|_| codes(random))
+        .collect();
     assert!(document.validate(Some(DIMENSION), Some(N_LATENTS)).is_ok());
     document
 }
@@ -190,6 +224,12 @@ fn update(random: &mut StdRng, id: String) -> Update {
     update.text = random.random_bool(0.3).then(|| text(random));
     update.vector = random.random_bool(0.3).then(|| vector(random));
     update.latents = random.random_bool(0.3).then(|| latents(random));
+    if let Some(latents) = &update.latents {
+        update.positions = positions(random, latents);
+    }
+    update.beside = (0..random.random_range(0..4))
+        .map(|_| random.random::<bool>().then(|| codes(random)))
+        .collect();
     for name in ATTRIBUTES {
         match random.random_range(0..6) {
             0 => {

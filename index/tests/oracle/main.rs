@@ -200,6 +200,29 @@ impl Run {
             let limit = [1, 3, 10, 1000][at % 4];
             checked.query(&generate::query(&mut random, 2), &Filter::All, limit);
         }
+        let across = Filter::Or(vec![
+            Filter::Through {
+                sae: "second".into(),
+                filter: Box::new(generate::filter(&mut random, 1)),
+            },
+            generate::filter(&mut random, 1),
+        ]);
+        let across = across
+            .resolve(Some(naive::N_LATENTS), &|named| Ok(naive::named(named)))
+            .unwrap();
+        assert_eq!(
+            snapshot.count(&across).unwrap(),
+            self.model.matching(&across).len() as u64,
+            "{across:?}"
+        );
+        for space in [1, 2] {
+            let other = self.model.through(space);
+            let through = snapshot.in_space(space).unwrap();
+            let checked = Checked::new(&through, &other);
+            checked.statistics(&generate::filter(&mut random, 1));
+            checked.filter(&generate::filter(&mut random, 2));
+            checked.query(&generate::query(&mut random, 2), &Filter::All, 10);
+        }
         if let Some((snapshot, model)) = self.kept.first() {
             let checked = Checked::new(snapshot, model);
             checked.filter(&generate::filter(&mut random, 2));

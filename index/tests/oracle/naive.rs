@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use half::f16;
 use latentdb_index::collection::{Operation, Update};
-use latentdb_index::document::{Activation, Document, Value};
+use latentdb_index::document::{Activation, Document, SpaceCodes, Value};
 use latentdb_index::error::ErrorKind;
 use latentdb_index::filter::{AttributeTest, Filter, Named, TextMode};
 use latentdb_index::query::{ActivationScale, Latents, LatentsBm25};
@@ -194,6 +194,18 @@ impl Model {
         scores
     }
 
+    /// The model as the SAE of a space shows it.
+    pub fn through(&self, space: usize) -> Self {
+        let documents = self.documents.iter();
+        Self {
+            documents: documents
+                .map(|(id, document)| (id.clone(), through(document, space)))
+                .collect(),
+            streams: self.streams.clone(),
+            ghosts: self.ghosts,
+        }
+    }
+
     /// Cosine to `query` of every document with a vector.
     pub fn cosines(&self, query: &[f32]) -> BTreeMap<String, f64> {
         self.documents
@@ -208,16 +220,33 @@ impl Model {
 /// A document as it is stored: activations rounded to f16, those that round to 0 left out.
 fn stored(document: &Document) -> Document {
     let mut document = document.clone();
-    document.latents = document
-        .latents
+    document.latents = stored_latents(&document.latents);
+    for codes in &mut document.beside {
+        codes.latents = stored_latents(&codes.latents);
+    }
+    document
+}
+
+/// A document as the SAE of a space shows it.
+fn through(document: &Document, space: usize) -> Document {
+    let mut document = document.clone();
+    let beside = std::mem::take(&mut document.beside);
+    if space > 0 {
+        let own = beside.get(space - 1).cloned().unwrap_or_default();
+        (document.latents, document.positions) = (own.latents, own.positions);
+    }
+    document
+}
+
+fn stored_latents(latents: &[Activation]) -> Vec<Activation> {
+    latents
         .iter()
         .map(|entry| Activation {
             latent: entry.latent,
             activation: f16::from_f32(entry.activation).to_f32(),
         })
         .filter(|entry| entry.activation > 0.0)
-        .collect();
-    document
+        .collect()
 }
 
 fn updated(before: &Document, update: &Update) -> Document {
@@ -230,6 +259,15 @@ fn updated(before: &Document, update: &Update) -> Document {
     }
     if let Some(latents) = &update.latents {
         after.latents.clone_from(latents);
+        after.positions.clone_from(&update.positions);
+    }
+    for (at, codes) in update.beside.iter().enumerate() {
+        if let Some(codes) = codes {
+            while after.beside.len() <= at {
+                after.beside.push(SpaceCodes::default());
+            }
+            after.beside[at] = codes.clone();
+        }
     }
     for name in &update.remove {
         after.attributes.remove(name);
@@ -260,10 +298,18 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// The saved sets and families that filters of this test may name.
-pub fn named(named: Named<'_>) -> Filter {
-    match named {
+pub fn named(name: Named<'_>) -> Filter {
+    match name {
         Named::SavedSet(name) => saved_set(name),
         Named::Family(root) => family(root),
+        Named::Through(_, filter) => Filter::InSpace {
+            space: 1,
+            filter: Box::new(
+                filter
+                    .resolve(Some(N_LATENTS), &|inner| Ok(named(inner)))
+                    .unwrap(),
+            ),
+        },
     }
 }
 
@@ -331,6 +377,8 @@ pub fn matches(filter: &Filter, document: &Document) -> bool {
         Filter::And(parts) => parts.iter().all(|part| matches(part, document)),
         Filter::Or(parts) => parts.iter().any(|part| matches(part, document)),
         Filter::Not(part) => !matches(part, document),
+        Filter::InSpace { space, filter } => matches(filter, &through(document, *space)),
+        Filter::Through { filter, .. } => matches(filter, &through(document, 1)),
     }
 }
 

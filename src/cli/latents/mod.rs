@@ -1,4 +1,4 @@
-//! `latentdb latents`: list, show, label, score, find, export.
+//! `latentdb latents`: list, show, label, score, find, split, export.
 //!
 //! `page` prints one latent, `labelling` runs labellers and judges, `labels` moves labels in and
 //! out.
@@ -15,6 +15,7 @@ use super::{export, json, output, text};
 mod labelling;
 mod labels;
 mod page;
+mod splitting;
 
 pub(super) use page::QUANTILES;
 
@@ -86,6 +87,8 @@ enum Action {
     Score(labelling::ScoreArgs),
     /// Import and export labels, choose among versions
     Labels(labels::Args),
+    /// Show where latents of one SAE come back in another of the collection
+    Split(splitting::Args),
     /// Write the activations as a sparse matrix for SciPy
     Export(export::Args),
 }
@@ -171,6 +174,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Families(families) => {
             let client = client.connect().await?;
             super::families::run(families, &client, is_json).await?;
+        }
+        Action::Split(split) => {
+            let client = client.connect().await?;
+            splitting::run(split, &client, is_json).await?;
         }
         Action::Export(export) => export::run(export, client).await?,
     }

@@ -40,10 +40,10 @@ pub struct FoundLabel {
     pub documents: u64,
 }
 
-/// Vectors of label texts by collection, of unit length.
+/// Vectors of label texts by collection (its id, and its name through an SAE), of unit length.
 #[derive(Default)]
 pub(in crate::service) struct LabelVectors {
-    known: Mutex<HashMap<String, VectorsByText>>,
+    known: Mutex<HashMap<(String, String), VectorsByText>>,
 }
 
 type VectorsByText = HashMap<String, Arc<[f32]>>;
@@ -52,13 +52,14 @@ impl LabelVectors {
     /// The vectors of `texts`, in their order; those not known yet are made.
     async fn of(
         &self,
-        collection: &str,
+        collection: (&str, &str),
         encoder: &BatchingEncoder,
         texts: &[String],
     ) -> Result<Vec<Arc<[f32]>>> {
+        let collection = (collection.0.to_owned(), collection.1.to_owned());
         let mut missing: Vec<String> = {
             let known = self.known.lock();
-            let own = known.get(collection);
+            let own = known.get(&collection);
             let is_missing = |text: &&String| own.is_none_or(|own| !own.contains_key(*text));
             texts.iter().filter(is_missing).cloned().collect()
         };
@@ -66,7 +67,7 @@ impl LabelVectors {
         missing.dedup();
         let vectors = encoder.encode(missing.clone()).await?;
         let mut known = self.known.lock();
-        let own = known.entry(collection.to_owned()).or_default();
+        let own = known.entry(collection).or_default();
         for (text, vector) in missing.into_iter().zip(vectors) {
             own.insert(text, unit(vector));
         }
@@ -81,7 +82,7 @@ impl LabelVectors {
 
     /// Forgets a collection.
     pub fn forget(&self, collection: &str) {
-        self.known.lock().remove(collection);
+        self.known.lock().retain(|(id, _), _| id != collection);
     }
 }
 
@@ -105,7 +106,8 @@ impl Service {
         let (service, of) = (self.clone(), record.clone());
         let encoder = blocking(move || service.models.encoder_of(&of)).await?;
         let encoder = encoder.ok_or_else(|| no_encoder(record))?;
-        self.label_vectors.of(&record.id, &encoder, texts).await
+        let collection = (record.id.as_str(), record.name.as_str());
+        self.label_vectors.of(collection, &encoder, texts).await
     }
 
     /// The latents whose labels are about `text`, best first.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::edits::{MAX_EDITS, SteerEdit, SteerTarget};
 use super::{NearestNode, Node, NodeKind};
 use crate::error::{Error, Result};
+use crate::service::latents::label_key;
 use crate::service::{Service, blocking};
 
 /// Edits under a name.
@@ -18,6 +19,9 @@ pub struct Preset {
     pub name: String,
     /// What it does.
     pub edits: Vec<SteerEdit>,
+    /// SHA-256 of the SAE whose latents it turns by their numbers; `None` where it turns none.
+    #[serde(default)]
+    pub sae: Option<String>,
 }
 
 /// A preset in a query, and how strongly it is used.
@@ -34,7 +38,7 @@ impl Service {
     ///
     /// # Errors
     /// `InvalidArgument` for the name, no edits or too many.
-    pub async fn save_preset(self: &Arc<Self>, collection: &str, preset: Preset) -> Result<()> {
+    pub async fn save_preset(self: &Arc<Self>, collection: &str, mut preset: Preset) -> Result<()> {
         if preset.edits.is_empty() || preset.edits.len() > MAX_EDITS {
             return Err(Error::invalid(
                 "edits",
@@ -55,6 +59,13 @@ impl Service {
                 ));
             }
         }
+        let by_number =
+            |edit: &SteerEdit| matches!(edit.of, SteerTarget::Latent(_) | SteerTarget::Family(_));
+        let is_bound = preset.edits.iter().any(by_number);
+        preset.sae = is_bound
+            .then(|| label_key(&view.record))
+            .transpose()?
+            .map(|(_, sae)| sae);
         let handle = self.database.collection(collection)?;
         blocking(move || handle.put_record(RecordKind::SteeringPreset, &preset.name, &preset)).await
     }
@@ -100,6 +111,14 @@ impl Service {
         for used in std::mem::take(&mut nearest.presets) {
             let found: Option<Preset> = handle.record_of(RecordKind::SteeringPreset, &used.name)?;
             let preset = found.ok_or_else(|| missing(&used.name))?;
+            let own = label_key(&view.record)?.1;
+            if let Some(sae) = preset.sae.filter(|sae| *sae != own) {
+                return Err(Error::precondition(format!(
+                    "steering preset {:?} turns latents of the SAE {sae}, and this query is asked \
+                     through {own}: address the collection through that SAE, or save the preset anew",
+                    used.name
+                )));
+            }
             edits.extend(at_strength(&preset.edits, used.strength));
         }
         edits.append(&mut nearest.edits);

@@ -221,8 +221,10 @@ impl Service {
     /// A query checked against the collection, with saved sets and families in place.
     pub(super) fn resolved(&self, view: &View, query: &Query) -> Result<Query> {
         let record = &view.record;
-        query.resolve(record.dimension, record.n_latents, &|named| {
-            self.named_filter(record, named)
+        self.with_names(record, |names| {
+            query.resolve(record.dimension, record.n_latents, &|named| {
+                names.find(named)
+            })
         })
     }
 

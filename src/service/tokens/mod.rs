@@ -4,12 +4,11 @@
 mod encode;
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::database::{CollectionHandle, NewCollection};
+use latentdb_index::database::NewCollection;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +21,7 @@ use crate::inputs::{self, Model};
 use crate::reading::{CodePooling, PooledReading, Reading, TokenPolicy, TokenReading};
 use crate::sae::Sae;
 
-use encode::TokenCoder;
+pub(super) use encode::TokenCoder;
 
 /// The reader that a collection is made with. What is absent is as in the SAE's training, where
 /// that is known.
@@ -285,43 +284,26 @@ impl Service {
     }
 }
 
-impl Service {
-    /// Attaches another SAE to a collection of level token: reads the stored texts anew.
-    pub(in crate::service) fn attach_token_sae(
-        &self,
-        handle: &CollectionHandle,
-        record: &ReaderRecord,
-        sae: Arc<Sae>,
-        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<()> {
-        if sae.d_in() != record.width {
+impl ReaderRecord {
+    /// The record with an SAE in the place of the one it was made with.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming `sae` where it reads states of another width.
+    pub(in crate::service) fn with_sae(&self, sae: &Sae) -> Result<Self> {
+        if sae.d_in() != self.width {
             return Err(Error::invalid(
                 "sae",
                 format!(
                     "reads {} values; {} gives {}",
                     sae.d_in(),
-                    record.reading.describe(),
-                    record.width
+                    self.reading.describe(),
+                    self.width
                 ),
             ));
         }
-        let sae_json = to_json(&SaeRecord::of(&sae))?;
-        let n_latents = sae.n_latents();
-        let normalisation = sae.normalisation().name().to_owned();
-        let mut changed = record.clone();
-        changed.reading.normalisation = normalisation;
-        let reader_json = to_json(&changed)?;
-        let coder = self.token_coder_with(record, sae)?;
-        handle.attach(
-            |record| {
-                record.n_latents = Some(n_latents);
-                record.sae = Some(sae_json);
-                record.reader = Some(reader_json);
-            },
-            &|documents| coder.recode(documents),
-            progress,
-        )?;
-        Ok(())
+        let mut changed = self.clone();
+        changed.reading.normalisation = sae.normalisation().name().to_owned();
+        Ok(changed)
     }
 }
 

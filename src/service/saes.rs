@@ -1,0 +1,412 @@
+//! The SAEs of a collection: attaching, replacing, detaching, and what each costs.
+//!
+//! A collection has a first SAE and any number beside it, each with a name and a level of its own.
+//! `NAME:SAE` addresses the collection through one of those: every latent of a request and of its
+//! answer is that SAE's. Documents are written once, to the collection, and coded by all.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use latentdb_index::catalog::{BesideSae, CollectionRecord};
+use latentdb_index::collection::Update;
+use latentdb_index::database::{CollectionHandle, NewCollection, View, validate_name};
+use latentdb_index::document::{Document, SpaceCodes};
+
+use super::collections::{CollectionInfo, agree};
+use super::gate::{FitInfo, Gate, gate_of, judge_attach};
+use super::models::{SaeRecord, recode_vectors, sae_record, to_json};
+use super::tokens::{
+    ReaderRecord, ReaderRequest, TokenCoder, check_level, check_reads_vectors, reader_record,
+};
+use super::{Service, blocking};
+use crate::error::{Error, Result};
+use crate::sae::Sae;
+
+/// An SAE to attach.
+#[derive(Clone, Debug, Default)]
+pub struct AttachRequest {
+    /// The collection.
+    pub collection: String,
+    /// A folder with the SAE.
+    pub sae: String,
+    /// Its name beside the first, which replaces one of that name. `None`: it takes the place of
+    /// the first.
+    pub name: Option<String>,
+    /// What is asked of its fit; absent, what was asked of the SAE it replaces.
+    pub gate: Option<Gate>,
+    /// What it reads, where it reads token states and stands beside the first.
+    pub reader: Option<ReaderRequest>,
+}
+
+/// One SAE of a collection.
+#[derive(Clone, Debug)]
+pub struct AttachedSae {
+    /// Its name; empty for the first.
+    pub name: String,
+    /// What is recorded of it.
+    pub sae: SaeRecord,
+    /// What it reads, at level token.
+    pub reader: Option<ReaderRecord>,
+    /// How it fits its first vectors, where it was asked for.
+    pub fit: Option<FitInfo>,
+    /// Bytes of its latents, on disk and mapped.
+    pub latents_bytes: u64,
+    /// Bytes of its weights in memory.
+    pub weights_bytes: u64,
+}
+
+/// What makes the latents of documents for one SAE.
+enum Coder {
+    Vectors(Arc<Sae>),
+    Tokens(TokenCoder),
+}
+
+impl Coder {
+    fn recode(&self, documents: &mut [Document]) -> Result<()> {
+        match self {
+            Self::Vectors(sae) => recode_vectors(sae, documents),
+            Self::Tokens(coder) => coder.recode(documents),
+        }
+    }
+}
+
+/// What an attach puts in place.
+struct Planned {
+    record: BesideSae,
+    /// Values of the collection's vectors, where the SAE reads them.
+    dimension: Option<usize>,
+    coder: Coder,
+}
+
+/// Documents as the SAE of a space is to code them: their texts and vectors, which are lent.
+pub(super) fn lend_documents(documents: &mut [Document]) -> Vec<Document> {
+    let lent = documents.iter_mut().map(|document| Document {
+        id: document.id.clone(),
+        text: document.text.take(),
+        vector: document.vector.take(),
+        ..Document::default()
+    });
+    lent.collect()
+}
+
+/// Gives texts and vectors back, and the codes with them. `space` counts from 1.
+pub(super) fn return_documents(documents: &mut [Document], lent: Vec<Document>, space: usize) {
+    for (document, lent) in documents.iter_mut().zip(lent) {
+        (document.text, document.vector) = (lent.text, lent.vector);
+        if document.beside.len() < space {
+            document.beside.resize_with(space, SpaceCodes::default);
+        }
+        document.beside[space - 1] = SpaceCodes {
+            latents: lent.latents,
+            positions: lent.positions,
+        };
+    }
+}
+
+/// [`lend_documents`] for updates.
+pub(super) fn lend_updates(updates: &mut [Update]) -> Vec<Update> {
+    let lent = updates.iter_mut().map(|update| Update {
+        id: update.id.clone(),
+        text: update.text.take(),
+        vector: update.vector.take(),
+        ..Update::default()
+    });
+    lent.collect()
+}
+
+/// [`return_documents`] for updates, whose spaces are returned in order.
+pub(super) fn return_updates(updates: &mut [Update], lent: Vec<Update>) {
+    for (update, lent) in updates.iter_mut().zip(lent) {
+        (update.text, update.vector) = (lent.text, lent.vector);
+        let positions = lent.positions;
+        let codes = lent
+            .latents
+            .map(|latents| SpaceCodes { latents, positions });
+        update.beside.push(codes);
+    }
+}
+
+impl Service {
+    /// Attaches the SAE in a folder, in place of the first or beside it: codes the stored vectors,
+    /// at level token the stored texts, while the old state serves, then switches. `progress` is
+    /// told documents done and in all; `Break` gives up and changes nothing.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when the SAE does not fit what the collection gives it, or is attached
+    /// already under another name.
+    pub async fn attach_sae(
+        self: &Arc<Self>,
+        request: AttachRequest,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<CollectionInfo> {
+        let service = self.clone();
+        blocking(move || {
+            let handle = service.database.collection(&request.collection)?;
+            handle.check_writable()?;
+            match &request.name {
+                None => service.attach_first(&handle, &request, &mut progress)?,
+                Some(name) => service.attach_beside(&handle, name, &request, &mut progress)?,
+            }
+            service.describe(&request.collection, true)
+        })
+        .await
+    }
+
+    fn attach_first(
+        &self,
+        handle: &CollectionHandle,
+        request: &AttachRequest,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<()> {
+        if request.reader.is_some() {
+            return Err(Error::invalid(
+                "reader",
+                "is given without a name; the first SAE reads what the collection was created to \
+                 give it, and one beside it (name) may read token states",
+            ));
+        }
+        let sae = self.imported(&request.sae)?;
+        check_level(&handle.record(), &sae)?;
+        let view = handle.view()?;
+        refuse_twice(&view.record, None, &sae)?;
+        let planned = match reader_record(&view.record)? {
+            Some(reader) => self.plan_token_sae(&reader, sae)?,
+            None => plan_vector_sae(&view, request.gate, sae)?,
+        };
+        drop(view);
+        let Planned {
+            record: new,
+            dimension,
+            coder,
+        } = planned;
+        handle.attach(
+            |record| {
+                record.dimension = dimension.or(record.dimension);
+                record.n_latents = Some(new.n_latents);
+                record.sae = Some(new.sae);
+                record.reader = new.reader;
+                Ok(move |documents: &mut [Document]| coder.recode(documents))
+            },
+            progress,
+        )?;
+        Ok(())
+    }
+
+    fn attach_beside(
+        &self,
+        handle: &CollectionHandle,
+        name: &str,
+        request: &AttachRequest,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<()> {
+        validate_name(name)?;
+        let sae = self.imported(&request.sae)?;
+        let view = handle.view()?;
+        refuse_twice(&view.record, Some(name), &sae)?;
+        let planned = match &request.reader {
+            Some(reader) => self.plan_reader(&view.record, name, reader, request)?,
+            None => {
+                check_reads_vectors(&view.record, &sae)?;
+                if view.record.dimension.is_none() {
+                    return Err(Error::precondition(format!(
+                        "collection {:?} holds no vectors, which this SAE reads",
+                        view.record.name
+                    )));
+                }
+                let before = view.record.space_of(name);
+                let before = before.map(|space| view.record.through(space));
+                let gate = before.as_ref().map(gate_of).transpose()?;
+                let gate = request.gate.or(gate).unwrap_or_default();
+                plan_vector_sae(&view, Some(gate), sae)?
+            }
+        };
+        drop(view);
+        let Planned {
+            record: mut new,
+            coder,
+            ..
+        } = planned;
+        name.clone_into(&mut new.name);
+        handle.attach(
+            |record| {
+                let space = match record.space_of(&new.name) {
+                    Some(space) => {
+                        record.beside[space - 1] = new;
+                        space
+                    }
+                    None => {
+                        record.beside.push(new);
+                        record.beside.len()
+                    }
+                };
+                Ok(move |documents: &mut [Document]| {
+                    let mut lent = lend_documents(documents);
+                    let coded = coder.recode(&mut lent);
+                    return_documents(documents, lent, space);
+                    coded
+                })
+            },
+            progress,
+        )?;
+        Ok(())
+    }
+
+    /// Detaches an SAE beside the first, with its latents. Its labels stay, for when it comes back.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none of that name.
+    pub async fn detach_sae(
+        self: &Arc<Self>,
+        collection: String,
+        name: String,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<CollectionInfo> {
+        let service = self.clone();
+        blocking(move || {
+            let handle = service.database.collection(&collection)?;
+            handle.check_writable()?;
+            handle.attach(
+                |record| {
+                    let space = record.space_of(&name).ok_or_else(|| {
+                        Error::not_found(format!(
+                            "collection {collection:?} has no SAE {name:?} beside its first"
+                        ))
+                    })?;
+                    record.beside.remove(space - 1);
+                    Ok(move |documents: &mut [Document]| {
+                        for document in documents {
+                            if document.beside.len() >= space {
+                                document.beside.remove(space - 1);
+                            }
+                        }
+                        Ok(())
+                    })
+                },
+                &mut progress,
+            )?;
+            service.describe(&collection, true)
+        })
+        .await
+    }
+
+    fn imported(&self, folder: &str) -> Result<Arc<Sae>> {
+        self.models
+            .import_sae(Path::new(folder))
+            .map_err(|error| error.within("sae"))
+    }
+
+    /// An SAE of the token states that a record's reader gives.
+    fn plan_token_sae(&self, reader: &ReaderRecord, sae: Arc<Sae>) -> Result<Planned> {
+        let reader = reader.with_sae(&sae)?;
+        Ok(Planned {
+            record: beside(&sae, Gate::default(), Some(&reader))?,
+            dimension: None,
+            coder: Coder::Tokens(self.token_coder_with(&reader, sae)?),
+        })
+    }
+
+    /// An SAE of token states beside the first, with a reader of its own.
+    fn plan_reader(
+        &self,
+        record: &CollectionRecord,
+        name: &str,
+        asked: &ReaderRequest,
+        request: &AttachRequest,
+    ) -> Result<Planned> {
+        let mut new = NewCollection {
+            name: format!("{}:{name}", record.name),
+            ..NewCollection::default()
+        };
+        self.plan_tokens(asked, Some(&request.sae), &mut new)?;
+        let through = CollectionRecord {
+            sae: new.sae,
+            reader: new.reader,
+            ..record.clone()
+        };
+        let missing = || Error::internal("a planned reader has no record");
+        let reader = reader_record(&through)?.ok_or_else(missing)?;
+        let sae = sae_record(&through)?.ok_or_else(missing)?;
+        self.plan_token_sae(&reader, self.models.sae(&sae.sha256)?)
+    }
+
+    /// The SAEs of a collection, or the one it is looked at through. `measure` says how they fit.
+    pub(super) fn attached_saes(
+        &self,
+        collection: &str,
+        measure: bool,
+    ) -> Result<Vec<AttachedSae>> {
+        let record = self.database.collection(collection)?.record();
+        let mut names = vec![collection.to_owned()];
+        if !collection.contains(':') {
+            let beside = record.beside.iter();
+            names.extend(beside.map(|beside| format!("{collection}:{}", beside.name)));
+        }
+        let mut attached = Vec::new();
+        for name in names {
+            let View { record, snapshot } = self.database.collection(&name)?.view()?;
+            let Some(sae) = sae_record(&record)? else {
+                continue;
+            };
+            let opened = self.models.sae(&sae.sha256)?;
+            let reader = reader_record(&record)?;
+            let fit = (measure && reader.is_none())
+                .then(|| self.gates.info(&record, &snapshot, &opened))
+                .transpose()?;
+            attached.push(AttachedSae {
+                name: name
+                    .split_once(':')
+                    .map_or_else(String::new, |(_, sae)| sae.to_owned()),
+                sae,
+                reader,
+                fit,
+                latents_bytes: snapshot.latents_bytes(),
+                weights_bytes: opened.memory_bytes(),
+            });
+        }
+        Ok(attached)
+    }
+}
+
+/// An SAE of a collection's vectors, where it fits them.
+fn plan_vector_sae(view: &View, gate: Option<Gate>, sae: Arc<Sae>) -> Result<Planned> {
+    let mut dimension = view.record.dimension;
+    agree(&mut dimension, sae.d_in(), "sae", "the SAE's inputs")?;
+    let gate = gate.map_or_else(|| gate_of(&view.record), Ok)?;
+    gate.check()?;
+    judge_attach(&gate, &view.record.name, &view.snapshot, &sae)?;
+    Ok(Planned {
+        record: beside(&sae, gate, None)?,
+        dimension,
+        coder: Coder::Vectors(sae),
+    })
+}
+
+fn beside(sae: &Sae, gate: Gate, reader: Option<&ReaderRecord>) -> Result<BesideSae> {
+    Ok(BesideSae {
+        name: String::new(),
+        n_latents: sae.n_latents(),
+        sae: to_json(&SaeRecord {
+            gate,
+            ..SaeRecord::of(sae)
+        })?,
+        reader: reader.map(to_json).transpose()?,
+    })
+}
+
+/// Refuses an SAE that another place of the collection has: labels and families are kept by its
+/// hash.
+fn refuse_twice(record: &CollectionRecord, name: Option<&str>, sae: &Sae) -> Result<()> {
+    for space in 0..=record.beside.len() {
+        let at = space.checked_sub(1);
+        let other = at.map(|at| record.beside[at].name.as_str());
+        let held = sae_record(&record.through(space))?;
+        if other != name && held.is_some_and(|held| held.sha256 == sae.hash()) {
+            return Err(Error::precondition(match other {
+                None => "this SAE is the collection's first already".to_owned(),
+                Some(other) => format!("this SAE is attached already, as {other:?}"),
+            }));
+        }
+    }
+    Ok(())
+}
