@@ -24,6 +24,7 @@
 mod attributes;
 pub mod centroids;
 pub mod cluster;
+mod cooccurrence;
 mod correlate;
 mod diff;
 mod duplicates;
