@@ -1,6 +1,7 @@
 //! `latentdb correlate`.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use latentdb_proto::v1::correlate_response::Part;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::client::{Client, ClientArgs};
 use super::diff::{p_value, test_name};
 use super::table::{FileArgs, Table};
-use super::{json, output, progress, search, text};
+use super::{figures, json, output, progress, search, text};
 
 /// Pairs in the table of a terminal, unless said otherwise.
 const SHOWN: u32 = 50;
@@ -21,6 +22,9 @@ const SHOWN: u32 = 50;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) request: Request,
+    /// Draw the 20 pairs with the highest NPMI to this SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     files: FileArgs,
     #[command(flatten)]
@@ -56,7 +60,7 @@ pub(super) struct Request {
     /// Leave out documents in which both latents fire on the same or neighbouring tokens: they see
     /// one word twice. Takes a collection that stores positions
     #[arg(long, conflicts_with_all = ["attribute", "join_by"])]
-    exclude_adjacent: bool,
+    pub(super) exclude_adjacent: bool,
     /// Test pairs in at least this many documents
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) min_support: u64,
@@ -95,7 +99,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     } else {
         output::print(&page(&args.request, &found))?;
     }
-    Ok(())
+    match &args.plot {
+        Some(path) => figures::write_pairs(path, &args.request.name, &found),
+        None => Ok(()),
+    }
 }
 
 impl Request {

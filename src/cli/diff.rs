@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::{Client, ClientArgs};
 use super::table::{FileArgs, Table};
-use super::{json, output, progress, search, text};
+use super::{figures, json, output, progress, search, text};
 use crate::records::{self, Source};
 
 /// What is compared, and what comes of it.
@@ -21,6 +21,10 @@ use crate::records::{self, Source};
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) request: Request,
+    /// Draw the 20 largest differences to this SVG file; with several --b to FILE-1.svg, FILE-2.svg and
+    /// so on
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     files: FileArgs,
     #[command(flatten)]
@@ -96,7 +100,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     args.files.write(|| table(&found))?;
     let page = page(&args.request, &found, output::columns());
     output::emit(args.client.json, &value(&args.request, &found), &page)?;
-    Ok(())
+    match &args.plot {
+        Some(path) => figures::write_differences(path, &args.request, &found),
+        None => Ok(()),
+    }
 }
 
 fn side(text: &str) -> Result<DiffDirection, String> {
@@ -108,6 +115,15 @@ fn side(text: &str) -> Result<DiffDirection, String> {
 }
 
 impl Request {
+    /// What is counted, in the plural.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.pair_by.is_some() {
+            "pairs"
+        } else {
+            "documents"
+        }
+    }
+
     /// The request as it is sent.
     pub(super) fn wire(&self) -> anyhow::Result<DiffRequest> {
         let set = |filter: &String| NamedSet {
