@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use latentdb_proto::v1::diff_response::Part;
 use latentdb_proto::v1::{
-    DiffComparison, DiffDirection, DiffMeasure, DiffRequest, DiffRow, LatentGroup, NamedSet,
-    StatisticalTest,
+    DiffComparison, DiffDirection, DiffMeasure, DiffRequest, DiffRow, Document, LatentGroup,
+    NamedSet, StatisticalTest,
 };
 use serde_json::{Map, Value, json};
 
@@ -82,7 +82,8 @@ pub(super) struct Request {
     /// Rows to list, the largest differences first
     #[arg(long, default_value_t = 200, conflicts_with = "all")]
     limit: u32,
-    /// Documents to show for each row
+    /// Documents to show for each row; with --pair-by, of pairs in which only one side has it, and
+    /// beside each the other side's
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) documents: u32,
 }
@@ -298,7 +299,18 @@ fn comparison(request: &Request, one: &Compared) -> Map<String, Value> {
 }
 
 fn row_value(row: &DiffRow) -> Value {
-    let documents: Vec<Value> = row.documents.iter().map(json::activating).collect();
+    let mut counterparts = row.counterparts.iter();
+    let documents: Vec<Value> = row
+        .documents
+        .iter()
+        .map(|entry| {
+            let mut value = json::activating(entry);
+            if let (Some(beside), Value::Object(fields)) = (counterparts.next(), &mut value) {
+                fields.insert("counterpart".to_owned(), json::document(beside).into());
+            }
+            value
+        })
+        .collect();
     json!({
         "latent": row.latent,
         "label": json::some_text(&row.label),
@@ -323,10 +335,7 @@ fn page(request: &Request, found: &[Compared], columns: usize) -> String {
     let mut page = String::new();
     for one in found {
         let head = &one.head;
-        let unit = match request.pair_by {
-            Some(_) => "pairs",
-            None => "documents",
-        };
+        let unit = request.unit();
         let _ = writeln!(
             page,
             "A {} ({} {unit})\nB {} ({})",
@@ -411,11 +420,17 @@ fn rows(request: &Request, rows: &[DiffRow], columns: usize) -> String {
     let _ = writeln!(page, "{}", lines.next().unwrap_or_default());
     for (line, row) in lines.zip(rows) {
         let _ = writeln!(page, "{line}");
+        let mut counterparts = row.counterparts.iter();
+        let shown = |document: &Document| {
+            let shown = document.text.as_deref().unwrap_or(&document.id);
+            text::cut(shown, columns.saturating_sub(12))
+        };
         for entry in &row.documents {
             let document = entry.document.clone().unwrap_or_default();
-            let shown = document.text.as_deref().unwrap_or(&document.id);
-            let shown = text::cut(shown, columns.saturating_sub(12));
-            let _ = writeln!(page, "    {:>6.2}  {shown}", entry.activation);
+            let _ = writeln!(page, "    {:>6.2}  {}", entry.activation, shown(&document));
+            if let Some(beside) = counterparts.next() {
+                let _ = writeln!(page, "    beside  {}", shown(beside));
+            }
         }
     }
     page

@@ -6,8 +6,8 @@ use super::super::client::Client;
 use super::super::diff::{self, Compared, Request, p_value, test_name};
 use super::super::figures::{self, DRAWN, difference_name};
 use super::super::text;
-use super::{examples, percent};
-use crate::report::{Block, Report, Section, Table};
+use super::{example, examples, percent};
+use crate::report::{Block, Example, Report, Section, Table};
 
 /// Differences shown with documents.
 const SHOWN: usize = 10;
@@ -127,27 +127,27 @@ fn overview(request: &Request, one: &Compared) -> anyhow::Result<Section> {
 }
 
 fn table(request: &Request, rows: &[DiffRow]) -> Table {
-    let columns = [
-        "concept",
-        "A#",
-        "B#",
-        "difference#",
-        "interval#",
-        "test",
-        "adjusted p#",
-    ];
+    let mut columns = vec!["concept", "A#", "B#", "difference#", "interval#"];
+    if request.pair_by.is_some() {
+        columns.extend(["only A#", "only B#"]);
+    }
+    columns.extend(["test", "adjusted p#"]);
     let mut table = Table::new(&columns);
     for row in rows {
         let (low, high) = (figure(request, row.low), figure(request, row.high));
-        table.rows.push(vec![
+        let mut cells = vec![
             difference_name(row),
             figure(request, row.a),
             figure(request, row.b),
             figure(request, row.delta),
             format!("{low} to {high}"),
-            test_name(row.test).to_owned(),
-            p_value(row.p_adjusted),
-        ]);
+        ];
+        if request.pair_by.is_some() {
+            let only = [row.only_a, row.only_b];
+            cells.extend(only.map(|pairs| text::thousands(pairs.unwrap_or_default())));
+        }
+        cells.extend([test_name(row.test).to_owned(), p_value(row.p_adjusted)]);
+        table.rows.push(cells);
     }
     table
 }
@@ -167,18 +167,39 @@ fn difference(request: &Request, one: &Compared, rank: usize, row: &DiffRow) -> 
     } else {
         ("B", &head.name)
     };
+    let documents = match &request.pair_by {
+        None => format!("The documents of {more} ({set}) in which it is strongest:"),
+        Some(attribute) => format!(
+            "Where only {more} ({set}) has it, the documents in which it is strongest, and beside \
+             each the one with the same {attribute}:"
+        ),
+    };
     let text = format!(
-        "In A {}, in B {}; adjusted p {}. The documents of {more} ({set}) in which it is \
-         strongest:",
+        "In A {}, in B {}; adjusted p {}. {documents}",
         side(row.a_count, head.a_documents, row.a),
         side(row.b_count, head.b_documents, row.b),
         p_value(row.p_adjusted)
     );
     Section {
         heading: format!("{rank}. {}", difference_name(row)),
-        blocks: vec![
-            Block::Text(text),
-            Block::Documents(examples(&row.documents)),
-        ],
+        blocks: vec![Block::Text(text), Block::Documents(shown(row))],
     }
+}
+
+/// The documents of a difference, each followed by the one it is paired with.
+fn shown(row: &DiffRow) -> Vec<Example> {
+    let mut counterparts = row.counterparts.iter();
+    let mut shown = Vec::new();
+    for found in examples(&row.documents) {
+        shown.push(found);
+        if let Some(document) = counterparts.next() {
+            let beside = example(document, None);
+            shown.push(Example {
+                about: format!("without activation, {}", beside.about),
+                is_beside: true,
+                ..beside
+            });
+        }
+    }
+    shown
 }
