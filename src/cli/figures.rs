@@ -13,7 +13,9 @@ use crate::plot::{self, Axis, Bar};
 /// Bars of a figure; more are not read.
 pub(super) const DRAWN: usize = 20;
 /// Most characters of a side's name in a title.
-const SIDE: usize = 40;
+const SIDE: usize = 36;
+/// Most characters of either latent's name beside a pair's bar.
+const PAIRED: usize = 23;
 
 /// A difference's latent with its label.
 pub(super) fn difference_name(row: &DiffRow) -> String {
@@ -24,14 +26,14 @@ pub(super) fn difference_name(row: &DiffRow) -> String {
     )
 }
 
+fn first(pair: &CorrelatedPair) -> String {
+    let label = text::shown(&pair.i_label, pair.i_low_confidence);
+    text::latent(pair.i, &label, &text::label)
+}
+
 /// Both sides of a pair with their labels.
 pub(super) fn pair_name(pair: &CorrelatedPair) -> String {
-    let label = text::shown(&pair.i_label, pair.i_low_confidence);
-    format!(
-        "{} and {}",
-        text::latent(pair.i, &label, &text::label),
-        other(pair)
-    )
+    format!("{} and {}", first(pair), other(pair))
 }
 
 /// The largest differences of a comparison with their intervals.
@@ -58,7 +60,7 @@ pub(super) fn differences(request: &Request, one: &Compared) -> Result<String> {
         Axis::new(format!("share of A's {unit} minus share of B's")).unit("points")
     };
     let title = format!(
-        "A: {}   B: {}",
+        "A: {} · B: {}",
         text::cut(&request.a, SIDE),
         text::cut(&one.head.name, SIDE)
     );
@@ -68,7 +70,11 @@ pub(super) fn differences(request: &Request, one: &Compared) -> Result<String> {
 /// The pairs with the highest NPMI.
 pub(super) fn pairs(collection: &str, found: &Correlated) -> Result<String> {
     let drawn = &found.pairs[..found.pairs.len().min(DRAWN)];
-    let names: Vec<String> = drawn.iter().map(pair_name).collect();
+    let short = |name: &str| text::cut(name, PAIRED);
+    let names: Vec<String> = drawn
+        .iter()
+        .map(|pair| format!("{} and {}", short(&first(pair)), short(&other(pair))))
+        .collect();
     let bars: Vec<Bar<'_>> = drawn
         .iter()
         .zip(&names)
