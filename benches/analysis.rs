@@ -5,8 +5,9 @@
 //! `arxiv-embeddings.safetensors` (from `LATENTDB_DATA`, else `../shared/data`) and prints the
 //! median and 99th percentile of 30 runs beside criterion's mean. Latents are codes over a
 //! dictionary of 3,072 documents, the 32 closest of each: no SAE is needed, and their frequencies
-//! are as uneven as an SAE's. Where `LATENTDB_PYTHON` names a Python with SciPy, the same run
-//! prints its times over the same matrix: the shares of the two halves without statistics, and the
+//! are as uneven as an SAE's. With a Python that has SciPy (the one `LATENTDB_PYTHON` names, else
+//! that of `~/.cache/latentdb/test-venv`, which the tests make), the same run prints its times over
+//! the same matrix and how they compare: the shares of the two halves without statistics, and the
 //! product `X.T @ X` alone. Without the data it measures nothing.
 #![allow(clippy::unwrap_used, reason = "a benchmark without its data stops")]
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
@@ -157,8 +158,8 @@ fn collection(directory: &Path, codes: &[Vec<Activation>]) -> (Collection, Arc<S
     (collection, snapshot)
 }
 
-/// Median and 99th percentile, then criterion's mean.
-fn measured(criterion: &mut Criterion, name: &str, mut run: impl FnMut()) {
+/// Prints median and 99th percentile, then criterion's mean; returns the median.
+fn measured(criterion: &mut Criterion, name: &str, mut run: impl FnMut()) -> Duration {
     let mut times: Vec<Duration> = (0..RUNS)
         .map(|_| {
             let started = Instant::now();
@@ -173,9 +174,14 @@ fn measured(criterion: &mut Criterion, name: &str, mut run: impl FnMut()) {
     group.sample_size(10);
     group.bench_function(name, |bencher| bencher.iter(&mut run));
     group.finish();
+    at(50)
 }
 
-fn diffs(criterion: &mut Criterion, snapshot: &Snapshot, names: (&str, &Filter, &Filter)) {
+fn diffs(
+    criterion: &mut Criterion,
+    snapshot: &Snapshot,
+    names: (&str, &Filter, &Filter),
+) -> Duration {
     let (name, a, b) = names;
     let options = DiffOptions::default();
     let units = Units::Latents(N_LATENTS);
@@ -187,7 +193,7 @@ fn diffs(criterion: &mut Criterion, snapshot: &Snapshot, names: (&str, &Filter, 
         let diff = compare(&a, &b, &options).unwrap();
         assert_eq!(diff.rows.len(), N_LATENTS);
         black_box(select(&diff, &Selection::default()));
-    });
+    })
 }
 
 fn analyses(criterion: &mut Criterion) {
@@ -199,12 +205,12 @@ fn analyses(criterion: &mut Criterion) {
     let directory = tempfile::tempdir().unwrap();
     let (_collection, snapshot) = collection(directory.path(), &codes);
     let snapshot = &*snapshot;
-    scipy(&codes, directory.path());
+    let peer = scipy(&codes, directory.path());
 
     let of = |text: &str| parse(text).unwrap();
     let halves = (of("half = 0"), of("half = 1"));
     let name = "diff of two halves, by attribute";
-    diffs(criterion, snapshot, (name, &halves.0, &halves.1));
+    let diff = diffs(criterion, snapshot, (name, &halves.0, &halves.1));
     let sides = (of("latent(7)"), of("not latent(7)"));
     let name = "diff of a latent's documents and the rest";
     diffs(criterion, snapshot, (name, &sides.0, &sides.1));
@@ -221,7 +227,7 @@ fn analyses(criterion: &mut Criterion) {
         min_support: SUPPORT,
         ..CorrelateOptions::default()
     };
-    measured(criterion, "all-pairs NPMI, support 20", || {
+    let pairs = measured(criterion, "all-pairs NPMI, support 20", || {
         let progress = Progress::default();
         let keep = |_, _| true;
         let found = correlate(
@@ -234,6 +240,15 @@ fn analyses(criterion: &mut Criterion) {
         );
         black_box(found.unwrap());
     });
+    if let Some((shares, product)) = peer {
+        let times = |peer: f64, ours: Duration| peer / 1e3 / ours.as_secs_f64();
+        eprintln!(
+            "a full diff with statistics is {:.1} times as fast as SciPy's shares, all-pairs NPMI \
+             with statistics {:.1} times as fast as its product",
+            times(shares, diff),
+            times(product, pairs)
+        );
+    }
     measured(criterion, "trends over 24 buckets", || {
         let (options, progress) = (TrendOptions::default(), Progress::default());
         let found = trends(
@@ -259,11 +274,15 @@ fn analyses(criterion: &mut Criterion) {
     }
 }
 
-/// The peer's times over the same matrix, where a Python with SciPy is named.
-fn scipy(codes: &[Vec<Activation>], directory: &Path) {
-    let Some(python) = std::env::var_os("LATENTDB_PYTHON") else {
-        return;
+/// The peer's times over the same matrix in milliseconds, of the shares and of the product, where
+/// there is a Python with SciPy.
+fn scipy(codes: &[Vec<Activation>], directory: &Path) -> Option<(f64, f64)> {
+    let tests = || {
+        let home = std::env::var_os("HOME")?;
+        let python = Path::new(&home).join(".cache/latentdb/test-venv/bin/python");
+        python.is_file().then_some(python.into_os_string())
     };
+    let python = std::env::var_os("LATENTDB_PYTHON").or_else(tests)?;
     let mut bytes = Vec::new();
     for code in codes {
         let mut row = vec![code.len() as u32];
@@ -273,8 +292,19 @@ fn scipy(codes: &[Vec<Activation>], directory: &Path) {
     }
     let path = directory.join("codes.bin");
     std::fs::write(&path, bytes).unwrap();
-    let status = Command::new(python).arg("-c").arg(SCIPY).arg(path).status();
-    assert!(status.unwrap().success());
+    let output = Command::new(python).arg("-c").arg(SCIPY).arg(path).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    eprint!("{said}");
+    let mut times = said
+        .lines()
+        .map(|line| line.split(' ').rev().nth(1).unwrap().parse().unwrap());
+    Some((times.next().unwrap(), times.next().unwrap()))
 }
 
 criterion_group!(benches, analyses);

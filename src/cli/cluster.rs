@@ -27,6 +27,9 @@ pub(super) struct Request {
     /// A latent of the axis; may be given several times
     #[arg(long, value_name = "ID", num_args = 1.., group = "by")]
     latent: Vec<u32>,
+    /// A family of latents by its root, all of it for the axis; may be given several times
+    #[arg(long, value_name = "ROOT", num_args = 1.., group = "by")]
+    family: Vec<u32>,
     /// Latents that each text names
     #[arg(long, value_name = "N", default_value_t = 100)]
     per_text: u32,
@@ -90,6 +93,7 @@ pub(super) async fn fetch(client: &Client, args: &Request) -> anyhow::Result<Clu
         axis: Some(Axis {
             texts: args.axis.clone(),
             latents: args.latent.clone(),
+            families: args.family.clone(),
             latents_per_text: args.per_text,
             source: args.source.into(),
         }),
@@ -124,16 +128,14 @@ impl Request {
 
     /// The axis as a person would say it.
     pub(super) fn axis_name(&self) -> String {
-        let latents: Vec<String> = self
-            .latent
-            .iter()
-            .map(|id| format!("latent {id}"))
-            .collect();
-        let parts: Vec<&str> = self
-            .axis
-            .iter()
-            .chain(&latents)
-            .map(String::as_str)
+        let named = |kind: &'static str, ids: &[u32]| {
+            let names = ids.iter().map(move |id| format!("{kind} {id}"));
+            names.collect::<Vec<_>>()
+        };
+        let texts = self.axis.iter().cloned();
+        let parts: Vec<String> = texts
+            .chain(named("latent", &self.latent))
+            .chain(named("family", &self.family))
             .collect();
         parts.join(", ")
     }
@@ -342,7 +344,7 @@ fn value(found: &Clustered) -> Value {
         .map(|entry| {
             json!({
                 "latent": entry.latent, "label": json::some_text(&entry.label),
-                "text": entry.text,
+                "text": entry.text, "family": entry.family,
                 "similarity": entry.text.map(|_| json::number(entry.similarity)),
             })
         })

@@ -1,6 +1,7 @@
 //! `latentdb correlate`.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use latentdb_proto::v1::correlate_response::Part;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::client::{Client, ClientArgs};
 use super::diff::{p_value, test_name};
 use super::table::{FileArgs, Table};
-use super::{json, output, progress, search, text};
+use super::{figures, json, output, progress, search, text};
 
 /// Pairs in the table of a terminal, unless said otherwise.
 const SHOWN: u32 = 50;
@@ -21,6 +22,9 @@ const SHOWN: u32 = 50;
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) request: Request,
+    /// Draw the 20 pairs with the highest NPMI to this SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     files: FileArgs,
     #[command(flatten)]
@@ -53,6 +57,10 @@ pub(super) struct Request {
     /// Count a latent as active above this activation
     #[arg(long, value_name = "ACTIVATION", default_value_t = 0.0)]
     above: f32,
+    /// Leave out documents in which both latents fire on the same or neighbouring tokens: they see
+    /// one word twice. Takes a collection that stores positions
+    #[arg(long, conflicts_with_all = ["attribute", "join_by"])]
+    pub(super) exclude_adjacent: bool,
     /// Test pairs in at least this many documents
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) min_support: u64,
@@ -91,7 +99,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     } else {
         output::print(&page(&args.request, &found))?;
     }
-    Ok(())
+    match &args.plot {
+        Some(path) => figures::write_pairs(path, &args.request.name, &found),
+        None => Ok(()),
+    }
 }
 
 impl Request {
@@ -111,6 +122,7 @@ impl Request {
             join_by: self.join_by.clone().unwrap_or_default(),
             other_filter: self.other.clone().map(search::expression),
             active_above: self.above,
+            exclude_adjacent: self.exclude_adjacent,
             min_support: self.min_support.max(1),
             max_density: self.max_density,
             min_npmi: self.min_npmi,
@@ -184,6 +196,9 @@ pub(super) fn table(found: &Correlated) -> Table {
         table.text("j_label", of().map(|pair| Some(&*pair.j_label)));
     }
     table.integer("count", of().map(|pair| Some(pair.count)));
+    if found.summary.adjacent_pairs.is_some() {
+        table.integer("adjacent", of().map(|pair| Some(pair.adjacent)));
+    }
     table.integer("i_count", of().map(|pair| Some(pair.i_count)));
     table.integer("j_count", of().map(|pair| Some(pair.j_count)));
     table.number("pmi", of().map(|pair| pair.pmi));
@@ -208,6 +223,7 @@ fn value(found: &Correlated) -> Value {
         "similar_labels": summary.similar_labels,
         "unpaired": summary.unpaired,
         "other_unpaired": summary.other_unpaired,
+        "adjacent_pairs": summary.adjacent_pairs,
         "pairs": found.pairs.iter().map(pair_value).collect::<Vec<_>>(),
     })
 }
@@ -218,6 +234,7 @@ fn pair_value(pair: &CorrelatedPair) -> Value {
         "i_label": json::some_text(&pair.i_label),
         "i_low_confidence": pair.i_low_confidence,
         "count": pair.count,
+        "adjacent": pair.adjacent,
         "i_count": pair.i_count,
         "j_count": pair.j_count,
         "pmi": pair.pmi,
@@ -295,6 +312,13 @@ fn page(request: &Request, found: &Correlated) -> String {
     if !summary.stopped.is_empty() {
         let n = text::thousands(summary.stopped.len() as u64);
         let _ = writeln!(page, "{n} latents left out as too dense");
+    }
+    if let Some(dropped @ 1..) = summary.adjacent_pairs {
+        let n = text::thousands(dropped);
+        let _ = writeln!(
+            page,
+            "{n} pairs left out: too often both see one word (--exclude-adjacent)"
+        );
     }
     if let Some(dropped @ 1..) = summary.similar_labels {
         let n = text::thousands(dropped);

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use latentdb_proto::v1::diff_response::Part;
 use latentdb_proto::v1::{
-    DiffComparison, DiffDirection, DiffMeasure, DiffRequest, DiffRow, LatentGroup, NamedSet,
-    StatisticalTest,
+    DiffComparison, DiffDirection, DiffMeasure, DiffRequest, DiffRow, Document, LatentGroup,
+    NamedSet, StatisticalTest,
 };
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, ClientArgs};
 use super::table::{FileArgs, Table};
-use super::{json, output, progress, search, text};
+use super::{figures, json, output, progress, search, text};
 use crate::records::{self, Source};
 
 /// What is compared, and what comes of it.
@@ -21,6 +21,10 @@ use crate::records::{self, Source};
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) request: Request,
+    /// Draw the 20 largest differences to this SVG file; with several --b to FILE-1.svg, FILE-2.svg and
+    /// so on
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     files: FileArgs,
     #[command(flatten)]
@@ -78,7 +82,8 @@ pub(super) struct Request {
     /// Rows to list, the largest differences first
     #[arg(long, default_value_t = 200, conflicts_with = "all")]
     limit: u32,
-    /// Documents to show for each row
+    /// Documents to show for each row; with --pair-by, of pairs in which only one side has it, and
+    /// beside each the other side's
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) documents: u32,
 }
@@ -96,7 +101,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     args.files.write(|| table(&found))?;
     let page = page(&args.request, &found, output::columns());
     output::emit(args.client.json, &value(&args.request, &found), &page)?;
-    Ok(())
+    match &args.plot {
+        Some(path) => figures::write_differences(path, &args.request, &found),
+        None => Ok(()),
+    }
 }
 
 fn side(text: &str) -> Result<DiffDirection, String> {
@@ -108,6 +116,15 @@ fn side(text: &str) -> Result<DiffDirection, String> {
 }
 
 impl Request {
+    /// What is counted, in the plural.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.pair_by.is_some() {
+            "pairs"
+        } else {
+            "documents"
+        }
+    }
+
     /// The request as it is sent.
     pub(super) fn wire(&self) -> anyhow::Result<DiffRequest> {
         let set = |filter: &String| NamedSet {
@@ -282,7 +299,18 @@ fn comparison(request: &Request, one: &Compared) -> Map<String, Value> {
 }
 
 fn row_value(row: &DiffRow) -> Value {
-    let documents: Vec<Value> = row.documents.iter().map(json::activating).collect();
+    let mut counterparts = row.counterparts.iter();
+    let documents: Vec<Value> = row
+        .documents
+        .iter()
+        .map(|entry| {
+            let mut value = json::activating(entry);
+            if let (Some(beside), Value::Object(fields)) = (counterparts.next(), &mut value) {
+                fields.insert("counterpart".to_owned(), json::document(beside).into());
+            }
+            value
+        })
+        .collect();
     json!({
         "latent": row.latent,
         "label": json::some_text(&row.label),
@@ -307,10 +335,7 @@ fn page(request: &Request, found: &[Compared], columns: usize) -> String {
     let mut page = String::new();
     for one in found {
         let head = &one.head;
-        let unit = match request.pair_by {
-            Some(_) => "pairs",
-            None => "documents",
-        };
+        let unit = request.unit();
         let _ = writeln!(
             page,
             "A {} ({} {unit})\nB {} ({})",
@@ -395,11 +420,17 @@ fn rows(request: &Request, rows: &[DiffRow], columns: usize) -> String {
     let _ = writeln!(page, "{}", lines.next().unwrap_or_default());
     for (line, row) in lines.zip(rows) {
         let _ = writeln!(page, "{line}");
+        let mut counterparts = row.counterparts.iter();
+        let shown = |document: &Document| {
+            let shown = document.text.as_deref().unwrap_or(&document.id);
+            text::cut(shown, columns.saturating_sub(12))
+        };
         for entry in &row.documents {
             let document = entry.document.clone().unwrap_or_default();
-            let shown = document.text.as_deref().unwrap_or(&document.id);
-            let shown = text::cut(shown, columns.saturating_sub(12));
-            let _ = writeln!(page, "    {:>6.2}  {shown}", entry.activation);
+            let _ = writeln!(page, "    {:>6.2}  {}", entry.activation, shown(&document));
+            if let Some(beside) = counterparts.next() {
+                let _ = writeln!(page, "    beside  {}", shown(beside));
+            }
         }
     }
     page

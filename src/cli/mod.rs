@@ -32,6 +32,7 @@ mod export;
 mod facet;
 mod failure;
 mod families;
+mod figures;
 mod flags;
 mod get;
 mod ingest;
@@ -218,6 +219,9 @@ mod tests {
             "unexplained c --limit 5",
             "cluster c --axis tone --axis topic --k 3 --filter a=1 --plot p.svg --json",
             "cluster c --latent 3 --latent 4 --seed 7 --csv c.csv",
+            "cluster c --family 3 --family 9 --k 4",
+            "correlate c --exclude-adjacent --plot p.svg",
+            "diff c --a a=1 --plot p.svg",
             "report cluster c --axis tone --k 3 --out r.html",
             "report diff c --a a=1 --b a=2 --pair-by p --out r.html",
             "report corr c --min-support 20 --out r.html",

@@ -24,8 +24,9 @@ const BAR: u32 = 26;
 const TITLE: u32 = 44;
 const LEGEND_ROW: u32 = 24;
 const X_AREA: u32 = 54;
-/// Most of the width that the names of bars take.
-const NAMES: u32 = 360;
+/// Most of the width that the names of bars take, and the characters that fit into it.
+const NAMES: u32 = 420;
+const NAME_CHARACTERS: usize = 52;
 const MARKER: i32 = 4;
 
 const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
@@ -94,7 +95,8 @@ fn draw(
         draw_legend_row(&root, row, entries)?;
     }
     let (_, area) = root.split_vertically(head);
-    let names: Vec<String> = frame.names.iter().map(|name| shortened(name, 52)).collect();
+    let names = frame.names.iter();
+    let names: Vec<String> = names.map(|name| shortened(name, NAME_CHARACTERS)).collect();
     let left = match names.iter().map(|name| text_width(name, 13)).max() {
         Some(widest) => (widest + 16).min(NAMES),
         None => 84,

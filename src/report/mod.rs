@@ -71,6 +71,8 @@ pub struct Example {
     pub about: String,
     /// Its text.
     pub text: String,
+    /// It is shown for the one before it, to be compared with it.
+    pub is_beside: bool,
 }
 
 impl Table {
@@ -188,9 +190,14 @@ impl Table {
 impl Example {
     fn write(&self, out: &mut String) {
         let (id, about) = (escaped(&self.id), escaped(&self.about));
+        let class = if self.is_beside {
+            " class=\"beside\""
+        } else {
+            ""
+        };
         let _ = write!(
             out,
-            "<article>\n<p class=\"about\"><b>{id}</b> {about}</p>\n"
+            "<article{class}>\n<p class=\"about\"><b>{id}</b> {about}</p>\n"
         );
         match self.text.char_indices().nth(SHOWN) {
             None => {
@@ -257,6 +264,7 @@ mod tests {
                         id: wild.to_owned(),
                         about: wild.to_owned(),
                         text: wild.repeat(30),
+                        is_beside: true,
                     }]),
                 ],
             }],

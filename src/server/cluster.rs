@@ -41,6 +41,7 @@ pub(super) fn request(wire: v1::ClusterRequest) -> Result<ClusterRequest> {
         axis: AxisRequest {
             texts: axis.texts,
             latents: axis.latents,
+            families: axis.families,
             per_text: count_or(axis.latents_per_text, 100, 10_000, "axis.latents_per_text")?,
             source: match v1::AxisSource::try_from(axis.source) {
                 Ok(v1::AxisSource::Best) => None,
@@ -105,6 +106,7 @@ fn wire_axis(result: &ClusterResult) -> Vec<v1::AxisLatent> {
             // At most 100 texts.
             text: entry.named.map(|(text, _)| text as u32),
             similarity: entry.named.map_or(0.0, |(_, similarity)| similarity),
+            family: entry.family,
         })
         .collect()
 }

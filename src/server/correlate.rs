@@ -40,6 +40,7 @@ pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
         join,
         options: CorrelateOptions {
             active_above: wire.active_above,
+            exclude_adjacent: wire.exclude_adjacent,
             min_support: match wire.min_support {
                 0 => defaults.min_support,
                 support => support,
@@ -68,6 +69,7 @@ pub(super) fn answer(result: CorrelateResult) -> Vec<v1::CorrelateResponse> {
         similar_labels: result.similar_labels,
         unpaired: result.unpaired.map(|unpaired| unpaired.0),
         other_unpaired: result.unpaired.map(|unpaired| unpaired.1),
+        adjacent_pairs: result.adjacent_pairs,
     }))];
     let mut pairs = result.pairs.into_iter().map(pair).peekable();
     while pairs.peek().is_some() {
@@ -96,6 +98,7 @@ fn pair(labelled: LabelledPair) -> v1::CorrelatedPair {
         j_label: j_label.text,
         j_low_confidence: j_label.low_confidence,
         count: pair.count,
+        adjacent: pair.adjacent,
         i_count: pair.i_count,
         j_count: pair.j_count,
         pmi: pair.pmi,

@@ -157,6 +157,11 @@ fn row(labelled: LabelledDiffRow) -> v1::DiffRow {
                 activation,
             })
             .collect(),
+        counterparts: labelled
+            .counterparts
+            .into_iter()
+            .map(wire_document)
+            .collect(),
     }
 }
 

@@ -128,14 +128,22 @@ impl Service {
 
     /// A family by its root.
     pub(super) fn family(&self, record: &CollectionRecord, root: u32) -> Result<FamilyRecord> {
-        let families = self.families(record)?;
-        let found = families.into_iter().find(|family| family.root == root);
-        found.ok_or_else(|| {
-            Error::not_found(format!(
-                "no family has the root {root} (list them with `latentdb latents families {}`)",
-                record.name
-            ))
-        })
+        of_root(&self.families(record)?, record, root)
+    }
+
+    /// Families by their roots; `NotFound` names the place in the list.
+    pub(super) fn families_at(
+        &self,
+        record: &CollectionRecord,
+        roots: &[u32],
+    ) -> Result<Vec<FamilyRecord>> {
+        let known = self.families(record)?;
+        let places = roots.iter().enumerate();
+        places
+            .map(|(at, &root)| {
+                of_root(&known, record, root).map_err(|e| e.within(&format!("[{at}]")))
+            })
+            .collect()
     }
 
     /// The documents in which any member of a family is active.
@@ -175,6 +183,20 @@ impl Service {
             })
             .collect())
     }
+}
+
+fn of_root(
+    families: &[FamilyRecord],
+    record: &CollectionRecord,
+    root: u32,
+) -> Result<FamilyRecord> {
+    let found = families.iter().find(|family| family.root == root);
+    found.cloned().ok_or_else(|| {
+        Error::not_found(format!(
+            "no family has the root {root} (list them with `latentdb latents families {}`)",
+            record.name
+        ))
+    })
 }
 
 fn union(members: &[FamilyMemberRecord]) -> Filter {

@@ -1,13 +1,14 @@
 //! Boosts, presets, sweeps, families, properties from examples and linear combinations, over the
 //! wire and against brute force.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use latentdb_proto::v1::{
-    ActivationScale, DropPresetRequest, FindFamiliesRequest, FusionChild, FusionMethod,
-    FusionQuery, ListFamiliesRequest, ListPresetsRequest, NearestQuery, Preset, PresetUse,
-    PropertyExamples, PropertyQuery, Query, SavePresetRequest, SteerEdit, SteerSweepRequest,
-    Vector, nearest_query, property_query, query, steer_edit::Edit,
+    ActivationScale, Axis, ClusterRequest, DropPresetRequest, Family, FindFamiliesRequest,
+    FusionChild, FusionMethod, FusionQuery, ListFamiliesRequest, ListPresetsRequest, NearestQuery,
+    Preset, PresetUse, PropertyExamples, PropertyQuery, Query, SavePresetRequest, SteerEdit,
+    SteerSweepRequest, Vector, cluster_response, nearest_query, property_query, query,
+    steer_edit::Edit,
 };
 use tonic::Code;
 
@@ -286,7 +287,59 @@ async fn families_are_found_kept_and_used_in_filters_and_edits() {
         };
         assert!((amount - share).abs() < 1e-6);
     }
+    families_make_an_axis(&server, &found.families).await;
     server.stop().await;
+}
+
+/// The latents of an axis of families are the families'; a listed latent stays listed.
+async fn families_make_an_axis(server: &Running, families: &[Family]) {
+    let ask = |axis: Axis| ClusterRequest {
+        collection: "c".into(),
+        axis: Some(axis),
+        clusters: 2,
+        ..ClusterRequest::default()
+    };
+    let roots: Vec<u32> = families.iter().take(2).map(|family| family.root).collect();
+    let listed = families[0].members[1].latent;
+    let axis = Axis {
+        families: roots.clone(),
+        latents: vec![listed],
+        ..Axis::default()
+    };
+    let mut stream = server
+        .analyses()
+        .cluster(ask(axis))
+        .await
+        .unwrap()
+        .into_inner();
+    let mut found = BTreeMap::new();
+    while let Some(message) = stream.message().await.unwrap() {
+        if let Some(cluster_response::Part::Summary(summary)) = message.part {
+            let entries = summary.axis.into_iter();
+            found.extend(entries.map(|entry| (entry.latent, entry.family)));
+        }
+    }
+    let mut expected = BTreeMap::new();
+    for family in families.iter().take(2).rev() {
+        let members = family.members.iter();
+        expected.extend(members.map(|member| (member.latent, Some(family.root))));
+    }
+    expected.insert(listed, None);
+    assert_eq!(found, expected);
+
+    let none = Axis {
+        families: vec![roots[0], 39],
+        ..Axis::default()
+    };
+    let mut stream = server
+        .analyses()
+        .cluster(ask(none))
+        .await
+        .unwrap()
+        .into_inner();
+    let error = stream.message().await.unwrap_err();
+    assert_eq!(error.code(), Code::NotFound);
+    assert!(error.message().contains("39"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::path::Path;
 use latentdb::error::Result;
 use latentdb::server::{Server, ServerOptions};
 use latentdb_proto::v1::admin_service_client::AdminServiceClient;
+use latentdb_proto::v1::analysis_service_client::AnalysisServiceClient;
 use latentdb_proto::v1::collection_service_client::CollectionServiceClient;
 use latentdb_proto::v1::document_service_client::DocumentServiceClient;
 use latentdb_proto::v1::latent_service_client::LatentServiceClient;
@@ -81,6 +82,10 @@ impl Running {
 
     pub(crate) fn latents(&self) -> LatentServiceClient<Channel> {
         LatentServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn analyses(&self) -> AnalysisServiceClient<Channel> {
+        AnalysisServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {

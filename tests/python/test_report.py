@@ -94,8 +94,47 @@ def test_differences(cli, made, tmp_path, paired):  # noqa: F811
     listed = list(page.root.iter(f"{HTML}tr"))
     assert len(listed) == len(rows) + 1
     assert all("activation" in text for text in page.articles)
+    # Beside each document of a pair stands the other side's, which has it not.
+    articles = list(page.root.iter(f"{HTML}article"))
+    beside = ["beside" if article.get("class") else "shown" for article in articles]
+    pattern = ["shown", "beside"] if paired else ["shown"]
+    assert beside == pattern * (len(articles) // len(pattern)) and articles
     first = page.texts("section")[1]
     assert f"{rows[0]['a'] * 100:.1f}%" in first and "pairs" in first or not paired
+
+
+def test_documents_of_a_paired_diff_are_of_pairs_that_differ(cli, made, api):  # noqa: F811
+    sides = ("--a", 'model = "a"', "--b", 'model = "b"', "--pair-by", "prompt")
+    rows = cli("diff", made, *sides, "--documents", 20, "--all")["rows"]
+    ids = [f"d{at:05}" for at in range(ROWS)]
+    documents = api.get(made, ids, projection=v1.Projection(latents=True))
+    stored = {document.id: document for document in documents}
+
+    def has(entry, latent):
+        return any(found.latent == latent for found in stored[entry["id"]].latents.values)
+
+    for row in rows:
+        only = row["only_a"] if row["delta"] >= 0 else row["only_b"]
+        assert len(row["documents"]) == min(only, 20)
+        for entry in row["documents"]:
+            other = entry["counterpart"]
+            assert has(entry, row["latent"]) and not has(other, row["latent"])
+            assert entry["attributes"]["prompt"] == other["attributes"]["prompt"]
+            assert entry["attributes"]["model"] != other["attributes"]["model"]
+
+
+def test_figures(cli, made, tmp_path):  # noqa: F811
+    def bars(path):
+        return len(list(ET.parse(path).getroot().iter(f"{SVG}rect"))) - 1
+
+    sides = ("--a", 'model = "a"', "--b", "prompt < 30", "--b", "prompt >= 30")
+    answer = cli("diff", made, *sides, "--plot", tmp_path / "d.svg")
+    found = [*answer["comparisons"], answer]
+    assert [bars(tmp_path / f"d-{at + 1}.svg") for at in range(len(found))] == [
+        min(len(one["rows"]), 20) for one in found
+    ]
+    found = cli("correlate", made, "--min-support", 10, "--plot", tmp_path / "c.svg")["pairs"]
+    assert bars(tmp_path / "c.svg") == min(len(found), 20)
 
 
 def test_a_diff_of_nothing_says_so(cli, made, tmp_path):  # noqa: F811

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::correlate::{CorrelateOptions, Margins, Pair, Tested};
+use super::correlate::{CorrelateOptions, Margins, Pair, Tested, refuse_adjacent};
 use super::units::{Counter, Floor, UnitIndex, Units, add_to, count_units};
 use super::values::ValueTable;
 use super::{Progress, Side};
@@ -40,6 +40,7 @@ pub fn correlate_attribute(
     options: &CorrelateOptions,
     progress: &Progress,
 ) -> Result<AttributeCorrelations> {
+    refuse_adjacent(options)?;
     let floor = Floor::new(options.active_above)?;
     let set = side.snapshot.allowed(side.filter)?;
     let table = ValueTable::read(side.snapshot, &set, attribute)?;
@@ -85,7 +86,7 @@ pub fn correlate_attribute(
                 .filter(|&(latent, both): &(u32, u32)| {
                     both >= margins.min_support && wanted[latent as usize]
                 })
-                .map(|(latent, both)| margins.test(latent, value, both))
+                .map(|(latent, both)| margins.test((latent, value), both, 0))
                 .collect();
             margins.take_room(found.len())?;
             progress.advance(1)?;

@@ -1,22 +1,19 @@
 //! Which latents occur together (METHODS section 7).
 //!
 //! Pairs are counted latent by latent: the rows of the documents that have `i` are added into one
-//! counter per thread, from which the pairs of `i` with enough support are kept. Memory is a
-//! counter per thread and the kept pairs; no matrix of all pairs exists.
+//! counter per thread, from which the pairs of `i` with enough support are kept. Memory is the
+//! packed rows of the set, a counter per thread and the kept pairs; no matrix of all pairs exists.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::cooccurrence::{Packed, PackedRows, PairCounter};
 use super::joined::{LatentRows, join};
 use super::statistics::{Test, adjust, independence};
 use super::units::{Floor, UnitIndex, Units, count_units};
 use super::{Progress, Side};
-use crate::collection::SegmentView;
-use crate::dense::prefetch;
 use crate::error::{Error, ErrorKind, Result};
-use crate::latents::Row;
-use crate::query::AllowedInSegment;
 
 /// Most pairs that one analysis tests; each takes 48 bytes.
 pub const MAX_TESTED_PAIRS: usize = 10_000_000;
@@ -39,6 +36,10 @@ pub enum Scope {
 pub struct CorrelateOptions {
     /// A document has a latent when its activation is above this.
     pub active_above: f32,
+    /// Leaves out of a pair's support the documents in which both latents fire most on the same
+    /// or neighbouring tokens, since they see one word twice (METHODS section 7). Needs stored
+    /// positions; a latent without one there is on no word. `i_count` and `j_count` stay.
+    pub exclude_adjacent: bool,
     /// Pairs in fewer documents are not tested; at least 1.
     pub min_support: u64,
     /// Latents in a larger share of the documents ("stop latents") are left out.
@@ -55,6 +56,7 @@ impl Default for CorrelateOptions {
     fn default() -> Self {
         Self {
             active_above: 0.0,
+            exclude_adjacent: false,
             min_support: 20,
             max_density: 1.0,
             min_npmi: -1.0,
@@ -71,8 +73,11 @@ pub struct Pair {
     pub i: u32,
     /// The second latent, or the value's place in the list of values.
     pub j: u32,
-    /// Documents with both.
+    /// Documents with both, without those of `adjacent`.
     pub count: u64,
+    /// Documents left out since both fire on the same word; 0 unless
+    /// [`CorrelateOptions::exclude_adjacent`].
+    pub adjacent: u64,
     /// Documents with `i`.
     pub i_count: u64,
     /// Documents with `j`.
@@ -104,6 +109,9 @@ pub struct Correlations {
     pub stopped: Vec<u32>,
     /// Joined values that only one side has, where sides are joined.
     pub unpaired: Option<(u64, u64)>,
+    /// Under [`CorrelateOptions::exclude_adjacent`], the pairs that reach the support only with
+    /// the documents left out.
+    pub adjacent_pairs: Option<u64>,
     /// The kept pairs, highest NPMI first, ties by count and then by number.
     pub pairs: Vec<Pair>,
 }
@@ -114,6 +122,7 @@ pub(super) struct Tested {
     i: u32,
     j: u32,
     count: u32,
+    adjacent: u32,
     test: Test,
     npmi: f64,
     p: f64,
@@ -150,7 +159,7 @@ impl<'a> Margins<'a> {
         })
     }
 
-    pub fn test(&self, i: u32, j: u32, count: u32) -> Tested {
+    pub fn test(&self, (i, j): (u32, u32), count: u32, adjacent: u32) -> Tested {
         let (i_count, j_count) = self.counts(i, j);
         let (p, test) = independence(count.into(), i_count, j_count, self.documents);
         let (_, npmi) = self.information(i, j, count);
@@ -158,6 +167,7 @@ impl<'a> Margins<'a> {
             i,
             j,
             count,
+            adjacent,
             test,
             npmi,
             p,
@@ -242,6 +252,7 @@ impl<'a> Margins<'a> {
             i: tested.i,
             j: tested.j,
             count: tested.count.into(),
+            adjacent: tested.adjacent.into(),
             i_count,
             j_count,
             pmi,
@@ -319,93 +330,66 @@ impl Sides {
     }
 }
 
+/// What counting found.
+#[derive(Default)]
+struct Counted {
+    tested: Vec<Tested>,
+    /// Pairs that would have been tested but for the documents left out.
+    adjacent_pairs: u64,
+}
+
 /// Counts and tests the pairs of `sides`; `count` adds the rows of `i`'s documents to a counter.
 fn test_pairs(
     sides: &Sides,
     margins: &Margins,
+    looks_at_tokens: bool,
     progress: &Progress,
-    count: impl Fn(u32, &mut [u32]) + Sync,
-) -> Result<Vec<Tested>> {
+    count: impl Fn(u32, &mut PairCounter) + Sync,
+) -> Result<Counted> {
     progress.announce(sides.first.len() as u64)?;
     let n_second = margins.j_counts.len();
-    let found: Vec<Vec<Tested>> = sides
+    let found: Vec<Counted> = sides
         .first
         .par_iter()
         .map_init(
-            || vec![0_u32; n_second],
+            || PairCounter::new(n_second, looks_at_tokens),
             |counter, &i| {
-                let mut found = Vec::new();
+                let mut found = Counted::default();
                 if margins.i_counts[i as usize] >= margins.min_support {
                     count(i, counter);
-                    for (j, both) in (0..).zip(counter.iter_mut()) {
-                        if *both >= margins.min_support && sides.wants(i, j) {
-                            found.push(margins.test(i, j, *both));
-                        }
-                        *both = 0;
-                    }
-                    margins.take_room(found.len())?;
+                    found.take(i, counter, sides, margins);
+                    counter.clear();
+                    margins.take_room(found.tested.len())?;
                 }
                 progress.advance(1)?;
                 Ok(found)
             },
         )
         .collect::<Result<_>>()?;
-    Ok(found.concat())
+    let mut all = Counted::default();
+    all.tested
+        .reserve(found.iter().map(|part| part.tested.len()).sum());
+    for part in found {
+        all.tested.extend(part.tested);
+        all.adjacent_pairs += part.adjacent_pairs;
+    }
+    Ok(all)
 }
 
-/// Documents between the one counted and the one whose row is asked for from memory.
-const AHEAD: usize = 8;
-
-/// Adds the rows of the documents that have `i`, and are in the set, to `counter`.
-fn count_segment(
-    segment: &SegmentView,
-    set: &AllowedInSegment,
-    i: u32,
-    floor: Floor,
-    is_triangle: bool,
-    counter: &mut [u32],
-) {
-    let Some(list) = segment.latents.list(i) else {
-        return;
-    };
-    let rows = segment.latents.rows();
-    let is_complete = set.is_complete();
-    list.for_each(|docs, _| {
-        for (at, &doc) in docs.iter().enumerate() {
-            if let Some(&ahead) = docs.get(at + AHEAD) {
-                prefetch(rows.row(ahead).latents);
-            }
-            if !is_complete && !set.contains(doc) {
+impl Counted {
+    /// Tests the pairs of `i`.
+    fn take(&mut self, i: u32, counter: &PairCounter, sides: &Sides, margins: &Margins) {
+        let least = margins.min_support;
+        for (j, &both) in (0..).zip(&counter.both) {
+            let adjacent = counter.adjacent.get(j as usize).copied().unwrap_or(0);
+            if both + adjacent < least || !sides.wants(i, j) {
                 continue;
             }
-            let row = rows.row(doc);
-            if floor.is_zero() {
-                let start = if is_triangle {
-                    row.latents.partition_point(|&latent| latent <= i)
-                } else {
-                    0
-                };
-                count_latents(&row.latents[start..], counter);
-            } else if has(row, i, floor) {
-                let active = row.latents.iter().zip(row.activations);
-                for (&latent, _) in active.filter(|(_, half)| floor.passes(**half)) {
-                    count_latents(&[latent], counter);
-                }
+            if both < least {
+                self.adjacent_pairs += 1;
+            } else {
+                self.tested.push(margins.test((i, j), both, adjacent));
             }
-        }
-    });
-}
-
-fn has(row: Row, latent: u32, floor: Floor) -> bool {
-    row.latents
-        .binary_search(&latent)
-        .is_ok_and(|at| floor.passes(row.activations[at]))
-}
-
-fn count_latents(latents: &[u32], counter: &mut [u32]) {
-    for &latent in latents {
-        if let Some(count) = counter.get_mut(latent as usize) {
-            *count += 1;
         }
     }
 }
@@ -416,7 +400,8 @@ fn count_latents(latents: &[u32], counter: &mut [u32]) {
 ///
 /// # Errors
 /// `InvalidArgument` for options out of range and latents that do not exist; `FailedPrecondition`
-/// for an empty set; `ResourceExhausted` when more than [`MAX_TESTED_PAIRS`] reach the support.
+/// for an empty set, and to exclude adjacent latents where no document has positions;
+/// `ResourceExhausted` when more than [`MAX_TESTED_PAIRS`] reach the support.
 pub fn correlate(
     side: Side,
     n_latents: usize,
@@ -433,18 +418,48 @@ pub fn correlate(
     let most = options.max_density * set.count() as f64;
     let is_stopped = |latent: u32| f64::from(counts[latent as usize]) > most;
     let sides = Sides::new(scope, n_latents, &is_stopped)?;
-    let tested = test_pairs(&sides, &margins, progress, |i, counter| {
-        for (segment, set) in side.snapshot.segments().iter().zip(set.segments()) {
-            count_segment(segment, set, i, floor, sides.is_triangle, counter);
-        }
-    })?;
+    let only = (*scope != Scope::All).then_some(&sides.first[..]);
+    let packing = (floor, options.exclude_adjacent);
+    let Counted {
+        tested,
+        adjacent_pairs,
+    } = if n_latents <= 1 << 16 {
+        let rows = PackedRows::<u16>::new(side.snapshot, &set, only, packing, progress)?;
+        test_rows(&rows, &sides, &margins, options, progress)?
+    } else {
+        let rows = PackedRows::<u32>::new(side.snapshot, &set, only, packing, progress)?;
+        test_rows(&rows, &sides, &margins, options, progress)?
+    };
     let (tested, pairs) = margins.finish(tested, options, keep);
     Ok(Correlations {
         documents: set.count(),
         tested,
         stopped: stopped(&counts, most),
         unpaired: None,
+        adjacent_pairs: options.exclude_adjacent.then_some(adjacent_pairs),
         pairs,
+    })
+}
+
+/// Counts and tests the pairs of `sides` over packed rows.
+fn test_rows<L: Packed>(
+    rows: &PackedRows<L>,
+    sides: &Sides,
+    margins: &Margins,
+    options: &CorrelateOptions,
+    progress: &Progress,
+) -> Result<Counted> {
+    if options.exclude_adjacent && rows.with_positions() == 0 {
+        return Err(Error::precondition(
+            "no document of the set has stored positions, so latents of the same word cannot be \
+             told: make the collection from an SAE of tokens, with positions, or leave \
+             exclude_adjacent out",
+        ));
+    }
+    let above = sides.is_triangle;
+    let looks_at_tokens = options.exclude_adjacent;
+    test_pairs(sides, margins, looks_at_tokens, progress, |i, counter| {
+        rows.count(i, above, counter);
     })
 }
 
@@ -472,6 +487,7 @@ pub fn correlate_joined(
     keep: &dyn Fn(u32, u32) -> bool,
     progress: &Progress,
 ) -> Result<Correlations> {
+    refuse_adjacent(options)?;
     let floor = Floor::new(options.active_above)?;
     let joined = join(a, b, attribute, floor)?;
     let (lists, of_a) = postings(&joined.a, n_latents);
@@ -488,9 +504,9 @@ pub fn correlate_joined(
         is_symmetric: false,
         ..Sides::new(scope, n_latents, &is_stopped)?
     };
-    let tested = test_pairs(&sides, &margins, progress, |i, counter| {
+    let Counted { tested, .. } = test_pairs(&sides, &margins, false, progress, |i, counter| {
         for &row in &lists[i as usize] {
-            count_latents(joined.b.row(row as usize), counter);
+            counter.add(joined.b.row(row as usize));
         }
     })?;
     let (tested, pairs) = margins.finish(tested, options, keep);
@@ -503,8 +519,20 @@ pub fn correlate_joined(
         tested,
         stopped: too_dense,
         unpaired: Some(joined.unpaired),
+        adjacent_pairs: None,
         pairs,
     })
+}
+
+/// `InvalidArgument` where latents of one word are to be left out, but pairs are not of one text.
+pub(super) fn refuse_adjacent(options: &CorrelateOptions) -> Result<()> {
+    if options.exclude_adjacent {
+        return Err(Error::invalid(
+            "exclude_adjacent",
+            "is for pairs of latents of one document",
+        ));
+    }
+    Ok(())
 }
 
 /// The rows that have each latent, and how many they are.

@@ -37,9 +37,24 @@ impl<'a> Members<'a> {
     /// The `count` documents in which any of `latents` is strongest, as numbers of the snapshot
     /// with their strongest activation, strongest first.
     pub fn strongest(&self, latents: &[u32], count: usize) -> Vec<(u32, f32)> {
+        self.strongest_where(latents, count, |_, _| true)
+    }
+
+    /// As [`Self::strongest`], of the documents that `keep` keeps by their strongest activation.
+    pub fn strongest_where(
+        &self,
+        latents: &[u32],
+        count: usize,
+        keep: impl Fn(u32, f32) -> bool,
+    ) -> Vec<(u32, f32)> {
         let mut top = TopK::new(count);
+        let mut push = |doc, activation| {
+            if keep(doc, activation) {
+                top.push(doc, activation);
+            }
+        };
         if let [latent] = latents {
-            self.visit(*latent, |doc, activation| top.push(doc, activation));
+            self.visit(*latent, push);
         } else {
             let mut best: HashMap<u32, f32> = HashMap::new();
             for &latent in latents {
@@ -51,7 +66,7 @@ impl<'a> Members<'a> {
             let mut best: Vec<(u32, f32)> = best.into_iter().collect();
             best.sort_unstable_by_key(|entry| entry.0);
             for (doc, activation) in best {
-                top.push(doc, activation);
+                push(doc, activation);
             }
         }
         let hits = top.into_sorted().into_iter();

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | How do two sets differ? | [`measure`] on the [`Members`] of each, [`compare`]; [`select`] keeps what matters |
 //! | The same prompt answered twice: how do the answers differ? | [`compare_paired`] |
-//! | Which documents show a latent best? | [`Members::strongest`] |
+//! | Which documents show a latent best? | [`Members::strongest`]; with their [`Counterparts`] where sets are paired |
 //! | Which latents occur together? | [`correlate()`], [`correlate_joined`] |
 //! | Which latents go with a value of an attribute? | [`correlate_attribute`] |
 //! | What rises, falls or breaks over time? | [`trends()`], [`trends_over_sets`] |
@@ -25,7 +25,9 @@ pub mod across;
 mod attributes;
 pub mod centroids;
 pub mod cluster;
+mod cooccurrence;
 mod correlate;
+mod counterparts;
 mod diff;
 mod duplicates;
 pub mod families;
@@ -44,6 +46,7 @@ pub use attributes::{AttributeCorrelations, correlate_attribute};
 pub use correlate::{
     CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, correlate, correlate_joined,
 };
+pub use counterparts::Counterparts;
 pub use diff::{
     Diff, DiffOptions, DiffRow, Direction, Measure, Measured, Selection, Side, compare, measure,
     select,

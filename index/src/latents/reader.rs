@@ -48,6 +48,11 @@ impl<'a> Rows<'a> {
             activations: &self.activations[range],
         }
     }
+
+    /// Entries of the rows of `docs`.
+    pub fn entries(self, docs: std::ops::Range<u32>) -> usize {
+        (self.ends[docs.end as usize] - self.ends[docs.start as usize]) as usize
+    }
 }
 
 impl<'a> Row<'a> {

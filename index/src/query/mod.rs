@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use allowed::{Allowed, AllowedInSegment};
+pub(crate) use allowed::Allowed;
 pub use execute::{effective_weights, execute};
 pub use latents_bm25::{DEFAULT_B, DEFAULT_K1, LatentsBm25};
 pub(crate) use nearest::SCAN_BELOW;

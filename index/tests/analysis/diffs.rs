@@ -6,8 +6,8 @@ use latentdb_index::analysis::statistics::{
     Sample, Test, independence, mcnemar, newcombe, newcombe_paired, normal_quantile, welch,
 };
 use latentdb_index::analysis::{
-    Diff, DiffOptions, Direction, Measure, Members, Progress, Selection, Side, Units, compare,
-    compare_paired, measure, select,
+    Counterparts, Diff, DiffOptions, Direction, Measure, Members, Progress, Selection, Side, Units,
+    compare, compare_paired, measure, select,
 };
 use latentdb_index::document::{Document, Value};
 use latentdb_index::error::ErrorKind;
@@ -358,6 +358,49 @@ fn examples_are_the_strongest_of_the_set() {
             .iter()
             .map(|hit| hit.1)
             .collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn examples_of_pairs_are_those_that_differ() {
+    let corpus = Corpus::random(700, 13);
+    let (a, b) = (filter("side = true"), filter("side = false"));
+    let side = Side {
+        snapshot: &corpus.snapshot,
+        filter: &a,
+    };
+    let pairs = Counterparts::new(side, &corpus.snapshot, &b, "row").unwrap();
+    let row = |document: &Document| match document.attributes["row"] {
+        Value::Integer(row) => row,
+        _ => panic!("rows are numbers"),
+    };
+    let others = corpus.matching(&b).into_iter();
+    let others: BTreeMap<i64, &Document> = others.map(|other| (row(other), other)).collect();
+    for (latents, above) in [(vec![2], 0.0), (vec![1, 4], 0.5)] {
+        let has = |document: &Document| {
+            let active = active(document, above);
+            latents.iter().any(|latent| active.contains(latent))
+        };
+        let mut expected = Vec::new();
+        for document in corpus.matching(&a) {
+            let other = others.get(&row(document));
+            if let Some(other) = other.filter(|other| has(document) && !has(other)) {
+                expected.push((document.id.clone(), other.id.clone()));
+            }
+        }
+        let keep =
+            |doc, activation| activation > above && pairs.without(doc, &latents, above).is_some();
+        let found = members(&corpus, &a).strongest_where(&latents, 1000, keep);
+        assert!(found.windows(2).all(|two| two[0].1 >= two[1].1));
+        let id = |doc| corpus.snapshot.id(doc).unwrap();
+        let mut found: Vec<(String, String)> = found
+            .iter()
+            .map(|&(doc, _)| (id(doc), id(pairs.without(doc, &latents, above).unwrap())))
+            .collect();
+        found.sort();
+        expected.sort();
+        assert!(!expected.is_empty());
         assert_eq!(found, expected);
     }
 }

@@ -7,7 +7,7 @@ use latentdb_index::analysis::{
     CorrelateOptions, Correlations, Pair, Progress, Scope, Side, correlate, correlate_attribute,
     correlate_joined,
 };
-use latentdb_index::document::{Activation, Document, Value};
+use latentdb_index::document::{Activation, Document, LatentPosition, Value};
 use latentdb_index::error::ErrorKind;
 use latentdb_index::filter::Filter;
 use rand::rngs::StdRng;
@@ -317,6 +317,139 @@ fn a_planted_correlation_is_found() {
     assert!(found.pairs[place.unwrap()].p_adjusted < 1e-20);
 }
 
+/// Numbers beyond 16 bits, and rows too long to be searched at once.
+#[test]
+fn large_dictionaries_and_long_rows_are_counted_alike() {
+    let mut random = StdRng::seed_from_u64(11);
+    for latents in [1000_usize, 70_000] {
+        let numbers: Vec<u32> = (0..latents as u32).step_by(latents / 500).collect();
+        let made = (0..60).map(|id| {
+            let mut document = Document::new(format!("d{id}"));
+            let density = if id % 2 == 0 { 0.9 } else { 0.02 };
+            for &latent in &numbers {
+                if random.random_bool(density) {
+                    let activation = random.random_range(0.1_f32..1.0);
+                    document.latents.push(Activation { latent, activation });
+                }
+            }
+            document
+        });
+        let corpus = Corpus::of(made.collect());
+        let documents = corpus.matching(&Filter::All);
+        let options = CorrelateOptions {
+            active_above: 0.3,
+            min_support: 19,
+            ..CorrelateOptions::default()
+        };
+        let progress = Progress::default();
+        let side = side(&corpus, &Filter::All);
+        let keep = |_, _| true;
+        let all = correlate(side, latents, &Scope::All, &options, &keep, &progress).unwrap();
+        assert!(all.tested > 100);
+        let expected = recount(&documents, 0.3, 19, |i, j| i < j);
+        assert_eq!(counts(&all.pairs), expected);
+        let last = numbers[numbers.len() - 1];
+        let scope = Scope::With(vec![0, last]);
+        let with = correlate(side, latents, &scope, &options, &keep, &progress).unwrap();
+        let once = |i, j| (i == 0) || (i == last && j != 0);
+        assert_eq!(counts(&with.pairs), recount(&documents, 0.3, 19, once));
+    }
+}
+
+/// Documents whose latents fire on random tokens; a fifth of the entries have no position.
+fn with_positions(count: usize) -> Corpus {
+    let mut random = StdRng::seed_from_u64(12);
+    let made = (0..count).map(|id| {
+        let mut document = Document::new(format!("d{id}"));
+        for latent in 0..N_LATENTS as u32 {
+            if !random.random_bool(0.4) {
+                continue;
+            }
+            let activation = random.random_range(0.1_f32..1.0);
+            document.latents.push(Activation { latent, activation });
+            if random.random_bool(0.8) {
+                // Latents 4 and 5 always see one word.
+                let token = match latent {
+                    4 | 5 => id as u32 + latent,
+                    _ => random.random_range(0..8),
+                };
+                document.positions.push(LatentPosition {
+                    latent,
+                    token,
+                    start: token * 5,
+                    end: token * 5 + 4,
+                });
+            }
+        }
+        document
+    });
+    Corpus::of(made.collect())
+}
+
+#[test]
+fn latents_of_one_word_do_not_support_a_pair() {
+    let corpus = with_positions(400);
+    let documents = corpus.matching(&Filter::All);
+    let token = |document: &Document, latent: u32| {
+        let mut positions = document.positions.iter();
+        positions
+            .find(|position| position.latent == latent)
+            .map(|position| i64::from(position.token))
+    };
+    let (above, support) = (0.2, 30);
+    let mut expected: BTreeMap<(u32, u32), (u64, u64)> = BTreeMap::new();
+    for document in &documents {
+        let active = active(document, above);
+        for &i in &active {
+            for &j in active.range(i + 1..) {
+                let (apart, adjacent) = expected.entry((i, j)).or_default();
+                match (token(document, i), token(document, j)) {
+                    (Some(a), Some(b)) if (a - b).abs() <= 1 => *adjacent += 1,
+                    _ => *apart += 1,
+                }
+            }
+        }
+    }
+    let dropped = expected
+        .values()
+        .filter(|(apart, adjacent)| *apart < support && apart + adjacent >= support);
+    let dropped = dropped.count() as u64;
+    expected.retain(|_, (apart, _)| *apart >= support);
+
+    let options = CorrelateOptions {
+        active_above: above,
+        min_support: support,
+        exclude_adjacent: true,
+        ..CorrelateOptions::default()
+    };
+    let all = found(&corpus, &Filter::All, &Scope::All, &options);
+    let figures: BTreeMap<(u32, u32), (u64, u64)> = all
+        .pairs
+        .iter()
+        .map(|pair| ((pair.i, pair.j), (pair.count, pair.adjacent)))
+        .collect();
+    assert_eq!(figures, expected);
+    assert_eq!(all.adjacent_pairs, Some(dropped));
+    assert!(dropped >= 1 && !figures.contains_key(&(4, 5)));
+    for pair in &all.pairs {
+        assert_eq!(pair.i_count, having(&documents, pair.i, above));
+        check(pair, documents.len() as u64);
+    }
+    // The other way round, and as before without the option.
+    let with = found(&corpus, &Filter::All, &Scope::With(vec![9]), &options);
+    for pair in &with.pairs {
+        let known = figures[&(pair.i.min(pair.j), pair.i.max(pair.j))];
+        assert_eq!((pair.count, pair.adjacent), known);
+    }
+    let plain = CorrelateOptions {
+        exclude_adjacent: false,
+        ..options
+    };
+    let plain = found(&corpus, &Filter::All, &Scope::All, &plain);
+    assert!(plain.pairs.iter().all(|pair| pair.adjacent == 0));
+    assert!(counts(&plain.pairs).contains_key(&(4, 5)) && plain.adjacent_pairs.is_none());
+}
+
 #[test]
 fn what_cannot_be_counted_is_refused() {
     let corpus = Corpus::random(60, 8);
@@ -340,6 +473,24 @@ fn what_cannot_be_counted_is_refused() {
     let error =
         correlate_attribute(side, N_LATENTS, None, "none", &options, &progress).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    // No positions are stored, and joined latents are of different texts.
+    let apart = CorrelateOptions {
+        exclude_adjacent: true,
+        ..options
+    };
+    let error = correlate(side, N_LATENTS, &Scope::All, &apart, &keep, &progress).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
+    let error = correlate_joined(
+        (side, side, "row"),
+        N_LATENTS,
+        &Scope::All,
+        &apart,
+        &keep,
+        &progress,
+    );
+    assert_eq!(error.unwrap_err().field(), Some("exclude_adjacent"));
+    let error = correlate_attribute(side, N_LATENTS, None, "row", &apart, &progress);
+    assert_eq!(error.unwrap_err().field(), Some("exclude_adjacent"));
     progress.stop();
     let error = ask(&Filter::All, Scope::All, &progress);
     assert_eq!(error.kind(), ErrorKind::Cancelled);

@@ -170,9 +170,13 @@ fn axis(request: &Request, summary: &ClusterSummary) -> Section {
     let mut table = Table::new(&["concept", "named by", "similarity#"]);
     for entry in entries {
         let named = entry.text.and_then(|text| request.text(text as usize));
+        let listed = match entry.family {
+            Some(root) => format!("family {root}"),
+            None => "listed".to_owned(),
+        };
         table.rows.push(vec![
             text::latent(entry.latent, &entry.label, &text::label),
-            named.unwrap_or("listed").to_owned(),
+            named.map_or(listed, str::to_owned),
             named.map_or(String::new(), |_| format!("{:.3}", entry.similarity)),
         ]);
     }

@@ -8,23 +8,22 @@ use latentdb_proto::v1::{
 };
 
 use super::super::client::Client;
-use super::super::correlate::{self, Correlated, Request, other};
+use super::super::correlate::{self, Correlated, Request};
 use super::super::diff::p_value;
+use super::super::figures::{self, pair_name};
 use super::super::{search, text};
 use super::{example, percent};
-use crate::plot::{self, Axis, Bar};
 use crate::report::{Block, Report, Section, Table};
 
-/// Pairs listed unless said otherwise, those drawn, and those shown with documents.
+/// Pairs listed unless said otherwise, and those shown with documents.
 const LISTED: u32 = 200;
-const DRAWN: usize = 20;
 const SHOWN: usize = 10;
 /// Documents shown for each pair.
 const DOCUMENTS: u32 = 3;
 
 pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result<Report> {
     let found = correlate::fetch(client, request.wire(LISTED)).await?;
-    let mut sections = vec![overview(&found)?];
+    let mut sections = vec![overview(request, &found)?];
     for (rank, pair) in (1..).zip(found.pairs.iter().take(SHOWN)) {
         // No one document has both latents of a joined pair.
         let documents = if request.is_joined() {
@@ -52,6 +51,11 @@ pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result
     if let Some(attribute) = &request.attribute {
         parameters.push(("held against", attribute.clone()));
     }
+    if request.exclude_adjacent {
+        let dropped = text::thousands(summary.adjacent_pairs.unwrap_or_default());
+        let said = format!("left out ({dropped} pairs have too few others)");
+        parameters.push(("documents in which both see one word", said));
+    }
     Ok(Report {
         title: format!("What occurs together in {}", request.name),
         summary: format!(
@@ -69,15 +73,7 @@ pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result
     })
 }
 
-fn name(pair: &CorrelatedPair) -> String {
-    format!(
-        "{} and {}",
-        text::latent(pair.i, &pair.i_label, &text::label),
-        other(pair)
-    )
-}
-
-fn overview(found: &Correlated) -> anyhow::Result<Section> {
+fn overview(request: &Request, found: &Correlated) -> anyhow::Result<Section> {
     let heading = "The closest pairs".to_owned();
     if found.pairs.is_empty() {
         let text = "No pair occurs as often as asked.".to_owned();
@@ -86,19 +82,7 @@ fn overview(found: &Correlated) -> anyhow::Result<Section> {
             blocks: vec![Block::Text(text)],
         });
     }
-    let drawn = &found.pairs[..found.pairs.len().min(DRAWN)];
-    let names: Vec<String> = drawn.iter().map(name).collect();
-    let bars: Vec<Bar<'_>> = drawn
-        .iter()
-        .zip(&names)
-        .map(|(pair, name)| Bar {
-            name,
-            value: pair.npmi,
-            interval: None,
-        })
-        .collect();
-    let axis = Axis::new("normalised pointwise mutual information");
-    let svg = plot::horizontal_bars("The closest pairs", &axis, &bars)?;
+    let svg = figures::pairs(&request.name, found)?;
     let caption = "1: the two occur only together; 0: as often together as by chance.".to_owned();
     let columns = [
         "pair",
@@ -111,7 +95,7 @@ fn overview(found: &Correlated) -> anyhow::Result<Section> {
     let mut table = Table::new(&columns);
     for pair in &found.pairs {
         table.rows.push(vec![
-            name(pair),
+            pair_name(pair),
             text::thousands(pair.count),
             format!("{:.3}", pair.npmi),
             percent(pair.j_given_i),
@@ -139,7 +123,7 @@ fn section(rank: usize, pair: &CorrelatedPair, documents: &[Document]) -> Sectio
         .map(|document| example(document, None))
         .collect();
     Section {
-        heading: format!("{rank}. {}", name(pair)),
+        heading: format!("{rank}. {}", pair_name(pair)),
         blocks: vec![Block::Text(text), Block::Documents(examples)],
     }
 }

@@ -4,13 +4,12 @@ use latentdb_proto::v1::DiffRow;
 
 use super::super::client::Client;
 use super::super::diff::{self, Compared, Request, p_value, test_name};
+use super::super::figures::{self, DRAWN, difference_name};
 use super::super::text;
-use super::{examples, percent};
-use crate::plot::{self, Axis, Bar};
-use crate::report::{Block, Report, Section, Table};
+use super::{example, examples, percent};
+use crate::report::{Block, Example, Report, Section, Table};
 
-/// Differences drawn, and those shown with documents.
-const DRAWN: usize = 20;
+/// Differences shown with documents.
 const SHOWN: usize = 10;
 /// Documents shown for each difference, unless said otherwise.
 const DOCUMENTS: u32 = 3;
@@ -41,14 +40,6 @@ pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result
         parameters: parameters(request),
         sections,
     })
-}
-
-fn unit(request: &Request) -> &'static str {
-    if request.pair_by.is_some() {
-        "pairs"
-    } else {
-        "documents"
-    }
 }
 
 /// A figure of a side, or a difference of two.
@@ -109,7 +100,7 @@ fn overview(request: &Request, one: &Compared) -> anyhow::Result<Section> {
         });
     }
     let mut blocks = vec![Block::Plot {
-        svg: bars(request, &one.rows)?,
+        svg: figures::differences(request, one)?,
         caption: format!(
             "The {} largest differences with their confidence intervals: concepts that A has more \
              of to the right, those that B has more of to the left.",
@@ -135,53 +126,28 @@ fn overview(request: &Request, one: &Compared) -> anyhow::Result<Section> {
     Ok(Section { heading, blocks })
 }
 
-fn bars(request: &Request, rows: &[DiffRow]) -> crate::error::Result<String> {
-    let scale = if request.mean { 1.0 } else { 100.0 };
-    let names: Vec<String> = rows.iter().map(name).collect();
-    let bars: Vec<Bar<'_>> = rows
-        .iter()
-        .zip(&names)
-        .take(DRAWN)
-        .map(|(row, name)| Bar {
-            name,
-            value: row.delta * scale,
-            interval: Some((row.low * scale, row.high * scale)),
-        })
-        .collect();
-    let axis = if request.mean {
-        Axis::new("mean activation in A minus in B")
-    } else {
-        Axis::new(format!(
-            "share of A's {0} minus share of B's",
-            unit(request)
-        ))
-        .unit("points")
-    };
-    plot::horizontal_bars("The largest differences", &axis, &bars)
-}
-
 fn table(request: &Request, rows: &[DiffRow]) -> Table {
-    let columns = [
-        "concept",
-        "A#",
-        "B#",
-        "difference#",
-        "interval#",
-        "test",
-        "adjusted p#",
-    ];
+    let mut columns = vec!["concept", "A#", "B#", "difference#", "interval#"];
+    if request.pair_by.is_some() {
+        columns.extend(["only A#", "only B#"]);
+    }
+    columns.extend(["test", "adjusted p#"]);
     let mut table = Table::new(&columns);
     for row in rows {
         let (low, high) = (figure(request, row.low), figure(request, row.high));
-        table.rows.push(vec![
-            name(row),
+        let mut cells = vec![
+            difference_name(row),
             figure(request, row.a),
             figure(request, row.b),
             figure(request, row.delta),
             format!("{low} to {high}"),
-            test_name(row.test).to_owned(),
-            p_value(row.p_adjusted),
-        ]);
+        ];
+        if request.pair_by.is_some() {
+            let only = [row.only_a, row.only_b];
+            cells.extend(only.map(|pairs| text::thousands(pairs.unwrap_or_default())));
+        }
+        cells.extend([test_name(row.test).to_owned(), p_value(row.p_adjusted)]);
+        table.rows.push(cells);
     }
     table
 }
@@ -193,7 +159,7 @@ fn difference(request: &Request, one: &Compared, rank: usize, row: &DiffRow) -> 
         format!(
             "{} ({count} of {of} {})",
             figure(request, value),
-            unit(request)
+            request.unit()
         )
     };
     let (more, set) = if row.delta >= 0.0 {
@@ -201,22 +167,39 @@ fn difference(request: &Request, one: &Compared, rank: usize, row: &DiffRow) -> 
     } else {
         ("B", &head.name)
     };
+    let documents = match &request.pair_by {
+        None => format!("The documents of {more} ({set}) in which it is strongest:"),
+        Some(attribute) => format!(
+            "Where only {more} ({set}) has it, the documents in which it is strongest, and beside \
+             each the one with the same {attribute}:"
+        ),
+    };
     let text = format!(
-        "In A {}, in B {}; adjusted p {}. The documents of {more} ({set}) in which it is \
-         strongest:",
+        "In A {}, in B {}; adjusted p {}. {documents}",
         side(row.a_count, head.a_documents, row.a),
         side(row.b_count, head.b_documents, row.b),
         p_value(row.p_adjusted)
     );
     Section {
-        heading: format!("{rank}. {}", name(row)),
-        blocks: vec![
-            Block::Text(text),
-            Block::Documents(examples(&row.documents)),
-        ],
+        heading: format!("{rank}. {}", difference_name(row)),
+        blocks: vec![Block::Text(text), Block::Documents(shown(row))],
     }
 }
 
-fn name(row: &DiffRow) -> String {
-    text::latent(row.latent, &row.label, &text::label)
+/// The documents of a difference, each followed by the one it is paired with.
+fn shown(row: &DiffRow) -> Vec<Example> {
+    let mut counterparts = row.counterparts.iter();
+    let mut shown = Vec::new();
+    for found in examples(&row.documents) {
+        shown.push(found);
+        if let Some(document) = counterparts.next() {
+            let beside = example(document, None);
+            shown.push(Example {
+                about: format!("without activation, {}", beside.about),
+                is_beside: true,
+                ..beside
+            });
+        }
+    }
+    shown
 }

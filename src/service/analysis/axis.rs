@@ -21,6 +21,8 @@ pub struct AxisRequest {
     pub texts: Vec<String>,
     /// Latents by number.
     pub latents: Vec<u32>,
+    /// Families of latents, by their roots.
+    pub families: Vec<u32>,
     /// Latents that each text names.
     pub per_text: usize,
     /// What texts are compared with; the better of what there is where absent.
@@ -51,8 +53,10 @@ pub struct AxisLatent {
     /// The latent.
     pub latent: u32,
     /// The text that named it (the most similar one) and the cosine to it; `None` when it was
-    /// listed.
+    /// listed or is of a listed family.
     pub named: Option<(usize, f32)>,
+    /// The root of the first listed family that has it; `None` when it was listed itself.
+    pub family: Option<u32>,
 }
 
 impl Axis {
@@ -67,7 +71,8 @@ impl Service {
     ///
     /// # Errors
     /// `InvalidArgument` naming the field; `FailedPrecondition` when the collection has no
-    /// latents, or lacks what its texts would be compared with.
+    /// latents, or lacks what its texts would be compared with, or its families were not looked
+    /// for; `NotFound` for a family that is not there.
     pub(super) async fn resolve_axis(
         self: &Arc<Self>,
         view: &View,
@@ -75,13 +80,9 @@ impl Service {
     ) -> Result<Axis> {
         let n_latents = n_latents_of(view)?;
         check(request, n_latents)?;
-        let mut named: BTreeMap<u32, Option<(usize, f32)>> = request
-            .latents
-            .iter()
-            .map(|&latent| (latent, None))
-            .collect();
+        let mut entries = self.listed(view, request).await?;
         if request.texts.is_empty() {
-            return Ok(axis(named, None));
+            return Ok(axis(entries, None));
         }
         let labels = self.labels_of(&view.record)?;
         let source = request.source.unwrap_or_else(|| best_source(&labels));
@@ -106,22 +107,68 @@ impl Service {
         };
         for (text, similarities) in similarities.into_iter().enumerate() {
             for (latent, similarity) in most_similar(similarities, request.per_text) {
-                named
+                let named = Some((text, similarity));
+                entries
                     .entry(latent)
                     .and_modify(|known| {
-                        if known.is_some_and(|(_, best)| best < similarity) {
-                            *known = Some((text, similarity));
+                        if known.named.is_some_and(|(_, best)| best < similarity) {
+                            known.named = named;
                         }
                     })
-                    .or_insert(Some((text, similarity)));
+                    .or_insert(AxisLatent {
+                        latent,
+                        named,
+                        family: None,
+                    });
             }
         }
-        if named.is_empty() {
+        if entries.is_empty() {
             return Err(Error::precondition(
                 "no latent has documents with vectors, which the axis' texts are compared with",
             ));
         }
-        Ok(axis(named, Some(source)))
+        Ok(axis(entries, Some(source)))
+    }
+
+    /// The listed latents, and those of the listed families.
+    async fn listed(
+        self: &Arc<Self>,
+        view: &View,
+        request: &AxisRequest,
+    ) -> Result<BTreeMap<u32, AxisLatent>> {
+        let entry = |latent, family| {
+            let named = None;
+            (
+                latent,
+                AxisLatent {
+                    latent,
+                    named,
+                    family,
+                },
+            )
+        };
+        let mut entries: BTreeMap<u32, AxisLatent> = request
+            .latents
+            .iter()
+            .map(|&latent| entry(latent, None))
+            .collect();
+        if request.families.is_empty() {
+            return Ok(entries);
+        }
+        let (service, record) = (self.clone(), view.record.clone());
+        let roots = request.families.clone();
+        let families = blocking(move || {
+            let found = service.families_at(&record, &roots);
+            found.map_err(|error| error.within("axis.families"))
+        })
+        .await?;
+        for family in families {
+            for member in &family.members {
+                let (latent, entry) = entry(member.latent, Some(family.root));
+                entries.entry(latent).or_insert(entry);
+            }
+        }
+        Ok(entries)
     }
 
     async fn encode_on(self: &Arc<Self>, view: &View, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
@@ -159,12 +206,9 @@ fn best_source(labels: &BTreeMap<u32, Label>) -> AxisSource {
     }
 }
 
-fn axis(named: BTreeMap<u32, Option<(usize, f32)>>, source: Option<AxisSource>) -> Axis {
-    let latents = named
-        .into_iter()
-        .map(|(latent, named)| AxisLatent { latent, named });
+fn axis(entries: BTreeMap<u32, AxisLatent>, source: Option<AxisSource>) -> Axis {
     Axis {
-        latents: latents.collect(),
+        latents: entries.into_values().collect(),
         source,
     }
 }
@@ -178,8 +222,9 @@ fn most_similar(mut similarities: Vec<(u32, f32)>, most: usize) -> Vec<(u32, f32
 
 fn check(request: &AxisRequest, n_latents: usize) -> Result<()> {
     let wrong = |field: &str, message: String| Err(Error::invalid(format!("axis{field}"), message));
-    if request.texts.is_empty() && request.latents.is_empty() {
-        return wrong("", "is empty; texts or latents are accepted".to_owned());
+    if request.texts.is_empty() && request.latents.is_empty() && request.families.is_empty() {
+        let accepted = "is empty; texts, latents or families are accepted";
+        return wrong("", accepted.to_owned());
     }
     if request.texts.len() > MAX_TEXTS {
         let count = request.texts.len();

@@ -61,6 +61,9 @@ pub struct CorrelateResult {
     pub similar_labels: Option<u64>,
     /// Join values that only one side has.
     pub unpaired: Option<(u64, u64)>,
+    /// Pairs without support apart from documents in which both fire on the same word; `None`
+    /// where words were not looked at.
+    pub adjacent_pairs: Option<u64>,
     /// The pairs, highest NPMI first.
     pub pairs: Vec<LabelledPair>,
 }
@@ -170,6 +173,12 @@ fn check(request: &CorrelateRequest, n_latents: usize) -> Result<()> {
             ));
         }
     }
+    if request.options.exclude_adjacent && (request.attribute.is_some() || request.join.is_some()) {
+        return Err(Error::invalid(
+            "exclude_adjacent",
+            "is given beside `attribute` or `join_by`, where nothing fires on one word",
+        ));
+    }
     if let Some(join) = &request.join {
         validate_attribute_name(&join.attribute).map_err(|error| error.within("join_by"))?;
     }
@@ -240,6 +249,7 @@ impl Ready {
             tested,
             stopped,
             unpaired,
+            adjacent_pairs,
             pairs,
         } = match &self.join {
             None => correlate(self.side(), n, &self.scope, options, &keep, progress)?,
@@ -267,6 +277,7 @@ impl Ready {
                 .is_some()
                 .then(|| dropped.load(Ordering::Relaxed)),
             unpaired,
+            adjacent_pairs,
             pairs: pairs.collect(),
         })
     }

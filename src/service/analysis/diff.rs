@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use latentdb_index::analysis::{
-    Diff, DiffOptions, DiffRow, Members, Progress, Selection, Side, Units, compare, compare_paired,
-    measure, select,
+    Counterparts, Diff, DiffOptions, DiffRow, Members, Progress, Selection, Side, Units, compare,
+    compare_paired, measure, select,
 };
 use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
@@ -91,7 +91,10 @@ pub struct LabelledDiffRow {
     /// The latent's label or the group's name.
     pub label: Option<ShownLabel>,
     /// Documents of the side that has more, in which it is strongest, with their activations.
+    /// Where sets are paired, of pairs in which the other side has it not.
     pub documents: Vec<(Document, f32)>,
+    /// Beside each of `documents`, the one it is paired with; empty where sets are not paired.
+    pub counterparts: Vec<Document>,
 }
 
 /// A request with filters resolved, ready to run over its views.
@@ -266,7 +269,7 @@ impl Ready {
         let comparisons = self.b.iter().zip(&others).zip(&diffs);
         Ok(DiffResult {
             comparisons: comparisons
-                .map(|(((name, _), b), diff)| self.listed(name, diff, &a, b))
+                .map(|((set, b), diff)| self.listed(set, diff, &a, b))
                 .collect::<Result<_>>()?,
         })
     }
@@ -288,7 +291,14 @@ impl Ready {
         compared.collect()
     }
 
-    fn listed(&self, name: &str, diff: &Diff, a: &Members, b: &Members) -> Result<Comparison> {
+    fn listed(
+        &self,
+        (name, filter): &(String, Filter),
+        diff: &Diff,
+        a: &Members,
+        b: &Members,
+    ) -> Result<Comparison> {
+        let pairs = self.pairs(filter)?;
         let (passing, rows) = match &self.selection {
             None => (diff.rows.len(), diff.rows.clone()),
             Some(selection) => {
@@ -303,7 +313,7 @@ impl Ready {
             }
         };
         Ok(Comparison {
-            name: name.to_owned(),
+            name: name.clone(),
             a_documents: diff.a_documents,
             b_documents: diff.b_documents,
             shared: self.is_one_collection.then(|| a.shared_with(b)),
@@ -312,17 +322,35 @@ impl Ready {
             passing: passing as u64,
             rows: rows
                 .into_iter()
-                .map(|row| self.labelled(row, a, b))
+                .map(|row| self.labelled(row, a, b, pairs.as_ref()))
                 .collect::<Result<_>>()?,
         })
     }
 
-    fn labelled(&self, row: DiffRow, a: &Members, b: &Members) -> Result<LabelledDiffRow> {
-        let (members, view) = if row.delta >= 0.0 {
-            (a, &self.a_view)
-        } else {
-            (b, &self.b_view)
+    /// Who is paired with whom, from A's side and from B's, where documents are asked for.
+    fn pairs(&self, b: &Filter) -> Result<Option<(Counterparts<'_>, Counterparts<'_>)>> {
+        let Some(attribute) = self.pair_by.as_ref().filter(|_| self.documents > 0) else {
+            return Ok(None);
         };
+        let of_a = Counterparts::new(self.side_a(), &self.b_view.snapshot, b, attribute)?;
+        let of_b = Counterparts::new(self.side_b(b), &self.a_view.snapshot, &self.a, attribute)?;
+        Ok(Some((of_a, of_b)))
+    }
+
+    fn labelled(
+        &self,
+        row: DiffRow,
+        a: &Members,
+        b: &Members,
+        pairs: Option<&(Counterparts, Counterparts)>,
+    ) -> Result<LabelledDiffRow> {
+        let a_has_more = row.delta >= 0.0;
+        let (members, view, other) = if a_has_more {
+            (a, &self.a_view, &self.b_view)
+        } else {
+            (b, &self.b_view, &self.a_view)
+        };
+        let pairs = pairs.map(|(of_a, of_b)| if a_has_more { of_a } else { of_b });
         let single = [row.unit];
         let (label, latents) = if self.groups.is_empty() {
             let label = self.labels.get(&row.unit).map(ShownLabel::from);
@@ -337,16 +365,22 @@ impl Ready {
             )
         };
         let projection = Projection::readable();
-        let mut documents = Vec::new();
-        if self.documents > 0 {
-            for (doc, activation) in members.strongest(latents, self.documents) {
-                documents.push((projection.read(&view.snapshot, doc)?, activation));
+        let above = self.options.active_above;
+        let alone = |doc: u32| pairs.and_then(|pairs| pairs.without(doc, latents, above));
+        let shows =
+            |doc, activation| pairs.is_none() || (activation > above && alone(doc).is_some());
+        let (mut documents, mut counterparts) = (Vec::new(), Vec::new());
+        for (doc, activation) in members.strongest_where(latents, self.documents, shows) {
+            documents.push((projection.read(&view.snapshot, doc)?, activation));
+            if let Some(counterpart) = alone(doc) {
+                counterparts.push(projection.read(&other.snapshot, counterpart)?);
             }
         }
         Ok(LabelledDiffRow {
             row,
             label,
             documents,
+            counterparts,
         })
     }
 }

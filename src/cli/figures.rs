@@ -1,0 +1,145 @@
+//! Figures of diffs and correlations, which commands write to a file and reports hold.
+
+use std::path::{Path, PathBuf};
+
+use latentdb_proto::v1::{CorrelatedPair, DiffRow};
+
+use super::correlate::{Correlated, other};
+use super::diff::{Compared, Request};
+use super::text;
+use crate::error::Result;
+use crate::plot::{self, Axis, Bar};
+
+/// Bars of a figure; more are not read.
+pub(super) const DRAWN: usize = 20;
+/// Most characters of a side's name in a title.
+const SIDE: usize = 36;
+/// Most characters of either latent's name beside a pair's bar.
+const PAIRED: usize = 23;
+
+/// A difference's latent with its label.
+pub(super) fn difference_name(row: &DiffRow) -> String {
+    text::latent(
+        row.latent,
+        &text::shown(&row.label, row.low_confidence),
+        &text::label,
+    )
+}
+
+fn first(pair: &CorrelatedPair) -> String {
+    let label = text::shown(&pair.i_label, pair.i_low_confidence);
+    text::latent(pair.i, &label, &text::label)
+}
+
+/// Both sides of a pair with their labels.
+pub(super) fn pair_name(pair: &CorrelatedPair) -> String {
+    format!("{} and {}", first(pair), other(pair))
+}
+
+/// The largest differences of a comparison with their intervals.
+pub(super) fn differences(request: &Request, one: &Compared) -> Result<String> {
+    let scale = if request.mean { 1.0 } else { 100.0 };
+    let mut largest: Vec<&DiffRow> = one.rows.iter().collect();
+    // With --all rows come by number; a stable sort leaves the others as they are.
+    largest.sort_by(|left, right| right.delta.abs().total_cmp(&left.delta.abs()));
+    largest.truncate(DRAWN);
+    let names: Vec<String> = largest.iter().map(|row| difference_name(row)).collect();
+    let bars: Vec<Bar<'_>> = largest
+        .iter()
+        .zip(&names)
+        .map(|(row, name)| Bar {
+            name,
+            value: row.delta * scale,
+            interval: Some((row.low * scale, row.high * scale)),
+        })
+        .collect();
+    let unit = request.unit();
+    let axis = if request.mean {
+        Axis::new("mean activation in A minus in B")
+    } else {
+        Axis::new(format!("share of A's {unit} minus share of B's")).unit("points")
+    };
+    let title = format!(
+        "A: {} · B: {}",
+        text::cut(&request.a, SIDE),
+        text::cut(&one.head.name, SIDE)
+    );
+    plot::horizontal_bars(&title, &axis, &bars)
+}
+
+/// The pairs with the highest NPMI.
+pub(super) fn pairs(collection: &str, found: &Correlated) -> Result<String> {
+    let drawn = &found.pairs[..found.pairs.len().min(DRAWN)];
+    let short = |name: &str| text::cut(name, PAIRED);
+    let names: Vec<String> = drawn
+        .iter()
+        .map(|pair| format!("{} and {}", short(&first(pair)), short(&other(pair))))
+        .collect();
+    let bars: Vec<Bar<'_>> = drawn
+        .iter()
+        .zip(&names)
+        .map(|(pair, name)| Bar {
+            name,
+            value: pair.npmi,
+            interval: None,
+        })
+        .collect();
+    let axis = Axis::new("normalised pointwise mutual information");
+    let title = format!("What occurs together in {collection}");
+    plot::horizontal_bars(&title, &axis, &bars)
+}
+
+/// Writes the figure of each comparison: to `path`, or where they are several to `NAME-1.svg`,
+/// `NAME-2.svg` and so on.
+pub(super) fn write_differences(
+    path: &Path,
+    request: &Request,
+    found: &[Compared],
+) -> anyhow::Result<()> {
+    for (number, one) in (1..).zip(found) {
+        let path = match found.len() {
+            1 => path.to_path_buf(),
+            _ => numbered(path, number),
+        };
+        anyhow::ensure!(
+            !one.rows.is_empty(),
+            "nothing passes against {}, so {} is not written",
+            one.head.name,
+            path.display()
+        );
+        plot::write(&path, &differences(request, one)?)?;
+    }
+    Ok(())
+}
+
+/// Writes the figure of pairs.
+pub(super) fn write_pairs(path: &Path, collection: &str, found: &Correlated) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !found.pairs.is_empty(),
+        "no pair is listed, so {} is not written",
+        path.display()
+    );
+    plot::write(path, &pairs(collection, found)?)?;
+    Ok(())
+}
+
+fn numbered(path: &Path, number: usize) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    path.with_file_name(match &*extension {
+        "" => format!("{stem}-{number}"),
+        extension => format!("{stem}-{number}.{extension}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_several_comparisons_are_numbered() {
+        let path = |text: &str| numbered(Path::new(text), 2).display().to_string();
+        assert_eq!(path("out/p.svg"), "out/p-2.svg");
+        assert_eq!(path("figure"), "figure-2");
+    }
+}
