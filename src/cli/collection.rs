@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::client::{Client, ClientArgs};
 use super::reading::ReaderArgs;
-use super::{json, output, progress, search, text};
+use super::{flags, json, output, progress, search, text};
+use crate::reading::Precision;
 
 /// The encoder of a collection that names neither vectors nor an SAE.
 const DEFAULT_ENCODER: &str = "all-MiniLM-L6-v2";
@@ -113,6 +114,10 @@ struct Create {
     n_latents: Option<u32>,
     #[command(flatten)]
     gate: GateArgs,
+    /// What the products of the encoder and the reader are computed on: f32 (the default) or bf16,
+    /// which is faster where the server's machine has AVX512_BF16
+    #[arg(long, value_name = "HOW", value_parser = flags::precision)]
+    precision: Option<Precision>,
 }
 
 /// What is asked of the SAE's fit.
@@ -244,6 +249,9 @@ fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
         n_latents: create.n_latents.unwrap_or_default(),
         gate: create.gate.request(),
         reader: create.reader.wire(create.pooling, create.positions)?,
+        precision: create
+            .precision
+            .map_or_else(String::new, |precision| precision.name().to_owned()),
     })
 }
 
@@ -374,6 +382,7 @@ mod tests {
             reader: ReaderArgs::default(),
             pooling: None,
             positions: false,
+            precision: None,
         })
         .unwrap()
     }

@@ -21,7 +21,7 @@ use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::reading::{ENCODER, ReaderArgs};
 use super::{flags, output, progress, text};
-use crate::encoder::{EncoderIdentity, EncoderOptions, SentenceEncoder};
+use crate::encoder::{EncoderIdentity, EncoderOptions, Precision, SentenceEncoder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::{self, Model};
 use crate::records::template::Template;
@@ -56,6 +56,10 @@ pub(super) struct Args {
     /// Cores to use; 0 for all
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     threads: usize,
+    /// What products are computed on: f32, or bf16, which is faster where the machine has
+    /// AVX512_BF16
+    #[arg(long, value_name = "HOW", default_value = "f32", value_parser = flags::precision)]
+    precision: Precision,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -74,7 +78,7 @@ fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     let source = Source::from(Path::new(&args.file));
     // A wrong file is told before a model is fetched.
     let mut records = records::open(&source, args.format)?;
-    let encoder = open_encoder(&args.model, args.threads, interrupt)?;
+    let encoder = open_encoder(args, interrupt)?;
     let mut partial = Partial::open(args, &source, &encoder)?;
     let resumed = partial.rows;
     pass_over(&mut records, resumed)?;
@@ -121,23 +125,21 @@ fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
 }
 
 /// Opens a model by name, fetching a pinned one where it is missing.
-fn open_encoder(
-    model: &str,
-    threads: usize,
-    interrupt: &Interrupt,
-) -> anyhow::Result<SentenceEncoder> {
+fn open_encoder(args: &Args, interrupt: &Interrupt) -> anyhow::Result<SentenceEncoder> {
+    let model = &args.model;
     let bar = progress::spinner(format!("opening {model}"));
     let resolved = inputs::resolve_model(model, &mut |package, step| {
         progress::show_step(&bar, package, step);
         !interrupt.is_asked()
     })?;
     let mut options = EncoderOptions {
-        threads,
+        threads: args.threads,
+        precision: args.precision,
         ..EncoderOptions::default()
     };
     let place = match resolved {
         Model::Pinned(folder) => {
-            options.name = Some(model.to_owned());
+            options.name = Some(model.clone());
             folder.display().to_string()
         }
         Model::Named(name) => name,
@@ -355,6 +357,7 @@ mod tests {
                 pooling: Pooling::Mean,
                 normalised: true,
                 max_tokens: 256,
+                precision: Precision::F32,
             },
             dimension: 2,
         }

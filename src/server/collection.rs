@@ -15,7 +15,7 @@ use super::Api;
 use super::reader::{reader_request, wire_reader};
 use super::status::{required, status};
 use super::types::{filter, non_empty, non_zero, timestamp};
-use crate::encoder::Pooling;
+use crate::encoder::{Pooling, Precision};
 use crate::service::{
     CollectionInfo, CreateCollection, EncoderRecord, FitInfo, Gate, SaeRecord, SetInfo,
 };
@@ -27,7 +27,12 @@ impl CollectionService for Api {
         request: Request<v1::CreateCollectionRequest>,
     ) -> Result<Response<v1::Collection>, Status> {
         let wire = request.into_inner();
-        let reader = wire.reader.map(reader_request).transpose();
+        let precision = non_empty(wire.precision).map(|name| Precision::parse(&name));
+        let precision = precision.transpose().map_err(status)?;
+        let reader = wire
+            .reader
+            .map(|reader| reader_request(reader, precision))
+            .transpose();
         let reader = reader
             .map_err(|error| error.within("reader"))
             .map_err(status)?;
@@ -41,6 +46,7 @@ impl CollectionService for Api {
                 n_latents: non_zero(wire.n_latents),
                 gate: wire.gate.map(gate).unwrap_or_default(),
                 reader,
+                precision,
             })
             .await
             .map_err(status)?;
@@ -182,6 +188,7 @@ fn wire_encoder(record: EncoderRecord) -> v1::EncoderInfo {
             Pooling::Mean => "mean".to_owned(),
             Pooling::Cls => "cls".to_owned(),
         },
+        precision: record.identity.precision.name().to_owned(),
     }
 }
 

@@ -16,6 +16,7 @@ use super::models::{
 use super::tokens::{ReaderRecord, ReaderRequest, check_level, check_new, reader_record};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
+use crate::reading::Precision;
 
 /// Largest dimension of a collection's vectors.
 const MAX_DIMENSION: usize = 65_536;
@@ -39,6 +40,9 @@ pub struct CreateCollection {
     pub gate: Gate,
     /// The model whose token states the SAE reads; absent at level pooled.
     pub reader: Option<ReaderRequest>,
+    /// What the products of the encoder and the reader are computed on; absent, `f32`, and for a
+    /// reader what the SAE's training took.
+    pub precision: Option<Precision>,
 }
 
 /// A collection's record and statistics.
@@ -123,7 +127,7 @@ impl Service {
         if let Some(model) = &request.encoder {
             let encoder = self
                 .models
-                .encoder(model)
+                .encoder(model, request.precision.unwrap_or_default())
                 .map_err(|error| error.within("encoder"))?;
             let dimension = encoder.encoder().dimension();
             agree(

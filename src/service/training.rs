@@ -14,6 +14,7 @@ use super::search::no_sae;
 use super::tokens::{self, check_reads_vectors};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
+use crate::reading::Precision;
 use crate::sae::{
     Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate,
     train_source,
@@ -67,7 +68,7 @@ impl Service {
                     Error::precondition(format!("collection {name:?} has no encoder"))
                 })
             }
-            (None, Some(model)) => service.models.encoder(&model),
+            (None, Some(model)) => service.models.encoder(&model, Precision::default()),
             (None, None) => Err(Error::invalid(
                 "with",
                 "is missing; a collection or a model is named",

@@ -98,6 +98,7 @@ fn open_reader(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Reader> {
     })?;
     let mut options = args.reader.options(layer, args.threads);
     options.name = Some(model.to_owned());
+    options.precision = args.precision;
     let place = match resolved {
         Model::Pinned(path) => path.display().to_string(),
         Model::Named(name) => name,

@@ -19,7 +19,7 @@ use super::models::{EncoderRecord, SaeRecord, encoder_record, to_json};
 use crate::encoder::reader::{Reader, ReaderOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
-use crate::reading::{CodePooling, PooledReading, Reading, TokenPolicy, TokenReading};
+use crate::reading::{CodePooling, PooledReading, Precision, Reading, TokenPolicy, TokenReading};
 use crate::sae::Sae;
 
 use encode::TokenCoder;
@@ -46,6 +46,8 @@ pub struct ReaderRequest {
     pub pooling: Option<CodePooling>,
     /// Whether the place where a latent is strongest is stored with each document.
     pub positions: bool,
+    /// What the reader's products are computed on.
+    pub precision: Option<Precision>,
 }
 
 /// What a collection records of its reader.
@@ -184,6 +186,7 @@ fn options_of(reading: &TokenReading) -> ReaderOptions {
         stride: Some(reading.window.stride),
         tokens: reading.tokens,
         name: Some(reading.model.clone()),
+        precision: reading.precision,
         ..ReaderOptions::at_layer(reading.layer)
     }
 }
@@ -355,6 +358,10 @@ fn options(asked: &ReaderRequest, trained: Option<&TokenReading>) -> Result<Read
         tokens: asked
             .tokens
             .or(own.map(|own| own.tokens))
+            .unwrap_or_default(),
+        precision: asked
+            .precision
+            .or(own.map(|own| own.precision))
             .unwrap_or_default(),
         ..defaults
     })
