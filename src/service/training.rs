@@ -16,7 +16,7 @@ use super::{Service, blocking};
 use crate::error::{Error, Result};
 use crate::reading::Precision;
 use crate::sae::{
-    Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate,
+    Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate_source,
     train_source,
 };
 
@@ -179,8 +179,8 @@ impl Service {
                 }
                 None => service.required_sae(&view)?,
             };
-            let (vectors, _) = vectors_of(&view.snapshot)?;
-            let quality = evaluate(&sae, &vectors, &EvaluateOptions::default())?;
+            let source = SnapshotRows::of(view.snapshot.clone())?;
+            let quality = evaluate_source(&sae, &source, &EvaluateOptions::default())?;
             Ok((SaeRecord::of(&sae), quality))
         })
         .await
@@ -259,20 +259,4 @@ impl RowSource for SnapshotRows {
 
 fn no_vectors() -> Error {
     Error::precondition("the collection holds no vectors to read")
-}
-
-/// All vectors of a snapshot, row-major, and their dimension.
-fn vectors_of(snapshot: &Snapshot) -> Result<(Vec<f32>, usize)> {
-    let mut vectors = Vec::new();
-    let mut dimension = 0;
-    for doc in snapshot.living() {
-        if let Some(vector) = snapshot.vector(doc) {
-            dimension = vector.len();
-            vectors.extend_from_slice(vector);
-        }
-    }
-    if vectors.is_empty() {
-        return Err(no_vectors());
-    }
-    Ok((vectors, dimension))
 }
