@@ -73,10 +73,20 @@ impl Engine {
     /// The fastest engine of this machine.
     pub(super) fn detect() -> Self {
         match Level::detect() {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 if is_x86_feature_detected!("avx512bf16") => Self::Avx512Bf16,
+            Level::Avx512 if Self::has_bf16() => Self::Avx512Bf16,
             Level::Avx512 => Self::Avx512,
             Level::Avx2 | Level::Baseline => Self::Portable,
+        }
+    }
+
+    fn has_bf16() -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            is_x86_feature_detected!("avx512bf16")
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            false
         }
     }
 
