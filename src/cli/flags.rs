@@ -2,11 +2,16 @@
 
 use latentdb_proto::v1::{Everything, LatentWeight, PresetUse, SteerEdit, steer_edit::Edit};
 
-use crate::reading::Precision;
+use crate::reading::{CodePooling, Precision};
 
 /// `f32` or `bf16`.
 pub(super) fn precision(text: &str) -> Result<Precision, String> {
     Precision::parse(text).map_err(|error| error.message().to_owned())
+}
+
+/// How the codes of a text's tokens become one.
+pub(super) fn pooling(text: &str) -> Result<CodePooling, String> {
+    CodePooling::parse(text).map_err(|error| error.message().to_owned())
 }
 
 /// `ID=WEIGHT`.
