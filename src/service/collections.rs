@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use latentdb_index::catalog::{SavedSet, SetContent};
+use latentdb_index::catalog::{CollectionRecord, SavedSet, SetContent};
 use latentdb_index::collection::Snapshot;
 use latentdb_index::database::{NewCollection, View};
 use latentdb_index::filter::Filter;
@@ -122,7 +122,7 @@ impl Service {
             ..NewCollection::default()
         };
         if let Some(asked) = &request.reader {
-            self.plan_tokens(asked, request.sae.as_deref(), &mut new)?;
+            self.plan_tokens(asked, request.sae.as_deref(), request.gate, &mut new)?;
         }
         if let Some(model) = &request.encoder {
             let encoder = self
@@ -194,14 +194,13 @@ impl Service {
     fn describe(&self, name: &str, measure: bool) -> Result<CollectionInfo> {
         let handle = self.database.collection(name)?;
         let View { record, snapshot } = handle.view()?;
-        let sae = if measure {
-            self.models.sae_of(&record)?
+        let fit = if measure {
+            self.fit_info(&record, &snapshot)?
         } else {
             None
         };
-        let fit = sae.map(|sae| self.gates.info(&record, &snapshot, &sae));
         Ok(CollectionInfo {
-            fit: fit.transpose()?,
+            fit,
             encoder: encoder_record(&record)?,
             sae: sae_record(&record)?,
             reader: reader_record(&record)?,
@@ -212,6 +211,17 @@ impl Service {
             snapshot,
             disk_bytes: handle.disk_bytes()?,
         })
+    }
+
+    /// How a collection's SAE fits what it has met.
+    fn fit_info(&self, record: &CollectionRecord, snapshot: &Snapshot) -> Result<Option<FitInfo>> {
+        if let (Some(_), Some(recorded)) = (&record.reader, sae_record(record)?) {
+            let sae = self.models.sae(&recorded.sha256)?;
+            return self.gates.token_info(record, &sae);
+        }
+        let sae = self.models.sae_of(record)?;
+        sae.map(|sae| self.gates.info(record, snapshot, &sae))
+            .transpose()
     }
 
     /// Drops a collection with all that belongs to it.
@@ -265,7 +275,7 @@ impl Service {
                 .map_err(|error| error.within("sae"))?;
             check_level(&handle.record(), &sae)?;
             if let Some(reader) = reader_record(&handle.record())? {
-                service.attach_token_sae(&handle, &reader, sae, &mut progress)?;
+                service.attach_token_sae(&handle, &reader, sae, gate, &mut progress)?;
                 return service.describe(&name, true);
             }
             let mut dimension = handle.record().dimension;

@@ -15,14 +15,15 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::collections::agree;
-use super::models::{EncoderRecord, SaeRecord, encoder_record, to_json};
+use super::gate::{Gate, gate_of, judge_token_attach};
+use super::models::{EncoderRecord, Level, SaeRecord, encoder_record, to_json};
 use crate::encoder::reader::{Reader, ReaderOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
 use crate::reading::{CodePooling, PooledReading, Precision, Reading, TokenPolicy, TokenReading};
 use crate::sae::Sae;
 
-use encode::TokenCoder;
+pub(super) use encode::TokenCoder;
 
 /// The reader that a collection is made with. What is absent is as in the SAE's training, where
 /// that is known.
@@ -208,6 +209,7 @@ impl Service {
         &self,
         asked: &ReaderRequest,
         sae: Option<&str>,
+        gate: Gate,
         new: &mut NewCollection,
     ) -> Result<()> {
         let folder = sae.ok_or_else(|| {
@@ -250,7 +252,11 @@ impl Service {
             ));
         }
         agree(&mut new.n_latents, sae.n_latents(), "n_latents", "the SAE")?;
-        new.sae = Some(to_json(&SaeRecord::of(&sae))?);
+        new.sae = Some(to_json(&SaeRecord {
+            gate,
+            level: Level::Token,
+            ..SaeRecord::of(&sae)
+        })?);
         new.reader = Some(to_json(&ReaderRecord {
             reading,
             width: reader.width(),
@@ -289,12 +295,17 @@ impl Service {
 }
 
 impl Service {
-    /// Attaches another SAE to a collection of level token: reads the stored texts anew.
+    /// Attaches another SAE to a collection of level token: reads the stored texts anew. `gate` as
+    /// for vectors.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when the SAE does not fit the token states of the stored texts.
     pub(in crate::service) fn attach_token_sae(
         &self,
         handle: &CollectionHandle,
         record: &ReaderRecord,
         sae: Arc<Sae>,
+        gate: Option<Gate>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<()> {
         if sae.d_in() != record.width {
@@ -308,13 +319,22 @@ impl Service {
                 ),
             ));
         }
-        let sae_json = to_json(&SaeRecord::of(&sae))?;
+        let view = handle.view()?;
+        let gate = gate.map_or_else(|| gate_of(&view.record), Ok)?;
+        gate.check()?;
+        let sae_json = to_json(&SaeRecord {
+            gate,
+            level: Level::Token,
+            ..SaeRecord::of(&sae)
+        })?;
         let n_latents = sae.n_latents();
         let normalisation = sae.normalisation().name().to_owned();
         let mut changed = record.clone();
         changed.reading.normalisation = normalisation;
         let reader_json = to_json(&changed)?;
         let coder = self.token_coder_with(record, sae)?;
+        judge_token_attach(&gate, &view.record.name, &view.snapshot, &coder)?;
+        drop(view);
         handle.attach(
             |record| {
                 record.n_latents = Some(n_latents);
