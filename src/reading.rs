@@ -21,6 +21,59 @@ pub enum Pooling {
     Cls,
 }
 
+/// The numbers that a model's products with its weights are computed on. Attention, norms and
+/// activations are `f32` in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// `f32`.
+    #[default]
+    F32,
+    /// Operands rounded to bfloat16 (8 significant bits), sums in `f32`: about half the work where
+    /// the machine multiplies bfloat16 numbers (AVX512_BF16), the same values at `f32`'s speed
+    /// elsewhere. Vectors of all-MiniLM-L6-v2 keep a cosine above .999 to those at `f32`.
+    Bf16,
+}
+
+impl Precision {
+    /// The name that records and flags have.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
+    /// Reads `f32` or `bf16`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming `precision` for anything else.
+    ///
+    /// ```
+    /// use latentdb::reading::Precision;
+    ///
+    /// assert_eq!(Precision::parse("bf16")?, Precision::Bf16);
+    /// assert!(Precision::parse("f16").is_err());
+    /// # Ok::<(), latentdb::error::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self> {
+        let all = [Self::F32, Self::Bf16];
+        all.into_iter()
+            .find(|precision| precision.name() == text)
+            .ok_or_else(|| {
+                Error::invalid(
+                    "precision",
+                    format!("is {text:?}; f32 and bf16 are accepted"),
+                )
+            })
+    }
+
+    /// Whether it is the one that records leave out.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What makes two encoders give comparable vectors. Collections store it and refuse vectors of
 /// another one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,6 +91,9 @@ pub struct EncoderIdentity {
     pub normalised: bool,
     /// Longest sequence in tokens, special tokens included.
     pub max_tokens: usize,
+    /// What the products are computed on.
+    #[serde(default, skip_serializing_if = "Precision::is_default")]
+    pub precision: Precision,
 }
 
 /// What an SAE reads, kept with its weights, and with the collections it is used in.
@@ -87,6 +143,9 @@ pub struct TokenReading {
     /// What the SAE does to a state first, as SAELens names it.
     #[serde(default = "no_normalisation")]
     pub normalisation: String,
+    /// What the reader's products are computed on.
+    #[serde(default, skip_serializing_if = "Precision::is_default")]
+    pub precision: Precision,
 }
 
 fn no_normalisation() -> String {
@@ -292,6 +351,7 @@ mod tests {
             tokens: TokenPolicy::default(),
             pooling: CodePooling::Count { threshold: 0.5 },
             normalisation: "layer_norm".to_owned(),
+            precision: Precision::Bf16,
         }
     }
 

@@ -2,6 +2,18 @@
 
 use latentdb_proto::v1::{Everything, LatentWeight, PresetUse, SteerEdit, steer_edit::Edit};
 
+use crate::reading::{CodePooling, Precision};
+
+/// `f32` or `bf16`.
+pub(super) fn precision(text: &str) -> Result<Precision, String> {
+    Precision::parse(text).map_err(|error| error.message().to_owned())
+}
+
+/// How the codes of a text's tokens become one.
+pub(super) fn pooling(text: &str) -> Result<CodePooling, String> {
+    CodePooling::parse(text).map_err(|error| error.message().to_owned())
+}
+
 /// `ID=WEIGHT`.
 pub(super) fn latent_weight(text: &str) -> Result<LatentWeight, String> {
     let accepted = "accepted is ID=WEIGHT, for example 812=1.5 or 91=-0.5";

@@ -236,6 +236,7 @@ pub(super) fn collection(collection: &Collection) -> Json {
             "dimension": encoder.dimension,
             "max_tokens": encoder.max_tokens,
             "pooling": encoder.pooling,
+            "precision": encoder.precision,
         })),
         "sae": collection.sae.as_ref().map(sae),
         "reader": collection.reader.as_ref().map(reader),
@@ -276,6 +277,7 @@ fn reader(reader: &ReaderInfo) -> Json {
         "pooling": reader.pooling,
         "normalisation": reader.normalisation,
         "positions": reader.positions,
+        "precision": reader.precision,
     })
 }
 

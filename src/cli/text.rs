@@ -367,8 +367,12 @@ pub(super) fn collection(collection: &Collection) -> String {
         fact(
             "encoder",
             format!(
-                "{}, {} values, {} tokens, {} pooling",
-                encoder.model, encoder.dimension, encoder.max_tokens, encoder.pooling
+                "{}, {} values, {} tokens, {} pooling, {}",
+                encoder.model,
+                encoder.dimension,
+                encoder.max_tokens,
+                encoder.pooling,
+                encoder.precision
             ),
         );
     }
@@ -455,8 +459,8 @@ fn reader_line(reader: &latentdb_proto::v1::ReaderInfo) -> String {
     };
     let positions = if reader.positions { ", positions" } else { "" };
     format!(
-        "token states of {} behind layer {}, {} values, {} pooling, windows of {}{template}{positions}",
-        reader.model, reader.layer, reader.width, reader.pooling, reader.window
+        "token states of {} behind layer {}, {} values, {} pooling, windows of {}, {}{template}{positions}",
+        reader.model, reader.layer, reader.width, reader.pooling, reader.window, reader.precision
     )
 }
 

@@ -10,7 +10,8 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{Config, HiddenAct};
 
 use super::kernels::{
-    Activation, Attention, AttentionScratch, Buffer, Engine, Epilogue, Linear, layer_norm,
+    Activation, Arithmetic, Attention, AttentionScratch, Buffer, Epilogue, Linear, Rounded,
+    layer_norm,
 };
 use crate::error::{Error, Result};
 
@@ -22,6 +23,7 @@ pub(super) struct Scratch {
     context: Buffer,
     middle: Buffer,
     attention: AttentionScratch,
+    rounded: Rounded,
 }
 
 struct LayerNorm {
@@ -52,7 +54,7 @@ pub(super) struct Bert {
     attention: Attention,
     activation: Activation,
     eps: f32,
-    engine: Engine,
+    arithmetic: Arithmetic,
 }
 
 impl Bert {
@@ -64,7 +66,7 @@ impl Bert {
         config: &Config,
         first_position: usize,
         layers: usize,
-        engine: Engine,
+        arithmetic: Arithmetic,
     ) -> Result<Self> {
         let vb = VarBuilder::from_buffered_safetensors(safetensors, DType::F32, &Device::Cpu)
             .map_err(unreadable)?;
@@ -92,7 +94,7 @@ impl Bert {
             }
         }
         let layers = (0..layers)
-            .map(|index| Layer::load(&vb.pp(format!("encoder.layer.{index}")), config, engine))
+            .map(|index| Layer::load(&vb.pp(format!("encoder.layer.{index}")), config, arithmetic))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
             width,
@@ -107,7 +109,7 @@ impl Bert {
             embedding_norm: LayerNorm::load(&embeddings.pp("LayerNorm"), width)?,
             layers,
             attention: Attention {
-                engine,
+                engine: arithmetic.engine,
                 heads: config.num_attention_heads,
                 kv_heads: config.num_attention_heads,
                 head_width: width / config.num_attention_heads,
@@ -119,7 +121,7 @@ impl Bert {
                 HiddenAct::Relu => Activation::Relu,
             },
             eps: config.layer_norm_eps as f32,
-            engine,
+            arithmetic,
         })
     }
 
@@ -182,9 +184,8 @@ impl Bert {
     ) {
         let width = self.width;
         let qkv = scratch.qkv.resize(tokens * 3 * width);
-        layer
-            .qkv
-            .apply(scratch.hidden.as_slice(), qkv, Epilogue::Bias);
+        let (hidden, rounded) = (scratch.hidden.as_slice(), &mut scratch.rounded);
+        layer.qkv.apply(hidden, qkv, Epilogue::Bias, rounded);
         let mut qkv: &[f32] = qkv;
         let mut context = scratch.context.resize(tokens * width);
         for sequence in sequences {
@@ -199,17 +200,22 @@ impl Bert {
     /// Everything between two attentions, block by block of rows, so that the wide intermediate
     /// values never leave the cache.
     fn feed_forward(&self, layer: &Layer, scratch: &mut Scratch) {
-        let block = self.engine.row_block() * self.width;
+        let block = self.arithmetic.engine.row_block() * self.width;
+        let rounded = &mut scratch.rounded;
         let context = scratch.context.as_slice().chunks(block);
         let hidden = scratch.hidden.as_mut_slice().chunks_mut(block);
         for (context, hidden) in context.zip(hidden) {
-            layer.output.apply(context, hidden, Epilogue::Residual);
+            layer
+                .output
+                .apply(context, hidden, Epilogue::Residual, rounded);
             layer.attention_norm.apply(hidden, self.eps);
             let rows = hidden.len() / self.width;
             let middle = scratch.middle.resize(rows * layer.expand.outputs());
             let activation = Epilogue::Activation(self.activation);
-            layer.expand.apply(hidden, middle, activation);
-            layer.contract.apply(middle, hidden, Epilogue::Residual);
+            layer.expand.apply(hidden, middle, activation, rounded);
+            layer
+                .contract
+                .apply(middle, hidden, Epilogue::Residual, rounded);
             layer.output_norm.apply(hidden, self.eps);
         }
     }
@@ -219,15 +225,15 @@ impl Bert {
 const WORDS: &str = "embeddings.word_embeddings.weight";
 
 impl Layer {
-    fn load(vb: &VarBuilder, config: &Config, engine: Engine) -> Result<Self> {
+    fn load(vb: &VarBuilder, config: &Config, arithmetic: Arithmetic) -> Result<Self> {
         let (width, middle) = (config.hidden_size, config.intermediate_size);
         let attention = vb.pp("attention");
         Ok(Self {
-            qkv: fused_qkv(&attention.pp("self"), config, engine)?,
-            output: linear(&attention.pp("output.dense"), width, width, engine)?,
+            qkv: fused_qkv(&attention.pp("self"), config, arithmetic)?,
+            output: linear(&attention.pp("output.dense"), width, width, arithmetic)?,
             attention_norm: LayerNorm::load(&attention.pp("output.LayerNorm"), width)?,
-            expand: linear(&vb.pp("intermediate.dense"), width, middle, engine)?,
-            contract: linear(&vb.pp("output.dense"), middle, width, engine)?,
+            expand: linear(&vb.pp("intermediate.dense"), width, middle, arithmetic)?,
+            contract: linear(&vb.pp("output.dense"), middle, width, arithmetic)?,
             output_norm: LayerNorm::load(&vb.pp("output.LayerNorm"), width)?,
         })
     }
@@ -253,7 +259,7 @@ impl LayerNorm {
 }
 
 /// Queries, keys and values as one product; `1 / √head_width` goes into the queries.
-fn fused_qkv(vb: &VarBuilder, config: &Config, engine: Engine) -> Result<Linear> {
+fn fused_qkv(vb: &VarBuilder, config: &Config, arithmetic: Arithmetic) -> Result<Linear> {
     let width = config.hidden_size;
     let scale = ((width / config.num_attention_heads) as f32).sqrt().recip();
     let mut weight = tensor(vb, (width, width), "query.weight")?;
@@ -265,13 +271,18 @@ fn fused_qkv(vb: &VarBuilder, config: &Config, engine: Engine) -> Result<Linear>
         weight.extend(tensor(vb, (width, width), &format!("{name}.weight"))?);
         bias.extend(tensor(vb, width, &format!("{name}.bias"))?);
     }
-    Ok(Linear::new(engine, &weight, bias, width))
+    Ok(Linear::new(arithmetic, &weight, bias, width))
 }
 
-fn linear(vb: &VarBuilder, inputs: usize, outputs: usize, engine: Engine) -> Result<Linear> {
+fn linear(
+    vb: &VarBuilder,
+    inputs: usize,
+    outputs: usize,
+    arithmetic: Arithmetic,
+) -> Result<Linear> {
     let weight = tensor(vb, (outputs, inputs), "weight")?;
     Ok(Linear::new(
-        engine,
+        arithmetic,
         &weight,
         tensor(vb, outputs, "bias")?,
         inputs,

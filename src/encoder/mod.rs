@@ -29,10 +29,10 @@ pub use batching::BatchingEncoder;
 pub use hub::HubPlace;
 
 use crate::error::{Error, Result};
-pub use crate::reading::{EncoderIdentity, Pooling};
+pub use crate::reading::{EncoderIdentity, Pooling, Precision};
 use bert::{Bert, Scratch};
 use folder::{Hub, ModelFolder};
-use kernels::Engine;
+use kernels::{Arithmetic, Engine};
 use schedule::ScratchPool;
 use tokens::Tokens;
 
@@ -49,6 +49,8 @@ pub struct EncoderOptions {
     pub max_tokens: Option<usize>,
     /// Name of the model in its [`EncoderIdentity`]; `None` takes the hub id or the folder's name.
     pub name: Option<String>,
+    /// What products are computed on.
+    pub precision: Precision,
 }
 
 /// A sentence encoder: texts in, `f32` vectors out.
@@ -108,13 +110,17 @@ impl SentenceEncoder {
             pooling: folder.pooling,
             normalised: folder.normalised,
             max_tokens,
+            precision: options.precision,
         };
         let bert = Bert::load(
             weights,
             &folder.config,
             folder.first_position,
             folder.config.num_hidden_layers,
-            engine,
+            Arithmetic {
+                engine,
+                precision: options.precision,
+            },
         )?;
         let threads = match options.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

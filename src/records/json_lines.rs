@@ -108,7 +108,7 @@ impl Iterator for JsonLines {
 
 /// An object's members in their order, which `serde_json::Map` does not keep. A name that comes
 /// twice has its last value, as in every common parser.
-struct Fields(Vec<(String, Value)>);
+pub(super) struct Fields(pub(super) Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -3,7 +3,8 @@
 //! [`open`] reads JSON Lines, CSV, TSV and Parquet, plain or compressed, from a file or standard
 //! input, one [`Record`] at a time. A [`mapping::Mapping`] makes the id, text, attributes, vector
 //! and latents of a document out of a record. [`vectors`] reads and writes the matrix files that
-//! stand beside record files, [`csr`] writes sparse ones.
+//! stand beside record files, [`csr`] writes sparse ones; [`parts`] keep records with the vectors and
+//! latents that were made of them.
 //!
 //! | to add | open |
 //! |---|---|
@@ -32,6 +33,7 @@ pub mod mapping;
 mod npy;
 mod parquet;
 pub mod parquet_vectors;
+pub mod parts;
 pub mod template;
 pub mod vectors;
 
@@ -177,12 +179,30 @@ impl fmt::Display for Position {
 pub struct Record {
     fields: Vec<(String, Value)>,
     position: Position,
+    made: Option<Box<parts::Made>>,
 }
 
 impl Record {
     /// A record of `fields` at `position`.
     pub fn new(fields: Vec<(String, Value)>, position: Position) -> Self {
-        Self { fields, position }
+        Self {
+            fields,
+            position,
+            made: None,
+        }
+    }
+
+    /// The record with what was made of it.
+    pub fn with_made(self, made: parts::Made) -> Self {
+        Self {
+            made: Some(Box::new(made)),
+            ..self
+        }
+    }
+
+    /// What an encode worker made of it, where it comes out of a part.
+    pub fn made(&self) -> Option<&parts::Made> {
+        self.made.as_deref()
     }
 
     /// The fields in the order of the source.

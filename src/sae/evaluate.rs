@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use super::encode::{on_threads, thread_count};
 use super::kernel;
 use super::model::Sae;
+use super::train::{RowSource, slices};
 
 /// What to measure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,39 +107,166 @@ const BATCH: usize = 4096;
 /// # Errors
 /// `InvalidArgument` when there is no row, and those of [`Sae::encode`].
 pub fn evaluate(sae: &Sae, vectors: &[f32], options: &EvaluateOptions) -> Result<Quality> {
+    sae.check_rows(vectors)?;
     let d = sae.d_in();
-    let rows = sae.check_rows(vectors)?;
+    evaluate_source(sae, &InMemory { vectors, d }, options)
+}
+
+/// Measures an SAE on rows that need not fit into memory: they are read twice, once for their mean.
+/// What is held at a time are the rows of a batch, and those that are searched
+/// ([`EvaluateOptions::recall_rows`]). The figures are those of [`evaluate`], bit for bit.
+///
+/// # Errors
+/// `InvalidArgument` when there is no row or rows are of another length than the SAE reads, those
+/// of [`Sae::encode`], and what reading gives.
+pub fn evaluate_source(
+    sae: &Sae,
+    source: &dyn RowSource,
+    options: &EvaluateOptions,
+) -> Result<Quality> {
+    let (d, rows) = (sae.d_in(), source.rows());
     if rows == 0 {
         return Err(Error::invalid("vectors", "is empty; measuring needs rows"));
     }
-    let mut counts = vec![0usize; sae.n_latents()];
-    let (mut residual, mut cosine, mut active) = (0.0, 0.0, 0usize);
-    for batch in vectors.chunks(BATCH * d) {
-        let (reconstructed, codes) = sae.reconstruct(batch, options.threads)?;
-        for (x, x_hat) in batch.chunks_exact(d).zip(reconstructed.chunks_exact(d)) {
-            residual += squared_distance(x, x_hat);
-            cosine += cosine_of(x, x_hat);
-        }
-        active += codes.active();
-        for latent in codes.latents() {
-            counts[*latent as usize] += 1;
+    if source.dimension() != d {
+        return Err(Error::invalid(
+            "vectors",
+            format!(
+                "has rows of {} values; the SAE reads {d}",
+                source.dimension()
+            ),
+        ));
+    }
+    let wants_recall =
+        options.recall_queries > 0 && options.recall_k > 0 && rows > options.recall_k;
+    let searched_rows = if wants_recall {
+        options.recall_rows.max(1).min(rows)
+    } else {
+        0
+    };
+    let mut tally = Tally::new(mean(source)?, sae.n_latents());
+    let mut searched = Vec::with_capacity(searched_rows * d);
+    let (mut batch, mut piece) = (Vec::new(), Vec::new());
+    for range in source.chunks() {
+        source.read(range, &mut piece)?;
+        let wanted = (searched_rows * d).saturating_sub(searched.len());
+        searched.extend_from_slice(&piece[..wanted.min(piece.len())]);
+        batch.extend_from_slice(&piece);
+        if batch.len() >= BATCH * d {
+            tally.add(sae, &batch, options.threads)?;
+            batch.clear();
         }
     }
-    let recall = if options.recall_queries > 0 && options.recall_k > 0 && rows > options.recall_k {
-        Some(measure_recall(sae, vectors, options)?)
+    if !batch.is_empty() {
+        tally.add(sae, &batch, options.threads)?;
+    }
+    let recall = if wants_recall {
+        Some(measure_recall(sae, &searched, options)?)
     } else {
         None
     };
-    Ok(Quality {
-        rows,
-        fvu: residual / total_variance(vectors, d),
-        l0: active as f64 / rows as f64,
-        dead_share: counts.iter().filter(|c| **c == 0).count() as f64 / counts.len() as f64,
-        cosine: cosine / rows as f64,
-        density: density(&counts, rows),
-        encoder_decoder_cosine: encoder_decoder_cosine(sae),
-        recall,
-    })
+    Ok(tally.quality(sae, rows, recall))
+}
+
+/// Rows that are in memory.
+struct InMemory<'v> {
+    vectors: &'v [f32],
+    d: usize,
+}
+
+impl RowSource for InMemory<'_> {
+    fn rows(&self) -> usize {
+        self.vectors.len() / self.d
+    }
+
+    fn dimension(&self) -> usize {
+        self.d
+    }
+
+    fn chunks(&self) -> Vec<std::ops::Range<usize>> {
+        slices(0..self.rows(), BATCH)
+    }
+
+    fn read(&self, rows: std::ops::Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        let within = self.vectors.get(rows.start * self.d..rows.end * self.d);
+        out.extend_from_slice(within.ok_or_else(|| Error::internal("rows past the end"))?);
+        Ok(())
+    }
+}
+
+/// Sums over rows, added up in their order.
+struct Tally {
+    /// Of all rows.
+    mean: Vec<f64>,
+    variance: f64,
+    residual: f64,
+    cosine: f64,
+    active: usize,
+    /// By latent: in how many rows it is active.
+    counts: Vec<usize>,
+}
+
+impl Tally {
+    fn new(mean: Vec<f64>, n_latents: usize) -> Self {
+        Self {
+            mean,
+            variance: 0.0,
+            residual: 0.0,
+            cosine: 0.0,
+            active: 0,
+            counts: vec![0; n_latents],
+        }
+    }
+
+    fn add(&mut self, sae: &Sae, batch: &[f32], threads: usize) -> Result<()> {
+        let d = sae.d_in();
+        let (reconstructed, codes) = sae.reconstruct(batch, threads)?;
+        for (x, x_hat) in batch.chunks_exact(d).zip(reconstructed.chunks_exact(d)) {
+            self.residual += squared_distance(x, x_hat);
+            self.cosine += cosine_of(x, x_hat);
+            for (v, m) in x.iter().zip(&self.mean) {
+                self.variance += (f64::from(*v) - m).powi(2);
+            }
+        }
+        self.active += codes.active();
+        for latent in codes.latents() {
+            self.counts[*latent as usize] += 1;
+        }
+        Ok(())
+    }
+
+    fn quality(&self, sae: &Sae, rows: usize, recall: Option<Recall>) -> Quality {
+        let dead = self.counts.iter().filter(|count| **count == 0).count();
+        Quality {
+            rows,
+            // Where all rows are equal there is no variance to explain.
+            fvu: self.residual / self.variance.max(f64::MIN_POSITIVE),
+            l0: self.active as f64 / rows as f64,
+            dead_share: dead as f64 / self.counts.len() as f64,
+            cosine: self.cosine / rows as f64,
+            density: density(&self.counts, rows),
+            encoder_decoder_cosine: encoder_decoder_cosine(sae),
+            recall,
+        }
+    }
+}
+
+/// The mean row.
+fn mean(source: &dyn RowSource) -> Result<Vec<f64>> {
+    let d = source.dimension();
+    let mut mean = vec![0.0f64; d];
+    let mut piece = Vec::new();
+    for range in source.chunks() {
+        source.read(range, &mut piece)?;
+        for x in piece.chunks_exact(d) {
+            for (m, v) in mean.iter_mut().zip(x) {
+                *m += f64::from(*v);
+            }
+        }
+    }
+    mean.iter_mut().for_each(|m| *m /= source.rows() as f64);
+    Ok(mean)
 }
 
 /// The squared distance of two vectors of one length.
@@ -162,24 +290,6 @@ pub(super) fn cosine_of(a: &[f32], b: &[f32]) -> f64 {
     } else {
         0.0
     }
-}
-
-/// `Σ‖x - mean(x)‖²`; the smallest positive number when all rows are equal.
-fn total_variance(vectors: &[f32], d: usize) -> f64 {
-    let rows = (vectors.len() / d) as f64;
-    let mut mean = vec![0.0f64; d];
-    for x in vectors.chunks_exact(d) {
-        for (m, v) in mean.iter_mut().zip(x) {
-            *m += f64::from(*v);
-        }
-    }
-    mean.iter_mut().for_each(|m| *m /= rows);
-    let total: f64 = vectors
-        .chunks_exact(d)
-        .flat_map(|x| x.iter().zip(&mean))
-        .map(|(x, m)| (f64::from(*x) - m).powi(2))
-        .sum();
-    total.max(f64::MIN_POSITIVE)
 }
 
 fn density(counts: &[usize], rows: usize) -> Vec<DensityBin> {
@@ -218,9 +328,8 @@ fn encoder_decoder_cosine(sae: &Sae) -> Spread {
     }
 }
 
-fn measure_recall(sae: &Sae, vectors: &[f32], options: &EvaluateOptions) -> Result<Recall> {
+fn measure_recall(sae: &Sae, searched: &[f32], options: &EvaluateOptions) -> Result<Recall> {
     let d = sae.d_in();
-    let searched = &vectors[..vectors.len().min(options.recall_rows.max(1) * d)];
     let rows = searched.len() / d;
     let unit: Vec<f32> = searched
         .chunks_exact(d)
@@ -348,6 +457,48 @@ mod tests {
         assert_eq!((recall.queries, recall.k, recall.rows), (20, 5, 59));
         assert_eq!(recall.recall, 1.0);
         assert!(quality.fvu < 1e-12);
+    }
+
+    /// Rows in pieces of unequal length.
+    struct Pieces(Vec<f32>);
+
+    impl RowSource for Pieces {
+        fn rows(&self) -> usize {
+            self.0.len() / 2
+        }
+
+        fn dimension(&self) -> usize {
+            2
+        }
+
+        fn chunks(&self) -> Vec<std::ops::Range<usize>> {
+            let ends = [7, 8, 2500, 6000, self.rows()];
+            let starts = std::iter::once(0).chain(ends);
+            starts.zip(ends).map(|(start, end)| start..end).collect()
+        }
+
+        fn read(&self, rows: std::ops::Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+            out.clear();
+            out.extend_from_slice(&self.0[rows.start * 2..rows.end * 2]);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn rows_in_pieces_have_the_figures_of_rows_in_memory() {
+        use rand::Rng;
+        let mut rng = StdRng::seed_from_u64(3);
+        let vectors: Vec<f32> = (0..18_000).map(|_| rng.random_range(-1.0..3.0)).collect();
+        for recall_rows in [20, 5000, 20_000] {
+            let options = EvaluateOptions {
+                recall_rows,
+                ..EvaluateOptions::default()
+            };
+            let whole = evaluate(&sae(), &vectors, &options).unwrap();
+            let pieces = Pieces(vectors.clone());
+            assert_eq!(evaluate_source(&sae(), &pieces, &options).unwrap(), whole);
+            assert_eq!(whole.recall.unwrap().rows, recall_rows.min(9000));
+        }
     }
 
     #[test]

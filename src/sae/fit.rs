@@ -62,6 +62,18 @@ impl Fit {
         Ok(())
     }
 
+    /// Adds what `other` has seen, of vectors of the same length.
+    pub fn append(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.sum.resize(self.sum.len().max(other.sum.len()), 0.0);
+        for (sum, other) in self.sum.iter_mut().zip(&other.sum) {
+            *sum += other;
+        }
+        self.squares += other.squares;
+        self.residual += other.residual;
+        self.norms += other.norms;
+    }
+
     /// How many vectors were added.
     pub fn rows(&self) -> usize {
         self.rows
@@ -78,5 +90,27 @@ impl Fit {
     /// Mean length of the vectors; 0 before there is one.
     pub fn mean_norm(&self) -> f64 {
         self.norms / self.rows.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appended_sums_are_those_of_all_vectors() {
+        let rows = [[1.0, 0.0], [0.5, -2.0], [3.0, 0.25]];
+        let restored = [[1.0, 0.5], [0.0, -2.0], [2.5, 0.25]];
+        let fit = |range: std::ops::Range<usize>| {
+            let mut fit = Fit::default();
+            for at in range {
+                fit.add(&rows[at], &restored[at]);
+            }
+            fit
+        };
+        let mut both = Fit::default();
+        both.append(&fit(0..1));
+        both.append(&fit(1..3));
+        assert_eq!(both, fit(0..3));
     }
 }

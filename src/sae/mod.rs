@@ -26,7 +26,7 @@ mod topk;
 pub mod train;
 
 pub use codes::Codes;
-pub use evaluate::{EvaluateOptions, Quality, evaluate};
+pub use evaluate::{EvaluateOptions, Quality, evaluate, evaluate_source};
 pub use fit::Fit;
 pub use model::{Architecture, Normalisation, Sae, SaeParts};
 pub use pool::{CodePool, Pooled};

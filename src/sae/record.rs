@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::train::{TrainConfig, TrainReport};
 use crate::error::{Error, Result};
-use crate::reading::{CodePooling, Reading, TokenPolicy, TokenReading, Window};
+use crate::reading::{CodePooling, Precision, Reading, TokenPolicy, TokenReading, Window};
 
 /// Where an SAE came from, kept beside its weights.
 ///
@@ -72,6 +72,7 @@ impl TrainingRecord {
             tokens: TokenPolicy::default(),
             pooling: CodePooling::default(),
             normalisation: about(&["normalize_activations"]).unwrap_or_else(|| "none".to_owned()),
+            precision: Precision::default(),
         })))
     }
 }

@@ -15,10 +15,10 @@ use super::Api;
 use super::reader::{reader_request, wire_reader};
 use super::status::{required, status};
 use super::types::{filter, non_empty, non_zero, timestamp};
-use crate::encoder::Pooling;
+use crate::encoder::{Pooling, Precision};
 use crate::service::{
     AttachRequest, AttachedSae, CollectionInfo, CreateCollection, EncoderRecord, FitInfo, Gate,
-    SaeRecord, SetInfo,
+    ReaderRequest, SaeRecord, SetInfo,
 };
 
 /// Progress of a change of a collection's SAEs.
@@ -65,10 +65,7 @@ impl CollectionService for Api {
         request: Request<v1::CreateCollectionRequest>,
     ) -> Result<Response<v1::Collection>, Status> {
         let wire = request.into_inner();
-        let reader = wire.reader.map(reader_request).transpose();
-        let reader = reader
-            .map_err(|error| error.within("reader"))
-            .map_err(status)?;
+        let (reader, precision) = reader_of(wire.reader, wire.precision).map_err(status)?;
         let info = self
             .service
             .create_collection(CreateCollection {
@@ -79,6 +76,7 @@ impl CollectionService for Api {
                 n_latents: non_zero(wire.n_latents),
                 gate: wire.gate.map(gate).unwrap_or_default(),
                 reader,
+                precision,
             })
             .await
             .map_err(status)?;
@@ -120,10 +118,7 @@ impl CollectionService for Api {
         request: Request<v1::AttachSaeRequest>,
     ) -> Result<Response<Self::AttachSaeStream>, Status> {
         let wire = request.into_inner();
-        let reader = wire.reader.map(reader_request).transpose();
-        let reader = reader
-            .map_err(|error| error.within("reader"))
-            .map_err(status)?;
+        let (reader, _) = reader_of(wire.reader, wire.precision).map_err(status)?;
         let request = AttachRequest {
             collection: wire.collection,
             sae: wire.sae,
@@ -212,6 +207,21 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
     }
 }
 
+/// The reader that is asked for, and what products are computed on.
+fn reader_of(
+    reader: Option<v1::Reader>,
+    precision: String,
+) -> crate::error::Result<(Option<ReaderRequest>, Option<Precision>)> {
+    let precision = non_empty(precision)
+        .map(|name| Precision::parse(&name))
+        .transpose()?;
+    let reader = reader
+        .map(|reader| reader_request(reader, precision))
+        .transpose()
+        .map_err(|error| error.within("reader"))?;
+    Ok((reader, precision))
+}
+
 fn wire_attached(attached: AttachedSae) -> v1::AttachedSae {
     v1::AttachedSae {
         name: attached.name,
@@ -233,6 +243,7 @@ fn wire_encoder(record: EncoderRecord) -> v1::EncoderInfo {
             Pooling::Mean => "mean".to_owned(),
             Pooling::Cls => "cls".to_owned(),
         },
+        precision: record.identity.precision.name().to_owned(),
     }
 }
 

@@ -5,11 +5,14 @@ use latentdb_proto::v1;
 
 use super::types::{non_empty, non_zero};
 use crate::error::{Error, Result};
-use crate::reading::{CodePooling, TokenPolicy};
+use crate::reading::{CodePooling, Precision, TokenPolicy};
 use crate::service::{ReaderRecord, ReaderRequest};
 
 /// The reader a collection is asked for.
-pub(super) fn reader_request(wire: v1::Reader) -> Result<ReaderRequest> {
+pub(super) fn reader_request(
+    wire: v1::Reader,
+    precision: Option<Precision>,
+) -> Result<ReaderRequest> {
     if wire.model.is_empty() {
         return Err(Error::invalid(
             "model",
@@ -35,6 +38,7 @@ pub(super) fn reader_request(wire: v1::Reader) -> Result<ReaderRequest> {
             .map(|pooling| CodePooling::parse(&pooling))
             .transpose()?,
         positions: wire.positions,
+        precision,
     })
 }
 
@@ -57,6 +61,7 @@ pub(super) fn wire_reader(record: ReaderRecord) -> v1::ReaderInfo {
         prepend_bos: reading.prepend_bos,
         normalisation: reading.normalisation,
         positions: record.positions,
+        precision: reading.precision.name().to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use latentdb_index::catalog::{SavedSet, SetContent};
+use latentdb_index::catalog::{CollectionRecord, SavedSet, SetContent};
 use latentdb_index::collection::Snapshot;
 use latentdb_index::database::{NewCollection, View};
 use latentdb_index::filter::Filter;
@@ -15,6 +15,7 @@ use super::saes::AttachedSae;
 use super::tokens::{ReaderRecord, ReaderRequest, check_new, reader_record};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
+use crate::reading::Precision;
 
 /// Largest dimension of a collection's vectors.
 const MAX_DIMENSION: usize = 65_536;
@@ -38,6 +39,9 @@ pub struct CreateCollection {
     pub gate: Gate,
     /// The model whose token states the SAE reads; absent at level pooled.
     pub reader: Option<ReaderRequest>,
+    /// What the products of the encoder and the reader are computed on; absent, `f32`, and for a
+    /// reader what the SAE's training took.
+    pub precision: Option<Precision>,
 }
 
 /// A collection's record and statistics.
@@ -119,12 +123,12 @@ impl Service {
             ..NewCollection::default()
         };
         if let Some(asked) = &request.reader {
-            self.plan_tokens(asked, request.sae.as_deref(), &mut new)?;
+            self.plan_tokens(asked, request.sae.as_deref(), request.gate, &mut new)?;
         }
         if let Some(model) = &request.encoder {
             let encoder = self
                 .models
-                .encoder(model)
+                .encoder(model, request.precision.unwrap_or_default())
                 .map_err(|error| error.within("encoder"))?;
             let dimension = encoder.encoder().dimension();
             agree(
@@ -191,14 +195,13 @@ impl Service {
     pub(super) fn describe(&self, name: &str, measure: bool) -> Result<CollectionInfo> {
         let handle = self.database.collection(name)?;
         let View { record, snapshot } = handle.view()?;
-        let sae = if measure {
-            self.models.sae_of(&record)?
+        let fit = if measure {
+            self.fit_info(&record, &snapshot)?
         } else {
             None
         };
-        let fit = sae.map(|sae| self.gates.info(&record, &snapshot, &sae));
         Ok(CollectionInfo {
-            fit: fit.transpose()?,
+            fit,
             saes: self.attached_saes(&record.name, measure)?,
             encoder: encoder_record(&record)?,
             sae: sae_record(&record)?,
@@ -210,6 +213,21 @@ impl Service {
             snapshot,
             disk_bytes: handle.disk_bytes()?,
         })
+    }
+
+    /// How a collection's SAE fits what it has met.
+    pub(super) fn fit_info(
+        &self,
+        record: &CollectionRecord,
+        snapshot: &Snapshot,
+    ) -> Result<Option<FitInfo>> {
+        if let (Some(_), Some(recorded)) = (&record.reader, sae_record(record)?) {
+            let sae = self.models.sae(&recorded.sha256)?;
+            return self.gates.token_info(record, &sae);
+        }
+        let sae = self.models.sae_of(record)?;
+        sae.map(|sae| self.gates.info(record, snapshot, &sae))
+            .transpose()
     }
 
     /// Drops a collection with all that belongs to it.

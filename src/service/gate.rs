@@ -1,6 +1,6 @@
 //! Whether an SAE fits the vectors it meets: a wrong model, layer or normalisation still
-//! multiplies cleanly, so FVU is measured on the first vectors of a collection, and a poor one
-//! refuses the attach or the write.
+//! multiplies cleanly, so FVU is measured on the first vectors of a collection, at level token on
+//! the states of the first tokens, and a poor one refuses the attach or the write.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use latentdb_index::document::Activation;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::models::sae_record;
+use super::models::{Level, sae_record};
+use super::tokens::TokenCoder;
 use crate::error::{Error, Result};
 use crate::sae::{Codes, Fit, Sae};
 
@@ -78,7 +79,7 @@ impl Gate {
     /// # Errors
     /// `FailedPrecondition` saying what is probably wrong, where the fit is poor and the gate
     /// refuses.
-    fn judge(&self, collection: &str, sae: &Sae, fit: &Fit) -> Result<()> {
+    fn judge(&self, collection: &str, sae: &Sae, fit: &Fit, level: Level) -> Result<()> {
         let limit = self.limit_for(sae);
         let Some(fvu) = fit.fvu().filter(|_| fit.rows() >= LEAST) else {
             return Ok(());
@@ -86,7 +87,7 @@ impl Gate {
         if fvu <= limit {
             return Ok(());
         }
-        let message = refusal(sae, fit, fvu, limit);
+        let message = refusal(sae, fit, (fvu, limit), level);
         if self.warn {
             tracing::warn!(collection, fvu, limit, "{message}");
             return Ok(());
@@ -96,7 +97,11 @@ impl Gate {
 }
 
 /// What is wrong, probably.
-fn refusal(sae: &Sae, fit: &Fit, fvu: f64, limit: f64) -> String {
+fn refusal(sae: &Sae, fit: &Fit, (fvu, limit): (f64, f64), level: Level) -> String {
+    let what = match level {
+        Level::Pooled => "vectors",
+        Level::Token => "token states",
+    };
     let trained_on = sae
         .record()
         .report
@@ -123,10 +128,10 @@ fn refusal(sae: &Sae, fit: &Fit, fvu: f64, limit: f64) -> String {
         format!(" (it was made for {})", facts.join(", "))
     };
     format!(
-        "the SAE leaves {fvu:.3} of the variance of the first {} vectors unexplained (FVU), above \
-         the limit {limit:.3}: the vectors are probably of another model or layer than the SAE's\
+        "the SAE leaves {fvu:.3} of the variance of the first {} {what} unexplained (FVU), above \
+         the limit {limit:.3}: the {what} are probably of another model or layer than the SAE's\
          {made_for}, or normalised in another way ({norms}), or latents that came with them are another \
-         SAE's. Attach the SAE of these vectors; or \
+         SAE's. Attach the SAE of these {what}; or \
          raise the limit or let it warn (fvu_limit, fvu_warn) if this is the one",
         fit.rows()
     )
@@ -196,9 +201,44 @@ impl Gates {
         }
         let mut tried = fit.clone();
         tried.add_coded(sae, &vectors[..room * sae.d_in()], &first)?;
-        gate_of(record)?.judge(&record.name, sae, &tried)?;
+        gate_of(record)?.judge(&record.name, sae, &tried, Level::Pooled)?;
         *fit = tried;
         Ok(())
+    }
+
+    /// How many more vectors of a collection are judged.
+    pub fn room(&self, record: &CollectionRecord) -> usize {
+        let entry = self.entry(record);
+        let held = entry.lock();
+        MOST - held.as_ref().map_or(0, |fit| fit.rows().min(MOST))
+    }
+
+    /// Judges what was measured on token states that are about to be written as latents, together
+    /// with what was measured before. States are not stored: after a restart the next ones count.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when the fit is poor and the gate refuses.
+    pub fn admit_fit(&self, record: &CollectionRecord, sae: &Sae, fit: &Fit) -> Result<()> {
+        if fit.rows() == 0 {
+            return Ok(());
+        }
+        let entry = self.entry(record);
+        let mut held = entry.lock();
+        let mut tried = held.clone().unwrap_or_default();
+        tried.append(fit);
+        gate_of(record)?.judge(&record.name, sae, &tried, Level::Token)?;
+        *held = Some(tried);
+        Ok(())
+    }
+
+    /// How a collection's SAE fits the token states that were measured; nothing before there are
+    /// any.
+    pub fn token_info(&self, record: &CollectionRecord, sae: &Sae) -> Result<Option<FitInfo>> {
+        let entry = self.entry(record);
+        let held = entry.lock();
+        held.as_ref()
+            .map(|fit| info_of(fit, record, sae))
+            .transpose()
     }
 
     /// How a collection's SAE fits its first vectors.
@@ -214,14 +254,40 @@ impl Gates {
             Some(fit) => fit,
             None => held.insert(measured(snapshot, sae)?),
         };
-        let gate = gate_of(record)?;
-        Ok(FitInfo {
-            vectors: fit.rows(),
-            fvu: fit.fvu().filter(|_| fit.rows() >= LEAST),
-            limit: gate.limit_for(sae),
-            warn: gate.warn,
-        })
+        info_of(fit, record, sae)
     }
+}
+
+fn info_of(fit: &Fit, record: &CollectionRecord, sae: &Sae) -> Result<FitInfo> {
+    let gate = gate_of(record)?;
+    Ok(FitInfo {
+        vectors: fit.rows(),
+        fvu: fit.fvu().filter(|_| fit.rows() >= LEAST),
+        limit: gate.limit_for(sae),
+        warn: gate.warn,
+    })
+}
+
+/// Judges an SAE on the texts of a collection of level token that it is to be attached to.
+///
+/// # Errors
+/// `FailedPrecondition` when the fit is poor and the gate refuses.
+pub(super) fn judge_token_attach(
+    gate: &Gate,
+    collection: &str,
+    snapshot: &Snapshot,
+    coder: &TokenCoder,
+) -> Result<()> {
+    let rows: Vec<u32> = snapshot.living().collect();
+    // A text has a token at least, mostly many.
+    let step = rows.len().div_ceil(MOST).max(1);
+    let mut texts = Vec::new();
+    for doc in rows.into_iter().step_by(step) {
+        texts.extend(snapshot.stored(doc)?.text);
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let fit = coder.fit(&texts, MOST)?;
+    gate.judge(collection, coder.sae(), &fit, Level::Token)
 }
 
 /// Judges an SAE on the vectors of a collection that it is to be attached to.
@@ -245,7 +311,7 @@ pub(super) fn judge_attach(
     }
     let mut fit = Fit::default();
     fit.add_coded(sae, &vectors, &sae.encode_parallel(&vectors, 0)?)?;
-    gate.judge(collection, sae, &fit)
+    gate.judge(collection, sae, &fit, Level::Pooled)
 }
 
 /// The gate that a collection records.

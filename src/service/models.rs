@@ -12,7 +12,7 @@ use super::gate::Gate;
 use crate::encoder::{BatchingEncoder, EncoderIdentity, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
-use crate::reading::Reading;
+use crate::reading::{Precision, Reading};
 use crate::sae::{Codes, Normalisation, Sae, TrainingRecord};
 use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::document::{Activation, Document};
@@ -99,7 +99,7 @@ impl SaeRecord {
 /// Models by name and by hash.
 pub(super) struct Models {
     sae_directory: PathBuf,
-    encoders: Mutex<HashMap<String, BatchingEncoder>>,
+    encoders: Mutex<HashMap<(String, Precision), BatchingEncoder>>,
     saes: Mutex<HashMap<String, Arc<Sae>>>,
 }
 
@@ -114,13 +114,15 @@ impl Models {
     }
 
     /// The encoder of a name: a pinned model, a folder, or a hub id. Blocks while it is opened.
-    pub fn encoder(&self, model: &str) -> Result<BatchingEncoder> {
+    pub fn encoder(&self, model: &str, precision: Precision) -> Result<BatchingEncoder> {
+        let key = (model.to_owned(), precision);
         let mut encoders = self.encoders.lock();
-        if let Some(encoder) = encoders.get(model) {
+        if let Some(encoder) = encoders.get(&key) {
             return Ok(encoder.clone());
         }
         let options = EncoderOptions {
             name: Some(model.to_owned()),
+            precision,
             ..EncoderOptions::default()
         };
         let place = match inputs::resolve_model(model, &mut |_, _| true)? {
@@ -129,7 +131,7 @@ impl Models {
         };
         let opened = Arc::new(SentenceEncoder::open(&place, &options)?);
         let encoder = BatchingEncoder::new(opened);
-        encoders.insert(model.to_owned(), encoder.clone());
+        encoders.insert(key, encoder.clone());
         Ok(encoder)
     }
 
@@ -138,7 +140,7 @@ impl Models {
         let Some(recorded) = encoder_record(record)? else {
             return Ok(None);
         };
-        let encoder = self.encoder(&recorded.model)?;
+        let encoder = self.encoder(&recorded.model, recorded.identity.precision)?;
         let found = encoder.encoder().identity();
         if found != &recorded.identity {
             return Err(Error::precondition(format!(

@@ -14,8 +14,8 @@ use latentdb_index::database::{CollectionHandle, NewCollection, View, validate_n
 use latentdb_index::document::{Document, SpaceCodes};
 
 use super::collections::{CollectionInfo, agree};
-use super::gate::{FitInfo, Gate, gate_of, judge_attach};
-use super::models::{SaeRecord, recode_vectors, sae_record, to_json};
+use super::gate::{FitInfo, Gate, gate_of, judge_attach, judge_token_attach};
+use super::models::{Level, SaeRecord, recode_vectors, sae_record, to_json};
 use super::tokens::{
     ReaderRecord, ReaderRequest, TokenCoder, check_level, check_reads_vectors, reader_record,
 };
@@ -171,7 +171,7 @@ impl Service {
         let view = handle.view()?;
         refuse_twice(&view.record, None, &sae)?;
         let planned = match reader_record(&view.record)? {
-            Some(reader) => self.plan_token_sae(&reader, sae)?,
+            Some(reader) => self.plan_token_sae(&view, request.gate, &reader, sae)?,
             None => plan_vector_sae(&view, request.gate, sae)?,
         };
         drop(view);
@@ -204,8 +204,11 @@ impl Service {
         let sae = self.imported(&request.sae)?;
         let view = handle.view()?;
         refuse_twice(&view.record, Some(name), &sae)?;
+        let before = view.record.space_of(name);
+        let before = before.map(|space| gate_of(&view.record.through(space)));
+        let gate = request.gate.or(before.transpose()?).unwrap_or_default();
         let planned = match &request.reader {
-            Some(reader) => self.plan_reader(&view.record, name, reader, request)?,
+            Some(reader) => self.plan_reader(&view, name, gate, reader, request)?,
             None => {
                 check_reads_vectors(&view.record, &sae)?;
                 if view.record.dimension.is_none() {
@@ -214,10 +217,6 @@ impl Service {
                         view.record.name
                     )));
                 }
-                let before = view.record.space_of(name);
-                let before = before.map(|space| view.record.through(space));
-                let gate = before.as_ref().map(gate_of).transpose()?;
-                let gate = request.gate.or(gate).unwrap_or_default();
                 plan_vector_sae(&view, Some(gate), sae)?
             }
         };
@@ -297,37 +296,50 @@ impl Service {
     }
 
     /// An SAE of the token states that a record's reader gives.
-    fn plan_token_sae(&self, reader: &ReaderRecord, sae: Arc<Sae>) -> Result<Planned> {
+    fn plan_token_sae(
+        &self,
+        view: &View,
+        gate: Option<Gate>,
+        reader: &ReaderRecord,
+        sae: Arc<Sae>,
+    ) -> Result<Planned> {
+        let gate = gate.map_or_else(|| gate_of(&view.record), Ok)?;
+        gate.check()?;
         let reader = reader.with_sae(&sae)?;
+        let record = beside(&sae, gate, Some(&reader))?;
+        let coder = self.token_coder_with(&reader, sae)?;
+        judge_token_attach(&gate, &view.record.name, &view.snapshot, &coder)?;
         Ok(Planned {
-            record: beside(&sae, Gate::default(), Some(&reader))?,
+            record,
             dimension: None,
-            coder: Coder::Tokens(self.token_coder_with(&reader, sae)?),
+            coder: Coder::Tokens(coder),
         })
     }
 
     /// An SAE of token states beside the first, with a reader of its own.
     fn plan_reader(
         &self,
-        record: &CollectionRecord,
+        view: &View,
         name: &str,
+        gate: Gate,
         asked: &ReaderRequest,
         request: &AttachRequest,
     ) -> Result<Planned> {
         let mut new = NewCollection {
-            name: format!("{}:{name}", record.name),
+            name: format!("{}:{name}", view.record.name),
             ..NewCollection::default()
         };
-        self.plan_tokens(asked, Some(&request.sae), &mut new)?;
+        self.plan_tokens(asked, Some(&request.sae), gate, &mut new)?;
         let through = CollectionRecord {
             sae: new.sae,
             reader: new.reader,
-            ..record.clone()
+            ..view.record.clone()
         };
         let missing = || Error::internal("a planned reader has no record");
         let reader = reader_record(&through)?.ok_or_else(missing)?;
         let sae = sae_record(&through)?.ok_or_else(missing)?;
-        self.plan_token_sae(&reader, self.models.sae(&sae.sha256)?)
+        let sae = self.models.sae(&sae.sha256)?;
+        self.plan_token_sae(view, Some(gate), &reader, sae)
     }
 
     /// The SAEs of a collection, or the one it is looked at through. `measure` says how they fit.
@@ -350,9 +362,11 @@ impl Service {
             };
             let opened = self.models.sae(&sae.sha256)?;
             let reader = reader_record(&record)?;
-            let fit = (measure && reader.is_none())
-                .then(|| self.gates.info(&record, &snapshot, &opened))
-                .transpose()?;
+            let fit = if measure {
+                self.fit_info(&record, &snapshot)?
+            } else {
+                None
+            };
             attached.push(AttachedSae {
                 name: name
                     .split_once(':')
@@ -388,6 +402,10 @@ fn beside(sae: &Sae, gate: Gate, reader: Option<&ReaderRecord>) -> Result<Beside
         n_latents: sae.n_latents(),
         sae: to_json(&SaeRecord {
             gate,
+            level: match reader {
+                Some(_) => Level::Token,
+                None => Level::Pooled,
+            },
             ..SaeRecord::of(sae)
         })?,
         reader: reader.map(to_json).transpose()?,

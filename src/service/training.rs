@@ -14,8 +14,9 @@ use super::search::no_sae;
 use super::tokens::{self, check_reads_vectors};
 use super::{Service, blocking};
 use crate::error::{Error, Result};
+use crate::reading::Precision;
 use crate::sae::{
-    Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate,
+    Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate_source,
     train_source,
 };
 
@@ -67,7 +68,7 @@ impl Service {
                     Error::precondition(format!("collection {name:?} has no encoder"))
                 })
             }
-            (None, Some(model)) => service.models.encoder(&model),
+            (None, Some(model)) => service.models.encoder(&model, Precision::default()),
             (None, None) => Err(Error::invalid(
                 "with",
                 "is missing; a collection or a model is named",
@@ -178,8 +179,8 @@ impl Service {
                 }
                 None => service.required_sae(&view)?,
             };
-            let (vectors, _) = vectors_of(&view.snapshot)?;
-            let quality = evaluate(&sae, &vectors, &EvaluateOptions::default())?;
+            let source = SnapshotRows::of(view.snapshot.clone())?;
+            let quality = evaluate_source(&sae, &source, &EvaluateOptions::default())?;
             Ok((SaeRecord::of(&sae), quality))
         })
         .await
@@ -258,20 +259,4 @@ impl RowSource for SnapshotRows {
 
 fn no_vectors() -> Error {
     Error::precondition("the collection holds no vectors to read")
-}
-
-/// All vectors of a snapshot, row-major, and their dimension.
-fn vectors_of(snapshot: &Snapshot) -> Result<(Vec<f32>, usize)> {
-    let mut vectors = Vec::new();
-    let mut dimension = 0;
-    for doc in snapshot.living() {
-        if let Some(vector) = snapshot.vector(doc) {
-            dimension = vector.len();
-            vectors.extend_from_slice(vector);
-        }
-    }
-    if vectors.is_empty() {
-        return Err(no_vectors());
-    }
-    Ok((vectors, dimension))
 }

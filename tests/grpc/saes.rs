@@ -124,7 +124,7 @@ async fn attach(server: &Running, folder: &Path, name: &str) -> Result<Collectio
             warn: true,
         }),
         name: name.to_owned(),
-        reader: None,
+        ..AttachSaeRequest::default()
     };
     let mut stream = server.collections().attach_sae(request).await?.into_inner();
     let mut last = None;

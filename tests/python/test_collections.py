@@ -75,3 +75,8 @@ def test_merging_drops_deleted_documents_and_changes_no_answer(api, name):
     after = api.search(name, wire.near([1.0, 3.0]), limit=30)
     assert [hit.score for hit in after.hits] == [hit.score for hit in before.hits]
     assert set(wire.ids_of(after.hits)) == set(wire.ids_of(before.hits))
+
+
+def test_an_unknown_precision_is_refused_by_name(api, name):
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="precision", saying="f32 and bf16"):
+        api.create(name, dimension=4, precision="f16")

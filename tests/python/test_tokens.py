@@ -349,6 +349,74 @@ def test_another_layer_and_wrong_settings_are_refused_by_name(api, name, trained
         create(api, name, trained, model="/nowhere/model.gguf")
 
 
+def without_origin(trained: Trained, folder: pathlib.Path, **settings) -> pathlib.Path:
+    """The SAE as one from elsewhere that does not say what it reads."""
+    folder.mkdir()
+    config = json.loads((trained.sae / "cfg.json").read_text())
+    del config["metadata"]
+    (folder / "cfg.json").write_text(json.dumps(config | settings))
+    weights = (trained.sae / "sae_weights.safetensors").read_bytes()
+    (folder / "sae_weights.safetensors").write_bytes(weights)
+    return folder
+
+
+def test_states_of_another_layer_or_normalisation_are_refused(api, name, trained, tmp_path):
+    sae = without_origin(trained, tmp_path / "bare")
+    api.create(name, sae=str(sae), reader=reader(layer=LAYER))
+    api.upsert(name, documents())
+    fit = api.info(name).fit
+    assert 64 <= fit.vectors <= 1024 and fit.fvu < fit.limit == 0.6
+    for kind, layer, normalisation in [
+        ("deep", 20, "constant_norm_rescale"),
+        ("other", LAYER, "layer_norm"),
+    ]:
+        settings = {"normalize_activations": normalisation}
+        wrong = without_origin(trained, tmp_path / kind, **settings)
+        one = f"{name}-{kind}"
+        api.create(one, sae=str(wrong), reader=reader(layer=layer))
+        with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="token states unexplained (FVU)"):
+            api.upsert(one, documents())
+        assert api.count(one) == 0
+        # A gate that warns lets them in; attaching asks again.
+        warned = f"{one}-warned"
+        gate = v1.FitGate(warn=True)
+        api.create(warned, sae=str(wrong), reader=reader(layer=layer), gate=gate)
+        api.upsert(warned, documents())
+        fit = api.info(warned).fit
+        assert fit.fvu > fit.limit and fit.warn
+    again = v1.AttachSaeRequest(collection=name, sae=str(tmp_path / "other"))
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="token states unexplained (FVU)"):
+        list(api.collections.AttachSae(again))
+    assert api.info(name).sae.normalisation == "constant_norm_rescale"
+
+
+def test_workers_make_the_latents_that_the_server_makes(server, name, trained, tmp_path):
+    api, address = server.api, server.api.address
+    create(api, name, trained)
+    records = trained.folder / "states.jsonl"
+    run("ingest", name, records, "--text", "{text}", server=address)
+    out = tmp_path / "parts"
+    arguments = [
+        *("encode", records, "--text", "{text}", "--shard", "0/1", "--out", out),
+        *("--reader", READER, "--layer", LAYER, "--sae", trained.sae),
+    ]
+    assert run(*arguments)["made"]["reading"]["pooling"] == "max"
+    ready = f"{name}-parts"
+    create(api, ready, trained)
+    run("ingest", ready, out, server=address)
+    for at in range(len(TEXTS)):
+        assert latents(api, ready, str(at)) == latents(api, name, str(at))
+    summed = f"{name}-sum"
+    create(api, summed, trained, pooling="sum")
+    refusal = subprocess.run(
+        [str(BINARY), "ingest", summed, str(out)],
+        capture_output=True,
+        timeout=PATIENCE,
+        env=os.environ | {"LATENTDB_SERVER": address},
+    )
+    assert refusal.returncode == 1 and b"with pooling max" in refusal.stderr
+
+
 @pytest.mark.parametrize("marks", [pytest.param(None, marks=NEEDS_MINILM)])
 def test_an_encoder_may_make_vectors_beside_token_latents(api, name, trained, marks):
     api.create(name, encoder=MODEL, sae=str(trained.sae), reader=reader(positions=True))

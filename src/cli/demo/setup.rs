@@ -140,6 +140,7 @@ async fn write(
         // What is missing is asked for, so batches differ from run to run.
         stream_id: String::new(),
         keep_going: false,
+        made_with: None,
     };
     let outcome = ingest::send(target, receiver, interrupt, &mut |done| {
         bar.set_position(already + done);

@@ -8,7 +8,9 @@ use latentdb_proto::v1::{Activation, Activations, Document, Value, ValueList, Ve
 use prost_types::Timestamp;
 use serde_json::Value as Json;
 
+use crate::cli::reading;
 use crate::error::{Error, ErrorKind, Result};
+use crate::reading::Reading;
 use crate::records::Record;
 use crate::records::mapping::{Kind, Mapping};
 use crate::records::template::Template;
@@ -41,6 +43,11 @@ impl Rows {
 
     pub(super) fn dimension(&self) -> usize {
         self.file.dimension()
+    }
+
+    /// What the vectors are, where the file says so.
+    pub(super) fn reading(&self) -> Result<Option<Reading>> {
+        reading::of_file(&self.file)
     }
 
     /// The error of a file that has not as many rows as there are records.
@@ -116,6 +123,7 @@ impl Converter {
 
     /// The document of the next record. A record without an id field has its number, from 0.
     pub(super) fn document(&mut self, record: &Record) -> Result<Document> {
+        let made = record.made();
         let row = self.next;
         self.next += 1;
         let mapped = self.mapping.apply(record)?;
@@ -137,14 +145,16 @@ impl Converter {
         }
         let vector = match (&mut self.rows, mapped.vector) {
             (Some(rows), _) => Some(rows.row(row)?.to_vec()),
-            (None, vector) => vector,
+            (None, vector) => vector.or_else(|| made?.vector.clone()),
         };
+        let latents = mapped.latents.or_else(|| made?.latents.clone());
+        let number = made.map_or(row as u64, |made| made.number);
         Ok(Document {
-            id: mapped.id.unwrap_or_else(|| row.to_string()),
+            id: mapped.id.unwrap_or_else(|| number.to_string()),
             text: mapped.text,
             attributes,
             vector: vector.map(|values| Vector { values }),
-            latents: mapped.latents.map(|pairs| Activations {
+            latents: latents.map(|pairs| Activations {
                 values: pairs
                     .into_iter()
                     .map(|(latent, activation)| Activation { latent, activation })
@@ -273,6 +283,22 @@ mod tests {
         assert_eq!(converter.document(&first).unwrap().id, "0");
         let second = converter.document(&first).unwrap();
         assert_eq!((second.id.as_str(), second.text), ("1", None));
+    }
+
+    #[test]
+    fn what_a_worker_made_comes_along() {
+        let made = crate::records::parts::Made {
+            number: 700,
+            vector: Some(vec![0.5, 1.0]),
+            latents: Some(vec![(3, 0.25)]),
+        };
+        let record = record(json!({"text": "T"})).with_made(made);
+        let mut converter = Converter::new(mapping(&[]), None, Some(&record));
+        let document = converter.document(&record).unwrap();
+        assert_eq!(document.id, "700");
+        assert_eq!(document.vector.unwrap().values, [0.5, 1.0]);
+        let latents = document.latents.unwrap().values;
+        assert_eq!((latents[0].latent, latents[0].activation), (3, 0.25));
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! `latentdb ingest`: records of a file into a collection.
 //!
 //! Records are read and made into documents on a thread of their own (`convert`); batches go over
-//! one stream with several in flight (`stream`).
+//! one stream with several in flight (`stream`), and say what ready vectors and latents were made
+//! with (`identity`).
 
 mod convert;
+mod identity;
 mod stream;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::bail;
-use latentdb_proto::v1::{Collection, GetCollectionRequest};
+use latentdb_proto::v1::{Collection, GetCollectionRequest, MadeWith};
 use prost::Message as _;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -21,6 +23,7 @@ use super::interrupt::Interrupt;
 use super::{flags, output, progress, text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::mapping::Mapping;
+use crate::records::parts::Parts;
 use crate::records::template::Template;
 use crate::records::{self, Format, Records, Source};
 use convert::{Converter, Rows};
@@ -39,7 +42,8 @@ const SHOWN_FAILURES: usize = 10;
 pub(super) struct Args {
     /// The collection
     name: String,
-    /// JSON Lines, CSV, TSV or Parquet, plain, gzip or zstd; - for standard input
+    /// JSON Lines, CSV, TSV or Parquet, plain, gzip or zstd; - for standard input; or the folder of
+    /// the parts that `encode --shard` made
     file: String,
     /// Format of the records, where the name does not tell: jsonl, csv, tsv or parquet
     #[arg(long, value_parser = flags::format)]
@@ -47,7 +51,8 @@ pub(super) struct Args {
     /// Field of the id; "id" where the records have it, else the record's number from 0
     #[arg(long, value_name = "FIELD")]
     id: Option<String>,
-    /// Text, for example "{title}. {abstract}"; "{text}" where the records have it
+    /// Text, for example "{title}. {abstract}"; "{text}" where the records have it; of parts, what
+    /// they were made of
     #[arg(long, value_name = "TEMPLATE", value_parser = flags::template)]
     text: Option<Template>,
     /// Field that becomes an attribute: FIELD, FIELD:KIND, NAME=FIELD:KIND, or * for all fields.
@@ -84,11 +89,16 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         name: args.name.clone(),
     };
     let collection = client.collections().get_collection(request).await?;
-    let input = Input::new(&args, &collection.into_inner())?;
+    let mut input = Input::new(&args, &collection.into_inner())?;
     let began = Instant::now();
     let (sender, batches) = mpsc::channel(READY);
-    let (opened, total) = open(input.source.clone(), args.format, input.rows.as_ref()).await?;
-    let reading = tokio::task::spawn_blocking(move || read(opened, input, &sender));
+    let (opened, total) = match input.parts.take() {
+        Some(parts) => {
+            let total = parts.about().records;
+            (parts.records(), Some(total))
+        }
+        None => open(input.source.clone(), args.format, input.rows.as_ref()).await?,
+    };
     let bar = progress::bar_or_counter(total, "documents");
     bar.set_message(args.name.clone());
     let target = Target {
@@ -96,7 +106,9 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         collection: args.name,
         stream_id: args.stream_id,
         keep_going: args.keep_going,
+        made_with: input.made_with.take(),
     };
+    let reading = tokio::task::spawn_blocking(move || read(opened, input, &sender));
     let sent = send(target, batches, &interrupt, &mut |done| {
         bar.set_position(done)
     })
@@ -124,6 +136,8 @@ struct Input {
     source: Source,
     mapping: Mapping,
     rows: Option<Rows>,
+    parts: Option<Parts>,
+    made_with: Option<MadeWith>,
     batch: usize,
     keep_going: bool,
 }
@@ -140,7 +154,25 @@ impl Input {
         for flag in &args.attributes {
             mapping.add_attribute(flag)?;
         }
+        let folder = Path::new(&args.file);
+        let parts = folder.is_dir().then(|| Parts::open(folder)).transpose()?;
         let rows = args.vectors.as_deref().map(Rows::open).transpose()?;
+        let made_with = match (&parts, &rows) {
+            (Some(parts), None) => {
+                if args.vector.is_some() || args.latents.is_some() {
+                    bail!("the vectors and latents of parts are those that the workers made");
+                }
+                let run = identity::run_of(parts)?;
+                mapping.text = Some(identity::template(&run, mapping.text.take())?);
+                identity::made_with(collection, &run.reading, run.sae)?
+            }
+            (None, Some(rows)) => match rows.reading()? {
+                Some(reading) => identity::made_with(collection, &reading, None)?,
+                None => None,
+            },
+            (None, None) => None,
+            (Some(_), Some(_)) => bail!("the vectors of parts are those that the workers made"),
+        };
         if let Some(rows) = &rows
             && rows.dimension() != collection.dimension as usize
         {
@@ -155,6 +187,8 @@ impl Input {
             source: Source::from(Path::new(&args.file)),
             mapping,
             rows,
+            parts,
+            made_with,
             batch: args.batch as usize,
             keep_going: args.keep_going,
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use futures::{Stream, StreamExt as _};
-use latentdb_proto::v1::{BatchError, Document, IngestRequest, IngestResponse};
+use latentdb_proto::v1::{BatchError, Document, IngestRequest, IngestResponse, MadeWith};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -34,6 +34,8 @@ pub(crate) struct Target<'a> {
     pub(crate) stream_id: String,
     /// Go on after a batch that was not written.
     pub(crate) keep_going: bool,
+    /// What the documents' vectors and latents were made with, where that is known.
+    pub(crate) made_with: Option<MadeWith>,
 }
 
 /// What became of all batches.
@@ -144,10 +146,12 @@ fn requests(
     permits: Arc<Semaphore>,
 ) -> impl Stream<Item = IngestRequest> + Send + use<> {
     let first = (target.collection.clone(), target.stream_id.clone());
+    let made_with = target.made_with.clone();
     let state = (batches, shared, permits, first, 1);
-    futures::stream::unfold(
-        state,
-        |(mut batches, shared, permits, (collection, stream_id), number)| async move {
+    futures::stream::unfold(state, move |state| {
+        let made_with = made_with.clone();
+        async move {
+            let (mut batches, shared, permits, (collection, stream_id), number) = state;
             permits.acquire().await.ok()?.forget();
             let batch = match batches.recv().await? {
                 Ok(batch) => batch,
@@ -166,13 +170,13 @@ fn requests(
                 documents: batch.documents,
                 batch: number,
                 stream_id,
-                ..IngestRequest::default()
+                made_with,
             };
             // Only the first message names the collection and the stream.
             let next = (String::new(), String::new());
             Some((request, (batches, shared, permits, next, number + 1)))
-        },
-    )
+        }
+    })
 }
 
 fn settle(

@@ -12,7 +12,7 @@ use crate::cli::client::ClientArgs;
 use crate::cli::collection::absolute;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{json, output, progress, reading, text};
-use crate::sae::{EvaluateOptions, RowSource, Sae, TrainingRecord, evaluate};
+use crate::sae::{EvaluateOptions, RowSource, Sae, TrainingRecord, evaluate_source};
 use crate::server::wire_quality;
 
 /// What is measured on what.
@@ -65,7 +65,7 @@ fn evaluate_files(args: &Args, is_json: bool) -> anyhow::Result<()> {
         );
     }
     let waiting = progress::spinner("evaluating");
-    let quality = evaluate(&sae, &shards.read_all()?, &EvaluateOptions::default())?;
+    let quality = evaluate_source(&sae, &shards, &EvaluateOptions::default())?;
     waiting.finish_and_clear();
     let value = json!({"sae": local(&sae), "quality": quality});
     let quality = wire_quality(&quality);

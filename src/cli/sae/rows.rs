@@ -131,17 +131,6 @@ impl Shards {
             _ => Ok(None),
         }
     }
-
-    /// All rows, in memory.
-    pub fn read_all(&self) -> Result<Vec<f32>> {
-        let mut all = Vec::with_capacity(self.rows() * self.dimension);
-        let mut piece = Vec::new();
-        for range in self.chunks() {
-            self.read(range, &mut piece)?;
-            all.extend_from_slice(&piece);
-        }
-        Ok(all)
-    }
 }
 
 impl RowSource for Shards {
@@ -202,6 +191,16 @@ mod tests {
     use super::*;
     use crate::records::vectors::VectorWriter;
 
+    fn all(shards: &Shards) -> Vec<f32> {
+        let mut piece = Vec::new();
+        let mut all = Vec::new();
+        for range in shards.chunks() {
+            shards.read(range, &mut piece).unwrap();
+            all.extend_from_slice(&piece);
+        }
+        all
+    }
+
     #[test]
     fn shards_are_one_list_of_rows() {
         let folder = tempfile::tempdir().unwrap();
@@ -221,7 +220,7 @@ mod tests {
         let expected: Vec<f32> = (0..2200u16)
             .flat_map(|v| [f32::from(v), -f32::from(v)])
             .collect();
-        assert_eq!(shards.read_all().unwrap(), expected);
+        assert_eq!(all(&shards), expected);
         assert_eq!(shards.chunks(), [0..1024, 1024..1500, 1500..2200]);
         let mut out = Vec::new();
         shards.read(1500..1501, &mut out).unwrap();
@@ -235,7 +234,7 @@ mod tests {
         assert!(some.names().ends_with("1.safetensors rows 1000..1600"));
         let some = some.open().unwrap();
         assert_eq!(some.chunks(), [0..24, 24..500, 500..600]);
-        assert_eq!(some.read_all().unwrap(), expected[2000..3200]);
+        assert_eq!(all(&some), expected[2000..3200]);
         assert!(parse_range("5..5").is_err() && parse_range("7").is_err());
 
         let other = folder.path().join("other.safetensors");

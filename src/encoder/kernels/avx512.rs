@@ -17,13 +17,13 @@ use super::elementwise::{activate_body, exponentiate};
 use super::{Attention, AttentionScratch, Buffer, Engine, Epilogue, Level, Linear};
 
 /// Rows of a tile.
-const ROWS: usize = 14;
+pub(super) const ROWS: usize = 14;
 /// Columns of a tile: two registers.
-const COLUMNS: usize = 32;
+pub(super) const COLUMNS: usize = 32;
 
 /// A finished tile, on cache lines of its own.
 #[repr(align(64))]
-struct Tile([f32; ROWS * COLUMNS]);
+pub(super) struct Tile(pub(super) [f32; ROWS * COLUMNS]);
 
 /// `[outputs, inputs]` row-major to panels `[ceil(outputs / 32)][inputs][32]`, the last one padded
 /// with zeros.
@@ -44,29 +44,30 @@ pub(super) fn pack_weight(weight: &[f32], inputs: usize, outputs: usize) -> Buff
 }
 
 /// See [`Linear::apply`].
-pub(super) fn linear(layer: &Linear, x: &[f32], out: &mut [f32], rows: usize, epilogue: Epilogue) {
+pub(super) fn linear(
+    layer: &Linear,
+    weight: &[f32],
+    x: &[f32],
+    out: &mut [f32],
+    epilogue: Epilogue,
+) {
     assert_eq!(Level::detect(), Level::Avx512, "this engine needs AVX-512");
     // SAFETY: the features that the function enables were just found.
-    unsafe { linear_blocks(layer, x, out, rows, epilogue) }
+    unsafe { linear_blocks(layer, weight, x, out, epilogue) }
 }
 
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-fn linear_blocks(layer: &Linear, x: &[f32], out: &mut [f32], rows: usize, epilogue: Epilogue) {
+fn linear_blocks(layer: &Linear, weight: &[f32], x: &[f32], out: &mut [f32], epilogue: Epilogue) {
     let (inputs, outputs) = (layer.inputs, layer.outputs);
+    let rows = x.len() / inputs;
     let mut tile = Tile([0.0; ROWS * COLUMNS]);
     let block_rows = Engine::Avx512.row_block();
     for block in (0..rows).step_by(block_rows) {
         let block_end = rows.min(block + block_rows);
-        for (index, panel) in layer
-            .weight
-            .as_slice()
-            .chunks_exact(inputs * COLUMNS)
-            .enumerate()
-        {
-            let first = index * COLUMNS;
+        let panels = weight.chunks_exact(inputs * COLUMNS);
+        for (panel, first) in panels.zip((0..).step_by(COLUMNS)) {
             let columns = COLUMNS.min(outputs - first);
-            let mut bias = [0.0; COLUMNS];
-            bias[..columns].copy_from_slice(&layer.bias[first..first + columns]);
+            let bias = panel_bias(layer, first);
             for row in (block..block_end).step_by(ROWS) {
                 let count = ROWS.min(block_end - row);
                 product(
@@ -85,10 +86,20 @@ fn linear_blocks(layer: &Linear, x: &[f32], out: &mut [f32], rows: usize, epilog
     }
 }
 
+/// The bias of the columns of the panel that starts at `first`, zeros past the last.
+#[inline(always)]
+pub(super) fn panel_bias(layer: &Linear, first: usize) -> [f32; COLUMNS] {
+    let mut bias = [0.0; COLUMNS];
+    for (slot, &value) in bias.iter_mut().zip(&layer.bias[first..]) {
+        *slot = value;
+    }
+    bias
+}
+
 /// Moves the first `count` rows of a tile to `out` (rows of `stride`, `columns` of each).
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-fn store(
+pub(super) fn store(
     tile: &mut Tile,
     count: usize,
     bias: &[f32; COLUMNS],

@@ -1,12 +1,20 @@
 //! The arithmetic of the forward pass, on row-major `f32` buffers of one worker.
 //!
-//! Two engines compute the same thing. Where the machine has AVX-512, `avx512` runs tiles of
+//! Engines compute the same thing. Where the machine has AVX-512, `avx512` runs tiles of
 //! 14 rows by 32 columns over weights packed once at load, and the bias, the activation and the
 //! residual are added while a tile is in the first-level cache. Everywhere else (AVX2, NEON, plain
 //! SSE2) the products go through faer's kernels and the element-wise loops of `elementwise`.
+//!
+//! At [`Precision::Bf16`] both operands of a product with weights are rounded to bfloat16 and the
+//! sums kept in `f32`; attention, norms and activations stay in `f32`. Where the machine has
+//! AVX512_BF16, `bf16` multiplies pairs of them in one instruction. Everywhere else the engines
+//! above multiply the rounded values: a product of two bfloat16 numbers is exact in `f32`, so
+//! machines differ in the order of summation only.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod buffer;
 mod elementwise;
 mod portable;
@@ -15,6 +23,8 @@ mod tests;
 
 pub(super) use buffer::Buffer;
 pub(super) use elementwise::Activation;
+
+use crate::reading::Precision;
 
 /// The instruction sets that the code is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +61,8 @@ impl Level {
 /// Which implementation runs the products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Engine {
+    /// As [`Self::Avx512`], with instructions for pairs of bfloat16 numbers.
+    Avx512Bf16,
     /// Tiles in AVX-512 registers, weights in panels.
     Avx512,
     /// faer's kernels.
@@ -58,11 +70,23 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    /// The faster engine of this machine.
+    /// The fastest engine of this machine.
     pub(super) fn detect() -> Self {
         match Level::detect() {
+            Level::Avx512 if Self::has_bf16() => Self::Avx512Bf16,
             Level::Avx512 => Self::Avx512,
             Level::Avx2 | Level::Baseline => Self::Portable,
+        }
+    }
+
+    fn has_bf16() -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            is_x86_feature_detected!("avx512bf16")
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            false
         }
     }
 
@@ -71,10 +95,19 @@ impl Engine {
     /// and prefers all rows at once.
     pub(super) fn row_block(self) -> usize {
         match self {
-            Self::Avx512 => 56,
+            Self::Avx512 | Self::Avx512Bf16 => 56,
             Self::Portable => 1024,
         }
     }
+}
+
+/// How products with weights are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Arithmetic {
+    /// With which instructions.
+    pub(super) engine: Engine,
+    /// On which numbers.
+    pub(super) precision: Precision,
 }
 
 /// What happens to a product before it is stored.
@@ -95,29 +128,65 @@ pub(super) enum Epilogue {
 /// # Shape
 /// `x` is `[rows, inputs]`, `W` is `[outputs, inputs]`, `y` is `[rows, outputs]`.
 pub(super) struct Linear {
-    engine: Engine,
+    arithmetic: Arithmetic,
     inputs: usize,
     outputs: usize,
-    weight: Buffer,
+    weight: Weight,
     bias: Vec<f32>,
 }
 
+/// The weight of a [`Linear`].
+enum Weight {
+    /// As `avx512` or `portable` reads it.
+    Values(Buffer),
+    /// As `bf16` reads it.
+    #[cfg(target_arch = "x86_64")]
+    Pairs(Buffer<u32>),
+}
+
+/// Room for the left operand of a product at [`Precision::Bf16`], kept from call to call.
+#[derive(Default)]
+pub(super) struct Rounded {
+    values: Buffer,
+    #[cfg(target_arch = "x86_64")]
+    pairs: Buffer<u32>,
+}
+
 impl Linear {
-    /// Prepares `weight`, row-major `[bias.len(), inputs]`, for `engine`.
-    pub(super) fn new(engine: Engine, weight: &[f32], bias: Vec<f32>, inputs: usize) -> Self {
+    /// Prepares `weight`, row-major `[bias.len(), inputs]`, for `arithmetic`.
+    pub(super) fn new(
+        arithmetic: Arithmetic,
+        weight: &[f32],
+        bias: Vec<f32>,
+        inputs: usize,
+    ) -> Self {
         let outputs = bias.len();
         assert_eq!(weight.len(), outputs * inputs, "weight and bias disagree");
-        let weight = match engine {
+        let rounded: Vec<f32>;
+        let values = match arithmetic.precision {
+            Precision::F32 => weight,
+            Precision::Bf16 => {
+                rounded = weight.iter().map(|&value| round(value)).collect();
+                &rounded
+            }
+        };
+        let weight = match (arithmetic.engine, arithmetic.precision) {
             #[cfg(target_arch = "x86_64")]
-            Engine::Avx512 => avx512::pack_weight(weight, inputs, outputs),
+            (Engine::Avx512Bf16, Precision::Bf16) => {
+                Weight::Pairs(bf16::pack_weight(values, inputs, outputs))
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Engine::Avx512 | Engine::Avx512Bf16, _) => {
+                Weight::Values(avx512::pack_weight(values, inputs, outputs))
+            }
             _ => {
-                let mut buffer = Buffer::zeros(weight.len());
-                buffer.as_mut_slice().copy_from_slice(weight);
-                buffer
+                let mut buffer = Buffer::zeros(values.len());
+                buffer.as_mut_slice().copy_from_slice(values);
+                Weight::Values(buffer)
             }
         };
         Self {
-            engine,
+            arithmetic,
             inputs,
             outputs,
             weight,
@@ -131,16 +200,52 @@ impl Linear {
     }
 
     /// Applies the layer to every row of `x` and stores into `out` as `epilogue` says.
-    pub(super) fn apply(&self, x: &[f32], out: &mut [f32], epilogue: Epilogue) {
+    pub(super) fn apply(
+        &self,
+        x: &[f32],
+        out: &mut [f32],
+        epilogue: Epilogue,
+        rounded: &mut Rounded,
+    ) {
         let rows = x.len() / self.inputs;
         assert_eq!(x.len(), rows * self.inputs, "whole rows in");
         assert_eq!(out.len(), rows * self.outputs, "whole rows out");
-        match self.engine {
+        let weight = match &self.weight {
             #[cfg(target_arch = "x86_64")]
-            Engine::Avx512 => avx512::linear(self, x, out, rows, epilogue),
-            _ => portable::linear(self, x, out, rows, epilogue),
+            Weight::Pairs(panels) => {
+                bf16::linear(
+                    self,
+                    panels.as_slice(),
+                    x,
+                    out,
+                    epilogue,
+                    &mut rounded.pairs,
+                );
+                return;
+            }
+            Weight::Values(weight) => weight.as_slice(),
+        };
+        let x = match self.arithmetic.precision {
+            Precision::F32 => x,
+            Precision::Bf16 => {
+                let values = rounded.values.resize(x.len());
+                for (rounded, &value) in values.iter_mut().zip(x) {
+                    *rounded = round(value);
+                }
+                values
+            }
+        };
+        match self.arithmetic.engine {
+            #[cfg(target_arch = "x86_64")]
+            Engine::Avx512 | Engine::Avx512Bf16 => avx512::linear(self, weight, x, out, epilogue),
+            _ => portable::linear(self, weight, x, out, rows, epilogue),
         }
     }
+}
+
+/// The nearest bfloat16 number, ties to even.
+fn round(value: f32) -> f32 {
+    half::bf16::from_f32(value).to_f32()
 }
 
 /// Shape of the self-attention of one layer.
@@ -201,7 +306,9 @@ impl Attention {
         }
         match self.engine {
             #[cfg(target_arch = "x86_64")]
-            Engine::Avx512 => avx512::attention(self, qkv, out, length, scratch),
+            Engine::Avx512 | Engine::Avx512Bf16 => {
+                avx512::attention(self, qkv, out, length, scratch);
+            }
             _ => portable::attention(self, qkv, out, length, scratch),
         }
     }

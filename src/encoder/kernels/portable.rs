@@ -6,34 +6,49 @@ use faer::{Accum, MatMut, MatRef, Par};
 use super::{Attention, AttentionScratch, Epilogue, Linear, elementwise};
 
 /// See [`Linear::apply`].
-pub(super) fn linear(layer: &Linear, x: &[f32], out: &mut [f32], rows: usize, epilogue: Epilogue) {
+pub(super) fn linear(
+    layer: &Linear,
+    weight: &[f32],
+    x: &[f32],
+    out: &mut [f32],
+    rows: usize,
+    epilogue: Epilogue,
+) {
+    let product = |out: &mut [f32], accumulate| product(layer, weight, x, out, rows, accumulate);
     match epilogue {
         Epilogue::Bias => {
-            product(layer, x, out, rows, Accum::Replace);
+            product(out, Accum::Replace);
             elementwise::add_bias(out, &layer.bias);
         }
         Epilogue::Activation(activation) => {
-            product(layer, x, out, rows, Accum::Replace);
+            product(out, Accum::Replace);
             elementwise::activate(out, &layer.bias, activation);
         }
         Epilogue::Residual => {
-            product(layer, x, out, rows, Accum::Add);
+            product(out, Accum::Add);
             elementwise::add_bias(out, &layer.bias);
         }
         Epilogue::Multiply => {
             let mut factors = vec![0.0; out.len()];
-            product(layer, x, &mut factors, rows, Accum::Replace);
+            product(&mut factors, Accum::Replace);
             elementwise::multiply(out, &factors, &layer.bias);
         }
     }
 }
 
-fn product(layer: &Linear, x: &[f32], out: &mut [f32], rows: usize, accumulate: Accum) {
+fn product(
+    layer: &Linear,
+    weight: &[f32],
+    x: &[f32],
+    out: &mut [f32],
+    rows: usize,
+    accumulate: Accum,
+) {
     matmul(
         MatMut::from_row_major_slice_mut(out, rows, layer.outputs),
         accumulate,
         MatRef::from_row_major_slice(x, rows, layer.inputs),
-        MatRef::from_column_major_slice(layer.weight.as_slice(), layer.inputs, layer.outputs),
+        MatRef::from_column_major_slice(weight, layer.inputs, layer.outputs),
         1.0,
         Par::Seq,
     );

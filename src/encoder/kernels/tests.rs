@@ -5,12 +5,18 @@ use rand::{Rng, SeedableRng};
 
 use super::*;
 
+/// All engines that this machine runs.
 fn engines() -> Vec<Engine> {
-    let mut engines = vec![Engine::Portable];
-    if Engine::detect() == Engine::Avx512 {
-        engines.push(Engine::Avx512);
+    let all = [Engine::Portable, Engine::Avx512, Engine::Avx512Bf16];
+    let best = all.iter().position(|&engine| engine == Engine::detect());
+    all[..=best.unwrap()].to_vec()
+}
+
+fn exact(engine: Engine) -> Arithmetic {
+    Arithmetic {
+        engine,
+        precision: Precision::F32,
     }
-    engines
 }
 
 fn random(rng: &mut StdRng, len: usize, scale: f32) -> Vec<f32> {
@@ -84,7 +90,8 @@ fn linear_layers_match_the_formula_at_every_edge() {
         let before = random(&mut rng, rows * outputs, 1.0);
         let plain = product(&x, &weight, &bias, inputs);
         for engine in engines() {
-            let layer = Linear::new(engine, &weight, bias.clone(), inputs);
+            let layer = Linear::new(exact(engine), &weight, bias.clone(), inputs);
+            let mut rounded = Rounded::default();
             for epilogue in [
                 Epilogue::Bias,
                 Epilogue::Residual,
@@ -95,7 +102,7 @@ fn linear_layers_match_the_formula_at_every_edge() {
                 Epilogue::Activation(Activation::Relu),
             ] {
                 let mut out = before.clone();
-                layer.apply(&x, &mut out, epilogue);
+                layer.apply(&x, &mut out, epilogue, &mut rounded);
                 let expected: Vec<f64> = plain
                     .iter()
                     .zip(&before)
@@ -111,6 +118,83 @@ fn linear_layers_match_the_formula_at_every_edge() {
             }
         }
     }
+}
+
+/// Both operands rounded to 8 significant bits, in double precision.
+fn rounded_product(x: &[f32], weight: &[f32], bias: &[f32], inputs: usize) -> Vec<f64> {
+    let round = |values: &[f32]| -> Vec<f32> {
+        let bits = values.iter().map(|value| value.to_bits());
+        // Adds half of the last place that stays, less a little where that place is even.
+        bits.map(|bits| f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000))
+            .collect()
+    };
+    product(&round(x), &round(weight), bias, inputs)
+}
+
+#[test]
+fn rounded_layers_match_the_formula_at_every_edge() {
+    let mut rng = StdRng::seed_from_u64(5);
+    for (rows, inputs, outputs) in [
+        (1, 7, 5),
+        (1, 1, 1),
+        (13, 16, 31),
+        (14, 32, 32),
+        (15, 33, 33),
+        (57, 47, 100),
+        (113, 70, 64),
+        (5, 1536, 33),
+    ] {
+        let x = random(&mut rng, rows * inputs, 1.0);
+        let weight = random(&mut rng, outputs * inputs, 1.0);
+        let bias = random(&mut rng, outputs, 1.0);
+        let before = random(&mut rng, rows * outputs, 1.0);
+        let rounded = rounded_product(&x, &weight, &bias, inputs);
+        let plain = product(&x, &weight, &bias, inputs);
+        let sizes = |values: &[f32]| values.iter().map(|value| value.abs()).collect::<Vec<_>>();
+        let size = product(&sizes(&x), &sizes(&weight), &sizes(&bias), inputs);
+        for engine in engines() {
+            let arithmetic = Arithmetic {
+                engine,
+                precision: Precision::Bf16,
+            };
+            let layer = Linear::new(arithmetic, &weight, bias.clone(), inputs);
+            let mut scratch = Rounded::default();
+            let what = format!("{engine:?} {rows}x{inputs}x{outputs}");
+            let mut out = vec![f32::NAN; rows * outputs];
+            // A first call leaves its values behind: they must not reach the second.
+            let noise = vec![1e9; rows * inputs];
+            layer.apply(&noise, &mut out, Epilogue::Bias, &mut scratch);
+            layer.apply(&x, &mut out, Epilogue::Bias, &mut scratch);
+            for (index, &value) in out.iter().enumerate() {
+                let (value, size) = (f64::from(value), size[index]);
+                // Sums in f32: `inputs` roundings at most, of which few add up.
+                let error = (value - rounded[index]).abs();
+                assert!(error <= 1e-6 * size, "{what}: {error} of {size}");
+                // Each operand is off by 2^-9 of itself at most.
+                let error = (value - plain[index]).abs();
+                let bound = 2.0_f64.powi(-8) * 1.01 * size;
+                assert!(error <= bound, "{what}: {error} of {size}");
+            }
+            for (epilogue, expected) in [
+                (Epilogue::Residual, add(&rounded, &before)),
+                (
+                    Epilogue::Activation(Activation::Gelu),
+                    rounded
+                        .iter()
+                        .map(|&v| activate(Activation::Gelu, v))
+                        .collect(),
+                ),
+            ] {
+                let mut out = before.clone();
+                layer.apply(&x, &mut out, epilogue, &mut scratch);
+                assert_close(&out, &expected, 1e-4, &format!("{what} {epilogue:?}"));
+            }
+        }
+    }
+}
+
+fn add(a: &[f64], b: &[f32]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, &b)| a + f64::from(b)).collect()
 }
 
 #[test]
@@ -244,9 +328,10 @@ fn layer_norm_matches_the_formula() {
 #[test]
 fn gelu_is_exact_to_a_millionth_everywhere() {
     let values: Vec<f32> = (-12_000..=12_000).map(|i| i as f32 / 1_000.0).collect();
-    let identity = Linear::new(Engine::Portable, &[1.0], vec![0.0], 1);
+    let identity = Linear::new(exact(Engine::Portable), &[1.0], vec![0.0], 1);
     let mut out = vec![0.0; values.len()];
-    identity.apply(&values, &mut out, Epilogue::Activation(Activation::Gelu));
+    let gelu = Epilogue::Activation(Activation::Gelu);
+    identity.apply(&values, &mut out, gelu, &mut Rounded::default());
     for (&x, &y) in values.iter().zip(&out) {
         let expected = activate(Activation::Gelu, f64::from(x));
         assert!(

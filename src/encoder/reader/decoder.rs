@@ -8,8 +8,8 @@
 use super::rope::{Rope, Turns};
 use super::source::Weights;
 use crate::encoder::kernels::{
-    Activation, Attention, AttentionScratch, Buffer, Engine, Epilogue, Linear, rms_norm,
-    rms_norm_in_place, rotate,
+    Activation, Arithmetic, Attention, AttentionScratch, Buffer, Epilogue, Linear, Rounded,
+    rms_norm, rms_norm_in_place, rotate,
 };
 use crate::error::{Error, Result};
 
@@ -74,6 +74,7 @@ pub(super) struct Scratch {
     context: Buffer,
     middle: Buffer,
     attention: AttentionScratch,
+    rounded: Rounded,
 }
 
 struct Layer {
@@ -96,7 +97,7 @@ pub(super) struct Decoder {
     layers: Vec<Layer>,
     turns: Turns,
     attention: Attention,
-    engine: Engine,
+    arithmetic: Arithmetic,
 }
 
 impl Decoder {
@@ -106,27 +107,27 @@ impl Decoder {
         config: DecoderConfig,
         layers: usize,
         longest: usize,
-        engine: Engine,
+        arithmetic: Arithmetic,
     ) -> Result<Self> {
         let words = weights.tensor(
             "model.embed_tokens.weight",
             &[config.vocabulary, config.width],
         )?;
         let layers = (0..layers)
-            .map(|index| Layer::load(weights, &config, index, engine))
+            .map(|index| Layer::load(weights, &config, index, arithmetic))
             .collect::<Result<_>>()?;
         Ok(Self {
             words,
             layers,
             turns: config.rope.turns(config.head_width, longest),
             attention: Attention {
-                engine,
+                engine: arithmetic.engine,
                 heads: config.heads,
                 kv_heads: config.kv_heads,
                 head_width: config.head_width,
                 causal: true,
             },
-            engine,
+            arithmetic,
             config,
         })
     }
@@ -183,13 +184,15 @@ impl Decoder {
         scratch: &mut Scratch,
     ) {
         let row_width = self.attention.row_width();
-        let block = self.engine.row_block();
+        let block = self.arithmetic.engine.row_block();
         let qkv = scratch.qkv.resize(tokens * row_width);
         let hidden = scratch.hidden.as_slice().chunks(block * self.config.width);
         for (hidden, qkv) in hidden.zip(qkv.chunks_mut(block * row_width)) {
             let normed = scratch.normed.resize(hidden.len());
             rms_norm(hidden, &layer.attention_norm, self.config.eps, normed);
-            layer.qkv.apply(normed, qkv, Epilogue::Bias);
+            layer
+                .qkv
+                .apply(normed, qkv, Epilogue::Bias, &mut scratch.rounded);
         }
         let mut rest = qkv;
         let mut context = scratch.context.resize(tokens * self.attention.width());
@@ -222,21 +225,26 @@ impl Decoder {
 
     /// Everything between two attentions, block by block of rows.
     fn feed_forward(&self, layer: &Layer, scratch: &mut Scratch) {
-        let (width, block) = (self.config.width, self.engine.row_block());
+        let (width, block) = (self.config.width, self.arithmetic.engine.row_block());
+        let rounded = &mut scratch.rounded;
         let context = scratch.context.as_slice();
         let contexts = context.chunks(block * self.attention.width());
         let hiddens = scratch.hidden.as_mut_slice().chunks_mut(block * width);
         for (context, hidden) in contexts.zip(hiddens) {
-            layer.output.apply(context, hidden, Epilogue::Residual);
+            layer
+                .output
+                .apply(context, hidden, Epilogue::Residual, rounded);
             let normed = scratch.normed.resize(hidden.len());
             rms_norm(hidden, &layer.feed_norm, self.config.eps, normed);
             let middle = scratch
                 .middle
                 .resize(hidden.len() / width * self.config.middle);
             let silu = Epilogue::Activation(Activation::Silu);
-            layer.gate.apply(normed, middle, silu);
-            layer.up.apply(normed, middle, Epilogue::Multiply);
-            layer.down.apply(middle, hidden, Epilogue::Residual);
+            layer.gate.apply(normed, middle, silu, rounded);
+            layer.up.apply(normed, middle, Epilogue::Multiply, rounded);
+            layer
+                .down
+                .apply(middle, hidden, Epilogue::Residual, rounded);
         }
     }
 }
@@ -246,7 +254,7 @@ impl Layer {
         weights: &mut dyn Weights,
         config: &DecoderConfig,
         index: usize,
-        engine: Engine,
+        arithmetic: Arithmetic,
     ) -> Result<Self> {
         let (width, middle) = (config.width, config.middle);
         let name = |part: &str| format!("model.layers.{index}.{part}");
@@ -264,7 +272,7 @@ impl Layer {
         let queries = config.heads * config.head_width;
         let mut linear = |part: &str, inputs, outputs| -> Result<Linear> {
             let (weight, bias) = affine(weights, &name(part), inputs, outputs)?;
-            Ok(Linear::new(engine, &weight, bias, inputs))
+            Ok(Linear::new(arithmetic, &weight, bias, inputs))
         };
         let output = linear("self_attn.o_proj", queries, width)?;
         let gate = linear("mlp.gate_proj", width, middle)?;
@@ -277,7 +285,7 @@ impl Layer {
                 config,
                 &name("self_attn"),
                 head_norms.is_none(),
-                engine,
+                arithmetic,
             )?,
             head_norms,
             output,
@@ -301,7 +309,7 @@ fn fused_qkv(
     config: &DecoderConfig,
     name: &str,
     scales: bool,
-    engine: Engine,
+    arithmetic: Arithmetic,
 ) -> Result<Linear> {
     let width = config.width;
     let queries = config.heads * config.head_width;
@@ -317,7 +325,7 @@ fn fused_qkv(
         weight.extend(w);
         bias.extend(b);
     }
-    Ok(Linear::new(engine, &weight, bias, width))
+    Ok(Linear::new(arithmetic, &weight, bias, width))
 }
 
 /// A weight `[outputs, inputs]` and its bias, zeros where the model has none.

@@ -35,10 +35,10 @@ use tokenizers::Tokenizer;
 
 use super::bert::{self, Bert};
 use super::folder::{self, Hub, ModelFolder};
-use super::kernels::Engine;
+use super::kernels::{Arithmetic, Engine};
 use super::{display_name, hexadecimal};
 use crate::error::{Error, Result};
-use crate::reading::{ChatTemplate, CodePooling, TokenPolicy, TokenReading};
+use crate::reading::{ChatTemplate, CodePooling, Precision, TokenPolicy, TokenReading};
 use chat::ModelTemplate;
 use decoder::Decoder;
 use gguf::GgufFile;
@@ -74,6 +74,8 @@ pub struct ReaderOptions {
     pub tokens: TokenPolicy,
     /// Name of the model in the [`TokenReading`]; `None` takes the hub id or the file's name.
     pub name: Option<String>,
+    /// What products are computed on.
+    pub precision: Precision,
 }
 
 impl ReaderOptions {
@@ -88,6 +90,7 @@ impl ReaderOptions {
             stride: None,
             tokens: TokenPolicy::default(),
             name: None,
+            precision: Precision::default(),
         }
     }
 }
@@ -177,14 +180,18 @@ impl Reader {
     }
 
     fn open_with(model: &str, options: &ReaderOptions, hub: &Hub, engine: Engine) -> Result<Self> {
+        let arithmetic = Arithmetic {
+            engine,
+            precision: options.precision,
+        };
         let path = Path::new(model);
         let is_gguf = path
             .extension()
             .is_some_and(|extension| extension == "gguf");
         let opened = if is_gguf {
-            open_gguf(path, options, engine)?
+            open_gguf(path, options, arithmetic)?
         } else {
-            open_folder(folder::locate(model, hub)?, options, engine)?
+            open_folder(folder::locate(model, hub)?, options, arithmetic)?
         };
         let is_causal = matches!(opened.model, Model::Decoder(_));
         let wrapping = match (&opened.chat_template, is_causal) {
@@ -217,6 +224,7 @@ impl Reader {
             tokens: options.tokens,
             pooling: CodePooling::default(),
             normalisation: "none".to_owned(),
+            precision: options.precision,
         };
         Ok(Self {
             model: opened.model,
@@ -296,7 +304,7 @@ fn window_length(options: &ReaderOptions, context: usize) -> Result<usize> {
     ))
 }
 
-fn open_gguf(path: &Path, options: &ReaderOptions, engine: Engine) -> Result<Opened> {
+fn open_gguf(path: &Path, options: &ReaderOptions, arithmetic: Arithmetic) -> Result<Opened> {
     let file = GgufFile::open(path)?;
     let config = file.config(path)?;
     let window = window_length(options, config.context)?;
@@ -305,7 +313,7 @@ fn open_gguf(path: &Path, options: &ReaderOptions, engine: Engine) -> Result<Ope
     let tokenizer = file.tokenizer(path)?;
     let layers = config.layers;
     let mut tensors = file.tensors(path, &config)?;
-    let decoder = Decoder::load(&mut tensors, config, run, window, engine)?;
+    let decoder = Decoder::load(&mut tensors, config, run, window, arithmetic)?;
     Ok(Opened {
         model: Model::Decoder(decoder),
         tokenizer,
@@ -317,12 +325,12 @@ fn open_gguf(path: &Path, options: &ReaderOptions, engine: Engine) -> Result<Ope
     })
 }
 
-fn open_folder(path: PathBuf, options: &ReaderOptions, engine: Engine) -> Result<Opened> {
+fn open_folder(path: PathBuf, options: &ReaderOptions, arithmetic: Arithmetic) -> Result<Opened> {
     let config_path = path.join("config.json");
     let config = config::read(&config_path)?;
     let kind = config["model_type"].as_str().unwrap_or("bert");
     if config::ENCODERS.contains(&kind) {
-        return open_bert(path, options, engine);
+        return open_bert(path, options, arithmetic);
     }
     if !config::DECODERS.contains(&kind) {
         return Err(Error::precondition(format!(
@@ -341,7 +349,7 @@ fn open_folder(path: PathBuf, options: &ReaderOptions, engine: Engine) -> Result
     let bos = bos_of(&template, &tokenizer, &config["bos_token_id"]);
     let mut tensors = SafetensorsFolder::open(&path)?;
     let layers = shapes.layers;
-    let decoder = Decoder::load(&mut tensors, shapes, run, window, engine)?;
+    let decoder = Decoder::load(&mut tensors, shapes, run, window, arithmetic)?;
     Ok(Opened {
         model: Model::Decoder(decoder),
         tokenizer,
@@ -368,7 +376,7 @@ fn bos_of(
     }
 }
 
-fn open_bert(path: PathBuf, options: &ReaderOptions, engine: Engine) -> Result<Opened> {
+fn open_bert(path: PathBuf, options: &ReaderOptions, arithmetic: Arithmetic) -> Result<Opened> {
     let folder = ModelFolder::read(path)?;
     if options.chat_template != "none" {
         return Err(Error::invalid(
@@ -389,7 +397,13 @@ fn open_bert(path: PathBuf, options: &ReaderOptions, engine: Engine) -> Result<O
     let weights = std::fs::read(folder.weights())?;
     let weights_sha256 = hexadecimal(&Sha256::digest(&weights));
     let tokenizer = read_tokenizer(&folder.tokenizer())?;
-    let bert = Bert::load(weights, &folder.config, folder.first_position, run, engine)?;
+    let bert = Bert::load(
+        weights,
+        &folder.config,
+        folder.first_position,
+        run,
+        arithmetic,
+    )?;
     Ok(Opened {
         model: Model::Bert(bert),
         tokenizer,

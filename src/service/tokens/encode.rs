@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use half::f16;
 use latentdb_index::catalog::CollectionRecord;
@@ -13,7 +13,10 @@ use super::super::{Service, blocking};
 use crate::encoder::reader::{ReadToken, Reader, TokenSpan};
 use crate::error::{Error, Result};
 use crate::reading::CodePooling;
-use crate::sae::{CodePool, Codes, Sae};
+use crate::sae::{CodePool, Codes, Fit, Sae};
+
+/// Texts that are read at once when only a fit is wanted: few, for each may hold many tokens.
+const MEASURED_TEXTS: usize = 8;
 
 /// A text's latents and where they fire.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +36,13 @@ pub(in crate::service) struct TokenCoder {
 }
 
 impl TokenCoder {
-    /// The latents of each text. Blocks; gives up when `go_on` says so.
+    /// The SAE.
+    pub(in crate::service) fn sae(&self) -> &Sae {
+        &self.sae
+    }
+
+    /// The latents of each text. Blocks; gives up when `go_on` says so. The first `measured` tokens
+    /// are added to `fit`, with what the SAE makes of them.
     ///
     /// # Errors
     /// `InvalidArgument` naming `[i]` where a pooled activation is too large to be stored,
@@ -41,8 +50,12 @@ impl TokenCoder {
     pub(in crate::service) fn encode(
         &self,
         texts: &[&str],
+        measured: usize,
+        fit: &mut Fit,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Vec<TokenCodes>> {
+        let width = self.sae.d_in();
+        let (before, seen) = (fit.rows(), AtomicUsize::new(0));
         let mut gathering = Gathering {
             coder: self,
             pool: CodePool::new(self.sae.n_latents(), self.pooling),
@@ -55,9 +68,16 @@ impl TokenCoder {
             &|batch| {
                 let mut codes = Codes::new();
                 self.sae.encode(batch.states, &mut codes)?;
-                Ok((codes, batch.tokens.to_vec()))
+                // Batches before this one may not be measured yet: a few states too many are kept.
+                let left = measured.saturating_sub(seen.load(Ordering::Relaxed));
+                let kept = left.min(batch.tokens.len()) * width;
+                Ok((codes, batch.tokens.to_vec(), batch.states[..kept].to_vec()))
             },
-            &mut |(codes, tokens): (Codes, Vec<ReadToken>)| {
+            &mut |(codes, tokens, states): (Codes, Vec<ReadToken>, Vec<f32>)| {
+                let left = (before + measured).saturating_sub(fit.rows());
+                let rows = left.min(states.len() / width);
+                fit.add_coded(&self.sae, &states[..rows * width], &first(&codes, rows))?;
+                seen.store(fit.rows() - before, Ordering::Relaxed);
                 for (token, (latents, activations)) in tokens.iter().zip(codes.iter()) {
                     gathering.add(token, latents, activations)?;
                 }
@@ -72,19 +92,41 @@ impl TokenCoder {
         Ok(gathering.made)
     }
 
+    /// How the SAE fits the tokens of texts, up to `most` of them.
+    pub(in crate::service) fn fit(&self, texts: &[&str], most: usize) -> Result<Fit> {
+        let mut fit = Fit::default();
+        for texts in texts.chunks(MEASURED_TEXTS) {
+            let room = most.saturating_sub(fit.rows());
+            if room == 0 {
+                break;
+            }
+            self.encode(texts, room, &mut fit, &|| true)?;
+        }
+        Ok(fit)
+    }
+
     /// Makes the latents of documents anew, from their texts; those without text lose them.
     pub(in crate::service) fn recode(&self, documents: &mut [Document]) -> Result<()> {
         let texts: Vec<&str> = documents
             .iter()
             .map(|document| document.text.as_deref().unwrap_or_default())
             .collect();
-        let codes = self.encode(&texts, &|| true)?;
+        let codes = self.encode(&texts, 0, &mut Fit::default(), &|| true)?;
         for (document, codes) in documents.iter_mut().zip(codes) {
             document.latents = codes.latents;
             document.positions = codes.positions;
         }
         Ok(())
     }
+}
+
+/// The first `rows` of codes.
+fn first(codes: &Codes, rows: usize) -> Codes {
+    let mut first = Codes::new();
+    for (latents, activations) in codes.iter().take(rows) {
+        first.push_row(latents.iter().copied().zip(activations.iter().copied()));
+    }
+    first
 }
 
 /// Codes on their way into texts, whose tokens follow one another.
@@ -232,9 +274,12 @@ impl Service {
                 .collect();
             // Side by side, batches would share the cores and finish no earlier.
             let _one = service.reading.lock();
+            let mut fit = Fit::default();
+            let room = service.gates.room(&record);
             let codes = coder
-                .encode(&all, &|| !stop.load(Ordering::Relaxed))
+                .encode(&all, room, &mut fit, &|| !stop.load(Ordering::Relaxed))
                 .map_err(|error| error.within(field))?;
+            service.gates.admit_fit(&record, &coder.sae, &fit)?;
             let given = texts.iter().map(Option::is_some);
             Ok(codes
                 .into_iter()

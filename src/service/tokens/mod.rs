@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::collections::agree;
-use super::models::{EncoderRecord, SaeRecord, encoder_record, to_json};
+use super::gate::Gate;
+use super::models::{EncoderRecord, Level, SaeRecord, encoder_record, to_json};
 use crate::encoder::reader::{Reader, ReaderOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
-use crate::reading::{CodePooling, PooledReading, Reading, TokenPolicy, TokenReading};
+use crate::reading::{CodePooling, PooledReading, Precision, Reading, TokenPolicy, TokenReading};
 use crate::sae::Sae;
 
 pub(super) use encode::TokenCoder;
@@ -45,6 +46,8 @@ pub struct ReaderRequest {
     pub pooling: Option<CodePooling>,
     /// Whether the place where a latent is strongest is stored with each document.
     pub positions: bool,
+    /// What the reader's products are computed on.
+    pub precision: Option<Precision>,
 }
 
 /// What a collection records of its reader.
@@ -183,6 +186,7 @@ fn options_of(reading: &TokenReading) -> ReaderOptions {
         stride: Some(reading.window.stride),
         tokens: reading.tokens,
         name: Some(reading.model.clone()),
+        precision: reading.precision,
         ..ReaderOptions::at_layer(reading.layer)
     }
 }
@@ -204,6 +208,7 @@ impl Service {
         &self,
         asked: &ReaderRequest,
         sae: Option<&str>,
+        gate: Gate,
         new: &mut NewCollection,
     ) -> Result<()> {
         let folder = sae.ok_or_else(|| {
@@ -246,7 +251,11 @@ impl Service {
             ));
         }
         agree(&mut new.n_latents, sae.n_latents(), "n_latents", "the SAE")?;
-        new.sae = Some(to_json(&SaeRecord::of(&sae))?);
+        new.sae = Some(to_json(&SaeRecord {
+            gate,
+            level: Level::Token,
+            ..SaeRecord::of(&sae)
+        })?);
         new.reader = Some(to_json(&ReaderRecord {
             reading,
             width: reader.width(),
@@ -337,6 +346,10 @@ fn options(asked: &ReaderRequest, trained: Option<&TokenReading>) -> Result<Read
         tokens: asked
             .tokens
             .or(own.map(|own| own.tokens))
+            .unwrap_or_default(),
+        precision: asked
+            .precision
+            .or(own.map(|own| own.precision))
             .unwrap_or_default(),
         ..defaults
     })

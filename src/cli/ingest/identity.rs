@@ -1,0 +1,144 @@
+//! What ready vectors and latents were made with, so that the server can refuse another model's.
+
+use anyhow::bail;
+use latentdb_proto::v1::{Collection, MadeWith};
+
+use crate::cli::encode::Run;
+use crate::error::{Error, Result};
+use crate::reading::{Reading, TokenReading};
+use crate::records::parts::Parts;
+use crate::records::template::Template;
+
+/// What parts were made of and with.
+pub(super) fn run_of(parts: &Parts) -> Result<Run> {
+    serde_json::from_value(parts.about().made.clone()).map_err(|error| {
+        Error::corrupted("the parts do not say what they were made with").with_source(error)
+    })
+}
+
+/// The text of the documents: what the vectors were made of.
+pub(super) fn template(run: &Run, asked: Option<Template>) -> anyhow::Result<Template> {
+    match asked {
+        Some(asked) if asked.to_string() != run.template => bail!(
+            "the parts were made of the text {:?}; leave --text out, or make them anew",
+            run.template
+        ),
+        Some(asked) => Ok(asked),
+        None => Ok(run.template.parse()?),
+    }
+}
+
+/// What there is to say to a collection. Of a model that the collection does not record there is
+/// nothing to compare: its owner takes ready numbers as they are.
+pub(super) fn made_with(
+    collection: &Collection,
+    reading: &Reading,
+    sae: Option<String>,
+) -> anyhow::Result<Option<MadeWith>> {
+    let encoder_sha256 = match reading {
+        Reading::Pooled(pooled) => pooled
+            .encoder
+            .as_ref()
+            .filter(|_| collection.encoder.is_some())
+            .map(|encoder| encoder.weights_sha256.clone()),
+        Reading::Token(token) => {
+            check_reader(collection, token)?;
+            None
+        }
+    };
+    let sae_sha256 = sae.filter(|_| collection.sae.is_some());
+    if encoder_sha256.is_none() && sae_sha256.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(MadeWith {
+        encoder_sha256: encoder_sha256.unwrap_or_default(),
+        sae_sha256: sae_sha256.unwrap_or_default(),
+    }))
+}
+
+/// Refuses latents that were read otherwise than the collection reads.
+fn check_reader(collection: &Collection, own: &TokenReading) -> anyhow::Result<()> {
+    let Some(reader) = &collection.reader else {
+        return Ok(());
+    };
+    let template = own
+        .chat_template
+        .as_ref()
+        .map_or("none", |template| &template.name);
+    let pairs = [
+        ("weights", own.weights_sha256.clone(), reader.sha256.clone()),
+        ("layer", own.layer.to_string(), reader.layer.to_string()),
+        (
+            "chat template",
+            template.to_owned(),
+            reader.chat_template.clone(),
+        ),
+        ("pooling", own.pooling.to_string(), reader.pooling.clone()),
+        (
+            "prepend_bos",
+            own.prepend_bos.to_string(),
+            reader.prepend_bos.to_string(),
+        ),
+        (
+            "special tokens",
+            own.tokens.special.to_string(),
+            reader.special_tokens.to_string(),
+        ),
+        (
+            "template tokens",
+            own.tokens.template.to_string(),
+            reader.template_tokens.to_string(),
+        ),
+    ];
+    for (what, own, other) in pairs {
+        if own != other {
+            bail!(
+                "the latents were read with {what} {own}; the collection {} reads with {what} \
+                 {other}",
+                collection.name
+            );
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use latentdb_proto::v1::{EncoderInfo, SaeInfo};
+
+    use super::*;
+    use crate::reading::{EncoderIdentity, PooledReading, Pooling, Precision};
+
+    #[test]
+    fn what_the_collection_records_is_compared() {
+        let reading = Reading::Pooled(PooledReading {
+            encoder: Some(EncoderIdentity {
+                model: "m".to_owned(),
+                weights_sha256: "e1".to_owned(),
+                layer: None,
+                pooling: Pooling::Mean,
+                normalised: true,
+                max_tokens: 8,
+                precision: Precision::F32,
+            }),
+        });
+        let sae = Some("s1".to_owned());
+        let mut collection = Collection::default();
+        let said = made_with(&collection, &reading, sae.clone()).unwrap();
+        assert_eq!(said, None);
+        collection.sae = Some(SaeInfo::default());
+        let said = made_with(&collection, &reading, sae.clone())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (said.encoder_sha256.as_str(), said.sae_sha256.as_str()),
+            ("", "s1")
+        );
+        collection.encoder = Some(EncoderInfo::default());
+        let said = made_with(&collection, &reading, sae).unwrap().unwrap();
+        assert_eq!(
+            (said.encoder_sha256.as_str(), said.sae_sha256.as_str()),
+            ("e1", "s1")
+        );
+    }
+}
