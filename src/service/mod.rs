@@ -60,8 +60,8 @@ pub use search::{
     DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount,
     MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse, PropertyExamples,
     PropertyNode, PropertyReport, PropertyScorer, PropertySelection, PropertySource, SearchOptions,
-    SearchResult, SteerChange, SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit,
-    SweepStep, Target,
+    SearchResult, SelectedBy, SelectorChoice, SteerChange, SteerEdit, SteerTarget, SteerUnit,
+    SteeringReport, SweepHit, SweepStep, Target,
 };
 pub use tokens::{ReaderRecord, ReaderRequest};
 pub use training::{TrainRequest, TrainingEnd};
