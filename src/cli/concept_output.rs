@@ -83,7 +83,12 @@ pub(super) fn edits_json(edits: &[SteerEdit]) -> Value {
 
 /// The latents that stand for a property, and the flags that send them again.
 pub(super) fn property_text(chosen: &ChosenLatents, name: text::Name<'_>) -> String {
-    let mut page = format!("latents chosen for {}:\n", chosen.component);
+    let mut page = format!("latents chosen for {}", chosen.component);
+    if !chosen.selector.is_empty() {
+        let (of, by) = (chosen.candidates, &chosen.selector);
+        page.push_str(&format!(" by {by}, {} of {of}", chosen.latents.len()));
+    }
+    page.push_str(":\n");
     for entry in chosen.latents.iter().take(SHOWN) {
         // Writing to a String cannot fail.
         let _ = writeln!(
@@ -113,6 +118,8 @@ pub(super) fn property_json(chosen: &ChosenLatents) -> Value {
     });
     json!({
         "component": chosen.component,
+        "selector": Some(&chosen.selector).filter(|by| !by.is_empty()),
+        "candidates": Some(chosen.candidates).filter(|_| !chosen.selector.is_empty()),
         "latents": latents.collect::<Vec<_>>(),
         "query": chosen.query.as_ref().and_then(latents_query).map(query_json),
         "vector": chosen.vector.as_ref().map(|vector| {

@@ -1,8 +1,8 @@
 //! Flags for queries over concepts: properties, boosts, edits by text, family or examples, presets.
 
 use latentdb_proto::v1::{
-    NearestQuery, PresetUse, PropertyExamples, PropertyQuery, PropertyScorer, PropertySelection,
-    SteerEdit, SteerUnit, property_query::From, steer_edit::Edit,
+    LatentSelector, NearestQuery, PresetUse, PropertyExamples, PropertyQuery, PropertyScorer,
+    PropertySelection, SelectorKind, SteerEdit, SteerUnit, property_query::From, steer_edit::Edit,
 };
 
 use super::flags;
@@ -23,16 +23,19 @@ pub(super) struct PropertyArgs {
     /// Repeatable
     #[arg(long, value_name = "ID", requires = "positive")]
     negative: Vec<String>,
-    /// What the text of a property is compared with
-    #[arg(long, value_enum, default_value_t = Selection::Centroids)]
-    select: Selection,
+    /// What the text of a property is compared with; centroids when left out, labels with
+    /// --selector
+    #[arg(long, value_enum)]
+    select: Option<Selection>,
+    #[command(flatten)]
+    selector: SelectorArgs,
     /// Latents chosen for a property; 100 when left out
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     candidates: u32,
     /// The best of them that are kept; all when left out
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     kept: u32,
-    /// T of the weights by rank; .2 when left out
+    /// T of the weights by rank; .3 when left out
     #[arg(long, value_name = "T")]
     temperature: Option<f32>,
     /// How documents are scored with the chosen latents
@@ -40,11 +43,42 @@ pub(super) struct PropertyArgs {
     scorer: Scorer,
 }
 
+/// The language model that chooses among latents.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct SelectorArgs {
+    /// Let a language model drop and order the candidates by their labels: the chat endpoint that
+    /// the server was started with, or one in the server
+    #[arg(long, value_enum)]
+    selector: Option<SelectorModel>,
+    /// The chat endpoint's model, or a GGUF file on the server
+    #[arg(long, value_name = "MODEL", requires = "selector")]
+    selector_model: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SelectorModel {
+    Chat,
+    Local,
+}
+
+impl SelectorArgs {
+    /// The selector asked for.
+    pub(super) fn selector(&self) -> Option<LatentSelector> {
+        let kind = match self.selector? {
+            SelectorModel::Chat => SelectorKind::Chat,
+            SelectorModel::Local => SelectorKind::Local,
+        };
+        Some(LatentSelector {
+            kind: kind.into(),
+            model: self.selector_model.clone().unwrap_or_default(),
+        })
+    }
+}
+
 /// What the text of a property is compared with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Selection {
     /// The mean vectors of the latents' documents
-    #[default]
     Centroids,
     /// The latents' labels
     Labels,
@@ -80,10 +114,12 @@ impl PropertyArgs {
         } else {
             return None;
         };
+        let selector = self.selector.selector();
         let selection = match self.select {
-            Selection::Centroids => PropertySelection::Centroids,
-            Selection::Labels => PropertySelection::Labels,
-            Selection::Both => PropertySelection::Both,
+            None if selector.is_some() => PropertySelection::Labels,
+            None | Some(Selection::Centroids) => PropertySelection::Centroids,
+            Some(Selection::Labels) => PropertySelection::Labels,
+            Some(Selection::Both) => PropertySelection::Both,
         };
         let scorer = match self.scorer {
             Scorer::Ranks => PropertyScorer::Ranks,
@@ -93,6 +129,7 @@ impl PropertyArgs {
         Some(PropertyQuery {
             from: Some(from),
             selection: selection.into(),
+            selector,
             candidates: self.candidates,
             kept: self.kept,
             temperature: self.temperature,

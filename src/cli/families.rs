@@ -22,6 +22,9 @@ pub(super) struct Args {
     /// Count similarities below this as none; .1 when left out
     #[arg(long, value_name = "SHARE", requires = "find")]
     min_similarity: Option<f64>,
+    /// Similarity is all that two latents share, as in METHODS, not what they share above chance
+    #[arg(long, requires = "find")]
+    all_shared: bool,
     /// Members that a family has at least below its root; 4 when left out
     #[arg(
         long,
@@ -58,6 +61,7 @@ pub(super) async fn run(args: Args, client: &Client, is_json: bool) -> anyhow::R
             rounds: args.rounds,
             max_overlap: None,
             min_label_score: args.min_label_score,
+            all_shared: args.all_shared,
         };
         client.latents().find_families(request).await?.into_inner()
     } else {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+mod chat;
 mod client;
 mod cluster;
 mod collection;

@@ -5,6 +5,9 @@
 //! What may pass (refused connections, timeouts, 408, 429, 5xx, answers that are none) is tried
 //! again after the time that `Retry-After` names, else after a time that doubles.
 
+mod pick;
+mod select;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -15,8 +18,11 @@ use serde_json::json;
 
 use super::judge::{Judge, Trial};
 use super::prompt::{Prompt, Shown, clean_label, judge_prompt, label_prompt, read_scores};
-use super::{Cancel, Evidence, Labeller};
+use super::{Cancel, Evidence, Labeller, Naming};
 use crate::error::{Error, ErrorKind, Result};
+
+pub use pick::ChatTopicJudge;
+pub use select::ChatSelector;
 
 /// What a label prompt shows (arXiv 2512.10092: ten activating documents and ten others).
 const SHOWN: Shown = Shown {
@@ -363,19 +369,21 @@ impl Labeller for ChatLabeller<'_> {
         self.0.concurrency()
     }
 
-    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Option<String>> {
+    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Naming> {
         if evidence.active.is_empty() {
-            return Ok(None);
+            return Ok(Naming::None("no document that may be shown activates it"));
         }
         let mut prompt = label_prompt(evidence, SHOWN);
         for _ in 0..ASKED {
             let answer = self.0.ask(&prompt, LABEL_TOKENS, cancel)?;
             if let Some(label) = clean_label(&answer) {
-                return Ok(Some(label));
+                return Ok(Naming::Name(label));
             }
             prompt.user.push_str(" (one to eight words, nothing else)");
         }
-        Ok(None)
+        Ok(Naming::None(
+            "the model does not answer with one to eight words",
+        ))
     }
 }
 

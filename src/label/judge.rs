@@ -97,6 +97,23 @@ fn f1(predictions: &[f64], active: &[bool], threshold: f64) -> f64 {
     2.0 * hits / (2.0 * hits + wrong)
 }
 
+/// The middle value, the mean of the two of an even number, 0 of none.
+///
+/// ```
+/// use latentdb::label::median;
+///
+/// assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+/// ```
+pub fn median(mut values: Vec<f32>) -> f32 {
+    values.sort_by(f32::total_cmp);
+    let half = values.len() / 2;
+    match (values.len(), values.len() % 2) {
+        (0, _) => 0.0,
+        (_, 1) => values[half],
+        _ => f32::midpoint(values[half - 1], values[half]),
+    }
+}
+
 /// The threshold with the best F1, in the middle between two predictions; the lowest of equals.
 ///
 /// ```
@@ -170,6 +187,13 @@ impl Judge for SimilarityJudge {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn medians_are_numpys() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(Vec::new()), 0.0);
+    }
 
     #[test]
     fn correlations_are_numpys() {

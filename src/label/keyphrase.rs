@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rayon::prelude::*;
 
 use super::phrases::{fold, for_each_phrase, phrase_key};
-use super::{Cancel, Embed, Evidence, Labeller, MAX_WORDS};
+use super::{Cancel, Embed, Evidence, Labeller, MAX_WORDS, Naming};
 use crate::error::Result;
 
 /// What shapes the labels.
@@ -103,7 +103,7 @@ impl<'a> Keyphrases<'a> {
     ///     std::slice::from_ref(&evidence), &texts, KeyphraseOptions::default(), None,
     /// );
     /// let label = keyphrases.label(&evidence, &Cancel::default())?;
-    /// assert_eq!(label.as_deref(), Some("battery life"));
+    /// assert_eq!(label.name().as_deref(), Some("battery life"));
     /// # Ok::<(), latentdb::error::Error>(())
     /// ```
     pub fn over(
@@ -232,7 +232,7 @@ impl Labeller for Keyphrases<'_> {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 
-    fn label(&self, evidence: &Evidence<'_>, _cancel: &Cancel) -> Result<Option<String>> {
+    fn label(&self, evidence: &Evidence<'_>, _cancel: &Cancel) -> Result<Naming> {
         let mut candidates = self.candidates(evidence);
         candidates.truncate(self.options.candidates);
         let chosen = match (self.embed, &evidence.direction) {
@@ -245,7 +245,11 @@ impl Labeller for Keyphrases<'_> {
             .iter()
             .map(|&at| candidates[at].text.as_str())
             .collect();
-        Ok((!phrases.is_empty()).then(|| phrases.join(", ")))
+        Ok(if phrases.is_empty() {
+            Naming::None("no phrase sets its documents apart")
+        } else {
+            Naming::Name(phrases.join(", "))
+        })
     }
 }
 
@@ -435,6 +439,7 @@ mod tests {
         Keyphrases::over(evidence, &texts, KeyphraseOptions::default(), None)
             .label(&evidence[0], &Cancel::default())
             .unwrap()
+            .name()
     }
 
     #[test]
@@ -525,7 +530,7 @@ mod tests {
             let options = KeyphraseOptions::default();
             let labeller = Keyphrases::over(&evidence, &texts, options, Some(&embed));
             let found = labeller.label(&evidence[0], &Cancel::default()).unwrap();
-            assert_eq!(found.as_deref(), Some(expected));
+            assert_eq!(found, Naming::Name(expected.to_owned()));
         }
     }
 

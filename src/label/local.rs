@@ -2,8 +2,12 @@
 //! family through candle.
 //!
 //! Small models follow instructions badly and continue texts well, so the answer is begun for
-//! them: labels continue "Topic:" after two worked examples, and a judge asks how likely the label is
-//! as a continuation of "The text is about" instead of reading what the model writes.
+//! them: a name completes "The topic of these texts is", and a judge asks how likely the label is as a
+//! continuation of "The text is about" instead of reading what the model writes.
+
+mod name;
+mod pick;
+mod select;
 
 use std::fs::File;
 use std::io::{BufReader, Cursor};
@@ -17,26 +21,21 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use parking_lot::Mutex;
 use tokenizers::Tokenizer;
 
+use super::Cancel;
 use super::judge::{Judge, Trial};
-use super::prompt::{Shown, clean_label, excerpt, shorten_label, topic_question};
-use super::{Cancel, Evidence, Labeller};
+use super::prompt::excerpt;
 use crate::error::{Error, Result};
 
-/// What a label prompt shows. Fewer and shorter documents than large models get: each token costs.
-const SHOWN: Shown = Shown {
-    documents: 10,
-    characters: 200,
-};
-/// What the model is told to do.
-const SYSTEM: &str = "You name the topic that texts have in common, in one to five words.";
+pub use name::LocalLabeller;
+pub use pick::LocalTopicJudge;
+pub use select::LocalSelector;
+
 /// Characters of a document that a judge is shown.
 const JUDGED_CHARACTERS: usize = 400;
-/// Most tokens of a label.
-const LABEL_TOKENS: usize = 24;
 /// Weights up to which a model is kept at full precision: 2 GiB of memory.
 const WIDENED_WEIGHTS: usize = 1 << 29;
-/// Most tokens of a prompt; what is longer loses its beginning.
-const CONTEXT: usize = 2048 - LABEL_TOKENS;
+/// Most tokens of a prompt, which leaves room for an answer; what is longer loses its beginning.
+const CONTEXT: usize = 2000;
 
 /// A language model in memory. Calls take turns; each uses all cores.
 pub struct LocalModel {
@@ -142,8 +141,9 @@ impl LocalModel {
         Ok(ids[ids.len().saturating_sub(CONTEXT)..].to_vec())
     }
 
-    /// Continues a conversation greedily up to the end of the line.
-    fn continue_line(&self, tokens: &[u32], most: usize, cancel: &Cancel) -> Result<String> {
+    /// Continues a conversation greedily up to a quote or the end of the line.
+    fn continue_quote(&self, tokens: &[u32], most: usize, cancel: &Cancel) -> Result<String> {
+        let ends = |c: char| matches!(c, '"' | '\u{201d}' | '\n');
         let mut weights = self.weights.lock();
         let mut logits = forward(&mut weights, tokens, 0)?;
         let mut written: Vec<u32> = Vec::new();
@@ -159,36 +159,48 @@ impl LocalModel {
                 .tokenizer
                 .decode(&written, true)
                 .map_err(|error| Error::internal("the tokenizer failed").with_source(error))?;
-            if text.trim_start().contains('\n') {
+            if text.contains(ends) {
                 break;
             }
             logits = forward(&mut weights, &[next], tokens.len() + written.len() - 1)?;
         }
-        Ok(text
-            .trim_start()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned())
+        Ok(text.split(ends).next().unwrap_or_default().to_owned())
     }
 
-    /// Mean of ln P of the tokens of `continuation` after a conversation.
-    fn likelihood(&self, tokens: &[u32], continuation: &str) -> Result<f64> {
-        let encoding = self
-            .tokenizer
-            .encode(continuation, false)
-            .map_err(|error| Error::internal("the tokenizer failed").with_source(error))?;
+    /// Mean of ln P of the tokens of each of `continuations` after a conversation, which is read
+    /// once.
+    fn likelihoods(
+        &self,
+        tokens: &[u32],
+        continuations: &[String],
+        cancel: &Cancel,
+    ) -> Result<Vec<f64>> {
         let mut weights = self.weights.lock();
-        let mut logits = forward(&mut weights, tokens, 0)?;
-        let mut sum = 0.0;
-        for (at, &id) in encoding.get_ids().iter().enumerate() {
-            if at > 0 {
-                let before = encoding.get_ids()[at - 1];
-                logits = forward(&mut weights, &[before], tokens.len() + at - 1)?;
+        let first = forward(&mut weights, tokens, 0)?;
+        let mut likelihoods = Vec::with_capacity(continuations.len());
+        for continuation in continuations {
+            cancel.check()?;
+            let encoding = self
+                .tokenizer
+                .encode(continuation.as_str(), false)
+                .map_err(|error| Error::internal("the tokenizer failed").with_source(error))?;
+            // Weights are shared; what was read is its own in each branch.
+            let mut branch = weights.clone();
+            let mut sum = 0.0;
+            let mut before = None;
+            for (at, &id) in encoding.get_ids().iter().enumerate() {
+                sum += match before {
+                    None => log_probability(&first, id),
+                    Some(before) => {
+                        let logits = forward(&mut branch, &[before], tokens.len() + at - 1)?;
+                        log_probability(&logits, id)
+                    }
+                };
+                before = Some(id);
             }
-            sum += log_probability(&logits, id);
+            likelihoods.push(sum / encoding.get_ids().len().max(1) as f64);
         }
-        Ok(sum / encoding.get_ids().len().max(1) as f64)
+        Ok(likelihoods)
     }
 }
 
@@ -245,30 +257,6 @@ fn largest(logits: &[f32]) -> u32 {
     best.map_or(0, |(id, _)| id)
 }
 
-/// Names latents by asking a model in this process.
-pub struct LocalLabeller<'a>(pub &'a LocalModel);
-
-impl Labeller for LocalLabeller<'_> {
-    fn source(&self) -> String {
-        self.0.name()
-    }
-
-    fn concurrency(&self) -> usize {
-        1
-    }
-
-    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Option<String>> {
-        if evidence.active.is_empty() {
-            return Ok(None);
-        }
-        cancel.check()?;
-        let question = topic_question(evidence, SHOWN);
-        let tokens = self.0.tokens(SYSTEM, &question, "Topic:")?;
-        let line = self.0.continue_line(&tokens, LABEL_TOKENS, cancel)?;
-        Ok(shorten_label(&line).or_else(|| clean_label(&line)))
-    }
-}
-
 /// Judges labels by asking a model in this process.
 pub struct LocalJudge<'a>(pub &'a LocalModel);
 
@@ -291,6 +279,7 @@ impl Judge for LocalJudge<'_> {
         trials: &[Trial<'_>],
         cancel: &Cancel,
     ) -> Result<Option<Vec<f64>>> {
+        let continuation = [format!(" {label}")];
         let predict = |trial: &Trial<'_>| {
             cancel.check()?;
             let text = excerpt(trial.text, JUDGED_CHARACTERS);
@@ -299,7 +288,8 @@ impl Judge for LocalJudge<'_> {
                 &format!("What is this text about?\n\n{text}"),
                 "The text is about",
             )?;
-            self.0.likelihood(&tokens, &format!(" {label}"))
+            let found = self.0.likelihoods(&tokens, &continuation, cancel)?;
+            Ok(found[0])
         };
         trials.iter().map(predict).collect::<Result<_>>().map(Some)
     }
@@ -310,6 +300,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::label::{Evidence, Labeller as _, Naming};
 
     /// The pinned model in the product's cache, where it was fetched before; no test downloads it.
     fn smollm2() -> Option<LocalModel> {
@@ -349,9 +340,12 @@ mod tests {
         };
         let cancel = Cancel::default();
         let labeller = LocalLabeller(&model);
-        let label = labeller.label(&evidence, &cancel).unwrap().unwrap();
-        assert!((1..=8).contains(&label.split(' ').count()), "{label}");
-        assert_eq!(labeller.label(&evidence, &cancel).unwrap().unwrap(), label);
+        let label = labeller.label(&evidence, &cancel).unwrap();
+        let Naming::Name(name) = &label else {
+            panic!("{label:?}")
+        };
+        assert!((1..=8).contains(&name.split(' ').count()), "{name}");
+        assert_eq!(labeller.label(&evidence, &cancel).unwrap(), label);
         let trials =
             [active[0], "The bank raised its rates."].map(|text| Trial { text, vector: None });
         let judge = LocalJudge(&model);

@@ -4,12 +4,14 @@
 //! A [`Labeller`] names a latent from [`Evidence`]; a [`Judge`] that sees only the name predicts
 //! which held-out documents activate the latent, and [`score`] compares. [`run_each`] runs either
 //! over many latents at once. A document is held out by its id alone ([`is_held_out`]), so that a
-//! label is never scored on documents that any labeller was shown.
+//! label is never scored on documents that any labeller was shown. A [`Selector`] chooses among
+//! labels by a property, a [`TopicJudge`] by what steering did.
 //!
 //! | to add | open |
 //! |---|---|
 //! | a labeller | one file here, one arm in `service/labels/` |
 //! | a judge | one file here, one arm in `service/labels/scores.rs` |
+//! | a selector | one file in `chat/` or `local/`, one arm in `service/search/selector.rs` |
 //! | how models are asked | `prompt.rs` |
 
 mod chat;
@@ -17,9 +19,11 @@ mod judge;
 mod keyphrase;
 mod local;
 mod phrases;
+mod pick;
 mod prompt;
 mod run;
 mod search;
+mod select;
 mod split;
 mod stop_words;
 
@@ -28,13 +32,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 
-pub use chat::{ChatConfig, ChatJudge, ChatLabeller, ChatLimits, ChatModel};
-pub use judge::{Judge, LabelFit, SimilarityJudge, Trial, choose_threshold, score};
+pub use chat::{
+    ChatConfig, ChatJudge, ChatLabeller, ChatLimits, ChatModel, ChatSelector, ChatTopicJudge,
+};
+pub use judge::{Judge, LabelFit, SimilarityJudge, Trial, choose_threshold, median, score};
 pub use keyphrase::{KeyphraseOptions, Keyphrases};
-pub use local::{LocalJudge, LocalLabeller, LocalModel};
+pub use local::{LocalJudge, LocalLabeller, LocalModel, LocalSelector, LocalTopicJudge};
 pub use phrases::fold;
+pub use pick::{TopicJudge, Turn};
 pub use run::{Event, run_each};
 pub use search::{LabelIndex, WordMatch};
+pub use select::Selector;
 pub use split::is_held_out;
 
 /// Most words of a label.
@@ -64,11 +72,30 @@ pub trait Labeller: Send + Sync {
     /// Latents that may be worked on at once.
     fn concurrency(&self) -> usize;
 
-    /// A name of one to eight words; `None` where there is none to be found.
+    /// A name, or why there is none.
     ///
     /// # Errors
     /// `Cancelled`, and whatever makes going on to other latents pointless.
-    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Option<String>>;
+    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Naming>;
+}
+
+/// What a labeller makes of a latent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// A name of one to eight words.
+    Name(String),
+    /// No name, and why.
+    None(&'static str),
+}
+
+impl Naming {
+    /// The name, where there is one.
+    pub fn name(self) -> Option<String> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::None(_) => None,
+        }
+    }
 }
 
 /// Texts to vectors of unit length.
@@ -92,11 +119,27 @@ impl Cancel {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Gives the work up when the value is dropped: for whoever waits for the work.
+    #[must_use]
+    pub fn on_drop(&self) -> CancelOnDrop {
+        CancelOnDrop(self.clone())
+    }
+
     /// `Cancelled` once it was.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() {
             return Err(Error::cancelled());
         }
         Ok(())
+    }
+}
+
+/// Gives work up when it is dropped.
+#[derive(Debug)]
+pub struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::{Evidence, MAX_LABEL_BYTES, MAX_WORDS};
+use super::{Evidence, MAX_LABEL_BYTES, MAX_WORDS, Turn};
 
 /// Activating and inactive documents that a prompt shows; the activating ones are drawn from the
 /// three times as many that activate most (arXiv 2512.10092).
@@ -26,8 +26,12 @@ pub(super) struct Prompt {
 }
 
 /// The documents that a prompt shows: those that activate the latent, and others.
-fn drawn<'a>(evidence: &Evidence<'a>, shown: Shown) -> (Vec<&'a str>, Vec<&'a str>) {
-    let mut random = StdRng::seed_from_u64(evidence.seed);
+pub(super) fn drawn<'a>(
+    evidence: &Evidence<'a>,
+    shown: Shown,
+    seed: u64,
+) -> (Vec<&'a str>, Vec<&'a str>) {
+    let mut random = StdRng::seed_from_u64(seed);
     let top = &evidence.active[..evidence.active.len().min(3 * shown.documents)];
     let active = top.choose_multiple(&mut random, shown.documents);
     let active = active.map(|(text, _)| *text).collect();
@@ -37,30 +41,21 @@ fn drawn<'a>(evidence: &Evidence<'a>, shown: Shown) -> (Vec<&'a str>, Vec<&'a st
     (active, inactive.copied().collect())
 }
 
-/// Asks a small model for a label: the form first by example, the documents that matter last.
-pub(super) fn topic_question(evidence: &Evidence<'_>, shown: Shown) -> String {
-    let (active, inactive) = drawn(evidence, shown);
-    let list = |texts: &[&str]| -> String {
-        let lines = texts.iter();
-        let lines: Vec<String> = lines
-            .map(|text| format!("- {}", excerpt(text, shown.characters)))
-            .collect();
-        lines.join("\n")
-    };
+/// Asks a small model for the topic of texts.
+pub(super) fn topic_question(texts: &[&str], characters: usize) -> String {
+    let lines = texts.iter();
+    let lines: Vec<String> = lines
+        .map(|text| format!("- {}\n", excerpt(text, characters)))
+        .collect();
     format!(
-        "Texts:\n- The striker scored twice.\n- The goalkeeper saved a penalty.\n\
-         Topic: football matches\n\n\
-         Texts:\n- It arrived three weeks late.\n- I still wait for my parcel.\n\
-         Topic: late delivery\n\n\
-         Texts of other topics:\n{}\n\nTexts:\n{}",
-        list(&inactive),
-        list(&active)
+        "Here are some texts:\n{}\nName the topic of these texts in one to three words.",
+        lines.concat()
     )
 }
 
 /// Asks for a label.
 pub(super) fn label_prompt(evidence: &Evidence<'_>, shown: Shown) -> Prompt {
-    let (active, inactive) = drawn(evidence, shown);
+    let (active, inactive) = drawn(evidence, shown, evidence.seed);
     Prompt {
         system: "You name the concept that a group of texts has in common and other texts have \
                  not. You answer with the name alone: one to eight words, specific, no sentence, \
@@ -134,17 +129,6 @@ pub(super) fn clean_label(answer: &str) -> Option<String> {
     is_short.then_some(label)
 }
 
-/// The first words of an answer that is too long, up to a comma or the most words of a label.
-pub(super) fn shorten_label(answer: &str) -> Option<String> {
-    let line = answer
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())?;
-    let end = line.find([',', ';', '.', '(']).unwrap_or(line.len());
-    let words: Vec<&str> = line[..end].split_whitespace().take(MAX_WORDS).collect();
-    clean_label(&words.join(" "))
-}
-
 /// Asks which of several texts a label fits.
 pub(super) fn judge_prompt(label: &str, texts: &[&str], characters: usize) -> Prompt {
     Prompt {
@@ -180,9 +164,93 @@ pub(super) fn read_scores(answer: &str, texts: usize) -> Option<Vec<f64>> {
     scores.into_iter().collect()
 }
 
+/// Asks which of several labels fit a property (arXiv 2512.10092, property-based retrieval).
+pub(super) fn select_prompt(property: &str, labels: &[&str]) -> Prompt {
+    Prompt {
+        system: "You choose concepts that tell texts with a property from texts without it. You \
+                 are given numbered concepts. You answer with the numbers of those that texts with \
+                 the property are likely to show, the most telling first, with commas between \
+                 them, and nothing else; with `none` where there is no such concept."
+            .to_owned(),
+        user: format!(
+            "Property: {}\n\nConcepts:\n{}\n\nThe numbers:",
+            excerpt(property, usize::MAX),
+            numbered(labels, usize::MAX)
+        ),
+    }
+}
+
+/// Asks which of several concepts hits show more, or less, after steering (arXiv 2408.00657).
+pub(super) fn pick_prompt(turn: &Turn<'_>, characters: usize) -> Prompt {
+    fn borrowed(texts: &[String]) -> Vec<&str> {
+        texts.iter().map(String::as_str).collect()
+    }
+    let (turned, than) = if turn.up {
+        ("up", "more")
+    } else {
+        ("down", "less")
+    };
+    Prompt {
+        system: "You compare two lists of search results. You answer with one number and nothing \
+                 else."
+            .to_owned(),
+        user: format!(
+            "First results:\n{}\n\nSecond results:\n{}\n\nFor the second results one of these \
+             concepts was turned {turned}:\n{}\n\nThe number of the concept that the second \
+             results show {than} than the first:",
+            numbered(&borrowed(turn.before), characters),
+            numbered(&borrowed(turn.after), characters),
+            numbered(&borrowed(turn.options), usize::MAX)
+        ),
+    }
+}
+
+/// The places of an answer that is a list of numbers from 1 to `most`, each once, or `none`; `None`
+/// for any other answer.
+pub(super) fn read_numbers(answer: &str, most: usize) -> Option<Vec<usize>> {
+    let answer = answer.trim().trim_end_matches('.');
+    let bare = answer.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
+    let answer = bare.unwrap_or(answer).trim();
+    if answer.trim_matches('`').eq_ignore_ascii_case("none") {
+        return Some(Vec::new());
+    }
+    let mut places = Vec::new();
+    for number in answer.split([',', '\n']) {
+        let number: usize = number.trim().parse().ok()?;
+        let place = number.checked_sub(1).filter(|&place| place < most)?;
+        if places.contains(&place) {
+            return None;
+        }
+        places.push(place);
+    }
+    Some(places)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_list_of_numbers_is_read_as_one() {
+        for (answer, expected) in [
+            ("3, 1,2", Some(vec![2, 0, 1])),
+            ("[3]", Some(vec![2])),
+            ("3\n1\n", Some(vec![2, 0])),
+            ("none.", Some(Vec::new())),
+            ("`None`", Some(Vec::new())),
+            ("", None),
+            ("0", None),
+            ("4", None),
+            ("1, 1", None),
+            ("1, 2,", None),
+            ("1 and 2", None),
+            ("The numbers are 1, 2", None),
+            ("1. games", None),
+            ("-1", None),
+        ] {
+            assert_eq!(read_numbers(answer, 3), expected, "{answer:?}");
+        }
+    }
 
     #[test]
     fn ten_of_the_thirty_strongest_are_shown_and_the_same_each_time() {
@@ -237,12 +305,6 @@ mod tests {
         ] {
             assert_eq!(clean_label(answer).as_deref(), expected, "{answer:?}");
         }
-        let long = "texts about the battery life of small phones, and other things besides";
-        let short = shorten_label(long);
-        assert_eq!(
-            short.as_deref(),
-            Some("texts about the battery life of small phones")
-        );
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(super) fn find_families(wire: &v1::FindFamiliesRequest) -> Result<FindFamili
             default.min_similarity,
             "min_similarity",
         )?,
+        above_chance: !wire.all_shared,
         max_overlap: share(wire.max_overlap, default.max_overlap, "max_overlap")?,
         min_members: count_or(wire.min_members, least, MAX_MEMBERS, "min_members")? - 1,
         rounds: count_or(wire.rounds, default.rounds, MAX_ROUNDS, "rounds")?,

@@ -275,6 +275,14 @@ impl From<LabelProgress> for v1::LabelLatentsProgress {
             passed_over: progress.passed_over as u64,
             labels: progress.labels.into_iter().map(wire_latent_label).collect(),
             tokens: progress.tokens,
+            unlabelled: progress
+                .unlabelled
+                .into_iter()
+                .map(|(latent, why)| v1::UnlabelledLatent {
+                    latent,
+                    why: why.to_owned(),
+                })
+                .collect(),
         }
     }
 }
@@ -289,6 +297,7 @@ impl From<ScoreProgress> for v1::ScoreLabelsProgress {
                 .map(|scored| v1::ScoredLabel {
                     latent: scored.latent,
                     text: scored.text,
+                    source: scored.source,
                     score: Some(wire_score(scored.score)),
                 })
                 .collect(),
@@ -347,6 +356,7 @@ fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest, Error> {
         collection: wire.collection,
         latents: wire.latents,
         sample: non_zero(wire.sample),
+        compare: wire.compare,
         seed: wire.seed,
         documents,
         hard_negatives: wire.hard_negatives,

@@ -6,11 +6,11 @@ use latentdb_index::query::{
 use latentdb_proto::v1;
 
 use super::status::required;
-use super::types::{count_or, non_zero};
+use super::types::{count_or, non_empty, non_zero};
 use crate::error::{Error, Result};
 use crate::service::{
     DEFAULT_CANDIDATES, DEFAULT_TEMPERATURE, NodeKind, PropertyExamples, PropertyNode,
-    PropertyReport, PropertyScorer, PropertySelection, PropertySource,
+    PropertyReport, PropertyScorer, PropertySelection, PropertySource, SelectorChoice,
 };
 
 /// Weight of the squared norm in a fit from examples.
@@ -46,10 +46,16 @@ pub(super) fn latents(wire: v1::LatentsQuery) -> Result<NodeKind> {
 
 pub(super) fn property(wire: v1::PropertyQuery) -> Result<PropertyNode> {
     use v1::property_query::From;
-    let source = match required(wire.from, "from")? {
+    let from = required(wire.from, "from")?;
+    if wire.selector.is_some() && !matches!(from, From::Text(_)) {
+        let message = "is accepted with `text` only: other latents are not chosen by labels";
+        return Err(Error::invalid("selector", message));
+    }
+    let source = match from {
         From::Text(text) => PropertySource::Text {
             text,
             selection: selection(wire.selection)?,
+            selector: wire.selector.map(selector).transpose()?,
         },
         From::OwnLatentsOf(text) => PropertySource::OwnLatents(text),
         From::Examples(examples) => PropertySource::Examples(PropertyExamples {
@@ -96,13 +102,30 @@ fn selection(wire: i32) -> Result<PropertySelection> {
     }
 }
 
+fn selector(wire: v1::LatentSelector) -> Result<SelectorChoice> {
+    let model = non_empty(wire.model);
+    match v1::SelectorKind::try_from(wire.kind) {
+        Ok(v1::SelectorKind::Chat) => Ok(SelectorChoice::Chat(model)),
+        Ok(v1::SelectorKind::Local) => Ok(SelectorChoice::Local(model)),
+        Err(_) => {
+            let message = format!("is {}, which is no kind of selector", wire.kind);
+            Err(Error::invalid("selector.kind", message))
+        }
+    }
+}
+
 pub(super) fn wire_property(report: PropertyReport) -> v1::ChosenLatents {
     let query = wire_latents(&report.query).map(|latents| v1::Query {
         kind: Some(v1::query::Kind::Latents(latents)),
         filter: None,
         name: report.component.clone(),
     });
+    let (selector, candidates) = report
+        .selected_by
+        .map_or((String::new(), 0), |by| (by.model, by.candidates as u64));
     v1::ChosenLatents {
+        selector,
+        candidates,
         component: report.component,
         latents: (1..)
             .zip(report.chosen)

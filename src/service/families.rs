@@ -204,7 +204,7 @@ fn union(members: &[FamilyMemberRecord]) -> Filter {
     Filter::Or(members.collect())
 }
 
-/// The phrases that most members' labels hold, and then the root's own.
+/// The root's phrases, and then those that most members' labels hold.
 fn family_label(family: &FamilyRecord, labels: &BTreeMap<u32, Label>) -> Option<String> {
     let phrases_of = |latent: u32| {
         let text = labels.get(&latent).map_or("", |label| label.text.as_str());
@@ -222,7 +222,7 @@ fn family_label(family: &FamilyRecord, labels: &BTreeMap<u32, Label>) -> Option<
     common.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let mut phrases: Vec<String> = Vec::new();
     let own = phrases_of(family.root).map(str::to_owned);
-    for phrase in common.into_iter().map(|(phrase, _)| phrase).chain(own) {
+    for phrase in own.chain(common.into_iter().map(|(phrase, _)| phrase)) {
         let known = |other: &String| {
             let (other, phrase) = (other.to_lowercase(), phrase.to_lowercase());
             other.contains(&phrase) || phrase.contains(&other)
@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_family_is_called_what_its_members_share() {
+    fn a_family_is_called_by_its_root_and_what_its_members_share() {
         let label = |text: &str| -> Label {
             serde_json::from_value(serde_json::json!({
                 "text": text, "source": "test", "score": null, "created": 0,
@@ -247,7 +247,7 @@ mod tests {
             .unwrap()
         };
         let labels = BTreeMap::from([
-            (1, label("graph networks, nodes")),
+            (1, label("nodes")),
             (2, label("molecules, graph networks")),
             (3, label("Graph networks, traffic")),
         ]);
@@ -264,7 +264,7 @@ mod tests {
             round: 1,
         };
         let named = family_label(&family, &labels);
-        assert_eq!(named.as_deref(), Some("graph networks, nodes"));
+        assert_eq!(named.as_deref(), Some("nodes, graph networks"));
         assert_eq!(family_label(&family, &BTreeMap::new()), None);
     }
 }

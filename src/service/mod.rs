@@ -62,8 +62,8 @@ pub use search::{
     DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount,
     MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse, PropertyExamples,
     PropertyNode, PropertyReport, PropertyScorer, PropertySelection, PropertySource, SearchOptions,
-    SearchResult, SteerChange, SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit,
-    SweepStep, Target,
+    SearchResult, SelectedBy, SelectorChoice, SteerChange, SteerEdit, SteerTarget, SteerUnit,
+    SteeringReport, SweepHit, SweepStep, Target,
 };
 pub use splitting::{SplitLatent, SplitRequest};
 pub use tokens::{ReaderRecord, ReaderRequest};

@@ -8,7 +8,8 @@ import threading
 
 
 class Endpoint:
-    """Answers label prompts with a word of the documents, judge prompts by looking for the label.
+    """Answers label prompts with a word of the documents, judge prompts by looking for the label,
+    and prompts to choose concepts with those that share a word with the property, last first.
 
     `behave` may be replaced: it is called with each request's number and body, and gives a status
     and a body, or None for the usual answer.
@@ -63,6 +64,12 @@ def answer(body):
     """What a model that can read would say."""
     user = body["messages"][1]["content"]
     numbered = re.findall(r"^(\d+)\. (.*)$", user, re.MULTILINE)
+    if user.startswith("Property: "):
+        wanted = set(re.findall(r"\w+", user.splitlines()[0].removeprefix("Property: ").lower()))
+        fitting = [
+            number for number, text in numbered if wanted & set(re.findall(r"\w+", text.lower()))
+        ]
+        return message(", ".join(reversed(fitting)) or "none")
     if user.startswith("Concept: "):
         label = user.splitlines()[0].removeprefix("Concept: ")
         scores = [f"{number}: {1 if label in text else -0.5}" for number, text in numbered]

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from chat_endpoint import Endpoint, message
 from models import MODEL, NEEDS_MINILM, TOPICS
 from test_cli import cli  # noqa: F401 (a fixture)
 
@@ -183,3 +184,62 @@ def test_judged_queries_and_run_files_agree(cli, topics, tmp_path):  # noqa: F81
         assert run["ndcg10"] == pytest.approx(method["ndcg10"])
     assert runs["runs"][0]["rbo"] == pytest.approx(1)
     assert 0 < runs["runs"][1]["rbo"] < 1
+
+
+def test_one_latent_up_and_one_down(cli, topics, tmp_path):  # noqa: F811
+    file = tmp_path / "queries.txt"
+    file.write_text("\n".join(text for texts in TOPICS.values() for text in texts[:2]))
+    endpoint = Endpoint()
+    endpoint.behave = lambda number, body: (200, message("1"))
+    plots = tmp_path / "plots"
+    try:
+        found = cli(
+            *("eval", "steering", "--collection", topics, "--queries", file),
+            *("--min-documents", 5, "--max-documents", 60, "--top", 5, "--judged", 4),
+            *("--chat-url", endpoint.url, "--chat-model", "tiny"),
+            *("--plot", tmp_path / "shares.svg", "--plots", plots),
+        )
+    finally:
+        endpoint.close()
+    turned = found["up_down"]
+    assert (turned["judge"], turned["judged"]) == ("chat:tiny", 4)
+    assert turned["queries"] == 2 * len(TOPICS)
+    assert set(turned["methods"]) == {"boost", "add", "mix", "append"}
+    for method, steps in turned["methods"].items():
+        for step in steps:
+            assert 0 <= step["up_share"] <= 1 and 0 <= step["down_share"] <= 1
+            assert step["cosine"] == pytest.approx(1) if method == "boost" else step["cosine"] < 1
+            # The first option is right now and then, by chance.
+            assert 0 <= step["up_accuracy"] <= 1 and step["unanswered"] == 0
+    shares = [step["up_share"] for step in turned["methods"]["boost"]]
+    assert shares == sorted(shares) and shares[-1] > turned["unsteered"]["up_share"]
+    # Two questions for each judged query, method and strength.
+    steps = sum(len(steps) for steps in turned["methods"].values())
+    assert len(endpoint.requests) == 2 * 4 * steps
+    user = endpoint.requests[0][2]["messages"][1]["content"]
+    assert "turned up:\n1. " in user and "\n5. " in user.split("turned up:")[1]
+    names = ("up-share", "down-share", "overlap", "up-picked", "down-picked")
+    for file in (tmp_path / "shares.svg", *(plots / f"{name}.svg" for name in names)):
+        assert file.read_text().startswith("<svg")
+
+
+def test_labellers_are_compared_on_the_same_latents(cli, topics):  # noqa: F811
+    # Labels of a file are there; keyphrases of half of the latents come beside them.
+    listed = cli("latents", "list", topics, "--limit", 100)["latents"]
+    half = [entry["latent"] for entry in listed[: len(listed) // 2]]
+    flags = [part for latent in half for part in ("--latent", latent)]
+    cli("latents", "label", topics, "--replace", *flags)
+    scored = cli("latents", "score", topics, "--compare", "--documents", 4)
+    rows = {row["labeller"]: row for row in scored["by_labeller"]}
+    assert set(rows) == {"client", "keyphrases"}
+    by_labeller = {name: set() for name in rows}
+    for entry in scored["labels"]:
+        by_labeller[entry["labeller"]].add(entry["latent"])
+    assert by_labeller["client"] == by_labeller["keyphrases"] <= set(half)
+    for name, row in rows.items():
+        own = [entry for entry in scored["labels"] if entry["labeller"] == name]
+        middle = sorted(entry["pearson"] for entry in own)
+        low, high = middle[(len(own) - 1) // 2], middle[len(own) // 2]
+        assert row["pearson"] == pytest.approx((low + high) / 2, abs=1e-6)
+        assert row["labels"] == len(own)
+    assert cli("latents", "scores", topics)["by_labeller"] == scored["by_labeller"]

@@ -2,10 +2,16 @@
 //! (METHODS §9; Paper B, "feature families").
 //!
 //! `C_ij` counts the documents with both latents active, `f_i` those with one. Similarity is
-//! `C_ij / (min(f_i, f_j) + 1)`, that is `C_ij / (f_i + 1)` symmetrised by its larger side; below a
-//! floor it counts as none. A maximum spanning forest over it, each edge directed from the denser
-//! latent to the sparser, gives roots and what descends from them; roots that make a family are
-//! taken out and the forest is built again, for some rounds.
+//! `s_ij = C_ij / (min(f_i, f_j) + 1)`, that is `C_ij / (f_i + 1)` symmetrised by its larger side.
+//!
+//! A dense latent shares much with every latent by chance alone: the share `e = max(f_i, f_j) / N` of
+//! `N` documents. Left as it is, `s` hangs whatever has no closer relative below the densest latents.
+//! So what chance gives is taken off, `(s - e) / (1 - e)`: 0 for independent latents, 1 for a special
+//! case (the form of Cohen's kappa, 1960); [`FamilyOptions::above_chance`] leaves Paper B's `s`.
+//!
+//! Below a floor similarity counts as none. A maximum spanning forest over it, each edge directed
+//! from the denser latent to the sparser, gives roots and what descends from them; roots that make a
+//! family are taken out and the forest is built again, for some rounds.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,6 +27,8 @@ pub struct FamilyOptions {
     pub max_density: f64,
     /// Similarities below this count as none.
     pub min_similarity: f64,
+    /// Similarity is what is shared above chance; all that is shared otherwise, as in Paper B.
+    pub above_chance: bool,
     /// A root has more direct children than this.
     pub root_children: usize,
     /// A family has more members below its root than this.
@@ -36,6 +44,7 @@ impl Default for FamilyOptions {
         Self {
             max_density: 0.2,
             min_similarity: 0.1,
+            above_chance: true,
             root_children: 2,
             min_members: 3,
             rounds: 3,
@@ -49,7 +58,7 @@ impl Default for FamilyOptions {
 pub struct Family {
     /// The root.
     pub parent: u32,
-    /// What is below it, in order of latents.
+    /// What is below it: those most similar to the latent they hang below first.
     pub children: Vec<FamilyMember>,
     /// Mean over (root, child) of `C_ij / min(f_i, f_j)`, over its mean over pairs of children;
     /// high where children are special cases of the root that exclude each other. Infinite where
@@ -72,6 +81,8 @@ pub struct FamilyMember {
 
 /// How often latents are active, alone and together.
 pub(crate) struct Together {
+    /// Documents in all.
+    documents: u64,
     /// Latents that take part, ascending, with their number of documents.
     frequencies: Vec<(u32, u64)>,
     /// Per place in `frequencies`: later places with a count above 0, ascending.
@@ -126,13 +137,14 @@ impl Together {
             })
             .collect();
         Self {
+            documents: snapshot.n_docs(),
             frequencies,
             counts,
         }
     }
 
     fn families(&self, options: &FamilyOptions) -> Vec<Family> {
-        let edges = self.edges(options.min_similarity);
+        let edges = self.edges(options);
         let mut removed: HashSet<u32> = HashSet::new();
         let mut found: Vec<Family> = Vec::new();
         for round in 1..=options.rounds {
@@ -148,7 +160,7 @@ impl Together {
                 let members = forest.descendants(place);
                 if members.len() > options.min_members {
                     roots.push(place);
-                    found.push(self.family(place, &members, round));
+                    found.push(self.family(place, &members, round, options.above_chance));
                 }
             }
             if roots.is_empty() {
@@ -165,19 +177,34 @@ impl Together {
     }
 
     /// Pairs of places and their similarity, most similar first.
-    fn edges(&self, floor: f64) -> Vec<(f64, u32, u32)> {
+    fn edges(&self, options: &FamilyOptions) -> Vec<(f64, u32, u32)> {
         let mut edges = Vec::new();
         for (at, counts) in (0_u32..).zip(&self.counts) {
             for &(other, count) in counts {
-                let least = self.documents(at).min(self.documents(other));
-                let similarity = f64::from(count) / (least + 1) as f64;
-                if similarity >= floor {
+                let similarity = self.similarity(at, other, count, options.above_chance);
+                if similarity >= options.min_similarity {
                     edges.push((similarity, at, other));
                 }
             }
         }
         edges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
         edges
+    }
+
+    /// How much of the sparser latent is in the denser, with `count` documents in both.
+    fn similarity(&self, a: u32, b: u32, count: u32, above_chance: bool) -> f64 {
+        let (a, b) = (self.documents(a), self.documents(b));
+        let share = f64::from(count) / (a.min(b) + 1) as f64;
+        if !above_chance {
+            return share;
+        }
+        // A latent that is always active has nothing special below it.
+        let chance = a.max(b) as f64 / self.documents.max(1) as f64;
+        if chance < 1.0 {
+            (share - chance) / (1.0 - chance)
+        } else {
+            0.0
+        }
     }
 
     /// Kruskal's maximum spanning forest without the removed places, its edges directed.
@@ -202,7 +229,13 @@ impl Together {
         forest
     }
 
-    fn family(&self, root: u32, members: &[(u32, u32, usize)], round: usize) -> Family {
+    fn family(
+        &self,
+        root: u32,
+        members: &[(u32, u32, usize)],
+        round: usize,
+        above_chance: bool,
+    ) -> Family {
         let share = |a: u32, b: u32| {
             let least = self.documents(a).min(self.documents(b)).max(1);
             f64::from(self.together(a, b)) / least as f64
@@ -216,15 +249,20 @@ impl Together {
             }
         }
         let latent = |place: u32| self.frequencies[place as usize].0;
-        let mut children: Vec<FamilyMember> = members
+        let mut children: Vec<(f64, FamilyMember)> = members
             .iter()
-            .map(|&(place, below, depth)| FamilyMember {
-                latent: latent(place),
-                below: latent(below),
-                depth,
+            .map(|&(place, below, depth)| {
+                let count = self.together(place, below);
+                let member = FamilyMember {
+                    latent: latent(place),
+                    below: latent(below),
+                    depth,
+                };
+                (self.similarity(place, below, count, above_chance), member)
             })
             .collect();
-        children.sort_by_key(|member| member.latent);
+        children.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.latent.cmp(&b.1.latent)));
+        let children = children.into_iter().map(|(_, member)| member).collect();
         let score = (with_root / members.len() as f64) / (among / pairs.max(1) as f64);
         Family {
             parent: latent(root),
@@ -308,13 +346,14 @@ mod tests {
     use super::*;
 
     /// Latent i is active in `frequencies[i]` documents; `pairs` are (i, j, both).
-    fn together(frequencies: &[u64], pairs: &[(u32, u32, u32)]) -> Together {
+    fn together(documents: u64, frequencies: &[u64], pairs: &[(u32, u32, u32)]) -> Together {
         let mut counts = vec![Vec::new(); frequencies.len()];
         for &(a, b, count) in pairs {
             counts[a.min(b) as usize].push((a.max(b), count));
         }
         counts.iter_mut().for_each(|row| row.sort_unstable());
         Together {
+            documents,
             frequencies: (0..).zip(frequencies.iter().copied()).collect(),
             counts,
         }
@@ -324,6 +363,7 @@ mod tests {
     fn a_root_gathers_its_special_cases() {
         // 0 is the general latent; 1 to 4 are active below it, 5 below 4; 6 stands alone.
         let counts = together(
+            2000,
             &[100, 19, 19, 19, 39, 9, 50],
             &[
                 (0, 1, 18),
@@ -346,12 +386,31 @@ mod tests {
             .collect();
         assert_eq!(
             members,
-            [(1, 0, 1), (2, 0, 1), (3, 0, 1), (4, 0, 1), (5, 4, 2)]
+            [(5, 4, 2), (1, 0, 1), (2, 0, 1), (3, 0, 1), (4, 0, 1)]
         );
         // Root with children: 18/19 three times, 30/39 and 0/9. Children: 4/19 and 9/9 of 10 pairs.
         let with_root = (3.0 * 18.0 / 19.0 + 30.0 / 39.0) / 5.0;
         let among = (4.0 / 19.0 + 1.0) / 10.0;
         assert!((family.score - with_root / among).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_shared_by_chance_makes_no_family() {
+        // 0 is active in a fifth of all documents and in a fifth of those of the others.
+        let pairs: Vec<(u32, u32, u32)> = (1..6).map(|latent| (0, latent, 20)).collect();
+        let counts = together(2000, &[400, 99, 99, 99, 99, 99, 120], &pairs);
+        let found = counts.families(&FamilyOptions::default());
+        assert_eq!(found, []);
+        // (30 / 100 - 120 / 2000) / (1 - 120 / 2000).
+        let similarity = counts.similarity(1, 6, 30, true);
+        assert!((similarity - 0.24 / 0.94).abs() < 1e-12);
+        assert_eq!(counts.similarity(1, 6, 30, false), 0.3);
+        let raw = FamilyOptions {
+            above_chance: false,
+            ..FamilyOptions::default()
+        };
+        let found = counts.families(&raw);
+        assert_eq!((found[0].parent, found[0].children.len()), (0, 5));
     }
 
     #[test]
@@ -366,7 +425,7 @@ mod tests {
             (1, 4, 9),
             (1, 5, 9),
         ];
-        let counts = together(&[200, 79, 9, 9, 9, 9, 19, 19], &pairs);
+        let counts = together(4000, &[200, 79, 9, 9, 9, 9, 19, 19], &pairs);
         let strict = FamilyOptions {
             max_overlap: 0.5,
             ..FamilyOptions::default()

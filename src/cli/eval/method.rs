@@ -5,6 +5,8 @@ use latentdb_proto::v1::{
     PropertySelection, Query, nearest_query::To, property_query::From, query::Kind,
 };
 
+use crate::cli::concepts::SelectorArgs;
+use crate::cli::failure::Usage;
 use crate::cli::search::{node, words_query};
 
 /// A way of searching for a text.
@@ -22,6 +24,8 @@ pub(super) enum Method {
     PropertyLabel,
     /// Latents chosen by both
     PropertyBoth,
+    /// Latents chosen by the language model of --selector among those with the nearest labels
+    PropertySelector,
     /// Latents chosen by centroids, scored by BM25 over latents
     PropertyBm25,
     /// The text's own latents
@@ -30,6 +34,8 @@ pub(super) enum Method {
     Hybrid,
     /// Dense and property-both, standardised, weights 1 and .5
     HybridBoth,
+    /// Dense and property-selector, standardised, weights 1 and .5
+    HybridSelector,
     /// Dense, property-centroid and BM25, standardised, weights 1, .5 and .25
     HybridText,
     /// Dense and property-centroid by reciprocal rank
@@ -38,17 +44,19 @@ pub(super) enum Method {
 
 impl Method {
     /// All of them.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Random,
         Self::Dense,
         Self::Bm25,
         Self::PropertyCentroid,
         Self::PropertyLabel,
         Self::PropertyBoth,
+        Self::PropertySelector,
         Self::PropertyBm25,
         Self::OwnLatents,
         Self::Hybrid,
         Self::HybridBoth,
+        Self::HybridSelector,
         Self::HybridText,
         Self::HybridRrf,
     ];
@@ -62,10 +70,12 @@ impl Method {
             Self::PropertyCentroid => "property-centroid",
             Self::PropertyLabel => "property-label",
             Self::PropertyBoth => "property-both",
+            Self::PropertySelector => "property-selector",
             Self::PropertyBm25 => "property-bm25",
             Self::OwnLatents => "own-latents",
             Self::Hybrid => "hybrid",
             Self::HybridBoth => "hybrid-both",
+            Self::HybridSelector => "hybrid-selector",
             Self::HybridText => "hybrid-text",
             Self::HybridRrf => "hybrid-rrf",
         }
@@ -76,12 +86,18 @@ impl Method {
         matches!(
             self,
             Self::PropertyLabel | Self::PropertyBoth | Self::HybridBoth
-        )
+        ) || self.needs_selector()
+    }
+
+    /// True when it needs a language model that chooses latents.
+    pub(super) fn needs_selector(self) -> bool {
+        matches!(self, Self::PropertySelector | Self::HybridSelector)
     }
 
     /// The query for a text; none for chance, which needs no search.
     pub(super) fn query(self, text: &str, settings: &Settings) -> Option<Query> {
         let property = |selection, scorer| settings.property(text, selection, scorer);
+        let by_model = || settings.selected(text);
         let by_centroid = || property(PropertySelection::Centroids, PropertyScorer::Ranks);
         let by_both = || property(PropertySelection::Both, PropertyScorer::Ranks);
         let standard = |children| fused(children, FusionMethod::Standard);
@@ -92,6 +108,7 @@ impl Method {
             Self::PropertyCentroid => by_centroid(),
             Self::PropertyLabel => property(PropertySelection::Labels, PropertyScorer::Ranks),
             Self::PropertyBoth => by_both(),
+            Self::PropertySelector => by_model(),
             Self::PropertyBm25 => property(PropertySelection::Centroids, PropertyScorer::Bm25),
             Self::OwnLatents => settings.own_latents(text),
             Self::Hybrid => standard(vec![
@@ -101,6 +118,10 @@ impl Method {
             Self::HybridBoth => standard(vec![
                 (dense(text), 1.0),
                 (by_both(), settings.property_weight),
+            ]),
+            Self::HybridSelector => standard(vec![
+                (dense(text), 1.0),
+                (by_model(), settings.property_weight),
             ]),
             Self::HybridText => standard(vec![
                 (dense(text), 1.0),
@@ -125,7 +146,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "N", default_value_t = 0)]
     kept: u32,
     /// T of the weights by rank
-    #[arg(long, value_name = "T", default_value_t = 0.2)]
+    #[arg(long, value_name = "T", default_value_t = 0.3)]
     temperature: f32,
     /// Weight of the property in hybrids
     #[arg(long, value_name = "W", default_value_t = 0.5)]
@@ -133,11 +154,47 @@ pub(super) struct Settings {
     /// Weight of BM25 in hybrids that have it
     #[arg(long, value_name = "W", default_value_t = 0.25)]
     text_weight: f32,
+    #[command(flatten)]
+    selector: SelectorArgs,
 }
 
 impl Settings {
+    /// True where a language model is to choose latents.
+    pub(super) fn has_selector(&self) -> bool {
+        self.selector.selector().is_some()
+    }
+
+    /// Refuses methods that need a selector where none is named.
+    pub(super) fn check(&self, methods: &[Method]) -> anyhow::Result<()> {
+        let unmet = methods.iter().find(|method| method.needs_selector());
+        if let Some(method) = unmet.filter(|_| !self.has_selector()) {
+            let usage = format!("{} needs --selector chat or local", method.name());
+            return Err(Usage(usage).into());
+        }
+        Ok(())
+    }
+
     fn property(&self, text: &str, selection: PropertySelection, scorer: PropertyScorer) -> Query {
+        let property = self.property_query(text, selection, scorer);
+        node("property", Kind::Property(property))
+    }
+
+    fn selected(&self, text: &str) -> Query {
+        let (by, scorer) = (PropertySelection::Labels, PropertyScorer::Ranks);
         let property = PropertyQuery {
+            selector: self.selector.selector(),
+            ..self.property_query(text, by, scorer)
+        };
+        node("property", Kind::Property(property))
+    }
+
+    fn property_query(
+        &self,
+        text: &str,
+        selection: PropertySelection,
+        scorer: PropertyScorer,
+    ) -> PropertyQuery {
+        PropertyQuery {
             from: Some(From::Text(text.to_owned())),
             selection: selection.into(),
             candidates: self.candidates,
@@ -145,8 +202,7 @@ impl Settings {
             temperature: Some(self.temperature),
             scorer: scorer.into(),
             ..PropertyQuery::default()
-        };
-        node("property", Kind::Property(property))
+        }
     }
 
     fn own_latents(&self, text: &str) -> Query {

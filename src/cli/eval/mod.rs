@@ -4,18 +4,22 @@
 //! |---|---|
 //! | How well are documents with a property found? | `property.rs` |
 //! | What does steering keep and what does it bring? | `steering.rs`, `steering_method.rs` |
+//! | What do one latent up and another down do? Does a judge see it? | `up_down.rs`, `judging.rs` |
 //! | How good are searches for judged queries? | `queries.rs` |
 //! | How good are run files, how much do they agree? | `runs.rs` |
 //! | Which ways of searching are there to compare? | `method.rs` |
 //! | How are thousands of hits fetched? | `ranking.rs` |
 
+mod judging;
 mod method;
 mod property;
 mod queries;
 mod ranking;
 mod runs;
 mod steering;
+mod steering_bench;
 mod steering_method;
+mod up_down;
 
 use serde_json::{Map, Value, json};
 

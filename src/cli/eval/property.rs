@@ -268,8 +268,10 @@ fn figure(means: &[(Method, Measures, f64)], properties: usize) -> anyhow::Resul
 /// The methods asked for; without a choice, those that the collection can serve.
 async fn methods(args: &Args, client: &Client) -> anyhow::Result<Vec<Method>> {
     if !args.methods.is_empty() {
+        args.settings.check(&args.methods)?;
         return Ok(args.methods.clone());
     }
+    let has_selector = args.settings.has_selector();
     let request = ListLatentsRequest {
         collection: args.collection.clone(),
         limit: 100_000,
@@ -280,6 +282,7 @@ async fn methods(args: &Args, client: &Client) -> anyhow::Result<Vec<Method>> {
     let methods = Method::ALL.into_iter();
     Ok(methods
         .filter(|method| labelled || !method.needs_labels())
+        .filter(|method| has_selector || !method.needs_selector())
         .collect())
 }
 

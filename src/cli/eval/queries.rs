@@ -52,6 +52,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if args.run_out.is_some() && args.methods.len() != 1 {
         bail!("--run-out writes one run: give one --method");
     }
+    args.settings.check(&args.methods)?;
     let client = args.client.connect().await?;
     let mut rows = Vec::new();
     for &method in &args.methods {

@@ -1,5 +1,7 @@
 //! Ways of bringing a concept into a query's hits.
 
+use std::collections::BTreeSet;
+
 use latentdb_proto::v1::{
     NearestQuery, Query, SteerEdit, SteerUnit, Vector, nearest_query::To, query::Kind,
     steer_edit::Edit,
@@ -62,8 +64,12 @@ impl Method {
 pub(super) struct Case {
     pub(super) vector: Vec<f32>,
     pub(super) latent: u32,
+    /// The latent's label.
+    pub(super) name: Option<String>,
     /// The vectors of the label, and of the query with the label appended.
     pub(super) label: Option<(Vec<f32>, Vec<f32>)>,
+    /// The latents that are active in the query.
+    pub(super) active: BTreeSet<u32>,
 }
 
 /// The nearest documents to a vector, exact.
@@ -71,7 +77,8 @@ pub(super) fn near(vector: &[f32]) -> Query {
     nearest(vector, Vec::new(), 0)
 }
 
-fn nearest(vector: &[f32], steer: Vec<SteerEdit>, consistent_steps: u32) -> Query {
+/// The nearest documents to a vector with edits, exact.
+pub(super) fn nearest(vector: &[f32], steer: Vec<SteerEdit>, consistent_steps: u32) -> Query {
     let query = NearestQuery {
         to: Some(To::Vector(Vector {
             values: vector.to_vec(),

@@ -9,10 +9,11 @@ use latentdb_proto::v1::{
 use serde_json::{Value, json};
 
 use super::labels::{self, Records};
+use super::medians;
 use crate::cli::client::ClientArgs;
 use crate::cli::{json, output, progress, text};
 
-/// Scored labels that a person is shown from each end.
+/// Scored labels that a person is shown from each end, and latents without a label.
 const SHOWN: usize = 8;
 
 /// What to label, and who does it.
@@ -74,6 +75,9 @@ pub(super) struct ScoreArgs {
     /// Compare with the inactive documents nearest to the active ones, not with random ones
     #[arg(long)]
     hard_negatives: bool,
+    /// Compare labellers: score the latest label of each, of the latents that all have labelled
+    #[arg(long)]
+    compare: bool,
 }
 
 /// Which model, and how much it may be used.
@@ -144,9 +148,14 @@ pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Resul
     let bar = progress::bar(0, "latents");
     bar.set_message("labelling");
     let mut last = None;
+    let mut unlabelled: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     while let Some(message) = stream.message().await? {
         bar.set_length(message.total);
         bar.set_position(message.done);
+        for entry in &message.unlabelled {
+            let latents = unlabelled.entry(entry.why.clone()).or_default();
+            latents.push(entry.latent);
+        }
         if let Some(newest) = message.labels.last() {
             let label = text::shown_label(newest.label.as_ref());
             bar.set_message(format!("labelling: {}", text::cut(&label, 40)));
@@ -158,6 +167,7 @@ pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Resul
     let value = json!({
         "written": last.written,
         "without_label": last.done.saturating_sub(last.written),
+        "unlabelled": unlabelled,
         "passed_over": last.passed_over,
         "tokens": last.tokens,
     });
@@ -174,6 +184,14 @@ pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Resul
     }
     if last.tokens > 0 {
         line.push_str(&format!(", {} tokens", text::thousands(last.tokens)));
+    }
+    for (why, latents) in &unlabelled {
+        let shown: Vec<String> = latents.iter().take(SHOWN).map(u32::to_string).collect();
+        line.push_str(&format!("\n  {why}: {}", shown.join(" ")));
+        if latents.len() > SHOWN {
+            let more = text::thousands((latents.len() - SHOWN) as u64);
+            line.push_str(&format!(" and {more} more"));
+        }
     }
     Ok(output::emit(is_json, &value, &line)?)
 }
@@ -196,12 +214,13 @@ pub(super) async fn score(args: ScoreArgs, client: &ClientArgs) -> anyhow::Resul
         seed: args.seed,
         documents: args.documents,
         hard_negatives: args.hard_negatives,
+        compare: args.compare,
     };
     let client = client.connect().await?;
     let mut stream = client.latents().score_labels(request).await?.into_inner();
     let bar = progress::bar(0, "labels");
     bar.set_message("scoring");
-    let mut scores: BTreeMap<u32, ScoredLabel> = BTreeMap::new();
+    let mut scores: BTreeMap<(u32, String), ScoredLabel> = BTreeMap::new();
     let mut tokens = 0;
     let mut summary = None;
     while let Some(message) = stream.message().await? {
@@ -212,7 +231,7 @@ pub(super) async fn score(args: ScoreArgs, client: &ClientArgs) -> anyhow::Resul
             message
                 .scores
                 .into_iter()
-                .map(|score| (score.latent, score)),
+                .map(|score| ((score.latent, score.source.clone()), score)),
         );
         summary = message.summary.or(summary);
     }
@@ -234,10 +253,12 @@ fn scores_json(summary: &LabelScoreSummary, scores: &[ScoredLabel], tokens: u64)
             let mut fields = scored.score.as_ref().map(json::score).unwrap_or_default();
             fields.insert("latent".to_owned(), scored.latent.into());
             fields.insert("label".to_owned(), scored.text.as_str().into());
+            fields.insert("labeller".to_owned(), scored.source.as_str().into());
             fields.into()
         })
         .collect();
     json!({
+        "by_labeller": medians::json(&medians::of_scored(scores)),
         "medians": {
             "pearson": json::number(summary.median_pearson),
             "f1": json::number(summary.median_f1),
@@ -283,5 +304,7 @@ fn scores_text(summary: &LabelScoreSummary, scores: &[ScoredLabel]) -> String {
     }
     rows.extend(rest[rest.len().saturating_sub(SHOWN)..].iter().map(row));
     page.push_str(&text::table(&["latent", "Pearson", "F1"], &rows));
+    page.push('\n');
+    page.push_str(&medians::table(&medians::of_scored(scores)));
     page
 }

@@ -1,7 +1,7 @@
 //! `latentdb latents`: list, show, label, score, find, split, export.
 //!
-//! `page` prints one latent, `labelling` runs labellers and judges, `labels` moves labels in and
-//! out.
+//! `page` prints one latent, `labelling` runs labellers and judges, `medians` says how well labels
+//! score, `labels` moves labels in and out.
 
 use latentdb_proto::v1::{
     GetLatentRequest, LabelSearchMode, LatentOrder, ListLatentsRequest, ListLatentsResponse,
@@ -14,6 +14,7 @@ use super::{export, json, output, text};
 
 mod labelling;
 mod labels;
+mod medians;
 mod page;
 mod splitting;
 
@@ -85,6 +86,8 @@ enum Action {
     Label(labelling::LabelArgs),
     /// Score labels on documents that no labeller is shown
     Score(labelling::ScoreArgs),
+    /// Show the medians of the scores that labels have, per labeller and judge
+    Scores(medians::Args),
     /// Import and export labels, choose among versions
     Labels(labels::Args),
     /// Show where latents of one SAE come back in another of the collection
@@ -170,6 +173,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }
         Action::Label(args) => labelling::label(args, &client).await?,
         Action::Score(args) => labelling::score(args, &client).await?,
+        Action::Scores(args) => medians::run(args, &client).await?,
         Action::Labels(args) => labels::run(args, &client).await?,
         Action::Families(families) => {
             let client = client.connect().await?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use super::*;
+use crate::label::Selector as _;
 
 /// What the server does with one request.
 #[derive(Clone)]
@@ -125,7 +126,8 @@ fn evidence() -> Evidence<'static> {
 
 fn label(config: ChatConfig) -> Result<Option<String>> {
     let model = ChatModel::new(config)?;
-    ChatLabeller(&model).label(&evidence(), &Cancel::default())
+    let named = ChatLabeller(&model).label(&evidence(), &Cancel::default());
+    named.map(Naming::name)
 }
 
 #[test]
@@ -207,7 +209,7 @@ fn connections_are_kept() {
     let model = ChatModel::new(model(&endpoint.url)).unwrap();
     for expected in ["a", "b", "c"] {
         let label = ChatLabeller(&model).label(&evidence(), &Cancel::default());
-        assert_eq!(label.unwrap().as_deref(), Some(expected));
+        assert_eq!(label.unwrap(), Naming::Name(expected.to_owned()));
     }
     assert_eq!(model.tokens(), 300);
     assert_eq!(endpoint.serving.join().unwrap(), 1);
@@ -289,5 +291,45 @@ fn an_address_is_checked_at_once() {
             .map(|_| ())
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{url:?}");
+    }
+}
+
+#[test]
+fn latents_are_chosen_by_their_numbers_and_nothing_else() {
+    let endpoint = serve(vec![
+        say("3, 1"),
+        say("Concepts 3 and 1 fit."),
+        say("[2]"),
+        say("none"),
+    ]);
+    let model = ChatModel::new(model(&endpoint.url)).unwrap();
+    let select = || {
+        let labels = ["late parcels", "weather", "broken goods"];
+        ChatSelector(&model).select("a complaint", &labels, &Cancel::default())
+    };
+    assert_eq!(select().unwrap(), [2, 0]);
+    assert_eq!(select().unwrap(), [1]);
+    assert_eq!(select().unwrap(), [0; 0]);
+    let seen: Vec<Seen> = endpoint.seen.iter().collect();
+    let user = |at: usize| seen[at].body["messages"][1]["content"].as_str().unwrap();
+    assert!(
+        user(0).starts_with("Property: a complaint\n"),
+        "{}",
+        user(0)
+    );
+    assert!(user(0).contains("\n3. broken goods\n"), "{}", user(0));
+    // The second time it is told the form again.
+    assert!(user(2).starts_with(user(1)) && user(2).len() > user(1).len());
+}
+
+#[test]
+fn a_choice_is_never_guessed_at() {
+    for answer in ["1, 9", "1 1", "", "the first", "1, 1"] {
+        let endpoint = serve(vec![say(answer), say(answer)]);
+        let model = ChatModel::new(model(&endpoint.url)).unwrap();
+        let found = ChatSelector(&model).select("x", &["a", "b"], &Cancel::default());
+        let error = found.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.message().contains("chat:m"), "{error}");
     }
 }

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
 use crate::label::{
     Cancel, ChatConfig, ChatLabeller, ChatModel, Embed, Event, Evidence, KeyphraseOptions,
-    Keyphrases, Labeller, LocalLabeller, LocalModel, run_each,
+    Keyphrases, Labeller, LocalLabeller, LocalModel, Naming, run_each,
 };
 use corpus::Corpus;
 
@@ -100,6 +100,8 @@ pub struct LabelProgress {
     pub passed_over: usize,
     /// Labels written since the last report.
     pub labels: Vec<(u32, Label)>,
+    /// Latents that got no label since the last report, and why.
+    pub unlabelled: Vec<(u32, &'static str)>,
     /// Tokens that the chat endpoint counted.
     pub tokens: u64,
 }
@@ -269,11 +271,16 @@ impl Service {
             labeller.concurrency(),
             &cancel,
             |evidence| labeller.label(evidence, &cancel),
-            &mut |event: Event<Option<String>>| {
-                if let Event::Done(at, label) = event {
+            &mut |event: Event<Naming>| {
+                if let Event::Done(at, naming) = event {
                     kept.done += 1;
-                    let made = label.map(|text| Label::new(text, &source, None, now()));
-                    pending.extend(made.map(|label| (wanted.latents[at], label)));
+                    let latent = wanted.latents[at];
+                    match naming {
+                        Naming::Name(text) => {
+                            pending.push((latent, Label::new(text, &source, None, now())));
+                        }
+                        Naming::None(why) => kept.unlabelled.push((latent, why)),
+                    }
                 }
                 if pending.len() >= KEPT_TOGETHER || last_kept.elapsed() >= KEPT_AFTER {
                     last_kept = Instant::now();
@@ -291,6 +298,7 @@ impl Service {
                 kept.tokens = tokens();
                 let report = kept.clone();
                 kept.labels.clear();
+                kept.unlabelled.clear();
                 progress(report)
             },
         );

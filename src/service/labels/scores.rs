@@ -1,6 +1,6 @@
 //! Scoring labels on held-out documents (METHODS section 3).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,8 @@ use super::corpus::Corpus;
 use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, asked_latents};
 use crate::error::{Error, Result};
 use crate::label::{
-    Cancel, ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, run_each, score,
+    Cancel, ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median,
+    run_each, score,
 };
 use crate::service::latents::label_key;
 use crate::service::{Service, blocking};
@@ -48,6 +49,9 @@ pub struct ScoreRequest {
     pub latents: Vec<u32>,
     /// At most this many, drawn at random.
     pub sample: Option<usize>,
+    /// Not the current labels, but the latest of every labeller, of the latents that all labellers
+    /// have labelled.
+    pub compare: bool,
     /// Decides what is drawn.
     pub seed: u64,
     /// Held-out documents per side and latent.
@@ -63,6 +67,8 @@ pub struct ScoredLabel {
     pub latent: u32,
     /// The label as it was judged.
     pub text: String,
+    /// Who made it.
+    pub source: String,
     /// What was found.
     pub score: LabelScore,
 }
@@ -105,17 +111,6 @@ impl ScoreSummary {
             median_f1: median(collect(|score| score.f1)),
             low_confidence: scores.iter().filter(|s| s.pearson < LOW_SCORE).count(),
         }
-    }
-}
-
-/// The middle value, the mean of the two of an even number, 0 of none.
-fn median(mut values: Vec<f32>) -> f32 {
-    values.sort_by(f32::total_cmp);
-    let half = values.len() / 2;
-    match (values.len(), values.len() % 2) {
-        (0, _) => 0.0,
-        (_, 1) => values[half],
-        _ => f32::midpoint(values[half - 1], values[half]),
     }
 }
 
@@ -172,7 +167,15 @@ impl Service {
     }
 
     fn labels_to_score(&self, view: &View, request: &ScoreRequest) -> Result<Vec<Task>> {
-        let labels = self.labels_of(&view.record)?;
+        let mut labels = if request.compare {
+            self.labels_to_compare(view)?
+        } else {
+            let current = self.labels_of(&view.record)?;
+            let current = current.iter();
+            current
+                .map(|(&latent, label)| (latent, vec![label.clone()]))
+                .collect()
+        };
         let mut latents = asked_latents(view, &request.latents)?;
         latents.retain(|latent| labels.contains_key(latent));
         if latents.is_empty() {
@@ -187,12 +190,31 @@ impl Service {
             latents.shuffle(&mut StdRng::seed_from_u64(request.seed));
             latents.truncate(sample);
         }
-        Ok(latents
+        let tasks = latents.into_iter().flat_map(|latent| {
+            let labels = labels.remove(&latent).unwrap_or_default();
+            labels.into_iter().map(move |label| Task { latent, label })
+        });
+        Ok(tasks.collect())
+    }
+
+    /// The latest label of every labeller, by latent; only latents that all of them have labelled.
+    fn labels_to_compare(&self, view: &View) -> Result<BTreeMap<u32, Vec<Label>>> {
+        let key = label_key(&view.record)?;
+        let handle = self.database.collection(&view.record.name)?;
+        let mut latest: BTreeMap<u32, BTreeMap<String, Label>> = BTreeMap::new();
+        for (latent, label) in handle.catalog().label_versions(&key.0, &key.1)? {
+            let own = latest.entry(latent).or_default();
+            let earlier = own.get(&label.source).map_or(0, |label| label.version);
+            if label.version > earlier {
+                own.insert(label.source.clone(), label);
+            }
+        }
+        let labellers = latest.values().flat_map(|own| own.keys());
+        let labellers = labellers.collect::<BTreeSet<_>>().len();
+        latest.retain(|_, own| own.len() == labellers);
+        Ok(latest
             .into_iter()
-            .map(|latent| Task {
-                latent,
-                label: labels[&latent].clone(),
-            })
+            .map(|(latent, own)| (latent, own.into_values().collect()))
             .collect())
     }
 
@@ -274,6 +296,7 @@ impl Service {
             .map(|(at, score)| ScoredLabel {
                 latent: tasks[at].latent,
                 text: tasks[at].label.text.clone(),
+                source: tasks[at].label.source.clone(),
                 score,
             })
             .collect())
@@ -331,16 +354,4 @@ fn judge_label(
         hard_negatives: request.hard_negatives,
         created: now(),
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::median;
-
-    #[test]
-    fn medians_are_numpys() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(Vec::new()), 0.0);
-    }
 }

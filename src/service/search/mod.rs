@@ -10,6 +10,7 @@ mod presets;
 mod property;
 mod resolve;
 mod result;
+mod selector;
 mod steering;
 mod sweep;
 
@@ -43,6 +44,7 @@ pub(super) use resolve::no_sae;
 pub use result::{
     Contribution, ExplainedHit, Explanation, SearchOptions, SearchResult, SteeringReport,
 };
+pub use selector::{SelectedBy, SelectorChoice};
 pub use sweep::{SweepHit, SweepStep};
 
 /// Most hits of one page.

@@ -8,13 +8,14 @@ use latentdb_index::query::{
 
 use super::examples::{PropertyExamples, fit};
 use super::resolve::Encoded;
+use super::selector::{SelectedBy, SelectorChoice};
 use crate::error::{Error, Result};
 use crate::service::Service;
 
 /// Latents chosen, unless said otherwise.
 pub const DEFAULT_CANDIDATES: usize = 100;
 /// T of the weights by rank, unless said otherwise.
-pub const DEFAULT_TEMPERATURE: f32 = 0.2;
+pub const DEFAULT_TEMPERATURE: f32 = 0.3;
 
 /// Documents with a property.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub enum PropertySource {
         text: String,
         /// What they are compared with.
         selection: PropertySelection,
+        /// The language model that drops and orders what was chosen so.
+        selector: Option<SelectorChoice>,
     },
     /// The latents of a text's own vector.
     OwnLatents(String),
@@ -85,6 +88,8 @@ pub struct PropertyReport {
     pub query: Kind,
     /// A direction in the space of vectors that was fitted beside.
     pub vector: Option<Vec<f32>>,
+    /// The language model that chose, where one did.
+    pub selected_by: Option<SelectedBy>,
 }
 
 /// A chosen latent; its rank is its place.
@@ -168,11 +173,20 @@ impl Service {
     ) -> Result<PropertyReport> {
         check(node)?;
         let most = node.kept.unwrap_or(node.candidates).min(node.candidates);
-        let mut vector = None;
+        let (mut vector, mut selected_by) = (None, None);
         let (chosen, weights): (Vec<(u32, f32)>, Vec<f32>) = match &node.source {
-            PropertySource::Text { text, selection } => {
+            PropertySource::Text {
+                text, selection, ..
+            } => {
                 let words = encoded.text(text)?;
-                let chosen = choose(view, encoded, words, *selection, most)?;
+                let chosen = match encoded.selected(node) {
+                    None => choose(view, encoded, words, *selection, most)?,
+                    Some(selected) => {
+                        selected_by = Some(selected.by.clone());
+                        let latents = selected.latents.iter().take(most);
+                        latents.copied().collect()
+                    }
+                };
                 let weights = weights(&chosen, node);
                 (chosen, weights)
             }
@@ -222,6 +236,7 @@ impl Service {
             query: query(&chosen, node),
             chosen,
             vector,
+            selected_by,
         })
     }
 }
@@ -260,7 +275,7 @@ fn query(chosen: &[ChosenLatent], node: &PropertyNode) -> Kind {
     }
 }
 
-fn check(node: &PropertyNode) -> Result<()> {
+pub(super) fn check(node: &PropertyNode) -> Result<()> {
     let counts = [("candidates", Some(node.candidates)), ("kept", node.kept)];
     for (field, count) in counts {
         if count.is_some_and(|count| !(1..=MAX_WEIGHTS).contains(&count)) {

@@ -13,6 +13,7 @@ use super::super::{Service, blocking};
 use super::edits::{MAX_EDITS, SteerTarget};
 use super::explain::collect_leaves;
 use super::property::{PropertyNode, PropertyReport, PropertySelection, PropertySource};
+use super::selector::{Choice, Selected};
 use super::{NearestNode, Node, NodeKind, Ready, SteeringReport, Target};
 use crate::error::{Error, Result};
 use crate::sae::Sae;
@@ -23,6 +24,8 @@ pub(super) struct Encoded {
     texts: HashMap<String, Vec<f32>>,
     /// The labels, where the tree compares with them and there are any.
     labels: Option<SimilarLabels>,
+    /// What language models chose.
+    selected: Vec<(Choice, Selected)>,
 }
 
 impl Encoded {
@@ -42,6 +45,18 @@ impl Encoded {
         let labels = self.labels.as_ref();
         labels.map_or(Vec::new(), |labels| labels.cosines(vector))
     }
+
+    /// What a language model chose for a property, where the property leaves the choice to one.
+    pub fn selected(&self, node: &PropertyNode) -> Option<&Selected> {
+        let choice = Choice::of(node);
+        let mut kept = self.selected.iter();
+        kept.find(|(other, _)| *other == choice)
+            .map(|(_, selected)| selected)
+    }
+
+    pub fn keep_selected(&mut self, choice: Choice, selected: Selected) {
+        self.selected.push((choice, selected));
+    }
 }
 
 /// What a leaf of the tree reports besides its hits, in the order of leaves.
@@ -52,8 +67,8 @@ pub(super) enum LeafReport {
 }
 
 impl Service {
-    /// The vectors of all texts that the tree names, each encoded once, and those of labels where
-    /// the tree compares with them.
+    /// The vectors of all texts that the tree names, each encoded once, those of labels where the
+    /// tree compares with them, and what language models choose for its properties.
     pub(super) async fn encode_texts_of(
         self: &Arc<Self>,
         view: &View,
@@ -82,10 +97,14 @@ impl Service {
         } else {
             None
         };
-        Ok(Encoded {
+        let encoded = Encoded {
             texts: texts.into_iter().zip(vectors).collect(),
             labels,
-        })
+            selected: Vec::new(),
+        };
+        self.ask_selectors(view, encoded, needs.selections)
+            .await
+            .map_err(|error| error.within("query.property"))
     }
 
     pub(super) fn ready(
@@ -254,6 +273,8 @@ pub(in crate::service) fn no_sae(view: &View) -> Error {
 struct Needs {
     texts: Vec<String>,
     labels: bool,
+    /// Properties that leave the choice of latents to a language model.
+    selections: Vec<PropertyNode>,
 }
 
 impl Needs {
@@ -266,10 +287,16 @@ impl Needs {
         }
         match &node.kind {
             NodeKind::Nearest(nearest) => self.of_nearest(nearest)?,
-            NodeKind::Property(PropertyNode { source, .. }) => match source {
-                PropertySource::Text { text, selection } => {
+            NodeKind::Property(property) => match &property.source {
+                PropertySource::Text {
+                    text,
+                    selection,
+                    selector,
+                } => {
                     self.text(text);
                     self.labels |= *selection != PropertySelection::Centroids;
+                    let selections = selector.iter().map(|_| property.clone());
+                    self.selections.extend(selections);
                 }
                 PropertySource::OwnLatents(text) => self.text(text),
                 PropertySource::Examples(_) => {}

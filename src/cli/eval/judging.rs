@@ -1,0 +1,139 @@
+//! The judge of steered hits: which one, and its work off the async threads.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::bail;
+
+use crate::cli::chat::ChatArgs;
+use crate::inputs::{self, Model};
+use crate::label::{
+    Cancel, ChatModel, ChatTopicJudge, Event, LocalModel, LocalTopicJudge, TopicJudge, Turn,
+    run_each,
+};
+
+/// The local model where none is named.
+const DEFAULT_LOCAL_MODEL: &str = "smollm2";
+
+/// Who judges, and how much.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct JudgeArgs {
+    /// Who picks the latents that were turned from five options: the endpoint of --chat-url, or a
+    /// language model in this process; when left out, the endpoint where one is named
+    #[arg(long, value_enum)]
+    judge: Option<JudgeKind>,
+    /// GGUF file of the local judge; SmolLM2 when left out
+    #[arg(long, value_name = "FILE.gguf")]
+    judge_model: Option<String>,
+    /// Queries whose hits are judged; all when 0
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) judged: usize,
+    #[command(flatten)]
+    chat: ChatArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum JudgeKind {
+    Chat,
+    Local,
+    None,
+}
+
+/// A language model that judges.
+#[derive(Clone)]
+pub(super) enum JudgeModel {
+    Chat(Arc<ChatModel>),
+    Local(Arc<LocalModel>),
+}
+
+/// Hits before and after, five options, and which of them it is.
+pub(super) struct Question {
+    pub(super) before: Vec<String>,
+    pub(super) after: Vec<String>,
+    pub(super) options: Vec<String>,
+    pub(super) up: bool,
+    pub(super) answer: usize,
+}
+
+impl JudgeArgs {
+    /// The judge asked for, opened.
+    pub(super) async fn open(&self) -> anyhow::Result<Option<JudgeModel>> {
+        let config = self.chat.clone().config();
+        let kind = self.judge.or(config.as_ref().map(|_| JudgeKind::Chat));
+        match (kind, config) {
+            (None | Some(JudgeKind::None), _) => Ok(None),
+            (Some(JudgeKind::Chat), Some(config)) => {
+                Ok(Some(JudgeModel::Chat(Arc::new(ChatModel::new(config)?))))
+            }
+            (Some(JudgeKind::Chat), None) => {
+                bail!("--judge chat needs an endpoint: name it by --chat-url and --chat-model")
+            }
+            (Some(JudgeKind::Local), _) => {
+                let name = self.judge_model.clone();
+                let open = move || -> anyhow::Result<LocalModel> {
+                    let name = name.as_deref().unwrap_or(DEFAULT_LOCAL_MODEL);
+                    let place = match inputs::resolve_model(name, &mut |_, _| true)? {
+                        Model::Pinned(file) => file,
+                        Model::Named(name) => Path::new(&name).to_path_buf(),
+                    };
+                    Ok(LocalModel::open(&place)?)
+                };
+                let model = tokio::task::spawn_blocking(open).await??;
+                Ok(Some(JudgeModel::Local(Arc::new(model))))
+            }
+        }
+    }
+}
+
+impl JudgeModel {
+    /// Who it is.
+    pub(super) fn name(&self) -> String {
+        self.with(|judge| judge.name())
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&dyn TopicJudge) -> T) -> T {
+        match self {
+            Self::Chat(model) => work(&ChatTopicJudge(model)),
+            Self::Local(model) => work(&LocalTopicJudge(model)),
+        }
+    }
+
+    /// Whether each question was answered rightly; none where the answer is not usable.
+    pub(super) async fn ask(&self, questions: Vec<Question>) -> anyhow::Result<Vec<Option<bool>>> {
+        let cancel = Cancel::default();
+        let guard = cancel.on_drop();
+        let model = self.clone();
+        let asking = tokio::task::spawn_blocking(move || {
+            model.with(|judge| ask_all(judge, &questions, &cancel))
+        });
+        let answers = asking.await?;
+        drop(guard);
+        Ok(answers?)
+    }
+}
+
+fn ask_all(
+    judge: &dyn TopicJudge,
+    questions: &[Question],
+    cancel: &Cancel,
+) -> crate::error::Result<Vec<Option<bool>>> {
+    let mut answers = vec![None; questions.len()];
+    let ask = |question: &Question| {
+        let turn = Turn {
+            before: &question.before,
+            after: &question.after,
+            options: &question.options,
+            up: question.up,
+        };
+        let picked = judge.pick(&turn, cancel)?;
+        Ok(picked.map(|place| place == question.answer))
+    };
+    run_each(questions, judge.concurrency(), cancel, ask, &mut |event| {
+        if let Event::Done(at, answer) = event {
+            answers[at] = answer;
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(answers)
+}

@@ -1,0 +1,187 @@
+//! `latentdb latents scores`: how well labels score, per labeller and judge.
+
+use std::collections::BTreeMap;
+
+use latentdb_proto::v1::{LabelScore, LatentLabel, ListLabelsRequest, ScoredLabel};
+use serde_json::{Value, json};
+
+use crate::cli::client::ClientArgs;
+use crate::cli::json::number;
+use crate::cli::{output, text};
+use crate::label::median;
+
+/// Which collection.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The collection
+    name: String,
+}
+
+/// Who labelled, who judged, and whether the inactive documents were the nearest.
+type Group = (String, String, bool);
+
+/// How well the labels of one labeller score with one judge.
+pub(super) struct Medians {
+    group: Group,
+    labels: usize,
+    pearson: f32,
+    f1: f32,
+}
+
+/// `latents scores`.
+pub(super) async fn run(args: Args, client: &ClientArgs) -> anyhow::Result<()> {
+    let is_json = client.json;
+    let client = client.connect().await?;
+    let request = ListLabelsRequest {
+        collection: args.name,
+        all_versions: true,
+    };
+    let mut stream = client.latents().list_labels(request).await?.into_inner();
+    let mut labels = Vec::new();
+    while let Some(message) = stream.message().await? {
+        labels.extend(message.labels);
+    }
+    let found = of_kept(&labels);
+    let value = json!({"by_labeller": json(&found)});
+    let page = if found.is_empty() {
+        "no label is scored yet: `latentdb latents score` does it\n".to_owned()
+    } else {
+        table(&found)
+    };
+    Ok(output::emit(is_json, &value, &page)?)
+}
+
+/// Of the scores that are kept with labels. A labeller's later label of a latent stands for its
+/// earlier ones; versions come in their order, the current one last.
+fn of_kept(labels: &[LatentLabel]) -> Vec<Medians> {
+    let mut latest: BTreeMap<(Group, u32), &LabelScore> = BTreeMap::new();
+    for entry in labels {
+        let Some(label) = &entry.label else { continue };
+        for score in &label.scores {
+            let group = group(&label.source, score);
+            latest.insert((group, entry.latent), score);
+        }
+    }
+    let scores = latest.into_iter();
+    medians(scores.map(|((group, _), score)| (group, score)))
+}
+
+/// Of the scores of one scoring.
+pub(super) fn of_scored(scores: &[ScoredLabel]) -> Vec<Medians> {
+    medians(scores.iter().filter_map(|scored| {
+        let score = scored.score.as_ref()?;
+        Some((group(&scored.source, score), score))
+    }))
+}
+
+fn group(source: &str, score: &LabelScore) -> Group {
+    (source.to_owned(), score.judge.clone(), score.hard_negatives)
+}
+
+fn medians<'a>(scores: impl Iterator<Item = (Group, &'a LabelScore)>) -> Vec<Medians> {
+    let mut groups: BTreeMap<Group, Vec<&LabelScore>> = BTreeMap::new();
+    for (group, score) in scores {
+        groups.entry(group).or_default().push(score);
+    }
+    groups
+        .into_iter()
+        .map(|(group, scores)| Medians {
+            group,
+            labels: scores.len(),
+            pearson: median(scores.iter().map(|score| score.pearson).collect()),
+            f1: median(scores.iter().map(|score| score.f1).collect()),
+        })
+        .collect()
+}
+
+/// One line per labeller, judge and kind of inactive documents.
+pub(super) fn table(medians: &[Medians]) -> String {
+    let rows: Vec<Vec<String>> = medians
+        .iter()
+        .map(|found| {
+            let (labeller, judge, is_hard) = &found.group;
+            vec![
+                labeller.clone(),
+                judge.clone(),
+                if *is_hard { "nearest" } else { "random" }.to_owned(),
+                text::thousands(found.labels as u64),
+                format!("{:.3}", found.pearson),
+                format!("{:.3}", found.f1),
+            ]
+        })
+        .collect();
+    let head = [
+        "labeller",
+        "judge",
+        "against",
+        "labels",
+        "median Pearson",
+        "median F1",
+    ];
+    text::table(&head, &rows)
+}
+
+/// The same for scripts.
+pub(super) fn json(medians: &[Medians]) -> Value {
+    let rows = medians.iter().map(|found| {
+        let (labeller, judge, is_hard) = &found.group;
+        json!({
+            "labeller": labeller,
+            "judge": judge,
+            "hard_negatives": is_hard,
+            "labels": found.labels,
+            "pearson": number(found.pearson),
+            "f1": number(found.f1),
+        })
+    });
+    rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use latentdb_proto::v1::Label;
+
+    use super::*;
+
+    #[test]
+    fn a_later_label_of_a_labeller_stands_for_its_earlier_ones() {
+        let label = |latent, source: &str, pearsons: &[f32]| LatentLabel {
+            latent,
+            label: Some(Label {
+                source: source.to_owned(),
+                scores: pearsons
+                    .iter()
+                    .zip([false, true])
+                    .map(|(&pearson, hard_negatives)| LabelScore {
+                        judge: "similarity".to_owned(),
+                        pearson,
+                        f1: 0.5,
+                        hard_negatives,
+                        ..LabelScore::default()
+                    })
+                    .collect(),
+                ..Label::default()
+            }),
+        };
+        let kept = [
+            label(0, "keyphrases", &[0.1]),
+            label(0, "local:m", &[0.2, 0.0]),
+            label(0, "keyphrases", &[0.6]),
+            label(1, "keyphrases", &[0.8]),
+            label(2, "keyphrases", &[]),
+        ];
+        let found = of_kept(&kept);
+        let rows: Vec<(&str, bool, usize, f32)> = found
+            .iter()
+            .map(|m| (m.group.0.as_str(), m.group.2, m.labels, m.pearson))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("keyphrases", false, 2, 0.7),
+                ("local:m", false, 1, 0.2),
+                ("local:m", true, 1, 0.0),
+            ]
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! Steered hits judged by a chat model.
+
+use super::{ASKED, ChatModel};
+use crate::error::Result;
+use crate::label::prompt::{pick_prompt, read_numbers};
+use crate::label::{Cancel, TopicJudge, Turn};
+
+/// Characters of a text that the model is shown.
+const CHARACTERS: usize = 300;
+/// Most tokens of an answer.
+const TOKENS: u32 = 16;
+
+/// Picks concepts by asking a chat model.
+pub struct ChatTopicJudge<'a>(pub &'a ChatModel);
+
+impl TopicJudge for ChatTopicJudge<'_> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn concurrency(&self) -> usize {
+        self.0.concurrency()
+    }
+
+    fn pick(&self, turn: &Turn<'_>, cancel: &Cancel) -> Result<Option<usize>> {
+        let mut prompt = pick_prompt(turn, CHARACTERS);
+        for _ in 0..ASKED {
+            let answer = self.0.ask(&prompt, TOKENS, cancel)?;
+            if let Some([place]) = read_numbers(&answer, turn.options.len()).as_deref() {
+                return Ok(Some(*place));
+            }
+            prompt.user.push_str(" (one number, nothing else)");
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,164 @@
+//! Names for latents by a small model.
+//!
+//! A small model copies worked examples and long instructions into its answers, so it gets neither:
+//! it completes a sentence about a few short documents. What it says is often about one of them
+//! only, so it is asked about several draws, and its own likelihoods choose: the name that documents
+//! with the latent make likelier than other documents do, by most.
+
+use std::collections::HashSet;
+
+use super::LocalModel;
+use crate::error::Result;
+use crate::label::phrases::fold;
+use crate::label::prompt::{Shown, clean_label, drawn, topic_question};
+use crate::label::{Cancel, Evidence, Labeller, Naming};
+
+/// What a name is asked for from. Few and short: each token costs.
+const SUGGESTED_FROM: Shown = Shown {
+    documents: 5,
+    characters: 140,
+};
+/// How often a name is asked for, each time from other documents.
+const DRAWS: u64 = 4;
+/// What names are compared on.
+const COMPARED_ON: Shown = Shown {
+    documents: 6,
+    characters: 120,
+};
+/// Most tokens of a name.
+const TOKENS: usize = 16;
+/// Words of a name that are a document's own where they stand in it in this order.
+const COPIED_WORDS: usize = 3;
+/// What the model is told it is.
+const SYSTEM: &str = "You are a helpful assistant.";
+/// How its answer begins; it ends with the closing quote.
+const BEGUN: &str = "The topic of these texts is \"";
+
+/// Names latents by asking a model in this process.
+pub struct LocalLabeller<'a>(pub &'a LocalModel);
+
+impl Labeller for LocalLabeller<'_> {
+    fn source(&self) -> String {
+        self.0.name()
+    }
+
+    fn concurrency(&self) -> usize {
+        1
+    }
+
+    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Naming> {
+        if evidence.active.is_empty() {
+            return Ok(Naming::None("no document that may be shown activates it"));
+        }
+        let names = self.suggestions(evidence, cancel)?;
+        if names.is_empty() {
+            return Ok(Naming::None(
+                "the model repeats the question, or one document, or says nothing short",
+            ));
+        }
+        let (active, inactive) = drawn(evidence, COMPARED_ON, evidence.seed.wrapping_add(DRAWS));
+        let mut gains = self.likelihoods(&active, &names, cancel)?;
+        if !inactive.is_empty() {
+            let others = self.likelihoods(&inactive, &names, cancel)?;
+            gains
+                .iter_mut()
+                .zip(others)
+                .for_each(|(gain, other)| *gain -= other);
+            if gains.iter().all(|gain| *gain <= 0.0) {
+                return Ok(Naming::None(
+                    "what the model suggests fits other documents as well",
+                ));
+            }
+        }
+        let best = names
+            .into_iter()
+            .zip(gains)
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(
+            best.map_or(Naming::None("the model suggests nothing"), |(name, _)| {
+                Naming::Name(name)
+            }),
+        )
+    }
+}
+
+impl LocalLabeller<'_> {
+    /// Different names, each from a draw of its own.
+    fn suggestions(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for draw in 0..DRAWS {
+            let (active, _) = drawn(evidence, SUGGESTED_FROM, evidence.seed.wrapping_add(draw));
+            let question = topic_question(&active, SUGGESTED_FROM.characters);
+            let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
+            let line = self.0.continue_quote(&tokens, TOKENS, cancel)?;
+            if let Some(name) = clean_label(&line)
+                && !is_an_echo(&name, &active)
+                && !names.contains(&name)
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn likelihoods(&self, texts: &[&str], names: &[String], cancel: &Cancel) -> Result<Vec<f64>> {
+        let question = topic_question(texts, COMPARED_ON.characters);
+        let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
+        self.0.likelihoods(&tokens, names, cancel)
+    }
+}
+
+/// True where a name says what the question says and no text does, or copies one of the texts.
+fn is_an_echo(name: &str, texts: &[&str]) -> bool {
+    let name = words(name);
+    let texts: Vec<Vec<String>> = texts.iter().map(|text| words(text)).collect();
+    let asked: HashSet<String> = words(&topic_question(&[], 0)).into_iter().collect();
+    let in_texts = |word: &String| texts.iter().any(|text| text.contains(word));
+    if name
+        .iter()
+        .all(|word| asked.contains(word) && !in_texts(word))
+    {
+        return true;
+    }
+    let holds = |text: &&Vec<String>| text.windows(name.len()).any(|part| part == name);
+    name.len() >= COPIED_WORDS && texts.iter().filter(holds).count() == 1
+}
+
+/// The words of a text, without their endings.
+fn words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(fold)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_an_echo;
+
+    #[test]
+    fn the_question_and_single_documents_are_no_names() {
+        let texts = [
+            "The battery life of this phone is poor, and its battery died.",
+            "A long review of phones with a poor battery life.",
+            "The topic was chosen by the teacher.",
+        ];
+        for echo in [
+            "three words",
+            "Texts",
+            "phone with a poor battery",
+            "chosen by the teacher",
+        ] {
+            assert!(is_an_echo(echo, &texts), "{echo}");
+        }
+        for name in [
+            "battery life",
+            "Poor Batteries",
+            "topic",
+            "phones",
+            "poor battery quality",
+        ] {
+            assert!(!is_an_echo(name, &texts), "{name}");
+        }
+    }
+}

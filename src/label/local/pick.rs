@@ -1,0 +1,53 @@
+//! Steered hits judged by how much likelier they make the name of a concept.
+
+use super::LocalModel;
+use crate::error::Result;
+use crate::label::prompt::excerpt;
+use crate::label::{Cancel, TopicJudge, Turn};
+
+/// Characters of a text that the model is shown.
+const CHARACTERS: usize = 120;
+
+/// Picks concepts by asking a model in this process.
+pub struct LocalTopicJudge<'a>(pub &'a LocalModel);
+
+impl LocalTopicJudge<'_> {
+    /// How likely the texts make each of the concepts.
+    fn likelihoods(
+        &self,
+        texts: &[String],
+        options: &[String],
+        cancel: &Cancel,
+    ) -> Result<Vec<f64>> {
+        let lines: Vec<String> = texts
+            .iter()
+            .map(|text| format!("- {}", excerpt(text, CHARACTERS)))
+            .collect();
+        let question = format!("What are these texts about?\n\n{}", lines.join("\n"));
+        let system = "You name the topics of texts.";
+        let tokens = self.0.tokens(system, &question, "The texts are about")?;
+        let options: Vec<String> = options.iter().map(|option| format!(" {option}")).collect();
+        self.0.likelihoods(&tokens, &options, cancel)
+    }
+}
+
+impl TopicJudge for LocalTopicJudge<'_> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn concurrency(&self) -> usize {
+        1
+    }
+
+    fn pick(&self, turn: &Turn<'_>, cancel: &Cancel) -> Result<Option<usize>> {
+        let before = self.likelihoods(turn.before, turn.options, cancel)?;
+        let after = self.likelihoods(turn.after, turn.options, cancel)?;
+        let gains = after.iter().zip(&before).map(|(after, before)| {
+            let gain = after - before;
+            if turn.up { gain } else { -gain }
+        });
+        let best = gains.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(best.map(|(place, _)| place))
+    }
+}

@@ -1,0 +1,39 @@
+//! Latents for a property, chosen by how much likelier the property makes their labels.
+
+use super::LocalModel;
+use crate::error::Result;
+use crate::label::{Cancel, Selector};
+
+/// What the model is told it does.
+const SYSTEM: &str = "You name the topics of texts.";
+/// How its answer begins.
+const BEGUN: &str = "The text is about";
+
+/// Chooses latents by asking a model in this process. A small model cannot sort a list, but it can
+/// say how likely a label is: those that the property makes likelier are chosen, the most so first.
+pub struct LocalSelector<'a>(pub &'a LocalModel);
+
+impl Selector for LocalSelector<'_> {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn select(&self, property: &str, labels: &[&str], cancel: &Cancel) -> Result<Vec<usize>> {
+        let continuations: Vec<String> = labels.iter().map(|label| format!(" {label}")).collect();
+        let likelihoods = |text: &str| {
+            let question = format!("What is this text about?\n\n{text}");
+            let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
+            self.0.likelihoods(&tokens, &continuations, cancel)
+        };
+        let (with, without) = (likelihoods(property)?, likelihoods("...")?);
+        let mut gains: Vec<(usize, f64)> = with
+            .iter()
+            .zip(without)
+            .map(|(with, without)| with - without)
+            .enumerate()
+            .filter(|(_, gain)| *gain > 0.0)
+            .collect();
+        gains.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Ok(gains.into_iter().map(|(place, _)| place).collect())
+    }
+}

@@ -1,0 +1,33 @@
+//! Which concept did steering turn? Asked of a judge that sees the hits before and after
+//! (METHODS section 4, the evaluation of arXiv 2408.00657).
+
+use super::Cancel;
+use crate::error::Result;
+
+/// Hits before and after steering, and concepts of which one was turned.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// The texts found before.
+    pub before: &'a [String],
+    /// The texts found after.
+    pub after: &'a [String],
+    /// The concepts.
+    pub options: &'a [String],
+    /// Whether one was turned up; down otherwise.
+    pub up: bool,
+}
+
+/// Picks the concept that was turned.
+pub trait TopicJudge: Send + Sync {
+    /// Who judges: `chat:MODEL`, `local:MODEL`.
+    fn name(&self) -> String;
+
+    /// Turns that may be judged at once.
+    fn concurrency(&self) -> usize;
+
+    /// The place of the concept among the options; `None` where the judge says nothing usable.
+    ///
+    /// # Errors
+    /// `Cancelled`, and whatever makes going on pointless.
+    fn pick(&self, turn: &Turn<'_>, cancel: &Cancel) -> Result<Option<usize>>;
+}

@@ -1,0 +1,162 @@
+//! Latents for a property, chosen among candidates by a language model that reads their labels
+//! (METHODS §5, step 3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use latentdb_index::database::View;
+
+use super::super::labels::ChatUse;
+use super::super::{Service, blocking};
+use super::property::{PropertyNode, PropertySource, check, choose};
+use super::resolve::Encoded;
+use crate::error::{Error, ErrorKind, Result};
+use crate::label::{Cancel, ChatSelector, LocalSelector, Selector};
+
+/// How long one choice may take.
+const MOST_TIME: Duration = Duration::from_secs(120);
+
+/// Which language model chooses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SelectorChoice {
+    /// The chat endpoint that the service was opened with; its model, or another of its models.
+    Chat(Option<String>),
+    /// A GGUF file on this machine, or the pinned model.
+    Local(Option<String>),
+}
+
+/// What a language model chose.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Selected {
+    /// Latents with what they were candidates by, the most telling first.
+    pub latents: Vec<(u32, f32)>,
+    /// Who chose.
+    pub by: SelectedBy,
+}
+
+/// Who chose latents, among how many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedBy {
+    /// `chat:MODEL` or `local:MODEL`.
+    pub model: String,
+    /// Candidates that it was shown.
+    pub candidates: usize,
+}
+
+/// What decides a choice: one choice serves all nodes of a tree that agree in it.
+#[derive(Clone, PartialEq)]
+pub(super) struct Choice {
+    source: PropertySource,
+    candidates: usize,
+}
+
+impl Choice {
+    pub fn of(node: &PropertyNode) -> Self {
+        Self {
+            source: node.source.clone(),
+            candidates: node.candidates,
+        }
+    }
+}
+
+impl Service {
+    /// Asks language models for the choices that the property nodes of a tree leave to them.
+    pub(super) async fn ask_selectors(
+        self: &Arc<Self>,
+        view: &View,
+        mut encoded: Encoded,
+        nodes: Vec<PropertyNode>,
+    ) -> Result<Encoded> {
+        for node in nodes {
+            if encoded.selected(&node).is_some() {
+                continue;
+            }
+            let cancel = Cancel::default();
+            let guard = cancel.on_drop();
+            let (service, view) = (self.clone(), view.clone());
+            let asking = blocking(move || {
+                let selected = service.ask_selector(&view, &encoded, &node, &cancel)?;
+                encoded.keep_selected(Choice::of(&node), selected);
+                Ok(encoded)
+            });
+            let asked = tokio::time::timeout(MOST_TIME, asking).await;
+            drop(guard);
+            encoded = asked.map_err(|_| {
+                Error::new(
+                    ErrorKind::Unavailable,
+                    format!(
+                        "the language model did not choose latents within {} s; ask for fewer \
+                         candidates, or choose without a selector",
+                        MOST_TIME.as_secs()
+                    ),
+                )
+            })??;
+        }
+        Ok(encoded)
+    }
+
+    fn ask_selector(
+        &self,
+        view: &View,
+        encoded: &Encoded,
+        node: &PropertyNode,
+        cancel: &Cancel,
+    ) -> Result<Selected> {
+        check(node)?;
+        let PropertySource::Text {
+            text,
+            selection,
+            selector: Some(selector),
+        } = &node.source
+        else {
+            return Err(Error::internal(
+                "a property without a selector asks for one",
+            ));
+        };
+        let (labels, name) = (self.labels_of(&view.record)?, &view.record.name);
+        if labels.is_empty() {
+            return Err(Error::precondition(format!(
+                "no latent of collection {name:?} has a label, and a language model chooses \
+                 latents by their labels: label them (`latentdb latents label {name}`)"
+            )));
+        }
+        let mut candidates = choose(view, encoded, encoded.text(text)?, *selection, usize::MAX)?;
+        candidates.retain(|(latent, _)| labels.contains_key(latent));
+        candidates.truncate(node.candidates);
+        let texts: Vec<&str> = candidates
+            .iter()
+            .filter_map(|(latent, _)| Some(labels.get(latent)?.text.as_str()))
+            .collect();
+        let ask = |selector: &dyn Selector| -> Result<Selected> {
+            let places = selector.select(text, &texts, cancel)?;
+            if places.is_empty() {
+                return Err(Error::precondition(format!(
+                    "{} finds that none of the {} candidate latents fits the property {text:?}: \
+                     ask for more candidates, or choose without a selector",
+                    selector.name(),
+                    texts.len()
+                )));
+            }
+            Ok(Selected {
+                latents: places.into_iter().map(|place| candidates[place]).collect(),
+                by: SelectedBy {
+                    model: selector.name(),
+                    candidates: texts.len(),
+                },
+            })
+        };
+        match selector {
+            SelectorChoice::Chat(model) => {
+                let usage = ChatUse {
+                    model: model.clone(),
+                    ..ChatUse::default()
+                };
+                ask(&ChatSelector(&self.language_models.chat(&usage)?))
+            }
+            SelectorChoice::Local(name) => {
+                let model = self.language_models.local(name.as_deref())?;
+                ask(&LocalSelector(&model))
+            }
+        }
+    }
+}
