@@ -141,8 +141,14 @@ impl LocalModel {
         Ok(ids[ids.len().saturating_sub(CONTEXT)..].to_vec())
     }
 
-    /// Continues a conversation greedily up to a quote or the end of the line.
-    fn continue_quote(&self, tokens: &[u32], most: usize, cancel: &Cancel) -> Result<String> {
+    /// Continues a conversation greedily up to the closing quote or the end of the line; `None`
+    /// where that does not come within `most` tokens.
+    fn continue_quote(
+        &self,
+        tokens: &[u32],
+        most: usize,
+        cancel: &Cancel,
+    ) -> Result<Option<String>> {
         let ends = |c: char| matches!(c, '"' | '\u{201d}' | '\n');
         let mut weights = self.weights.lock();
         let mut logits = forward(&mut weights, tokens, 0)?;
@@ -152,19 +158,19 @@ impl LocalModel {
             cancel.check()?;
             let next = largest(&logits);
             if self.end.contains(&next) {
-                break;
+                return Ok(Some(text));
             }
             written.push(next);
             text = self
                 .tokenizer
                 .decode(&written, true)
                 .map_err(|error| Error::internal("the tokenizer failed").with_source(error))?;
-            if text.contains(ends) {
-                break;
+            if let Some((quoted, _)) = text.split_once(ends) {
+                return Ok(Some(quoted.to_owned()));
             }
             logits = forward(&mut weights, &[next], tokens.len() + written.len() - 1)?;
         }
-        Ok(text.split(ends).next().unwrap_or_default().to_owned())
+        Ok(None)
     }
 
     /// Mean of ln P of the tokens of each of `continuations` after a conversation, which is read

@@ -27,8 +27,13 @@ const COMPARED_ON: Shown = Shown {
 };
 /// Most tokens of a name.
 const TOKENS: usize = 16;
-/// Words of a name that are a document's own where they stand in it in this order.
-const COPIED_WORDS: usize = 3;
+/// Words of a name that are a document's own where they stand in it alone: in this order, in any.
+const COPIED_IN_ORDER: usize = 3;
+const COPIED: usize = 4;
+/// Letters of a word that carries meaning.
+const WEIGHTY: usize = 4;
+/// The strongest documents in which a name's words are looked for.
+const STRONGEST: usize = 30;
 /// What the model is told it is.
 const SYSTEM: &str = "You are a helpful assistant.";
 /// How its answer begins; it ends with the closing quote.
@@ -53,7 +58,7 @@ impl Labeller for LocalLabeller<'_> {
         let names = self.suggestions(evidence, cancel)?;
         if names.is_empty() {
             return Ok(Naming::None(
-                "the model repeats the question, or one document, or says nothing short",
+                "the model repeats the question or a single document, or says nothing short",
             ));
         }
         let (active, inactive) = drawn(evidence, COMPARED_ON, evidence.seed.wrapping_add(DRAWS));
@@ -70,32 +75,32 @@ impl Labeller for LocalLabeller<'_> {
                 ));
             }
         }
-        let best = names
-            .into_iter()
-            .zip(gains)
-            .max_by(|a, b| a.1.total_cmp(&b.1));
-        Ok(
-            best.map_or(Naming::None("the model suggests nothing"), |(name, _)| {
-                Naming::Name(name)
-            }),
-        )
+        let named = names.into_iter().zip(gains);
+        let best = named.max_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(match best {
+            Some((name, _)) => Naming::Name(name),
+            None => Naming::None("the model suggests nothing"),
+        })
     }
 }
 
 impl LocalLabeller<'_> {
     /// Different names, each from a draw of its own.
     fn suggestions(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Vec<String>> {
+        let strongest = evidence.active.iter().take(STRONGEST);
+        let strongest: Vec<Vec<String>> = strongest.map(|(text, _)| words(text)).collect();
         let mut names = Vec::new();
         for draw in 0..DRAWS {
             let (active, _) = drawn(evidence, SUGGESTED_FROM, evidence.seed.wrapping_add(draw));
             let question = topic_question(&active, SUGGESTED_FROM.characters);
             let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
-            let line = self.0.continue_quote(&tokens, TOKENS, cancel)?;
-            if let Some(name) = clean_label(&line)
-                && !is_an_echo(&name, &active)
-                && !names.contains(&name)
-            {
-                names.push(name);
+            let quoted = self.0.continue_quote(&tokens, TOKENS, cancel)?;
+            if let Some(name) = quoted.as_deref().and_then(clean_label) {
+                // The quote makes titles of names.
+                let name = name.strip_prefix("The ").unwrap_or(&name);
+                if !is_an_echo(name, &strongest) && !names.iter().any(|other| other == name) {
+                    names.push(name.to_owned());
+                }
             }
         }
         Ok(names)
@@ -108,20 +113,29 @@ impl LocalLabeller<'_> {
     }
 }
 
-/// True where a name says what the question says and no text does, or copies one of the texts.
-fn is_an_echo(name: &str, texts: &[&str]) -> bool {
+/// True where a name says what the question says, or is one text's own: no word of weight in it stands
+/// in a second text, or it stands in one text alone, word for word or, if long, by its words.
+fn is_an_echo(name: &str, texts: &[Vec<String>]) -> bool {
     let name = words(name);
-    let texts: Vec<Vec<String>> = texts.iter().map(|text| words(text)).collect();
-    let asked: HashSet<String> = words(&topic_question(&[], 0)).into_iter().collect();
-    let in_texts = |word: &String| texts.iter().any(|text| text.contains(word));
-    if name
-        .iter()
-        .all(|word| asked.contains(word) && !in_texts(word))
-    {
+    let holding = |word: &String| texts.iter().filter(|text| text.contains(word)).count();
+    let asked: HashSet<String> = words(&topic_question(&[], 0))
+        .into_iter()
+        .chain(words(BEGUN))
+        .collect();
+    let Some(first) = name.first() else {
+        return true;
+    };
+    if name.iter().all(|word| asked.contains(word)) && (name.len() > 1 || holding(first) == 0) {
         return true;
     }
-    let holds = |text: &&Vec<String>| text.windows(name.len()).any(|part| part == name);
-    name.len() >= COPIED_WORDS && texts.iter().filter(holds).count() == 1
+    let weighty = name.iter().filter(|word| word.len() >= WEIGHTY);
+    if weighty.map(holding).max() == Some(1) {
+        return true;
+    }
+    let in_order = |text: &&Vec<String>| text.windows(name.len()).any(|part| part == name);
+    let in_any = |text: &&Vec<String>| name.iter().all(|word| text.contains(word));
+    (name.len() >= COPIED_IN_ORDER && texts.iter().filter(in_order).count() == 1)
+        || (name.len() >= COPIED && texts.iter().filter(in_any).count() == 1)
 }
 
 /// The words of a text, without their endings.
@@ -134,20 +148,24 @@ fn words(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_an_echo;
+    use super::{is_an_echo, words};
 
     #[test]
     fn the_question_and_single_documents_are_no_names() {
         let texts = [
             "The battery life of this phone is poor, and its battery died.",
             "A long review of phones with a poor battery life.",
-            "The topic was chosen by the teacher.",
-        ];
+            "The topic was chosen by the teacher for its three main words.",
+            "A topic model of reviews.",
+        ]
+        .map(words);
         for echo in [
             "three words",
             "Texts",
+            "The topic of these texts is",
             "phone with a poor battery",
-            "chosen by the teacher",
+            "review of long battery life",
+            "Teacher",
         ] {
             assert!(is_an_echo(echo, &texts), "{echo}");
         }
@@ -157,6 +175,7 @@ mod tests {
             "topic",
             "phones",
             "poor battery quality",
+            "Electronics",
         ] {
             assert!(!is_an_echo(name, &texts), "{name}");
         }
