@@ -6,12 +6,14 @@
 //! z-score, which needs no threshold on rare words. Runs of words that meet by chance are left out,
 //! parts of a longer phrase give way to it, and the spelling is the one that the documents use
 //! most. Where texts can be embedded, the phrases nearest to what sets the documents apart win.
+//! Documents that are alike in form rather than in words are named by it first (`form`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
+use super::form::Forms;
 use super::phrases::{fold, for_each_phrase, phrase_key};
 use super::{Cancel, Embed, Evidence, Labeller, MAX_WORDS, Naming};
 use crate::error::Result;
@@ -51,6 +53,7 @@ impl Default for KeyphraseOptions {
 pub struct Keyphrases<'a> {
     options: KeyphraseOptions,
     background: Background,
+    forms: Forms,
     embed: Option<&'a dyn Embed>,
 }
 
@@ -126,6 +129,7 @@ impl<'a> Keyphrases<'a> {
             });
         Self {
             background: Background::count(wanted, texts),
+            forms: Forms::over(texts),
             options,
             embed,
         }
@@ -223,6 +227,29 @@ impl<'a> Keyphrases<'a> {
     }
 }
 
+impl Keyphrases<'_> {
+    /// The forms of a latent's documents, and the phrases that say something beside them.
+    fn with_forms(&self, evidence: &Evidence<'_>, phrases: &[&Candidate]) -> Option<String> {
+        let read = evidence.active.len().min(self.options.documents);
+        let forms = self.forms.of(&evidence.active[..read]);
+        let least = forms
+            .iter()
+            .map(|form| form.least_phrase)
+            .fold(0.0, f64::max);
+        let phrases = phrases.iter().filter(|phrase| phrase.share >= least);
+        let forms = forms.iter().map(|form| form.text.as_str());
+        let mut words = 0;
+        let mut parts: Vec<&str> = Vec::new();
+        for part in forms.chain(phrases.map(|phrase| phrase.text.as_str())) {
+            words += part.split(' ').count();
+            if parts.len() < self.options.phrases && words <= MAX_WORDS {
+                parts.push(part);
+            }
+        }
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
 impl Labeller for Keyphrases<'_> {
     fn source(&self) -> String {
         Self::SOURCE.to_owned()
@@ -241,14 +268,10 @@ impl Labeller for Keyphrases<'_> {
             }
             _ => self.by_contrast(&candidates),
         };
-        let phrases: Vec<&str> = chosen
-            .iter()
-            .map(|&at| candidates[at].text.as_str())
-            .collect();
-        Ok(if phrases.is_empty() {
-            Naming::None("no phrase sets its documents apart")
-        } else {
-            Naming::Name(phrases.join(", "))
+        let phrases: Vec<&Candidate> = chosen.iter().map(|&at| &candidates[at]).collect();
+        Ok(match self.with_forms(evidence, &phrases) {
+            Some(name) => Naming::Name(name),
+            None => Naming::None("no phrase sets its documents apart"),
         })
     }
 }

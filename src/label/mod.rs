@@ -15,6 +15,7 @@
 //! | how models are asked | `prompt.rs` |
 
 mod chat;
+mod form;
 mod judge;
 mod keyphrase;
 mod local;

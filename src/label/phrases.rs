@@ -75,6 +75,19 @@ pub(super) fn for_each_phrase<'a>(text: &'a str, mut visit: impl FnMut(&[Word<'a
     }
 }
 
+/// The first word of a text.
+pub(super) fn first_word(text: &str) -> Option<Word<'_>> {
+    let mut lower = String::new();
+    let mut raw = text.split(|c: char| !is_word_character(c));
+    raw.find_map(|raw| word(raw, &mut lower))
+}
+
+/// How many words a text has.
+pub(super) fn word_count(text: &str) -> usize {
+    let raw = text.split(|c: char| !is_word_character(c));
+    raw.filter(|raw| !raw.is_empty()).count()
+}
+
 /// Marks of punctuation, and of formulas and markup, whose parts make no phrases.
 fn is_break(c: char) -> bool {
     matches!(
