@@ -21,14 +21,14 @@ pub(super) enum Maker {
     /// Vectors of whole texts, and their latents.
     Pooled {
         encoder: Box<SentenceEncoder>,
-        sae: Option<Sae>,
+        sae: Option<Box<Sae>>,
         threads: usize,
     },
     /// Latents of tokens, pooled.
     Tokens {
-        reader: Reader,
-        sae: Sae,
-        reading: TokenReading,
+        reader: Box<Reader>,
+        sae: Box<Sae>,
+        reading: Box<TokenReading>,
     },
 }
 
@@ -41,7 +41,12 @@ pub(super) struct Batch {
 impl Maker {
     /// Opens the models that the flags name, and checks that they fit each other.
     pub fn open(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Self> {
-        let sae = args.sae.as_deref().map(Sae::load).transpose()?;
+        let sae = args
+            .sae
+            .as_deref()
+            .map(Sae::load)
+            .transpose()?
+            .map(Box::new);
         let made_for = match &sae {
             Some(sae) => sae.record().made_for()?,
             None => None,
@@ -50,7 +55,7 @@ impl Maker {
             let Some(sae) = sae else {
                 bail!("--reader makes latents of tokens: name their SAE with --sae");
             };
-            let reader = open_reader(args, interrupt)?;
+            let reader = Box::new(open_reader(args, interrupt)?);
             let trained = made_for.as_ref().and_then(Reading::token);
             let trained = trained.map(|trained| trained.pooling);
             let reading = TokenReading {
@@ -62,7 +67,7 @@ impl Maker {
             let maker = Self::Tokens {
                 reader,
                 sae,
-                reading,
+                reading: Box::new(reading),
             };
             (maker, width)
         } else {
@@ -91,7 +96,7 @@ impl Maker {
     /// The SAE that makes latents.
     pub fn sae(&self) -> Option<&Sae> {
         match self {
-            Self::Pooled { sae, .. } => sae.as_ref(),
+            Self::Pooled { sae, .. } => sae.as_deref(),
             Self::Tokens { sae, .. } => Some(sae),
         }
     }
@@ -102,7 +107,7 @@ impl Maker {
             Self::Pooled { encoder, .. } => Reading::Pooled(PooledReading {
                 encoder: Some(encoder.identity().clone()),
             }),
-            Self::Tokens { reading, .. } => Reading::Token(reading.clone()),
+            Self::Tokens { reading, .. } => Reading::Token(TokenReading::clone(reading)),
         }
     }
 
