@@ -164,10 +164,10 @@ mod tests {
             }),
         };
         let kept = [
-            label(0, "keyphrases", &[0.1]),
-            label(0, "local:m", &[0.2, 0.0]),
-            label(0, "keyphrases", &[0.6]),
-            label(1, "keyphrases", &[0.8]),
+            label(0, "keyphrases", &[0.125]),
+            label(0, "local:m", &[0.25, 0.0]),
+            label(0, "keyphrases", &[0.5]),
+            label(1, "keyphrases", &[0.75]),
             label(2, "keyphrases", &[]),
         ];
         let found = of_kept(&kept);
@@ -178,8 +178,8 @@ mod tests {
         assert_eq!(
             rows,
             [
-                ("keyphrases", false, 2, 0.7),
-                ("local:m", false, 1, 0.2),
+                ("keyphrases", false, 2, 0.625),
+                ("local:m", false, 1, 0.25),
                 ("local:m", true, 1, 0.0),
             ]
         );

@@ -32,8 +32,10 @@ const COPIED_IN_ORDER: usize = 3;
 const COPIED: usize = 4;
 /// Letters of a word that carries meaning.
 const WEIGHTY: usize = 4;
-/// The strongest documents in which a name's words are looked for.
+/// The strongest documents in which a name's words are looked for, and how many there must be for two
+/// to share one of its words.
 const STRONGEST: usize = 30;
+const MANY: usize = 10;
 /// What the model is told it is.
 const SYSTEM: &str = "You are a helpful assistant.";
 /// How its answer begins; it ends with the closing quote.
@@ -113,8 +115,8 @@ impl LocalLabeller<'_> {
     }
 }
 
-/// True where a name says what the question says, or is one text's own: no word of weight in it stands
-/// in a second text, or it stands in one text alone, word for word or, if long, by its words.
+/// True where a name says what the question says, or is one text's own: of many texts none shares a word
+/// of weight with it but one, or it stands in one alone, word for word or, if long, by its words.
 fn is_an_echo(name: &str, texts: &[Vec<String>]) -> bool {
     let name = words(name);
     let holding = |word: &String| texts.iter().filter(|text| text.contains(word)).count();
@@ -129,7 +131,7 @@ fn is_an_echo(name: &str, texts: &[Vec<String>]) -> bool {
         return true;
     }
     let weighty = name.iter().filter(|word| word.len() >= WEIGHTY);
-    if weighty.map(holding).max() == Some(1) {
+    if texts.len() >= MANY && weighty.map(holding).max() == Some(1) {
         return true;
     }
     let in_order = |text: &&Vec<String>| text.windows(name.len()).any(|part| part == name);
@@ -165,7 +167,6 @@ mod tests {
             "The topic of these texts is",
             "phone with a poor battery",
             "review of long battery life",
-            "Teacher",
         ] {
             assert!(is_an_echo(echo, &texts), "{echo}");
         }
@@ -176,8 +177,15 @@ mod tests {
             "phones",
             "poor battery quality",
             "Electronics",
+            "teacher",
         ] {
             assert!(!is_an_echo(name, &texts), "{name}");
+        }
+        // Of many texts two share a word of a name, or none does.
+        let mut many = vec![words("A battery of tests."); 9];
+        many.push(words("A lamp for the desk."));
+        for (name, expected) in [("Lamp", true), ("battery", false), ("Electronics", false)] {
+            assert_eq!(is_an_echo(name, &many), expected, "{name}");
         }
     }
 }
