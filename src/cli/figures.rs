@@ -1,14 +1,16 @@
-//! Figures of diffs and correlations, which commands write to a file and reports hold.
+//! Figures of diffs, correlations and trends, which commands write to a file and reports hold.
 
 use std::path::{Path, PathBuf};
 
-use latentdb_proto::v1::{CorrelatedPair, DiffRow};
+use latentdb_proto::v1::value::Kind;
+use latentdb_proto::v1::{CorrelatedPair, DiffRow, TrendBucket};
 
 use super::correlate::{Correlated, other};
 use super::diff::{Compared, Request};
 use super::text;
+use super::trends::{self, FEW, Followed};
 use crate::error::Result;
-use crate::plot::{self, Axis, Bar};
+use crate::plot::{self, Axis, Bar, Series};
 
 /// Bars of a figure; more are not read.
 pub(super) const DRAWN: usize = 20;
@@ -16,6 +18,11 @@ pub(super) const DRAWN: usize = 20;
 const SIDE: usize = 36;
 /// Most characters of either latent's name beside a pair's bar.
 const PAIRED: usize = 23;
+
+/// Lines of a figure; more are not told apart.
+const LINES: usize = 8;
+/// Seconds of a mean year.
+const YEAR: f64 = 365.2425 * 86_400.0;
 
 /// A difference's latent with its label.
 pub(super) fn difference_name(row: &DiffRow) -> String {
@@ -120,6 +127,75 @@ pub(super) fn write_pairs(path: &Path, collection: &str, found: &Correlated) -> 
         path.display()
     );
     plot::write(path, &pairs(collection, found)?)?;
+    Ok(())
+}
+
+/// Where a bucket lies on the horizontal axis: its number, its time in years, or its place.
+fn place(bucket: &TrendBucket, at: usize) -> (f64, &'static str) {
+    let start = bucket.start.as_ref().and_then(|start| start.kind.as_ref());
+    match start {
+        Some(Kind::Integer(number)) => (*number as f64, ""),
+        Some(Kind::Float(number)) => (*number, ""),
+        Some(Kind::Timestamp(time)) => (1970.0 + time.seconds as f64 / YEAR, "year"),
+        _ => (at as f64 + 1.0, "place in the order"),
+    }
+}
+
+/// The shares of the first rows over the buckets; those of few documents are left out.
+fn trends(request: &trends::Request, found: &Followed) -> Result<String> {
+    let buckets = &found.summary.buckets;
+    let places: Vec<(f64, &str)> = (0..)
+        .zip(buckets)
+        .map(|(at, bucket)| place(bucket, at))
+        .collect();
+    let lines: Vec<(String, Vec<(f64, f64)>)> = found
+        .rows
+        .iter()
+        .take(LINES)
+        .map(|row| {
+            let label = text::shown(&row.label, row.low_confidence);
+            let shares = trends::shares(buckets, row).into_iter().zip(buckets);
+            let points = shares.zip(&places).filter_map(|((share, bucket), place)| {
+                let share = share.filter(|_| bucket.documents >= FEW)?;
+                Some((place.0, share * 100.0))
+            });
+            (
+                text::latent(row.latent, &label, &text::label),
+                points.collect(),
+            )
+        })
+        .collect();
+    let series: Vec<Series<'_>> = lines
+        .iter()
+        .map(|(name, points)| Series { name, points })
+        .collect();
+    let unit = places.first().map_or("", |(_, unit)| unit);
+    let by = request.by.as_deref().unwrap_or("sets");
+    let across = match unit {
+        "" => Axis::new(by),
+        unit => Axis::new(by).unit(unit),
+    };
+    let up = Axis::new("documents with the latent").unit("%");
+    plot::lines(
+        &format!("Trends in {}", request.name),
+        &across,
+        &up,
+        &series,
+    )
+}
+
+/// Writes the figure of trends.
+pub(super) fn write_trends(
+    path: &Path,
+    request: &trends::Request,
+    found: &Followed,
+) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !found.rows.is_empty(),
+        "nothing passes, so {} is not written",
+        path.display()
+    );
+    plot::write(path, &trends(request, found)?)?;
     Ok(())
 }
 

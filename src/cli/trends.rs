@@ -14,18 +14,21 @@ use serde_json::{Value, json};
 use super::client::{Client, ClientArgs};
 use super::diff::{groups, p_value};
 use super::table::{FileArgs, Table};
-use super::{json, output, progress, search, text};
+use super::{figures, json, output, progress, search, text};
 
 /// Most characters of a row's little curve.
 const CURVE: usize = 24;
 /// Buckets with fewer documents are gaps in the curve: their shares say little.
-const FEW: u64 = 20;
+pub(super) const FEW: u64 = 20;
 
 /// What is followed, and what comes of it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) request: Request,
+    /// Draw the shares of the first rows into this SVG file
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     #[command(flatten)]
     files: FileArgs,
     #[command(flatten)]
@@ -40,7 +43,7 @@ pub(super) struct Request {
     pub(super) name: String,
     /// Order documents by this attribute
     #[arg(long, value_name = "ATTRIBUTE", group = "order")]
-    by: Option<String>,
+    pub(super) by: Option<String>,
     /// Follow latents over these sets, in the order given; repeated
     #[arg(long, value_name = "EXPR", group = "order")]
     set: Vec<String>,
@@ -93,6 +96,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let found = fetch(&client, request).await?;
     args.files.write(|| table(&found))?;
+    if let Some(path) = &args.plot {
+        figures::write_trends(path, &args.request, &found)?;
+    }
     output::emit(args.client.json, &value(&found), &page(&found))?;
     Ok(())
 }
