@@ -217,8 +217,30 @@ impl Sae {
             largest_bias,
             hash: String::new(),
         };
-        sae.hash = hex(&Sha256::digest(format::sae_lens::weights(&sae)?));
+        sae.hash = sae.identity()?;
         Ok(sae)
+    }
+
+    /// The hash of weights and settings: equal weights used in two ways are two SAEs.
+    fn identity(&self) -> Result<String> {
+        let rescales = matches!(
+            self.parts.architecture,
+            Architecture::TopK {
+                rescale_by_decoder_norm: true,
+                ..
+            }
+        );
+        let settings = format!(
+            "{} k={:?} rescale={rescales} b_dec={} {}",
+            self.parts.architecture.name(),
+            self.k(),
+            self.parts.apply_b_dec_to_input,
+            self.parts.normalisation.name(),
+        );
+        let mut digest = Sha256::new();
+        digest.update(format::sae_lens::weights(self)?);
+        digest.update(settings.as_bytes());
+        Ok(hex(&digest.finalize()))
     }
 
     /// Loads an SAE from a directory; [`mod@format`] says which layouts are read.
@@ -275,7 +297,8 @@ impl Sae {
         self.parts.apply_b_dec_to_input
     }
 
-    /// SHA-256 of the weights file that [`Sae::save`] writes, in hexadecimal.
+    /// SHA-256 of the weights file that [`Sae::save`] writes and of how they are used (architecture,
+    /// k, normalisation, what is subtracted first), in hexadecimal.
     pub fn hash(&self) -> &str {
         &self.hash
     }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 pub struct MadeWith {
     /// SHA-256 of the encoder's weights, for vectors.
     pub encoder: Option<String>,
-    /// SHA-256 of the SAE's weights, for latents.
+    /// SHA-256 of the SAE, for latents.
     pub sae: Option<String>,
 }
 

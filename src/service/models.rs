@@ -31,7 +31,7 @@ pub struct EncoderRecord {
 /// What a collection records of its SAE.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SaeRecord {
-    /// SHA-256 of its weights; it lies under this name in the data directory.
+    /// Its hash ([`Sae::hash`]); it lies under this name in the data directory.
     pub sha256: String,
     /// Values of the vectors it reads.
     pub d_in: usize,

@@ -87,19 +87,19 @@ pub fn load(dir: &Path) -> Result<Sae> {
 /// # Errors
 /// `Internal` when writing fails.
 pub(in crate::sae) fn save(sae: &Sae, dir: &Path) -> Result<()> {
-    let config = serde_json::to_vec_pretty(&config_of(sae)?)
-        .map_err(|e| Error::internal("the SAE's configuration is not JSON").with_source(e))?;
     let weights = weights(sae)?;
+    let config = serde_json::to_vec_pretty(&config_of(sae, hex(&Sha256::digest(&weights)))?)
+        .map_err(|e| Error::internal("the SAE's configuration is not JSON").with_source(e))?;
     write::replace(dir, &[(WEIGHTS_FILE, &weights), (CONFIG_FILE, &config)])
 }
 
-fn config_of(sae: &Sae) -> Result<Value> {
+fn config_of(sae: &Sae, weights_sha256: String) -> Result<Value> {
     let (architecture, k) = match sae.architecture() {
         Architecture::BatchTopK { .. } => ("jumprelu", None),
         other => (other.name(), sae.k()),
     };
     let own = Own {
-        weights_sha256: sae.hash().to_owned(),
+        weights_sha256,
         architecture: sae.architecture().name().to_owned(),
         k: sae.k(),
         record: sae.record().clone(),

@@ -331,3 +331,25 @@ fn directions_have_norm_one_and_unknown_latents_are_refused() {
     codes.push_row([(N as u32, 1.0)]);
     assert_eq!(sae.decode(&codes).unwrap_err().field(), Some("latent"));
 }
+
+#[test]
+fn equal_weights_used_in_two_ways_are_two_saes() {
+    let of = |k: usize, rescale: bool, normalisation: Normalisation, s: bool| {
+        let architecture = Architecture::TopK {
+            k,
+            rescale_by_decoder_norm: rescale,
+        };
+        sae(architecture, normalisation, s).hash().to_owned()
+    };
+    let all = [
+        of(5, false, Normalisation::None, true),
+        of(6, false, Normalisation::None, true),
+        of(5, true, Normalisation::None, true),
+        of(5, false, Normalisation::LayerNorm, true),
+        of(5, false, Normalisation::None, false),
+    ];
+    for (at, hash) in all.iter().enumerate() {
+        assert!(!all[..at].contains(hash), "{at}");
+    }
+    assert_eq!(all[0], of(5, false, Normalisation::None, true));
+}

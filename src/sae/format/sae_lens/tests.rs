@@ -106,7 +106,10 @@ fn every_architecture_and_normalisation_comes_back() {
             assert_eq!(back.parts().w_dec, sae.parts().w_dec);
             assert_eq!(back.hash(), sae.hash());
             let file = fs::read(path.join(WEIGHTS_FILE)).unwrap();
-            assert_eq!(hex(&Sha256::digest(&file)), sae.hash());
+            let config = fs::read(path.join(CONFIG_FILE)).unwrap();
+            let config: Value = serde_json::from_slice(&config).unwrap();
+            let recorded = &config["metadata"]["latentdb"]["weights_sha256"];
+            assert_eq!(hex(&Sha256::digest(&file)), *recorded);
             let left: Vec<_> = fs::read_dir(&path).unwrap().collect();
             assert_eq!(left.len(), 2, "no temporary files stay: {left:?}");
         }
