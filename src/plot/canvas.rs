@@ -102,6 +102,7 @@ fn draw(
         None => 84,
     };
     let mut chart = ChartBuilder::on(&area)
+        .margin_left(8)
         .margin_right(24)
         .margin_bottom(8)
         .x_label_area_size(X_AREA)
