@@ -71,6 +71,21 @@ impl CollectionRecord {
         Some(at + 1)
     }
 
+    /// The same, or `NotFound` with the names there are.
+    pub fn space(&self, sae: &str) -> Result<usize> {
+        self.space_of(sae).ok_or_else(|| {
+            let names = self.beside.iter().map(|beside| beside.name.as_str());
+            let names = match names.collect::<Vec<_>>().join(", ") {
+                names if names.is_empty() => "none".to_owned(),
+                names => names,
+            };
+            Error::not_found(format!(
+                "collection {:?} has no SAE {sae:?} beside its first; it has {names}",
+                self.name
+            ))
+        })
+    }
+
     /// The record as it is through the SAE of a space: that SAE, its latents and its reader stand
     /// where the first's do, and the name says so (`NAME:SAE`). The record itself for space 0.
     pub fn through(&self, space: usize) -> Self {

@@ -243,23 +243,6 @@ fn remove_all_but(directory: &Path, keep: &[String]) -> Result<()> {
     Ok(())
 }
 
-impl CollectionRecord {
-    /// The space of an SAE beside the first, or `NotFound`.
-    fn space(&self, sae: &str) -> Result<usize> {
-        self.space_of(sae).ok_or_else(|| {
-            let names = self.beside.iter().map(|beside| beside.name.as_str());
-            let names = match names.collect::<Vec<_>>().join(", ") {
-                names if names.is_empty() => "none".to_owned(),
-                names => names,
-            };
-            Error::not_found(format!(
-                "collection {:?} has no SAE {sae:?} beside its first; it has {names}",
-                self.name
-            ))
-        })
-    }
-}
-
 impl Held {
     fn new(
         directory: PathBuf,

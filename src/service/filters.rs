@@ -32,12 +32,7 @@ impl Names<'_> {
                 let base = self.base()?;
                 let space = match sae {
                     "" => 0,
-                    name => base.space_of(name).ok_or_else(|| {
-                        Error::not_found(format!(
-                            "collection {:?} has no SAE {name:?} beside its first",
-                            base.name
-                        ))
-                    })?,
+                    name => base.space(name)?,
                 };
                 self.through(&base.through(space), space, filter)
             }

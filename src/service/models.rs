@@ -180,6 +180,12 @@ impl Models {
         Ok(sae)
     }
 
+    /// Bytes that the weights of an SAE hold in memory; 0 while it is not opened.
+    pub fn sae_bytes(&self, hash: &str) -> u64 {
+        let saes = self.saes.lock();
+        saes.get(hash).map_or(0, |sae| sae.memory_bytes())
+    }
+
     /// The SAE that reads a collection's vectors. One that reads token states never meets them.
     pub fn sae_of(&self, record: &CollectionRecord) -> Result<Option<Arc<Sae>>> {
         match sae_record(record)? {

@@ -52,7 +52,7 @@ pub struct AttachedSae {
     pub fit: Option<FitInfo>,
     /// Bytes of its latents, on disk and mapped.
     pub latents_bytes: u64,
-    /// Bytes of its weights in memory.
+    /// Bytes of its weights in memory; 0 while it is not opened.
     pub weights_bytes: u64,
 }
 
@@ -267,11 +267,7 @@ impl Service {
             handle.check_writable()?;
             handle.attach(
                 |record| {
-                    let space = record.space_of(&name).ok_or_else(|| {
-                        Error::not_found(format!(
-                            "collection {collection:?} has no SAE {name:?} beside its first"
-                        ))
-                    })?;
+                    let space = record.space(&name)?;
                     record.beside.remove(space - 1);
                     Ok(move |documents: &mut [Document]| {
                         for document in documents {
@@ -342,7 +338,8 @@ impl Service {
         self.plan_token_sae(view, Some(gate), &reader, sae)
     }
 
-    /// The SAEs of a collection, or the one it is looked at through. `measure` says how they fit.
+    /// The SAEs of a collection, or the one it is looked at through. `measure` opens them to say how
+    /// they fit.
     pub(super) fn attached_saes(
         &self,
         collection: &str,
@@ -360,7 +357,6 @@ impl Service {
             let Some(sae) = sae_record(&record)? else {
                 continue;
             };
-            let opened = self.models.sae(&sae.sha256)?;
             let reader = reader_record(&record)?;
             let fit = if measure {
                 self.fit_info(&record, &snapshot)?
@@ -371,11 +367,11 @@ impl Service {
                 name: name
                     .split_once(':')
                     .map_or_else(String::new, |(_, sae)| sae.to_owned()),
-                sae,
                 reader,
                 fit,
                 latents_bytes: snapshot.latents_bytes(),
-                weights_bytes: opened.memory_bytes(),
+                weights_bytes: self.models.sae_bytes(&sae.sha256),
+                sae,
             });
         }
         Ok(attached)

@@ -71,12 +71,10 @@ impl Service {
             let through = |sae: &str, field: &str| -> Result<View> {
                 let space = match sae {
                     "" => 0,
-                    name => first.record.space_of(name).ok_or_else(|| {
-                        Error::not_found(format!(
-                            "collection {base:?} has no SAE {name:?} beside its first"
-                        ))
-                        .within(field)
-                    })?,
+                    name => {
+                        let space = first.record.space(name);
+                        space.map_err(|error| error.within(field))?
+                    }
                 };
                 Ok(View {
                     record: first.record.through(space),
