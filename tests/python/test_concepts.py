@@ -187,15 +187,24 @@ def test_judged_queries_and_run_files_agree(cli, topics, tmp_path):  # noqa: F81
 
 
 def test_one_latent_up_and_one_down(cli, topics, tmp_path):  # noqa: F811
+    # Documents of two topics each: within reach of a query of the one when the other is turned up.
+    mixed = [
+        {"id": f"{one}-{other}-{at}", "body": f"{first} {second}", "source": one}
+        for one, other in itertools.permutations(TOPICS, 2)
+        for at, (first, second) in enumerate(zip(TOPICS[one], TOPICS[other], strict=True))
+    ]
+    file = tmp_path / "mixed.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in mixed))
+    cli("ingest", topics, file, "--text", "{body}", "--attribute", "source")
     file = tmp_path / "queries.txt"
-    file.write_text("\n".join(text for texts in TOPICS.values() for text in texts[:2]))
+    file.write_text("\n".join(text for texts in TOPICS.values() for text in texts))
     endpoint = Endpoint()
     endpoint.behave = lambda number, body: (200, message("1"))
     plots = tmp_path / "plots"
     try:
         found = cli(
             *("eval", "steering", "--collection", topics, "--queries", file),
-            *("--min-documents", 5, "--max-documents", 60, "--top", 5, "--judged", 4),
+            *("--min-documents", 5, "--max-documents", 100, "--top", 10, "--judged", 4),
             *("--chat-url", endpoint.url, "--chat-model", "tiny"),
             *("--plot", tmp_path / "shares.svg", "--plots", plots),
         )
@@ -203,7 +212,7 @@ def test_one_latent_up_and_one_down(cli, topics, tmp_path):  # noqa: F811
         endpoint.close()
     turned = found["up_down"]
     assert (turned["judge"], turned["judged"]) == ("chat:tiny", 4)
-    assert turned["queries"] == 2 * len(TOPICS)
+    assert turned["queries"] == sum(map(len, TOPICS.values()))
     assert set(turned["methods"]) == {"boost", "add", "mix", "append"}
     for method, steps in turned["methods"].items():
         for step in steps:
@@ -211,8 +220,9 @@ def test_one_latent_up_and_one_down(cli, topics, tmp_path):  # noqa: F811
             assert step["cosine"] == pytest.approx(1) if method == "boost" else step["cosine"] < 1
             # The first option is right now and then, by chance.
             assert 0 <= step["up_accuracy"] <= 1 and step["unanswered"] == 0
-    shares = [step["up_share"] for step in turned["methods"]["boost"]]
-    assert shares == sorted(shares) and shares[-1] > turned["unsteered"]["up_share"]
+    before, after = turned["unsteered"], turned["methods"]["boost"][-1]
+    assert after["up_share"] > before["up_share"]
+    assert after["down_share"] < before["down_share"]
     # Two questions for each judged query, method and strength.
     steps = sum(len(steps) for steps in turned["methods"].values())
     assert len(endpoint.requests) == 2 * 4 * steps

@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use indexmap::IndexMap;
 use tantivy::index::SegmentId;
 use tantivy::merge_policy::LogMergePolicy;
 use tantivy::{Index, IndexWriter, Term};
@@ -331,8 +332,8 @@ impl WriterThread {
                         .insert(document.id.clone(), Some(*document));
                 }
                 Operation::Update(update) => {
-                    let before = match changes.documents.remove(&update.id) {
-                        Some(staged) => staged,
+                    let before = match changes.documents.get_mut(&update.id) {
+                        Some(staged) => staged.take(),
                         None => self.current(&update.id, group)?,
                     };
                     let document = before.ok_or_else(|| {
@@ -520,7 +521,9 @@ struct Group {
 /// What one write will change.
 #[derive(Default)]
 struct Changes {
-    documents: HashMap<String, Option<Document>>,
+    /// In the order of the operations, so that documents lie as they were sent and what is read in
+    /// row order (training, exports) is the same for every ingest of the same records.
+    documents: IndexMap<String, Option<Document>>,
     written: Written,
 }
 
