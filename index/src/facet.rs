@@ -8,11 +8,13 @@ use crate::collection::Snapshot;
 use crate::document::Value;
 use crate::error::Result;
 use crate::filter::{AttributeColumn, Filter, attribute_columns};
+use crate::value_key::Key;
 
 /// How many documents of a set have a value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueCount {
-    /// The value.
+    /// The value. Numbers are one kind: 2 and 2.0 are one value, listed as floats where the
+    /// attribute has fractions.
     pub value: Value,
     /// Documents that have it; a list counts once for each of its distinct values.
     pub count: u64,
@@ -51,6 +53,7 @@ pub fn attribute_facet(
     let allowed = snapshot.allowed(filter)?;
     let mut counts: HashMap<Key, u64> = HashMap::new();
     let mut documents = 0;
+    let mut floats = false;
     let mut docs: Vec<u32> = Vec::new();
     for (segment, allowed) in snapshot.segments().iter().zip(allowed.segments()) {
         docs.clear();
@@ -64,6 +67,7 @@ pub fn attribute_facet(
                 .count() as u64,
         };
         for column in &columns {
+            floats |= column.has_floats();
             count_column(column, &docs, &mut counts)?;
         }
     }
@@ -75,7 +79,7 @@ pub fn attribute_facet(
         values: counted
             .into_iter()
             .map(|(key, count)| ValueCount {
-                value: key.into_value(),
+                value: key.into_value(floats),
                 count,
             })
             .collect(),
@@ -142,57 +146,6 @@ pub fn latent_counts(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<LatentC
         .collect())
 }
 
-/// A value that can be hashed and ordered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Key {
-    String(String),
-    Integer(i64),
-    /// The bits of a float, in an order that follows its values.
-    Float(u64),
-    Boolean(bool),
-    Timestamp(i64),
-}
-
-impl Key {
-    pub fn float(value: f64) -> Self {
-        let bits = value.to_bits();
-        Self::Float(if bits >> 63 == 1 {
-            !bits
-        } else {
-            bits | 1 << 63
-        })
-    }
-
-    /// The key of a scalar; none of a list.
-    pub fn of(value: &Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Some(Self::String(text.clone())),
-            Value::Integer(number) => Some(Self::Integer(*number)),
-            Value::Float(number) => Some(Self::float(*number)),
-            Value::Boolean(truth) => Some(Self::Boolean(*truth)),
-            Value::Timestamp(micros) => Some(Self::Timestamp(*micros)),
-            Value::List(_) => None,
-        }
-    }
-
-    pub fn into_value(self) -> Value {
-        match self {
-            Self::String(text) => Value::String(text),
-            Self::Integer(number) => Value::Integer(number),
-            Self::Float(key) => {
-                let bits = if key >> 63 == 1 {
-                    key & !(1 << 63)
-                } else {
-                    !key
-                };
-                Value::Float(f64::from_bits(bits))
-            }
-            Self::Boolean(truth) => Value::Boolean(truth),
-            Self::Timestamp(micros) => Value::Timestamp(micros),
-        }
-    }
-}
-
 fn count_column(
     column: &AttributeColumn,
     docs: &[u32],
@@ -212,7 +165,7 @@ fn count_column(
             }
         }
         AttributeColumn::Integer(column) => count_values(column, docs, |number| {
-            *counts.entry(Key::Integer(number)).or_default() += 1;
+            *counts.entry(Key::integer(number)).or_default() += 1;
         }),
         AttributeColumn::Float(column) => count_values(column, docs, |number| {
             *counts.entry(Key::float(number)).or_default() += 1;

@@ -18,3 +18,4 @@ mod latent_positions;
 mod latents;
 mod schema;
 mod segment_file;
+mod value_key;

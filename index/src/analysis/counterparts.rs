@@ -6,8 +6,8 @@ use super::Side;
 use super::values::ValueTable;
 use crate::collection::Snapshot;
 use crate::error::Result;
-use crate::facet::Key;
 use crate::filter::Filter;
+use crate::value_key::Key;
 
 /// For each document of one side, those of the other with the same value of an attribute.
 pub struct Counterparts<'a> {

@@ -7,7 +7,7 @@ use super::Side;
 use super::units::Floor;
 use super::values::{ValueTable, extend_with_row};
 use crate::error::{Error, Result};
-use crate::facet::Key;
+use crate::value_key::Key;
 
 /// Rows of latents, as ends into one list.
 #[derive(Default)]

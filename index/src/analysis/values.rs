@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use crate::collection::{SegmentView, Snapshot};
 use crate::document::Value;
 use crate::error::{Error, Result};
-use crate::facet::Key;
 use crate::filter::{AttributeColumn, attribute_columns};
 use crate::query::Allowed;
+use crate::value_key::Key;
 
 /// The distinct values of an attribute in a set, ascending, and who has them.
 pub(crate) struct ValueTable {
-    /// Distinct values, ascending within each kind.
+    /// Distinct values, ascending within each kind; all numbers are one kind.
     pub values: Vec<Value>,
     /// For each segment, (value, document there) once each, ascending.
     pub holders: Vec<Vec<(u32, u32)>>,
@@ -22,9 +22,11 @@ impl ValueTable {
     pub fn read(snapshot: &Snapshot, set: &Allowed, attribute: &str) -> Result<Self> {
         let mut known: HashMap<Key, u32> = HashMap::new();
         let mut holders = Vec::with_capacity(snapshot.segments().len());
+        let mut floats = false;
         for (segment, docs) in snapshot.segments().iter().zip(set.segments()) {
             let mut found = Vec::new();
             for column in attribute_columns(&segment.reader, attribute)? {
+                floats |= column.has_floats();
                 read_column(&column, &mut docs.iter(), &mut known, &mut found)?;
             }
             holders.push(found);
@@ -43,7 +45,10 @@ impl ValueTable {
             found.dedup();
         }
         Ok(Self {
-            values: keys.into_iter().map(|(key, _)| key.into_value()).collect(),
+            values: keys
+                .into_iter()
+                .map(|(key, _)| key.into_value(floats))
+                .collect(),
             holders,
         })
     }
@@ -99,7 +104,7 @@ fn read_column(
         AttributeColumn::Integer(column) => {
             for doc in docs {
                 for number in column.values_for_doc(doc) {
-                    found.push((intern(Key::Integer(number))?, doc));
+                    found.push((intern(Key::integer(number))?, doc));
                 }
             }
         }

@@ -66,6 +66,11 @@ impl AttributeColumn {
         index.has_value(doc)
     }
 
+    /// True when its values are floats.
+    pub fn has_floats(&self) -> bool {
+        matches!(self, Self::Float(_))
+    }
+
     /// True when every document has exactly one value in this column.
     pub fn is_full(&self) -> bool {
         let cardinality = match self {
