@@ -217,6 +217,7 @@ fn value(found: &Correlated) -> Value {
     let summary = &found.summary;
     json!({
         "documents": summary.documents,
+        "eligible": summary.eligible,
         "tested": summary.tested,
         "listed": summary.listed,
         "stopped": summary.stopped,
@@ -298,10 +299,11 @@ fn page(request: &Request, found: &Correlated) -> String {
     let mut page = text::table(&header, &rows);
     let _ = writeln!(
         page,
-        "{} of {} pairs in {} documents or more, over {} {}",
+        "{} of {} pairs in {} documents or more, of {} possible ones; {} {}",
         text::thousands(summary.listed),
         text::thousands(summary.tested),
         request.min_support.max(1),
+        text::thousands(summary.eligible),
         text::thousands(summary.documents),
         if summary.unpaired.is_some() {
             "joined values"

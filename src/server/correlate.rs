@@ -64,6 +64,7 @@ pub(super) fn answer(result: CorrelateResult) -> Vec<v1::CorrelateResponse> {
     let mut messages = vec![response(Part::Summary(v1::CorrelateSummary {
         documents: result.documents,
         tested: result.tested,
+        eligible: result.eligible,
         listed: result.pairs.len() as u64,
         stopped: result.stopped,
         similar_labels: result.similar_labels,

@@ -121,10 +121,13 @@ def newcombe(x, m, y, n, confidence):
     return p - q - np.hypot(p - l1, u2 - q), p - q + np.hypot(u1 - p, q - l2)
 
 
-def check_adjusted(rows, tested):
+def check_adjusted(rows, tested, hypotheses=None):
+    """Over `hypotheses`, of which those that are not among the rows count as 1."""
     kept = [row for row in rows if row.test != UNTESTED]
     assert len(kept) == tested
-    expected = stats.false_discovery_control([row.p_value for row in kept])
+    p_values = np.ones(tested if hypotheses is None else hypotheses)
+    p_values[:tested] = [row.p_value for row in kept]
+    expected = stats.false_discovery_control(p_values)[:tested]
     np.testing.assert_allclose([row.p_adjusted for row in kept], expected, rtol=1e-9)
 
 
@@ -300,7 +303,9 @@ def test_correlations_are_scipys(corpus, matrix, support, filtered):
         p, test = table_p(pair.count, pair.i_count, pair.j_count, n)
         assert pair.test == test
         assert pair.p_value == pytest.approx(p, rel=1e-6)
-    check_adjusted(pairs, summary.tested)
+    reaching = int((active.sum(axis=0) >= support).sum())
+    assert summary.eligible == reaching * (reaching - 1) // 2
+    check_adjusted(pairs, summary.tested, summary.eligible)
     assert sorted([pair.npmi for pair in pairs], reverse=True) == [pair.npmi for pair in pairs]
 
 
@@ -314,7 +319,30 @@ def test_latents_are_held_against_values(corpus, matrix):
         assert pair.count == active[has, pair.i].sum() >= 3
         p, _ = table_p(pair.count, pair.i_count, pair.j_count, len(tags))
         assert pair.p_value == pytest.approx(p, rel=1e-6)
-    check_adjusted(pairs, summary.tested)
+    having = [sum(tag in of for of in tags) for tag in {tag for of in tags for tag in of}]
+    reaching = int((active.sum(axis=0) >= 3).sum())
+    assert summary.eligible == reaching * sum(count >= 3 for count in having)
+    check_adjusted(pairs, summary.tested, summary.eligible)
+
+
+@pytest.mark.parametrize(
+    ("first", "others"), [([1, 5, 9], []), ([1, 5, 9], [5, 9, 2, 3]), ([4], [4])]
+)
+def test_every_pair_of_a_scope_is_a_hypothesis(corpus, matrix, first, others):
+    summary, pairs = correlate(
+        corpus.api, corpus.name, latents=first, others=others, min_support=2
+    )
+    reaching = set(np.flatnonzero(matrix.active().sum(axis=0) >= 2))
+    possible = {
+        frozenset((i, j))
+        for i in set(first) & reaching
+        for j in (set(others) or reaching) & reaching
+        if i != j
+    }
+    assert summary.eligible == len(possible)
+    assert {frozenset((pair.i, pair.j)) for pair in pairs} <= possible
+    if pairs:
+        check_adjusted(pairs, summary.tested, summary.eligible)
 
 
 def test_sides_are_joined_by_a_value(corpus, matrix):
@@ -341,6 +369,9 @@ def test_sides_are_joined_by_a_value(corpus, matrix):
         (int(i), int(j)): int(product[i, j]) for i, j in zip(*np.nonzero(product >= 2), strict=True)
     }
     assert {(pair.i, pair.j): pair.count for pair in pairs} == expected
+    reaching = [int((of.sum(axis=0) >= 2).sum()) for of in (of_a, of_b)]
+    assert summary.eligible == reaching[0] * reaching[1]
+    check_adjusted(pairs, summary.tested, summary.eligible)
 
 
 def test_trends_are_tested_as_cochran_and_armitage(corpus, matrix):

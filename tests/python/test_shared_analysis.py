@@ -93,7 +93,9 @@ def test_correlations_of_all_pairs(api, arxiv):
         p, test = test_analysis.table_p(pair.count, pair.i_count, pair.j_count, len(records))
         assert pair.test == test
         assert pair.p_value == pytest.approx(p, rel=1e-6)
-    test_analysis.check_adjusted(pairs, summary.tested)
+    reaching = int((singles >= 20).sum())
+    assert summary.eligible == reaching * (reaching - 1) // 2
+    test_analysis.check_adjusted(pairs, summary.tested, summary.eligible)
 
 
 def test_trends_over_months(api, arxiv):

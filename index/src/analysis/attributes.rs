@@ -17,6 +17,9 @@ const MAX_VALUES: usize = 10_000;
 pub struct AttributeCorrelations {
     /// Documents looked at, with the attribute or without.
     pub documents: u64,
+    /// Pairs that could reach the support, over which p-values are adjusted: the latent and the
+    /// value are each in so many documents.
+    pub eligible: u64,
     /// Pairs that reached the support and were tested.
     pub tested: u64,
     /// The attribute's values with their documents; `j` of a pair is a place in this list.
@@ -93,9 +96,15 @@ pub fn correlate_attribute(
             Ok(found)
         })
         .collect::<Result<_>>()?;
-    let (tested, pairs) = margins.finish(found.concat(), options, &|_, _| true);
+    let reaches = |count: &u32| *count >= margins.min_support;
+    let latents = wanted.iter().zip(&counts);
+    let latents = latents.filter(|(wanted, count)| **wanted && reaches(count));
+    let eligible =
+        latents.count() as u64 * value_counts.iter().filter(|c| reaches(c)).count() as u64;
+    let (tested, pairs) = margins.finish(found.concat(), eligible, options, &|_, _| true);
     Ok(AttributeCorrelations {
         documents: set.count(),
+        eligible,
         tested,
         values: table.values.into_iter().zip(holders).collect(),
         pairs,

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::cooccurrence::{Packed, PackedRows, PairCounter};
 use super::joined::{LatentRows, join};
-use super::statistics::{Test, adjust, independence};
+use super::statistics::{Test, adjust_among, independence};
 use super::units::{Floor, UnitIndex, Units, count_units};
 use super::{Progress, Side};
 use crate::error::{Error, ErrorKind, Result};
@@ -92,7 +92,8 @@ pub struct Pair {
     pub i_given_j: f64,
     /// Probability of a count so far from independence.
     pub p_value: f64,
-    /// The p-value after Benjamini and Hochberg over all tested pairs.
+    /// The p-value after Benjamini and Hochberg over all eligible pairs
+    /// ([`Correlations::eligible`]).
     pub p_adjusted: f64,
     /// Where the p-value comes from.
     pub test: Test,
@@ -103,6 +104,10 @@ pub struct Pair {
 pub struct Correlations {
     /// Documents (or joined rows) looked at.
     pub documents: u64,
+    /// Pairs of the scope that could reach the support: each of the two is in so many documents.
+    /// P-values are adjusted over them, and those below the support count as 1: how often two occur
+    /// together is what is tested, so it must not choose the tests.
+    pub eligible: u64,
     /// Pairs that reached the support and were tested.
     pub tested: u64,
     /// Latents left out as too dense, ascending.
@@ -212,15 +217,17 @@ impl<'a> Margins<'a> {
         }
     }
 
-    /// Adjusts the p-values and keeps the best pairs; returns the number of tests with them.
+    /// Adjusts the p-values over `eligible` pairs and keeps the best; returns the number of tests
+    /// with them.
     pub fn finish(
         &self,
         mut tested: Vec<Tested>,
+        eligible: u64,
         options: &CorrelateOptions,
         keep: &dyn Fn(u32, u32) -> bool,
     ) -> (u64, Vec<Pair>) {
         let mut p_values: Vec<f64> = tested.iter().map(|pair| pair.p).collect();
-        adjust(&mut p_values);
+        adjust_among(&mut p_values, eligible);
         for (pair, adjusted) in tested.iter_mut().zip(p_values) {
             pair.adjusted = adjusted;
         }
@@ -316,6 +323,31 @@ impl Sides {
             is_triangle: *scope == Scope::All,
             is_symmetric: true,
         })
+    }
+
+    /// Pairs that are wanted and could reach the support.
+    fn eligible(&self, margins: &Margins) -> u64 {
+        let reaches = |counts: &[u32], latent: usize| counts[latent] >= margins.min_support;
+        let (mut first, mut second, mut both) = (0_u64, 0_u64, 0_u64);
+        for (latent, (&of_i, &of_j)) in self
+            .may_be_first
+            .iter()
+            .zip(&self.may_be_second)
+            .enumerate()
+        {
+            let of_i = of_i && reaches(margins.i_counts, latent);
+            let of_j = of_j && reaches(margins.j_counts, latent);
+            first += u64::from(of_i);
+            second += u64::from(of_j);
+            both += u64::from(of_i && of_j);
+        }
+        let ordered = first * second;
+        if self.is_symmetric {
+            // Without the pairs of one latent, and each pair of two that may be both only once.
+            ordered - both - both * both.saturating_sub(1) / 2
+        } else {
+            ordered
+        }
     }
 
     fn wants(&self, i: u32, j: u32) -> bool {
@@ -430,9 +462,11 @@ pub fn correlate(
         let rows = PackedRows::<u32>::new(side.snapshot, &set, only, packing, progress)?;
         test_rows(&rows, &sides, &margins, options, progress)?
     };
-    let (tested, pairs) = margins.finish(tested, options, keep);
+    let eligible = sides.eligible(&margins);
+    let (tested, pairs) = margins.finish(tested, eligible, options, keep);
     Ok(Correlations {
         documents: set.count(),
+        eligible,
         tested,
         stopped: stopped(&counts, most),
         unpaired: None,
@@ -509,13 +543,15 @@ pub fn correlate_joined(
             counter.add(joined.b.row(row as usize));
         }
     })?;
-    let (tested, pairs) = margins.finish(tested, options, keep);
+    let eligible = sides.eligible(&margins);
+    let (tested, pairs) = margins.finish(tested, eligible, options, keep);
     let mut too_dense = stopped(&of_a, most);
     too_dense.extend(stopped(&of_b, most));
     too_dense.sort_unstable();
     too_dense.dedup();
     Ok(Correlations {
         documents,
+        eligible,
         tested,
         stopped: too_dense,
         unpaired: Some(joined.unpaired),

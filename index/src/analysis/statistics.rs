@@ -247,6 +247,21 @@ pub fn welch(a: Sample, b: Sample, confidence: f64) -> (f64, (f64, f64), Test) {
 /// assert_eq!(p, [0.02, 0.04, 0.04, 0.02]);
 /// ```
 pub fn adjust(p_values: &mut [f64]) {
+    adjust_among(p_values, p_values.len() as u64);
+}
+
+/// As [`adjust`] where these are the p-values of some of `hypotheses`, and those of the others
+/// count as 1: what was not tested for a reason that depends on the outcome (a small count, say)
+/// must be counted all the same, or the rate of false discoveries is not held.
+///
+/// ```
+/// use latentdb_index::analysis::statistics::adjust_among;
+///
+/// let mut p = [0.01, 0.04];
+/// adjust_among(&mut p, 4);
+/// assert_eq!(p, [0.04, 0.08]);
+/// ```
+pub fn adjust_among(p_values: &mut [f64], hypotheses: u64) {
     let n = p_values.len();
     let mut order: Vec<(f64, u32)> = p_values.iter().copied().zip(0..).collect();
     // Equal values get equal results, so their order does not matter.
@@ -257,7 +272,7 @@ pub fn adjust(p_values: &mut [f64]) {
     }
     let mut smallest = 1.0_f64;
     for (rank, &(p, at)) in order.iter().enumerate().rev() {
-        smallest = smallest.min(p * n as f64 / (rank + 1) as f64);
+        smallest = smallest.min(p * hypotheses as f64 / (rank + 1) as f64);
         p_values[at as usize] = smallest;
     }
 }

@@ -40,6 +40,12 @@ fn found(
     .unwrap()
 }
 
+/// All pairs of so many latents.
+fn found_among(corpus: &Corpus, latents: usize, options: &CorrelateOptions) -> Correlations {
+    let (side, progress) = (side(corpus, &Filter::All), Progress::default());
+    correlate(side, latents, &Scope::All, options, &|_, _| true, &progress).unwrap()
+}
+
 /// A pair's figures from its counts.
 fn check(pair: &Pair, n: u64) {
     let joint = pair.count as f64 / n as f64;
@@ -304,17 +310,44 @@ fn a_planted_correlation_is_found() {
         document
     });
     let corpus = Corpus::of(made.collect());
-    let side = side(&corpus, &Filter::All);
-    let options = CorrelateOptions::default();
-    let progress = Progress::default();
-    let keep = |_, _| true;
-    let found = correlate(side, LATENTS, &Scope::All, &options, &keep, &progress).unwrap();
+    let found = found_among(&corpus, LATENTS, &CorrelateOptions::default());
     let place = found
         .pairs
         .iter()
         .position(|pair| (pair.i, pair.j) == (111, 287));
     assert!(place.is_some_and(|place| place < 10), "{place:?}");
     assert!(found.pairs[place.unwrap()].p_adjusted < 1e-20);
+}
+
+/// Latents that have nothing to do with each other: the support picks the pairs that chance brought
+/// together most often, and none of them may be told as a discovery.
+#[test]
+fn independent_latents_are_no_discovery() {
+    const LATENTS: usize = 300;
+    let mut random = StdRng::seed_from_u64(3);
+    let made = (0..10_000).map(|id| {
+        let mut document = Document::new(id.to_string());
+        document.latents = (0..LATENTS as u32)
+            .filter(|_| random.random_bool(0.02))
+            .map(|latent| Activation {
+                latent,
+                activation: 1.0,
+            })
+            .collect();
+        document
+    });
+    let corpus = Corpus::of(made.collect());
+    // Expected are four documents of a pair.
+    let options = CorrelateOptions {
+        min_support: 12,
+        ..CorrelateOptions::default()
+    };
+    let found = found_among(&corpus, LATENTS, &options);
+    assert_eq!(found.eligible, (LATENTS * (LATENTS - 1) / 2) as u64);
+    assert!(found.tested > 10, "{}", found.tested);
+    for pair in &found.pairs {
+        assert!(pair.p_value < 0.01 && pair.p_adjusted > 0.05, "{pair:?}");
+    }
 }
 
 /// Numbers beyond 16 bits, and rows too long to be searched at once.

@@ -59,10 +59,11 @@ pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result
     Ok(Report {
         title: format!("What occurs together in {}", request.name),
         summary: format!(
-            "{} documents; {} pairs occur often enough to be tested, the {} with the highest NPMI \
-             are listed.",
+            "{} documents; {} of {} possible pairs occur often enough to be tested, the {} with the \
+             highest NPMI are listed.",
             text::thousands(summary.documents),
             text::thousands(summary.tested),
+            text::thousands(summary.eligible),
             text::thousands(found.pairs.len() as u64)
         ),
         parameters: parameters

@@ -53,6 +53,8 @@ pub struct CorrelateRequest {
 pub struct CorrelateResult {
     /// Documents, or joined values.
     pub documents: u64,
+    /// Pairs that could reach the support, over which p-values are adjusted.
+    pub eligible: u64,
     /// Pairs that were tested.
     pub tested: u64,
     /// Latents left out as too dense.
@@ -226,6 +228,7 @@ impl Ready {
         });
         Ok(CorrelateResult {
             documents: found.documents,
+            eligible: found.eligible,
             tested: found.tested,
             pairs: pairs.collect(),
             ..CorrelateResult::default()
@@ -246,6 +249,7 @@ impl Ready {
         let (n, options) = (self.n_latents, &self.options);
         let Correlations {
             documents,
+            eligible,
             tested,
             stopped,
             unpaired,
@@ -270,6 +274,7 @@ impl Ready {
         });
         Ok(CorrelateResult {
             documents,
+            eligible,
             tested,
             stopped,
             similar_labels: self
