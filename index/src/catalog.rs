@@ -16,6 +16,8 @@ use crate::filter::Filter;
 use labels::{FORMER_LABELS, LABELS};
 pub use labels::{LOW_SCORE, Label, LabelScore};
 
+/// The catalog's file in a data directory.
+const FILE: &str = "catalog.redb";
 const COLLECTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("collections");
 const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("saved_sets");
 /// Collection, kind, name.
@@ -115,6 +117,9 @@ pub struct SavedSet {
     /// SHA-256 of the SAE whose latents its filter tests; `None` where it tests none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sae: Option<String>,
+    /// SHA-256 of the SAEs that its filter names, by the names they had (empty for the first).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub saes: BTreeMap<String, String>,
 }
 
 /// What a saved set holds.
@@ -134,6 +139,8 @@ pub enum RecordKind {
     SteeringPreset,
     /// Families of latents, by the hash of the SAE.
     Families,
+    /// How an SAE fits the token states that were read, by what they are.
+    TokenFit,
 }
 
 impl RecordKind {
@@ -141,6 +148,7 @@ impl RecordKind {
         match self {
             Self::SteeringPreset => "steering_preset",
             Self::Families => "families",
+            Self::TokenFit => "token_fit",
         }
     }
 }
@@ -151,10 +159,15 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// Whether a directory holds a catalog.
+    pub(crate) fn exists(directory: &Path) -> bool {
+        directory.join(FILE).is_file()
+    }
+
     /// Opens or creates the catalog in a data directory. `FailedPrecondition` when another process
     /// has it open.
     pub fn open(directory: &Path) -> Result<Self> {
-        let database = Database::create(directory.join("catalog.redb")).map_err(|error| {
+        let database = Database::create(directory.join(FILE)).map_err(|error| {
             if matches!(error, redb::DatabaseError::DatabaseAlreadyOpen) {
                 Error::precondition(format!(
                     "the data directory {} is in use by another process",

@@ -5,9 +5,10 @@
 //! DIR/collections/<collection id>/<generation>/{index,graphs}/
 //! ```
 
+mod attach;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::ops::ControlFlow;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,11 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
 use crate::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
-use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Documents that an attach re-encodes at a time.
-const ATTACH_BATCH: usize = 2048;
 /// Longest name of a collection or a saved set, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
@@ -44,8 +42,11 @@ pub struct CollectionHandle {
 struct Held {
     directory: PathBuf,
     catalog: Arc<Catalog>,
-    /// Held for reading while a write is on its way, for writing while generations are switched.
+    /// Never held for long: whoever reads waits for it, on the async runtime too.
     state: RwLock<State>,
+    /// Held for reading while a write is on its way, for writing where writes must wait: before a
+    /// switch of generations, and for a drop.
+    writing: RwLock<()>,
     /// Held while SAEs are being changed.
     attaching: Mutex<()>,
 }
@@ -83,9 +84,6 @@ pub struct NewCollection {
     pub reader: Option<serde_json::Value>,
 }
 
-/// Makes the latents of documents anew, from their vectors or their texts.
-type Recode<'a> = dyn Fn(&mut [Document]) -> Result<()> + 'a;
-
 /// Microseconds since the epoch.
 pub fn now() -> i64 {
     SystemTime::now()
@@ -119,13 +117,38 @@ pub fn validate_name(name: &str) -> Result<()> {
 impl Database {
     /// Opens a data directory, creating it when it does not exist. Directories of collections and
     /// generations that the catalog does not name (left by a crash) are removed.
+    ///
+    /// # Errors
+    /// `Corrupted` where the catalog and the directories are not of one another: nothing is removed
+    /// then.
     pub fn open(directory: &Path) -> Result<Self> {
-        fs::create_dir_all(directory.join("collections"))?;
+        let root = directory.join("collections");
+        fs::create_dir_all(&root)?;
+        if !Catalog::exists(directory) && fs::read_dir(&root)?.next().is_some() {
+            return Err(Error::corrupted(format!(
+                "{} holds collections, but no catalog: put the catalog back, or move the \
+                 collections away",
+                directory.display()
+            )));
+        }
         let catalog = Arc::new(Catalog::open(directory)?);
+        let records = catalog.collections()?;
+        for record in &records {
+            let generation = root.join(&record.id).join(record.generation.to_string());
+            if !Collection::exists(&generation) {
+                return Err(Error::corrupted(format!(
+                    "the catalog names generation {} of collection {:?}, which is not in {}: the \
+                     catalog or the directory is of another time",
+                    record.generation,
+                    record.name,
+                    generation.display()
+                )));
+            }
+        }
         let mut collections = BTreeMap::new();
         let mut known = Vec::new();
-        for record in catalog.collections()? {
-            let path = directory.join("collections").join(&record.id);
+        for record in records {
+            let path = root.join(&record.id);
             remove_all_but(&path, &[record.generation.to_string()])?;
             let generation = Collection::open(&path.join(record.generation.to_string()))?;
             known.push(record.id.clone());
@@ -134,7 +157,7 @@ impl Database {
                 Arc::new(Held::new(path, &catalog, record, generation)),
             );
         }
-        remove_all_but(&directory.join("collections"), &known)?;
+        remove_all_but(&root, &known)?;
         Ok(Self {
             directory: directory.to_owned(),
             catalog,
@@ -171,6 +194,7 @@ impl Database {
         };
         let path = self.directory.join("collections").join(&record.id);
         let generation = Collection::open(&path.join("1"))?;
+        make_durable(&path.join("1"))?;
         self.catalog.put_collection(&record)?;
         let name = record.name.clone();
         let held = Arc::new(Held::new(path, &self.catalog, record, generation));
@@ -206,23 +230,25 @@ impl Database {
         handles.collect()
     }
 
-    /// Drops a collection and its files. Snapshots that are still held go on reading.
+    /// Drops a collection and its files. Snapshots that are still held go on reading; a change of
+    /// its SAEs that is under way ends with `NotFound`. Blocks until both have let go.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
-        let handle = {
-            let mut collections = self.collections.write();
-            let handle = collections
-                .get(name)
-                .cloned()
-                .ok_or_else(|| missing(name))?;
-            self.catalog
-                .remove_collection(&handle.state.read().record)?;
-            collections.remove(name);
-            handle
+        let held = self.collections.read().get(name).cloned();
+        let held = held.ok_or_else(|| missing(name))?;
+        let generation = {
+            // Waits for writes on their way; those behind it see the empty state.
+            let _no_writes = held.writing.write();
+            let mut state = held.state.write();
+            state.generation()?;
+            self.catalog.remove_collection(&state.record)?;
+            state.generation.take()
         };
-        // Waits for writes on their way; those behind it see the empty state.
-        let generation = handle.state.write().generation.take();
+        self.collections.write().remove(name);
         drop(generation);
-        fs::remove_dir_all(&handle.directory)?;
+        let _no_attach = held.attaching.lock();
+        if let Err(error) = fs::remove_dir_all(&held.directory) {
+            tracing::warn!(%error, "files of a dropped collection go at the next start");
+        }
         Ok(())
     }
 }
@@ -243,6 +269,15 @@ fn remove_all_but(directory: &Path, keep: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Makes the directories of a new generation outlast a power cut, before the catalog names it.
+fn make_durable(generation: &Path) -> Result<()> {
+    // The generation's own, the collection's and the one of all collections.
+    for directory in generation.ancestors().take(3) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
 impl Held {
     fn new(
         directory: PathBuf,
@@ -257,6 +292,7 @@ impl Held {
                 record,
                 generation: Some(Arc::new(generation)),
             }),
+            writing: RwLock::new(()),
             attaching: Mutex::new(()),
         }
     }
@@ -322,16 +358,18 @@ impl CollectionHandle {
         queued: impl FnOnce(),
     ) -> Result<Written> {
         self.check_writable()?;
-        let state = self.held.state.read();
-        if state.record.generation != generation {
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                "the collection's SAEs were changed meanwhile; send the write again",
-            ));
-        }
-        state
-            .generation()?
-            .write_queued(operations, position, queued)
+        let _writing = self.held.writing.read();
+        let serving = {
+            let state = self.held.state.read();
+            if state.record.generation != generation {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "the collection's SAEs were changed meanwhile; send the write again",
+                ));
+            }
+            state.generation()?.clone()
+        };
+        serving.write_queued(operations, position, queued)
     }
 
     /// Merges all segments into one. Blocks until done.
@@ -358,12 +396,13 @@ impl CollectionHandle {
     }
 
     /// Saves a set under a name, replacing one of that name. `sae` is the hash of the SAE whose
-    /// latents it tests, where it does.
+    /// latents it tests, where it does, and `saes` those of the SAEs that it names.
     pub fn save_set(
         &self,
         name: &str,
         content: SetContent,
         sae: Option<String>,
+        saes: BTreeMap<String, String>,
     ) -> Result<SavedSet> {
         validate_name(name)?;
         let set = SavedSet {
@@ -371,6 +410,7 @@ impl CollectionHandle {
             created: now(),
             content,
             sae,
+            saes,
         };
         self.held.catalog.put_saved_set(&self.record().id, &set)?;
         Ok(set)
@@ -423,89 +463,6 @@ impl CollectionHandle {
     pub fn catalog(&self) -> &Catalog {
         &self.held.catalog
     }
-
-    /// Changes the collection's SAEs: builds a new generation of the stored documents with their
-    /// latents made anew, while the old one serves reads and writes, then switches to it at once.
-    /// `change` makes the new record from the old one and gives what makes a document's latents,
-    /// those of every SAE at hand. `progress` is told documents done and in all; `Break` gives up
-    /// and leaves everything as it was.
-    pub fn attach<R: Fn(&mut [Document]) -> Result<()>>(
-        &self,
-        change: impl FnOnce(&mut CollectionRecord) -> Result<R>,
-        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<CollectionRecord> {
-        self.check_writable()?;
-        let _one = self.held.attaching.try_lock().ok_or_else(|| {
-            Error::precondition("the SAEs of this collection are being changed; wait for that")
-        })?;
-        let before = self.held.state.read().clone();
-        let old = before.generation()?.clone();
-        let mut record = before.record.clone();
-        // `old` must become the last owner of its generation.
-        drop(before);
-        let recode = change(&mut record)?;
-        record.generation += 1;
-        let path = self.held.directory.join(record.generation.to_string());
-        old.track_changes();
-        let result = self.build_and_switch(&old, &record, &path, &recode, progress);
-        old.stop_tracking();
-        let unused = match &result {
-            Ok(()) => {
-                // Ends its threads. Snapshots keep the files they have open.
-                drop(old);
-                self.held
-                    .directory
-                    .join((record.generation - 1).to_string())
-            }
-            Err(_) => path,
-        };
-        if let Err(error) = fs::remove_dir_all(&unused) {
-            tracing::warn!(%error, "files of an unused generation go at the next start");
-        }
-        result.map(|()| record)
-    }
-
-    fn build_and_switch(
-        &self,
-        old: &Arc<Collection>,
-        record: &CollectionRecord,
-        path: &Path,
-        recode: &Recode<'_>,
-        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<()> {
-        let new = Collection::open(path)?;
-        let snapshot = old.snapshot();
-        let living: Vec<u32> = snapshot.living().collect();
-        let total = living.len() as u64;
-        let mut done = 0;
-        for batch in living.chunks(ATTACH_BATCH) {
-            if progress(done, total).is_break() {
-                return Err(Error::cancelled());
-            }
-            let documents = batch
-                .iter()
-                .map(|&doc| snapshot.whole(doc))
-                .collect::<Result<Vec<_>>>()?;
-            new.write(recoded(documents, recode)?, None)?;
-            done += batch.len() as u64;
-        }
-        // What was written meanwhile, while writes go on.
-        for _ in 0..3 {
-            catch_up(old, &new, recode)?;
-        }
-        if progress(done, total).is_break() {
-            return Err(Error::cancelled());
-        }
-        // And the rest, while they wait.
-        let mut state = self.held.state.write();
-        state.generation()?;
-        catch_up(old, &new, recode)?;
-        new.adopt_positions(old)?;
-        self.held.catalog.put_collection(record)?;
-        state.record = record.clone();
-        state.generation = Some(Arc::new(new));
-        Ok(())
-    }
 }
 
 impl State {
@@ -514,33 +471,4 @@ impl State {
             .as_ref()
             .ok_or_else(|| missing(&self.record.name))
     }
-}
-
-/// Brings the documents changed in `old` since the last call into `new`.
-fn catch_up(old: &Collection, new: &Collection, recode: &Recode<'_>) -> Result<()> {
-    let changed: Vec<String> = old.take_changes().into_iter().collect();
-    let snapshot = old.snapshot();
-    for batch in changed.chunks(ATTACH_BATCH) {
-        let mut documents = Vec::new();
-        let mut deleted = Vec::new();
-        for id in batch {
-            match snapshot.find(id)? {
-                Some(doc) => documents.push(snapshot.whole(doc)?),
-                None => deleted.push(id.clone()),
-            }
-        }
-        let mut operations = recoded(documents, recode)?;
-        operations.push(Operation::Delete(deleted));
-        new.write(operations, None)?;
-    }
-    Ok(())
-}
-
-/// Upserts of documents with their latents made anew.
-fn recoded(mut documents: Vec<Document>, recode: &Recode<'_>) -> Result<Vec<Operation>> {
-    recode(&mut documents)?;
-    Ok(documents
-        .into_iter()
-        .map(|document| Operation::Upsert(Box::new(document)))
-        .collect())
 }

@@ -251,7 +251,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 frozen,
             };
             let set = client.collections().save_set(request).await?.into_inner();
-            let count = text::thousands(set.documents);
+            let count = text::thousands(set.documents());
             done(
                 is_json,
                 json::saved_set(&set),
@@ -413,7 +413,8 @@ fn sets(is_json: bool, sets: &[SavedSet]) -> anyhow::Result<()> {
             vec![
                 set.name.clone(),
                 kind.to_owned(),
-                text::thousands(set.documents),
+                set.documents
+                    .map_or_else(|| set.error.clone(), text::thousands),
             ]
         })
         .collect();

@@ -248,6 +248,10 @@ pub(super) fn collection(collection: &Collection) -> Json {
         "disk_bytes": collection.disk_bytes,
         "sequence": collection.sequence,
         "fit": collection.fit.map(fit),
+        "attributes": collection.attributes.iter().map(|attribute| json!({
+            "name": attribute.name,
+            "kinds": attribute.kinds,
+        })).collect::<Vec<_>>(),
     })
 }
 
@@ -297,6 +301,7 @@ pub(super) fn saved_set(set: &SavedSet) -> Json {
         "created": time_or_null(set.created.as_ref()),
         "frozen": set.frozen,
         "documents": set.documents,
+        "error": some_text(&set.error),
     })
 }
 

@@ -387,6 +387,13 @@ pub(super) fn collection(collection: &Collection) -> String {
             ),
         );
     }
+    for (at, attribute) in collection.attributes.iter().enumerate() {
+        let name = if at == 0 { "attributes" } else { "" };
+        fact(
+            name,
+            format!("{}: {}", attribute.name, attribute.kinds.join(", ")),
+        );
+    }
     if let Some(reader) = &collection.reader {
         fact("reader", reader_line(reader));
     }

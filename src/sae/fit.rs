@@ -1,5 +1,7 @@
 //! How well an SAE fits the vectors it meets, kept as running sums.
 
+use serde::{Deserialize, Serialize};
+
 use super::codes::Codes;
 use super::evaluate::squared_distance;
 use super::kernel;
@@ -18,7 +20,7 @@ use crate::error::{Error, Result};
 /// // A squared error of .25 over a squared distance from the mean of 2.
 /// assert_eq!(fit.fvu(), Some(0.125));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
     rows: usize,
     sum: Vec<f64>,

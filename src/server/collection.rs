@@ -204,6 +204,14 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
         fit: info.fit.map(wire_fit),
         reader: info.reader.map(wire_reader),
         saes: info.saes.into_iter().map(wire_attached).collect(),
+        attributes: info
+            .attributes
+            .into_iter()
+            .map(|(name, kinds)| v1::AttributeInfo {
+                name,
+                kinds: kinds.into_iter().map(str::to_owned).collect(),
+            })
+            .collect(),
     }
 }
 
@@ -281,6 +289,10 @@ fn wire_set(info: SetInfo) -> v1::SavedSet {
         name: info.set.name,
         created: Some(timestamp(info.set.created)),
         frozen: matches!(info.set.content, SetContent::Frozen(_)),
-        documents: info.documents,
+        error: match &info.documents {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        },
+        documents: info.documents.ok(),
     }
 }

@@ -1,11 +1,13 @@
 //! Creating, describing and dropping collections; saved sets.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use latentdb_index::catalog::{CollectionRecord, SavedSet, SetContent};
 use latentdb_index::collection::Snapshot;
 use latentdb_index::database::{NewCollection, View};
+use latentdb_index::facet::attribute_kinds;
 use latentdb_index::filter::Filter;
 
 use super::gate::{FitInfo, Gate};
@@ -14,7 +16,7 @@ use super::models::{EncoderRecord, SaeRecord, encoder_record, sae_record, to_jso
 use super::saes::AttachedSae;
 use super::tokens::{ReaderRecord, ReaderRequest, check_new, reader_record};
 use super::{Service, blocking};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::reading::Precision;
 
 /// Largest dimension of a collection's vectors.
@@ -65,6 +67,8 @@ pub struct CollectionInfo {
     pub reader: Option<ReaderRecord>,
     /// Its SAEs: the first, where there is one, then those beside it.
     pub saes: Vec<AttachedSae>,
+    /// Its attributes with the kinds of their values, where it was asked for.
+    pub attributes: BTreeMap<String, BTreeSet<&'static str>>,
     /// Its documents.
     pub snapshot: Arc<Snapshot>,
     /// Bytes on disk.
@@ -72,12 +76,12 @@ pub struct CollectionInfo {
 }
 
 /// A saved set and what it describes now.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SetInfo {
     /// The set as it is kept.
     pub set: SavedSet,
-    /// Documents it describes now.
-    pub documents: u64,
+    /// Documents it describes now, or why that cannot be said.
+    pub documents: Result<u64>,
 }
 
 impl Service {
@@ -186,12 +190,16 @@ impl Service {
         blocking(move || {
             let handles = service.database.collections();
             let names = handles.iter().map(|handle| handle.record().name);
-            names.map(|name| service.describe(&name, false)).collect()
+            names
+                .map(|name| service.describe(&name, false))
+                // Dropped since they were listed.
+                .filter(|info| !matches!(info, Err(error) if error.kind() == ErrorKind::NotFound))
+                .collect()
         })
         .await
     }
 
-    /// `measure` opens the SAE to say how it fits.
+    /// `measure` opens the SAE to say how it fits, and looks which attributes there are.
     pub(super) fn describe(&self, name: &str, measure: bool) -> Result<CollectionInfo> {
         let handle = self.database.collection(name)?;
         let View { record, snapshot } = handle.view()?;
@@ -200,8 +208,14 @@ impl Service {
         } else {
             None
         };
+        let attributes = if measure {
+            attribute_kinds(&snapshot)?
+        } else {
+            BTreeMap::new()
+        };
         Ok(CollectionInfo {
             fit,
+            attributes,
             saes: self.attached_saes(&record.name, measure)?,
             encoder: encoder_record(&record)?,
             sae: sae_record(&record)?,
@@ -223,7 +237,8 @@ impl Service {
     ) -> Result<Option<FitInfo>> {
         if let (Some(_), Some(recorded)) = (&record.reader, sae_record(record)?) {
             let sae = self.models.sae(&recorded.sha256)?;
-            return self.gates.token_info(record, &sae);
+            let handle = self.database.collection(&record.name)?;
+            return self.gates.token_info(&handle, record, &sae);
         }
         let sae = self.models.sae_of(record)?;
         sae.map(|sae| self.gates.info(record, snapshot, &sae))
@@ -234,12 +249,14 @@ impl Service {
     pub async fn drop_collection(self: &Arc<Self>, name: String) -> Result<()> {
         let service = self.clone();
         blocking(move || {
-            service.pages.forget(&name);
-            if let Ok(handle) = service.database.collection(&name) {
-                service.label_vectors.forget(&handle.record().id);
-                service.gates.forget(&handle.record());
-            }
-            service.database.drop_collection(&name)
+            let handle = service.database.collection(&name)?;
+            handle.check_writable()?;
+            let record = handle.record();
+            service.database.drop_collection(&name)?;
+            service.pages.forget(&record.id);
+            service.label_vectors.forget(&record.id);
+            service.gates.forget(&record);
+            service.close_unused_saes()
         })
         .await
     }
@@ -273,14 +290,22 @@ impl Service {
             // Its latents are those of the SAE it is saved through.
             let sae = (!frozen && filter.reads_latents()).then(|| label_key(&view.record));
             let sae = sae.transpose()?.map(|(_, sae)| sae);
+            let saes = if frozen {
+                BTreeMap::new()
+            } else {
+                service.named_saes(&collection, &filter)?
+            };
             let content = if frozen {
                 let ids = docs.into_iter().map(|doc| view.snapshot.id(doc));
                 SetContent::Frozen(ids.collect::<Result<_>>()?)
             } else {
                 SetContent::Filter(filter)
             };
-            let set = handle.save_set(&name, content, sae)?;
-            Ok(SetInfo { set, documents })
+            let set = handle.save_set(&name, content, sae, saes)?;
+            Ok(SetInfo {
+                set,
+                documents: Ok(documents),
+            })
         })
         .await
     }
@@ -293,11 +318,10 @@ impl Service {
             let view = handle.view()?;
             let mut sets = Vec::new();
             for (name, set) in handle.saved_sets()? {
-                // A filter may name a set that was dropped since: it describes nothing then.
+                // A filter may name a set that was dropped since, or an SAE that was detached.
                 let documents = service
                     .resolve_filter(&view, &Filter::Saved(name))
-                    .and_then(|filter| view.snapshot.count(&filter))
-                    .unwrap_or(0);
+                    .and_then(|filter| view.snapshot.count(&filter));
                 sets.push(SetInfo { set, documents });
             }
             Ok(sets)

@@ -8,9 +8,10 @@ use latentdb_index::document::{
     Activation, Document, validate_attributes, validate_id, validate_latents, validate_vector,
 };
 use latentdb_index::filter::Filter;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::models::activations;
+use super::models::{activations, beyond_storage};
 use super::saes::{lend_documents, lend_updates, return_documents, return_updates};
 use super::{MadeWith, Service, blocking, gate};
 use crate::error::{Error, ErrorKind, Result};
@@ -207,26 +208,34 @@ impl Service {
     ) -> Result<Written> {
         let handle = self.database.collection(collection)?;
         handle.check_writable()?;
+        // Let go when the write is queued, or when this ends without: an attempt that is refused
+        // keeps its place.
+        let done = Arc::new(Mutex::new(turn.done.take()));
         let mut attempt = 1;
         loop {
             let record = handle.record();
             let generation = record.generation;
-            let operations = prepare(record).await?;
+            let may_try_again =
+                |attempt| attempt < ATTEMPTS && handle.record().generation != generation;
+            let operations = match prepare(record).await {
+                // What it was prepared with may be gone.
+                Err(_) if may_try_again(attempt) => {
+                    attempt += 1;
+                    continue;
+                }
+                result => result?,
+            };
             if let Some(before) = turn.before.take() {
                 // The batch before is queued, or has failed and will not be.
                 let _ = before.await;
             }
             let (writer, position) = (handle.clone(), position.clone());
-            let done = turn.done.take();
-            let queued = move || drop(done);
+            let done = done.clone();
+            let queued = move || drop(done.lock().take());
             let written =
                 blocking(move || writer.write(generation, operations, position, queued)).await;
             match written {
-                Err(error)
-                    if error.kind() == ErrorKind::Unavailable
-                        && attempt < ATTEMPTS
-                        && handle.record().generation != generation =>
-                {
+                Err(error) if error.kind() == ErrorKind::Unavailable && may_try_again(attempt) => {
                     attempt += 1;
                 }
                 result => return result,
@@ -280,7 +289,7 @@ impl Service {
                 document.vector.clone().filter(|_| bare)
             })
             .collect();
-        let codes = self.code_missing(record, rows).await?;
+        let codes = self.code_missing(record, rows, "documents").await?;
         for (document, code) in documents.iter_mut().zip(codes) {
             if let Some(code) = code {
                 document.latents = code;
@@ -366,7 +375,7 @@ impl Service {
                 update.vector.clone().filter(|_| bare)
             })
             .collect();
-        let codes = self.code_missing(record, rows).await?;
+        let codes = self.code_missing(record, rows, "updates").await?;
         for (update, code) in updates.iter_mut().zip(codes) {
             update.latents = code.or(update.latents.take());
         }
@@ -405,6 +414,7 @@ impl Service {
         self: &Arc<Self>,
         record: &CollectionRecord,
         rows: Vec<Option<Vec<f32>>>,
+        field: &'static str,
     ) -> Result<Vec<Option<Vec<Activation>>>> {
         if record.sae.is_none() || rows.iter().all(Option::is_none) {
             return Ok(rows.into_iter().map(|_| None).collect());
@@ -416,10 +426,16 @@ impl Service {
             };
             let flat: Vec<f32> = rows.iter().flatten().flatten().copied().collect();
             let mut codes = activations(&sae.encode_parallel(&flat, 0)?).into_iter();
-            Ok(rows
+            let codes: Vec<Option<Vec<Activation>>> = rows
                 .into_iter()
                 .map(|row| row.and_then(|_| codes.next()))
-                .collect())
+                .collect();
+            for (at, code) in codes.iter().enumerate() {
+                if let Some(what) = code.as_deref().and_then(beyond_storage) {
+                    return Err(Error::invalid(format!("{field}[{at}]"), what));
+                }
+            }
+            Ok(codes)
         })
         .await
     }

@@ -1,52 +1,46 @@
 //! What the names in filters stand for: saved sets, families, other SAEs of the collection.
 
-use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use latentdb_index::catalog::{CollectionRecord, SetContent};
 use latentdb_index::database::View;
-use latentdb_index::filter::{Filter, Named};
+use latentdb_index::filter::{Filter, Named, Nesting};
 
 use super::Service;
 use super::latents::label_key;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Most changes from one SAE to another in a filter, saved sets expanded: sets that name one
-/// another through two SAEs would never end.
-const MAX_CROSSINGS: usize = 64;
-
-/// Finds what the names in one filter stand for.
+/// Finds what the names in filters stand for.
 pub(super) struct Names<'a> {
     service: &'a Service,
     /// The collection through the SAE that latents without further word are of.
     record: &'a CollectionRecord,
-    /// Changes to another SAE that are left, for all of the filter.
-    crossings: &'a Cell<usize>,
 }
 
 impl Names<'_> {
     /// What a name stands for.
-    pub fn find(&self, named: Named<'_>) -> Result<Filter> {
+    pub fn find(&self, named: Named<'_>, nesting: &Nesting) -> Result<Filter> {
         match named {
             Named::Family(root) => self.service.family_filter(self.record, root),
             Named::Through(sae, filter) => {
                 let base = self.base()?;
-                let space = match sae {
-                    "" => 0,
-                    name => base.space(name)?,
-                };
-                self.through(&base.through(space), space, filter)
+                let space = place(&base, sae)?;
+                self.through(&base.through(space), space, filter, nesting)
             }
-            Named::SavedSet(name) => self.saved_set(name),
+            Named::SavedSet(name) => self.saved_set(name, nesting),
         }
     }
 
-    fn saved_set(&self, name: &str) -> Result<Filter> {
+    fn saved_set(&self, name: &str, nesting: &Nesting) -> Result<Filter> {
         let handle = self.service.database.collection(&self.record.name)?;
         let set = handle.saved_set(name)?;
         let filter = match set.content {
             SetContent::Filter(filter) => filter,
             SetContent::Frozen(ids) => return Ok(Filter::Frozen(ids.into())),
         };
+        if !set.saes.is_empty() {
+            self.check_named(name, &set.saes)?;
+        }
         let Some(sae) = set.sae else {
             return Ok(filter);
         };
@@ -57,7 +51,7 @@ impl Names<'_> {
         for space in 0..=base.beside.len() {
             let through = base.through(space);
             if label_key(&through)?.1 == sae {
-                return self.through(&through, space, &filter);
+                return self.through(&through, space, &filter, nesting);
             }
         }
         Err(Error::precondition(format!(
@@ -65,6 +59,27 @@ impl Names<'_> {
              {:?} any more: save the set anew",
             base.name
         )))
+    }
+
+    /// Refuses a saved set once a name in it is another SAE's.
+    fn check_named(&self, set: &str, saes: &BTreeMap<String, String>) -> Result<()> {
+        let base = self.base()?;
+        for (name, sae) in saes {
+            let now = label_key(&base.through(place(&base, name)?))?.1;
+            if now != *sae {
+                let name = if name.is_empty() {
+                    "the first SAE".to_owned()
+                } else {
+                    format!("the SAE {name:?}")
+                };
+                return Err(Error::precondition(format!(
+                    "saved set {set:?} tests latents of {name} of collection {:?} as it was when \
+                     the set was saved ({sae}); that is another SAE now: save the set anew",
+                    base.name
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The record through the collection's first SAE.
@@ -81,19 +96,17 @@ impl Names<'_> {
         Ok(base)
     }
 
-    fn through(&self, record: &CollectionRecord, space: usize, filter: &Filter) -> Result<Filter> {
-        let left = self.crossings.get().checked_sub(1).ok_or_else(|| {
-            Error::invalid(
-                "",
-                format!(
-                    "changes from one SAE to another more than {MAX_CROSSINGS} times, saved sets \
-                     included"
-                ),
-            )
-        })?;
-        self.crossings.set(left);
+    fn through(
+        &self,
+        record: &CollectionRecord,
+        space: usize,
+        filter: &Filter,
+        nesting: &Nesting,
+    ) -> Result<Filter> {
         let names = Names { record, ..*self };
-        let filter = filter.resolve(record.n_latents, &|named| names.find(named))?;
+        let filter = filter.resolve_within(record.n_latents, nesting, &|named, nesting| {
+            names.find(named, nesting)
+        })?;
         Ok(Filter::InSpace {
             space,
             filter: Box::new(filter),
@@ -101,7 +114,35 @@ impl Names<'_> {
     }
 }
 
+/// The place of an SAE by its name in filters.
+fn place(base: &CollectionRecord, sae: &str) -> Result<usize> {
+    match sae {
+        "" => Ok(0),
+        name => base.space(name),
+    }
+}
+
 impl Service {
+    /// The hashes of the SAEs that a filter names, by their names.
+    pub(super) fn named_saes(
+        &self,
+        collection: &str,
+        filter: &Filter,
+    ) -> Result<BTreeMap<String, String>> {
+        let base = collection
+            .split_once(':')
+            .map_or(collection, |(base, _)| base);
+        let record = self.database.collection(base)?.record();
+        filter
+            .saes()
+            .into_iter()
+            .map(|name| {
+                let through = record.through(place(&record, name)?);
+                Ok((name.to_owned(), label_key(&through)?.1))
+            })
+            .collect()
+    }
+
     /// A filter with its names replaced, checked against the collection.
     pub(super) fn resolve_filter(&self, view: &View, filter: &Filter) -> Result<Filter> {
         self.resolve_set(view, filter, "filter")
@@ -111,7 +152,9 @@ impl Service {
     pub(super) fn resolve_set(&self, view: &View, filter: &Filter, field: &str) -> Result<Filter> {
         let record = &view.record;
         self.with_names(record, |names| {
-            filter.resolve(record.n_latents, &|named| names.find(named))
+            filter.resolve(record.n_latents, &|named, nesting| {
+                names.find(named, nesting)
+            })
         })
         .map_err(|error| error.within(field))
     }
@@ -125,7 +168,6 @@ impl Service {
         resolve(&Names {
             service: self,
             record,
-            crossings: &Cell::new(MAX_CROSSINGS),
         })
     }
 }

@@ -5,14 +5,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use latentdb_index::catalog::CollectionRecord;
+use latentdb_index::catalog::{CollectionRecord, RecordKind};
 use latentdb_index::collection::Snapshot;
+use latentdb_index::database::CollectionHandle;
 use latentdb_index::document::Activation;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use super::models::{Level, sae_record};
-use super::tokens::TokenCoder;
+use super::models::{Level, sae_record, to_json};
+use super::tokens::{TokenCoder, reader_record};
 use crate::error::{Error, Result};
 use crate::sae::{Codes, Fit, Sae};
 
@@ -140,11 +142,12 @@ fn refusal(sae: &Sae, fit: &Fit, (fvu, limit): (f64, f64), level: Level) -> Stri
 /// The fit of one generation of a collection, once vectors were measured.
 type Held = Arc<Mutex<Option<Fit>>>;
 
-/// Fits of collections, by collection, SAE and generation.
+/// Fits of collections, by collection and SAE; those of vectors by generation too, since they are
+/// measured on what is stored.
 #[derive(Default)]
 pub(super) struct Gates(Mutex<HashMap<Key, (u64, Held)>>);
 
-/// A collection's id, and its name through the SAE.
+/// A collection's id, and its name through the SAE or, at level token, [`token_key`].
 type Key = (String, String);
 
 impl Gates {
@@ -206,35 +209,74 @@ impl Gates {
         Ok(())
     }
 
-    /// How many more vectors of a collection are judged.
-    pub fn room(&self, record: &CollectionRecord) -> usize {
-        let entry = self.entry(record);
+    /// The fit of token states. They are not stored, so the catalog keeps what was measured.
+    fn token_entry(&self, handle: &CollectionHandle, record: &CollectionRecord) -> Result<Held> {
+        let key = token_key(record)?;
+        let mut entries = self.0.lock();
+        if let Some((_, held)) = entries.get(&(record.id.clone(), key.clone())) {
+            return Ok(held.clone());
+        }
+        let kept: Option<Fit> = handle.record_of(RecordKind::TokenFit, &key)?;
+        let held = Arc::new(Mutex::new(kept));
+        entries.insert((record.id.clone(), key), (0, held.clone()));
+        Ok(held)
+    }
+
+    /// How many more token states of a collection are judged.
+    pub fn room(&self, handle: &CollectionHandle, record: &CollectionRecord) -> Result<usize> {
+        let entry = self.token_entry(handle, record)?;
         let held = entry.lock();
-        MOST - held.as_ref().map_or(0, |fit| fit.rows().min(MOST))
+        Ok(MOST - held.as_ref().map_or(0, |fit| fit.rows().min(MOST)))
     }
 
     /// Judges what was measured on token states that are about to be written as latents, together
-    /// with what was measured before. States are not stored: after a restart the next ones count.
+    /// with what was measured before.
     ///
     /// # Errors
     /// `FailedPrecondition` when the fit is poor and the gate refuses.
-    pub fn admit_fit(&self, record: &CollectionRecord, sae: &Sae, fit: &Fit) -> Result<()> {
+    pub fn admit_fit(
+        &self,
+        handle: &CollectionHandle,
+        record: &CollectionRecord,
+        sae: &Sae,
+        fit: &Fit,
+    ) -> Result<()> {
         if fit.rows() == 0 {
             return Ok(());
         }
-        let entry = self.entry(record);
+        let entry = self.token_entry(handle, record)?;
         let mut held = entry.lock();
         let mut tried = held.clone().unwrap_or_default();
         tried.append(fit);
         gate_of(record)?.judge(&record.name, sae, &tried, Level::Token)?;
+        handle.put_record(RecordKind::TokenFit, &token_key(record)?, &tried)?;
         *held = Some(tried);
+        Ok(())
+    }
+
+    /// Keeps what was measured on token states.
+    pub fn keep_fit(
+        &self,
+        handle: &CollectionHandle,
+        record: &CollectionRecord,
+        fit: Fit,
+    ) -> Result<()> {
+        let entry = self.token_entry(handle, record)?;
+        let mut held = entry.lock();
+        handle.put_record(RecordKind::TokenFit, &token_key(record)?, &fit)?;
+        *held = Some(fit);
         Ok(())
     }
 
     /// How a collection's SAE fits the token states that were measured; nothing before there are
     /// any.
-    pub fn token_info(&self, record: &CollectionRecord, sae: &Sae) -> Result<Option<FitInfo>> {
-        let entry = self.entry(record);
+    pub fn token_info(
+        &self,
+        handle: &CollectionHandle,
+        record: &CollectionRecord,
+        sae: &Sae,
+    ) -> Result<Option<FitInfo>> {
+        let entry = self.token_entry(handle, record)?;
         let held = entry.lock();
         held.as_ref()
             .map(|fit| info_of(fit, record, sae))
@@ -258,6 +300,17 @@ impl Gates {
     }
 }
 
+/// What token states and their codes are, as a name: SHA-256 of the SAE's hash and the reading.
+fn token_key(record: &CollectionRecord) -> Result<String> {
+    let sae = sae_record(record)?.map(|sae| sae.sha256);
+    let reading = reader_record(record)?.map(|reader| reader.reading);
+    let said = to_json(&(sae, reading))?.to_string();
+    Ok(Sha256::digest(said)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
 fn info_of(fit: &Fit, record: &CollectionRecord, sae: &Sae) -> Result<FitInfo> {
     let gate = gate_of(record)?;
     Ok(FitInfo {
@@ -277,7 +330,7 @@ pub(super) fn judge_token_attach(
     collection: &str,
     snapshot: &Snapshot,
     coder: &TokenCoder,
-) -> Result<()> {
+) -> Result<Fit> {
     let rows: Vec<u32> = snapshot.living().collect();
     // A text has a token at least, mostly many.
     let step = rows.len().div_ceil(MOST).max(1);
@@ -287,7 +340,8 @@ pub(super) fn judge_token_attach(
     }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let fit = coder.fit(&texts, MOST)?;
-    gate.judge(collection, coder.sae(), &fit, Level::Token)
+    gate.judge(collection, coder.sae(), &fit, Level::Token)?;
+    Ok(fit)
 }
 
 /// Judges an SAE on the vectors of a collection that it is to be attached to.

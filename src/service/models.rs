@@ -1,10 +1,11 @@
 //! Encoders and SAEs in memory, each opened once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use half::f16;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -101,15 +102,25 @@ pub(super) struct Models {
     sae_directory: PathBuf,
     encoders: Mutex<HashMap<(String, Precision), BatchingEncoder>>,
     saes: Mutex<HashMap<String, Arc<Sae>>>,
+    /// Held while an SAE is copied into the data directory.
+    importing: Mutex<()>,
 }
 
 impl Models {
     pub fn new(sae_directory: PathBuf) -> Result<Self> {
         fs::create_dir_all(&sae_directory)?;
+        for entry in fs::read_dir(&sae_directory)? {
+            let path = entry?.path();
+            // Copies that a crash broke off.
+            if path.extension().is_some_and(|extension| extension == "tmp") {
+                fs::remove_dir_all(&path)?;
+            }
+        }
         Ok(Self {
             sae_directory,
             encoders: Mutex::default(),
             saes: Mutex::default(),
+            importing: Mutex::default(),
         })
     }
 
@@ -156,8 +167,11 @@ impl Models {
     pub fn import_sae(&self, folder: &Path) -> Result<Arc<Sae>> {
         let sae = Arc::new(Sae::load(folder)?);
         let kept = self.sae_directory.join(sae.hash());
-        if !kept.exists() {
-            sae.save(&kept)?;
+        {
+            let _one = self.importing.lock();
+            if !kept.exists() {
+                sae.save(&kept)?;
+            }
         }
         // What is served is what a restart would load.
         self.sae(sae.hash())
@@ -178,6 +192,11 @@ impl Models {
         }
         saes.insert(hash.to_owned(), sae.clone());
         Ok(sae)
+    }
+
+    /// Closes the SAEs whose hashes are not in use; their files stay.
+    pub fn close_others(&self, used: &HashSet<String>) {
+        self.saes.lock().retain(|hash, _| used.contains(hash));
     }
 
     /// Bytes that the weights of an SAE hold in memory; 0 while it is not opened.
@@ -218,6 +237,30 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> Result<serde_json::Value> {
     serde_json::to_value(value).map_err(|error| Error::internal("a record").with_source(error))
 }
 
+/// What is wrong with latents that are too strong to be stored.
+pub(super) fn beyond_storage(code: &[Activation]) -> Option<String> {
+    let most = f32::from(f16::MAX);
+    let large = code.iter().find(|one| one.activation > most)?;
+    Some(format!(
+        "activates latent {} with {}; at most {most} is stored: what the SAE reads is scaled in \
+         another way than in its training, or codes of tokens are added up (pool by max or mean)",
+        large.latent, large.activation
+    ))
+}
+
+/// [`beyond_storage`] of documents that were coded anew.
+pub(super) fn check_storable(documents: &[Document]) -> Result<()> {
+    for document in documents {
+        if let Some(what) = beyond_storage(&document.latents) {
+            return Err(Error::precondition(format!(
+                "document {:?} {what}",
+                document.id
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Makes the latents of documents anew, from their vectors; those without vector lose them.
 pub(super) fn recode_vectors(sae: &Sae, documents: &mut [Document]) -> Result<()> {
     let vectors = documents
@@ -225,12 +268,12 @@ pub(super) fn recode_vectors(sae: &Sae, documents: &mut [Document]) -> Result<()
         .filter_map(|document| document.vector.as_deref());
     let rows: Vec<f32> = vectors.flatten().copied().collect();
     let mut codes = activations(&sae.encode_parallel(&rows, 0)?).into_iter();
-    for document in documents {
+    for document in documents.iter_mut() {
         let code = document.vector.as_ref().and_then(|_| codes.next());
         document.latents = code.unwrap_or_default();
         document.positions.clear();
     }
-    Ok(())
+    check_storable(documents)
 }
 
 /// Rows of codes as the engine takes them.

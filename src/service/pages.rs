@@ -116,12 +116,12 @@ impl Pages {
         }
     }
 
-    /// Forgets the sessions of a collection.
+    /// Forgets the sessions of a collection, by its id.
     pub fn forget(&self, collection: &str) {
         self.sessions.lock().retain(|_, (session, _)| {
             session
                 .try_lock()
-                .is_none_or(|session| session.ready.collection() != collection)
+                .is_none_or(|session| session.ready.collection_id() != collection)
         });
     }
 }

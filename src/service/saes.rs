@@ -4,6 +4,7 @@
 //! `NAME:SAE` addresses the collection through one of those: every latent of a request and of its
 //! answer is that SAE's. Documents are written once, to the collection, and coded by all.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::tokens::{
 };
 use super::{Service, blocking};
 use crate::error::{Error, Result};
-use crate::sae::Sae;
+use crate::sae::{Fit, Sae};
 
 /// An SAE to attach.
 #[derive(Clone, Debug, Default)]
@@ -63,10 +64,17 @@ enum Coder {
 }
 
 impl Coder {
-    fn recode(&self, documents: &mut [Document]) -> Result<()> {
+    fn sae(&self) -> &Sae {
+        match self {
+            Self::Vectors(sae) => sae,
+            Self::Tokens(coder) => coder.sae(),
+        }
+    }
+
+    fn recode(&self, documents: &mut [Document], go_on: &dyn Fn() -> bool) -> Result<()> {
         match self {
             Self::Vectors(sae) => recode_vectors(sae, documents),
-            Self::Tokens(coder) => coder.recode(documents),
+            Self::Tokens(coder) => coder.recode(documents, go_on),
         }
     }
 }
@@ -77,6 +85,8 @@ struct Planned {
     /// Values of the collection's vectors, where the SAE reads them.
     dimension: Option<usize>,
     coder: Coder,
+    /// How the SAE fits the tokens of stored texts, where it reads them.
+    fit: Option<Fit>,
 }
 
 /// Documents as the SAE of a space is to code them: their texts and vectors, which are lent.
@@ -179,18 +189,24 @@ impl Service {
             record: new,
             dimension,
             coder,
+            fit,
         } = planned;
-        handle.attach(
+        let record = handle.attach(
             |record| {
+                refuse_twice(record, None, coder.sae())?;
                 record.dimension = dimension.or(record.dimension);
                 record.n_latents = Some(new.n_latents);
                 record.sae = Some(new.sae);
                 record.reader = new.reader;
-                Ok(move |documents: &mut [Document]| coder.recode(documents))
+                Ok(
+                    move |documents: &mut [Document], go_on: &dyn Fn() -> bool| {
+                        coder.recode(documents, go_on)
+                    },
+                )
             },
             progress,
         )?;
-        Ok(())
+        self.attached(handle, &record, fit)
     }
 
     fn attach_beside(
@@ -224,11 +240,13 @@ impl Service {
         let Planned {
             record: mut new,
             coder,
+            fit,
             ..
         } = planned;
         name.clone_into(&mut new.name);
-        handle.attach(
+        let record = handle.attach(
             |record| {
+                refuse_twice(record, Some(name), coder.sae())?;
                 let space = match record.space_of(&new.name) {
                     Some(space) => {
                         record.beside[space - 1] = new;
@@ -239,15 +257,44 @@ impl Service {
                         record.beside.len()
                     }
                 };
-                Ok(move |documents: &mut [Document]| {
-                    let mut lent = lend_documents(documents);
-                    let coded = coder.recode(&mut lent);
-                    return_documents(documents, lent, space);
-                    coded
-                })
+                Ok(
+                    move |documents: &mut [Document], go_on: &dyn Fn() -> bool| {
+                        let mut lent = lend_documents(documents);
+                        let coded = coder.recode(&mut lent, go_on);
+                        return_documents(documents, lent, space);
+                        coded
+                    },
+                )
             },
             progress,
         )?;
+        let through = record.through(record.space(name)?);
+        self.attached(handle, &through, fit)
+    }
+
+    /// Keeps how an SAE fits what it was judged on, and closes the one it may have replaced.
+    fn attached(
+        &self,
+        handle: &CollectionHandle,
+        record: &CollectionRecord,
+        fit: Option<Fit>,
+    ) -> Result<()> {
+        if let Some(fit) = fit {
+            self.gates.keep_fit(handle, record, fit)?;
+        }
+        self.close_unused_saes()
+    }
+
+    /// Closes the SAEs that no collection has.
+    pub(super) fn close_unused_saes(&self) -> Result<()> {
+        let mut used = HashSet::new();
+        for handle in self.database.collections() {
+            let record = handle.record();
+            for space in 0..=record.beside.len() {
+                used.extend(sae_record(&record.through(space))?.map(|sae| sae.sha256));
+            }
+        }
+        self.models.close_others(&used);
         Ok(())
     }
 
@@ -269,7 +316,7 @@ impl Service {
                 |record| {
                     let space = record.space(&name)?;
                     record.beside.remove(space - 1);
-                    Ok(move |documents: &mut [Document]| {
+                    Ok(move |documents: &mut [Document], _: &dyn Fn() -> bool| {
                         for document in documents {
                             if document.beside.len() >= space {
                                 document.beside.remove(space - 1);
@@ -280,6 +327,7 @@ impl Service {
                 },
                 &mut progress,
             )?;
+            service.close_unused_saes()?;
             service.describe(&collection, true)
         })
         .await
@@ -304,11 +352,12 @@ impl Service {
         let reader = reader.with_sae(&sae)?;
         let record = beside(&sae, gate, Some(&reader))?;
         let coder = self.token_coder_with(&reader, sae)?;
-        judge_token_attach(&gate, &view.record.name, &view.snapshot, &coder)?;
+        let fit = judge_token_attach(&gate, &view.record.name, &view.snapshot, &coder)?;
         Ok(Planned {
             record,
             dimension: None,
             coder: Coder::Tokens(coder),
+            fit: Some(fit),
         })
     }
 
@@ -345,15 +394,21 @@ impl Service {
         collection: &str,
         measure: bool,
     ) -> Result<Vec<AttachedSae>> {
-        let record = self.database.collection(collection)?.record();
-        let mut names = vec![collection.to_owned()];
-        if !collection.contains(':') {
-            let beside = record.beside.iter();
-            names.extend(beside.map(|beside| format!("{collection}:{}", beside.name)));
-        }
+        let view = self.database.collection(collection)?.view()?;
+        let views = if collection.contains(':') {
+            vec![view]
+        } else {
+            (0..=view.record.beside.len())
+                .map(|space| {
+                    Ok(View {
+                        record: view.record.through(space),
+                        snapshot: view.snapshot.in_space(space)?,
+                    })
+                })
+                .collect::<Result<_>>()?
+        };
         let mut attached = Vec::new();
-        for name in names {
-            let View { record, snapshot } = self.database.collection(&name)?.view()?;
+        for View { record, snapshot } in views {
             let Some(sae) = sae_record(&record)? else {
                 continue;
             };
@@ -364,7 +419,8 @@ impl Service {
                 None
             };
             attached.push(AttachedSae {
-                name: name
+                name: record
+                    .name
                     .split_once(':')
                     .map_or_else(String::new, |(_, sae)| sae.to_owned()),
                 reader,
@@ -389,6 +445,7 @@ fn plan_vector_sae(view: &View, gate: Option<Gate>, sae: Arc<Sae>) -> Result<Pla
         record: beside(&sae, gate, None)?,
         dimension,
         coder: Coder::Vectors(sae),
+        fit: None,
     })
 }
 

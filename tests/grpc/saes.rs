@@ -7,8 +7,8 @@ use std::path::Path;
 use latentdb::sae::{Architecture, Normalisation, Sae, SaeParts, TrainingRecord};
 use latentdb_proto::v1::{
     AttachSaeRequest, Collection, DetachSaeRequest, Document, DocumentUpdate, FitGate, GetRequest,
-    LabelEntry, LatentWeight, LatentsQuery, Projection, Query, SaveSetRequest, SetLabelsRequest,
-    SplitLatentsRequest, UpdateRequest, Vector, query,
+    LabelEntry, LatentWeight, LatentsQuery, ListSetsRequest, Projection, Query, SaveSetRequest,
+    SetLabelsRequest, SplitLatentsRequest, UpdateRequest, Vector, query,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -251,6 +251,7 @@ async fn every_sae_is_asked_by_its_name_and_follows_writes() {
             text: "of the large one".into(),
             ..Default::default()
         }],
+        ..SetLabelsRequest::default()
     };
     server.latents().set_labels(label).await.unwrap();
     let split = SplitLatentsRequest {
@@ -288,6 +289,52 @@ async fn every_sae_is_asked_by_its_name_and_follows_writes() {
     server.stop().await;
 }
 
+/// f16 holds 65,504 at most: a stronger activation is refused, not stored as infinite.
+#[tokio::test(flavor = "multi_thread")]
+async fn activations_that_cannot_be_stored_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    sae(8, 2).save(&home.path().join("sae")).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let server = Running::start(data.path()).await;
+    server.create("c", D as u32, 0).await.unwrap();
+    let scaled = |mut document: Document| {
+        for value in &mut document.vector.as_mut().unwrap().values {
+            *value *= 1e6;
+        }
+        document
+    };
+    let large = scaled(documents(1, 1, "large").remove(0));
+    server.upsert("c", vec![large.clone()]).await.unwrap();
+    let error = attach(&server, &home.path().join("sae"), "")
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::FailedPrecondition, "{error}");
+    assert!(error.message().contains("\"large0\""), "{error}");
+
+    let all = documents(2, 20, "d");
+    server.create("d", D as u32, 0).await.unwrap();
+    server.upsert("d", all.clone()).await.unwrap();
+    let request = AttachSaeRequest {
+        collection: "d".into(),
+        sae: home.path().join("sae").display().to_string(),
+        ..AttachSaeRequest::default()
+    };
+    let mut stream = server
+        .collections()
+        .attach_sae(request)
+        .await
+        .unwrap()
+        .into_inner();
+    while stream.message().await.unwrap().is_some() {}
+    let error = server
+        .upsert("d", vec![all[0].clone(), large])
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+    assert!(error.message().contains("documents[1]"), "{error}");
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn saved_sets_keep_to_their_sae_and_a_detached_one_is_gone() {
     let home = tempfile::tempdir().unwrap();
@@ -321,10 +368,10 @@ async fn saved_sets_keep_to_their_sae_and_a_detached_one_is_gone() {
         .await
         .unwrap();
     let documents_of = saved.into_inner().documents;
-    assert!(documents_of > 0);
+    assert!(documents_of > Some(0));
     for collection in ["c", "c:large"] {
         let found = server.count(collection, "set(\"wide\")").await.unwrap();
-        assert_eq!(found, documents_of, "{collection}");
+        assert_eq!(Some(found), documents_of, "{collection}");
     }
     // Two sets that name each other through two SAEs end in an error, not in a crash.
     collections
@@ -342,6 +389,25 @@ async fn saved_sets_keep_to_their_sae_and_a_detached_one_is_gone() {
         .unwrap();
     let error = server.count("c", "set(\"one\")").await.unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+    // However deep each of them is.
+    let through = |name: &str| {
+        let inner = format!("sae(\"large\", set(\"{name}\"))");
+        (0..10).fold(inner, |inner, _| format!("not ({inner})"))
+    };
+    for (name, filter) in [
+        ("one", "latent(1)".to_owned()),
+        ("two", through("one")),
+        ("one", through("two")),
+    ] {
+        let request = set(name, "c", &filter);
+        collections.save_set(request).await.unwrap();
+    }
+    let error = server.count("c", "set(\"one\")").await.unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+
+    let named = set("named", "c", "sae(\"large\", latent(10))");
+    let saved = collections.save_set(named).await.unwrap().into_inner();
+    assert_eq!(saved.documents, documents_of);
 
     let error = server
         .upsert("c:large", all[..1].to_vec())
@@ -388,12 +454,23 @@ async fn saved_sets_keep_to_their_sae_and_a_detached_one_is_gone() {
     let error = server.count("c", "set(\"wide\")").await.unwrap_err();
     assert_eq!(error.code(), Code::FailedPrecondition, "{error}");
 
+    // Another SAE under the name is not what a set of that name's latents was saved for.
+    sae(16, 3).save(&folder("other")).unwrap();
+    attach(&server, &folder("other"), "large").await.unwrap();
+    let error = server.count("c", "set(\"named\")").await.unwrap_err();
+    assert_eq!(error.code(), Code::FailedPrecondition, "{error}");
+    let request = ListSetsRequest {
+        collection: "c".into(),
+    };
+    let listed = collections.list_sets(request).await.unwrap().into_inner();
+    let named = listed.sets.iter().find(|set| set.name == "named").unwrap();
+    assert_eq!(named.documents, None);
+    assert!(named.error.contains("another SAE now"), "{}", named.error);
+
     // Back under another name, the set finds its SAE.
     attach(&server, &folder("large"), "big").await.unwrap();
-    assert_eq!(
-        server.count("c", "set(\"wide\")").await.unwrap(),
-        documents_of
-    );
+    let found = server.count("c", "set(\"wide\")").await.unwrap();
+    assert_eq!(Some(found), documents_of);
     assert_eq!(
         stored(&server, "c:big", &all).await.unwrap(),
         codes(&large, &all)

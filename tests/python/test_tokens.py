@@ -259,10 +259,12 @@ def test_the_reader_is_opened_again_after_a_restart(own_server, name, trained):
     api = own_server.api
     create(api, name, trained, positions=True)
     api.upsert(name, documents(TEXTS[:2]))
-    before = latents(api, name, "d01")
+    before, fit = latents(api, name, "d01"), api.info(name).fit
     own_server.kill()
     api = own_server.start()
     assert latents(api, name, "d01") == before
+    # States are not stored: what was measured of them is.
+    assert api.info(name).fit == fit and fit.vectors > 0
     api.upsert(name, [wire.document("again", text=TEXTS[1])])
     assert latents(api, name, "again") == before
     request = v1.AttachSaeRequest(collection=name, sae=str(trained.sae))
@@ -369,6 +371,15 @@ def test_states_of_another_layer_or_normalisation_are_refused(api, name, trained
     api.upsert(name, documents())
     fit = api.info(name).fit
     assert fit.vectors == len(trained.states) and fit.fvu < fit.limit == 0.6
+    # Another SAE beside it changes nothing of that.
+    beside = without_origin(trained, tmp_path / "beside")
+    attach = v1.AttachSaeRequest(
+        collection=name, sae=str(beside), name="beside", reader=reader(layer=LAYER), gate=gate
+    )
+    list(api.collections.AttachSae(attach))
+    assert api.info(name).fit == fit
+    first, second = api.info(name).saes
+    assert first.fit == fit and second.fit.fvu < fit.limit
     for kind, layer, normalisation in [
         ("deep", 20, "constant_norm_rescale"),
         ("other", LAYER, "none"),

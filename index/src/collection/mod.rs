@@ -153,6 +153,16 @@ impl Collection {
         self.writer.adopt(older.shared.stored_payload()?)
     }
 
+    /// Shows what is durable, where showing a commit failed.
+    pub(crate) fn refresh(&self) -> Result<()> {
+        self.shared.refresh_if_merged()
+    }
+
+    /// Whether there is a generation in a directory.
+    pub(crate) fn exists(directory: &Path) -> bool {
+        directory.join("index").join("meta.json").is_file()
+    }
+
     /// Merges all segments into one and drops deleted documents. Blocks until done.
     pub fn merge(&self) -> Result<()> {
         self.writer.merge()

@@ -298,6 +298,12 @@ impl WriterThread {
             pending.push((write.reply, written));
             return;
         }
+        let reads_matches =
+            |operation: &Operation| matches!(operation, Operation::DeleteMatching(_));
+        if !group.documents.is_empty() && write.operations.iter().any(reads_matches) {
+            // What was gathered is known to filters after a commit, with which it is answered.
+            self.commit(std::mem::take(group), std::mem::take(pending));
+        }
         let changes = match self.plan(write.operations, group) {
             Ok(changes) => changes,
             Err(error) => {
@@ -319,9 +325,8 @@ impl WriterThread {
         pending.push((write.reply, written));
     }
 
-    /// What a write will change, checked against the state it will meet. Changes nothing but for
-    /// a commit of what was gathered, where a delete by filter needs one.
-    fn plan(&mut self, operations: Vec<Operation>, group: &mut Group) -> Result<Changes> {
+    /// What a write will change, checked against the state it will meet. Changes nothing.
+    fn plan(&self, operations: Vec<Operation>, group: &Group) -> Result<Changes> {
         let mut changes = Changes::default();
         for operation in operations {
             match operation {
@@ -365,7 +370,7 @@ impl WriterThread {
                              batch of its own",
                         ));
                     }
-                    for id in self.matching_ids(&filter, group)? {
+                    for id in self.matching_ids(&filter)? {
                         changes.written.deleted += 1;
                         changes.documents.insert(id, None);
                     }
@@ -405,12 +410,8 @@ impl WriterThread {
         Ok(self.shared.snapshot().find(id)?.is_some())
     }
 
-    /// Ids a filter describes. The group's uncommitted documents are only known to tantivy after
-    /// a commit, so what is gathered is committed first.
-    fn matching_ids(&mut self, filter: &Filter, group: &mut Group) -> Result<Vec<String>> {
-        if !group.documents.is_empty() {
-            self.commit_now(group)?;
-        }
+    /// Ids a filter describes, of what is committed.
+    fn matching_ids(&self, filter: &Filter) -> Result<Vec<String>> {
         let snapshot = self.shared.snapshot();
         let docs = snapshot.documents_matching(filter)?;
         docs.into_iter().map(|doc| snapshot.id(doc)).collect()

@@ -8,6 +8,8 @@ mod columns;
 mod evaluate;
 mod parse;
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -132,6 +134,39 @@ pub enum Named<'a> {
     Through(&'a str, &'a Filter),
 }
 
+/// Finds what a name stands for. What it resolves itself, it resolves within the nesting it is given
+/// ([`Filter::resolve_within`]).
+pub type Lookup<'a> = dyn Fn(Named<'_>, &Nesting) -> Result<Filter> + 'a;
+
+/// How deep and how large a filter is so far, whatever its names stand for: filters that name one
+/// another have an end.
+#[derive(Debug, Default)]
+pub struct Nesting {
+    depth: Cell<usize>,
+    nodes: Cell<usize>,
+}
+
+impl Nesting {
+    /// Does something a level deeper.
+    fn deeper<T>(&self, then: impl FnOnce() -> Result<T>) -> Result<T> {
+        let (depth, nodes) = (self.depth.get() + 1, self.nodes.get() + 1);
+        if depth > MAX_DEPTH || nodes > MAX_NODES {
+            return Err(Error::invalid(
+                "",
+                format!(
+                    "is too large: at most {MAX_DEPTH} levels and {MAX_NODES} parts are accepted, \
+                     saved sets included"
+                ),
+            ));
+        }
+        self.depth.set(depth);
+        self.nodes.set(nodes);
+        let done = then();
+        self.depth.set(depth - 1);
+        done
+    }
+}
+
 impl Filter {
     /// Documents in which `latent` is active.
     pub fn latent(latent: u32) -> Self {
@@ -166,6 +201,21 @@ impl Filter {
         }
     }
 
+    /// The names of the SAEs that latents are tested through, empty for the first; not counting what
+    /// names stand for.
+    pub fn saes(&self) -> BTreeSet<&str> {
+        match self {
+            Self::Through { sae, filter } => {
+                let mut names = filter.saes();
+                names.insert(sae);
+                names
+            }
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::saes).collect(),
+            Self::Not(part) => part.saes(),
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// Documents in both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -178,38 +228,32 @@ impl Filter {
     /// The filter with saved sets and families replaced by what `lookup` gives, checked against the
     /// limits of this module and against `n_latents`. What `lookup` gives for a part through another
     /// SAE is taken as resolved. Errors name the part as a path.
-    pub fn resolve(
-        &self,
-        n_latents: Option<usize>,
-        lookup: &dyn Fn(Named<'_>) -> Result<Filter>,
-    ) -> Result<Filter> {
-        let mut nodes = 0;
-        self.resolve_at(n_latents, lookup, 1, &mut nodes)
+    pub fn resolve(&self, n_latents: Option<usize>, lookup: &Lookup<'_>) -> Result<Filter> {
+        self.resolve_within(n_latents, &Nesting::default(), lookup)
     }
 
-    fn resolve_at(
+    /// As [`Self::resolve`] for a part of another filter.
+    pub fn resolve_within(
         &self,
         n_latents: Option<usize>,
-        lookup: &dyn Fn(Named<'_>) -> Result<Filter>,
-        depth: usize,
-        nodes: &mut usize,
+        nesting: &Nesting,
+        lookup: &Lookup<'_>,
     ) -> Result<Filter> {
-        *nodes += 1;
-        if depth > MAX_DEPTH || *nodes > MAX_NODES {
-            return Err(Error::invalid(
-                "",
-                format!(
-                    "is too large: at most {MAX_DEPTH} levels and {MAX_NODES} parts are accepted, \
-                     saved sets included"
-                ),
-            ));
-        }
-        let mut all = |parts: &[Filter]| -> Result<Vec<Filter>> {
+        nesting.deeper(|| self.resolve_parts(n_latents, nesting, lookup))
+    }
+
+    fn resolve_parts(
+        &self,
+        n_latents: Option<usize>,
+        nesting: &Nesting,
+        lookup: &Lookup<'_>,
+    ) -> Result<Filter> {
+        let all = |parts: &[Filter]| -> Result<Vec<Filter>> {
             parts
                 .iter()
                 .enumerate()
                 .map(|(at, part)| {
-                    part.resolve_at(n_latents, lookup, depth + 1, nodes)
+                    part.resolve_within(n_latents, nesting, lookup)
                         .map_err(|error| error.within(&format!("[{at}]")))
                 })
                 .collect()
@@ -218,18 +262,17 @@ impl Filter {
             Self::And(parts) => Ok(Self::And(all(parts).map_err(|error| error.within("and"))?)),
             Self::Or(parts) => Ok(Self::Or(all(parts).map_err(|error| error.within("or"))?)),
             Self::Not(part) => Ok(part
-                .resolve_at(n_latents, lookup, depth + 1, nodes)
+                .resolve_within(n_latents, nesting, lookup)
                 .map_err(|error| error.within("not"))?
                 .negate()),
             Self::Saved(name) => {
-                lookup(Named::SavedSet(name))?.resolve_at(n_latents, lookup, depth + 1, nodes)
+                lookup(Named::SavedSet(name), nesting)?.resolve_within(n_latents, nesting, lookup)
             }
             Self::Family(root) => {
-                lookup(Named::Family(*root))?.resolve_at(n_latents, lookup, depth + 1, nodes)
+                lookup(Named::Family(*root), nesting)?.resolve_within(n_latents, nesting, lookup)
             }
-            Self::Through { sae, filter } => {
-                lookup(Named::Through(sae, filter)).map_err(|error| error.within("through"))
-            }
+            Self::Through { sae, filter } => lookup(Named::Through(sae, filter), nesting)
+                .map_err(|error| error.within("through")),
             leaf => {
                 leaf.validate_leaf(n_latents)?;
                 Ok(leaf.clone())

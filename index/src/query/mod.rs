@@ -26,7 +26,7 @@ pub(crate) use nearest::SCAN_BELOW;
 
 use crate::document::validate_vector;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Named, TextMode, check_latent};
+use crate::filter::{Filter, Lookup, TextMode, check_latent};
 use crate::rank::Fusion;
 
 /// Most hits of one request, pages included.
@@ -236,7 +236,7 @@ impl Query {
         &self,
         dimension: Option<usize>,
         n_latents: Option<usize>,
-        lookup: &dyn Fn(Named<'_>) -> Result<Filter>,
+        lookup: &Lookup<'_>,
     ) -> Result<Query> {
         let mut resolver = Resolver {
             dimension,
@@ -350,7 +350,7 @@ fn child_place(place: &str, at: usize) -> String {
 struct Resolver<'a> {
     dimension: Option<usize>,
     n_latents: Option<usize>,
-    lookup: &'a dyn Fn(Named<'_>) -> Result<Filter>,
+    lookup: &'a Lookup<'a>,
     names: std::collections::HashSet<String>,
     nodes: usize,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use latentdb_index::collection::Snapshot;
 use latentdb_index::document::Value;
 use latentdb_index::facet::{attribute_facet, latent_counts};
-use latentdb_index::filter::{Filter, Named, TextMode};
+use latentdb_index::filter::{Filter, Named, Nesting, TextMode};
 use latentdb_index::query::{Hit, Kind, Query, Ranking, execute};
 use latentdb_index::rank::Fusion;
 
@@ -168,7 +168,7 @@ impl<'a> Checked<'a> {
     }
 
     fn run(&self, query: &Query, limit: usize) -> Ranking {
-        let lookup = |named: Named<'_>| Ok(naive::named(named));
+        let lookup = |named: Named<'_>, _: &Nesting| Ok(naive::named(named));
         let resolved = query.resolve(Some(DIMENSION), Some(N_LATENTS), &lookup);
         execute(&resolved.unwrap(), self.snapshot, limit).unwrap()
     }
@@ -395,6 +395,6 @@ fn close(score: f32) -> (f64, f64) {
 
 fn resolved_filter(filter: &Filter) -> Filter {
     filter
-        .resolve(Some(N_LATENTS), &|named| Ok(naive::named(named)))
+        .resolve(Some(N_LATENTS), &|named, _| Ok(naive::named(named)))
         .unwrap()
 }

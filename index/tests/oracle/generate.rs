@@ -329,7 +329,7 @@ fn attribute_test(random: &mut StdRng, name: &str) -> AttributeTest {
                 lower: Bound::Unbounded,
                 upper: Bound::Unbounded,
             };
-            if test != open && filter.resolve(None, &|_| unreachable!()).is_ok() {
+            if test != open && filter.resolve(None, &|_, _| unreachable!()).is_ok() {
                 return test;
             }
         },

@@ -71,7 +71,7 @@ fn nearest(snapshot: &Snapshot, vector: &[f32], filter: &Filter, exact: bool) ->
         ef: DEFAULT_EF,
     });
     let query = Query::new(kind).filtered(filter.clone());
-    let resolved = query.resolve(Some(DIMENSION), None, &|_| unreachable!());
+    let resolved = query.resolve(Some(DIMENSION), None, &|_, _| unreachable!());
     execute(&resolved.unwrap(), snapshot, 10).unwrap()
 }
 

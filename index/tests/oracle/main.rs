@@ -11,6 +11,7 @@ mod directed;
 mod generate;
 mod graph;
 mod naive;
+mod switching;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -110,7 +111,7 @@ impl Run {
             }
             Step::DeleteMatching { seed } => {
                 let filter = generate::filter(&mut random(seed), 1)
-                    .resolve(Some(naive::N_LATENTS), &|named| Ok(naive::named(named)))
+                    .resolve(Some(naive::N_LATENTS), &|named, _| Ok(naive::named(named)))
                     .unwrap();
                 self.write(seed, vec![Operation::DeleteMatching(filter)]);
             }
@@ -208,7 +209,7 @@ impl Run {
             generate::filter(&mut random, 1),
         ]);
         let across = across
-            .resolve(Some(naive::N_LATENTS), &|named| Ok(naive::named(named)))
+            .resolve(Some(naive::N_LATENTS), &|named, _| Ok(naive::named(named)))
             .unwrap();
         assert_eq!(
             snapshot.count(&across).unwrap(),

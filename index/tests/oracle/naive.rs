@@ -306,7 +306,7 @@ pub fn named(name: Named<'_>) -> Filter {
             space: 1,
             filter: Box::new(
                 filter
-                    .resolve(Some(N_LATENTS), &|inner| Ok(named(inner)))
+                    .resolve(Some(N_LATENTS), &|inner, _| Ok(named(inner)))
                     .unwrap(),
             ),
         },

@@ -67,8 +67,9 @@ pub(in crate::service) struct Ready {
 }
 
 impl Ready {
-    pub fn collection(&self) -> &str {
-        &self.view.record.name
+    /// The collection's id, whichever of its SAEs is looked through.
+    pub fn collection_id(&self) -> &str {
+        &self.view.record.id
     }
 
     /// The best `count` hits.

@@ -241,8 +241,8 @@ impl Service {
     pub(super) fn resolved(&self, view: &View, query: &Query) -> Result<Query> {
         let record = &view.record;
         self.with_names(record, |names| {
-            query.resolve(record.dimension, record.n_latents, &|named| {
-                names.find(named)
+            query.resolve(record.dimension, record.n_latents, &|named, nesting| {
+                names.find(named, nesting)
             })
         })
     }

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use half::f16;
 use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::collection::Update;
 use latentdb_index::document::{Activation, Document, LatentPosition};
 
+use super::super::models::{beyond_storage, check_storable};
 use super::super::{Service, blocking};
 use crate::encoder::reader::{ReadToken, Reader, TokenSpan};
 use crate::error::{Error, Result};
@@ -45,7 +45,6 @@ impl TokenCoder {
     /// are added to `fit`, with what the SAE makes of them.
     ///
     /// # Errors
-    /// `InvalidArgument` naming `[i]` where a pooled activation is too large to be stored,
     /// `Cancelled`.
     pub(in crate::service) fn encode(
         &self,
@@ -79,7 +78,7 @@ impl TokenCoder {
                 fit.add_coded(&self.sae, &states[..rows * width], &first(&codes, rows))?;
                 seen.store(fit.rows() - before, Ordering::Relaxed);
                 for (token, (latents, activations)) in tokens.iter().zip(codes.iter()) {
-                    gathering.add(token, latents, activations)?;
+                    gathering.add(token, latents, activations);
                 }
                 Ok(if go_on() {
                     ControlFlow::Continue(())
@@ -88,7 +87,7 @@ impl TokenCoder {
                 })
             },
         )?;
-        gathering.close()?;
+        gathering.close();
         Ok(gathering.made)
     }
 
@@ -105,18 +104,23 @@ impl TokenCoder {
         Ok(fit)
     }
 
-    /// Makes the latents of documents anew, from their texts; those without text lose them.
-    pub(in crate::service) fn recode(&self, documents: &mut [Document]) -> Result<()> {
+    /// Makes the latents of documents anew, from their texts; those without text lose them. Gives
+    /// up when `go_on` says so.
+    pub(in crate::service) fn recode(
+        &self,
+        documents: &mut [Document],
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<()> {
         let texts: Vec<&str> = documents
             .iter()
             .map(|document| document.text.as_deref().unwrap_or_default())
             .collect();
-        let codes = self.encode(&texts, 0, &mut Fit::default(), &|| true)?;
+        let codes = self.encode(&texts, 0, &mut Fit::default(), go_on)?;
         for (document, codes) in documents.iter_mut().zip(codes) {
             document.latents = codes.latents;
             document.positions = codes.positions;
         }
-        Ok(())
+        check_storable(documents)
     }
 }
 
@@ -140,33 +144,20 @@ struct Gathering<'c> {
 }
 
 impl Gathering<'_> {
-    fn add(&mut self, token: &ReadToken, latents: &[u32], activations: &[f32]) -> Result<()> {
+    fn add(&mut self, token: &ReadToken, latents: &[u32], activations: &[f32]) {
         if token.text != self.text {
-            self.close()?;
+            self.close();
             self.text = token.text;
         }
         self.pool.add(self.spans.len(), latents, activations);
         self.spans.push(token.span);
-        Ok(())
     }
 
     /// Ends the text under way.
-    fn close(&mut self) -> Result<()> {
+    fn close(&mut self) {
         let code = self.pool.finish();
-        if let Some(large) = code.iter().find(|one| one.activation > f32::from(f16::MAX)) {
-            return Err(Error::invalid(
-                format!("[{}]", self.text),
-                format!(
-                    "has the pooled activation {} of latent {}; at most {} is stored: pool by max \
-                     or mean",
-                    large.activation,
-                    large.latent,
-                    f16::MAX
-                ),
-            ));
-        }
         let Some(made) = self.made.get_mut(self.text) else {
-            return Ok(());
+            return;
         };
         made.latents = code
             .iter()
@@ -191,7 +182,6 @@ impl Gathering<'_> {
                 .collect();
         }
         self.spans.clear();
-        Ok(())
     }
 }
 
@@ -275,11 +265,19 @@ impl Service {
             // Side by side, batches would share the cores and finish no earlier.
             let _one = service.reading.lock();
             let mut fit = Fit::default();
-            let room = service.gates.room(&record);
-            let codes = coder
-                .encode(&all, room, &mut fit, &|| !stop.load(Ordering::Relaxed))
-                .map_err(|error| error.within(field))?;
-            service.gates.admit_fit(&record, &coder.sae, &fit)?;
+            let room = service
+                .gates
+                .room(&service.database.collection(&record.name)?, &record)?;
+            let codes = coder.encode(&all, room, &mut fit, &|| !stop.load(Ordering::Relaxed))?;
+            for (at, codes) in codes.iter().enumerate() {
+                if let Some(what) = beyond_storage(&codes.latents) {
+                    return Err(Error::invalid(format!("{field}[{at}]"), what));
+                }
+            }
+            let handle = service.database.collection(&record.name)?;
+            service
+                .gates
+                .admit_fit(&handle, &record, &coder.sae, &fit)?;
             let given = texts.iter().map(Option::is_some);
             Ok(codes
                 .into_iter()

@@ -1,0 +1,205 @@
+//! Changing a collection's SAEs: a new generation is built while the old one serves.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{CollectionHandle, Held, make_durable};
+use crate::catalog::CollectionRecord;
+use crate::collection::{Collection, Operation};
+use crate::document::Document;
+use crate::error::{Error, Result};
+
+/// Documents that are written to the new generation at a time.
+const ATTACH_BATCH: usize = 2048;
+/// Documents changed meanwhile that are few enough to make writes wait for them.
+const FEW: usize = 64;
+
+impl CollectionHandle {
+    /// Changes the collection's SAEs: builds a new generation of the stored documents with their
+    /// latents made anew, while the old one serves reads and writes, then switches to it at once.
+    ///
+    /// `change` makes the new record from the old one and gives what makes the latents of documents,
+    /// those of every SAE at hand; that is given a question to ask now and then, and gives up with
+    /// `Cancelled` when the answer is false. `progress` is told documents done and in all; `Break`
+    /// gives up and leaves everything as it was.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` while another change is under way; `NotFound` once the collection is
+    /// dropped; `Cancelled`; what `change` and its result give.
+    pub fn attach<R: Fn(&mut [Document], &dyn Fn() -> bool) -> Result<()>>(
+        &self,
+        change: impl FnOnce(&mut CollectionRecord) -> Result<R>,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<CollectionRecord> {
+        self.check_writable()?;
+        let _one = self.held.attaching.try_lock().ok_or_else(|| {
+            Error::precondition("the SAEs of this collection are being changed; wait for that")
+        })?;
+        let before = self.held.state.read().clone();
+        let old = before.generation()?.clone();
+        let mut record = before.record.clone();
+        // `old` must become the last owner of its generation.
+        drop(before);
+        let recode = change(&mut record)?;
+        record.generation += 1;
+        let path = self.held.directory.join(record.generation.to_string());
+        if path.exists() {
+            // Left by a change that failed and could not remove it.
+            fs::remove_dir_all(&path)?;
+        }
+        let result = {
+            let _tracked = Tracked::begin(&old);
+            Building::begin(&self.held, &old, &path, &recode, progress)
+                .and_then(|building| building.finish(&record))
+        };
+        let unused = match &result {
+            Ok(()) => {
+                // Ends its threads. Snapshots keep the files they have open.
+                drop(old);
+                self.held
+                    .directory
+                    .join((record.generation - 1).to_string())
+            }
+            Err(_) => path,
+        };
+        if let Err(error) = fs::remove_dir_all(&unused) {
+            tracing::warn!(%error, "files of an unused generation go at the next start");
+        }
+        result.map(|()| record)
+    }
+}
+
+/// A generation whose changes are collected.
+struct Tracked<'c>(&'c Collection);
+
+impl<'c> Tracked<'c> {
+    fn begin(collection: &'c Collection) -> Self {
+        collection.track_changes();
+        Self(collection)
+    }
+}
+
+impl Drop for Tracked<'_> {
+    fn drop(&mut self) {
+        self.0.stop_tracking();
+    }
+}
+
+/// A new generation on its way.
+struct Building<'b> {
+    held: &'b Held,
+    old: &'b Collection,
+    new: Collection,
+    path: &'b Path,
+    recode: &'b dyn Fn(&mut [Document], &dyn Fn() -> bool) -> Result<()>,
+    progress: RefCell<&'b mut dyn FnMut(u64, u64) -> ControlFlow<()>>,
+    done: Cell<u64>,
+    total: u64,
+}
+
+impl<'b> Building<'b> {
+    /// Brings over what is stored.
+    fn begin(
+        held: &'b Held,
+        old: &'b Collection,
+        path: &'b Path,
+        recode: &'b dyn Fn(&mut [Document], &dyn Fn() -> bool) -> Result<()>,
+        progress: &'b mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Self> {
+        let snapshot = old.snapshot();
+        let living: Vec<u32> = snapshot.living().collect();
+        let building = Self {
+            held,
+            old,
+            new: Collection::open(path)?,
+            path,
+            recode,
+            progress: RefCell::new(progress),
+            done: Cell::new(0),
+            total: living.len() as u64,
+        };
+        for batch in living.chunks(ATTACH_BATCH) {
+            let documents = batch
+                .iter()
+                .map(|&doc| snapshot.whole(doc))
+                .collect::<Result<Vec<_>>>()?;
+            let operations = building.recoded(documents)?;
+            building.new.write(operations, None)?;
+            building.done.set(building.done.get() + batch.len() as u64);
+        }
+        Ok(building)
+    }
+
+    /// Brings over what was written meanwhile, and switches.
+    fn finish(self, record: &CollectionRecord) -> Result<()> {
+        // Each round leaves what is written during it: less and less, unless documents are written
+        // faster than latents are made.
+        let mut before = usize::MAX;
+        loop {
+            let changed = self.catch_up()?;
+            if changed <= FEW || changed >= before {
+                break;
+            }
+            before = changed;
+        }
+        // The rest while writes wait, and reads go on.
+        let _no_writes = self.held.writing.write();
+        // A commit may be durable that could not be shown.
+        self.old.refresh()?;
+        self.catch_up()?;
+        self.new.adopt_positions(self.old)?;
+        make_durable(self.path)?;
+        let mut state = self.held.state.write();
+        state.generation()?;
+        self.held.catalog.put_collection(record)?;
+        state.record = record.clone();
+        state.generation = Some(Arc::new(self.new));
+        Ok(())
+    }
+
+    /// Brings the documents changed since the last call over; returns how many they are.
+    fn catch_up(&self) -> Result<usize> {
+        let changed: Vec<String> = self.old.take_changes().into_iter().collect();
+        let snapshot = self.old.snapshot();
+        for batch in changed.chunks(ATTACH_BATCH) {
+            let mut documents = Vec::new();
+            let mut deleted = Vec::new();
+            for id in batch {
+                match snapshot.find(id)? {
+                    Some(doc) => documents.push(snapshot.whole(doc)?),
+                    None => deleted.push(id.clone()),
+                }
+            }
+            let mut operations = self.recoded(documents)?;
+            operations.push(Operation::Delete(deleted));
+            self.new.write(operations, None)?;
+        }
+        self.go_on()?;
+        Ok(changed.len())
+    }
+
+    /// Upserts of documents with their latents made anew.
+    fn recoded(&self, mut documents: Vec<Document>) -> Result<Vec<Operation>> {
+        self.go_on()?;
+        (self.recode)(&mut documents, &|| self.go_on().is_ok())
+            // Given up for one of two reasons.
+            .or_else(|error| self.go_on().and(Err(error)))?;
+        Ok(documents
+            .into_iter()
+            .map(|document| Operation::Upsert(Box::new(document)))
+            .collect())
+    }
+
+    /// `NotFound` once the collection is dropped, `Cancelled` when nobody wants the change any more.
+    fn go_on(&self) -> Result<()> {
+        self.held.state.read().generation()?;
+        let told = (self.progress.borrow_mut())(self.done.get(), self.total);
+        match told {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::cancelled()),
+        }
+    }
+}

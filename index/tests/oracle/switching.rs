@@ -1,0 +1,183 @@
+//! Changes of a collection's SAEs, drops and starts: what goes on beside them, and what they leave.
+
+use std::cell::Cell;
+use std::fs;
+use std::ops::ControlFlow;
+
+use latentdb_index::collection::Operation;
+use latentdb_index::database::{CollectionHandle, Database, NewCollection};
+use latentdb_index::document::{Activation, Document};
+use latentdb_index::error::{ErrorKind, Result};
+use latentdb_index::filter::Filter;
+
+const N_LATENTS: usize = 8;
+
+fn opened(directory: &tempfile::TempDir) -> (Database, CollectionHandle) {
+    let database = Database::open(directory.path()).unwrap();
+    let new = NewCollection {
+        name: "c".to_owned(),
+        n_latents: Some(N_LATENTS),
+        ..NewCollection::default()
+    };
+    let handle = database.create(new).unwrap();
+    (database, handle)
+}
+
+fn write(handle: &CollectionHandle, id: &str) {
+    let operation = Operation::Upsert(Box::new(Document::new(id)));
+    let generation = handle.record().generation;
+    handle
+        .write(generation, vec![operation], None, || {})
+        .unwrap();
+}
+
+/// Gives every document latent 3.
+fn code(documents: &mut [Document]) {
+    for document in documents {
+        document.latents = vec![Activation {
+            latent: 3,
+            activation: 1.0,
+        }];
+    }
+}
+
+fn ids(handle: &CollectionHandle) -> Vec<String> {
+    let snapshot = handle.view().unwrap().snapshot;
+    let docs = snapshot.documents_matching(&Filter::latent(3)).unwrap();
+    let mut ids: Vec<String> = docs.iter().map(|&doc| snapshot.id(doc).unwrap()).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Documents written while latents are made reach the new generation, and reads are answered all the
+/// while, also when writes have to wait.
+#[test]
+fn reads_go_on_while_the_last_changes_are_brought_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let (database, handle) = opened(&directory);
+    write(&handle, "first");
+    let rounds = Cell::new(0);
+    let recode = |documents: &mut [Document], _: &dyn Fn() -> bool| -> Result<()> {
+        let read = database.collection("c")?.view()?;
+        assert_eq!(read.record.generation, 1);
+        assert!(read.snapshot.n_docs() >= 1);
+        code(documents);
+        rounds.set(rounds.get() + 1);
+        match rounds.get() {
+            1 => write(&handle, "during"),
+            2 => write(&handle, "at the end"),
+            // A write would wait for the switch now.
+            _ => {}
+        }
+        Ok(())
+    };
+    let record = handle
+        .attach(|_| Ok(&recode), &mut |_, _| ControlFlow::Continue(()))
+        .unwrap();
+    assert_eq!((record.generation, rounds.get()), (2, 3));
+    assert_eq!(ids(&handle), ["at the end", "during", "first"]);
+    write(&handle, "after");
+    assert_eq!(handle.view().unwrap().snapshot.n_docs(), 4);
+}
+
+#[test]
+fn a_change_that_is_given_up_leaves_everything_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_database, handle) = opened(&directory);
+    write(&handle, "first");
+    let asked = Cell::new(0);
+    let error = handle
+        .attach(
+            |_| {
+                Ok(|documents: &mut [Document], go_on: &dyn Fn() -> bool| {
+                    code(documents);
+                    // As a coder that asks between texts.
+                    if go_on() {
+                        return Ok(());
+                    }
+                    Err(latentdb_index::error::Error::cancelled())
+                })
+            },
+            &mut |_, _| {
+                asked.set(asked.get() + 1);
+                match asked.get() {
+                    1 => ControlFlow::Continue(()),
+                    _ => ControlFlow::Break(()),
+                }
+            },
+        )
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(handle.record().generation, 1);
+    assert_eq!(ids(&handle), [""; 0]);
+    let collection = directory
+        .path()
+        .join("collections")
+        .join(handle.record().id);
+    let generations: Vec<_> = fs::read_dir(&collection).unwrap().collect();
+    assert_eq!(generations.len(), 1);
+}
+
+#[test]
+fn a_drop_ends_the_change_under_way_and_takes_all_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let (database, handle) = opened(&directory);
+    write(&handle, "first");
+    let error = std::thread::scope(|scope| {
+        let mut dropping = None;
+        let error = handle
+            .attach(
+                |_| {
+                    Ok(|documents: &mut [Document], _: &dyn Fn() -> bool| {
+                        code(documents);
+                        Ok(())
+                    })
+                },
+                &mut |_, _| {
+                    if dropping.is_none() {
+                        dropping = Some(scope.spawn(|| database.drop_collection("c")));
+                        while database.collection("c").is_ok() {
+                            std::thread::yield_now();
+                        }
+                    }
+                    ControlFlow::Continue(())
+                },
+            )
+            .unwrap_err();
+        dropping.unwrap().join().unwrap().unwrap();
+        error
+    });
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let left: Vec<_> = fs::read_dir(directory.path().join("collections"))
+        .unwrap()
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    let again = database.drop_collection("c").unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::NotFound);
+}
+
+/// A catalog and directories of two times are told, and nothing is removed.
+#[test]
+fn nothing_is_removed_where_catalog_and_files_disagree() {
+    let directory = tempfile::tempdir().unwrap();
+    let (database, handle) = opened(&directory);
+    write(&handle, "first");
+    let id = handle.record().id;
+    drop((handle, database));
+    let collection = directory.path().join("collections").join(id);
+    fs::rename(collection.join("1"), collection.join("2")).unwrap();
+    let error = Database::open(directory.path()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Corrupted);
+    assert!(error.message().contains("\"c\""), "{error}");
+    assert!(collection.join("2").join("index").is_dir());
+    fs::rename(collection.join("2"), collection.join("1")).unwrap();
+
+    let catalog = directory.path().join("catalog.redb");
+    fs::rename(&catalog, directory.path().join("aside")).unwrap();
+    let error = Database::open(directory.path()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Corrupted);
+    fs::rename(directory.path().join("aside"), &catalog).unwrap();
+    let database = Database::open(directory.path()).unwrap();
+    let view = database.collection("c").unwrap().view().unwrap();
+    assert_eq!(view.snapshot.n_docs(), 1);
+}
