@@ -41,6 +41,7 @@ mod inputs;
 mod interrupt;
 mod json;
 mod latents;
+mod names;
 mod output;
 mod preset;
 mod progress;

@@ -11,6 +11,7 @@ use latentdb_proto::v1::{
 use super::client::ClientArgs;
 use super::concepts::{PropertyArgs, SteerArgs};
 use super::failure::Usage;
+use super::names::Names;
 use super::{flags, json, output, text};
 use crate::records::vectors::VectorFile;
 
@@ -122,12 +123,18 @@ impl From<Fusion> for FusionMethod {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client_args = args.client.clone();
     let request = request(args)?;
+    let collection = request.collection.clone();
     let client = client_args.connect().await?;
     let response = client.searches().search(request).await?.into_inner();
+    let names = match response.steering.is_empty() || client_args.json {
+        true => Names::default(),
+        false => Names::read(&client, &collection).await?,
+    };
+    let name = |latent: u32, label: &str| names.of(latent, label);
     output::emit(
         client_args.json,
         &json::search(&response),
-        &text::search(&response, &text::label, output::columns()),
+        &text::search(&response, &name, output::columns()),
     )?;
     Ok(())
 }

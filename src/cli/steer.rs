@@ -4,6 +4,7 @@ use latentdb_proto::v1::{NearestQuery, SteerRequest, SteerSweepRequest, nearest_
 
 use super::client::ClientArgs;
 use super::concepts::SteerArgs;
+use super::names::Names;
 use super::search::expression;
 use super::{concept_output, json, output, text};
 
@@ -62,15 +63,20 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let request = SteerRequest {
-        collection: args.name,
+        collection: args.name.clone(),
         nearest: Some(nearest),
     };
     let response = client.searches().steer(request).await?.into_inner();
     let steering = response.steering.unwrap_or_default();
+    let names = match args.client.json {
+        true => Names::default(),
+        false => Names::read(&client, &args.name).await?,
+    };
+    let name = |latent: u32, label: &str| names.of(latent, label);
     output::emit(
         args.client.json,
         &json::steering(&steering),
-        &text::steering(&steering, &text::label, output::columns()),
+        &text::steering(&steering, &name, output::columns()),
     )?;
     Ok(())
 }

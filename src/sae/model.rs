@@ -252,10 +252,20 @@ impl Sae {
         format::load(dir)
     }
 
+    /// Checks that an SAE can be saved to a directory: there is none, it is empty, or it holds an
+    /// SAE, which saving replaces. Asked before a long training, not after it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where it is a file, or holds something else.
+    pub fn check_destination(dir: &std::path::Path) -> Result<()> {
+        format::sae_lens::check_destination(dir)
+    }
+
     /// Saves as `cfg.json` and `sae_weights.safetensors` (SAELens' layout), durable and whole.
     ///
     /// # Errors
-    /// `InvalidArgument` for an architecture the layout cannot hold, `Internal` when writing fails.
+    /// `InvalidArgument` for an architecture the layout cannot hold and as
+    /// [`Self::check_destination`]; `Internal` when writing fails.
     pub fn save(&self, dir: &std::path::Path) -> Result<()> {
         format::sae_lens::save(self, dir)
     }

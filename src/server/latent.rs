@@ -99,7 +99,8 @@ impl LatentService for Api {
                 new_label(entry).map_err(|error| error.within(&format!("labels[{at}]")))
             });
             let labels = labels.collect::<crate::error::Result<_>>()?;
-            self.service.set_labels(&wire.collection, labels).await
+            let sae = non_empty(wire.sae_sha256);
+            self.service.set_labels(&wire.collection, labels, sae).await
         };
         let written = written.await.map_err(status)?;
         Ok(Response::new(v1::SetLabelsResponse {

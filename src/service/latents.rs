@@ -177,6 +177,7 @@ impl Service {
         self: &Arc<Self>,
         collection: &str,
         labels: Vec<NewLabel>,
+        of_sae: Option<String>,
     ) -> Result<usize> {
         let view = self.view(collection)?;
         let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
@@ -196,6 +197,15 @@ impl Service {
             ));
         }
         let key = label_key(&view.record)?;
+        if let Some(sae) = of_sae
+            && sae != key.1
+        {
+            return Err(Error::precondition(format!(
+                "the labels are of the latents of the SAE {sae}; collection {:?} has {}: label \
+                 through the SAE that they are of (NAME:SAE), or leave out what SAE they are of",
+                view.record.name, key.1
+            )));
+        }
         let service = self.clone();
         let name = view.record.name;
         blocking(move || {

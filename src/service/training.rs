@@ -137,6 +137,7 @@ impl Service {
             ));
         }
         blocking(move || {
+            Sae::check_destination(Path::new(&request.output))?;
             let source = SnapshotRows::of(view.snapshot.clone())?;
             let rows = source.rows();
             if rows < MIN_TRAINING_ROWS {

@@ -194,12 +194,86 @@ def test_reading_and_deleting(cli, files, name):
 def test_standard_input_and_a_named_stream(cli, files, name):
     cli("collection", "create", name, "--encoder", "none", "--dim", 16)
     lines = (files / "records.jsonl").read_bytes()
-    arguments = ("ingest", name, "-", "--format", "jsonl", "--id", "key", "--stream-id", "once")
+    arguments = (
+        *("ingest", name, "-", "--format", "jsonl", "--id", "key", "--no-text"),
+        *("--stream-id", "once"),
+    )
     first = cli(*arguments, "--batch", 50, stdin=lines)
     assert (first["documents"], first["recognised"]) == (RECORDS, 0)
     again = cli(*arguments, "--batch", 50, stdin=lines)
     assert (again["documents"], again["recognised"]) == (RECORDS, RECORDS)
     assert cli("count", name) == {"count": RECORDS}
+
+
+def test_another_input_under_the_same_name_is_another_stream(cli, name, tmp_path):
+    cli("collection", "create", name, "--encoder", "none", "--dim", 16)
+    file = tmp_path / "records.jsonl"
+
+    def ingest(texts, *flags):
+        lines = [json.dumps({"id": str(at), "text": text}) for at, text in enumerate(texts)]
+        file.write_text("\n".join(lines))
+        return cli("ingest", name, file, "--stream-id", "daily", *flags)
+
+    assert ingest(["one", "two", "three"])["recognised"] == 0
+    again = cli("ingest", name, file, "--stream-id", "daily")
+    assert again["recognised"] == 3
+    # Cut in another way, batches of the same number hold other records.
+    assert cli("ingest", name, file, "--stream-id", "daily", "--batch", 1)["recognised"] == 0
+    assert ingest(["one", "two", "three", "four"])["recognised"] == 0
+    assert cli("count", name) == {"count": 4}
+
+
+def test_records_without_text_are_not_written_by_mistake(cli, files, name):
+    cli("collection", "create", name, "--encoder", "none", "--dim", 16)
+    records = files / "records.jsonl"
+    message = cli("ingest", name, records, "--id", "key", code=1)
+    assert "--text" in message and "--no-text" in message and "abstract" in message
+    assert cli("count", name) == {"count": 0}
+    wrote = cli("ingest", name, records, "--id", "key", "--no-text", "--attribute", "year")
+    assert wrote["documents"] == RECORDS
+    info = cli("collection", "info", name)
+    assert info["attributes"] == [{"name": "year", "kinds": ["integer"]}]
+
+
+def test_labels_keep_to_the_sae_they_are_of(cli, files, name, tmp_path):
+    for collection, seed in ((name, 1), (f"{name}-other", 2)):
+        cli("collection", "create", collection, "--encoder", "none", "--dim", 16)
+        cli(*ingest_arguments(collection, files / "records.jsonl", files))
+        sae = tmp_path / f"sae{seed}"
+        cli(
+            *("sae", "train", "--vectors", files / "vectors.safetensors", "--n", 8, "--k", 2),
+            *("--epochs", 1, "--seed", seed, "--out", sae),
+        )
+        cli("collection", "attach", collection, "--sae", sae)
+    given = tmp_path / "given.csv"
+    given.write_text("latent,label\n3,fast delivery\n")
+    assert cli("latents", "labels", "import", name, given)["written"] == 1
+    exported = tmp_path / "labels.jsonl"
+    cli("latents", "labels", "export", name, exported)
+    message = cli("latents", "labels", "import", f"{name}-other", exported, code=1)
+    assert "of the SAE" in message
+    assert cli("latents", "labels", "import", name, exported)["written"] == 1
+    # What is steered shows them.
+    page = cli(
+        *("search", name, "--like", "r003", "--steer", "3=+2", "--limit", 1), plain=True
+    )
+    assert 'after  3 "fast delivery"' in page
+
+
+def test_training_does_not_write_among_other_files(cli, files, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    for out in (tmp_path, tmp_path / "notes.txt"):
+        message = cli(
+            *("sae", "train", "--vectors", files / "vectors.safetensors", "--out", out), code=1
+        )
+        assert "or one of an SAE, is accepted" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    message = cli(
+        *("sae", "train", "--vectors", files / "vectors.safetensors", "--out", tmp_path / "new"),
+        *("--n", 8, "--k", 2, "--learning-rate", "1e30"),
+        code=1,
+    )
+    assert "diverged" in message
 
 
 def test_what_people_read_has_no_braces(cli, files, name):

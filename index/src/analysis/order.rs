@@ -204,8 +204,8 @@ fn calendar(values: &[Value], buckets: Buckets, attribute: &str) -> Result<Order
             return Err(Error::invalid(
                 "buckets",
                 format!(
-                    "are of the calendar, but {attribute:?} has no timestamps; its values or bins \
-                     are accepted"
+                    "are of the calendar, but {attribute:?} has a value that is no timestamp: write \
+                     it as one (ingest --attribute {attribute}:timestamp), or take values or bins"
                 ),
             ));
         };

@@ -121,6 +121,29 @@ impl Converter {
         }
     }
 
+    /// Refuses what would make documents of attributes alone: mostly the text has another name.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the fields there are.
+    pub(super) fn check_content(&self, first: &Record) -> Result<()> {
+        let mapping = &self.mapping;
+        let has_rows = self.rows.is_some() || mapping.vector.is_some() || mapping.latents.is_some();
+        if mapping.text.is_some() || has_rows {
+            return Ok(());
+        }
+        let names: Vec<&str> = first.fields().iter().map(|(name, _)| &**name).collect();
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "{} has no field \"text\", and no vector or latents are named: say what the text is \
+                 with --text, for example --text \"{{title}}. {{body}}\" (there are {}), or write \
+                 documents without text with --no-text",
+                first.position(),
+                names.join(", ")
+            ),
+        ))
+    }
+
     /// The document of the next record. A record without an id field has its number, from 0.
     pub(super) fn document(&mut self, record: &Record) -> Result<Document> {
         let made = record.made();

@@ -8,6 +8,7 @@ mod convert;
 mod identity;
 mod stream;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use anyhow::bail;
 use latentdb_proto::v1::{Collection, GetCollectionRequest, MadeWith};
 use prost::Message as _;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use super::client::ClientArgs;
@@ -55,6 +57,9 @@ pub(super) struct Args {
     /// they were made of
     #[arg(long, value_name = "TEMPLATE", value_parser = flags::template)]
     text: Option<Template>,
+    /// Write documents without text, from records that have none
+    #[arg(long, conflicts_with = "text")]
+    no_text: bool,
     /// Field that becomes an attribute: FIELD, FIELD:KIND, NAME=FIELD:KIND, or * for all fields.
     /// KIND is string, int, float, bool or timestamp. Repeatable
     #[arg(long = "attribute", value_name = "FIELD", value_parser = flags::attribute)]
@@ -72,8 +77,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1000,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch: u32,
-    /// Name of this ingest: run again under the same name with the same input, it does not write
-    /// again what was written
+    /// Name of this ingest: run again under the same name with the same file and flags, it does
+    /// not write again what was written. Of standard input, only the flags are compared
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     stream_id: String,
     /// Go on after records that cannot be read and batches that are not written
@@ -90,6 +95,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     };
     let collection = client.collections().get_collection(request).await?;
     let mut input = Input::new(&args, &collection.into_inner())?;
+    let stream_id = stream_name(&args)?;
     let began = Instant::now();
     let (sender, batches) = mpsc::channel(READY);
     let (opened, total) = match input.parts.take() {
@@ -104,7 +110,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let target = Target {
         client: &client,
         collection: args.name,
-        stream_id: args.stream_id,
+        stream_id,
         keep_going: args.keep_going,
         made_with: input.made_with.take(),
     };
@@ -138,8 +144,35 @@ struct Input {
     rows: Option<Rows>,
     parts: Option<Parts>,
     made_with: Option<MadeWith>,
+    no_text: bool,
     batch: usize,
     keep_going: bool,
+}
+
+/// What the server knows the ingest by: a batch is recognised by its number, so that another file,
+/// or the same cut in another way, must be another stream.
+fn stream_name(args: &Args) -> anyhow::Result<String> {
+    if args.stream_id.is_empty() {
+        return Ok(String::new());
+    }
+    let mut input = format!(
+        "{:?}",
+        (
+            (args.batch, &args.id, &args.attributes, &args.vectors),
+            (&args.vector, &args.latents, args.format),
+            args.text.as_ref().map(Template::to_string),
+        )
+    );
+    if let Source::Path(path) = Source::from(Path::new(&args.file)) {
+        let data = std::fs::metadata(&path)?;
+        let _ = write!(input, "{} {:?}", data.len(), data.modified().ok());
+    }
+    let digest = Sha256::digest(input);
+    let mut name = format!("{}.", args.stream_id);
+    for byte in &digest[..6] {
+        let _ = write!(name, "{byte:02x}");
+    }
+    Ok(name)
 }
 
 impl Input {
@@ -189,6 +222,7 @@ impl Input {
             rows,
             parts,
             made_with,
+            no_text: args.no_text,
             batch: args.batch as usize,
             keep_going: args.keep_going,
         })
@@ -280,10 +314,19 @@ struct Reader {
 impl Reader {
     /// Adds a record to the batch; true when the batch is full.
     fn take(&mut self, record: Result<records::Record>) -> Result<bool> {
-        let converter = self.converter.get_or_insert_with(|| {
-            let mapping = std::mem::take(&mut self.input.mapping);
-            Converter::new(mapping, self.input.rows.take(), record.as_ref().ok())
-        });
+        let converter = match &mut self.converter {
+            Some(converter) => converter,
+            none => {
+                let mapping = std::mem::take(&mut self.input.mapping);
+                let first = record.as_ref().ok();
+                let rows = self.input.rows.take();
+                let converter = Converter::new(mapping, rows, first);
+                if let Some(first) = first.filter(|_| !self.input.no_text) {
+                    converter.check_content(first)?;
+                }
+                none.insert(converter)
+            }
+        };
         let is_read = record.is_ok();
         let document = record.and_then(|record| {
             let document = converter.document(&record)?;

@@ -101,6 +101,8 @@ pub(crate) async fn send(
             () = interrupt.asked(), if !outcome.stopped => {
                 outcome.stopped = true;
                 drop(stop.take());
+                let sent = shared.pending.lock().len();
+                eprintln!("stopping: the server finishes {sent} batches that it was sent");
                 continue;
             }
         };

@@ -8,7 +8,8 @@ use anyhow::{Context as _, bail};
 use chrono::DateTime;
 use clap::ValueEnum;
 use latentdb_proto::v1::{
-    LabelEntry, LatentLabel, ListLabelsRequest, SetLabelsRequest, UseLabelRequest,
+    GetCollectionRequest, LabelEntry, LatentLabel, ListLabelsRequest, SetLabelsRequest,
+    UseLabelRequest,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -29,7 +30,8 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Take labels from records with the fields latent and label (also source, score, created)
+    /// Take labels from records with the fields latent and label (also source, score, created, and
+    /// sae: those of another SAE are refused)
     Import {
         /// The collection
         name: String,
@@ -124,13 +126,14 @@ pub(super) async fn import(
     records: &Records,
     client: &ClientArgs,
 ) -> anyhow::Result<()> {
-    let labels = read_labels(file, records.format, &records.source)?;
+    let (labels, sae) = read_labels(file, records.format, &records.source)?;
     let connection = client.connect().await?;
     let mut written = 0;
     for chunk in labels.chunks(LABELS_A_REQUEST) {
         let request = SetLabelsRequest {
             collection: name.to_owned(),
             labels: chunk.to_vec(),
+            sae_sha256: sae.clone().unwrap_or_default(),
         };
         let response = connection.latents().set_labels(request).await?;
         written += response.into_inner().written;
@@ -154,11 +157,16 @@ async fn export(
         Some(file) if file.ends_with(".csv") => ExportFormat::Csv,
         _ => ExportFormat::Jsonl,
     });
+    let connection = client.connect().await?;
+    let request = GetCollectionRequest {
+        name: collection.clone(),
+    };
+    let info = connection.collections().get_collection(request).await?;
+    let sae = info.into_inner().sae.map(|sae| sae.sha256);
     let request = ListLabelsRequest {
         collection,
         all_versions,
     };
-    let connection = client.connect().await?;
     let mut stream = connection
         .latents()
         .list_labels(request)
@@ -169,11 +177,11 @@ async fn export(
         labels.extend(message.labels);
     }
     let Some(file) = file.filter(|file| file != "-") else {
-        return write_labels(&labels, format, &mut io::stdout().lock());
+        return write_labels(&labels, sae.as_deref(), format, &mut io::stdout().lock());
     };
     let mut out =
         io::BufWriter::new(File::create(&file).with_context(|| format!("cannot write {file}"))?);
-    write_labels(&labels, format, &mut out)?;
+    write_labels(&labels, sae.as_deref(), format, &mut out)?;
     let value = json!({"exported": labels.len()});
     let line = format!("{} labels in {file}", text::thousands(labels.len() as u64));
     Ok(output::emit(client.json, &value, &line)?)
@@ -181,11 +189,14 @@ async fn export(
 
 fn write_labels(
     labels: &[LatentLabel],
+    sae: Option<&str>,
     format: ExportFormat,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     /// Columns of CSV, and what JSON Lines hold.
-    const FIELDS: [&str; 6] = ["latent", "label", "source", "score", "created", "version"];
+    const FIELDS: [&str; 7] = [
+        "latent", "label", "source", "score", "created", "version", "sae",
+    ];
     let record = |entry: &LatentLabel| -> BTreeMap<&str, Value> {
         let label = entry.label.clone().unwrap_or_default();
         BTreeMap::from([
@@ -198,6 +209,7 @@ fn write_labels(
                 label.created.as_ref().map(json::timestamp).into(),
             ),
             ("version", label.version.into()),
+            ("sae", sae.into()),
         ])
     };
     match format {
@@ -225,14 +237,27 @@ fn write_labels(
     Ok(out.flush()?)
 }
 
+/// The labels of a file, and the SAE that it says they are of.
 fn read_labels(
     file: &str,
     format: Option<Format>,
     source: &str,
-) -> anyhow::Result<Vec<LabelEntry>> {
+) -> anyhow::Result<(Vec<LabelEntry>, Option<String>)> {
     let mut labels = Vec::new();
+    let mut of_sae: Option<String> = None;
     for record in records::open(&Source::from(file), format)? {
         let record = record?;
+        let sae = record.get("sae").and_then(Value::as_str);
+        if let Some(sae) = sae.filter(|sae| !sae.is_empty()) {
+            let known = of_sae.get_or_insert_with(|| sae.to_owned());
+            if known != sae {
+                bail!(
+                    "{} is of another SAE than the labels before it: import the labels of one SAE \
+                     at a time",
+                    record.position()
+                );
+            }
+        }
         let label = label_entry(&record, source)
             .with_context(|| format!("{} is not a label", record.position()))?;
         labels.push(label);
@@ -240,7 +265,7 @@ fn read_labels(
     if labels.is_empty() {
         bail!("{file} holds no labels");
     }
-    Ok(labels)
+    Ok((labels, of_sae))
 }
 
 /// A label of a record: `latent` (a number), `label` or `text`, `source`, `score`, `created`.
@@ -328,8 +353,8 @@ mod tests {
         ] {
             let mut file = tempfile::Builder::new().suffix(suffix).tempfile().unwrap();
             file.write_all(content.as_bytes()).unwrap();
-            let labels = read_labels(file.path().to_str().unwrap(), None, "me").unwrap();
-            assert_eq!(labels, [expected(score)]);
+            let (labels, sae) = read_labels(file.path().to_str().unwrap(), None, "me").unwrap();
+            assert_eq!((labels, sae), (vec![expected(score)], None));
         }
     }
 
@@ -377,8 +402,9 @@ mod tests {
         .collect();
         for (suffix, format) in [(".jsonl", ExportFormat::Jsonl), (".csv", ExportFormat::Csv)] {
             let mut file = tempfile::Builder::new().suffix(suffix).tempfile().unwrap();
-            write_labels(&labels, format, &mut file).unwrap();
-            let read = read_labels(file.path().to_str().unwrap(), None, "").unwrap();
+            write_labels(&labels, Some("abc"), format, &mut file).unwrap();
+            let (read, sae) = read_labels(file.path().to_str().unwrap(), None, "").unwrap();
+            assert_eq!(sae.as_deref(), Some("abc"));
             assert_eq!(read.len(), labels.len());
             for (entry, label) in read.iter().zip(&labels) {
                 let expected = label.label.as_ref().unwrap();

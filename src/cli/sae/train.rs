@@ -182,6 +182,7 @@ pub(super) async fn run(
 }
 
 fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
+    Sae::check_destination(&args.out)?;
     let shards = args.files.open()?;
     let reading = shards.reading()?;
     let mut config = args.options().config(shards.rows());

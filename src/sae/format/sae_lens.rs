@@ -90,7 +90,12 @@ pub(in crate::sae) fn save(sae: &Sae, dir: &Path) -> Result<()> {
     let weights = weights(sae)?;
     let config = serde_json::to_vec_pretty(&config_of(sae, hex(&Sha256::digest(&weights)))?)
         .map_err(|e| Error::internal("the SAE's configuration is not JSON").with_source(e))?;
+    check_destination(dir)?;
     write::replace(dir, &[(WEIGHTS_FILE, &weights), (CONFIG_FILE, &config)])
+}
+
+pub(in crate::sae) fn check_destination(dir: &Path) -> Result<()> {
+    write::check_destination(dir, CONFIG_FILE)
 }
 
 fn config_of(sae: &Sae, weights_sha256: String) -> Result<Value> {

@@ -6,6 +6,27 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
+/// `InvalidArgument` where `dir` is a file, or a directory that holds something and no `mark`.
+pub(super) fn check_destination(dir: &Path, mark: &str) -> Result<()> {
+    let refused = |what: &str| {
+        Err(Error::invalid(
+            "output",
+            format!(
+                "{} {what}; a new or empty folder, or one of an SAE, is accepted",
+                dir.display()
+            ),
+        ))
+    };
+    match fs::read_dir(dir) {
+        Ok(mut entries) => match entries.next() {
+            Some(_) if !dir.join(mark).is_file() => refused("holds other files"),
+            _ => Ok(()),
+        },
+        Err(_) if dir.exists() => refused("is no folder"),
+        Err(_) => Ok(()),
+    }
+}
+
 /// Writes all parts beside their final names, syncs them, then renames them in order.
 ///
 /// A new directory appears whole or not at all. In one that exists each file is replaced at once,

@@ -305,6 +305,15 @@ impl<'a> Training<'a> {
                 noise,
             },
         );
+        let loss = output.nmse + f64::from(config.aux_alpha) * output.aux;
+        if !loss.is_finite() {
+            return Err(Error::precondition(format!(
+                "the training diverged: the loss of step {} is {loss}; take a lower learning rate \
+                 (now {}) or a longer warm-up",
+                step + 1,
+                config.learning_rate
+            )));
+        }
         self.update(&output);
         self.counters.step += 1;
         let now = self.counters.step;
@@ -315,7 +324,6 @@ impl<'a> Training<'a> {
             let held = self.counters.threshold.get_or_insert(smallest);
             *held += THRESHOLD_RATE * (smallest - *held);
         }
-        let loss = output.nmse + f64::from(config.aux_alpha) * output.aux;
         self.smooth.add(loss, &output);
         Ok(())
     }

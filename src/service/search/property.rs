@@ -216,9 +216,16 @@ impl Service {
             }
         };
         if chosen.is_empty() {
-            return Err(Error::precondition(
-                "no latent stands for the property: the collection's documents have no latents yet",
-            ));
+            return Err(Error::precondition(match &node.source {
+                PropertySource::Examples(_) => {
+                    "no latent tells the positive examples from the negative ones: take others, \
+                     that differ in what is looked for"
+                }
+                _ => {
+                    "no latent stands for the property: no document has latents yet, or none is \
+                     active where the property is looked for"
+                }
+            }));
         }
         let labels = self.labels_of(&view.record)?;
         let chosen: Vec<ChosenLatent> = chosen
