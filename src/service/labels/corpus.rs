@@ -218,8 +218,8 @@ fn draw_inactive(
         }
     }
     if drawn.len() < most {
-        let others = docs.iter().filter(|doc| !active.contains(doc));
-        let mut others: Vec<u32> = others.copied().collect();
+        let is_other = |doc: &&u32| !active.contains(doc) && !drawn.contains(doc);
+        let mut others: Vec<u32> = docs.iter().filter(is_other).copied().collect();
         others.shuffle(random);
         drawn.extend(others.into_iter().take(most - drawn.len()));
     }
@@ -267,5 +267,11 @@ mod tests {
         let few = draw_inactive(&docs, &HashSet::new(), 10, &mut random);
         assert_eq!(few.len(), 10);
         assert!(draw_inactive(&[], &active, 10, &mut random).is_empty());
+        let dense: HashSet<u32> = docs.iter().copied().filter(|doc| doc % 10 != 0).collect();
+        for _ in 0..100 {
+            let drawn = draw_inactive(&docs, &dense, 10, &mut random);
+            assert_eq!(drawn.len(), 10);
+            assert!(drawn.iter().all(|doc| doc % 10 == 0));
+        }
     }
 }
