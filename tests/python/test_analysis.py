@@ -567,6 +567,18 @@ def test_what_is_not_there(corpus, name):
         diff(corpus.api, corpus.name, wire.EVERYTHING_FILTER, b_collection=name)
 
 
+def test_latents_of_ones_own_are_compared_across_collections_where_one_vouches(api, name):
+    for which, latent in [("a", 1), ("b", 2)]:
+        api.create(f"{name}-{which}", n_latents=3)
+        api.upsert(f"{name}-{which}", [wire.document("d", latents={0: 1.0, latent: 1.0})])
+    both = (f"{name}-a", wire.EVERYTHING_FILTER)
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="same_latents"):
+        diff(api, *both, b_collection=f"{name}-b")
+    ((head, rows),) = diff(api, *both, b_collection=f"{name}-b", same_latents=True, all=True)
+    assert (head.a_documents, head.b_documents) == (1, 1)
+    assert [(row.a_count, row.b_count) for row in rows] == [(1, 1), (1, 0), (0, 1)]
+
+
 def test_a_call_that_is_dropped_is_called_off(corpus):
     call = corpus.api.analyses.Correlate(
         v1.CorrelateRequest(collection=corpus.name, min_support=1)

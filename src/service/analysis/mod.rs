@@ -6,6 +6,7 @@ mod clusters;
 mod correlate;
 mod diff;
 mod quality;
+mod same_latents;
 mod similar_labels;
 mod trends;
 
