@@ -30,8 +30,8 @@ use crate::label::{
 };
 use corpus::Corpus;
 
-pub(super) use find::LabelVectors;
 pub use find::{FoundLabel, LabelSearch};
+pub(super) use find::{LabelVectors, Labels};
 pub(crate) use scores::DEFAULT_DOCUMENTS;
 pub use scores::{JudgeChoice, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel};
 

@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use super::corpus::Corpus;
+use super::find::Labels;
 use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, asked_latents};
 use crate::error::{Error, Result};
 use crate::label::{
@@ -139,7 +140,9 @@ impl Service {
         texts.sort_unstable();
         texts.dedup();
         let vectors: HashMap<String, Vec<f32>> = if request.judge == JudgeChoice::Similarity {
-            let vectors = self.label_vectors(&view.record, &texts).await?;
+            let vectors = self
+                .label_vectors(&view.record, &texts, Labels::Some)
+                .await?;
             let vectors = vectors.iter().map(|vector| vector.to_vec());
             texts.into_iter().zip(vectors).collect()
         } else {
