@@ -133,9 +133,11 @@ impl LanguageModels {
         if let Some(model) = &usage.model {
             config.model.clone_from(model);
         }
-        let limits = &mut config.limits;
-        limits.concurrency = usage.concurrency.unwrap_or(limits.concurrency);
         // A caller may stay below what the operator allows, not above it.
+        let limits = &mut config.limits;
+        limits.concurrency = usage
+            .concurrency
+            .map_or(limits.concurrency, |asked| asked.min(limits.concurrency));
         limits.requests_per_minute = lower(limits.requests_per_minute, usage.requests_per_minute);
         limits.tokens = lower(limits.tokens, usage.tokens);
         ChatModel::new(config)
@@ -394,4 +396,37 @@ fn asked_latents(view: &View, named: &[u32]) -> Result<Vec<u32>> {
     counts.retain(|count| named.is_empty() || named.contains(&count.latent));
     counts.sort_by(|a, b| b.count.cmp(&a.count).then(a.latent.cmp(&b.latent)));
     Ok(counts.iter().map(|count| count.latent).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::label::ChatLimits;
+
+    #[test]
+    fn a_call_stays_within_what_the_server_allows() {
+        let allowed = ChatLimits {
+            concurrency: 2,
+            requests_per_minute: Some(10),
+            tokens: None,
+        };
+        let models = LanguageModels::new(Some(ChatConfig {
+            url: "http://127.0.0.1:1/v1".to_owned(),
+            model: "m".to_owned(),
+            key: None,
+            timeout: Duration::from_secs(1),
+            attempts: 1,
+            backoff: Duration::from_secs(1),
+            limits: allowed,
+        }));
+        for (asked, expected) in [(None, 2), (Some(1), 1), (Some(64), 2)] {
+            let usage = ChatUse {
+                concurrency: asked,
+                ..ChatUse::default()
+            };
+            assert_eq!(models.chat(&usage).unwrap().concurrency(), expected);
+        }
+        assert_eq!(lower(allowed.requests_per_minute, Some(20)), Some(10));
+        assert_eq!(lower(allowed.tokens, Some(5)), Some(5));
+    }
 }
