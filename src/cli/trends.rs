@@ -98,11 +98,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let found = fetch(&client, request).await?;
     args.files.write(|| table(&found))?;
-    if let Some(path) = &args.plot {
-        figures::write_trends(path, &args.request, &found)?;
-    }
     output::emit(args.client.json, &value(&found), &page(&found))?;
-    Ok(())
+    match &args.plot {
+        Some(path) => figures::write_trends(path, &args.request, &found),
+        None => Ok(()),
+    }
 }
 
 fn buckets(text: &str) -> Result<TrendBuckets, String> {
