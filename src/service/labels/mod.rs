@@ -37,6 +37,8 @@ pub use scores::{JudgeChoice, ScoreProgress, ScoreRequest, ScoreSummary, ScoredL
 
 /// Documents that a labeller may choose among on each side.
 const EVIDENCE: usize = 60;
+/// Latents whose documents are gathered between two looks at whether to go on.
+const EVIDENCE_TOGETHER: usize = 1024;
 /// Labels that are kept together, and how long one may wait for others.
 const KEPT_TOGETHER: usize = 256;
 const KEPT_AFTER: Duration = Duration::from_secs(2);
@@ -209,17 +211,16 @@ impl Service {
         &self,
         view: &View,
         request: &LabelRequest,
-        progress: impl FnMut(LabelProgress) -> ControlFlow<()>,
+        mut progress: impl FnMut(LabelProgress) -> ControlFlow<()>,
     ) -> Result<()> {
         view.record.n_latents.ok_or_else(|| no_sae(view))?;
-        let seed = request.seed;
         match &request.labeller {
             LabellerChoice::Keyphrases => {
                 let wanted = self.latents_to_label(view, request, Keyphrases::SOURCE)?;
                 let encoder = self.models.encoder_of(&view.record)?;
                 let embed = encoder.map(|encoder| PhraseEncoder(encoder.encoder().clone()));
-                let corpus = Corpus::read(view.snapshot.clone())?;
-                let evidence = wanted.evidence(&corpus, seed);
+                let corpus = wanted.corpus(view, &mut progress)?;
+                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
                 let labeller = Keyphrases::over(
                     &evidence,
                     &corpus.shown_texts(),
@@ -232,8 +233,8 @@ impl Service {
                 let model = self.language_models.chat(usage)?;
                 let labeller = ChatLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = Corpus::read(view.snapshot.clone())?;
-                let evidence = wanted.evidence(&corpus, seed);
+                let corpus = wanted.corpus(view, &mut progress)?;
+                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
                 let tokens = || model.tokens();
                 self.run(view, &wanted, &evidence, &labeller, &tokens, progress)
             }
@@ -241,8 +242,8 @@ impl Service {
                 let model = self.language_models.local(name.as_deref())?;
                 let labeller = LocalLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = Corpus::read(view.snapshot.clone())?;
-                let evidence = wanted.evidence(&corpus, seed);
+                let corpus = wanted.corpus(view, &mut progress)?;
+                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
                 self.run(view, &wanted, &evidence, &labeller, &|| 0, progress)
             }
         }
@@ -375,12 +376,47 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn evidence<'a>(&self, corpus: &'a Corpus, seed: u64) -> Vec<Evidence<'a>> {
+    /// Tells that nothing is done yet; `Cancelled` where nobody waits for it any more.
+    fn tell(&self, progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>) -> Result<()> {
+        let nothing = LabelProgress {
+            total: self.latents.len(),
+            passed_over: self.passed_over,
+            ..LabelProgress::default()
+        };
+        match progress(nothing) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::cancelled()),
+        }
+    }
+
+    fn corpus(
+        &self,
+        view: &View,
+        progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>,
+    ) -> Result<Corpus> {
+        self.tell(progress)?;
+        let corpus = Corpus::read(view.snapshot.clone())?;
+        self.tell(progress)?;
+        Ok(corpus)
+    }
+
+    fn evidence<'a>(
+        &self,
+        corpus: &'a Corpus,
+        seed: u64,
+        progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<Evidence<'a>>> {
         use rayon::prelude::*;
-        self.latents
-            .par_iter()
-            .map(|&latent| corpus.evidence(latent, EVIDENCE, seed))
-            .collect()
+        let mut evidence = Vec::with_capacity(self.latents.len());
+        for latents in self.latents.chunks(EVIDENCE_TOGETHER) {
+            evidence.par_extend(
+                latents
+                    .par_iter()
+                    .map(|&latent| corpus.evidence(latent, EVIDENCE, seed)),
+            );
+            self.tell(progress)?;
+        }
+        Ok(evidence)
     }
 }
 
@@ -399,34 +435,4 @@ fn asked_latents(view: &View, named: &[u32]) -> Result<Vec<u32>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::label::ChatLimits;
-
-    #[test]
-    fn a_call_stays_within_what_the_server_allows() {
-        let allowed = ChatLimits {
-            concurrency: 2,
-            requests_per_minute: Some(10),
-            tokens: None,
-        };
-        let models = LanguageModels::new(Some(ChatConfig {
-            url: "http://127.0.0.1:1/v1".to_owned(),
-            model: "m".to_owned(),
-            key: None,
-            timeout: Duration::from_secs(1),
-            attempts: 1,
-            backoff: Duration::from_secs(1),
-            limits: allowed,
-        }));
-        for (asked, expected) in [(None, 2), (Some(1), 1), (Some(64), 2)] {
-            let usage = ChatUse {
-                concurrency: asked,
-                ..ChatUse::default()
-            };
-            assert_eq!(models.chat(&usage).unwrap().concurrency(), expected);
-        }
-        assert_eq!(lower(allowed.requests_per_minute, Some(20)), Some(10));
-        assert_eq!(lower(allowed.tokens, Some(5)), Some(5));
-    }
-}
+mod tests;

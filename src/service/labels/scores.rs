@@ -230,11 +230,17 @@ impl Service {
         tokens: &dyn Fn() -> u64,
         mut progress: impl FnMut(ScoreProgress) -> ControlFlow<()>,
     ) -> Result<ScoreSummary> {
-        let corpus = Corpus::read(view.snapshot.clone())?;
         let mut report = ScoreProgress {
             total: tasks.len(),
             ..ScoreProgress::default()
         };
+        let mut tell = || match progress(report.clone()) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::cancelled()),
+        };
+        tell()?;
+        let corpus = Corpus::read(view.snapshot.clone())?;
+        tell()?;
         let mut all = Vec::new();
         let mut pending: Vec<(usize, LabelScore)> = Vec::new();
         let mut failure = None;
