@@ -64,7 +64,8 @@ def build(api, sae, records, vectors):
         if record["categories"][0] in wanted
     )
     api.upsert(COLLECTION, documents, batch=1000)
-    api.latents.LabelLatents(v1.LabelLatentsRequest(collection=COLLECTION))
+    for _ in api.latents.LabelLatents(v1.LabelLatentsRequest(collection=COLLECTION)):
+        pass
 
 
 def cluster(api, categories, texts, source, clusters):

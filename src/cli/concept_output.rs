@@ -163,7 +163,8 @@ pub(super) fn sweep_text(response: &SteerSweepResponse) -> String {
             vec![
                 step.strength.to_string(),
                 format!("{cosine:.3}"),
-                format!("{:.3}", step.relevance_kept),
+                step.relevance_kept
+                    .map_or_else(String::new, |kept| format!("{kept:.3}")),
                 format!("{:.2}", step.target_share),
                 format!("{:.2}", step.overlap),
                 first
@@ -199,7 +200,7 @@ pub(super) fn sweep_json(response: &SteerSweepResponse) -> Value {
             "steering": step.steering.as_ref().map(super::json::steering),
             "hits": hits.collect::<Vec<_>>(),
             "overlap": number(step.overlap),
-            "relevance_kept": number(step.relevance_kept),
+            "relevance_kept": step.relevance_kept.map(number),
             "target_share": number(step.target_share),
         })
     });

@@ -46,6 +46,10 @@ pub(super) struct Request {
     /// The sets of B are in this collection, which has the same SAE
     #[arg(long, value_name = "NAME")]
     b_collection: Option<String>,
+    /// Vouch that latents of both collections mean the same, where not both have an SAE or they read
+    /// texts differently
+    #[arg(long, requires = "b_collection")]
+    same_latents: bool,
     /// Pair documents with the same value of this attribute
     #[arg(long, value_name = "ATTRIBUTE", conflicts_with = "mean")]
     pub(super) pair_by: Option<String>,
@@ -154,6 +158,7 @@ impl Request {
             max_b_share: self.max_b_share,
             limit: self.limit,
             documents: self.documents,
+            same_latents: self.same_latents,
         })
     }
 }

@@ -34,6 +34,9 @@ pub(super) struct Args {
     /// Groups to list, the largest first
     #[arg(long, default_value_t = 100)]
     limit: u32,
+    /// Documents to read of each group; a terminal shows five
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    documents: u32,
     #[command(flatten)]
     files: FileArgs,
     #[command(flatten)]
@@ -48,6 +51,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         active_above: args.above,
         min_latents: args.min_latents.max(1),
         limit: args.limit,
+        documents: args.documents,
         projection: None,
     };
     let client = args.client.connect().await?;
@@ -79,19 +83,19 @@ fn id(member: &Duplicate) -> &str {
     member.document.as_ref().map_or("", |document| &document.id)
 }
 
-/// One row per document of a group.
+/// One row per document that is listed of a group.
 fn table(groups: &[DuplicateGroup]) -> Table {
-    let members: Vec<(u64, &Duplicate)> = (1..)
-        .zip(groups)
-        .flat_map(|(number, group)| group.documents.iter().map(move |member| (number, member)))
-        .collect();
+    let numbered = (1..).zip(groups).flat_map(|(number, group)| {
+        let members = group.documents.iter();
+        members.map(move |member| (number, group.size, member))
+    });
+    let members: Vec<(u64, u64, &Duplicate)> = numbered.collect();
+    let of = || members.iter();
     let mut table = Table::default();
-    table.integer("group", members.iter().map(|(number, _)| Some(*number)));
-    table.text("id", members.iter().map(|(_, member)| Some(id(member))));
-    table.number(
-        "similarity",
-        members.iter().map(|(_, member)| member.similarity),
-    );
+    table.integer("group", of().map(|(number, _, _)| Some(*number)));
+    table.integer("group_size", of().map(|(_, size, _)| Some(*size)));
+    table.text("id", of().map(|(_, _, member)| Some(id(member))));
+    table.number("similarity", of().map(|(_, _, member)| member.similarity));
     table
 }
 
@@ -112,7 +116,7 @@ fn value(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup]) -> Value {
                     fields.into()
                 })
                 .collect();
-            json!({"documents": members})
+            json!({"size": group.size, "documents": members})
         })
         .collect();
     json!({
@@ -128,7 +132,8 @@ fn value(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup]) -> Value {
 fn page(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup], columns: usize) -> String {
     let mut page = String::new();
     for (number, group) in (1..).zip(groups) {
-        let _ = writeln!(page, "group {number}, {} documents", group.documents.len());
+        let size = text::thousands(group.size);
+        let _ = writeln!(page, "group {number}, {size} documents");
         for member in group.documents.iter().take(SHOWN) {
             let document = member.document.clone().unwrap_or_default();
             let body = document.text.unwrap_or_default();
@@ -136,8 +141,10 @@ fn page(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup], columns: usi
             let cut = text::cut(&line, columns.saturating_sub(8));
             let _ = writeln!(page, "  {:.3} {cut}", member.similarity);
         }
-        if group.documents.len() > SHOWN {
-            let _ = writeln!(page, "  and {} more", group.documents.len() - SHOWN);
+        let shown = group.documents.len().min(SHOWN) as u64;
+        if group.size > shown {
+            let more = text::thousands(group.size - shown);
+            let _ = writeln!(page, "  and {more} more");
         }
     }
     let number = text::thousands;

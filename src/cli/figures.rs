@@ -57,7 +57,9 @@ pub(super) fn differences(request: &Request, one: &Compared) -> Result<String> {
         .map(|(row, name)| Bar {
             name,
             value: row.delta * scale,
-            interval: Some((row.low * scale, row.high * scale)),
+            // Of one document there is no interval of a mean.
+            interval: (row.low.is_finite() && row.high.is_finite())
+                .then_some((row.low * scale, row.high * scale)),
         })
         .collect();
     let unit = request.unit();
@@ -97,24 +99,32 @@ pub(super) fn pairs(collection: &str, found: &Correlated) -> Result<String> {
 }
 
 /// Writes the figure of each comparison: to `path`, or where they are several to `NAME-1.svg`,
-/// `NAME-2.svg` and so on.
+/// `NAME-2.svg` and so on. One with nothing to draw is an error where no other has anything either,
+/// else a warning.
 pub(super) fn write_differences(
     path: &Path,
     request: &Request,
     found: &[Compared],
 ) -> anyhow::Result<()> {
+    let mut empty = Vec::new();
     for (number, one) in (1..).zip(found) {
         let path = match found.len() {
             1 => path.to_path_buf(),
             _ => numbered(path, number),
         };
-        anyhow::ensure!(
-            !one.rows.is_empty(),
-            "nothing passes against {}, so {} is not written",
-            one.head.name,
-            path.display()
-        );
-        plot::write(&path, &differences(request, one)?)?;
+        if one.rows.is_empty() {
+            empty.push(format!(
+                "nothing passes against {}, so {} is not written",
+                one.head.name,
+                path.display()
+            ));
+        } else {
+            plot::write(&path, &differences(request, one)?)?;
+        }
+    }
+    anyhow::ensure!(empty.len() < found.len(), empty.join("; "));
+    for message in empty {
+        eprintln!("warning: {message}");
     }
     Ok(())
 }
@@ -193,6 +203,12 @@ pub(super) fn write_trends(
     anyhow::ensure!(
         !found.rows.is_empty(),
         "nothing passes, so {} is not written",
+        path.display()
+    );
+    let mut buckets = found.summary.buckets.iter();
+    anyhow::ensure!(
+        buckets.any(|bucket| bucket.documents >= FEW),
+        "no bucket has {FEW} documents or more, so {} is not written",
         path.display()
     );
     plot::write(path, &trends(request, found)?)?;

@@ -18,6 +18,8 @@ use super::{figures, json, output, progress, search, text};
 
 /// Most characters of a row's little curve.
 const CURVE: usize = 24;
+/// Breaks with a larger adjusted p-value are not shown.
+const BREAK: f64 = 0.05;
 /// Buckets with fewer documents are gaps in the curve: their shares say little.
 pub(super) const FEW: u64 = 20;
 
@@ -96,11 +98,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let found = fetch(&client, request).await?;
     args.files.write(|| table(&found))?;
-    if let Some(path) = &args.plot {
-        figures::write_trends(path, &args.request, &found)?;
-    }
     output::emit(args.client.json, &value(&found), &page(&found))?;
-    Ok(())
+    match &args.plot {
+        Some(path) => figures::write_trends(path, &args.request, &found),
+        None => Ok(()),
+    }
 }
 
 fn buckets(text: &str) -> Result<TrendBuckets, String> {
@@ -206,6 +208,8 @@ pub(super) fn table(found: &Followed) -> Table {
         Some(found.summary.buckets.get(place)?.name.clone())
     };
     table.text("change_point", of().map(break_at));
+    let adjusted = |row: &TrendRow| Some(row.change_point?.p_adjusted);
+    table.optional_number("change_point_p_adjusted", of().map(adjusted));
     for (at, bucket) in found.summary.buckets.iter().enumerate() {
         let counts = of().map(|row| row.counts.get(at).copied().map(u64::from));
         table.integer(&bucket.name, counts);
@@ -252,6 +256,7 @@ fn row_value(row: &TrendRow) -> Value {
             "after": point.after,
             "statistic": point.statistic,
             "p_value": point.p_value,
+            "p_adjusted": point.p_adjusted,
         })),
     })
 }
@@ -293,7 +298,8 @@ fn page(found: &Followed) -> String {
                 .collect();
             let documents: u64 = buckets.iter().map(|bucket| bucket.documents).sum();
             let support: u64 = row.counts.iter().map(|&count| u64::from(count)).sum();
-            let broken = row.change_point.and_then(|point| {
+            let point = row.change_point.filter(|point| point.p_adjusted <= BREAK);
+            let broken = point.and_then(|point| {
                 let bucket = buckets.get(point.bucket as usize)?;
                 let (before, after) = (percent(point.before), percent(point.after));
                 Some(format!("{before} to {after} at {}", bucket.name))
@@ -327,7 +333,42 @@ fn page(found: &Followed) -> String {
 
 #[cfg(test)]
 mod tests {
+    use latentdb_proto::v1::ChangePoint;
+
     use super::*;
+
+    #[test]
+    fn only_breaks_that_pass_are_shown() {
+        let buckets = ["2020", "2021"].map(|name| TrendBucket {
+            name: name.to_owned(),
+            documents: 50,
+            ..TrendBucket::default()
+        });
+        let row = |latent: u32, count: u32, p_adjusted: f64| TrendRow {
+            latent,
+            counts: vec![50, count],
+            change_point: Some(ChangePoint {
+                bucket: 1,
+                before: 1.0,
+                after: f64::from(count) / 50.0,
+                p_adjusted,
+                ..ChangePoint::default()
+            }),
+            ..TrendRow::default()
+        };
+        let found = Followed {
+            summary: TrendsSummary {
+                buckets: buckets.to_vec(),
+                tested: 2,
+                passing: 2,
+            },
+            rows: vec![row(0, 50, 1.0), row(1, 5, 1e-9)],
+        };
+        let page = page(&found);
+        assert_eq!(page.matches(" at 2021").count(), 1, "{page}");
+        assert!(page.contains("100.0% to 10.0% at 2021"), "{page}");
+        assert_eq!(row_value(&found.rows[0])["change_point"]["p_adjusted"], 1.0);
+    }
 
     #[test]
     fn curves_fit_and_show_gaps() {

@@ -54,6 +54,7 @@ pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {
         a: set(Some(required(wire.a, "a")?), "a")?,
         b: named_sets(wire.b, "b")?,
         b_collection: non_empty(wire.b_collection),
+        same_latents: wire.same_latents,
         options: DiffOptions {
             measure,
             active_above: wire.active_above,

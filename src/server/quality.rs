@@ -4,16 +4,20 @@ use latentdb_index::analysis::DuplicateOptions;
 use latentdb_proto::v1;
 use latentdb_proto::v1::near_duplicates_response::Part as DuplicatesPart;
 use latentdb_proto::v1::poorly_explained_response::Part as UnexplainedPart;
+use prost::Message as _;
 
 use super::types::{count_or, filter, non_zero, projection, wire_document};
 use crate::error::Result;
 use crate::service::{
-    DuplicateMember, DuplicatesRequest, DuplicatesResult, Projection, Unexplained,
+    DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, Projection, Unexplained,
     UnexplainedRequest,
 };
 
-/// Documents of one message of groups, a last group that goes beyond left whole.
-const BATCH_DOCUMENTS: usize = 500;
+/// Most bytes of documents in one message of groups, and so of one group, unless its first document
+/// has more. Clients that set no limit of their own take messages of 4 MiB.
+const BATCH_BYTES: usize = 2 << 20;
+/// Most documents of a group.
+const MAX_GROUP: usize = 10_000;
 
 pub(super) fn duplicates(wire: v1::NearDuplicatesRequest) -> Result<DuplicatesRequest> {
     let defaults = DuplicateOptions::default();
@@ -30,6 +34,7 @@ pub(super) fn duplicates(wire: v1::NearDuplicatesRequest) -> Result<DuplicatesRe
             min_latents: non_zero(wire.min_latents).unwrap_or(defaults.min_latents),
         },
         limit: count_or(wire.limit, 100, 100_000, "limit")?,
+        documents: count_or(wire.documents, 100, MAX_GROUP, "documents")?,
         projection: projection(wire.projection, texts),
     })
 }
@@ -47,27 +52,45 @@ pub(super) fn duplicates_answer(result: DuplicatesResult) -> Vec<v1::NearDuplica
         grouped: result.grouped,
     });
     let mut messages = vec![duplicates_response(summary)];
+    let mut send = |groups: Vec<v1::DuplicateGroup>| {
+        let groups = v1::DuplicateGroups { groups };
+        messages.push(duplicates_response(DuplicatesPart::Groups(groups)));
+    };
     let mut groups = Vec::new();
-    let mut documents = 0;
+    let mut bytes = 0;
     for group in result.groups {
-        documents += group.len();
-        groups.push(v1::DuplicateGroup {
-            documents: group.into_iter().map(member).collect(),
-        });
-        if documents >= BATCH_DOCUMENTS {
-            let groups = std::mem::take(&mut groups);
-            messages.push(duplicates_response(DuplicatesPart::Groups(
-                v1::DuplicateGroups { groups },
-            )));
-            documents = 0;
+        let (group, size) = wire_group(group);
+        if bytes + size > BATCH_BYTES && !groups.is_empty() {
+            send(std::mem::take(&mut groups));
+            bytes = 0;
         }
+        groups.push(group);
+        bytes += size;
     }
     if !groups.is_empty() {
-        messages.push(duplicates_response(DuplicatesPart::Groups(
-            v1::DuplicateGroups { groups },
-        )));
+        send(groups);
     }
     messages
+}
+
+/// A group with as many of its documents as a message holds, one at least, and their bytes.
+fn wire_group(group: DuplicatesGroup) -> (v1::DuplicateGroup, usize) {
+    let mut documents: Vec<v1::Duplicate> = Vec::new();
+    let mut bytes = 0;
+    for found in group.documents {
+        let found = member(found);
+        let size = found.encoded_len();
+        if bytes + size > BATCH_BYTES && !documents.is_empty() {
+            break;
+        }
+        bytes += size;
+        documents.push(found);
+    }
+    let group = v1::DuplicateGroup {
+        documents,
+        size: group.size,
+    };
+    (group, bytes)
 }
 
 fn duplicates_response(part: DuplicatesPart) -> v1::NearDuplicatesResponse {

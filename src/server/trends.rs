@@ -117,5 +117,6 @@ fn change_point(found: ChangePoint) -> v1::ChangePoint {
         after: found.after,
         statistic: found.statistic,
         p_value: found.p_value,
+        p_adjusted: found.p_adjusted,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use latentdb_index::analysis::Progress;
 use latentdb_index::analysis::families::{self, FamilyOptions};
 use latentdb_index::catalog::{CollectionRecord, Label, RecordKind};
 use latentdb_index::filter::Filter;
@@ -64,7 +65,8 @@ pub struct FindFamilies {
 }
 
 impl Service {
-    /// Finds the families of a collection's latents and keeps them in place of those before.
+    /// Finds the families of a collection's latents and keeps them in place of those before. A
+    /// caller that goes away calls it off.
     pub async fn find_families(
         self: &Arc<Self>,
         collection: &str,
@@ -77,6 +79,8 @@ impl Service {
         let labels = self.labels_of(&view.record)?;
         let handle = self.database.collection(collection)?;
         let record = view.record.clone();
+        let progress = Arc::new(Progress::default());
+        let _waiting = progress.stop_on_drop();
         blocking(move || {
             let takes_part = |latent: u32| {
                 find.min_label_score.is_none_or(|least| {
@@ -84,7 +88,8 @@ impl Service {
                     score.is_some_and(|score| score >= least)
                 })
             };
-            let found = families::families(&view.snapshot, &takes_part, &find.options)?;
+            let found = families::families(&view.snapshot, &takes_part, &find.options, &progress)?;
+            progress.announce(found.len() as u64)?;
             let mut records = Vec::with_capacity(found.len());
             for family in found {
                 let root = FamilyMemberRecord {
@@ -105,6 +110,7 @@ impl Service {
                     score: family.score.is_finite().then_some(family.score),
                     round: family.round,
                 });
+                progress.advance(1)?;
             }
             handle.put_record(RecordKind::Families, &label_key(&record)?.1, &records)
         })

@@ -39,9 +39,9 @@ use tokens::Readers;
 pub use analysis::{
     Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
     CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, DiffRequest, DiffResult,
-    DuplicateMember, DuplicatesRequest, DuplicatesResult, JoinedSide, LabelledDiffRow,
-    LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, TrendOrder, TrendsRequest, TrendsResult,
-    Unexplained, UnexplainedRequest,
+    DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, JoinedSide,
+    LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, TrendOrder,
+    TrendsRequest, TrendsResult, Unexplained, UnexplainedRequest,
 };
 pub use collections::{CollectionInfo, CreateCollection, SetInfo};
 pub use documents::{MAX_BATCH, Projected, Projection, Turn};

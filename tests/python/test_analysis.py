@@ -417,6 +417,31 @@ def test_near_duplicates_are_those_of_all_pairs(corpus, matrix):
     assert found == expected and summary.groups == len(expected)
 
 
+def test_a_large_group_lists_its_first_documents(api, name, cli, tmp_path):  # noqa: F811
+    api.create(name, n_latents=8)
+    text, latents = "the same " * 10, dict.fromkeys(range(4), 1.0)
+    documents = [wire.document(f"d{at:04}", text=text, latents=latents) for at in range(1200)]
+    api.upsert(name, documents, batch=1000)
+    for asked, listed in [(0, 100), (3, 3), (2000, 1200)]:
+        summary, (group,) = duplicates(api, name, documents=asked)
+        assert (summary.groups, summary.grouped, group.size) == (1, 1200, 1200)
+        assert len(group.documents) == listed
+        assert all(member.document.text == text for member in group.documents)
+    # What is longer than a message is listed as far as it fits one.
+    text, latents = "x" * (900 << 10), dict.fromkeys(range(4, 8), 1.0)
+    for at in range(4):
+        api.upsert(name, [wire.document(f"long{at}", text=text, latents=latents)])
+    _, groups = duplicates(api, name)
+    assert [(group.size, len(group.documents)) for group in groups] == [(1200, 100), (4, 2)]
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="documents"):
+        duplicates(api, name, documents=10_001)
+    file = tmp_path / "members.csv"
+    page = cli("duplicates", name, "--documents", 2, "--csv", file, plain=True)
+    assert "group 1, 1,200 documents" in page and "and 1,198 more" in page
+    with file.open() as lines:
+        assert [row["group_size"] for row in csv.DictReader(lines)] == ["1200", "1200", "4", "4"]
+
+
 def test_a_planted_correlation_is_found(api, name):
     """The injection test of paper A."""
     random = np.random.default_rng(5)
@@ -565,6 +590,18 @@ def test_what_is_not_there(corpus, name):
         correlate(corpus.api, name)
     with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="different SAEs"):
         diff(corpus.api, corpus.name, wire.EVERYTHING_FILTER, b_collection=name)
+
+
+def test_latents_of_ones_own_are_compared_across_collections_where_one_vouches(api, name):
+    for which, latent in [("a", 1), ("b", 2)]:
+        api.create(f"{name}-{which}", n_latents=3)
+        api.upsert(f"{name}-{which}", [wire.document("d", latents={0: 1.0, latent: 1.0})])
+    both = (f"{name}-a", wire.EVERYTHING_FILTER)
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="same_latents"):
+        diff(api, *both, b_collection=f"{name}-b")
+    ((head, rows),) = diff(api, *both, b_collection=f"{name}-b", same_latents=True, all=True)
+    assert (head.a_documents, head.b_documents) == (1, 1)
+    assert [(row.a_count, row.b_count) for row in rows] == [(1, 1), (1, 0), (0, 1)]
 
 
 def test_a_call_that_is_dropped_is_called_off(corpus):

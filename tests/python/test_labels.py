@@ -1,5 +1,6 @@
 """Labels of latents: who makes them, their versions, their scores, finding them."""
 
+import re
 import threading
 
 import grpc
@@ -357,6 +358,23 @@ class TestChat:
             False,
             True,
         ]
+
+    def test_the_order_of_the_texts_says_nothing(self, chat, endpoint):
+        def behave(_, body):
+            user = body["messages"][1]["content"]
+            count = len(re.findall(r"^\d+\. ", user, re.MULTILINE))
+            scores = [f"{at + 1}: {1 if at < count / 2 else -1}" for at in range(count)]
+            return 200, message("\n".join(scores))
+
+        for latent in range(len(WORDS)):
+            set_label(chat, "c", latent, "nothing of the kind")
+        endpoint.behave = behave
+        found = []
+        for seed in range(5):
+            scores, _ = score_labels(chat, "c", judge=v1.JUDGE_KIND_CHAT, seed=seed)
+            found += [entry.score.pearson for entry in scores.values()]
+        assert len(found) == 5 * len(WORDS)
+        assert abs(np.mean(found)) < 0.3, found
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,14 @@
 """`latentdb report`: one HTML file that needs nothing else and holds what the analyses say."""
 
+import os
+import subprocess
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
 import wire
+from harness import BINARY, PATIENCE
 from stubs import v1
 from test_cli import cli  # noqa: F401 (a fixture)
 from test_cluster import AXIS, planted
@@ -135,6 +138,35 @@ def test_figures(cli, made, tmp_path):  # noqa: F811
     ]
     found = cli("correlate", made, "--min-support", 10, "--plot", tmp_path / "c.svg")["pairs"]
     assert bars(tmp_path / "c.svg") == min(len(found), 20)
+
+
+def test_figures_that_cannot_be_drawn_keep_the_answer(cli, server, made, tmp_path):  # noqa: F811
+    def failing(*arguments):
+        command = [str(BINARY), *map(str, arguments)]
+        env = os.environ | {"LATENTDB_SERVER": server.api.address}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=env)
+        assert done.returncode == 1
+        return done.stdout, done.stderr
+
+    # A set that does not differ from A stands beside one that does.
+    sides = ("--a", "prompt < 30", "--b", "prompt < 30", "--b", "prompt >= 30", "--min-delta", 0.01)
+    answer = cli("diff", made, *sides, "--plot", tmp_path / "d.svg")
+    drawn = [bool(one["rows"]) for one in [*answer["comparisons"], answer]]
+    assert not drawn[0] and drawn[1]
+    assert [(tmp_path / f"d-{at + 1}.svg").exists() for at in range(3)] == drawn
+    out, error = failing("diff", made, *sides[:4], "--plot", tmp_path / "none.svg")
+    assert "A prompt < 30" in out and "nothing passes against prompt < 30" in error
+
+    # One document has no interval.
+    one = ("--a", 'prompt = 1 and model = "a"', "--mean", "--limit", 3)
+    answer = cli("diff", made, *one, "--plot", tmp_path / "one.svg")
+    assert answer["a"]["documents"] == 1 and len(answer["rows"]) == 3
+    assert (tmp_path / "one.svg").read_text().startswith("<svg")
+
+    # Two documents a bucket are too few to draw.
+    out, error = failing("trends", made, "--by", "prompt", "--plot", tmp_path / "t.svg")
+    assert "tested over 100 buckets" in out and "no bucket has 20 documents" in error
+    assert not (tmp_path / "t.svg").exists()
 
 
 def test_a_diff_of_nothing_says_so(cli, made, tmp_path):  # noqa: F811

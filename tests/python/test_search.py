@@ -390,3 +390,30 @@ def test_an_empty_collection_finds_nothing(api, name):
         assert not answer.hits and not answer.next_page_token
     assert api.count(name) == 0
     assert api.scroll(name) == []
+
+
+def test_a_sweep_counts_the_same_latents_at_every_strength(api, name):
+    api.create(name, dimension=2, n_latents=3)
+    documents = [
+        wire.document(f"d{at}", vec=[1.0, at / 10], latents={at % 2: 1.0}) for at in range(8)
+    ]
+    api.upsert(name, documents)
+
+    def sweep(edits, **fields):
+        nearest = v1.NearestQuery(vector=wire.vector(np.array([1.0, 0.0])), steer=edits)
+        request = v1.SteerSweepRequest(
+            collection=name, nearest=nearest, strengths=[0, 1], limit=4, **fields
+        )
+        return api.searches.SteerSweep(request).steps
+
+    shares = [step.target_share for step in sweep([v1.SteerEdit(latent=1, boost=5.0)])]
+    assert shares == [0.5, 1.0]
+    # What is turned down counts where nothing is turned up.
+    shares = [step.target_share for step in sweep([v1.SteerEdit(latent=1, boost=-5.0)])]
+    assert shares == [0.5, 0.0]
+    both = [v1.SteerEdit(latent=0, boost=5.0), v1.SteerEdit(latent=1, boost=-5.0)]
+    assert [step.target_share for step in sweep(both)] == [0.5, 1.0]
+    for step in sweep(both):
+        assert step.relevance_kept == pytest.approx(1.0, abs=0.05)
+    for step in sweep(both, filter=expr('id = "nobody"')):
+        assert not step.hits and not step.HasField("relevance_kept")

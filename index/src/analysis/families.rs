@@ -17,6 +17,7 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
+use super::Progress;
 use crate::collection::Snapshot;
 use crate::error::Result;
 
@@ -79,22 +80,50 @@ pub struct FamilyMember {
     pub depth: usize,
 }
 
+/// Places with a number of documents each, ascending.
+type Counts = Vec<(u32, u32)>;
+
 /// How often latents are active, alone and together.
-pub(crate) struct Together {
+struct Together<'a> {
     /// Documents in all.
     documents: u64,
     /// Latents that take part, ascending, with their number of documents.
     frequencies: Vec<(u32, u64)>,
-    /// Per place in `frequencies`: later places with a count above 0, ascending.
-    counts: Vec<Vec<(u32, u32)>>,
+    /// Documents that a place in `frequencies` shares with each later place, where they share any.
+    /// Counted anew each time: of dense latents all pairs together would fill the memory.
+    later: &'a (dyn Fn(u32) -> Counts + Sync),
+}
+
+/// Two places and their similarity.
+type Edge = (f64, u32, u32);
+
+/// A family before its members are compared with each other.
+struct Found {
+    root: u32,
+    members: Vec<Below>,
+    round: usize,
+}
+
+/// A place below another.
+struct Below {
+    place: u32,
+    above: u32,
+    similarity: f64,
+    /// Edges from the root.
+    depth: usize,
 }
 
 /// The families of a snapshot's latents for which `takes_part` (a clean set, where labels are
-/// scored), largest first. Exact counts over living documents.
+/// scored), largest first. Exact counts over living documents. In memory are the pairs that reach
+/// `min_similarity`, and no others.
+///
+/// # Errors
+/// `Cancelled` when `progress` was stopped.
 pub fn families(
     snapshot: &Snapshot,
     takes_part: &(dyn Fn(u32) -> bool + Sync),
     options: &FamilyOptions,
+    progress: &Progress,
 ) -> Result<Vec<Family>> {
     let most = options.max_density * snapshot.n_docs() as f64;
     let mut documents: HashMap<u32, u64> = HashMap::new();
@@ -108,49 +137,44 @@ pub fn families(
         .filter(|&(latent, count)| count as f64 <= most && takes_part(latent))
         .collect();
     frequencies.sort_unstable();
-    Ok(Together::count(snapshot, frequencies).families(options))
+    let places: HashMap<u32, u32> = (0..)
+        .zip(&frequencies)
+        .map(|(at, (latent, _))| (*latent, at))
+        .collect();
+    let latents: Vec<u32> = frequencies.iter().map(|(latent, _)| *latent).collect();
+    let later = |place: u32| {
+        let latent = latents[place as usize];
+        let mut counts: HashMap<u32, u32> = HashMap::new();
+        snapshot.for_each_posting(latent, |doc, _| {
+            snapshot.for_each_latent(doc, |entry| {
+                if entry.latent > latent
+                    && let Some(&other) = places.get(&entry.latent)
+                {
+                    *counts.entry(other).or_default() += 1;
+                }
+            });
+        });
+        let mut counts: Counts = counts.into_iter().collect();
+        counts.sort_unstable();
+        counts
+    };
+    let together = Together {
+        documents: snapshot.n_docs(),
+        frequencies,
+        later: &later,
+    };
+    together.families(options, progress)
 }
 
-impl Together {
-    fn count(snapshot: &Snapshot, frequencies: Vec<(u32, u64)>) -> Self {
-        let places: HashMap<u32, u32> = (0..)
-            .zip(&frequencies)
-            .map(|(at, (latent, _))| (*latent, at))
-            .collect();
-        let counts = (0..frequencies.len())
-            .into_par_iter()
-            .map(|at| {
-                let (latent, _) = frequencies[at];
-                let mut counts: HashMap<u32, u32> = HashMap::new();
-                snapshot.for_each_posting(latent, |doc, _| {
-                    snapshot.for_each_latent(doc, |entry| {
-                        if entry.latent > latent
-                            && let Some(&other) = places.get(&entry.latent)
-                        {
-                            *counts.entry(other).or_default() += 1;
-                        }
-                    });
-                });
-                let mut counts: Vec<(u32, u32)> = counts.into_iter().collect();
-                counts.sort_unstable();
-                counts
-            })
-            .collect();
-        Self {
-            documents: snapshot.n_docs(),
-            frequencies,
-            counts,
-        }
-    }
-
-    fn families(&self, options: &FamilyOptions) -> Vec<Family> {
-        let edges = self.edges(options);
+impl Together<'_> {
+    fn families(&self, options: &FamilyOptions, progress: &Progress) -> Result<Vec<Family>> {
+        let edges = self.edges(options, progress)?;
         let mut removed: HashSet<u32> = HashSet::new();
-        let mut found: Vec<Family> = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         for round in 1..=options.rounds {
             let forest = self.forest(&edges, &removed);
             let mut roots = Vec::new();
-            for place in 0..self.frequencies.len() as u32 {
+            for place in self.places() {
                 let Some(below) = forest.children.get(&place) else {
                     continue;
                 };
@@ -160,7 +184,11 @@ impl Together {
                 let members = forest.descendants(place);
                 if members.len() > options.min_members {
                     roots.push(place);
-                    found.push(self.family(place, &members, round, options.above_chance));
+                    found.push(Found {
+                        root: place,
+                        members,
+                        round,
+                    });
                 }
             }
             if roots.is_empty() {
@@ -169,26 +197,43 @@ impl Together {
             removed.extend(roots);
         }
         found.sort_by(|a, b| {
-            let size = b.children.len().cmp(&a.children.len());
-            size.then(a.round.cmp(&b.round))
-                .then(a.parent.cmp(&b.parent))
+            let size = b.members.len().cmp(&a.members.len());
+            size.then(a.round.cmp(&b.round)).then(a.root.cmp(&b.root))
         });
-        without_overlap(found, options.max_overlap)
+        let found = without_overlap(found, options.max_overlap);
+        let scores = self.scores(&found, progress)?;
+        let families = found.into_iter().zip(scores);
+        Ok(families
+            .map(|(found, score)| self.family(found, score))
+            .collect())
     }
 
-    /// Pairs of places and their similarity, most similar first.
-    fn edges(&self, options: &FamilyOptions) -> Vec<(f64, u32, u32)> {
-        let mut edges = Vec::new();
-        for (at, counts) in (0_u32..).zip(&self.counts) {
-            for &(other, count) in counts {
-                let similarity = self.similarity(at, other, count, options.above_chance);
-                if similarity >= options.min_similarity {
-                    edges.push((similarity, at, other));
-                }
-            }
-        }
+    /// All places.
+    fn places(&self) -> std::ops::Range<u32> {
+        // Latents are counted by numbers of 32 bits.
+        0..u32::try_from(self.frequencies.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Pairs of places that are similar enough, most similar first.
+    fn edges(&self, options: &FamilyOptions, progress: &Progress) -> Result<Vec<Edge>> {
+        progress.announce(self.frequencies.len() as u64)?;
+        let edges: Vec<Vec<Edge>> = self
+            .places()
+            .into_par_iter()
+            .map(|at| {
+                let counts = (self.later)(at).into_iter();
+                let edges = counts.filter_map(|(other, count)| {
+                    let similarity = self.similarity(at, other, count, options.above_chance);
+                    (similarity >= options.min_similarity).then_some((similarity, at, other))
+                });
+                let edges = edges.collect();
+                progress.advance(1)?;
+                Ok(edges)
+            })
+            .collect::<Result<_>>()?;
+        let mut edges = edges.concat();
         edges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        edges
+        Ok(edges)
     }
 
     /// How much of the sparser latent is in the denser, with `count` documents in both.
@@ -208,10 +253,10 @@ impl Together {
     }
 
     /// Kruskal's maximum spanning forest without the removed places, its edges directed.
-    fn forest(&self, edges: &[(f64, u32, u32)], removed: &HashSet<u32>) -> Forest {
+    fn forest(&self, edges: &[Edge], removed: &HashSet<u32>) -> Forest {
         let mut groups: Vec<u32> = (0..self.frequencies.len() as u32).collect();
         let mut forest = Forest::default();
-        for &(_, a, b) in edges {
+        for &(similarity, a, b) in edges {
             if removed.contains(&a) || removed.contains(&b) {
                 continue;
             }
@@ -223,89 +268,124 @@ impl Together {
             // Ties by number, so that the direction never depends on chance.
             let a_is_denser = (self.documents(a), b) > (self.documents(b), a);
             let (parent, child) = if a_is_denser { (a, b) } else { (b, a) };
-            forest.children.entry(parent).or_default().push(child);
+            let below = forest.children.entry(parent).or_default();
+            below.push((child, similarity));
             forest.has_parent.insert(child);
         }
         forest
     }
 
-    fn family(
-        &self,
-        root: u32,
-        members: &[(u32, u32, usize)],
-        round: usize,
-        above_chance: bool,
-    ) -> Family {
-        let share = |a: u32, b: u32| {
-            let least = self.documents(a).min(self.documents(b)).max(1);
-            f64::from(self.together(a, b)) / least as f64
-        };
-        let with_root: f64 = members.iter().map(|&(place, ..)| share(root, place)).sum();
-        let (mut among, mut pairs) = (0.0, 0_u64);
-        for (at, &(a, ..)) in members.iter().enumerate() {
-            for &(b, ..) in &members[at + 1..] {
-                among += share(a, b);
-                pairs += 1;
+    /// How much closer the members of each family are to its root than to each other.
+    fn scores(&self, families: &[Found], progress: &Progress) -> Result<Vec<f64>> {
+        let mut of_place: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (at, family) in families.iter().enumerate() {
+            for place in family.places() {
+                of_place.entry(place).or_default().push(at);
             }
         }
-        let latent = |place: u32| self.frequencies[place as usize].0;
-        let mut children: Vec<(f64, FamilyMember)> = members
-            .iter()
-            .map(|&(place, below, depth)| {
-                let count = self.together(place, below);
-                let member = FamilyMember {
-                    latent: latent(place),
-                    below: latent(below),
-                    depth,
-                };
-                (self.similarity(place, below, count, above_chance), member)
+        let members: Vec<HashSet<u32>> = families.iter().map(|f| f.places().collect()).collect();
+        let mut places: Vec<(u32, Vec<usize>)> = of_place.into_iter().collect();
+        places.sort_unstable();
+        progress.announce(places.len() as u64)?;
+        // What a place adds to each of its families: shares with the root, and with others.
+        let shares: Vec<Vec<(usize, f64, f64)>> = places
+            .into_par_iter()
+            .map(|(place, of)| {
+                let counts = (self.later)(place);
+                let shares = of.into_iter().map(|at| {
+                    let root = families[at].root;
+                    let (mut with_root, mut among) = (0.0, 0.0);
+                    for &(other, count) in &counts {
+                        if !members[at].contains(&other) {
+                            continue;
+                        }
+                        let least = self.documents(place).min(self.documents(other)).max(1);
+                        let share = f64::from(count) / least as f64;
+                        if place == root || other == root {
+                            with_root += share;
+                        } else {
+                            among += share;
+                        }
+                    }
+                    (at, with_root, among)
+                });
+                let shares = shares.collect();
+                progress.advance(1)?;
+                Ok(shares)
             })
-            .collect();
-        children.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.latent.cmp(&b.1.latent)));
-        let children = children.into_iter().map(|(_, member)| member).collect();
-        let score = (with_root / members.len() as f64) / (among / pairs.max(1) as f64);
+            .collect::<Result<_>>()?;
+        let mut sums = vec![(0.0, 0.0); families.len()];
+        for (at, with_root, among) in shares.into_iter().flatten() {
+            sums[at].0 += with_root;
+            sums[at].1 += among;
+        }
+        let scores = families.iter().zip(sums).map(|(family, (root, among))| {
+            let members = family.members.len();
+            let pairs = (members * members.saturating_sub(1) / 2).max(1);
+            (root / members as f64) / (among / pairs as f64)
+        });
+        Ok(scores.collect())
+    }
+
+    fn family(&self, mut found: Found, score: f64) -> Family {
+        let latent = |place: u32| self.frequencies[place as usize].0;
+        found.members.sort_by(|a, b| {
+            let similarity = b.similarity.total_cmp(&a.similarity);
+            similarity.then(a.place.cmp(&b.place))
+        });
+        let children = found.members.iter().map(|below| FamilyMember {
+            latent: latent(below.place),
+            below: latent(below.above),
+            depth: below.depth,
+        });
         Family {
-            parent: latent(root),
-            children,
+            parent: latent(found.root),
+            children: children.collect(),
             score,
-            round,
+            round: found.round,
         }
     }
 
     fn documents(&self, place: u32) -> u64 {
         self.frequencies[place as usize].1
     }
+}
 
-    /// Documents with both active.
-    fn together(&self, a: u32, b: u32) -> u32 {
-        let counts = &self.counts[a.min(b) as usize];
-        counts
-            .binary_search_by_key(&a.max(b), |entry| entry.0)
-            .map_or(0, |at| counts[at].1)
+impl Found {
+    /// The root and what is below it.
+    fn places(&self) -> impl Iterator<Item = u32> {
+        let members = self.members.iter().map(|below| below.place);
+        std::iter::once(self.root).chain(members)
     }
 }
 
 /// A directed forest over places.
 #[derive(Default)]
 struct Forest {
-    children: HashMap<u32, Vec<u32>>,
+    /// What is below a place, and how similar.
+    children: HashMap<u32, Vec<(u32, f64)>>,
     has_parent: HashSet<u32>,
 }
 
 impl Forest {
-    /// What can be reached from a root: place, the place above it, and edges from the root.
-    fn descendants(&self, root: u32) -> Vec<(u32, u32, usize)> {
+    /// What can be reached from a root.
+    fn descendants(&self, root: u32) -> Vec<Below> {
         let mut seen = HashSet::from([root]);
         let mut reached = Vec::new();
         let mut level = vec![root];
         let mut depth = 1;
         while !level.is_empty() {
             let mut next = Vec::new();
-            for place in level {
-                for &child in self.children.get(&place).into_iter().flatten() {
-                    if seen.insert(child) {
-                        reached.push((child, place, depth));
-                        next.push(child);
+            for above in level {
+                for &(place, similarity) in self.children.get(&above).into_iter().flatten() {
+                    if seen.insert(place) {
+                        reached.push(Below {
+                            place,
+                            above,
+                            similarity,
+                            depth,
+                        });
+                        next.push(place);
                     }
                 }
             }
@@ -326,10 +406,10 @@ fn group(groups: &mut [u32], mut place: u32) -> u32 {
 }
 
 /// Families, largest first, less those whose members are mostly those of a larger one.
-fn without_overlap(families: Vec<Family>, most: f64) -> Vec<Family> {
-    let mut kept: Vec<(Family, HashSet<u32>)> = Vec::new();
+fn without_overlap(families: Vec<Found>, most: f64) -> Vec<Found> {
+    let mut kept: Vec<(Found, HashSet<u32>)> = Vec::new();
     for family in families {
-        let members: HashSet<u32> = family.children.iter().map(|child| child.latent).collect();
+        let members: HashSet<u32> = family.members.iter().map(|below| below.place).collect();
         let overlaps = kept.iter().any(|(_, other)| {
             let shared = members.intersection(other).count() as f64;
             shared / (members.len() + other.len()) as f64 > most / (1.0 + most)
@@ -345,18 +425,71 @@ fn without_overlap(families: Vec<Family>, most: f64) -> Vec<Family> {
 mod tests {
     use super::*;
 
+    struct Made {
+        documents: u64,
+        frequencies: Vec<u64>,
+        counts: Vec<Counts>,
+    }
+
     /// Latent i is active in `frequencies[i]` documents; `pairs` are (i, j, both).
-    fn together(documents: u64, frequencies: &[u64], pairs: &[(u32, u32, u32)]) -> Together {
+    fn together(documents: u64, frequencies: &[u64], pairs: &[(u32, u32, u32)]) -> Made {
         let mut counts = vec![Vec::new(); frequencies.len()];
         for &(a, b, count) in pairs {
             counts[a.min(b) as usize].push((a.max(b), count));
         }
         counts.iter_mut().for_each(|row| row.sort_unstable());
-        Together {
+        Made {
             documents,
-            frequencies: (0..).zip(frequencies.iter().copied()).collect(),
+            frequencies: frequencies.to_vec(),
             counts,
         }
+    }
+
+    impl Made {
+        fn with<T>(&self, work: impl FnOnce(&Together) -> T) -> T {
+            work(&Together {
+                documents: self.documents,
+                frequencies: (0..).zip(self.frequencies.iter().copied()).collect(),
+                later: &|place| self.counts[place as usize].clone(),
+            })
+        }
+
+        fn families(&self, options: &FamilyOptions) -> Vec<Family> {
+            let progress = Progress::default();
+            let found = self.with(|together| together.families(options, &progress));
+            assert_eq!(progress.share(), 1.0);
+            found.unwrap()
+        }
+
+        fn similarity(&self, a: u32, b: u32, count: u32, above_chance: bool) -> f64 {
+            self.with(|together| together.similarity(a, b, count, above_chance))
+        }
+    }
+
+    #[test]
+    fn only_pairs_that_are_similar_enough_are_kept() {
+        let pairs: Vec<(u32, u32, u32)> = (1..6).map(|latent| (0, latent, 4 * latent)).collect();
+        let counts = together(2000, &[100, 39, 39, 39, 39, 39], &pairs);
+        let options = FamilyOptions {
+            above_chance: false,
+            min_similarity: 0.3,
+            ..FamilyOptions::default()
+        };
+        let edges = counts.with(|together| together.edges(&options, &Progress::default()));
+        assert_eq!(edges.unwrap(), [(0.5, 0, 5), (0.4, 0, 4), (0.3, 0, 3)]);
+    }
+
+    #[test]
+    fn a_search_that_is_called_off_ends() {
+        let counts = together(100, &[9, 9], &[(0, 1, 9)]);
+        let progress = Progress::default();
+        progress.stop();
+        let options = FamilyOptions::default();
+        let error = counts.with(|together| together.families(&options, &progress));
+        assert_eq!(
+            error.unwrap_err().kind(),
+            crate::error::ErrorKind::Cancelled
+        );
     }
 
     #[test]

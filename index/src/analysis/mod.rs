@@ -55,6 +55,6 @@ pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicat
 pub use members::Members;
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;
-pub use progress::Progress;
+pub use progress::{Progress, StopOnDrop};
 pub use trends::{ChangePoint, Monotone, TrendOptions, TrendRow, Trends, trends, trends_over_sets};
 pub use units::Units;

@@ -1,5 +1,6 @@
 //! How far an analysis is, and whether it should stop.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
@@ -26,6 +27,12 @@ impl Progress {
     /// Calls the analysis off: it ends with `Cancelled` soon.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Calls the analysis off when the value is dropped: for whoever waits for it.
+    #[must_use]
+    pub fn stop_on_drop(self: &Arc<Self>) -> StopOnDrop {
+        StopOnDrop(self.clone())
     }
 
     /// True after [`Self::stop`].
@@ -62,5 +69,29 @@ impl Progress {
             return Err(Error::cancelled());
         }
         Ok(())
+    }
+}
+
+/// Calls an analysis off when it is dropped.
+#[derive(Debug)]
+pub struct StopOnDrop(Arc<Progress>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waiting_calls_it_off() {
+        let progress = Arc::new(Progress::default());
+        let waiting = progress.stop_on_drop();
+        progress.advance(1).unwrap();
+        drop(waiting);
+        assert!(progress.advance(1).is_err());
     }
 }

@@ -71,6 +71,8 @@ pub struct ChangePoint {
     pub statistic: f64,
     /// Its chi-square probability times the number of splits (Bonferroni), at most 1.
     pub p_value: f64,
+    /// That after Benjamini and Hochberg over all tested units.
+    pub p_adjusted: f64,
 }
 
 /// One unit along the order.
@@ -230,6 +232,13 @@ fn test_trends(buckets: Vec<Bucket>, counts: &[Vec<u32>], options: &TrendOptions
     for (row, p) in rows.iter_mut().filter(is_tested).zip(&p_values) {
         row.p_adjusted = *p;
     }
+    let points = || rows.iter().filter_map(|row| row.change_point);
+    let mut of_points: Vec<f64> = points().map(|point| point.p_value).collect();
+    adjust(&mut of_points);
+    let points = rows.iter_mut().filter_map(|row| row.change_point.as_mut());
+    for (point, p) in points.zip(of_points) {
+        point.p_adjusted = p;
+    }
     rows.retain(|row| is_kept(row, options));
     rows.sort_by(|left, right| {
         let by_size = right.change.abs().total_cmp(&left.change.abs());
@@ -349,6 +358,7 @@ fn change_point(having: &[f64], documents: &[f64]) -> Option<ChangePoint> {
                 after: (all - left) / (n - n_left),
                 statistic,
                 p_value: 1.0,
+                p_adjusted: 1.0,
             });
         }
     }

@@ -173,6 +173,16 @@ fn rises_falls_and_breaks_are_found() {
     close(point.statistic, statistic);
     assert!(point.p_value < 1e-30 && row(0).p_adjusted < 1e-10);
     assert_eq!((row(4).change_point, row(4).p_value), (None, 1.0));
+    // Adjusted over the four that were tested, the fifth not being one.
+    let points = (0..4).filter_map(|unit| row(unit).change_point);
+    let mut points: Vec<(f64, f64)> = points.map(|p| (p.p_value, p.p_adjusted)).collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut least = 1.0_f64;
+    for (rank, (p_value, p_adjusted)) in (1_u8..=4).zip(&points).rev() {
+        least = least.min(p_value * 4.0 / f64::from(rank));
+        close(*p_adjusted, least);
+    }
+    assert!(points[0].1 > points[0].0);
 
     for (options, expected) in [
         (

@@ -13,8 +13,8 @@ use latentdb_index::document::{Document, validate_attribute_name};
 use latentdb_index::filter::Filter;
 
 use super::super::documents::Projection;
-use super::super::models::sae_record;
 use super::super::{Service, ShownLabel, blocking};
+use super::same_latents::check_same_latents;
 use super::{LatentGroup, check_number, check_share, groups_of, n_latents_of, units};
 use crate::error::{Error, Result};
 
@@ -43,6 +43,9 @@ pub struct DiffRequest {
     pub b: Vec<NamedSet>,
     /// Another collection with the same SAE, where the sets of B are.
     pub b_collection: Option<String>,
+    /// The caller vouches that both collections' latents mean the same, where they record nothing
+    /// that says so.
+    pub same_latents: bool,
     /// How they are measured.
     pub options: DiffOptions,
     /// The attribute whose values pair documents of A and B.
@@ -120,8 +123,8 @@ impl Service {
     ///
     /// # Errors
     /// `InvalidArgument` naming the field; `NotFound` for a collection or saved set;
-    /// `FailedPrecondition` for empty sets, collections without latents or with different SAEs;
-    /// `Cancelled` after [`Progress::stop`].
+    /// `FailedPrecondition` for empty sets, collections without latents or whose latents do not
+    /// mean the same; `Cancelled` after [`Progress::stop`].
     pub async fn diff(
         self: &Arc<Self>,
         request: DiffRequest,
@@ -143,7 +146,7 @@ impl Service {
         let b_view = if is_one_collection {
             a_view.clone()
         } else {
-            check_same_sae(&a_view, &b_view)?;
+            check_same_latents(&a_view.record, &b_view.record, request.same_latents)?;
             b_view
         };
         check(&request)?;
@@ -222,21 +225,6 @@ fn check(request: &DiffRequest) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// `FailedPrecondition` unless the latents of both collections mean the same.
-fn check_same_sae(a: &View, b: &View) -> Result<()> {
-    let sha256 = |view: &View| -> Result<Option<String>> {
-        Ok(sae_record(&view.record)?.map(|sae| sae.sha256))
-    };
-    if sha256(a)? == sha256(b)? && a.record.n_latents == b.record.n_latents {
-        return Ok(());
-    }
-    Err(Error::precondition(format!(
-        "collections {:?} and {:?} have different SAEs, so their latents do not mean the same: \
-         attach one SAE to both",
-        a.record.name, b.record.name
-    )))
 }
 
 impl Ready {

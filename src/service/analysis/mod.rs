@@ -6,6 +6,7 @@ mod clusters;
 mod correlate;
 mod diff;
 mod quality;
+mod same_latents;
 mod similar_labels;
 mod trends;
 
@@ -20,7 +21,8 @@ pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
 pub use correlate::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
 pub use diff::{Comparison, DiffRequest, DiffResult, LabelledDiffRow, NamedSet};
 pub use quality::{
-    DuplicateMember, DuplicatesRequest, DuplicatesResult, Unexplained, UnexplainedRequest,
+    DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, Unexplained,
+    UnexplainedRequest,
 };
 pub use trends::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
 

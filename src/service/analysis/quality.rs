@@ -28,8 +28,19 @@ pub struct DuplicatesRequest {
     pub options: DuplicateOptions,
     /// Groups that are returned.
     pub limit: usize,
+    /// Documents that are returned of each.
+    pub documents: usize,
     /// What is read of their documents.
     pub projection: Projection,
+}
+
+/// Documents that are linked by similar pairs.
+#[derive(Clone, Debug)]
+pub struct DuplicatesGroup {
+    /// Documents in all.
+    pub size: u64,
+    /// The first ones.
+    pub documents: Vec<DuplicateMember>,
 }
 
 /// A document of a group.
@@ -55,7 +66,7 @@ pub struct DuplicatesResult {
     /// Documents in them.
     pub grouped: u64,
     /// The largest groups.
-    pub groups: Vec<Vec<DuplicateMember>>,
+    pub groups: Vec<DuplicatesGroup>,
 }
 
 /// Where badly explained documents are looked for.
@@ -112,13 +123,17 @@ impl Service {
             let grouped = sizes.sum();
             let mut groups = Vec::new();
             for group in found.groups.iter().take(request.limit) {
-                let members = group.documents.iter().map(|&(doc, similarity)| {
+                let listed = group.documents.iter().take(request.documents);
+                let members = listed.map(|&(doc, similarity)| {
                     Ok(DuplicateMember {
                         document: request.projection.read(snapshot, doc)?,
                         similarity,
                     })
                 });
-                groups.push(members.collect::<Result<_>>()?);
+                groups.push(DuplicatesGroup {
+                    size: group.documents.len() as u64,
+                    documents: members.collect::<Result<_>>()?,
+                });
             }
             Ok(DuplicatesResult {
                 documents: found.documents,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use latentdb_index::database::View;
 
 use super::super::Service;
+use super::super::labels::Labels;
 use crate::error::Result;
 
 /// How similar the labels of two latents are.
@@ -47,7 +48,9 @@ impl Service {
             return Ok(None);
         }
         let texts: Vec<String> = labels.values().map(|label| label.text.clone()).collect();
-        let vectors = self.label_vectors(&view.record, &texts).await?;
+        let vectors = self
+            .label_vectors(&view.record, &texts, Labels::All)
+            .await?;
         Ok(Some(SimilarLabels {
             vectors: labels.keys().copied().zip(vectors).collect(),
         }))

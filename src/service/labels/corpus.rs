@@ -31,8 +31,9 @@ struct Side {
 
 /// Held-out documents of a latent, or others to choose a threshold on.
 pub(super) struct Sample {
-    /// Documents in which it is active, then others.
-    docs: Vec<u32>,
+    /// Documents and whether it is active there, in an order that says nothing about that: judges
+    /// may see all at once.
+    docs: Vec<(u32, bool)>,
     /// How many of them are active.
     pub positives: usize,
     held_out: bool,
@@ -143,16 +144,20 @@ impl Corpus {
         });
         let strongest: Vec<u32> = top.into_sorted().iter().map(|hit| hit.doc).collect();
         let mut random = StdRng::seed_from_u64(seed ^ u64::from(latent).rotate_left(32));
-        let mut docs: Vec<u32> = strongest
+        let chosen: Vec<u32> = strongest
             .choose_multiple(&mut random, most)
             .copied()
             .collect();
-        let positives = docs.len();
-        docs.extend(if hard_negatives {
-            self.nearest_inactive(side, &docs, &active)
+        let others = if hard_negatives {
+            self.nearest_inactive(side, &chosen, &active)
         } else {
-            draw_inactive(&side.docs, &active, positives, &mut random)
-        });
+            draw_inactive(&side.docs, &active, chosen.len(), &mut random)
+        };
+        let positives = chosen.len();
+        let chosen = chosen.into_iter().map(|doc| (doc, true));
+        let others = others.into_iter().map(|doc| (doc, false));
+        let mut docs: Vec<(u32, bool)> = chosen.chain(others).collect();
+        docs.shuffle(&mut random);
         Sample {
             docs,
             positives,
@@ -186,12 +191,12 @@ impl Corpus {
     /// The documents of a sample as a judge sees them, and which of them are active.
     pub fn trials(&self, sample: &Sample) -> (Vec<Trial<'_>>, Vec<bool>) {
         let side = self.side(sample.held_out);
-        let trial = |(at, &doc): (usize, &u32)| {
+        let trial = |&(doc, is_active): &(u32, bool)| {
             let text = side.texts[side.place(doc)?].as_str();
             let vector = self.snapshot.vector(doc);
-            Some((Trial { text, vector }, at < sample.positives))
+            Some((Trial { text, vector }, is_active))
         };
-        sample.docs.iter().enumerate().filter_map(trial).unzip()
+        sample.docs.iter().filter_map(trial).unzip()
     }
 }
 
@@ -213,8 +218,8 @@ fn draw_inactive(
         }
     }
     if drawn.len() < most {
-        let others = docs.iter().filter(|doc| !active.contains(doc));
-        let mut others: Vec<u32> = others.copied().collect();
+        let is_other = |doc: &&u32| !active.contains(doc) && !drawn.contains(doc);
+        let mut others: Vec<u32> = docs.iter().filter(is_other).copied().collect();
         others.shuffle(random);
         drawn.extend(others.into_iter().take(most - drawn.len()));
     }
@@ -262,5 +267,11 @@ mod tests {
         let few = draw_inactive(&docs, &HashSet::new(), 10, &mut random);
         assert_eq!(few.len(), 10);
         assert!(draw_inactive(&[], &active, 10, &mut random).is_empty());
+        let dense: HashSet<u32> = docs.iter().copied().filter(|doc| doc % 10 != 0).collect();
+        for _ in 0..100 {
+            let drawn = draw_inactive(&docs, &dense, 10, &mut random);
+            assert_eq!(drawn.len(), 10);
+            assert!(drawn.iter().all(|doc| doc % 10 == 0));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Labels by words and by meaning.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use latentdb_index::catalog::{CollectionRecord, Label};
@@ -9,7 +9,6 @@ use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 use parking_lot::Mutex;
 
-use crate::encoder::BatchingEncoder;
 use crate::error::{Error, Result};
 use crate::label::LabelIndex;
 use crate::service::search::no_sae;
@@ -48,36 +47,61 @@ pub(in crate::service) struct LabelVectors {
 
 type VectorsByText = HashMap<String, Arc<[f32]>>;
 
+/// Which labels of a collection texts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::service) enum Labels {
+    /// All current ones: what no label says any more may be forgotten.
+    All,
+    /// Some, or earlier ones.
+    Some,
+}
+
 impl LabelVectors {
-    /// The vectors of `texts`, in their order; those not known yet are made.
-    async fn of(
+    /// The vectors of `texts`, in their order; those not known yet are made by `encode`.
+    async fn of<F>(
         &self,
         collection: (&str, &str),
-        encoder: &BatchingEncoder,
         texts: &[String],
-    ) -> Result<Vec<Arc<[f32]>>> {
+        which: Labels,
+        encode: impl FnOnce(Vec<String>) -> F,
+    ) -> Result<Vec<Arc<[f32]>>>
+    where
+        F: Future<Output = Result<Vec<Vec<f32>>>>,
+    {
         let collection = (collection.0.to_owned(), collection.1.to_owned());
-        let mut missing: Vec<String> = {
+        // Taken at once: what others forget while texts are encoded is still at hand.
+        let mut found: HashMap<&str, Arc<[f32]>> = {
             let known = self.known.lock();
             let own = known.get(&collection);
-            let is_missing = |text: &&String| own.is_none_or(|own| !own.contains_key(*text));
-            texts.iter().filter(is_missing).cloned().collect()
+            let vector = |text: &String| own?.get(text).cloned();
+            let vectors = texts.iter();
+            vectors
+                .filter_map(|text| Some((text.as_str(), vector(text)?)))
+                .collect()
         };
-        missing.sort_unstable();
-        missing.dedup();
-        let vectors = encoder.encode(missing.clone()).await?;
-        let mut known = self.known.lock();
-        let own = known.entry(collection).or_default();
-        for (text, vector) in missing.into_iter().zip(vectors) {
-            own.insert(text, unit(vector));
+        let missing = texts.iter().map(String::as_str);
+        let missing: BTreeSet<&str> = missing.filter(|text| !found.contains_key(text)).collect();
+        let vectors = encode(missing.iter().map(|&text| text.to_owned()).collect()).await?;
+        let made: Vec<(&str, Arc<[f32]>)> = missing
+            .into_iter()
+            .zip(vectors.into_iter().map(unit))
+            .collect();
+        found.extend(made.iter().cloned());
+        {
+            let mut known = self.known.lock();
+            let own = known.entry(collection).or_default();
+            own.extend(
+                made.into_iter()
+                    .map(|(text, vector)| (text.to_owned(), vector)),
+            );
+            if which == Labels::All && own.len() > 2 * texts.len() + 64 {
+                own.retain(|text, _| found.contains_key(text.as_str()));
+            }
         }
-        let found = texts.iter().map(|text| own.get(text).cloned());
-        let found: Option<Vec<_>> = found.collect();
-        // What no label says any more is not kept.
-        if own.len() > 2 * texts.len() + 64 {
-            own.retain(|text, _| texts.contains(text));
-        }
-        found.ok_or_else(|| Error::internal("a label was not encoded"))
+        let vectors = texts.iter().map(|text| found.get(text.as_str()).cloned());
+        vectors
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::internal("a label was not encoded"))
     }
 
     /// Forgets a collection.
@@ -102,12 +126,16 @@ impl Service {
         self: &Arc<Self>,
         record: &CollectionRecord,
         texts: &[String],
+        which: Labels,
     ) -> Result<Vec<Arc<[f32]>>> {
         let (service, of) = (self.clone(), record.clone());
         let encoder = blocking(move || service.models.encoder_of(&of)).await?;
         let encoder = encoder.ok_or_else(|| no_encoder(record))?;
         let collection = (record.id.as_str(), record.name.as_str());
-        self.label_vectors.of(collection, &encoder, texts).await
+        let encode = |texts| async move { encoder.encode(texts).await };
+        self.label_vectors
+            .of(collection, texts, which, encode)
+            .await
     }
 
     /// The latents whose labels are about `text`, best first.
@@ -136,7 +164,9 @@ impl Service {
         let mut found: Vec<(u32, f64)> = if by_meaning {
             let texts: Vec<String> = labels.values().map(|label| label.text.clone()).collect();
             let query = self.encoded(&view, text).await?;
-            let vectors = self.label_vectors(&view.record, &texts).await?;
+            let vectors = self
+                .label_vectors(&view.record, &texts, Labels::All)
+                .await?;
             let similarity = |vector: &Arc<[f32]>| {
                 let products = vector
                     .iter()
@@ -193,4 +223,58 @@ fn no_encoder(record: &CollectionRecord) -> Error {
          or create the collection with an encoder",
         record.name
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(range: std::ops::Range<usize>) -> Vec<String> {
+        range.map(|at| format!("label {at}")).collect()
+    }
+
+    /// The vectors of texts, and the texts that were encoded for them.
+    async fn ask(
+        vectors: &LabelVectors,
+        texts: &[String],
+        which: Labels,
+        meanwhile: impl FnOnce(),
+    ) -> (usize, Vec<String>) {
+        let mut encoded = Vec::new();
+        let encode = |texts: Vec<String>| {
+            encoded.clone_from(&texts);
+            meanwhile();
+            async move {
+                let vectors = texts.iter().map(|text| vec![text.len() as f32, 1.0]);
+                Ok(vectors.collect())
+            }
+        };
+        let found = vectors.of(("id", "name"), texts, which, encode).await;
+        (found.unwrap().len(), encoded)
+    }
+
+    #[tokio::test]
+    async fn asking_for_some_labels_forgets_no_others() {
+        let vectors = LabelVectors::default();
+        let all = texts(0..500);
+        let (found, encoded) = ask(&vectors, &all, Labels::All, || {}).await;
+        assert_eq!((found, encoded.len()), (500, 500));
+        let some = [texts(3..5), texts(900..901), texts(3..4)].concat();
+        let (found, encoded) = ask(&vectors, &some, Labels::Some, || {}).await;
+        assert_eq!((found, encoded), (4, texts(900..901)));
+        assert_eq!(ask(&vectors, &all, Labels::All, || {}).await, (500, vec![]));
+        // Labels that changed are forgotten in the end.
+        ask(&vectors, &texts(2000..2100), Labels::All, || {}).await;
+        let (_, encoded) = ask(&vectors, &texts(0..1), Labels::Some, || {}).await;
+        assert_eq!(encoded, texts(0..1));
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_meanwhile_is_still_found() {
+        let vectors = LabelVectors::default();
+        ask(&vectors, &texts(0..10), Labels::All, || {}).await;
+        let forget = || vectors.forget("id");
+        let (found, encoded) = ask(&vectors, &texts(0..11), Labels::All, forget).await;
+        assert_eq!((found, encoded), (11, texts(10..11)));
+    }
 }

@@ -30,13 +30,15 @@ use crate::label::{
 };
 use corpus::Corpus;
 
-pub(super) use find::LabelVectors;
 pub use find::{FoundLabel, LabelSearch};
+pub(super) use find::{LabelVectors, Labels};
 pub(crate) use scores::DEFAULT_DOCUMENTS;
 pub use scores::{JudgeChoice, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel};
 
 /// Documents that a labeller may choose among on each side.
 const EVIDENCE: usize = 60;
+/// Latents whose documents are gathered between two looks at whether to go on.
+const EVIDENCE_TOGETHER: usize = 1024;
 /// Labels that are kept together, and how long one may wait for others.
 const KEPT_TOGETHER: usize = 256;
 const KEPT_AFTER: Duration = Duration::from_secs(2);
@@ -133,9 +135,11 @@ impl LanguageModels {
         if let Some(model) = &usage.model {
             config.model.clone_from(model);
         }
-        let limits = &mut config.limits;
-        limits.concurrency = usage.concurrency.unwrap_or(limits.concurrency);
         // A caller may stay below what the operator allows, not above it.
+        let limits = &mut config.limits;
+        limits.concurrency = usage
+            .concurrency
+            .map_or(limits.concurrency, |asked| asked.min(limits.concurrency));
         limits.requests_per_minute = lower(limits.requests_per_minute, usage.requests_per_minute);
         limits.tokens = lower(limits.tokens, usage.tokens);
         ChatModel::new(config)
@@ -207,17 +211,16 @@ impl Service {
         &self,
         view: &View,
         request: &LabelRequest,
-        progress: impl FnMut(LabelProgress) -> ControlFlow<()>,
+        mut progress: impl FnMut(LabelProgress) -> ControlFlow<()>,
     ) -> Result<()> {
         view.record.n_latents.ok_or_else(|| no_sae(view))?;
-        let seed = request.seed;
         match &request.labeller {
             LabellerChoice::Keyphrases => {
                 let wanted = self.latents_to_label(view, request, Keyphrases::SOURCE)?;
                 let encoder = self.models.encoder_of(&view.record)?;
                 let embed = encoder.map(|encoder| PhraseEncoder(encoder.encoder().clone()));
-                let corpus = Corpus::read(view.snapshot.clone())?;
-                let evidence = wanted.evidence(&corpus, seed);
+                let corpus = wanted.corpus(view, &mut progress)?;
+                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
                 let labeller = Keyphrases::over(
                     &evidence,
                     &corpus.shown_texts(),
@@ -230,8 +233,8 @@ impl Service {
                 let model = self.language_models.chat(usage)?;
                 let labeller = ChatLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = Corpus::read(view.snapshot.clone())?;
-                let evidence = wanted.evidence(&corpus, seed);
+                let corpus = wanted.corpus(view, &mut progress)?;
+                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
                 let tokens = || model.tokens();
                 self.run(view, &wanted, &evidence, &labeller, &tokens, progress)
             }
@@ -239,8 +242,8 @@ impl Service {
                 let model = self.language_models.local(name.as_deref())?;
                 let labeller = LocalLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = Corpus::read(view.snapshot.clone())?;
-                let evidence = wanted.evidence(&corpus, seed);
+                let corpus = wanted.corpus(view, &mut progress)?;
+                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
                 self.run(view, &wanted, &evidence, &labeller, &|| 0, progress)
             }
         }
@@ -373,12 +376,47 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn evidence<'a>(&self, corpus: &'a Corpus, seed: u64) -> Vec<Evidence<'a>> {
+    /// Tells that nothing is done yet; `Cancelled` where nobody waits for it any more.
+    fn tell(&self, progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>) -> Result<()> {
+        let nothing = LabelProgress {
+            total: self.latents.len(),
+            passed_over: self.passed_over,
+            ..LabelProgress::default()
+        };
+        match progress(nothing) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::cancelled()),
+        }
+    }
+
+    fn corpus(
+        &self,
+        view: &View,
+        progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>,
+    ) -> Result<Corpus> {
+        self.tell(progress)?;
+        let corpus = Corpus::read(view.snapshot.clone())?;
+        self.tell(progress)?;
+        Ok(corpus)
+    }
+
+    fn evidence<'a>(
+        &self,
+        corpus: &'a Corpus,
+        seed: u64,
+        progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>,
+    ) -> Result<Vec<Evidence<'a>>> {
         use rayon::prelude::*;
-        self.latents
-            .par_iter()
-            .map(|&latent| corpus.evidence(latent, EVIDENCE, seed))
-            .collect()
+        let mut evidence = Vec::with_capacity(self.latents.len());
+        for latents in self.latents.chunks(EVIDENCE_TOGETHER) {
+            evidence.par_extend(
+                latents
+                    .par_iter()
+                    .map(|&latent| corpus.evidence(latent, EVIDENCE, seed)),
+            );
+            self.tell(progress)?;
+        }
+        Ok(evidence)
     }
 }
 
@@ -395,3 +433,6 @@ fn asked_latents(view: &View, named: &[u32]) -> Result<Vec<u32>> {
     counts.sort_by(|a, b| b.count.cmp(&a.count).then(a.latent.cmp(&b.latent)));
     Ok(counts.iter().map(|count| count.latent).collect())
 }
+
+#[cfg(test)]
+mod tests;

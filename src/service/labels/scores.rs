@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use super::corpus::Corpus;
+use super::find::Labels;
 use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, asked_latents};
 use crate::error::{Error, Result};
 use crate::label::{
@@ -139,7 +140,9 @@ impl Service {
         texts.sort_unstable();
         texts.dedup();
         let vectors: HashMap<String, Vec<f32>> = if request.judge == JudgeChoice::Similarity {
-            let vectors = self.label_vectors(&view.record, &texts).await?;
+            let vectors = self
+                .label_vectors(&view.record, &texts, Labels::Some)
+                .await?;
             let vectors = vectors.iter().map(|vector| vector.to_vec());
             texts.into_iter().zip(vectors).collect()
         } else {
@@ -227,11 +230,17 @@ impl Service {
         tokens: &dyn Fn() -> u64,
         mut progress: impl FnMut(ScoreProgress) -> ControlFlow<()>,
     ) -> Result<ScoreSummary> {
-        let corpus = Corpus::read(view.snapshot.clone())?;
         let mut report = ScoreProgress {
             total: tasks.len(),
             ..ScoreProgress::default()
         };
+        let mut tell = || match progress(report.clone()) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::cancelled()),
+        };
+        tell()?;
+        let corpus = Corpus::read(view.snapshot.clone())?;
+        tell()?;
         let mut all = Vec::new();
         let mut pending: Vec<(usize, LabelScore)> = Vec::new();
         let mut failure = None;

@@ -109,6 +109,16 @@ impl SteerChange {
             Self::Zero => false,
         }
     }
+
+    /// True when it turns a latent down.
+    pub(super) fn turns_down(self) -> bool {
+        match self {
+            Self::Add(amount) | Self::Boost(amount) => amount < 0.0,
+            Self::Set(amount) => amount == 0.0,
+            Self::Scale(factor) => factor < 1.0,
+            Self::Zero => true,
+        }
+    }
 }
 
 impl Service {

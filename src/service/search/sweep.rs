@@ -7,6 +7,7 @@ use latentdb_index::database::View;
 use latentdb_index::filter::Filter;
 use latentdb_index::query::{self, Hit, Kind, Query};
 
+use super::edits::SteerChange;
 use super::presets::at_strength;
 use super::resolve::{Encoded, target_vector};
 use super::{NearestNode, Node, NodeKind, SteeringReport};
@@ -27,9 +28,11 @@ pub struct SweepStep {
     pub hits: Vec<SweepHit>,
     /// Share of the unsteered hits that are still among the hits.
     pub overlap: f32,
-    /// Mean cosine of the hits with the unsteered vector, over that of the unsteered hits.
-    pub relevance_kept: f32,
-    /// Share of the hits in which a latent that is turned up is active.
+    /// Mean cosine of the hits with the unsteered vector, over that of the unsteered hits; `None`
+    /// without hits.
+    pub relevance_kept: Option<f32>,
+    /// Share of the hits in which a latent that the edits turn up is active; where they turn none
+    /// up, one that they turn down. The same latents at every strength, 0 included.
     pub target_share: f32,
 }
 
@@ -128,19 +131,14 @@ impl Sweep<'_> {
         let plain = self.at(nearest, &vector, 0.0)?.1;
         let ranks: HashMap<u32, usize> = plain.iter().map(|hit| hit.doc).zip(1..).collect();
         let relevance = self.mean_cosine(&vector, &plain);
+        let targets = self.targets(nearest)?;
         let mut steps = Vec::with_capacity(strengths.len());
         for &strength in strengths {
             let (steering, hits) = self.at(nearest, &vector, strength)?;
-            let wanted: BTreeSet<u32> = steering
-                .applied
-                .iter()
-                .filter(|edit| edit.change.turns_up())
-                .map(|edit| edit.latent)
-                .collect();
             let snapshot = &self.view.snapshot;
             let with_target = hits.iter().filter(|hit| {
                 let mut latents = snapshot.latents(hit.doc).into_iter();
-                latents.any(|entry| wanted.contains(&entry.latent))
+                latents.any(|entry| targets.contains(&entry.latent))
             });
             let share = |count: usize, of: usize| count as f32 / of.max(1) as f32;
             let kept = hits
@@ -150,7 +148,8 @@ impl Sweep<'_> {
             steps.push(SweepStep {
                 strength,
                 overlap: share(kept, plain.len()),
-                relevance_kept: self.mean_cosine(&vector, &hits) / relevance,
+                relevance_kept: Some(self.mean_cosine(&vector, &hits) / relevance)
+                    .filter(|kept| kept.is_finite()),
                 target_share: share(with_target.count(), hits.len()),
                 hits: hits
                     .iter()
@@ -166,6 +165,24 @@ impl Sweep<'_> {
             });
         }
         Ok(steps)
+    }
+
+    /// The latents that the edits turn up at their own strength; where there are none, those that
+    /// they turn down.
+    fn targets(&self, nearest: &NearestNode) -> Result<BTreeSet<u32>> {
+        let edits = self
+            .service
+            .applied_edits(self.view, self.encoded, &nearest.edits)?;
+        let turned = |which: fn(SteerChange) -> bool| -> BTreeSet<u32> {
+            let turned = edits.iter().filter(|edit| which(edit.change));
+            turned.map(|edit| edit.latent).collect()
+        };
+        let up = turned(SteerChange::turns_up);
+        Ok(if up.is_empty() {
+            turned(SteerChange::turns_down)
+        } else {
+            up
+        })
     }
 
     fn at(

@@ -7,7 +7,7 @@
 //! scaled to unit length, k-means on them. A tenth of the mean degree is spread over all pairs
 //! first (Qin and Rohe 2013), since rare sets that share nothing with others would otherwise become
 //! clusters of their own. Without a given number, the largest relative gap between eigenvalues
-//! decides it.
+//! that are not faint decides it (von Luxburg 2007).
 //!
 //! Up to [`ClusterOptions::exact_up_to`] documents all pairs are compared. Beyond, a seeded sample
 //! of landmarks is clustered so, and every other document takes the place that its affinities to
@@ -43,6 +43,9 @@ pub const MAX_CLUSTERS: usize = 100;
 pub const MAX_EXACT: usize = 8_000;
 /// Most clusters that the eigengap chooses.
 const MAX_CHOSEN: usize = 10;
+/// Eigenvalues below this say nothing of clusters: ties between documents as weak as those that are
+/// spread over all pairs.
+const FAINT: f64 = spectral::SPREAD;
 /// Documents that are placed between two looks at whether to stop.
 const CHUNK: usize = 512;
 
@@ -262,13 +265,12 @@ fn place_all(
     Ok(placed.into_iter().flatten().collect())
 }
 
-/// The number of clusters after which the eigenvalues fall by the largest share, 2 to
-/// [`MAX_CHOSEN`]; 1 where only one is above 0.
+/// The number of clusters after which the eigenvalues fall by the largest share (the eigengap of von
+/// Luxburg 2007, section 8.3), 2 to [`MAX_CHOSEN`]; 1 where only one is above 0. Eigenvalues below
+/// [`FAINT`] count as that: between two that are nearly 0 the share is large and means nothing.
 fn eigengap(values: &[f64]) -> usize {
-    let fall = |k: usize| {
-        let after = values.get(k).copied().unwrap_or(0.0).max(0.0);
-        1.0 - after / values[k - 1]
-    };
+    let clear = |at: usize| values.get(at).copied().unwrap_or(0.0).max(FAINT);
+    let fall = |k: usize| 1.0 - clear(k) / clear(k - 1);
     let rank = values
         .iter()
         .filter(|value| **value > spectral::NOTHING)

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// An eigenvalue not above this is 0 but for rounding.
 pub(super) const NOTHING: f64 = 1e-9;
 /// What is spread over all pairs, as a share of the mean degree.
-const SPREAD: f64 = 0.1;
+pub(super) const SPREAD: f64 = 0.1;
 /// Up to this size all eigenvectors are computed, which is then faster.
 const DENSE: usize = 400;
 /// Vectors iterated beside those wanted; they make the others converge.

@@ -131,6 +131,67 @@ fn planted_groups_are_found_and_counted_by_the_eigengap() {
 }
 
 #[test]
+fn the_number_of_clusters_is_where_the_eigenvalues_fall_most() {
+    for (values, expected) in [
+        (&[1.0][..], 1),
+        (&[1.0, 0.0, 0.0], 1),
+        (&[1.0, 0.905, 0.0045, 0.0], 2),
+        (&[1.0, 0.905, 0.291, 0.288, 0.003, 0.002, 0.0], 2),
+        (&[1.0, 0.9, 0.9], 3),
+        (&[1.0, 0.85, 0.8, 0.75, 0.2, 0.1, 1e-12, -1e-17], 4),
+        // Abstracts of four categories (benches/clusters.py).
+        (
+            &[
+                1.0, 0.757, 0.618, 0.453, 0.296, 0.27, 0.222, 0.204, 0.196, 0.17, 0.156,
+            ],
+            4,
+        ),
+        (
+            &[
+                1.0, 0.675, 0.501, 0.453, 0.304, 0.209, 0.178, 0.16, 0.153, 0.136, 0.13,
+            ],
+            4,
+        ),
+    ] {
+        assert_eq!(eigengap(values), expected, "{values:?}");
+    }
+}
+
+#[test]
+fn axes_of_few_latents_make_no_clusters_of_rare_sets() {
+    let sizes = |sets: &[(usize, &[u32])], axis: &[u32]| -> Vec<usize> {
+        let sets = sets
+            .iter()
+            .flat_map(|(count, set)| std::iter::repeat_n(set.to_vec(), *count));
+        let made = made(&sets.collect::<Vec<_>>());
+        let found = run(&made, axis, &ClusterOptions::default());
+        found.clusters.iter().map(|cluster| cluster.size).collect()
+    };
+    assert_eq!(sizes(&[(50, &[1])], &[1]), [50]);
+    let two = sizes(&[(299, &[1]), (297, &[2]), (3, &[1, 2])], &[1, 2]);
+    assert_eq!((two.len(), two.iter().sum::<usize>()), (2, 599));
+    assert!(two[1] >= 297, "{two:?}");
+    let three: [(usize, &[u32]); 6] = [
+        (300, &[1]),
+        (200, &[2]),
+        (100, &[3]),
+        (2, &[1, 2]),
+        (1, &[2, 3]),
+        (1, &[1, 2, 3]),
+    ];
+    let three = sizes(&three, &[1, 2, 3]);
+    assert_eq!(three.len(), 3, "{three:?}");
+    assert!(three[2] >= 100, "{three:?}");
+    // Few documents: of two kinds, and all of their own kind.
+    assert_eq!(
+        sizes(&[(5, &[1, 2]), (4, &[3, 4]), (1, &[3])], &[1, 2, 3, 4]),
+        [5, 5]
+    );
+    let apart: [(usize, &[u32]); 3] = [(1, &[1]), (1, &[2]), (1, &[3])];
+    assert_eq!(sizes(&apart, &[1, 2, 3]), [1, 1, 1]);
+}
+
+#[test]
 fn a_large_set_is_clustered_through_landmarks() {
     let made = made(&planted(3000, 2));
     let few = ClusterOptions {
