@@ -10,7 +10,7 @@ use latentdb_index::collection::Snapshot;
 use latentdb_index::document::Value;
 use latentdb_index::error::Error;
 use latentdb_index::facet::{attribute_facet, latent_counts};
-use latentdb_index::filter::{AttributeTest, Filter, Named};
+use latentdb_index::filter::{AttributeTest, Filter, Named, Nesting};
 use latentdb_index::query::{
     ActivationScale, DEFAULT_EF, Kind, LatentWeight, Latents, Nearest, Query, execute,
 };
@@ -326,7 +326,7 @@ fn positions(start: i64, width: i64) -> Filter {
     }
 }
 
-fn no_saved_sets(name: Named<'_>) -> Result<Filter, Error> {
+fn no_saved_sets(name: Named<'_>, _: &Nesting) -> Result<Filter, Error> {
     Err(Error::not_found(format!(
         "saved set {name:?} does not exist"
     )))

@@ -379,6 +379,7 @@ mod tests {
             created: 1,
             content: SetContent::Filter(Filter::latent(4)),
             sae: Some("hash".into()),
+            saes: BTreeMap::from([("large".to_owned(), "ab".to_owned())]),
         };
         let label = Label::new("late delivery", "person", Some(0.5), 2);
         {

@@ -17,6 +17,10 @@ const ATTACH_BATCH: usize = 2048;
 /// Documents changed meanwhile that are few enough to make writes wait for them.
 const FEW: usize = 64;
 
+/// Makes the latents of documents anew, from their vectors or their texts; gives up when the
+/// question is answered with false.
+type Recode<'r> = dyn Fn(&mut [Document], &dyn Fn() -> bool) -> Result<()> + 'r;
+
 impl CollectionHandle {
     /// Changes the collection's SAEs: builds a new generation of the stored documents with their
     /// latents made anew, while the old one serves reads and writes, then switches to it at once.
@@ -94,7 +98,7 @@ struct Building<'b> {
     old: &'b Collection,
     new: Collection,
     path: &'b Path,
-    recode: &'b dyn Fn(&mut [Document], &dyn Fn() -> bool) -> Result<()>,
+    recode: &'b Recode<'b>,
     progress: RefCell<&'b mut dyn FnMut(u64, u64) -> ControlFlow<()>>,
     done: Cell<u64>,
     total: u64,
@@ -106,7 +110,7 @@ impl<'b> Building<'b> {
         held: &'b Held,
         old: &'b Collection,
         path: &'b Path,
-        recode: &'b dyn Fn(&mut [Document], &dyn Fn() -> bool) -> Result<()>,
+        recode: &'b Recode<'b>,
         progress: &'b mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Self> {
         let snapshot = old.snapshot();
