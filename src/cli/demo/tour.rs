@@ -10,7 +10,8 @@ use latentdb_proto::v1::query::Kind;
 use latentdb_proto::v1::steer_edit::Edit;
 use latentdb_proto::v1::{
     CountRequest, Everything, ExceptQuery, FacetRequest, FacetResponse, FusionMethod, LatentWeight,
-    LatentsQuery, NearestQuery, Query, SaveSetRequest, SearchRequest, SearchResponse, SteerEdit,
+    LatentsQuery, NearestQuery, Projection, Query, SaveSetRequest, SearchRequest, SearchResponse,
+    SteerEdit,
 };
 use serde_json::{Value, json};
 
@@ -273,16 +274,26 @@ impl Tour<'_> {
     }
 
     async fn latents(&mut self, concept: u32) -> anyhow::Result<()> {
-        let alone = self.search(weighted(&[(concept, 1.0)])).await?;
+        let request = SearchRequest {
+            collection: COLLECTION.to_owned(),
+            query: Some(weighted(&[(concept, 1.0)])),
+            limit: LIMIT,
+            projection: Some(Projection {
+                latents: true,
+                ..Projection::default()
+            }),
+            ..SearchRequest::default()
+        };
+        let alone = self.send(request).await?.response;
         // Something that the best hits have beside the concept, to be not wanted.
         let other = alone
-            .response
             .hits
             .iter()
-            .flat_map(|hit| &hit.latents)
-            .filter(|part| part.latent != concept)
+            .filter_map(|hit| hit.document.as_ref()?.latents.as_ref())
+            .flat_map(|row| &row.values)
+            .filter(|entry| entry.latent != concept)
             .max_by(|a, b| a.activation.total_cmp(&b.activation))
-            .map(|part| part.latent);
+            .map(|entry| entry.latent);
         let mut weights = vec![(concept, 1.0)];
         weights.extend(other.map(|other| (other, -1.0)));
         let flags: Vec<String> = weights
