@@ -21,13 +21,14 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use half::f16;
 use latentdb_index::analysis::{
-    Buckets, CorrelateOptions, DiffOptions, DuplicateOptions, Members, Progress, Scope, Selection,
-    Side, TrendOptions, Units, compare, compare_paired, correlate, measure, near_duplicates,
-    select, trends,
+    Buckets, CorrelateOptions, DiffOptions, DuplicateOptions, Members, Scope, Selection, Side,
+    TrendOptions, Units, compare, compare_paired, correlate, measure, near_duplicates, select,
+    trends,
 };
 use latentdb_index::collection::{Collection, Operation, Snapshot};
 use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::filter::{Filter, parse};
+use latentdb_index::progress::Progress;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use half::f16;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 
 /// Longest document id, in bytes of UTF-8.
 pub const MAX_ID_BYTES: usize = 512;
@@ -105,9 +105,7 @@ impl Value {
                             ),
                         ));
                     }
-                    value
-                        .validate()
-                        .map_err(|error| error.within(&format!("[{at}]")))?;
+                    value.validate().within(&format!("[{at}]"))?;
                 }
                 Ok(())
             }
@@ -175,7 +173,7 @@ impl Document {
     /// Checks every field against the limits of this module, the collection's `dimension` and
     /// its SAE's `n_latents`. The error's field is a path inside the document.
     pub fn validate(&self, dimension: Option<usize>, n_latents: Option<usize>) -> Result<()> {
-        validate_id(&self.id).map_err(|error| error.within("id"))?;
+        validate_id(&self.id).within("id")?;
         if let Some(text) = &self.text
             && text.len() > MAX_TEXT_BYTES
         {
@@ -187,11 +185,11 @@ impl Document {
                 ),
             ));
         }
-        validate_attributes(&self.attributes).map_err(|error| error.within("attributes"))?;
+        validate_attributes(&self.attributes).within("attributes")?;
         if let Some(vector) = &self.vector {
-            validate_vector(vector, dimension).map_err(|error| error.within("vector"))?;
+            validate_vector(vector, dimension).within("vector")?;
         }
-        validate_latents(&self.latents, n_latents).map_err(|error| error.within("latents"))
+        validate_latents(&self.latents, n_latents).within("latents")
     }
 }
 
@@ -222,7 +220,7 @@ pub fn validate_attributes(attributes: &BTreeMap<String, Value>) -> Result<()> {
     }
     for (name, value) in attributes {
         validate_attribute_name(name)?;
-        value.validate().map_err(|error| error.within(name))?;
+        value.validate().within(name)?;
     }
     Ok(())
 }

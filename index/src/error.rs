@@ -132,6 +132,27 @@ impl Error {
     }
 }
 
+/// Puts the field of a failed result under its parent.
+pub trait Within {
+    /// [`Error::within`] of the error, if any.
+    ///
+    /// ```
+    /// use latentdb_index::error::{Error, Within as _};
+    ///
+    /// let failed: Result<(), Error> = Err(Error::invalid("[1]", "is not finite"));
+    /// let error = failed.within("vector").unwrap_err();
+    /// assert_eq!(error.field(), Some("vector[1]"));
+    /// ```
+    #[must_use]
+    fn within(self, parent: &str) -> Self;
+}
+
+impl<T> Within for Result<T> {
+    fn within(self, parent: &str) -> Self {
+        self.map_err(|error| error.within(parent))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(field) = &self.field {

@@ -9,6 +9,7 @@ pub mod error;
 pub mod facet;
 pub mod filter;
 pub mod profile;
+pub mod progress;
 pub mod query;
 pub mod rank;
 

@@ -205,7 +205,7 @@ pub(super) fn quality(quality: &SaeQuality) -> Json {
         "dead": quality.dead,
         "cosine": quality.cosine,
         "density": quality.density.iter().map(|bin| json!({
-            "from": bin.from,
+            "from": bin.lower,
             "latents": bin.latents,
         })).collect::<Vec<_>>(),
         "encoder_decoder_cosine": quality.encoder_decoder_cosine.map(|spread| json!({

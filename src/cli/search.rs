@@ -217,7 +217,7 @@ fn query(args: &Args) -> anyhow::Result<Option<Query>> {
             minus: Some(node("minus", Kind::Nearest(minus)).into()),
             top: args.except_top,
         };
-        query = node("except", Kind::Except(except.into()));
+        query = node("except", Kind::Excluding(except.into()));
     }
     query.filter = args.filter.clone().map(expression);
     Ok(Some(query))
@@ -432,7 +432,7 @@ mod tests {
             "a = 1",
         ]);
         assert_eq!(query.filter, Some(expression("a = 1".into())));
-        let Some(Kind::Except(except)) = query.kind else {
+        let Some(Kind::Excluding(except)) = query.kind else {
             panic!("{query:?}");
         };
         assert_eq!(except.top, 7);

@@ -16,6 +16,7 @@ use super::reader::{reader_request, wire_reader};
 use super::status::{required, status};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::{Pooling, Precision};
+use crate::error::Within as _;
 use crate::service::{
     AttachRequest, AttachedSae, CollectionInfo, CreateCollection, EncoderRecord, FitInfo, Gate,
     ReaderRequest, SaeRecord, SetInfo,
@@ -226,7 +227,7 @@ fn reader_of(
     let reader = reader
         .map(|reader| reader_request(reader, precision))
         .transpose()
-        .map_err(|error| error.within("reader"))?;
+        .within("reader")?;
     Ok((reader, precision))
 }
 

@@ -17,7 +17,7 @@ use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, shortened, status}
 use super::types::{
     activations, attributes, count_or, documents, filter, made_with, projection, wire_document,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::service::{MAX_BATCH, Projection, Turn};
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
@@ -66,9 +66,7 @@ impl DocumentService for Api {
                 .updates
                 .into_iter()
                 .enumerate()
-                .map(|(at, wire)| {
-                    update(wire).map_err(|error| error.within(&format!("updates[{at}]")))
-                })
+                .map(|(at, wire)| update(wire).within(&format!("updates[{at}]")))
                 .collect::<Result<_>>()?;
             let made_with = made_with(wire.made_with);
             self.service
@@ -278,7 +276,7 @@ fn update(wire: v1::DocumentUpdate) -> Result<Update> {
         latents: wire.latents.map(activations),
         positions: Vec::new(),
         beside: Vec::new(),
-        set: attributes(wire.set_attributes).map_err(|error| error.within("set_attributes"))?,
+        set: attributes(wire.set_attributes).within("set_attributes")?,
         remove: wire.remove_attributes,
     })
 }

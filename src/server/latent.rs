@@ -18,7 +18,7 @@ use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
 use super::status::status;
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
-use crate::error::Error;
+use crate::error::{Error, Within as _};
 use crate::service::{
     ChatUse, DEFAULT_DOCUMENTS, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
     LabellerChoice, LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest, Related,
@@ -95,9 +95,8 @@ impl LatentService for Api {
         let wire = request.into_inner();
         let written = async {
             let entries = wire.labels.into_iter().enumerate();
-            let labels = entries.map(|(at, entry)| {
-                new_label(entry).map_err(|error| error.within(&format!("labels[{at}]")))
-            });
+            let labels =
+                entries.map(|(at, entry)| new_label(entry).within(&format!("labels[{at}]")));
             let labels = labels.collect::<crate::error::Result<_>>()?;
             let sae = non_empty(wire.sae_sha256);
             self.service.set_labels(&wire.collection, labels, sae).await
@@ -371,7 +370,7 @@ fn new_label(entry: v1::LabelEntry) -> Result<NewLabel, Error> {
         text: entry.text,
         source: non_empty(entry.source).unwrap_or_else(|| "client".to_owned()),
         score: entry.score,
-        created: created.map_err(|error| error.within("created"))?,
+        created: created.within("created")?,
     })
 }
 

@@ -202,7 +202,7 @@ pub(crate) fn wire_quality(quality: &Quality) -> v1::SaeQuality {
             .density
             .iter()
             .map(|bin| v1::DensityBin {
-                from: bin.from,
+                lower: bin.from,
                 latents: bin.latents as u64,
             })
             .collect(),

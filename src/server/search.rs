@@ -14,7 +14,7 @@ use super::steer::{edits, preset, preset_uses, wire_preset, wire_steering, wire_
 use super::types::{
     count_or, filter, made_with, non_empty, projection, text_mode, wire_document, wire_value,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::service::{
     ExplainedHit, Explanation, FacetBy, NearestNode, Node, NodeKind, Projection, SearchOptions,
     SearchResult, Target,
@@ -74,7 +74,7 @@ impl SearchService for Api {
                     let message = "is not accepted in a batch";
                     return Err(Error::invalid(format!("{place}.page_token"), message));
                 }
-                searches.push(search(one).map_err(|error| error.within(&place))?);
+                searches.push(search(one).within(&place)?);
             }
             self.service.search_batch(&collection, searches).await
         };
@@ -150,8 +150,7 @@ impl SearchService for Api {
     ) -> Result<Response<v1::SteerResponse>, Status> {
         let wire = request.into_inner();
         let report = async {
-            let nearest = nearest(required(wire.nearest, "nearest")?)
-                .map_err(|error| error.within("nearest"))?;
+            let nearest = nearest(required(wire.nearest, "nearest")?).within("nearest")?;
             self.service.steer(&wire.collection, nearest).await
         };
         let report = report.await.map_err(status)?;
@@ -166,8 +165,7 @@ impl SearchService for Api {
     ) -> Result<Response<v1::SteerSweepResponse>, Status> {
         let wire = request.into_inner();
         let steps = async {
-            let nearest = nearest(required(wire.nearest, "nearest")?)
-                .map_err(|error| error.within("nearest"))?;
+            let nearest = nearest(required(wire.nearest, "nearest")?).within("nearest")?;
             let filter = match wire.filter {
                 None => None,
                 described => Some(filter(described)?),
@@ -190,11 +188,11 @@ impl SearchService for Api {
         let wire = request.into_inner();
         let saved = async {
             let described = required(wire.preset, "preset")?;
-            let saved = preset(described).map_err(|error| error.within("preset"))?;
+            let saved = preset(described).within("preset")?;
             self.service
                 .save_preset(&wire.collection, saved.clone())
                 .await
-                .map_err(|error| error.within("preset"))?;
+                .within("preset")?;
             Ok(saved)
         };
         Ok(Response::new(wire_preset(saved.await.map_err(status)?)))
@@ -225,7 +223,7 @@ impl SearchService for Api {
 
 fn search(wire: v1::SearchRequest) -> Result<(Node, SearchOptions)> {
     let query = required(wire.query, "query")?;
-    let node = node(query, 1).map_err(|error| error.within("query"))?;
+    let node = node(query, 1).within("query")?;
     let options = SearchOptions {
         limit: count_or(wire.limit, 10, 1000, "limit")?,
         projection: projection(wire.projection, Projection::readable()),
@@ -245,19 +243,15 @@ fn node(wire: v1::Query, depth: usize) -> Result<Node> {
         ));
     }
     let kind = match required(wire.kind, "kind")? {
-        Kind::Nearest(wire) => {
-            NodeKind::Nearest(nearest(wire).map_err(|error| error.within("nearest"))?)
-        }
-        Kind::Latents(wire) => latents(wire).map_err(|error| error.within("latents"))?,
-        Kind::Property(wire) => {
-            NodeKind::Property(property(wire).map_err(|error| error.within("property"))?)
-        }
+        Kind::Nearest(wire) => NodeKind::Nearest(nearest(wire).within("nearest")?),
+        Kind::Latents(wire) => latents(wire).within("latents")?,
+        Kind::Property(wire) => NodeKind::Property(property(wire).within("property")?),
         Kind::Text(wire) => NodeKind::Text {
-            mode: text_mode(wire.mode).map_err(|error| error.within("text"))?,
+            mode: text_mode(wire.mode).within("text")?,
             text: wire.text,
         },
-        Kind::Fusion(wire) => fusion(wire, depth).map_err(|error| error.within("fusion"))?,
-        Kind::Except(wire) => except(*wire, depth).map_err(|error| error.within("except"))?,
+        Kind::Fusion(wire) => fusion(wire, depth).within("fusion")?,
+        Kind::Excluding(wire) => excluding(*wire, depth).within("excluding")?,
         Kind::Matching(_) => NodeKind::Matching,
     };
     let filter = match wire.filter {
@@ -295,7 +289,7 @@ fn fusion(wire: v1::FusionQuery, depth: usize) -> Result<NodeKind> {
         .map(|(at, child)| {
             let place = format!("children[{at}].query");
             let query = required(child.query, &place)?;
-            let query = node(query, depth + 1).map_err(|error| error.within(&place))?;
+            let query = node(query, depth + 1).within(&place)?;
             Ok((query, child.weight.unwrap_or(1.0)))
         })
         .collect::<Result<_>>()?;
@@ -319,12 +313,10 @@ fn fusion(wire: v1::FusionQuery, depth: usize) -> Result<NodeKind> {
     })
 }
 
-fn except(wire: v1::ExceptQuery, depth: usize) -> Result<NodeKind> {
+fn excluding(wire: v1::ExceptQuery, depth: usize) -> Result<NodeKind> {
     let side = |side: Option<Box<v1::Query>>, place: &str| -> Result<Box<Node>> {
         let query = required(side, place)?;
-        Ok(Box::new(
-            node(*query, depth + 1).map_err(|error| error.within(place))?,
-        ))
+        Ok(Box::new(node(*query, depth + 1).within(place)?))
     };
     Ok(NodeKind::Except {
         query: side(wire.query, "query")?,

@@ -4,7 +4,7 @@ use latentdb_proto::v1;
 
 use super::status::required;
 use super::types::{count_or, wire_activations};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::service::{
     AppliedEdit, DEFAULT_CONCEPT_LATENTS, MAX_CONCEPT_LATENTS, Preset, PresetUse, SteerChange,
     SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit, SweepStep,
@@ -14,7 +14,7 @@ use crate::service::{
 pub(super) fn edits(wire: Vec<v1::SteerEdit>, place: &str) -> Result<Vec<SteerEdit>> {
     let entries = wire.into_iter().enumerate();
     entries
-        .map(|(at, wire)| edit(wire).map_err(|error| error.within(&format!("{place}[{at}]"))))
+        .map(|(at, wire)| edit(wire).within(&format!("{place}[{at}]")))
         .collect()
 }
 

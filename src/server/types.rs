@@ -8,7 +8,7 @@ use latentdb_index::filter::{self, AttributeTest, Filter, TextMode};
 use latentdb_proto::v1;
 
 use super::status::required;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::service::{MadeWith, Projection};
 
 pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
@@ -57,7 +57,7 @@ fn values(list: v1::ValueList) -> Result<Vec<document::Value>> {
             if matches!(wire.kind, Some(v1::value::Kind::List(_))) {
                 return Err(Error::invalid(format!("[{at}]"), "is a list in a list"));
             }
-            value(wire).map_err(|error| error.within(&format!("[{at}]")))
+            value(wire).within(&format!("[{at}]"))
         })
         .collect()
 }
@@ -82,7 +82,7 @@ pub(super) fn attributes(
 ) -> Result<BTreeMap<String, document::Value>> {
     wire.into_iter()
         .map(|(name, wire)| {
-            let value = value(wire).map_err(|error| error.within(&name))?;
+            let value = value(wire).within(&name)?;
             Ok((name, value))
         })
         .collect()
@@ -116,7 +116,7 @@ pub(super) fn document(wire: v1::Document) -> Result<Document> {
     Ok(Document {
         id: wire.id,
         text: wire.text,
-        attributes: attributes(wire.attributes).map_err(|error| error.within("attributes"))?,
+        attributes: attributes(wire.attributes).within("attributes")?,
         vector: wire.vector.map(|vector| vector.values),
         latents: wire.latents.map(activations).unwrap_or_default(),
         positions: Vec::new(),
@@ -127,7 +127,7 @@ pub(super) fn document(wire: v1::Document) -> Result<Document> {
 pub(super) fn documents(wire: Vec<v1::Document>) -> Result<Vec<Document>> {
     wire.into_iter()
         .enumerate()
-        .map(|(at, wire)| document(wire).map_err(|error| error.within(&format!("documents[{at}]"))))
+        .map(|(at, wire)| document(wire).within(&format!("documents[{at}]")))
         .collect()
 }
 
@@ -166,7 +166,7 @@ pub(super) fn filter(wire: Option<v1::Filter>) -> Result<Filter> {
 pub(super) fn set(wire: Option<v1::Filter>, field: &str) -> Result<Filter> {
     match wire {
         None => Ok(Filter::All),
-        Some(wire) => filter_at(wire, 1).map_err(|error| error.within(field)),
+        Some(wire) => filter_at(wire, 1).within(field),
     }
 }
 
@@ -182,24 +182,16 @@ fn filter_at(wire: v1::Filter, depth: usize) -> Result<Filter> {
         list.filters
             .into_iter()
             .enumerate()
-            .map(|(at, part)| {
-                filter_at(part, depth + 1).map_err(|error| error.within(&format!("{place}[{at}]")))
-            })
+            .map(|(at, part)| filter_at(part, depth + 1).within(&format!("{place}[{at}]")))
             .collect()
     };
     Ok(match required(wire.kind, "kind")? {
-        Kind::Expression(text) => {
-            filter::parse(&text).map_err(|error| error.within("expression"))?
-        }
-        Kind::And(parts) => Filter::And(list(parts, "and")?),
-        Kind::Or(parts) => Filter::Or(list(parts, "or")?),
-        Kind::Not(part) => filter_at(*part, depth + 1)
-            .map_err(|error| error.within("not"))?
-            .negate(),
+        Kind::Expression(text) => filter::parse(&text).within("expression")?,
+        Kind::AllOf(parts) => Filter::And(list(parts, "all_of")?),
+        Kind::AnyOf(parts) => Filter::Or(list(parts, "any_of")?),
+        Kind::Negated(part) => filter_at(*part, depth + 1).within("negated")?.negate(),
         Kind::Latent(test) => latent_filter(test),
-        Kind::Attribute(test) => {
-            attribute_filter(test).map_err(|error| error.within("attribute"))?
-        }
+        Kind::Attribute(test) => attribute_filter(test).within("attribute")?,
         Kind::Ids(ids) => Filter::Ids(ids.ids),
         Kind::Text(test) => Filter::Text {
             mode: text_mode(test.mode)?,
@@ -210,7 +202,7 @@ fn filter_at(wire: v1::Filter, depth: usize) -> Result<Filter> {
         Kind::Through(through) => {
             let filter = required(through.filter, "filter")
                 .and_then(|filter| filter_at(*filter, depth + 1))
-                .map_err(|error| error.within("through"))?;
+                .within("through")?;
             Filter::Through {
                 sae: through.sae,
                 filter: Box::new(filter),
@@ -239,11 +231,9 @@ fn latent_filter(test: v1::LatentFilter) -> Filter {
 fn attribute_filter(wire: v1::AttributeFilter) -> Result<Filter> {
     use v1::attribute_filter::Test;
     let test = match required(wire.test, "test")? {
-        Test::Equals(wire) => {
-            AttributeTest::In(vec![value(wire).map_err(|error| error.within("equals"))?])
-        }
-        Test::In(list) => AttributeTest::In(values(list).map_err(|error| error.within("in"))?),
-        Test::Range(range) => range_test(range).map_err(|error| error.within("range"))?,
+        Test::Equals(wire) => AttributeTest::In(vec![value(wire).within("equals")?]),
+        Test::OneOf(list) => AttributeTest::In(values(list).within("one_of")?),
+        Test::Range(range) => range_test(range).within("range")?,
         Test::Exists(_) => AttributeTest::Exists,
     };
     Ok(Filter::Attribute {
@@ -254,7 +244,7 @@ fn attribute_filter(wire: v1::AttributeFilter) -> Result<Filter> {
 
 fn range_test(range: v1::Range) -> Result<AttributeTest> {
     use v1::range::{Lower, Upper};
-    let bound = |wire: v1::Value, place: &str| value(wire).map_err(|error| error.within(place));
+    let bound = |wire: v1::Value, place: &str| value(wire).within(place);
     Ok(AttributeTest::Range {
         lower: match range.lower {
             None => Bound::Unbounded,

@@ -16,7 +16,7 @@ use super::models::{EncoderRecord, SaeRecord, encoder_record, sae_record, to_jso
 use super::saes::AttachedSae;
 use super::tokens::{ReaderRecord, ReaderRequest, check_new, reader_record};
 use super::{Service, blocking};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::reading::Precision;
 
 /// Largest dimension of a collection's vectors.
@@ -133,7 +133,7 @@ impl Service {
             let encoder = self
                 .models
                 .encoder(model, request.precision.unwrap_or_default())
-                .map_err(|error| error.within("encoder"))?;
+                .within("encoder")?;
             let dimension = encoder.encoder().dimension();
             agree(
                 &mut new.dimension,
@@ -150,10 +150,7 @@ impl Service {
         if let Some(folder) = &request.sae
             && request.reader.is_none()
         {
-            let sae = self
-                .models
-                .import_sae(Path::new(folder))
-                .map_err(|error| error.within("sae"))?;
+            let sae = self.models.import_sae(Path::new(folder)).within("sae")?;
             agree(
                 &mut new.dimension,
                 sae.d_in(),

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::models::{activations, beyond_storage};
 use super::saes::{lend_documents, lend_updates, return_documents, return_updates};
 use super::{MadeWith, Service, blocking, gate};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::sae::Codes;
 
 /// Most documents of one write.
@@ -252,7 +252,7 @@ impl Service {
         for (at, document) in documents.iter().enumerate() {
             document
                 .validate(record.dimension, record.n_latents)
-                .map_err(|error| error.within(&format!("documents[{at}]")))?;
+                .within(&format!("documents[{at}]"))?;
         }
         let texts: Vec<Option<String>> = documents
             .iter()
@@ -336,8 +336,7 @@ impl Service {
         mut updates: Vec<Update>,
     ) -> Result<Vec<Update>> {
         for (at, update) in updates.iter().enumerate() {
-            validate_update(update, record)
-                .map_err(|error| error.within(&format!("updates[{at}]")))?;
+            validate_update(update, record).within(&format!("updates[{at}]"))?;
         }
         let texts = updates
             .iter()
@@ -503,19 +502,19 @@ fn check_batch(count: usize, field: &str) -> Result<()> {
 }
 
 fn validate_update(update: &Update, record: &CollectionRecord) -> Result<()> {
-    validate_id(&update.id).map_err(|error| error.within("id"))?;
+    validate_id(&update.id).within("id")?;
     if let Some(text) = &update.text {
         // The same limits as for a whole document.
         let mut document = Document::new(update.id.as_str());
         document.text = Some(text.clone());
         document.validate(None, None)?;
     }
-    validate_attributes(&update.set).map_err(|error| error.within("set_attributes"))?;
+    validate_attributes(&update.set).within("set_attributes")?;
     if let Some(vector) = &update.vector {
-        validate_vector(vector, record.dimension).map_err(|error| error.within("vector"))?;
+        validate_vector(vector, record.dimension).within("vector")?;
     }
     if let Some(latents) = &update.latents {
-        validate_latents(latents, record.n_latents).map_err(|error| error.within("latents"))?;
+        validate_latents(latents, record.n_latents).within("latents")?;
     }
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use latentdb_index::analysis::Progress;
 use latentdb_index::analysis::families::{self, FamilyOptions};
 use latentdb_index::catalog::{CollectionRecord, Label, RecordKind};
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 use serde::{Deserialize, Serialize};
 
 use super::latents::label_key;

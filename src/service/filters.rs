@@ -8,7 +8,7 @@ use latentdb_index::filter::{Filter, Named, Nesting};
 
 use super::Service;
 use super::latents::label_key;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Within as _};
 
 /// Finds what the names in filters stand for.
 pub(super) struct Names<'a> {
@@ -156,7 +156,7 @@ impl Service {
                 names.find(named, nesting)
             })
         })
-        .map_err(|error| error.within(field))
+        .within(field)
     }
 
     /// Resolves something that has filters in it.

@@ -15,7 +15,7 @@ use super::documents::Projection;
 use super::latents::{LatentStatistics, check_latent, label_key};
 use super::search::no_sae;
 use super::{Service, blocking};
-use crate::error::Result;
+use crate::error::{Result, Within as _};
 use crate::sae::Sae;
 
 /// Quantiles that a page lists.
@@ -86,7 +86,7 @@ impl Service {
     ) -> Result<LatentPage> {
         let view = self.view(collection)?;
         let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
-        check_latent(latent, n_latents).map_err(|error| error.within("latent"))?;
+        check_latent(latent, n_latents).within("latent")?;
         let current = self.labels_of(&view.record)?;
         let key = label_key(&view.record)?;
         let service = self.clone();

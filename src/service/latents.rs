@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::models::sae_record;
 use super::search::no_sae;
 use super::{Service, blocking};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::label::MAX_LABEL_BYTES;
 
 /// Where labels of latents that the client brings without an SAE are kept.
@@ -184,8 +184,7 @@ impl Service {
         let created = now();
         let mut made = Vec::with_capacity(labels.len());
         for (at, label) in labels.into_iter().enumerate() {
-            check_label(&label, n_latents)
-                .map_err(|error| error.within(&format!("labels[{at}]")))?;
+            check_label(&label, n_latents).within(&format!("labels[{at}]"))?;
             made.push((
                 label.latent,
                 Label::new(
@@ -230,7 +229,7 @@ impl Service {
     ) -> Result<Label> {
         let view = self.view(collection)?;
         let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
-        check_latent(latent, n_latents).map_err(|error| error.within("latent"))?;
+        check_latent(latent, n_latents).within("latent")?;
         let key = label_key(&view.record)?;
         let service = self.clone();
         blocking(move || {
@@ -280,7 +279,7 @@ pub(super) fn check_latent(latent: u32, n_latents: usize) -> Result<()> {
 }
 
 fn check_label(label: &NewLabel, n_latents: usize) -> Result<()> {
-    check_latent(label.latent, n_latents).map_err(|error| error.within("latent"))?;
+    check_latent(label.latent, n_latents).within("latent")?;
     let text = label.text.trim();
     if text.is_empty() || text.len() > MAX_LABEL_BYTES {
         return Err(Error::invalid(

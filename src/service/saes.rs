@@ -21,7 +21,7 @@ use super::tokens::{
     ReaderRecord, ReaderRequest, TokenCoder, check_level, check_reads_vectors, reader_record,
 };
 use super::{Service, blocking};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::sae::{Fit, Sae};
 
 /// An SAE to attach.
@@ -334,9 +334,7 @@ impl Service {
     }
 
     fn imported(&self, folder: &str) -> Result<Arc<Sae>> {
-        self.models
-            .import_sae(Path::new(folder))
-            .map_err(|error| error.within("sae"))
+        self.models.import_sae(Path::new(folder)).within("sae")
     }
 
     /// An SAE of the token states that a record's reader gives.

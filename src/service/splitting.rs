@@ -13,7 +13,7 @@ use super::models::sae_record;
 use super::search::no_sae;
 use super::tokens::{ReaderRecord, reader_record};
 use super::{Service, blocking};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::sae::splitting::{Counterpart, counterparts};
 
 /// What is asked of two SAEs.
@@ -73,7 +73,7 @@ impl Service {
                     "" => 0,
                     name => {
                         let space = first.record.space(name);
-                        space.map_err(|error| error.within(field))?
+                        space.within(field)?
                     }
                 };
                 Ok(View {

@@ -13,7 +13,7 @@ use super::models::{SaeRecord, activations, sae_record};
 use super::search::no_sae;
 use super::tokens::{self, check_reads_vectors};
 use super::{Service, blocking};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::reading::Precision;
 use crate::sae::{
     Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate_source,
@@ -86,8 +86,7 @@ impl Service {
     ) -> Result<Vec<Vec<Activation>>> {
         let view = self.view(collection)?;
         for (at, vector) in vectors.iter().enumerate() {
-            validate_vector(vector, view.record.dimension)
-                .map_err(|error| error.within(&format!("vectors[{at}]")))?;
+            validate_vector(vector, view.record.dimension).within(&format!("vectors[{at}]"))?;
         }
         let service = self.clone();
         blocking(move || {
@@ -105,8 +104,7 @@ impl Service {
     ) -> Result<Vec<Vec<f32>>> {
         let view = self.view(collection)?;
         for (at, row) in rows.iter().enumerate() {
-            validate_latents(row, view.record.n_latents)
-                .map_err(|error| error.within(&format!("rows[{at}]")))?;
+            validate_latents(row, view.record.n_latents).within(&format!("rows[{at}]"))?;
         }
         let service = self.clone();
         blocking(move || {

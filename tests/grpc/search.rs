@@ -226,7 +226,7 @@ async fn fusion_and_except_combine_the_rankings_of_their_children() {
 
     let taken = server.search("c", latents(), 30).await.unwrap();
     let taken = ids(&taken.hits);
-    let except = node(query::Kind::Except(Box::new(ExceptQuery {
+    let except = node(query::Kind::Excluding(Box::new(ExceptQuery {
         query: Some(Box::new(near(&vector))),
         minus: Some(Box::new(latents())),
         top: 30,

@@ -279,12 +279,12 @@ QUERIES = {
     "inside a fusion": Case(
         search(fused(matching(), near([1.0]))), "query.fusion.children[1].query.nearest.vector"
     ),
-    "except without a right side": Case(search(without(matching(), None)), "query.except.minus"),
-    "except without a left side": Case(search(without(None, matching())), "query.except.query"),
-    "except top": Case(search(without(matching(), matching(), 10_001)), "query.except.top"),
+    "except without a right side": Case(search(without(matching(), None)), "query.excluding.minus"),
+    "except without a left side": Case(search(without(None, matching())), "query.excluding.query"),
+    "except top": Case(search(without(matching(), matching(), 10_001)), "query.excluding.top"),
     "inside an except": Case(
         search(without(matching(), weighted({1: NAN}))),
-        "query.except.minus.latents.weights[0].weight",
+        "query.excluding.minus.latents.weights[0].weight",
     ),
     "one name twice": Case(
         search(fused(matching(name="a"), matching(name="a"))), "query.fusion.children[1].query.name"

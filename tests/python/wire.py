@@ -84,21 +84,21 @@ def expr(text: str) -> "v1.Filter":
 
 def every(*filters) -> "v1.Filter":
     made = v1.Filter()
-    getattr(made, "and").SetInParent()
-    getattr(made, "and").filters.extend(filters)
+    made.all_of.SetInParent()
+    made.all_of.filters.extend(filters)
     return made
 
 
 def either(*filters) -> "v1.Filter":
     made = v1.Filter()
-    getattr(made, "or").SetInParent()
-    getattr(made, "or").filters.extend(filters)
+    made.any_of.SetInParent()
+    made.any_of.filters.extend(filters)
     return made
 
 
 def neither(described) -> "v1.Filter":
     made = v1.Filter()
-    getattr(made, "not").CopyFrom(described)
+    made.negated.CopyFrom(described)
     return made
 
 
@@ -112,7 +112,7 @@ def equals(name: str, content) -> "v1.Filter":
 
 def one_of(name: str, contents) -> "v1.Filter":
     test = v1.AttributeFilter(name=name)
-    getattr(test, "in").values.extend(value(content) for content in contents)
+    test.one_of.values.extend(value(content) for content in contents)
     return v1.Filter(attribute=test)
 
 
@@ -169,7 +169,7 @@ def fused(*children, method=v1.FUSION_METHOD_RECIPROCAL_RANK, depth=0, k=None, *
 
 def without(query, minus, top=0, **node) -> "v1.Query":
     made = v1.Query(**node)
-    getattr(made, "except").CopyFrom(v1.ExceptQuery(query=query, minus=minus, top=top))
+    made.excluding.CopyFrom(v1.ExceptQuery(query=query, minus=minus, top=top))
     return made
 
 

@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
+use super::Side;
 use super::correlate::{CorrelateOptions, Margins, Pair, Tested, refuse_adjacent};
 use super::units::{Counter, Floor, UnitIndex, Units, add_to, count_units};
 use super::values::ValueTable;
-use super::{Progress, Side};
 use crate::document::Value;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// Most distinct values of an attribute that is held against latents.
 const MAX_VALUES: usize = 10_000;

@@ -11,11 +11,11 @@ use half::f16;
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::Progress;
 use super::units::Floor;
 use crate::collection::{SegmentView, Snapshot};
 use crate::dense::prefetch;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::query::Allowed;
 
 /// Documents of a chunk, a power of two. Its entries can be numbered with 32 bits.

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::Side;
 use super::cooccurrence::{Packed, PackedRows, PairCounter};
 use super::joined::{LatentRows, join};
 use super::statistics::{Test, adjust_among, independence};
 use super::units::{Floor, UnitIndex, Units, count_units};
-use super::{Progress, Side};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 
 /// Most pairs that one analysis tests; each takes 48 bytes.
 pub const MAX_TESTED_PAIRS: usize = 10_000_000;

@@ -4,12 +4,13 @@ use std::cmp::Ordering;
 
 use half::slice::HalfFloatSliceExt;
 
+use super::Members;
 use super::statistics::{Sample, Test, adjust, independence, newcombe, normal_quantile, welch};
 use super::units::{Floor, UnitIndex, Units, count_units, over_chunks};
-use super::{Members, Progress};
 use crate::collection::Snapshot;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
+use crate::progress::Progress;
 use crate::query::Allowed;
 
 /// A set of documents: those of a snapshot that a resolved filter describes. The two sides of a

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::Side;
 use super::units::{Floor, UnitIndex, Units, count_units};
-use super::{Progress, Side};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 
 /// Most similar pairs of records that one analysis keeps.
 const MAX_PAIRS: usize = 20_000_000;

@@ -17,9 +17,9 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::Progress;
 use crate::collection::Snapshot;
 use crate::error::Result;
+use crate::progress::Progress;
 
 /// What shapes families.
 #[derive(Clone, Copy, Debug, PartialEq)]

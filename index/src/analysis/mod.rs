@@ -19,7 +19,7 @@
 //! | Which latents are special cases of which? | [`families`] |
 //! | Which latents tell two groups of documents apart? | [`logistic`] |
 //!
-//! The functions block and use all cores; [`Progress`] says how far they are and stops them.
+//! The functions block and use all cores; [`Progress`](crate::progress::Progress) says how far they are and stops them.
 
 pub mod across;
 mod attributes;
@@ -36,7 +36,6 @@ pub mod logistic;
 mod members;
 mod order;
 mod paired;
-mod progress;
 pub mod statistics;
 mod trends;
 mod units;
@@ -55,6 +54,5 @@ pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicat
 pub use members::Members;
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;
-pub use progress::{Progress, StopOnDrop};
 pub use trends::{ChangePoint, Monotone, TrendOptions, TrendRow, Trends, trends, trends_over_sets};
 pub use units::Units;

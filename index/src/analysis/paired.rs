@@ -1,11 +1,11 @@
 //! Two sets compared row by row: the same prompt answered by two models (METHODS section 6).
 
-use super::Progress;
 use super::diff::{Diff, DiffOptions, Measure, Side, adjust_rows, finish, row};
 use super::joined::join;
 use super::statistics::{mcnemar, newcombe_paired, normal_quantile};
 use super::units::{Counter, Floor, UnitIndex, Units};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// Compares the documents of A and B that have the same value of `attribute`. Each value that is
 /// on both sides is one row; a side has a unit in a row when any of its documents there has it, so

@@ -2,15 +2,16 @@
 
 use rayon::prelude::*;
 
+use super::MAX_BUCKETS;
 use super::diff::{Direction, Side};
 use super::order::{Bucket, Buckets, Order, order};
 use super::statistics::{adjust, normal_two_sided};
 use super::units::{Counter, Floor, UnitIndex, Units, add_to, count_units};
 use super::values::ValueTable;
-use super::{MAX_BUCKETS, Progress};
 use crate::collection::Snapshot;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
+use crate::progress::Progress;
 
 /// What is tested and kept. The bounds of results (`direction` and below) do not change what is
 /// tested. The default keeps everything.

@@ -3,10 +3,10 @@
 use half::f16;
 use rayon::prelude::*;
 
-use super::Progress;
 use crate::collection::Snapshot;
 use crate::error::{Error, Result};
 use crate::latents::{Row, Rows};
+use crate::progress::Progress;
 use crate::query::Allowed;
 
 /// Documents that one thread counts before it looks whether it should stop.

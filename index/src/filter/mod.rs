@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Value, validate_attribute_name};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 
 pub(crate) use cache::TestCache;
 pub(crate) use columns::{AttributeColumn, attribute_columns};
@@ -254,16 +254,16 @@ impl Filter {
                 .enumerate()
                 .map(|(at, part)| {
                     part.resolve_within(n_latents, nesting, lookup)
-                        .map_err(|error| error.within(&format!("[{at}]")))
+                        .within(&format!("[{at}]"))
                 })
                 .collect()
         };
         match self {
-            Self::And(parts) => Ok(Self::And(all(parts).map_err(|error| error.within("and"))?)),
-            Self::Or(parts) => Ok(Self::Or(all(parts).map_err(|error| error.within("or"))?)),
+            Self::And(parts) => Ok(Self::And(all(parts).within("and")?)),
+            Self::Or(parts) => Ok(Self::Or(all(parts).within("or")?)),
             Self::Not(part) => Ok(part
                 .resolve_within(n_latents, nesting, lookup)
-                .map_err(|error| error.within("not"))?
+                .within("not")?
                 .negate()),
             Self::Saved(name) => {
                 lookup(Named::SavedSet(name), nesting)?.resolve_within(n_latents, nesting, lookup)
@@ -271,8 +271,9 @@ impl Filter {
             Self::Family(root) => {
                 lookup(Named::Family(*root), nesting)?.resolve_within(n_latents, nesting, lookup)
             }
-            Self::Through { sae, filter } => lookup(Named::Through(sae, filter), nesting)
-                .map_err(|error| error.within("through")),
+            Self::Through { sae, filter } => {
+                lookup(Named::Through(sae, filter), nesting).within("through")
+            }
             leaf => {
                 leaf.validate_leaf(n_latents)?;
                 Ok(leaf.clone())
@@ -287,7 +288,7 @@ impl Filter {
                 lower,
                 upper,
             } => {
-                check_latent(*latent, n_latents).map_err(|error| error.within("latent"))?;
+                check_latent(*latent, n_latents).within("latent")?;
                 for bound in [lower, upper] {
                     if let Bound::Included(value) | Bound::Excluded(value) = bound
                         && value.is_nan()
@@ -298,8 +299,8 @@ impl Filter {
                 Ok(())
             }
             Self::Attribute { name, test } => {
-                validate_attribute_name(name).map_err(|error| error.within("attribute"))?;
-                test.validate().map_err(|error| error.within(name))
+                validate_attribute_name(name).within("attribute")?;
+                test.validate().within(name)
             }
             Self::Ids(ids) if ids.len() > MAX_LIST_VALUES => Err(Error::invalid(
                 "ids",

@@ -25,7 +25,7 @@ pub use latents_bm25::{DEFAULT_B, DEFAULT_K1, LatentsBm25};
 pub(crate) use nearest::SCAN_BELOW;
 
 use crate::document::validate_vector;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::filter::{Filter, Lookup, TextMode, check_latent};
 use crate::rank::Fusion;
 
@@ -214,7 +214,7 @@ impl Query {
             Kind::Latents(_) | Kind::LatentsBm25(_) => "latents",
             Kind::Text { .. } => "text",
             Kind::Fusion { .. } => "fusion",
-            Kind::Except { .. } => "except",
+            Kind::Except { .. } => "excluding",
             Kind::Matching => "matching",
         }
     }
@@ -262,7 +262,7 @@ impl Query {
             Some(filter) => Some(
                 filter
                     .resolve(resolver.n_latents, resolver.lookup)
-                    .map_err(|error| error.within("filter"))?,
+                    .within("filter")?,
             ),
             None => None,
         };
@@ -281,7 +281,7 @@ impl Query {
         let mut child = |query: &Query, at: usize, field: &str| {
             query
                 .resolve_at(resolver, &child_place(place, at), depth + 1)
-                .map_err(|error| error.within(field))
+                .within(field)
         };
         let kind = match &self.kind {
             Kind::Fusion {
@@ -289,8 +289,7 @@ impl Query {
                 method,
                 depth,
             } => {
-                validate_fusion(children, *method, *depth)
-                    .map_err(|error| error.within("fusion"))?;
+                validate_fusion(children, *method, *depth).within("fusion")?;
                 let children = children
                     .iter()
                     .enumerate()
@@ -306,11 +305,11 @@ impl Query {
                 }
             }
             Kind::Except { query, minus, top } => {
-                check_count(*top).map_err(|error| error.within("except.top"))?;
-                let query = Box::new(child(query, 0, "except.query")?);
+                check_count(*top).within("excluding.top")?;
+                let query = Box::new(child(query, 0, "excluding.query")?);
                 // The right side gives no scores, so its names need not differ from the left's.
                 let names = std::mem::take(&mut resolver.names);
-                let field = |error: Error| error.within("except.minus");
+                let field = |error: Error| error.within("excluding.minus");
                 let minus = Box::new(
                     minus
                         .resolve_at(resolver, &child_place(place, 1), depth + 1)
@@ -324,8 +323,7 @@ impl Query {
                 }
             }
             leaf => {
-                validate_leaf(leaf, dimension, n_latents)
-                    .map_err(|error| error.within(self.kind_name()))?;
+                validate_leaf(leaf, dimension, n_latents).within(self.kind_name())?;
                 leaf.clone()
             }
         };
@@ -358,9 +356,7 @@ struct Resolver<'a> {
 fn validate_leaf(kind: &Kind, dimension: Option<usize>, n_latents: Option<usize>) -> Result<()> {
     match kind {
         Kind::Boost(nearest, boosts) => {
-            boosts
-                .validate(n_latents)
-                .map_err(|error| error.within("boost"))?;
+            boosts.validate(n_latents).within("boost")?;
             validate_leaf(&Kind::Nearest(nearest.clone()), dimension, n_latents)
         }
         Kind::LatentsBm25(bm25) => {
@@ -378,7 +374,7 @@ fn validate_leaf(kind: &Kind, dimension: Option<usize>, n_latents: Option<usize>
                     format!("is {}; 1 to {MAX_HITS} is accepted", nearest.ef),
                 ));
             }
-            validate_vector(&nearest.vector, dimension).map_err(|error| error.within("vector"))
+            validate_vector(&nearest.vector, dimension).within("vector")
         }
         Kind::Latents(latents) => latents.validate(n_latents),
         Kind::Text { text, .. } if text.trim().is_empty() => {
@@ -428,7 +424,7 @@ fn validate_fusion(children: &[(Query, f32)], method: Fusion, depth: usize) -> R
             "is empty; at least one is needed",
         ));
     }
-    check_count(depth).map_err(|error| error.within("depth"))?;
+    check_count(depth).within("depth")?;
     if let Fusion::ReciprocalRank { k } = method
         && !(k.is_finite() && k >= 0.0)
     {

@@ -6,12 +6,13 @@ use latentdb_index::analysis::statistics::{
     Sample, Test, independence, mcnemar, newcombe, newcombe_paired, normal_quantile, welch,
 };
 use latentdb_index::analysis::{
-    Counterparts, Diff, DiffOptions, Direction, Measure, Members, Progress, Selection, Side, Units,
-    compare, compare_paired, measure, select,
+    Counterparts, Diff, DiffOptions, Direction, Measure, Members, Selection, Side, Units, compare,
+    compare_paired, measure, select,
 };
 use latentdb_index::document::{Document, Value};
 use latentdb_index::error::ErrorKind;
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 
 use crate::corpus::{Corpus, N_LATENTS, active, close, filter, having};
 

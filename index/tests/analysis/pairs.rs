@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use latentdb_index::analysis::statistics::independence;
 use latentdb_index::analysis::{
-    CorrelateOptions, Correlations, Pair, Progress, Scope, Side, correlate, correlate_attribute,
+    CorrelateOptions, Correlations, Pair, Scope, Side, correlate, correlate_attribute,
     correlate_joined,
 };
 use latentdb_index::document::{Activation, Document, LatentPosition, Value};
 use latentdb_index::error::ErrorKind;
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

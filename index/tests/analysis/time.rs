@@ -1,12 +1,12 @@
 //! Trends over buckets of an attribute and over sets.
 
 use latentdb_index::analysis::{
-    Buckets, Direction, Monotone, Progress, Side, TrendOptions, Trends, Units, trends,
-    trends_over_sets,
+    Buckets, Direction, Monotone, Side, TrendOptions, Trends, Units, trends, trends_over_sets,
 };
 use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::error::ErrorKind;
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 
 use crate::corpus::{Corpus, DAY, N_LATENTS, START, active, close, filter, having};
 

@@ -348,7 +348,7 @@ impl Tour<'_> {
             top: 500,
         };
         let answer = self
-            .search(node("except", Kind::Except(except.into())))
+            .search(node("except", Kind::Excluding(except.into())))
             .await?;
         self.show_search(
             "except",

@@ -171,7 +171,7 @@ async fn documents(
                 ..LatentsQuery::default()
             })),
             filter: Some(Filter {
-                kind: Some(filter::Kind::And(FilterList { filters })),
+                kind: Some(filter::Kind::AllOf(FilterList { filters })),
             }),
             name: String::new(),
         }),

@@ -164,10 +164,10 @@ pub(super) fn density_names(quality: &SaeQuality) -> Vec<String> {
     let share = |from: f64| format!("{}%", (from * 1e6).round() / 1e4);
     let bins = &quality.density;
     (0..bins.len())
-        .map(|at| match (bins[at].from, bins.get(at + 1)) {
-            (_, Some(next)) if next.from < 1e-6 => "none".to_owned(),
-            (from, Some(next)) if from < 1e-6 => format!("under {}", share(next.from)),
-            (from, Some(next)) => format!("{} to {}", share(from), share(next.from)),
+        .map(|at| match (bins[at].lower, bins.get(at + 1)) {
+            (_, Some(next)) if next.lower < 1e-6 => "none".to_owned(),
+            (from, Some(next)) if from < 1e-6 => format!("under {}", share(next.lower)),
+            (from, Some(next)) => format!("{} to {}", share(from), share(next.lower)),
             (from, None) => format!("{} and more", share(from)),
         })
         .collect()
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_page_has_every_figure() {
-        let bin = |from, latents| DensityBin { from, latents };
+        let bin = |lower, latents| DensityBin { lower, latents };
         let quality = SaeQuality {
             rows: 6000,
             fvu: 0.25,

@@ -155,11 +155,11 @@ mod tests {
             rows: 100,
             density: vec![
                 DensityBin {
-                    from: 0.0,
+                    lower: 0.0,
                     latents: 2,
                 },
                 DensityBin {
-                    from: 0.1,
+                    lower: 0.1,
                     latents: 6,
                 },
             ],

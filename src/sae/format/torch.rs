@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use half::{bf16, f16};
 use zip::ZipArchive;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 
 use super::pickle::{self, Element, TensorRef, Value};
 use super::tensors::{Tensor, Tensors, narrow};
@@ -108,9 +108,7 @@ impl Checkpoint {
                     ),
                 ));
             };
-            let tensor = self
-                .tensor(&reference)
-                .map_err(|error| error.within(&name))?;
+            let tensor = self.tensor(&reference).within(&name)?;
             tensors.insert(name, tensor);
         }
         let origin = self.path.file_name().unwrap_or_default();

@@ -8,7 +8,7 @@ use latentdb_index::database::View;
 
 use super::super::{Service, blocking};
 use super::{check_latents, n_latents_of};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::label::Keyphrases;
 
 /// Most texts of an axis.
@@ -159,7 +159,7 @@ impl Service {
         let roots = request.families.clone();
         let families = blocking(move || {
             let found = service.families_at(&record, &roots);
-            found.map_err(|error| error.within("axis.families"))
+            found.within("axis.families")
         })
         .await?;
         for family in families {
@@ -235,7 +235,7 @@ fn check(request: &AxisRequest, n_latents: usize) -> Result<()> {
     if let Some(at) = request.texts.iter().position(is_blank) {
         return wrong(&format!(".texts[{at}]"), "is empty".to_owned());
     }
-    check_latents(&request.latents, n_latents).map_err(|error| error.within("axis.latents"))
+    check_latents(&request.latents, n_latents).within("axis.latents")
 }
 
 #[cfg(test)]

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use latentdb_index::analysis::{
-    CorrelateOptions, Correlations, Pair, Progress, Scope, Side, correlate, correlate_attribute,
+    CorrelateOptions, Correlations, Pair, Scope, Side, correlate, correlate_attribute,
     correlate_joined,
 };
 use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
 use latentdb_index::document::{Value, validate_attribute_name};
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 
 use super::super::{Service, ShownLabel, blocking};
 use super::similar_labels::SimilarLabels;
 use super::{check_latents, check_number, check_share, n_latents_of};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 
 /// The other documents of a join.
 #[derive(Clone, Debug, PartialEq)]
@@ -158,7 +159,7 @@ impl Service {
 
 fn check(request: &CorrelateRequest, n_latents: usize) -> Result<()> {
     for (latents, field) in [(&request.latents, "latents"), (&request.others, "others")] {
-        check_latents(latents, n_latents).map_err(|error| error.within(field))?;
+        check_latents(latents, n_latents).within(field)?;
     }
     if !request.others.is_empty() && request.latents.is_empty() {
         return Err(Error::invalid(
@@ -167,7 +168,7 @@ fn check(request: &CorrelateRequest, n_latents: usize) -> Result<()> {
         ));
     }
     if let Some(attribute) = &request.attribute {
-        validate_attribute_name(attribute).map_err(|error| error.within("attribute"))?;
+        validate_attribute_name(attribute).within("attribute")?;
         if !request.others.is_empty() || request.join.is_some() {
             return Err(Error::invalid(
                 "attribute",
@@ -182,7 +183,7 @@ fn check(request: &CorrelateRequest, n_latents: usize) -> Result<()> {
         ));
     }
     if let Some(join) = &request.join {
-        validate_attribute_name(&join.attribute).map_err(|error| error.within("join_by"))?;
+        validate_attribute_name(&join.attribute).within("join_by")?;
     }
     check_share(request.options.max_density, "max_density")?;
     check_number(request.options.min_npmi, "min_npmi")?;

@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use latentdb_index::analysis::{
-    Counterparts, Diff, DiffOptions, DiffRow, Members, Progress, Selection, Side, Units, compare,
+    Counterparts, Diff, DiffOptions, DiffRow, Members, Selection, Side, Units, compare,
     compare_paired, measure, select,
 };
 use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
 use latentdb_index::document::{Document, validate_attribute_name};
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 
 use super::super::documents::Projection;
 use super::super::{Service, ShownLabel, blocking};
 use super::same_latents::check_same_latents;
 use super::{LatentGroup, check_number, check_share, groups_of, n_latents_of, units};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 
 /// Most sets that one set is compared with.
 const MAX_SETS: usize = 100;
@@ -215,7 +216,7 @@ fn check(request: &DiffRequest) -> Result<()> {
         ));
     }
     if let Some(attribute) = &request.pair_by {
-        validate_attribute_name(attribute).map_err(|error| error.within("pair_by"))?;
+        validate_attribute_name(attribute).within("pair_by")?;
     }
     if let Some(selection) = &request.selection {
         check_number(selection.min_delta, "min_delta")?;

@@ -14,7 +14,7 @@ use latentdb_index::analysis::Units;
 use latentdb_index::database::View;
 
 use super::search::no_sae;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 
 pub use axis::{Axis, AxisLatent, AxisRequest, AxisSource};
 pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
@@ -52,8 +52,7 @@ fn groups_of(groups: Vec<LatentGroup>, n_latents: usize) -> Result<(Vec<String>,
         ));
     }
     for (at, group) in groups.iter().enumerate() {
-        check_latents(&group.latents, n_latents)
-            .map_err(|error| error.within(&format!("groups[{at}].latents")))?;
+        check_latents(&group.latents, n_latents).within(&format!("groups[{at}].latents"))?;
         if group.latents.is_empty() {
             return Err(Error::invalid(
                 format!("groups[{at}].latents"),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use latentdb_index::analysis::{DuplicateOptions, Progress, Side, near_duplicates};
+use latentdb_index::analysis::{DuplicateOptions, Side, near_duplicates};
 use latentdb_index::document::Document;
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 use latentdb_index::rank::TopK;
 
 use super::super::documents::Projection;

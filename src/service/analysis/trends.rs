@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::{
-    Bucket, Buckets, Progress, Side, TrendOptions, TrendRow, Trends, trends, trends_over_sets,
+    Bucket, Buckets, Side, TrendOptions, TrendRow, Trends, trends, trends_over_sets,
 };
 use latentdb_index::document::validate_attribute_name;
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 
 use super::super::{Service, ShownLabel, blocking};
 use super::{LatentGroup, NamedSet, check_number, check_share, groups_of, n_latents_of, units};
-use crate::error::Result;
+use crate::error::{Result, Within as _};
 
 /// What documents are put in order by.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ impl Service {
         let filter = self.resolve_set(&view, &request.filter, "filter")?;
         let order = match request.order {
             TrendOrder::Attribute(name, buckets) => {
-                validate_attribute_name(&name).map_err(|error| error.within("attribute"))?;
+                validate_attribute_name(&name).within("attribute")?;
                 TrendOrder::Attribute(name, buckets)
             }
             TrendOrder::Sets(sets) => {

@@ -22,7 +22,7 @@ use super::latents::{check_latent, label_key};
 use super::search::no_sae;
 use super::{Service, blocking};
 use crate::encoder::SentenceEncoder;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::inputs::{self, Model};
 use crate::label::{
     Cancel, ChatConfig, ChatLabeller, ChatModel, Embed, Event, Evidence, KeyphraseOptions,
@@ -156,7 +156,7 @@ impl LanguageModels {
             Model::Pinned(file) => file.to_string_lossy().into_owned(),
             Model::Named(name) => name,
         };
-        let model = LocalModel::open(Path::new(&place)).map_err(|error| error.within("model"))?;
+        let model = LocalModel::open(Path::new(&place)).within("model")?;
         let model = Arc::new(model);
         open.insert(name.to_owned(), model.clone());
         Ok(model)
@@ -425,7 +425,7 @@ impl Wanted {
 fn asked_latents(view: &View, named: &[u32]) -> Result<Vec<u32>> {
     let n_latents = view.record.n_latents.ok_or_else(|| no_sae(view))?;
     for (at, &latent) in named.iter().enumerate() {
-        check_latent(latent, n_latents).map_err(|error| error.within(&format!("latents[{at}]")))?;
+        check_latent(latent, n_latents).within(&format!("latents[{at}]"))?;
     }
     let named: HashSet<u32> = named.iter().copied().collect();
     let mut counts = latent_counts(&view.snapshot, &Filter::All)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::property::{PropertySelection, choose, rank_weight};
 use super::resolve::Encoded;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::service::Service;
 
 /// Most edits of one node, presets included.
@@ -165,9 +165,7 @@ impl Service {
         match target {
             SteerTarget::Latent(latent) => Ok(vec![(*latent, 1.0)]),
             SteerTarget::Concept { text, latents } => {
-                let vector = encoded
-                    .text(text)
-                    .map_err(|error| error.within("concept"))?;
+                let vector = encoded.text(text).within("concept")?;
                 let chosen = choose(view, encoded, vector, PropertySelection::Both, *latents)?;
                 let kept = chosen.len();
                 let weighted = chosen.iter().enumerate().map(|(at, (latent, _))| {
@@ -180,9 +178,7 @@ impl Service {
                 let members = family.members.iter().map(|member| (member.latent, 1.0));
                 Ok(shared(members.collect()))
             }
-            SteerTarget::Examples(ids) => {
-                example_latents(view, ids).map_err(|error| error.within("examples"))
-            }
+            SteerTarget::Examples(ids) => example_latents(view, ids).within("examples"),
         }
     }
 }

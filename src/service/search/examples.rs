@@ -4,7 +4,7 @@ use latentdb_index::analysis::logistic::{self, SparseRow};
 use latentdb_index::database::View;
 
 use super::edits::MAX_EXAMPLES;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 
 /// Negatives that are drawn where a client gives none.
 const DRAWN_NEGATIVES: u64 = 50;
@@ -53,11 +53,11 @@ pub(super) fn fit(view: &View, examples: &PropertyExamples) -> Result<Fitted> {
         let message = format!("is {lambda}; a finite number above 0 is accepted");
         return Err(Error::invalid("regularisation", message));
     }
-    let positive = documents(view, &examples.positive).map_err(|error| error.within("positive"))?;
+    let positive = documents(view, &examples.positive).within("positive")?;
     let negative = if examples.negative.is_empty() {
         drawn(view, &positive)
     } else {
-        documents(view, &examples.negative).map_err(|error| error.within("negative"))?
+        documents(view, &examples.negative).within("negative")?
     };
     if negative.is_empty() {
         return Err(Error::precondition(

@@ -9,7 +9,7 @@ use latentdb_index::filter::Filter;
 
 use super::super::{Service, blocking};
 use super::resolve::no_sae;
-use crate::error::Result;
+use crate::error::{Result, Within as _};
 
 /// What a facet counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Service {
             let snapshot = &view.snapshot;
             match by {
                 FacetBy::Attribute(name) => {
-                    validate_attribute_name(&name).map_err(|error| error.within("attribute"))?;
+                    validate_attribute_name(&name).within("attribute")?;
                     let facet = attribute_facet(snapshot, &filter, &name, limit)?;
                     let pairs = facet.values.into_iter();
                     Ok(FacetResult {

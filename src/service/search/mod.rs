@@ -24,7 +24,7 @@ use latentdb_index::query::{self, Hit, MAX_HITS, Plan, Query};
 
 use super::pages::Session;
 use super::{Service, blocking};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::sae::Sae;
 use explain::{Leaf, explain};
 
@@ -116,9 +116,9 @@ impl Service {
         let mut results = Vec::with_capacity(searches.len());
         for (at, (node, options)) in searches.into_iter().enumerate() {
             let place = format!("searches[{at}]");
-            check_options(&options).map_err(|error| error.within(&place))?;
+            check_options(&options).within(&place)?;
             let result = self.search_view(view.clone(), node, options).await;
-            results.push(result.map_err(|error| error.within(&place))?);
+            results.push(result.within(&place)?);
         }
         Ok(results)
     }

@@ -9,7 +9,7 @@ use latentdb_index::query::{
 use super::examples::{PropertyExamples, fit};
 use super::resolve::Encoded;
 use super::selector::{SelectedBy, SelectorChoice};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::service::Service;
 
 /// Latents chosen, unless said otherwise.
@@ -207,7 +207,7 @@ impl Service {
                 (chosen, weights)
             }
             PropertySource::Examples(examples) => {
-                let fitted = fit(view, examples).map_err(|error| error.within("examples"))?;
+                let fitted = fit(view, examples).within("examples")?;
                 vector = fitted.vector;
                 let mut chosen = fitted.latents;
                 chosen.truncate(most);

@@ -15,7 +15,7 @@ use super::explain::collect_leaves;
 use super::property::{PropertyNode, PropertyReport, PropertySelection, PropertySource};
 use super::selector::{Choice, Selected};
 use super::{NearestNode, Node, NodeKind, Ready, SteeringReport, Target};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::sae::Sae;
 
 /// What the encoder makes before a tree is resolved.
@@ -104,7 +104,7 @@ impl Service {
         };
         self.ask_selectors(view, encoded, needs.selections)
             .await
-            .map_err(|error| error.within("query.property"))
+            .within("query.property")
     }
 
     pub(super) fn ready(
@@ -117,10 +117,8 @@ impl Service {
         let mut reports = Vec::new();
         let lowered = self
             .lower(&view, &node, encoded, &mut reports)
-            .map_err(|error| error.within("query"))?;
-        let query = self
-            .resolved(&view, &lowered)
-            .map_err(|error| error.within("query"))?;
+            .within("query")?;
+        let query = self.resolved(&view, &lowered).within("query")?;
         let mut leaves = Vec::new();
         collect_leaves(&query, &view, &mut leaves);
         let (mut steering, mut properties) = (Vec::new(), Vec::new());
@@ -158,13 +156,11 @@ impl Service {
             NodeKind::Nearest(nearest) => {
                 let (kind, report) = self
                     .lower_nearest(view, nearest, encoded)
-                    .map_err(|error| error.within("nearest"))?;
+                    .within("nearest")?;
                 leaf(kind, report.map_or(LeafReport::None, LeafReport::Steering))
             }
             NodeKind::Property(property) => {
-                let report = self
-                    .property(view, encoded, property)
-                    .map_err(|error| error.within("property"))?;
+                let report = self.property(view, encoded, property).within("property")?;
                 leaf(report.query.clone(), LeafReport::Property(report))
             }
             NodeKind::Latents(latents) => leaf(Kind::Latents(latents.clone()), LeafReport::None),
@@ -183,7 +179,7 @@ impl Service {
                 for (at, (child, weight)) in children.iter().enumerate() {
                     let child = self
                         .lower(view, child, encoded, reports)
-                        .map_err(|error| error.within(&format!("fusion.children[{at}].query")))?;
+                        .within(&format!("fusion.children[{at}].query"))?;
                     lowered.push((child, *weight));
                 }
                 Kind::Fusion {
@@ -195,10 +191,10 @@ impl Service {
             NodeKind::Except { query, minus, top } => {
                 let query = self
                     .lower(view, query, encoded, reports)
-                    .map_err(|error| error.within("except.query"))?;
+                    .within("excluding.query")?;
                 let minus = self
                     .lower(view, minus, encoded, reports)
-                    .map_err(|error| error.within("except.minus"))?;
+                    .within("excluding.minus")?;
                 Kind::Except {
                     query: Box::new(query),
                     minus: Box::new(minus),

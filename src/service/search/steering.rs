@@ -11,7 +11,7 @@ use super::super::{Service, blocking, models};
 use super::edits::{AppliedEdit, SteerChange};
 use super::resolve::{Encoded, target_vector};
 use super::{NearestNode, Node, NodeKind, SteeringReport};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::sae::steer::{Edit, steer};
 use crate::sae::{Codes, Sae};
 
@@ -65,7 +65,7 @@ impl Service {
         nearest: &NearestNode,
         encoded: &Encoded,
     ) -> Result<Steered> {
-        validate_vector(vector, view.record.dimension).map_err(|error| error.within("vector"))?;
+        validate_vector(vector, view.record.dimension).within("vector")?;
         if nearest.consistent_steps > MAX_CONSISTENT_STEPS {
             return Err(Error::invalid(
                 "consistent_steps",

@@ -11,7 +11,7 @@ use super::edits::SteerChange;
 use super::presets::at_strength;
 use super::resolve::{Encoded, target_vector};
 use super::{NearestNode, Node, NodeKind, SteeringReport};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::service::{Service, blocking};
 
 /// Most strengths of a sweep.
@@ -88,9 +88,7 @@ impl Service {
                 filter,
                 limit,
             };
-            sweep
-                .run(&nearest, &strengths)
-                .map_err(|error| error.within("nearest"))
+            sweep.run(&nearest, &strengths).within("nearest")
         })
         .await
     }

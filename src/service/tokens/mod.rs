@@ -17,7 +17,7 @@ use super::collections::agree;
 use super::gate::Gate;
 use super::models::{EncoderRecord, Level, SaeRecord, encoder_record, to_json};
 use crate::encoder::reader::{Reader, ReaderOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::inputs::{self, Model};
 use crate::reading::{CodePooling, PooledReading, Precision, Reading, TokenPolicy, TokenReading};
 use crate::sae::Sae;
@@ -217,17 +217,11 @@ impl Service {
                 "is missing; a collection with a reader takes the SAE that reads its token states",
             )
         })?;
-        let sae = self
-            .models
-            .import_sae(Path::new(folder))
-            .map_err(|error| error.within("sae"))?;
+        let sae = self.models.import_sae(Path::new(folder)).within("sae")?;
         let made_for = sae.record().made_for()?;
-        let options = options(asked, made_for.as_ref().and_then(Reading::token))
-            .map_err(|error| error.within("reader"))?;
-        let reader = self
-            .readers
-            .open(&asked.model, options)
-            .map_err(|error| error.within("reader"))?;
+        let options =
+            options(asked, made_for.as_ref().and_then(Reading::token)).within("reader")?;
+        let reader = self.readers.open(&asked.model, options).within("reader")?;
         let trained = made_for.as_ref().and_then(Reading::token);
         let reading = TokenReading {
             pooling: asked

@@ -3,8 +3,8 @@
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::super::Progress;
 use crate::error::Result;
+use crate::progress::Progress;
 
 /// Starts, of which the one with the lowest inertia is kept.
 const STARTS: usize = 10;

@@ -29,10 +29,10 @@ use rand::rngs::StdRng;
 use rand::{SeedableRng, seq::index};
 use rayon::prelude::*;
 
-use super::Progress;
 use crate::collection::Snapshot;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
+use crate::progress::Progress;
 use incidence::{Incidence, Landmarks};
 use k_means::KMeans;
 use spectral::{Embedding, Spectrum};

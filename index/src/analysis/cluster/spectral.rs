@@ -7,9 +7,9 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
 
-use super::super::Progress;
 use super::incidence::{Affinities, Landmarks};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// An eigenvalue not above this is 0 but for rounding.
 pub(super) const NOTHING: f64 = 1e-9;

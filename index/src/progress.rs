@@ -1,15 +1,16 @@
-//! How far an analysis is, and whether it should stop.
+//! How far a piece of work is, and whether it should stop: the one mechanism of progress and
+//! cancellation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 
-/// Shared between an analysis and whoever waits for it: the one counts, the other reads and may
+/// Shared between work and whoever waits for it: the one counts, the other reads and may
 /// call the work off.
 ///
 /// ```
-/// use latentdb_index::analysis::Progress;
+/// use latentdb_index::progress::Progress;
 ///
 /// let progress = Progress::default();
 /// assert_eq!(progress.share(), 0.0);
@@ -24,12 +25,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Calls the analysis off: it ends with `Cancelled` soon.
+    /// Calls the work off: it ends with `Cancelled` soon.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Calls the analysis off when the value is dropped: for whoever waits for it.
+    /// Calls the work off when the value is dropped: for whoever waits for it.
     #[must_use]
     pub fn stop_on_drop(self: &Arc<Self>) -> StopOnDrop {
         StopOnDrop(self.clone())
@@ -52,13 +53,13 @@ impl Progress {
         done as f64 / total.max(1) as f64
     }
 
-    /// Announces `units` of work; `Cancelled` when the analysis was called off.
+    /// Announces `units` of work; `Cancelled` when the work was called off.
     pub fn announce(&self, units: u64) -> Result<()> {
         self.total.fetch_add(units, Ordering::Relaxed);
         self.check()
     }
 
-    /// Notes `units` of work as done; `Cancelled` when the analysis was called off.
+    /// Notes `units` of work as done; `Cancelled` when the work was called off.
     pub fn advance(&self, units: u64) -> Result<()> {
         self.done.fetch_add(units, Ordering::Relaxed);
         self.check()
@@ -72,7 +73,7 @@ impl Progress {
     }
 }
 
-/// Calls an analysis off when it is dropped.
+/// Calls work off when it is dropped.
 #[derive(Debug)]
 pub struct StopOnDrop(Arc<Progress>);
 
