@@ -142,7 +142,7 @@ fn collection(directory: &Path, codes: &[Vec<Activation>]) -> (Collection, Arc<S
     for (batch, part) in codes.chunks(BATCH).enumerate() {
         let operations = (batch * BATCH..).zip(part).map(|(row, code)| {
             let mut document = Document::new(row.to_string());
-            document.latents = code.clone();
+            document.codes = vec![code.clone().into()];
             let mut set = |name: &str, value: usize| {
                 let value = Value::Integer(value as i64);
                 document.attributes.insert(name.to_owned(), value);

@@ -145,7 +145,7 @@ fn documents() -> Option<Vec<Document>> {
                 let mut document = Document::new(row.to_string());
                 document.text = Some(format!("{title}. {text}"));
                 document.vector = Some(vector);
-                document.latents = code;
+                document.codes = vec![code.into()];
                 document
                     .attributes
                     .insert("tenth".into(), Value::Integer((row % 10) as i64));
@@ -225,7 +225,7 @@ fn latent_queries(documents: &[Document], negative: f64) -> Vec<Query> {
     let mut random = StdRng::seed_from_u64(2);
     (0..QUERIES)
         .map(|_| {
-            let mut code = documents.choose(&mut random).unwrap().latents.clone();
+            let mut code = documents.choose(&mut random).unwrap().latents().to_vec();
             code.sort_by(|a, b| b.activation.total_cmp(&a.activation));
             let weights = code.iter().take(WEIGHTS).map(|entry| {
                 let weight = random.random_range(0.1_f32..1.0);
@@ -302,7 +302,7 @@ fn latents(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[Document
     let filters: Vec<Filter> = (0..QUERIES)
         .map(|_| {
             // Latents of one document, so that the sets meet.
-            let code = &documents.choose(&mut random).unwrap().latents;
+            let code = documents.choose(&mut random).unwrap().latents();
             let four: Vec<Filter> = code
                 .choose_multiple(&mut random, 4)
                 .map(|entry| Filter::latent(entry.latent))

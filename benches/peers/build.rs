@@ -126,7 +126,7 @@ fn ingest(
 fn document(corpus: &Corpus, row: usize, position: i64, code: (&[u32], &[f32])) -> Document {
     let mut document = Document::new(row.to_string());
     document.vector = Some(corpus.vector(row).to_vec());
-    document.latents = code
+    document.codes_mut(0).latents = code
         .0
         .iter()
         .zip(code.1)

@@ -34,74 +34,56 @@ pub struct CollectionRecord {
     pub generation: u64,
     /// Values of its vectors; `None` when it holds none.
     pub dimension: Option<usize>,
-    /// Latents of its SAE; `None` before one is attached.
-    pub n_latents: Option<usize>,
     /// When it was created, microseconds since the epoch.
     pub created: i64,
     /// What its owner records of the encoder that makes vectors from text, if any.
     pub encoder: Option<serde_json::Value>,
-    /// What its owner records of the SAE that makes latents, if any.
-    pub sae: Option<serde_json::Value>,
-    /// What its owner records of the model whose token states that SAE reads; `None` where it reads
-    /// the vectors.
-    #[serde(default)]
-    pub reader: Option<serde_json::Value>,
-    /// The SAEs beside that one, in the order of their spaces.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub beside: Vec<BesideSae>,
+    /// Its SAEs; the first is the default.
+    pub saes: Vec<AttachedSae>,
 }
 
-/// An SAE that serves beside a collection's first.
+/// One SAE of a collection, with a matrix of latents of its own in every segment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BesideSae {
-    /// Its name in the collection.
+pub struct AttachedSae {
+    /// Its name in the collection, each once; empty for the one that was attached without a name.
     pub name: String,
     /// Its latents.
     pub n_latents: usize,
-    /// What the collection's owner records of it.
-    pub sae: serde_json::Value,
-    /// What its owner records of the model whose token states it reads; `None` where it reads the
-    /// vectors.
-    #[serde(default)]
+    /// What the collection's owner records of it; `None` where clients bring latents of an SAE that
+    /// they keep to themselves.
+    pub sae: Option<serde_json::Value>,
+    /// What the collection's owner records of the model whose token states it reads; `None` where
+    /// it reads the vectors.
     pub reader: Option<serde_json::Value>,
 }
 
 impl CollectionRecord {
-    /// The space of an SAE beside the first, by its name.
-    pub fn space_of(&self, sae: &str) -> Option<usize> {
-        let at = self.beside.iter().position(|beside| beside.name == sae)?;
-        Some(at + 1)
-    }
-
-    /// The same, or `NotFound` with the names there are.
-    pub fn space(&self, sae: &str) -> Result<usize> {
-        self.space_of(sae).ok_or_else(|| {
-            let names = self.beside.iter().map(|beside| beside.name.as_str());
-            let names = match names.collect::<Vec<_>>().join(", ") {
-                names if names.is_empty() => "none".to_owned(),
+    /// The place of an SAE in the list, by its name; the default's where the name is empty.
+    ///
+    /// # Errors
+    /// `NotFound` with the names there are.
+    pub fn place_of(&self, name: &str) -> Result<usize> {
+        if name.is_empty() {
+            return Ok(0);
+        }
+        let place = self.saes.iter().position(|sae| sae.name == name);
+        place.ok_or_else(|| {
+            let names = self.saes.iter().map(|sae| sae.name.as_str());
+            let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+            let names = match names.join(", ") {
+                names if names.is_empty() => "none with a name".to_owned(),
                 names => names,
             };
             Error::not_found(format!(
-                "collection {:?} has no SAE {sae:?} beside its first; it has {names}",
+                "collection {:?} has no SAE {name:?}; it has {names}",
                 self.name
             ))
         })
     }
 
-    /// The record as it is through the SAE of a space: that SAE, its latents and its reader stand
-    /// where the first's do, and the name says so (`NAME:SAE`). The record itself for space 0.
-    pub fn through(&self, space: usize) -> Self {
-        let mut record = self.clone();
-        let beside = space
-            .checked_sub(1)
-            .and_then(|at| record.beside.get(at).cloned());
-        if let Some(beside) = beside {
-            record.name = format!("{}:{}", self.name, beside.name);
-            record.n_latents = Some(beside.n_latents);
-            record.sae = Some(beside.sae);
-            record.reader = beside.reader;
-        }
-        record
+    /// Latents of each SAE.
+    pub fn n_latents(&self) -> Vec<usize> {
+        self.saes.iter().map(|sae| sae.n_latents).collect()
     }
 }
 
@@ -117,7 +99,7 @@ pub struct SavedSet {
     /// SHA-256 of the SAE whose latents its filter tests; `None` where it tests none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sae: Option<String>,
-    /// SHA-256 of the SAEs that its filter names, by the names they had (empty for the first).
+    /// SHA-256 of the SAEs that its filter names, by the names they had.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub saes: BTreeMap<String, String>,
 }
@@ -367,12 +349,14 @@ mod tests {
             id: "a1".into(),
             generation: 3,
             dimension: Some(384),
-            n_latents: None,
             created: 7,
             encoder: Some(serde_json::json!({"model": "m"})),
-            sae: None,
-            reader: None,
-            beside: Vec::new(),
+            saes: vec![AttachedSae {
+                name: String::new(),
+                n_latents: 16,
+                sae: None,
+                reader: None,
+            }],
         };
         let set = SavedSet {
             name: "late".into(),

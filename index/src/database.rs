@@ -16,9 +16,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
+use crate::catalog::{AttachedSae, Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
 use crate::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Within as _};
+use crate::progress::Progress;
 
 /// Longest name of a collection or a saved set, in bytes.
 const MAX_NAME_BYTES: usize = 128;
@@ -30,12 +31,10 @@ pub struct Database {
     collections: RwLock<BTreeMap<String, Arc<Held>>>,
 }
 
-/// A collection by name, whatever generation of it serves, looked at through one of its SAEs.
+/// A collection by name, whatever generation of it serves.
 #[derive(Clone)]
 pub struct CollectionHandle {
     held: Arc<Held>,
-    /// The SAE beside the first that is looked through.
-    sae: Option<String>,
 }
 
 /// What the handles of a collection share.
@@ -49,11 +48,13 @@ struct Held {
     writing: RwLock<()>,
     /// Held while SAEs are being changed.
     attaching: Mutex<()>,
+    /// The change of SAEs that is under way, which a drop ends.
+    change: Mutex<Option<Arc<Progress>>>,
 }
 
 #[derive(Clone)]
 struct State {
-    record: CollectionRecord,
+    record: Arc<CollectionRecord>,
     /// `None` once the collection is dropped.
     generation: Option<Arc<Collection>>,
 }
@@ -62,8 +63,8 @@ struct State {
 #[derive(Clone)]
 pub struct View {
     /// The collection's record at the time.
-    pub record: CollectionRecord,
-    /// Its documents at the time.
+    pub record: Arc<CollectionRecord>,
+    /// Its documents at the time, in the space of the default SAE.
     pub snapshot: Arc<Snapshot>,
 }
 
@@ -74,14 +75,10 @@ pub struct NewCollection {
     pub name: String,
     /// Values of its vectors; `None` when it holds none.
     pub dimension: Option<usize>,
-    /// Number of latents, when the client brings latents of an SAE it keeps to itself.
-    pub n_latents: Option<usize>,
     /// Recorded as given.
     pub encoder: Option<serde_json::Value>,
-    /// Recorded as given.
-    pub sae: Option<serde_json::Value>,
-    /// Recorded as given.
-    pub reader: Option<serde_json::Value>,
+    /// Its SAEs; the first is the default.
+    pub saes: Vec<AttachedSae>,
 }
 
 /// Microseconds since the epoch.
@@ -93,8 +90,8 @@ pub fn now() -> i64 {
         .unwrap_or_default()
 }
 
-/// Checks a name of a collection, a saved set or an SAE beside the first: 1 to 128 bytes of letters,
-/// digits, `_`, `-` and `.`, not starting with a dot.
+/// Checks a name of a collection, a saved set or an SAE: 1 to 128 bytes of letters, digits, `_`, `-`
+/// and `.`, not starting with a dot.
 pub fn validate_name(name: &str) -> Result<()> {
     let accepted =
         |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
@@ -185,12 +182,9 @@ impl Database {
             id: uuid::Uuid::new_v4().simple().to_string(),
             generation: 1,
             dimension: new.dimension,
-            n_latents: new.n_latents,
             created: now(),
             encoder: new.encoder,
-            sae: new.sae,
-            reader: new.reader,
-            beside: Vec::new(),
+            saes: new.saes,
         };
         let path = self.directory.join("collections").join(&record.id);
         let generation = Collection::open(&path.join("1"))?;
@@ -199,35 +193,23 @@ impl Database {
         let name = record.name.clone();
         let held = Arc::new(Held::new(path, &self.catalog, record, generation));
         collections.insert(name, held.clone());
-        Ok(CollectionHandle { held, sae: None })
+        Ok(CollectionHandle { held })
     }
 
-    /// The collection of a name, or `NotFound`. `NAME:SAE` is the collection NAME looked at
-    /// through the SAE of that name: every latent that is read is that SAE's.
+    /// The collection of a name, or `NotFound`.
     pub fn collection(&self, name: &str) -> Result<CollectionHandle> {
-        let (base, sae) = match name.split_once(':') {
-            Some((base, sae)) => (base, Some(sae)),
-            None => (name, None),
-        };
-        let held = self.collections.read().get(base).cloned();
-        let held = held.ok_or_else(|| missing(base))?;
-        if let Some(sae) = sae {
-            held.state.read().record.space(sae)?;
-        }
-        Ok(CollectionHandle {
-            held,
-            sae: sae.map(str::to_owned),
-        })
+        let held = self.collections.read().get(name).cloned();
+        let held = held.ok_or_else(|| missing(name))?;
+        Ok(CollectionHandle { held })
     }
 
     /// All collections, by name.
     pub fn collections(&self) -> Vec<CollectionHandle> {
         let collections = self.collections.read();
-        let handles = collections.values().map(|held| CollectionHandle {
-            held: held.clone(),
-            sae: None,
-        });
-        handles.collect()
+        let handles = collections.values();
+        handles
+            .map(|held| CollectionHandle { held: held.clone() })
+            .collect()
     }
 
     /// Drops a collection and its files. Snapshots that are still held go on reading; a change of
@@ -245,6 +227,9 @@ impl Database {
         };
         self.collections.write().remove(name);
         drop(generation);
+        if let Some(change) = &*held.change.lock() {
+            change.stop();
+        }
         let _no_attach = held.attaching.lock();
         if let Err(error) = fs::remove_dir_all(&held.directory) {
             tracing::warn!(%error, "files of a dropped collection go at the next start");
@@ -255,6 +240,20 @@ impl Database {
 
 fn missing(name: &str) -> Error {
     Error::not_found(format!("collection {name:?} does not exist"))
+}
+
+/// Checks what operations write against a collection's record.
+fn validate(operations: &[Operation], record: &CollectionRecord) -> Result<()> {
+    let n_latents = record.n_latents();
+    for (at, operation) in operations.iter().enumerate() {
+        match operation {
+            Operation::Upsert(document) => document.validate(record.dimension, &n_latents),
+            Operation::Update(update) => update.validate(record.dimension, &n_latents),
+            Operation::Delete(_) | Operation::DeleteMatching(_) => Ok(()),
+        }
+        .within(&format!("operations[{at}]"))?;
+    }
+    Ok(())
 }
 
 fn remove_all_but(directory: &Path, keep: &[String]) -> Result<()> {
@@ -289,62 +288,30 @@ impl Held {
             directory,
             catalog: catalog.clone(),
             state: RwLock::new(State {
-                record,
+                record: Arc::new(record),
                 generation: Some(Arc::new(generation)),
             }),
             writing: RwLock::new(()),
             attaching: Mutex::new(()),
+            change: Mutex::default(),
         }
     }
 }
 
 impl CollectionHandle {
-    /// The collection's record, through the handle's SAE. Once that SAE is detached, a record
-    /// without SAE.
-    pub fn record(&self) -> CollectionRecord {
-        let state = self.held.state.read();
-        let Some(sae) = &self.sae else {
-            return state.record.clone();
-        };
-        match state.record.space_of(sae) {
-            Some(space) => state.record.through(space),
-            None => CollectionRecord {
-                name: format!("{}:{sae}", state.record.name),
-                n_latents: None,
-                sae: None,
-                reader: None,
-                ..state.record.clone()
-            },
-        }
+    /// The collection's record.
+    pub fn record(&self) -> Arc<CollectionRecord> {
+        self.held.state.read().record.clone()
     }
 
-    /// The current snapshot and its record, of one generation, through the handle's SAE.
-    /// `NotFound` once that SAE is detached.
+    /// The current snapshot and its record, of one generation. `NotFound` once the collection is
+    /// dropped.
     pub fn view(&self) -> Result<View> {
         let state = self.held.state.read();
-        let snapshot = state.generation()?.snapshot();
-        let space = match &self.sae {
-            Some(sae) => state.record.space(sae)?,
-            None => 0,
-        };
         Ok(View {
-            record: state.record.through(space),
-            snapshot: snapshot.in_space(space)?,
+            record: state.record.clone(),
+            snapshot: state.generation()?.snapshot(),
         })
-    }
-
-    /// Refuses to change a collection through one of its SAEs.
-    pub fn check_writable(&self) -> Result<()> {
-        match &self.sae {
-            None => Ok(()),
-            Some(sae) => Err(Error::invalid(
-                "collection",
-                format!(
-                    "ends with \":{sae}\"; changes are made to the collection itself, and reach \
-                     all of its SAEs"
-                ),
-            )),
-        }
     }
 
     /// Applies operations as [`Collection::write_queued`] does. `generation` is that of the record the
@@ -357,7 +324,6 @@ impl CollectionHandle {
         position: Option<StreamPosition>,
         queued: impl FnOnce(),
     ) -> Result<Written> {
-        self.check_writable()?;
         let _writing = self.held.writing.read();
         let serving = {
             let state = self.held.state.read();
@@ -367,6 +333,7 @@ impl CollectionHandle {
                     "the collection's SAEs were changed meanwhile; send the write again",
                 ));
             }
+            validate(&operations, &state.record)?;
             state.generation()?.clone()
         };
         serving.write_queued(operations, position, queued)

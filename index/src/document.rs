@@ -130,7 +130,7 @@ impl Value {
 /// let mut document = Document::new("review-1");
 /// document.text = Some("arrived late and broken".into());
 /// document.attributes.insert("stars".into(), Value::Integer(1));
-/// assert!(document.validate(Some(384), None).is_ok());
+/// assert!(document.validate(Some(384), &[]).is_ok());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
@@ -142,23 +142,37 @@ pub struct Document {
     pub attributes: BTreeMap<String, Value>,
     /// Its dense vector, of the collection's dimension.
     pub vector: Option<Vec<f32>>,
-    /// Its active latents, ascending by number, each once; empty without an SAE.
-    pub latents: Vec<Activation>,
-    /// Where its latents fire most, ascending by latent; empty unless its collection stores
-    /// positions.
-    pub positions: Vec<LatentPosition>,
-    /// What the SAEs beside the collection's first make of it, in their order; shorter where the
-    /// last ones make nothing.
-    pub beside: Vec<SpaceCodes>,
+    /// Its codes under each SAE of the collection, in the order of the collection's list; shorter
+    /// where the last SAEs give it none. A document read in the space of one SAE
+    /// ([`Snapshot::document`](crate::collection::Snapshot::document)) has the codes of that SAE
+    /// alone.
+    pub codes: Vec<Codes>,
 }
 
-/// What one more SAE makes of a document, in that SAE's numbers.
+/// The codes of a document under one SAE.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct SpaceCodes {
-    /// Its active latents, ascending by number, each once.
+pub struct Codes {
+    /// Active latents, ascending by number, each once.
     pub latents: Vec<Activation>,
-    /// Where they fire most; empty unless positions are stored for that SAE.
+    /// Where latents fire most, ascending by latent; empty unless positions are stored.
     pub positions: Vec<LatentPosition>,
+}
+
+impl FromIterator<Activation> for Codes {
+    /// Codes without positions.
+    fn from_iter<I: IntoIterator<Item = Activation>>(latents: I) -> Self {
+        Self {
+            latents: latents.into_iter().collect(),
+            positions: Vec::new(),
+        }
+    }
+}
+
+impl From<Vec<Activation>> for Codes {
+    /// Codes without positions.
+    fn from(latents: Vec<Activation>) -> Self {
+        latents.into_iter().collect()
+    }
 }
 
 impl Document {
@@ -170,27 +184,68 @@ impl Document {
         }
     }
 
+    /// Latents of the first entry of `codes`: of the default SAE, or of the SAE in whose space the
+    /// document was read.
+    pub fn latents(&self) -> &[Activation] {
+        self.codes.first().map_or(&[], |codes| &codes.latents)
+    }
+
+    /// Positions of the first entry of `codes`, as [`Self::latents`].
+    pub fn positions(&self) -> &[LatentPosition] {
+        self.codes.first().map_or(&[], |codes| &codes.positions)
+    }
+
+    /// The codes under an SAE by its place in the collection's list, which grows where it is shorter.
+    pub fn codes_mut(&mut self, sae: usize) -> &mut Codes {
+        if self.codes.len() <= sae {
+            self.codes.resize_with(sae + 1, Codes::default);
+        }
+        &mut self.codes[sae]
+    }
+
     /// Checks every field against the limits of this module, the collection's `dimension` and
-    /// its SAE's `n_latents`. The error's field is a path inside the document.
-    pub fn validate(&self, dimension: Option<usize>, n_latents: Option<usize>) -> Result<()> {
+    /// the number of latents of each of its SAEs. The error's field is a path inside the document.
+    pub fn validate(&self, dimension: Option<usize>, n_latents: &[usize]) -> Result<()> {
         validate_id(&self.id).within("id")?;
-        if let Some(text) = &self.text
-            && text.len() > MAX_TEXT_BYTES
-        {
-            return Err(Error::invalid(
-                "text",
-                format!(
-                    "has {} bytes; at most {MAX_TEXT_BYTES} are accepted",
-                    text.len()
-                ),
-            ));
+        if let Some(text) = &self.text {
+            validate_text(text).within("text")?;
         }
         validate_attributes(&self.attributes).within("attributes")?;
         if let Some(vector) = &self.vector {
             validate_vector(vector, dimension).within("vector")?;
         }
-        validate_latents(&self.latents, n_latents).within("latents")
+        validate_codes(self.codes.iter().map(Some), n_latents)
     }
+}
+
+/// Checks a text: at most [`MAX_TEXT_BYTES`].
+pub fn validate_text(text: &str) -> Result<()> {
+    if text.len() <= MAX_TEXT_BYTES {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "",
+        format!(
+            "has {} bytes; at most {MAX_TEXT_BYTES} are accepted",
+            text.len()
+        ),
+    ))
+}
+
+/// Checks codes against the number of latents of each SAE; errors name `latents` for the default's.
+pub fn validate_codes<'a>(
+    codes: impl Iterator<Item = Option<&'a Codes>>,
+    n_latents: &[usize],
+) -> Result<()> {
+    for (sae, codes) in codes.enumerate() {
+        let Some(codes) = codes else { continue };
+        let latents = validate_latents(&codes.latents, n_latents.get(sae).copied());
+        match sae {
+            0 => latents.within("latents")?,
+            _ => latents.within(&format!("codes[{sae}].latents"))?,
+        }
+    }
+    Ok(())
 }
 
 /// Checks an id: 1 to [`MAX_ID_BYTES`] bytes, no control characters.

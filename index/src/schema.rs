@@ -10,7 +10,6 @@
 //! | `positions` | bytes, stored, one value per SAE | where latents fire in the text; see `latent_positions` |
 
 use std::collections::BTreeMap;
-use std::iter::once;
 
 use tantivy::TantivyDocument;
 use tantivy::schema::{
@@ -18,7 +17,7 @@ use tantivy::schema::{
     TextFieldIndexing, TextOptions, Value as _,
 };
 
-use crate::document::{Activation, Document, SpaceCodes, Value};
+use crate::document::{Activation, Codes, Document, Value};
 use crate::error::{Error, Result};
 use crate::latent_positions;
 
@@ -111,22 +110,23 @@ impl Fields {
         if let Some(vector) = &document.vector {
             out.add_custom(self.vector, bytemuck::cast_slice(vector));
         }
-        // A field's values in order: the first SAE's, then those of the SAEs beside it.
-        let beside = &document.beside;
-        let latents = once(&document.latents).chain(beside.iter().map(|codes| &codes.latents));
-        for latents in up_to_last_filled(latents.map(Vec::as_slice)) {
+        // A field's values lie in the order of the collection's SAEs.
+        let latents = document.codes.iter().map(|codes| codes.latents.as_slice());
+        for latents in up_to_last_filled(latents) {
             out.add_custom(self.latents, &encode_latents(latents));
         }
-        let positions =
-            once(&document.positions).chain(beside.iter().map(|codes| &codes.positions));
-        for positions in up_to_last_filled(positions.map(Vec::as_slice)) {
+        let positions = document
+            .codes
+            .iter()
+            .map(|codes| codes.positions.as_slice());
+        for positions in up_to_last_filled(positions) {
             out.add_bytes(self.positions, &latent_positions::encode(positions));
         }
         out
     }
 
-    /// The stored part (id, text, attributes, positions) of a tantivy document; positions of the SAEs
-    /// beside the first are in `beside`, without their latents.
+    /// The stored part (id, text, attributes, positions) of a tantivy document; its codes have no
+    /// latents.
     pub fn decode(&self, stored: &TantivyDocument) -> Result<Document> {
         let id = stored
             .get_first(self.id)
@@ -145,16 +145,11 @@ impl Fields {
                 .map(|(name, value)| Ok((name, from_owned_value(value)?)))
                 .collect::<Result<BTreeMap<_, _>>>()?;
         }
-        let values = stored.get_all(self.positions);
-        for (space, value) in values.enumerate() {
-            let positions = latent_positions::decode(value.as_bytes().unwrap_or_default())?;
-            match space {
-                0 => document.positions = positions,
-                _ => document.beside.push(SpaceCodes {
-                    positions,
-                    ..SpaceCodes::default()
-                }),
-            }
+        for value in stored.get_all(self.positions) {
+            document.codes.push(Codes {
+                positions: latent_positions::decode(value.as_bytes().unwrap_or_default())?,
+                ..Codes::default()
+            });
         }
         Ok(document)
     }

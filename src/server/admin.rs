@@ -1,25 +1,34 @@
 //! AdminService.
 
+use std::sync::Arc;
+
 use latentdb_index::document::{MAX_ID_BYTES, MAX_TEXT_BYTES};
 use latentdb_index::query::MAX_HITS;
 use latentdb_proto::v1;
 use latentdb_proto::v1::admin_service_server::AdminService;
 use tonic::{Request, Response, Status};
 
+use super::MAX_MESSAGE_BYTES;
+use super::address::address;
 use super::status::status;
-use super::{Api, MAX_MESSAGE_BYTES};
-use crate::service::MAX_BATCH;
+use crate::service::{Collections, Core, MAX_BATCH};
+
+/// Serves the server itself.
+pub(super) struct AdminAdapter {
+    pub core: Arc<Core>,
+    pub collections: Arc<Collections>,
+}
 
 #[tonic::async_trait]
-impl AdminService for Api {
+impl AdminService for AdminAdapter {
     async fn get_server_info(
         &self,
         _request: Request<v1::GetServerInfoRequest>,
     ) -> Result<Response<v1::ServerInfo>, Status> {
         Ok(Response::new(v1::ServerInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            uptime_seconds: self.service.uptime_seconds(),
-            collections: self.service.collection_count() as u32,
+            uptime_seconds: self.core.uptime_seconds(),
+            collections: self.core.collection_count() as u32,
             resident_bytes: resident_bytes().unwrap_or(0),
             limits: Some(v1::Limits {
                 max_batch_documents: MAX_BATCH as u32,
@@ -36,8 +45,9 @@ impl AdminService for Api {
         &self,
         request: Request<v1::OptimizeRequest>,
     ) -> Result<Response<v1::OptimizeResponse>, Status> {
-        let name = request.into_inner().collection;
-        let segments = self.service.optimize(name).await.map_err(status)?;
+        let name = address(request.into_inner().collection).map_err(status)?;
+        let name = name.collection;
+        let segments = self.collections.optimize(name).await.map_err(status)?;
         Ok(Response::new(v1::OptimizeResponse {
             segments: segments as u32,
         }))

@@ -6,6 +6,7 @@ use latentdb_index::analysis::cluster::{
 use latentdb_proto::v1;
 use latentdb_proto::v1::cluster_response::Part;
 
+use super::address::address;
 use super::analysis::BATCH;
 use super::status::required;
 use super::types::{count_or, filter, non_zero, projection, wire_document};
@@ -14,8 +15,8 @@ use crate::service::{
     Axis, AxisRequest, AxisSource, ClusterRequest, ClusterResult, DescribedCluster, Projection,
 };
 
-pub(super) fn progress(told: v1::AnalysisProgress) -> v1::ClusterResponse {
-    response(Part::Progress(told))
+pub(super) fn progress(done: u64, total: u64) -> v1::ClusterResponse {
+    response(Part::Progress(v1::AnalysisProgress { done, total }))
 }
 
 pub(super) fn answer(mut result: ClusterResult) -> Vec<v1::ClusterResponse> {
@@ -36,7 +37,7 @@ pub(super) fn request(wire: v1::ClusterRequest) -> Result<ClusterRequest> {
     let defaults = ClusterOptions::default();
     let axis = required(wire.axis, "axis")?;
     Ok(ClusterRequest {
-        collection: wire.collection,
+        address: address(wire.collection)?,
         filter: filter(wire.filter)?,
         axis: AxisRequest {
             texts: axis.texts,

@@ -1,66 +1,46 @@
 //! CollectionService.
 
-use std::ops::ControlFlow;
-use std::pin::Pin;
+use std::sync::Arc;
 
-use futures::Stream;
 use latentdb_index::catalog::SetContent;
 use latentdb_proto::v1;
 use latentdb_proto::v1::collection_service_server::CollectionService;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::Api;
+use super::address::{address, changed};
 use super::reader::{reader_request, wire_reader};
 use super::status::{required, status};
+use super::streams::{Answers, stream};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::{Pooling, Precision};
 use crate::error::Within as _;
 use crate::service::{
-    AttachRequest, AttachedSae, CollectionInfo, CreateCollection, EncoderRecord, FitInfo, Gate,
-    ReaderRequest, SaeRecord, SetInfo,
+    AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, EncoderRecord,
+    FitInfo, Gate, ReaderRequest, SaeRecord, SetInfo,
 };
 
-/// Progress of a change of a collection's SAEs.
-type Changes = Pin<Box<dyn Stream<Item = Result<v1::AttachSaeProgress, Status>> + Send>>;
+/// Serves collections and their saved sets.
+pub(super) struct CollectionAdapter(pub Arc<Collections>);
 
-/// Told documents done and in all; says whether anybody waits.
-type Progress = Box<dyn FnMut(u64, u64) -> ControlFlow<()> + Send>;
+fn change_progress(done: u64, total: u64) -> v1::AttachSaeProgress {
+    v1::AttachSaeProgress {
+        done,
+        total,
+        collection: None,
+    }
+}
 
-/// Runs a change of a collection's SAEs and streams its progress.
-fn changing<F>(change: impl FnOnce(Progress) -> F) -> Response<Changes>
-where
-    F: Future<Output = crate::error::Result<CollectionInfo>> + Send + 'static,
-{
-    let (send, receive) = mpsc::channel(16);
-    let updates = send.clone();
-    let change = change(Box::new(move |done, total| {
-        let update = v1::AttachSaeProgress {
-            done,
-            total,
-            collection: None,
-        };
-        // A receiver that is gone is a client that gave up; a full one only misses a number.
-        match updates.try_send(Ok(update)) {
-            Err(mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
-    }));
-    tokio::spawn(async move {
-        let last = change.await.map_err(status);
-        let last = last.map(|info| v1::AttachSaeProgress {
-            done: info.snapshot.n_docs(),
-            total: info.snapshot.n_docs(),
-            collection: Some(wire_collection(info)),
-        });
-        let _ = send.send(last).await;
-    });
-    Response::new(Box::pin(ReceiverStream::new(receive)))
+fn changed_collection(info: CollectionInfo) -> Vec<v1::AttachSaeProgress> {
+    let documents = info.snapshot.n_docs();
+    vec![v1::AttachSaeProgress {
+        done: documents,
+        total: documents,
+        collection: Some(wire_collection(info)),
+    }]
 }
 
 #[tonic::async_trait]
-impl CollectionService for Api {
+impl CollectionService for CollectionAdapter {
     async fn create_collection(
         &self,
         request: Request<v1::CreateCollectionRequest>,
@@ -68,7 +48,7 @@ impl CollectionService for Api {
         let wire = request.into_inner();
         let (reader, precision) = reader_of(wire.reader, wire.precision).map_err(status)?;
         let info = self
-            .service
+            .0
             .create_collection(CreateCollection {
                 name: wire.name,
                 encoder: non_empty(wire.encoder),
@@ -88,8 +68,8 @@ impl CollectionService for Api {
         &self,
         request: Request<v1::GetCollectionRequest>,
     ) -> Result<Response<v1::Collection>, Status> {
-        let name = request.into_inner().name;
-        let info = self.service.collection_info(name).await.map_err(status)?;
+        let address = address(request.into_inner().name).map_err(status)?;
+        let info = self.0.collection_info(address).await.map_err(status)?;
         Ok(Response::new(wire_collection(info)))
     }
 
@@ -97,7 +77,7 @@ impl CollectionService for Api {
         &self,
         _request: Request<v1::ListCollectionsRequest>,
     ) -> Result<Response<v1::ListCollectionsResponse>, Status> {
-        let infos = self.service.list_collections().await.map_err(status)?;
+        let infos = self.0.list_collections().await.map_err(status)?;
         Ok(Response::new(v1::ListCollectionsResponse {
             collections: infos.into_iter().map(wire_collection).collect(),
         }))
@@ -107,12 +87,12 @@ impl CollectionService for Api {
         &self,
         request: Request<v1::DropCollectionRequest>,
     ) -> Result<Response<v1::DropCollectionResponse>, Status> {
-        let name = request.into_inner().name;
-        self.service.drop_collection(name).await.map_err(status)?;
+        let name = changed(request.into_inner().name).map_err(status)?;
+        self.0.drop_collection(name).await.map_err(status)?;
         Ok(Response::new(v1::DropCollectionResponse {}))
     }
 
-    type AttachSaeStream = Changes;
+    type AttachSaeStream = Answers<v1::AttachSaeProgress>;
 
     async fn attach_sae(
         &self,
@@ -121,16 +101,15 @@ impl CollectionService for Api {
         let wire = request.into_inner();
         let (reader, _) = reader_of(wire.reader, wire.precision).map_err(status)?;
         let request = AttachRequest {
-            collection: wire.collection,
+            collection: changed(wire.collection).map_err(status)?,
             sae: wire.sae,
             name: non_empty(wire.name),
             gate: wire.gate.map(gate),
             reader,
         };
-        let service = self.service.clone();
-        Ok(changing(|progress| async move {
-            service.attach_sae(request, progress).await
-        }))
+        let service = self.0.clone();
+        let work = |progress| async move { service.attach_sae(request, progress).await };
+        Ok(stream(work, change_progress, changed_collection))
     }
 
     type DetachSaeStream = Self::AttachSaeStream;
@@ -140,12 +119,11 @@ impl CollectionService for Api {
         request: Request<v1::DetachSaeRequest>,
     ) -> Result<Response<Self::DetachSaeStream>, Status> {
         let wire = request.into_inner();
-        let service = self.service.clone();
-        Ok(changing(|progress| async move {
-            service
-                .detach_sae(wire.collection, wire.name, progress)
-                .await
-        }))
+        let collection = changed(wire.collection).map_err(status)?;
+        let service = self.0.clone();
+        let work =
+            |progress| async move { service.detach_sae(collection, wire.name, progress).await };
+        Ok(stream(work, change_progress, changed_collection))
     }
 
     async fn save_set(
@@ -155,9 +133,10 @@ impl CollectionService for Api {
         let wire = request.into_inner();
         let described = required(wire.filter, "filter").map_err(status)?;
         let described = filter(Some(described)).map_err(status)?;
+        let address = address(wire.collection).map_err(status)?;
         let info = self
-            .service
-            .save_set(wire.collection, wire.name, described, wire.frozen)
+            .0
+            .save_set(address, wire.name, described, wire.frozen)
             .await
             .map_err(status)?;
         Ok(Response::new(wire_set(info)))
@@ -167,8 +146,8 @@ impl CollectionService for Api {
         &self,
         request: Request<v1::ListSetsRequest>,
     ) -> Result<Response<v1::ListSetsResponse>, Status> {
-        let name = request.into_inner().collection;
-        let sets = self.service.list_sets(name).await.map_err(status)?;
+        let address = address(request.into_inner().collection).map_err(status)?;
+        let sets = self.0.list_sets(address).await.map_err(status)?;
         Ok(Response::new(v1::ListSetsResponse {
             sets: sets.into_iter().map(wire_set).collect(),
         }))
@@ -179,10 +158,8 @@ impl CollectionService for Api {
         request: Request<v1::DropSetRequest>,
     ) -> Result<Response<v1::DropSetResponse>, Status> {
         let wire = request.into_inner();
-        self.service
-            .drop_set(wire.collection, wire.name)
-            .await
-            .map_err(status)?;
+        let address = address(wire.collection).map_err(status)?;
+        self.0.drop_set(address, wire.name).await.map_err(status)?;
         Ok(Response::new(v1::DropSetResponse {}))
     }
 }

@@ -5,6 +5,7 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::correlate_response::Part;
 use latentdb_proto::v1::correlated_pair::Other;
 
+use super::address::address;
 use super::analysis::BATCH;
 use super::diff::wire_test;
 use super::types::{filter, non_empty, non_zero, set, wire_value};
@@ -32,7 +33,7 @@ pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
     };
     let defaults = CorrelateOptions::default();
     Ok(CorrelateRequest {
-        collection: wire.collection,
+        address: address(wire.collection)?,
         filter: filter(wire.filter)?,
         latents: wire.latents,
         others: wire.others,
@@ -56,8 +57,8 @@ pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
     })
 }
 
-pub(super) fn progress(now: v1::AnalysisProgress) -> v1::CorrelateResponse {
-    response(Part::Progress(now))
+pub(super) fn progress(done: u64, total: u64) -> v1::CorrelateResponse {
+    response(Part::Progress(v1::AnalysisProgress { done, total }))
 }
 
 pub(super) fn answer(result: CorrelateResult) -> Vec<v1::CorrelateResponse> {

@@ -5,6 +5,7 @@ use latentdb_index::analysis::{DiffOptions, Direction, Measure, Selection};
 use latentdb_proto::v1;
 use latentdb_proto::v1::diff_response::Part;
 
+use super::address::{address, address_in};
 use super::analysis::BATCH;
 use super::reader::span_of;
 use super::status::required;
@@ -50,10 +51,12 @@ pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {
     }
     let defaults = DiffOptions::default();
     Ok(DiffRequest {
-        collection: wire.collection,
+        address: address(wire.collection)?,
         a: set(Some(required(wire.a, "a")?), "a")?,
         b: named_sets(wire.b, "b")?,
-        b_collection: non_empty(wire.b_collection),
+        b_address: non_empty(wire.b_collection)
+            .map(|text| address_in(text, "b_collection"))
+            .transpose()?,
         same_latents: wire.same_latents,
         options: DiffOptions {
             measure,
@@ -95,8 +98,8 @@ pub(super) fn groups(wire: Vec<v1::LatentGroup>) -> Vec<LatentGroup> {
         .collect()
 }
 
-pub(super) fn progress(now: v1::AnalysisProgress) -> v1::DiffResponse {
-    response(Part::Progress(now))
+pub(super) fn progress(done: u64, total: u64) -> v1::DiffResponse {
+    response(Part::Progress(v1::AnalysisProgress { done, total }))
 }
 
 pub(super) fn answer(result: DiffResult) -> Vec<v1::DiffResponse> {
@@ -153,7 +156,7 @@ fn row(labelled: LabelledDiffRow) -> v1::DiffRow {
             .documents
             .into_iter()
             .map(|(document, activation)| v1::ActivatingDocument {
-                span: span_of(&document.positions, row.unit),
+                span: span_of(document.positions(), row.unit),
                 document: Some(wire_document(document)),
                 activation,
             })

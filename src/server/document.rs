@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use latentdb_index::collection::{StreamPosition, Update, Written};
@@ -12,19 +13,23 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Api;
+use super::address::{address, changed};
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, shortened, status};
 use super::types::{
-    activations, attributes, count_or, documents, filter, made_with, projection, wire_document,
+    attributes, codes, count_or, documents, filter, made_with, projection, wire_document,
 };
 use crate::error::{Error, Result, Within as _};
-use crate::service::{MAX_BATCH, Projection, Turn};
+use crate::service::{Documents, MAX_BATCH, Projection, Turn};
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
 const BATCHES_IN_FLIGHT: usize = 4;
 
+/// Serves documents.
+#[derive(Clone)]
+pub(super) struct DocumentAdapter(pub Arc<Documents>);
+
 #[tonic::async_trait]
-impl DocumentService for Api {
+impl DocumentService for DocumentAdapter {
     async fn upsert(
         &self,
         request: Request<v1::UpsertRequest>,
@@ -33,8 +38,8 @@ impl DocumentService for Api {
         let written = async {
             let documents = documents(wire.documents)?;
             let made_with = made_with(wire.made_with);
-            self.service
-                .upsert(&wire.collection, documents, made_with)
+            self.0
+                .upsert(&changed(wire.collection)?, documents, made_with)
                 .await
         };
         written.await.map(answer).map_err(status)
@@ -69,8 +74,8 @@ impl DocumentService for Api {
                 .map(|(at, wire)| update(wire).within(&format!("updates[{at}]")))
                 .collect::<Result<_>>()?;
             let made_with = made_with(wire.made_with);
-            self.service
-                .update(&wire.collection, updates, made_with)
+            self.0
+                .update(&changed(wire.collection)?, updates, made_with)
                 .await
         };
         written.await.map(answer).map_err(status)
@@ -85,15 +90,19 @@ impl DocumentService for Api {
             match wire.filter {
                 Some(_) if !wire.ids.is_empty() => Err(Error::invalid(
                     "filter",
-                    "is given beside ids; one of them is accepted",
+                    "is given with ids; one of them is accepted",
                 )),
                 Some(described) => {
                     let described = filter(Some(described))?;
-                    self.service
-                        .delete_matching(&wire.collection, described)
+                    self.0
+                        .delete_matching(&changed(wire.collection)?, described)
                         .await
                 }
-                None => self.service.delete_ids(&wire.collection, wire.ids).await,
+                None => {
+                    self.0
+                        .delete_ids(&changed(wire.collection)?, wire.ids)
+                        .await
+                }
             }
         };
         written.await.map(answer).map_err(status)
@@ -105,9 +114,10 @@ impl DocumentService for Api {
     ) -> Result<Response<v1::GetResponse>, Status> {
         let wire = request.into_inner();
         let projection = projection(wire.projection, Projection::everything());
+        let address = address(wire.collection).map_err(status)?;
         let found = self
-            .service
-            .get(&wire.collection, wire.ids, projection)
+            .0
+            .get(&address, wire.ids, projection)
             .await
             .map_err(status)?;
         Ok(Response::new(v1::GetResponse {
@@ -124,14 +134,15 @@ impl DocumentService for Api {
     ) -> Result<Response<Self::ScrollStream>, Status> {
         let wire = request.into_inner();
         let described = filter(wire.filter).map_err(status)?;
+        let address = address(wire.collection).map_err(status)?;
         let projection = projection(wire.projection, Projection::readable());
         let batch = count_or(wire.batch_size, 500, MAX_BATCH, "batch_size").map_err(status)?;
         let (send, receive) = mpsc::channel(4);
-        let service = self.service.clone();
+        let service = self.0.clone();
         // Ends when the documents do, or when nobody receives them any more.
         tokio::task::spawn_blocking(move || {
             let result = service.scroll(
-                &wire.collection,
+                &address,
                 &described,
                 &projection,
                 batch,
@@ -153,7 +164,7 @@ impl DocumentService for Api {
 /// A batch on its way: its number and the task that writes it.
 type InFlight = VecDeque<(u64, JoinHandle<Result<Written>>)>;
 
-impl Api {
+impl DocumentAdapter {
     /// Reads batches, has up to [`BATCHES_IN_FLIGHT`] written at once, and answers in order.
     ///
     /// The answers' channel holds one: a client that does not read them stops being read.
@@ -206,7 +217,7 @@ impl Api {
         turn: Turn,
         message: v1::IngestRequest,
     ) -> JoinHandle<Result<Written>> {
-        let (service, collection) = (self.service.clone(), collection.clone());
+        let (service, collection) = (self.0.clone(), collection.clone());
         let position = (!stream_id.is_empty()).then(|| StreamPosition {
             stream: stream_id.clone(),
             batch: number,
@@ -221,7 +232,7 @@ impl Api {
             let documents = documents(message.documents)?;
             let made_with = made_with(message.made_with);
             service
-                .upsert_in_turn(&collection, documents, made_with, position, turn)
+                .upsert_in_turn(&changed(collection)?, documents, made_with, position, turn)
                 .await
         })
     }
@@ -273,9 +284,11 @@ fn update(wire: v1::DocumentUpdate) -> Result<Update> {
         id: wire.id,
         text: wire.text,
         vector: wire.vector.map(|vector| vector.values),
-        latents: wire.latents.map(activations),
-        positions: Vec::new(),
-        beside: Vec::new(),
+        codes: wire
+            .latents
+            .map(|latents| Some(codes(latents)))
+            .into_iter()
+            .collect(),
         set: attributes(wire.set_attributes).within("set_attributes")?,
         remove: wire.remove_attributes,
     })

@@ -1,5 +1,7 @@
 //! LatentService.
 
+use std::sync::Arc;
+
 use std::ops::ControlFlow;
 use std::pin::Pin;
 
@@ -12,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::Api;
+use super::address::address;
 use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
@@ -21,8 +23,8 @@ use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_docume
 use crate::error::{Error, Within as _};
 use crate::service::{
     ChatUse, DEFAULT_DOCUMENTS, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
-    LabellerChoice, LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest, Related,
-    ScoreProgress, ScoreRequest,
+    LabellerChoice, Labels, LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest,
+    Related, ScoreProgress, ScoreRequest,
 };
 
 /// Most entries of a list on a latent's page.
@@ -35,8 +37,11 @@ const LABELS_A_MESSAGE: usize = 1000;
 /// A stream of answers.
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
+/// Serves latents and their labels.
+pub(super) struct LatentAdapter(pub Arc<Labels>);
+
 #[tonic::async_trait]
-impl LatentService for Api {
+impl LatentService for LatentAdapter {
     async fn list_latents(
         &self,
         request: Request<v1::ListLatentsRequest>,
@@ -53,8 +58,8 @@ impl LatentService for Api {
             };
             let limit = count_or(wire.limit, 100, 100_000, "limit")?;
             let (query, offset) = (&wire.label_query, wire.offset as usize);
-            self.service
-                .list_latents(&wire.collection, query, order, limit, offset)
+            self.0
+                .list_latents(&address(wire.collection)?, query, order, limit, offset)
                 .await
         };
         let (latents, total) = listed.await.map_err(status)?;
@@ -81,8 +86,8 @@ impl LatentService for Api {
                 seed: wire.seed,
                 related: count_or(wire.related, 0, MAX_LISTED, "related")?,
             };
-            self.service
-                .latent(&wire.collection, wire.latent, request)
+            self.0
+                .latent(&address(wire.collection)?, wire.latent, request)
                 .await
         };
         Ok(Response::new(wire_page(page.await.map_err(status)?)))
@@ -99,7 +104,9 @@ impl LatentService for Api {
                 entries.map(|(at, entry)| new_label(entry).within(&format!("labels[{at}]")));
             let labels = labels.collect::<crate::error::Result<_>>()?;
             let sae = non_empty(wire.sae_sha256);
-            self.service.set_labels(&wire.collection, labels, sae).await
+            self.0
+                .set_labels(&address(wire.collection)?, labels, sae)
+                .await
         };
         let written = written.await.map_err(status)?;
         Ok(Response::new(v1::SetLabelsResponse {
@@ -112,9 +119,10 @@ impl LatentService for Api {
         request: Request<v1::UseLabelRequest>,
     ) -> Result<Response<v1::Label>, Status> {
         let wire = request.into_inner();
+        let address = address(wire.collection).map_err(status)?;
         let label = self
-            .service
-            .use_label(&wire.collection, wire.latent, wire.version)
+            .0
+            .use_label(&address, wire.latent, wire.version)
             .await
             .map_err(status)?;
         Ok(Response::new(wire_label(label)))
@@ -127,9 +135,10 @@ impl LatentService for Api {
         request: Request<v1::ListLabelsRequest>,
     ) -> Result<Response<Self::ListLabelsStream>, Status> {
         let wire = request.into_inner();
+        let address = address(wire.collection).map_err(status)?;
         let labels = self
-            .service
-            .list_labels(&wire.collection, wire.all_versions)
+            .0
+            .list_labels(&address, wire.all_versions)
             .await
             .map_err(status)?;
         let messages: Vec<_> = labels
@@ -156,8 +165,8 @@ impl LatentService for Api {
                 Err(_) => return Err(unknown("mode", wire.mode, "mode")),
             };
             let limit = count_or(wire.limit, 10, MAX_FOUND, "limit")?;
-            self.service
-                .search_labels(&wire.collection, &wire.text, how, limit)
+            self.0
+                .search_labels(&address(wire.collection)?, &wire.text, how, limit)
                 .await
         };
         let found = found.await.map_err(status)?;
@@ -181,7 +190,7 @@ impl LatentService for Api {
         let wire = request.into_inner();
         let found = async {
             let find = find_families(&wire)?;
-            self.service.find_families(&wire.collection, find).await
+            self.0.find_families(&address(wire.collection)?, find).await
         };
         Ok(Response::new(wire_families(found.await.map_err(status)?)))
     }
@@ -190,8 +199,8 @@ impl LatentService for Api {
         &self,
         request: Request<v1::ListFamiliesRequest>,
     ) -> Result<Response<v1::FamiliesResponse>, Status> {
-        let collection = request.into_inner().collection;
-        let found = self.service.list_families(&collection).await;
+        let address = address(request.into_inner().collection).map_err(status)?;
+        let found = self.0.list_families(&address).await;
         Ok(Response::new(wire_families(found.map_err(status)?)))
     }
 
@@ -200,7 +209,7 @@ impl LatentService for Api {
         request: Request<v1::SplitLatentsRequest>,
     ) -> Result<Response<v1::SplitLatentsResponse>, Status> {
         let request = split_request(request.into_inner()).map_err(status)?;
-        let found = self.service.split_latents(request).await.map_err(status)?;
+        let found = self.0.split_latents(request).await.map_err(status)?;
         Ok(Response::new(wire_split(found)))
     }
 
@@ -212,7 +221,7 @@ impl LatentService for Api {
     ) -> Result<Response<Self::LabelLatentsStream>, Status> {
         let request = label_request(request.into_inner()).map_err(status)?;
         let (send, receive) = mpsc::channel(16);
-        let service = self.service.clone();
+        let service = self.0.clone();
         tokio::spawn(async move {
             let updates = send.clone();
             let progress = move |progress: LabelProgress| send_progress(&updates, progress);
@@ -231,7 +240,7 @@ impl LatentService for Api {
     ) -> Result<Response<Self::ScoreLabelsStream>, Status> {
         let request = score_request(request.into_inner()).map_err(status)?;
         let (send, receive) = mpsc::channel(16);
-        let service = self.service.clone();
+        let service = self.0.clone();
         tokio::spawn(async move {
             let updates = send.clone();
             let progress = move |progress: ScoreProgress| send_progress(&updates, progress);
@@ -331,7 +340,7 @@ fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest, Error> {
             Ok(v1::LabellerKind::Local) => LabellerChoice::Local(model),
             Err(_) => return Err(unknown("labeller", wire.labeller, "labeller")),
         },
-        collection: wire.collection,
+        address: address(wire.collection)?,
         replace: wire.replace,
         again: wire.again,
         latents: wire.latents,
@@ -353,7 +362,7 @@ fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest, Error> {
             Ok(v1::JudgeKind::Local) => JudgeChoice::Local(model),
             Err(_) => return Err(unknown("judge", wire.judge, "judge")),
         },
-        collection: wire.collection,
+        address: address(wire.collection)?,
         latents: wire.latents,
         sample: non_zero(wire.sample),
         compare: wire.compare,
@@ -380,7 +389,7 @@ fn wire_page(page: LatentPage) -> v1::Latent {
         let entries = documents.into_iter();
         entries
             .map(|(document, activation)| v1::ActivatingDocument {
-                span: span_of(&document.positions, latent),
+                span: span_of(document.positions(), latent),
                 document: Some(wire_document(document)),
                 activation,
             })

@@ -1,8 +1,9 @@
-//! The gRPC server: thin adapters from wire types to [`Service`], one file per service, with
+//! The gRPC server: thin adapters from wire types to the parts of [`Service`], one file per service, with
 //! standard health, reflection (v1 and v1alpha) and errors.
 //!
 //! A server is a function of a listener, a data directory and a shutdown signal.
 
+mod address;
 mod admin;
 mod analysis;
 mod cluster;
@@ -20,12 +21,12 @@ mod search;
 mod splitting;
 mod status;
 mod steer;
+mod streams;
 mod trends;
 mod types;
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use latentdb_proto::DESCRIPTORS;
 use latentdb_proto::v1::admin_service_server::AdminServiceServer;
@@ -41,6 +42,13 @@ use tonic::transport::server::TcpIncoming;
 use crate::error::{Error, Result};
 use crate::label::ChatConfig;
 use crate::service::Service;
+use admin::AdminAdapter;
+use analysis::AnalysisAdapter;
+use collection::CollectionAdapter;
+use document::DocumentAdapter;
+use latent::LatentAdapter;
+use model::ModelAdapter;
+use search::SearchAdapter;
 
 pub(crate) use model::wire_quality;
 
@@ -72,13 +80,7 @@ pub struct ServerOptions {
 /// # }
 /// ```
 pub struct Server {
-    service: Arc<Service>,
-}
-
-/// The adapters share the service.
-#[derive(Clone)]
-struct Api {
-    service: Arc<Service>,
+    service: Service,
 }
 
 impl Server {
@@ -88,7 +90,7 @@ impl Server {
     /// Those of [`Service::open`].
     pub fn open(options: ServerOptions) -> Result<Self> {
         Ok(Self {
-            service: Service::open_with_chat(&options.data, options.chat)?,
+            service: Service::open(&options.data, options.chat)?,
         })
     }
 
@@ -101,17 +103,23 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<()> {
-        let api = Api {
-            service: self.service,
-        };
+        let Service {
+            core,
+            documents,
+            labels,
+            search,
+            analyses,
+            training,
+            collections,
+        } = self.service;
         let (health, health_service) = tonic_health::server::health_reporter();
         health
             .set_service_status("", tonic_health::ServingStatus::Serving)
             .await;
         macro_rules! service {
-            ($server:ident) => {{
-                health.set_serving::<$server<Api>>().await;
-                $server::new(api.clone())
+            ($server:ident, $adapter:ty, $part:expr) => {{
+                health.set_serving::<$server<$adapter>>().await;
+                $server::new($part)
                     .max_decoding_message_size(MAX_MESSAGE_BYTES)
                     .max_encoding_message_size(MAX_MESSAGE_BYTES)
                     .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
@@ -133,13 +141,41 @@ impl Server {
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(fault)?)
             .add_service(reflection().build_v1alpha().map_err(fault)?)
-            .add_service(service!(CollectionServiceServer))
-            .add_service(service!(DocumentServiceServer))
-            .add_service(service!(SearchServiceServer))
-            .add_service(service!(LatentServiceServer))
-            .add_service(service!(ModelServiceServer))
-            .add_service(service!(AdminServiceServer))
-            .add_service(service!(AnalysisServiceServer))
+            .add_service(service!(
+                CollectionServiceServer,
+                CollectionAdapter,
+                CollectionAdapter(collections.clone())
+            ))
+            .add_service(service!(
+                DocumentServiceServer,
+                DocumentAdapter,
+                DocumentAdapter(documents)
+            ))
+            .add_service(service!(
+                SearchServiceServer,
+                SearchAdapter,
+                SearchAdapter(search)
+            ))
+            .add_service(service!(
+                LatentServiceServer,
+                LatentAdapter,
+                LatentAdapter(labels)
+            ))
+            .add_service(service!(
+                ModelServiceServer,
+                ModelAdapter,
+                ModelAdapter(training)
+            ))
+            .add_service(service!(
+                AdminServiceServer,
+                AdminAdapter,
+                AdminAdapter { core, collections }
+            ))
+            .add_service(service!(
+                AnalysisServiceServer,
+                AnalysisAdapter,
+                AnalysisAdapter(analyses)
+            ))
             .serve_with_incoming_shutdown(incoming, shutdown)
             .await
             .map_err(|error| Error::internal("the server stopped").with_source(error))

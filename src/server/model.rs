@@ -10,15 +10,20 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::Api;
+use std::sync::Arc;
+
+use super::address::address;
 use super::collection::wire_sae;
 use super::status::{required, status};
 use super::types::{activations, non_empty, non_zero, wire_activations};
 use crate::sae::{Quality, Sparsity, TrainOptions, TrainProgress};
-use crate::service::TrainRequest;
+use crate::service::{TrainRequest, Training};
+
+/// Serves encoders and SAEs.
+pub(super) struct ModelAdapter(pub Arc<Training>);
 
 #[tonic::async_trait]
-impl ModelService for Api {
+impl ModelService for ModelAdapter {
     async fn encode_texts(
         &self,
         request: Request<v1::EncodeTextsRequest>,
@@ -26,11 +31,11 @@ impl ModelService for Api {
         use v1::encode_texts_request::With;
         let wire = request.into_inner();
         let (collection, model) = match required(wire.with, "with").map_err(status)? {
-            With::Collection(name) => (Some(name), None),
+            With::Collection(name) => (Some(address(name).map_err(status)?), None),
             With::Model(model) => (None, Some(model)),
         };
         let vectors = self
-            .service
+            .0
             .encode_texts(collection, model, wire.texts)
             .await
             .map_err(status)?;
@@ -48,9 +53,10 @@ impl ModelService for Api {
     ) -> Result<Response<v1::EncodeVectorsResponse>, Status> {
         let wire = request.into_inner();
         let vectors = wire.vectors.into_iter().map(|vector| vector.values);
+        let address = address(wire.collection).map_err(status)?;
         let rows = self
-            .service
-            .encode_vectors(&wire.collection, vectors.collect())
+            .0
+            .encode_vectors(&address, vectors.collect())
             .await
             .map_err(status)?;
         Ok(Response::new(v1::EncodeVectorsResponse {
@@ -69,9 +75,10 @@ impl ModelService for Api {
     ) -> Result<Response<v1::DecodeLatentsResponse>, Status> {
         let wire = request.into_inner();
         let rows = wire.rows.into_iter().map(activations).collect();
+        let address = address(wire.collection).map_err(status)?;
         let vectors = self
-            .service
-            .decode_latents(&wire.collection, rows)
+            .0
+            .decode_latents(&address, rows)
             .await
             .map_err(status)?;
         Ok(Response::new(v1::DecodeLatentsResponse {
@@ -90,7 +97,7 @@ impl ModelService for Api {
     ) -> Result<Response<Self::TrainSaeStream>, Status> {
         let wire = request.into_inner();
         let train = TrainRequest {
-            collection: wire.collection,
+            address: address(wire.collection).map_err(status)?,
             output: wire.output,
             options: TrainOptions {
                 n_latents: non_zero(wire.n_latents),
@@ -118,7 +125,7 @@ impl ModelService for Api {
             },
         };
         let (send, receive) = mpsc::channel(16);
-        let service = self.service.clone();
+        let service = self.0.clone();
         tokio::spawn(async move {
             let updates = send.clone();
             let progress = move |progress: &TrainProgress| {
@@ -145,9 +152,10 @@ impl ModelService for Api {
         request: Request<v1::EvaluateSaeRequest>,
     ) -> Result<Response<v1::EvaluateSaeResponse>, Status> {
         let wire = request.into_inner();
+        let address = address(wire.collection).map_err(status)?;
         let (sae, quality) = self
-            .service
-            .evaluate_sae(&wire.collection, non_empty(wire.sae))
+            .0
+            .evaluate_sae(&address, non_empty(wire.sae))
             .await
             .map_err(status)?;
         Ok(Response::new(v1::EvaluateSaeResponse {
@@ -163,13 +171,9 @@ impl ModelService for Api {
         use v1::get_sae_request::Of;
         let (path, collection) = match required(request.into_inner().of, "of").map_err(status)? {
             Of::Path(path) => (Some(path), None),
-            Of::Collection(name) => (None, Some(name)),
+            Of::Collection(name) => (None, Some(address(name).map_err(status)?)),
         };
-        let sae = self
-            .service
-            .sae_info(path, collection)
-            .await
-            .map_err(status)?;
+        let sae = self.0.sae_info(path, collection).await.map_err(status)?;
         Ok(Response::new(wire_sae(sae)))
     }
 }

@@ -6,6 +6,7 @@ use latentdb_proto::v1::near_duplicates_response::Part as DuplicatesPart;
 use latentdb_proto::v1::poorly_explained_response::Part as UnexplainedPart;
 use prost::Message as _;
 
+use super::address::address;
 use super::types::{count_or, filter, non_zero, projection, wire_document};
 use crate::error::Result;
 use crate::service::{
@@ -26,7 +27,7 @@ pub(super) fn duplicates(wire: v1::NearDuplicatesRequest) -> Result<DuplicatesRe
         ..Projection::default()
     };
     Ok(DuplicatesRequest {
-        collection: wire.collection,
+        address: address(wire.collection)?,
         filter: filter(wire.filter)?,
         options: DuplicateOptions {
             threshold: wire.threshold.unwrap_or(defaults.threshold),
@@ -39,8 +40,11 @@ pub(super) fn duplicates(wire: v1::NearDuplicatesRequest) -> Result<DuplicatesRe
     })
 }
 
-pub(super) fn duplicates_progress(now: v1::AnalysisProgress) -> v1::NearDuplicatesResponse {
-    duplicates_response(DuplicatesPart::Progress(now))
+pub(super) fn duplicates_progress(done: u64, total: u64) -> v1::NearDuplicatesResponse {
+    duplicates_response(DuplicatesPart::Progress(v1::AnalysisProgress {
+        done,
+        total,
+    }))
 }
 
 pub(super) fn duplicates_answer(result: DuplicatesResult) -> Vec<v1::NearDuplicatesResponse> {
@@ -106,15 +110,18 @@ fn member(member: DuplicateMember) -> v1::Duplicate {
 
 pub(super) fn unexplained(wire: v1::PoorlyExplainedRequest) -> Result<UnexplainedRequest> {
     Ok(UnexplainedRequest {
-        collection: wire.collection,
+        address: address(wire.collection)?,
         filter: filter(wire.filter)?,
         limit: count_or(wire.limit, 20, 10_000, "limit")?,
         projection: projection(wire.projection, Projection::readable()),
     })
 }
 
-pub(super) fn unexplained_progress(now: v1::AnalysisProgress) -> v1::PoorlyExplainedResponse {
-    unexplained_response(UnexplainedPart::Progress(now))
+pub(super) fn unexplained_progress(done: u64, total: u64) -> v1::PoorlyExplainedResponse {
+    unexplained_response(UnexplainedPart::Progress(v1::AnalysisProgress {
+        done,
+        total,
+    }))
 }
 
 pub(super) fn unexplained_answer(result: Unexplained) -> Vec<v1::PoorlyExplainedResponse> {

@@ -1,12 +1,14 @@
 //! SearchService.
 
+use std::sync::Arc;
+
 use latentdb_index::query::{DEFAULT_EF, DEFAULT_FUSION_DEPTH, MAX_DEPTH, MAX_HITS, Plan};
 use latentdb_index::rank::{Fusion, Scale};
 use latentdb_proto::v1;
 use latentdb_proto::v1::search_service_server::SearchService;
 use tonic::{Request, Response, Status};
 
-use super::Api;
+use super::address::address;
 use super::property::{latents, property, wire_property};
 use super::reader::span_of;
 use super::status::{required, status};
@@ -16,19 +18,22 @@ use super::types::{
 };
 use crate::error::{Error, Result, Within as _};
 use crate::service::{
-    ExplainedHit, Explanation, FacetBy, NearestNode, Node, NodeKind, Projection, SearchOptions,
-    SearchResult, Target,
+    ExplainedHit, Explanation, FacetBy, NearestNode, Node, NodeKind, Projection, Search,
+    SearchOptions, SearchResult, Target,
 };
 
-/// Hits of `except`'s right side that are taken away, unless said otherwise.
+/// Hits of the right side of `excluding` that are taken away, unless said otherwise.
 const DEFAULT_EXCEPT_TOP: usize = 100;
 /// k of reciprocal rank fusion (Cormack et al., 2009).
 const DEFAULT_RANK_CONSTANT: f32 = 60.0;
 /// Contributing latents listed per hit.
 const DEFAULT_LATENTS_PER_HIT: usize = 5;
 
+/// Serves searches.
+pub(super) struct SearchAdapter(pub Arc<Search>);
+
 #[tonic::async_trait]
-impl SearchService for Api {
+impl SearchService for SearchAdapter {
     async fn search(
         &self,
         request: Request<v1::SearchRequest>,
@@ -37,13 +42,13 @@ impl SearchService for Api {
         let explain = wire.explain;
         let result = async {
             match non_empty(std::mem::take(&mut wire.page_token)) {
-                Some(token) => self.service.next_page(token).await,
+                Some(token) => self.0.next_page(token).await,
                 None => {
-                    let collection = std::mem::take(&mut wire.collection);
+                    let address = address(std::mem::take(&mut wire.collection))?;
                     let made_with = made_with(wire.made_with.take());
-                    self.service.check_made_with(&collection, &made_with)?;
+                    self.0.check_made_with(&address, &made_with)?;
                     let (node, options) = search(wire)?;
-                    self.service.search(&collection, node, options).await
+                    self.0.search(&address, node, options).await
                 }
             }
         };
@@ -61,10 +66,11 @@ impl SearchService for Api {
             let Some(collection) = wire.first().map(|first| first.collection.clone()) else {
                 return Ok(Vec::new());
             };
+            let target = address(collection.clone())?;
             let mut searches = Vec::with_capacity(wire.len());
             for (at, mut one) in wire.into_iter().enumerate() {
                 let made_with = made_with(one.made_with.take());
-                self.service.check_made_with(&collection, &made_with)?;
+                self.0.check_made_with(&target, &made_with)?;
                 let place = format!("searches[{at}]");
                 if one.collection != collection {
                     let message = "differs from the first's; a batch searches one collection";
@@ -76,7 +82,7 @@ impl SearchService for Api {
                 }
                 searches.push(search(one).within(&place)?);
             }
-            self.service.search_batch(&collection, searches).await
+            self.0.search_batch(&target, searches).await
         };
         let results = results.await.map_err(status)?;
         Ok(Response::new(v1::SearchBatchResponse {
@@ -94,11 +100,8 @@ impl SearchService for Api {
     ) -> Result<Response<v1::CountResponse>, Status> {
         let wire = request.into_inner();
         let described = filter(wire.filter).map_err(status)?;
-        let count = self
-            .service
-            .count(&wire.collection, described)
-            .await
-            .map_err(status)?;
+        let address = address(wire.collection).map_err(status)?;
+        let count = self.0.count(&address, described).await.map_err(status)?;
         Ok(Response::new(v1::CountResponse { count }))
     }
 
@@ -114,8 +117,8 @@ impl SearchService for Api {
                 v1::facet_request::By::Latents(_) => FacetBy::Latents,
             };
             let limit = count_or(wire.limit, 20, 100_000, "limit")?;
-            self.service
-                .facet(&wire.collection, described, by, limit)
+            self.0
+                .facet(&address(wire.collection)?, described, by, limit)
                 .await
         };
         let facet = result.await.map_err(status)?;
@@ -151,7 +154,7 @@ impl SearchService for Api {
         let wire = request.into_inner();
         let report = async {
             let nearest = nearest(required(wire.nearest, "nearest")?).within("nearest")?;
-            self.service.steer(&wire.collection, nearest).await
+            self.0.steer(&address(wire.collection)?, nearest).await
         };
         let report = report.await.map_err(status)?;
         Ok(Response::new(v1::SteerResponse {
@@ -171,8 +174,14 @@ impl SearchService for Api {
                 described => Some(filter(described)?),
             };
             let limit = count_or(wire.limit, 10, 1000, "limit")?;
-            self.service
-                .steer_sweep(&wire.collection, nearest, filter, wire.strengths, limit)
+            self.0
+                .steer_sweep(
+                    &address(wire.collection)?,
+                    nearest,
+                    filter,
+                    wire.strengths,
+                    limit,
+                )
                 .await
         };
         let steps = steps.await.map_err(status)?;
@@ -188,9 +197,10 @@ impl SearchService for Api {
         let wire = request.into_inner();
         let saved = async {
             let described = required(wire.preset, "preset")?;
+            let address = address(wire.collection)?;
             let saved = preset(described).within("preset")?;
-            self.service
-                .save_preset(&wire.collection, saved.clone())
+            self.0
+                .save_preset(&address, saved.clone())
                 .await
                 .within("preset")?;
             Ok(saved)
@@ -202,8 +212,8 @@ impl SearchService for Api {
         &self,
         request: Request<v1::ListPresetsRequest>,
     ) -> Result<Response<v1::ListPresetsResponse>, Status> {
-        let collection = request.into_inner().collection;
-        let presets = self.service.list_presets(&collection).await;
+        let address = address(request.into_inner().collection).map_err(status)?;
+        let presets = self.0.list_presets(&address).await;
         let presets = presets.map_err(status)?.into_iter();
         Ok(Response::new(v1::ListPresetsResponse {
             presets: presets.map(wire_preset).collect(),
@@ -215,7 +225,8 @@ impl SearchService for Api {
         request: Request<v1::DropPresetRequest>,
     ) -> Result<Response<v1::DropPresetResponse>, Status> {
         let wire = request.into_inner();
-        let dropped = self.service.drop_preset(&wire.collection, wire.name).await;
+        let address = address(wire.collection).map_err(status)?;
+        let dropped = self.0.drop_preset(&address, wire.name).await;
         dropped.map_err(status)?;
         Ok(Response::new(v1::DropPresetResponse {}))
     }
@@ -336,8 +347,8 @@ fn response(result: SearchResult, explain: bool) -> v1::SearchResponse {
     }
 }
 
-fn wire_hit(mut hit: ExplainedHit) -> v1::Hit {
-    let positions = std::mem::take(&mut hit.document.positions);
+fn wire_hit(hit: ExplainedHit) -> v1::Hit {
+    let positions = hit.document.positions().to_vec();
     v1::Hit {
         document: Some(wire_document(hit.document)),
         score: hit.score,

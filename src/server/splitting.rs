@@ -3,6 +3,7 @@
 use latentdb_index::catalog::Label;
 use latentdb_proto::v1;
 
+use super::address::address;
 use super::types::count_or;
 use crate::error::{Error, Result};
 use crate::service::{SplitLatent, SplitRequest};
@@ -32,7 +33,7 @@ pub(super) fn split_request(wire: v1::SplitLatentsRequest) -> Result<SplitReques
         ));
     }
     Ok(SplitRequest {
-        collection: wire.collection,
+        address: address(wire.collection)?,
         to: wire.to,
         latents: wire.latents,
         limit: count_or(wire.limit, 20, MAX_LATENTS, "limit")?,

@@ -4,6 +4,7 @@ use latentdb_index::analysis::{Buckets, ChangePoint, Direction, Monotone, TrendO
 use latentdb_proto::v1;
 use latentdb_proto::v1::trends_response::Part;
 
+use super::address::address;
 use super::analysis::BATCH;
 use super::diff::{groups, named_sets, no_such};
 use super::types::{count_or, filter, wire_value};
@@ -31,7 +32,7 @@ pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
         Err(_) => return Err(no_such("direction", wire.direction)),
     };
     Ok(TrendsRequest {
-        collection: wire.collection,
+        address: address(wire.collection)?,
         filter: filter(wire.filter)?,
         order,
         groups: groups(wire.groups),
@@ -59,8 +60,8 @@ fn buckets(kind: i32, bins: u32) -> Result<Buckets> {
     })
 }
 
-pub(super) fn progress(now: v1::AnalysisProgress) -> v1::TrendsResponse {
-    response(Part::Progress(now))
+pub(super) fn progress(done: u64, total: u64) -> v1::TrendsResponse {
+    response(Part::Progress(v1::AnalysisProgress { done, total }))
 }
 
 pub(super) fn answer(result: TrendsResult) -> Vec<v1::TrendsResponse> {

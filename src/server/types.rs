@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use latentdb_index::document::{self, Activation, Document};
+use latentdb_index::document::{self, Activation, Codes, Document};
 use latentdb_index::filter::{self, AttributeTest, Filter, TextMode};
 use latentdb_proto::v1;
 
@@ -118,9 +118,7 @@ pub(super) fn document(wire: v1::Document) -> Result<Document> {
         text: wire.text,
         attributes: attributes(wire.attributes).within("attributes")?,
         vector: wire.vector.map(|vector| vector.values),
-        latents: wire.latents.map(activations).unwrap_or_default(),
-        positions: Vec::new(),
-        beside: Vec::new(),
+        codes: wire.latents.map(codes).into_iter().collect(),
     })
 }
 
@@ -132,6 +130,10 @@ pub(super) fn documents(wire: Vec<v1::Document>) -> Result<Vec<Document>> {
 }
 
 pub(super) fn wire_document(document: Document) -> v1::Document {
+    let latents = document.latents();
+    let latents = (!latents.is_empty()).then(|| v1::Activations {
+        values: wire_activations(latents),
+    });
     v1::Document {
         id: document.id,
         text: document.text,
@@ -141,9 +143,7 @@ pub(super) fn wire_document(document: Document) -> v1::Document {
             .map(|(name, value)| (name, wire_value(value)))
             .collect(),
         vector: document.vector.map(|values| v1::Vector { values }),
-        latents: (!document.latents.is_empty()).then(|| v1::Activations {
-            values: wire_activations(&document.latents),
-        }),
+        latents,
     }
 }
 
@@ -292,6 +292,11 @@ pub(super) fn non_empty(text: String) -> Option<String> {
 /// A number that is 0 where there is none.
 pub(super) fn non_zero(number: u32) -> Option<usize> {
     (number != 0).then_some(number as usize)
+}
+
+/// Codes that a client brings.
+pub(super) fn codes(wire: v1::Activations) -> Codes {
+    activations(wire).into()
 }
 
 /// What a client says its vectors and latents were made with.

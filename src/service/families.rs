@@ -1,21 +1,11 @@
-//! Families of latents (METHODS §9): found once, kept in the catalog, used by their roots.
+//! Families of latents that were found, kept in the catalog by the SAE and used by their roots.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-
-use latentdb_index::analysis::families::{self, FamilyOptions};
-use latentdb_index::catalog::{CollectionRecord, Label, RecordKind};
+use latentdb_index::catalog::RecordKind;
 use latentdb_index::filter::Filter;
-use latentdb_index::progress::Progress;
 use serde::{Deserialize, Serialize};
 
-use super::latents::label_key;
-use super::search::no_sae;
-use super::{Service, blocking};
-use crate::error::{Error, Result};
-
-/// Phrases of a family's label.
-const LABEL_PHRASES: usize = 3;
+use super::core::View;
+use crate::error::{Error, Result, Within as _};
 
 /// A general latent and special ones below it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,233 +34,60 @@ pub struct FamilyMemberRecord {
     pub depth: usize,
 }
 
-/// A family with its labels as they are now.
-#[derive(Clone, Debug)]
-pub struct LabelledFamily {
-    /// The family.
-    pub family: FamilyRecord,
-    /// What its members' labels have in common.
-    pub label: Option<String>,
-    /// The members' labels, in their order.
-    pub member_labels: Vec<Option<String>>,
-}
-
-/// How families are found.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct FindFamilies {
-    /// What shapes them.
-    pub options: FamilyOptions,
-    /// The lowest score of the labels of latents that take part; all take part without one.
-    pub min_label_score: Option<f32>,
-}
-
-impl Service {
-    /// Finds the families of a collection's latents and keeps them in place of those before. A
-    /// caller that goes away calls it off.
-    pub async fn find_families(
-        self: &Arc<Self>,
-        collection: &str,
-        find: FindFamilies,
-    ) -> Result<Vec<LabelledFamily>> {
-        let view = self.view(collection)?;
-        if view.record.n_latents.is_none() {
-            return Err(no_sae(&view));
-        }
-        let labels = self.labels_of(&view.record)?;
-        let handle = self.database.collection(collection)?;
-        let record = view.record.clone();
-        let progress = Arc::new(Progress::default());
-        let _waiting = progress.stop_on_drop();
-        blocking(move || {
-            let takes_part = |latent: u32| {
-                find.min_label_score.is_none_or(|least| {
-                    let score = labels.get(&latent).and_then(|label| label.score);
-                    score.is_some_and(|score| score >= least)
-                })
-            };
-            let found = families::families(&view.snapshot, &takes_part, &find.options, &progress)?;
-            progress.announce(found.len() as u64)?;
-            let mut records = Vec::with_capacity(found.len());
-            for family in found {
-                let root = FamilyMemberRecord {
-                    latent: family.parent,
-                    below: family.parent,
-                    depth: 0,
-                };
-                let below = family.children.iter().map(|child| FamilyMemberRecord {
-                    latent: child.latent,
-                    below: child.below,
-                    depth: child.depth,
-                });
-                let members: Vec<_> = std::iter::once(root).chain(below).collect();
-                records.push(FamilyRecord {
-                    root: family.parent,
-                    documents: view.snapshot.count(&union(&members))?,
-                    members,
-                    score: family.score.is_finite().then_some(family.score),
-                    round: family.round,
-                });
-                progress.advance(1)?;
-            }
-            handle.put_record(RecordKind::Families, &label_key(&record)?.1, &records)
-        })
-        .await?;
-        self.list_families(collection).await
-    }
-
-    /// The families that were found last, largest first.
-    ///
-    /// # Errors
-    /// `FailedPrecondition` where none were looked for.
-    pub async fn list_families(self: &Arc<Self>, collection: &str) -> Result<Vec<LabelledFamily>> {
-        let record = self.database.collection(collection)?.record();
-        let service = self.clone();
-        blocking(move || {
-            let found = service.families(&record)?;
-            service.labelled(&record, found)
-        })
-        .await
-    }
-
-    /// A family by its root.
-    pub(super) fn family(&self, record: &CollectionRecord, root: u32) -> Result<FamilyRecord> {
-        of_root(&self.families(record)?, record, root)
-    }
-
-    /// Families by their roots; `NotFound` names the place in the list.
-    pub(super) fn families_at(
-        &self,
-        record: &CollectionRecord,
-        roots: &[u32],
-    ) -> Result<Vec<FamilyRecord>> {
-        let known = self.families(record)?;
-        let places = roots.iter().enumerate();
-        places
-            .map(|(at, &root)| {
-                of_root(&known, record, root).map_err(|e| e.within(&format!("[{at}]")))
-            })
-            .collect()
-    }
-
-    /// The documents in which any member of a family is active.
-    pub(super) fn family_filter(&self, record: &CollectionRecord, root: u32) -> Result<Filter> {
-        Ok(union(&self.family(record, root)?.members))
-    }
-
-    fn families(&self, record: &CollectionRecord) -> Result<Vec<FamilyRecord>> {
-        let handle = self.database.collection(&record.name)?;
-        let kept = handle.record_of(RecordKind::Families, &label_key(record)?.1)?;
-        kept.ok_or_else(|| {
-            Error::precondition(format!(
-                "the families of collection {:?} have not been looked for: find them (`latentdb \
-                 latents families {} --find`)",
-                record.name, record.name
-            ))
-        })
-    }
-
-    fn labelled(
-        &self,
-        record: &CollectionRecord,
-        families: Vec<FamilyRecord>,
-    ) -> Result<Vec<LabelledFamily>> {
-        let labels = self.labels_of(record)?;
-        let families = families.into_iter();
-        Ok(families
-            .map(|family| {
-                let text = |member: &FamilyMemberRecord| {
-                    labels.get(&member.latent).map(|label| label.text.clone())
-                };
-                LabelledFamily {
-                    label: family_label(&family, &labels),
-                    member_labels: family.members.iter().map(text).collect(),
-                    family,
-                }
-            })
-            .collect())
-    }
-}
-
-fn of_root(
-    families: &[FamilyRecord],
-    record: &CollectionRecord,
-    root: u32,
-) -> Result<FamilyRecord> {
-    let found = families.iter().find(|family| family.root == root);
-    found.cloned().ok_or_else(|| {
-        Error::not_found(format!(
-            "no family has the root {root} (list them with `latentdb latents families {}`)",
-            record.name
+/// The families that were found last.
+///
+/// # Errors
+/// `FailedPrecondition` where none were looked for.
+pub(super) fn families(view: &View) -> Result<Vec<FamilyRecord>> {
+    let kept = view
+        .handle
+        .record_of(RecordKind::Families, &view.label_key().1)?;
+    kept.ok_or_else(|| {
+        let name = view.name();
+        Error::precondition(format!(
+            "the families of collection {name:?} have not been looked for: find them (`latentdb \
+             latents families {name} --find`)"
         ))
     })
 }
 
-fn union(members: &[FamilyMemberRecord]) -> Filter {
+/// Keeps families in place of those before.
+pub(super) fn keep(view: &View, families: &[FamilyRecord]) -> Result<()> {
+    let sae = view.label_key().1;
+    view.handle
+        .put_record(RecordKind::Families, &sae, &families)
+}
+
+/// A family by its root.
+pub(super) fn family(view: &View, root: u32) -> Result<FamilyRecord> {
+    of_root(&families(view)?, view, root)
+}
+
+/// Families by their roots; `NotFound` names the place in the list.
+pub(super) fn families_at(view: &View, roots: &[u32]) -> Result<Vec<FamilyRecord>> {
+    let known = families(view)?;
+    let places = roots.iter().enumerate();
+    places
+        .map(|(at, &root)| of_root(&known, view, root).within(&format!("[{at}]")))
+        .collect()
+}
+
+/// The documents in which any member of a family is active.
+pub(super) fn family_filter(view: &View, root: u32) -> Result<Filter> {
+    Ok(union(&family(view, root)?.members))
+}
+
+fn of_root(families: &[FamilyRecord], view: &View, root: u32) -> Result<FamilyRecord> {
+    let found = families.iter().find(|family| family.root == root);
+    found.cloned().ok_or_else(|| {
+        Error::not_found(format!(
+            "no family has the root {root} (list them with `latentdb latents families {}`)",
+            view.name()
+        ))
+    })
+}
+
+pub(super) fn union(members: &[FamilyMemberRecord]) -> Filter {
     let members = members.iter().map(|member| Filter::latent(member.latent));
     Filter::Or(members.collect())
-}
-
-/// The root's phrases, and then those that most members' labels hold.
-fn family_label(family: &FamilyRecord, labels: &BTreeMap<u32, Label>) -> Option<String> {
-    let phrases_of = |latent: u32| {
-        let text = labels.get(&latent).map_or("", |label| label.text.as_str());
-        text.split(',')
-            .map(str::trim)
-            .filter(|phrase| !phrase.is_empty())
-    };
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for member in &family.members {
-        for phrase in phrases_of(member.latent) {
-            *counts.entry(phrase.to_lowercase()).or_default() += 1;
-        }
-    }
-    let mut common: Vec<(String, usize)> = counts.into_iter().filter(|(_, n)| *n > 1).collect();
-    common.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let mut phrases: Vec<String> = Vec::new();
-    let own = phrases_of(family.root).map(str::to_owned);
-    for phrase in own.chain(common.into_iter().map(|(phrase, _)| phrase)) {
-        let known = |other: &String| {
-            let (other, phrase) = (other.to_lowercase(), phrase.to_lowercase());
-            other.contains(&phrase) || phrase.contains(&other)
-        };
-        if phrases.len() < LABEL_PHRASES && !phrases.iter().any(known) {
-            phrases.push(phrase);
-        }
-    }
-    (!phrases.is_empty()).then(|| phrases.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_family_is_called_by_its_root_and_what_its_members_share() {
-        let label = |text: &str| -> Label {
-            serde_json::from_value(serde_json::json!({
-                "text": text, "source": "test", "score": null, "created": 0,
-            }))
-            .unwrap()
-        };
-        let labels = BTreeMap::from([
-            (1, label("nodes")),
-            (2, label("molecules, graph networks")),
-            (3, label("Graph networks, traffic")),
-        ]);
-        let member = |latent| FamilyMemberRecord {
-            latent,
-            below: 1,
-            depth: usize::from(latent != 1),
-        };
-        let family = FamilyRecord {
-            root: 1,
-            members: vec![member(1), member(2), member(3), member(4)],
-            score: None,
-            documents: 9,
-            round: 1,
-        };
-        let named = family_label(&family, &labels);
-        assert_eq!(named.as_deref(), Some("nodes, graph networks"));
-        assert_eq!(family_label(&family, &BTreeMap::new()), None);
-    }
 }

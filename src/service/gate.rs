@@ -5,16 +5,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use latentdb_index::catalog::{CollectionRecord, RecordKind};
+use latentdb_index::catalog::RecordKind;
 use latentdb_index::collection::Snapshot;
-use latentdb_index::database::CollectionHandle;
 use latentdb_index::document::Activation;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::models::{Level, sae_record, to_json};
-use super::tokens::{TokenCoder, reader_record};
+use super::core::View;
+use super::spec::{Level, ReaderRecord, SaeRecord, SaeSpec, to_json};
+use super::token_coder::TokenCoder;
 use crate::error::{Error, Result};
 use crate::sae::{Codes, Fit, Sae};
 
@@ -147,52 +147,46 @@ type Held = Arc<Mutex<Option<Fit>>>;
 #[derive(Default)]
 pub(super) struct Gates(Mutex<HashMap<Key, (u64, Held)>>);
 
-/// A collection's id, and its name through the SAE or, at level token, [`token_key`].
+/// A collection's id, and the SAE's hash or, at level token, [`token_key`].
 type Key = (String, String);
 
 impl Gates {
     /// The fit of a collection's generation; older generations are forgotten.
-    fn entry(&self, record: &CollectionRecord) -> Held {
+    fn entry(&self, view: &View) -> Held {
+        let generation = view.spec.record.generation;
         let mut entries = self.0.lock();
         let entry = entries
-            .entry((record.id.clone(), record.name.clone()))
-            .or_insert_with(|| (record.generation, Arc::default()));
-        if entry.0 != record.generation {
-            *entry = (record.generation, Arc::default());
+            .entry(view.label_key())
+            .or_insert_with(|| (generation, Arc::default()));
+        if entry.0 != generation {
+            *entry = (generation, Arc::default());
         }
         entry.1.clone()
     }
 
     /// Forgets a collection.
-    pub fn forget(&self, record: &CollectionRecord) {
-        self.0.lock().retain(|(id, _), _| *id != record.id);
+    pub fn forget(&self, id: &str) {
+        self.0.lock().retain(|(collection, _), _| collection != id);
     }
 
     /// Whether enough vectors of a collection were judged.
-    pub fn is_full(&self, record: &CollectionRecord) -> bool {
-        let entry = self.entry(record);
+    pub fn is_full(&self, view: &View) -> bool {
+        let entry = self.entry(view);
         let held = entry.lock();
         held.as_ref().is_some_and(|fit| fit.rows() >= MOST)
     }
 
     /// Judges vectors that are about to be written, with their codes, together with those that are
-    /// there, until [`MOST`] have been.
+    /// stored, until [`MOST`] have been.
     ///
     /// # Errors
     /// `FailedPrecondition` when the fit is poor and the gate refuses.
-    pub fn admit(
-        &self,
-        record: &CollectionRecord,
-        snapshot: &Snapshot,
-        sae: &Sae,
-        vectors: &[f32],
-        codes: &Codes,
-    ) -> Result<()> {
-        let entry = self.entry(record);
+    pub fn admit(&self, view: &View, sae: &Sae, vectors: &[f32], codes: &Codes) -> Result<()> {
+        let entry = self.entry(view);
         let mut held = entry.lock();
         let fit = match held.as_mut() {
             Some(fit) => fit,
-            None => held.insert(measured(snapshot, sae)?),
+            None => held.insert(measured(&view.snapshot, sae)?),
         };
         let room = MOST.saturating_sub(fit.rows()).min(codes.rows());
         if room == 0 {
@@ -204,27 +198,27 @@ impl Gates {
         }
         let mut tried = fit.clone();
         tried.add_coded(sae, &vectors[..room * sae.d_in()], &first)?;
-        gate_of(record)?.judge(&record.name, sae, &tried, Level::Pooled)?;
+        gate_of(view).judge(&view.name(), sae, &tried, Level::Pooled)?;
         *fit = tried;
         Ok(())
     }
 
     /// The fit of token states. They are not stored, so the catalog keeps what was measured.
-    fn token_entry(&self, handle: &CollectionHandle, record: &CollectionRecord) -> Result<Held> {
-        let key = token_key(record)?;
+    fn token_entry(&self, view: &View) -> Result<Held> {
+        let key = (view.spec.record.id.clone(), token_key(view.list_entry())?);
         let mut entries = self.0.lock();
-        if let Some((_, held)) = entries.get(&(record.id.clone(), key.clone())) {
+        if let Some((_, held)) = entries.get(&key) {
             return Ok(held.clone());
         }
-        let kept: Option<Fit> = handle.record_of(RecordKind::TokenFit, &key)?;
+        let kept: Option<Fit> = view.handle.record_of(RecordKind::TokenFit, &key.1)?;
         let held = Arc::new(Mutex::new(kept));
-        entries.insert((record.id.clone(), key), (0, held.clone()));
+        entries.insert(key, (0, held.clone()));
         Ok(held)
     }
 
     /// How many more token states of a collection are judged.
-    pub fn room(&self, handle: &CollectionHandle, record: &CollectionRecord) -> Result<usize> {
-        let entry = self.token_entry(handle, record)?;
+    pub fn room(&self, view: &View) -> Result<usize> {
+        let entry = self.token_entry(view)?;
         let held = entry.lock();
         Ok(MOST - held.as_ref().map_or(0, |fit| fit.rows().min(MOST)))
     }
@@ -234,91 +228,78 @@ impl Gates {
     ///
     /// # Errors
     /// `FailedPrecondition` when the fit is poor and the gate refuses.
-    pub fn admit_fit(
-        &self,
-        handle: &CollectionHandle,
-        record: &CollectionRecord,
-        sae: &Sae,
-        fit: &Fit,
-    ) -> Result<()> {
+    pub fn admit_fit(&self, view: &View, sae: &Sae, fit: &Fit) -> Result<()> {
         if fit.rows() == 0 {
             return Ok(());
         }
-        let entry = self.token_entry(handle, record)?;
+        let entry = self.token_entry(view)?;
         let mut held = entry.lock();
         let mut tried = held.clone().unwrap_or_default();
         tried.append(fit);
-        gate_of(record)?.judge(&record.name, sae, &tried, Level::Token)?;
-        handle.put_record(RecordKind::TokenFit, &token_key(record)?, &tried)?;
+        gate_of(view).judge(&view.name(), sae, &tried, Level::Token)?;
+        keep_token_fit(view, &tried)?;
         *held = Some(tried);
         Ok(())
     }
 
     /// Keeps what was measured on token states.
-    pub fn keep_fit(
-        &self,
-        handle: &CollectionHandle,
-        record: &CollectionRecord,
-        fit: Fit,
-    ) -> Result<()> {
-        let entry = self.token_entry(handle, record)?;
+    pub fn keep_fit(&self, view: &View, fit: Fit) -> Result<()> {
+        let entry = self.token_entry(view)?;
         let mut held = entry.lock();
-        handle.put_record(RecordKind::TokenFit, &token_key(record)?, &fit)?;
+        keep_token_fit(view, &fit)?;
         *held = Some(fit);
         Ok(())
     }
 
-    /// How a collection's SAE fits the token states that were measured; nothing before there are
-    /// any.
-    pub fn token_info(
-        &self,
-        handle: &CollectionHandle,
-        record: &CollectionRecord,
-        sae: &Sae,
-    ) -> Result<Option<FitInfo>> {
-        let entry = self.token_entry(handle, record)?;
-        let held = entry.lock();
-        held.as_ref()
-            .map(|fit| info_of(fit, record, sae))
-            .transpose()
-    }
-
-    /// How a collection's SAE fits its first vectors.
-    pub fn info(
-        &self,
-        record: &CollectionRecord,
-        snapshot: &Snapshot,
-        sae: &Sae,
-    ) -> Result<FitInfo> {
-        let entry = self.entry(record);
+    /// How a view's SAE fits what it has met: the first vectors of the collection or, at level
+    /// token, the states that were measured. `None` at level token before there are any.
+    pub fn info(&self, view: &View, sae: &Sae) -> Result<Option<FitInfo>> {
+        if view.reader().is_some() {
+            let entry = self.token_entry(view)?;
+            let held = entry.lock();
+            return Ok(held.as_ref().map(|fit| info_of(fit, view, sae)));
+        }
+        let entry = self.entry(view);
         let mut held = entry.lock();
         let fit = match held.as_mut() {
             Some(fit) => fit,
-            None => held.insert(measured(snapshot, sae)?),
+            None => held.insert(measured(&view.snapshot, sae)?),
         };
-        info_of(fit, record, sae)
+        Ok(Some(info_of(fit, view, sae)))
     }
 }
 
+fn keep_token_fit(view: &View, fit: &Fit) -> Result<()> {
+    let key = token_key(view.list_entry())?;
+    view.handle.put_record(RecordKind::TokenFit, &key, fit)
+}
+
 /// What token states and their codes are, as a name: SHA-256 of the SAE's hash and the reading.
-fn token_key(record: &CollectionRecord) -> Result<String> {
-    let sae = sae_record(record)?.map(|sae| sae.sha256);
-    let reading = reader_record(record)?.map(|reader| reader.reading);
-    let said = to_json(&(sae, reading))?.to_string();
+fn token_key(entry: Option<&SaeSpec>) -> Result<String> {
+    let sae = |entry: &SaeSpec| entry.sae.as_ref().map(|sae: &SaeRecord| sae.sha256.clone());
+    let reading = |entry: &SaeSpec| {
+        let reader = entry.reader.as_ref();
+        reader.map(|reader: &ReaderRecord| reader.reading.clone())
+    };
+    let said = to_json(&(entry.and_then(sae), entry.and_then(reading)))?.to_string();
     Ok(Sha256::digest(said)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect())
 }
 
-fn info_of(fit: &Fit, record: &CollectionRecord, sae: &Sae) -> Result<FitInfo> {
-    let gate = gate_of(record)?;
-    Ok(FitInfo {
+fn info_of(fit: &Fit, view: &View, sae: &Sae) -> FitInfo {
+    let gate = gate_of(view);
+    FitInfo {
         vectors: fit.rows(),
         fvu: fit.fvu().filter(|_| fit.rows() >= LEAST),
         limit: gate.limit_for(sae),
         warn: gate.warn,
-    })
+    }
+}
+
+fn gate_of(view: &View) -> Gate {
+    view.list_entry().map(SaeSpec::gate).unwrap_or_default()
 }
 
 /// Judges an SAE on the texts of a collection of level token that it is to be attached to.
@@ -366,11 +347,6 @@ pub(super) fn judge_attach(
     let mut fit = Fit::default();
     fit.add_coded(sae, &vectors, &sae.encode_parallel(&vectors, 0)?)?;
     gate.judge(collection, sae, &fit, Level::Pooled)
-}
-
-/// The gate that a collection records.
-pub(super) fn gate_of(record: &CollectionRecord) -> Result<Gate> {
-    Ok(sae_record(record)?.map(|sae| sae.gate).unwrap_or_default())
 }
 
 /// The fit of vectors that are stored, with the codes that are stored.

@@ -1,10 +1,7 @@
 //! Which encoder and SAE a client's vectors and latents were made with, checked against the
 //! collection's.
 
-use latentdb_index::catalog::CollectionRecord;
-
-use super::Service;
-use super::models::{encoder_record, sae_record};
+use super::core::View;
 use crate::error::{Error, Result};
 
 /// What a client says its vectors and latents were made with.
@@ -17,25 +14,27 @@ pub struct MadeWith {
 }
 
 impl MadeWith {
-    /// Compares with a collection's record.
+    /// Compares with a collection's records.
     ///
     /// # Errors
     /// `FailedPrecondition` naming both hashes when they differ, or when the collection records
     /// nothing to compare with.
-    pub(super) fn check(&self, record: &CollectionRecord) -> Result<()> {
+    pub(super) fn check(&self, view: &View) -> Result<()> {
         if let Some(claimed) = &self.encoder {
-            let recorded = encoder_record(record)?.map(|encoder| encoder.identity.weights_sha256);
-            compare(&record.name, "encoder", claimed, recorded)?;
+            let recorded = view
+                .encoder()
+                .map(|encoder| &*encoder.identity.weights_sha256);
+            compare(&view.name(), "encoder", claimed, recorded)?;
         }
         if let Some(claimed) = &self.sae {
-            let recorded = sae_record(record)?.map(|sae| sae.sha256);
-            compare(&record.name, "SAE", claimed, recorded)?;
+            let recorded = view.sae().map(|sae| &*sae.sha256);
+            compare(&view.name(), "SAE", claimed, recorded)?;
         }
         Ok(())
     }
 }
 
-fn compare(collection: &str, what: &str, claimed: &str, recorded: Option<String>) -> Result<()> {
+fn compare(collection: &str, what: &str, claimed: &str, recorded: Option<&str>) -> Result<()> {
     match recorded {
         Some(recorded) if recorded == claimed => Ok(()),
         Some(recorded) => Err(Error::precondition(format!(
@@ -46,15 +45,5 @@ fn compare(collection: &str, what: &str, claimed: &str, recorded: Option<String>
             "made with the {what} {claimed}, but collection {collection:?} records no {what} to \
              compare with"
         ))),
-    }
-}
-
-impl Service {
-    /// Compares what a query was made with against a collection.
-    ///
-    /// # Errors
-    /// `NotFound` for the collection, `FailedPrecondition` for a difference.
-    pub fn check_made_with(&self, collection: &str, made_with: &MadeWith) -> Result<()> {
-        made_with.check(&self.database.collection(collection)?.record())
     }
 }

@@ -6,96 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use half::f16;
+use latentdb_index::document::Activation;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 
-use super::gate::Gate;
-use crate::encoder::{BatchingEncoder, EncoderIdentity, EncoderOptions, SentenceEncoder};
+use super::spec::EncoderRecord;
+use crate::encoder::{BatchingEncoder, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
-use crate::reading::{Precision, Reading};
-use crate::sae::{Codes, Normalisation, Sae, TrainingRecord};
-use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::document::{Activation, Document};
-
-/// What a collection records of the encoder that makes its vectors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EncoderRecord {
-    /// As the user named it.
-    pub model: String,
-    /// Which weights it was and how they are used; checked whenever the model is opened.
-    pub identity: EncoderIdentity,
-    /// Values of a vector.
-    pub dimension: usize,
-}
-
-/// What a collection records of its SAE.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SaeRecord {
-    /// Its hash ([`Sae::hash`]); it lies under this name in the data directory.
-    pub sha256: String,
-    /// Values of the vectors it reads.
-    pub d_in: usize,
-    /// Its latents.
-    pub n_latents: usize,
-    /// Latents active at once, where that is fixed.
-    pub k: Option<usize>,
-    /// Its architecture's name.
-    pub architecture: String,
-    /// Where it came from.
-    pub training: TrainingRecord,
-    /// What it does to a vector first.
-    #[serde(default)]
-    pub normalisation: Normalisation,
-    /// What it reads.
-    #[serde(default)]
-    pub level: Level,
-    /// What the collection asks of its fit.
-    #[serde(default)]
-    pub gate: Gate,
-}
-
-/// What an SAE reads (METHODS: two levels that never mix).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// One vector per document.
-    #[default]
-    Pooled,
-    /// The states of tokens; their codes are pooled.
-    Token,
-}
-
-impl Level {
-    /// The name that records show.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pooled => "pooled",
-            Self::Token => "token",
-        }
-    }
-}
-
-impl SaeRecord {
-    /// What there is to record of an SAE.
-    pub fn of(sae: &Sae) -> Self {
-        Self {
-            sha256: sae.hash().to_owned(),
-            d_in: sae.d_in(),
-            n_latents: sae.n_latents(),
-            k: sae.k(),
-            architecture: sae.architecture().name().to_owned(),
-            training: sae.record().clone(),
-            normalisation: sae.normalisation(),
-            // A hook that no reader gives is one of tokens all the same.
-            level: match sae.record().made_for() {
-                Ok(None | Some(Reading::Pooled(_))) => Level::Pooled,
-                Ok(Some(Reading::Token(_))) | Err(_) => Level::Token,
-            },
-            gate: Gate::default(),
-        }
-    }
-}
+use crate::reading::Precision;
+use crate::sae::{Codes, Sae};
 
 /// Models by name and by hash.
 pub(super) struct Models {
@@ -146,11 +65,8 @@ impl Models {
         Ok(encoder)
     }
 
-    /// The encoder a collection records, checked to be the one its vectors were made with.
-    pub fn encoder_of(&self, record: &CollectionRecord) -> Result<Option<BatchingEncoder>> {
-        let Some(recorded) = encoder_record(record)? else {
-            return Ok(None);
-        };
+    /// The encoder of a record, checked to be the one that the record's vectors were made with.
+    pub fn recorded_encoder(&self, recorded: &EncoderRecord) -> Result<BatchingEncoder> {
         let encoder = self.encoder(&recorded.model, recorded.identity.precision)?;
         let found = encoder.encoder().identity();
         if found != &recorded.identity {
@@ -160,7 +76,7 @@ impl Models {
                 recorded.model, found.weights_sha256, recorded.identity.weights_sha256
             )));
         }
-        Ok(Some(encoder))
+        Ok(encoder)
     }
 
     /// Loads an SAE from a folder and keeps a copy in the data directory, under its hash.
@@ -204,37 +120,6 @@ impl Models {
         let saes = self.saes.lock();
         saes.get(hash).map_or(0, |sae| sae.memory_bytes())
     }
-
-    /// The SAE that reads a collection's vectors. One that reads token states never meets them.
-    pub fn sae_of(&self, record: &CollectionRecord) -> Result<Option<Arc<Sae>>> {
-        match sae_record(record)? {
-            None => Ok(None),
-            Some(_) if record.reader.is_some() => Ok(None),
-            Some(recorded) => self.sae(&recorded.sha256).map(Some),
-        }
-    }
-}
-
-/// What a collection records of its encoder.
-pub(super) fn encoder_record(record: &CollectionRecord) -> Result<Option<EncoderRecord>> {
-    read(record.encoder.as_ref())
-}
-
-/// What a collection records of its SAE.
-pub(super) fn sae_record(record: &CollectionRecord) -> Result<Option<SaeRecord>> {
-    read(record.sae.as_ref())
-}
-
-fn read<T: for<'a> Deserialize<'a>>(value: Option<&serde_json::Value>) -> Result<Option<T>> {
-    value
-        .map(|value| serde_json::from_value(value.clone()))
-        .transpose()
-        .map_err(|error| Error::corrupted("a model's record is not readable").with_source(error))
-}
-
-/// The JSON a record is kept as.
-pub(super) fn to_json<T: Serialize>(value: &T) -> Result<serde_json::Value> {
-    serde_json::to_value(value).map_err(|error| Error::internal("a record").with_source(error))
 }
 
 /// What is wrong with latents that are too strong to be stored.
@@ -246,34 +131,6 @@ pub(super) fn beyond_storage(code: &[Activation]) -> Option<String> {
          another way than in its training, or codes of tokens are added up (pool by max or mean)",
         large.latent, large.activation
     ))
-}
-
-/// [`beyond_storage`] of documents that were coded anew.
-pub(super) fn check_storable(documents: &[Document]) -> Result<()> {
-    for document in documents {
-        if let Some(what) = beyond_storage(&document.latents) {
-            return Err(Error::precondition(format!(
-                "document {:?} {what}",
-                document.id
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Makes the latents of documents anew, from their vectors; those without vector lose them.
-pub(super) fn recode_vectors(sae: &Sae, documents: &mut [Document]) -> Result<()> {
-    let vectors = documents
-        .iter()
-        .filter_map(|document| document.vector.as_deref());
-    let rows: Vec<f32> = vectors.flatten().copied().collect();
-    let mut codes = activations(&sae.encode_parallel(&rows, 0)?).into_iter();
-    for document in documents.iter_mut() {
-        let code = document.vector.as_ref().and_then(|_| codes.next());
-        document.latents = code.unwrap_or_default();
-        document.positions.clear();
-    }
-    check_storable(documents)
 }
 
 /// Rows of codes as the engine takes them.

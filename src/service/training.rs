@@ -9,16 +9,17 @@ use latentdb_index::collection::Snapshot;
 use latentdb_index::document::{Activation, validate_latents, validate_vector};
 
 use super::documents::MAX_BATCH;
-use super::models::{SaeRecord, activations, sae_record};
-use super::search::no_sae;
-use super::tokens::{self, check_reads_vectors};
-use super::{Service, blocking};
+use super::models::activations;
+use super::readers::check_reads;
+use super::spec::SaeRecord;
 use crate::error::{Error, Result, Within as _};
 use crate::reading::Precision;
 use crate::sae::{
     Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate_source,
     train_source,
 };
+use crate::service::blocking;
+use crate::service::core::{Address, Core, no_sae};
 
 /// Fewest vectors that an SAE is trained on.
 const MIN_TRAINING_ROWS: usize = 100;
@@ -27,7 +28,7 @@ const MIN_TRAINING_ROWS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub struct TrainRequest {
     /// The collection whose vectors are read.
-    pub collection: String,
+    pub address: Address,
     /// How.
     pub options: TrainOptions,
     /// The folder the SAE is written to.
@@ -43,11 +44,20 @@ pub struct TrainingEnd {
     pub quality: Quality,
 }
 
-impl Service {
+/// Encoders and SAEs as services, and the training of new SAEs.
+pub struct Training {
+    core: Arc<Core>,
+}
+
+impl Training {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
     /// Vectors of texts, with a collection's encoder or a model by name.
     pub async fn encode_texts(
         self: &Arc<Self>,
-        collection: Option<String>,
+        collection: Option<Address>,
         model: Option<String>,
         texts: Vec<String>,
     ) -> Result<Vec<Vec<f32>>> {
@@ -62,13 +72,14 @@ impl Service {
         }
         let service = self.clone();
         let encoder = blocking(move || match (collection, model) {
-            (Some(name), _) => {
-                let view = service.view(&name)?;
-                service.models.encoder_of(&view.record)?.ok_or_else(|| {
+            (Some(address), _) => {
+                let view = service.core.view(&address)?;
+                service.core.encoder_of(&view)?.ok_or_else(|| {
+                    let name = view.name();
                     Error::precondition(format!("collection {name:?} has no encoder"))
                 })
             }
-            (None, Some(model)) => service.models.encoder(&model, Precision::default()),
+            (None, Some(model)) => service.core.models.encoder(&model, Precision::default()),
             (None, None) => Err(Error::invalid(
                 "with",
                 "is missing; a collection or a model is named",
@@ -81,16 +92,17 @@ impl Service {
     /// Latents of vectors, with a collection's SAE.
     pub async fn encode_vectors(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         vectors: Vec<Vec<f32>>,
     ) -> Result<Vec<Vec<Activation>>> {
-        let view = self.view(collection)?;
+        let view = self.core.view(address)?;
         for (at, vector) in vectors.iter().enumerate() {
-            validate_vector(vector, view.record.dimension).within(&format!("vectors[{at}]"))?;
+            validate_vector(vector, view.spec.record.dimension)
+                .within(&format!("vectors[{at}]"))?;
         }
         let service = self.clone();
         blocking(move || {
-            let sae = service.required_sae(&view)?;
+            let sae = service.core.required_sae(&view)?;
             Ok(activations(&sae.encode_parallel(&vectors.concat(), 0)?))
         })
         .await
@@ -99,16 +111,16 @@ impl Service {
     /// Vectors of latents, with a collection's SAE.
     pub async fn decode_latents(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         rows: Vec<Vec<Activation>>,
     ) -> Result<Vec<Vec<f32>>> {
-        let view = self.view(collection)?;
+        let view = self.core.view(address)?;
         for (at, row) in rows.iter().enumerate() {
-            validate_latents(row, view.record.n_latents).within(&format!("rows[{at}]"))?;
+            validate_latents(row, view.n_latents()).within(&format!("rows[{at}]"))?;
         }
         let service = self.clone();
         blocking(move || {
-            let sae = service.required_sae(&view)?;
+            let sae = service.core.required_sae(&view)?;
             let mut codes = Codes::new();
             for row in &rows {
                 let active = row.iter().filter(|entry| entry.activation > 0.0);
@@ -127,7 +139,7 @@ impl Service {
         request: TrainRequest,
         mut progress: impl FnMut(&TrainProgress) -> ControlFlow<()> + Send + 'static,
     ) -> Result<TrainingEnd> {
-        let view = self.view(&request.collection)?;
+        let view = self.core.view(&request.address)?;
         if request.output.is_empty() {
             return Err(Error::invalid(
                 "output",
@@ -142,15 +154,15 @@ impl Service {
                 return Err(Error::precondition(format!(
                     "collection {:?} has {rows} vectors; training takes at least \
                      {MIN_TRAINING_ROWS}",
-                    view.record.name
+                    view.name()
                 )));
             }
             let config = request.options.config(rows);
             let output = PathBuf::from(&request.output);
             let checkpoint = PathBuf::from(format!("{}.checkpoint", request.output));
             let mut trained = train_source(&source, &config, Some(&checkpoint), &mut progress)?;
-            trained.sae.set_about("collection", &view.record.name);
-            trained.sae.set_reading(tokens::vectors_of(&view.record)?);
+            trained.sae.set_about("collection", &view.name());
+            trained.sae.set_reading(view.spec.vectors());
             trained.sae.save(&output)?;
             let sae = Sae::load(&output)?;
             Ok(TrainingEnd {
@@ -164,19 +176,19 @@ impl Service {
     /// Measures an SAE, in a folder or a collection's own, on the collection's vectors.
     pub async fn evaluate_sae(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         folder: Option<String>,
     ) -> Result<(SaeRecord, Quality)> {
-        let view = self.view(collection)?;
+        let view = self.core.view(address)?;
         let service = self.clone();
         blocking(move || {
             let sae = match folder {
                 Some(folder) => {
                     let sae = Arc::new(Sae::load(Path::new(&folder))?);
-                    check_reads_vectors(&view.record, &sae)?;
+                    check_reads(&view.spec.vectors(), &sae, &view.name())?;
                     sae
                 }
-                None => service.required_sae(&view)?,
+                None => service.core.required_sae(&view)?,
             };
             let source = SnapshotRows::of(view.snapshot.clone())?;
             let quality = evaluate_source(&sae, &source, &EvaluateOptions::default())?;
@@ -189,14 +201,14 @@ impl Service {
     pub async fn sae_info(
         self: &Arc<Self>,
         folder: Option<String>,
-        collection: Option<String>,
+        collection: Option<Address>,
     ) -> Result<SaeRecord> {
         let service = self.clone();
         blocking(move || match (folder, collection) {
             (Some(folder), _) => Ok(SaeRecord::of(&Sae::load(Path::new(&folder))?)),
             (None, Some(name)) => {
-                let view = service.view(&name)?;
-                sae_record(&view.record)?.ok_or_else(|| no_sae(&view))
+                let view = service.core.view(&name)?;
+                view.sae().cloned().ok_or_else(|| no_sae(&view))
             }
             (None, None) => Err(Error::invalid(
                 "of",

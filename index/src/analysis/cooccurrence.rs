@@ -233,7 +233,8 @@ impl<L: Packed> Chunk<L> {
 
     /// Reads the positions of the document whose latents were packed last.
     fn read_tokens(&mut self, snapshot: &Snapshot, doc: u32) -> Result<()> {
-        let positions = snapshot.stored(doc)?.positions;
+        let stored = snapshot.stored(doc)?;
+        let positions = stored.positions();
         self.with_positions += u64::from(!positions.is_empty());
         let mut positions = positions.iter().peekable();
         for latent in &self.latents[self.tokens.len()..] {

@@ -11,7 +11,7 @@ use tantivy::{DocAddress, Searcher, SegmentReader, TantivyDocument};
 use super::derived::Derived;
 use crate::analysis::centroids::SegmentSums;
 use crate::dense::{self, DenseReader, Graph};
-use crate::document::{Activation, Document, SpaceCodes};
+use crate::document::{Activation, Document};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, TestCache, evaluate};
 use crate::latents::{self, LatentsReader};
@@ -34,7 +34,7 @@ pub(crate) struct SegmentView {
     pub reader: SegmentReader,
     /// The snapshot's number of the segment's document 0.
     pub base: u32,
-    /// The matrix of the SAE that is looked through.
+    /// The matrix of the SAE whose space it is.
     pub latents: Arc<LatentsReader>,
     /// Sums for the centroids of its latents.
     pub centroid_sums: Arc<SegmentSums>,
@@ -51,7 +51,7 @@ pub(crate) struct SegmentView {
 }
 
 impl SegmentView {
-    /// The segment, looked at through another SAE.
+    /// The segment in the space of another SAE.
     pub fn in_space(&self, space: usize) -> Result<Self> {
         let Space {
             latents,
@@ -124,17 +124,17 @@ impl ComponentCache {
     }
 }
 
-/// One immutable view of a collection, through one of its SAEs: the first, unless
+/// One immutable view of a collection, in the space of one of its SAEs: the default, unless
 /// [`Snapshot::in_space`] says otherwise. Documents are numbered from 0 across its segments, deleted
-/// ones included; the numbers hold for this snapshot alone, through whichever SAE.
+/// ones included; the numbers hold for this snapshot alone, in whichever space.
 pub struct Snapshot {
     searcher: Searcher,
     fields: Fields,
     segments: Vec<SegmentView>,
     sequence: u64,
-    /// The SAE that is looked through, by its place.
+    /// The SAE whose space it is, by its place in the collection's list.
     space: usize,
-    /// The same documents through other SAEs, once they were asked for.
+    /// The same documents in the spaces of other SAEs, once asked for.
     others: Mutex<HashMap<usize, Arc<Snapshot>>>,
     percentiles: Mutex<HashMap<u32, Option<f32>>>,
     derived: Derived,
@@ -186,9 +186,9 @@ impl Snapshot {
         })
     }
 
-    /// The same documents through the SAE at a place, 0 for the first: its latents, numbered from
-    /// 0, its posting lists, rows, positions and percentiles. One that no document has latents of
-    /// is empty.
+    /// The same documents in the space of the SAE at a place of the collection's list: its latents,
+    /// numbered from 0, its posting lists, rows, positions and percentiles. The space of an SAE that
+    /// no document has latents of is empty.
     pub fn in_space(self: &Arc<Self>, space: usize) -> Result<Arc<Self>> {
         if space == self.space {
             return Ok(self.clone());
@@ -212,7 +212,7 @@ impl Snapshot {
         Ok(other)
     }
 
-    /// Bytes of the latents of the SAE that is looked through, on disk and mapped.
+    /// Bytes of the latents of this space, on disk and mapped.
     pub fn latents_bytes(&self) -> u64 {
         let segments = self.segments.iter();
         segments
@@ -305,18 +305,20 @@ impl Snapshot {
         Ok(self.stored(doc)?.id)
     }
 
-    /// Id, text, attributes and positions of a document; vector and latents are left empty.
+    /// Id, text, attributes and, in the space of this snapshot's SAE, positions of a document;
+    /// vector and latents are left empty.
     pub fn stored(&self, doc: u32) -> Result<Document> {
         let mut document = self.stored_of_all(doc)?;
-        let beside = std::mem::take(&mut document.beside);
-        if self.space > 0 {
-            let own = beside.into_iter().nth(self.space - 1).unwrap_or_default();
-            document.positions = own.positions;
-        }
+        document.codes = document
+            .codes
+            .into_iter()
+            .skip(self.space)
+            .take(1)
+            .collect();
         Ok(document)
     }
 
-    /// As [`Self::stored`], with the positions of every SAE at their places.
+    /// As [`Self::stored`], with the positions of every SAE.
     fn stored_of_all(&self, doc: u32) -> Result<Document> {
         let at = self
             .segments
@@ -328,30 +330,22 @@ impl Snapshot {
         self.fields.decode(&stored)
     }
 
-    /// Everything of a document, through every SAE, whichever this snapshot looks through.
+    /// Everything of a document, with its codes under every SAE.
     pub(crate) fn whole(&self, doc: u32) -> Result<Document> {
         let mut document = self.stored_of_all(doc)?;
         document.vector = self.vector(doc).map(<[f32]>::to_vec);
         let (segment, local) = self.locate(doc);
-        let mut rows = segment
-            .spaces
-            .iter()
-            .map(|space| space.latents.row(local).iter().collect());
-        document.latents = rows.next().unwrap_or_default();
-        for (at, latents) in rows.enumerate() {
-            if at == document.beside.len() {
-                document.beside.push(SpaceCodes::default());
-            }
-            document.beside[at].latents = latents;
+        for (sae, space) in segment.spaces.iter().enumerate() {
+            document.codes_mut(sae).latents = space.latents.row(local).iter().collect();
         }
         Ok(document)
     }
 
-    /// Everything of a document, through this snapshot's SAE.
+    /// Everything of a document, in the space of this snapshot's SAE.
     pub fn document(&self, doc: u32) -> Result<Document> {
         let mut document = self.stored(doc)?;
         document.vector = self.vector(doc).map(<[f32]>::to_vec);
-        document.latents = self.latents(doc);
+        document.codes_mut(0).latents = self.latents(doc);
         Ok(document)
     }
 

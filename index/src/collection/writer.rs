@@ -18,8 +18,11 @@ use tantivy::{Index, IndexWriter, Term};
 
 use super::Shared;
 use super::positions::CommitPayload;
-use crate::document::{Document, SpaceCodes, Value};
-use crate::error::{Error, ErrorKind, Result};
+use crate::document::{
+    Codes, Document, Value, validate_attributes, validate_codes, validate_id, validate_text,
+    validate_vector,
+};
+use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::filter::Filter;
 
 /// How long a commit waits for more writes to join it.
@@ -57,16 +60,28 @@ pub struct Update {
     pub text: Option<String>,
     /// A new vector.
     pub vector: Option<Vec<f32>>,
-    /// New latents.
-    pub latents: Option<Vec<crate::document::Activation>>,
-    /// Where the new latents fire; without them, new latents have no positions.
-    pub positions: Vec<crate::document::LatentPosition>,
-    /// New codes of the SAEs beside the first, in their order; `None` keeps what is there.
-    pub beside: Vec<Option<crate::document::SpaceCodes>>,
+    /// New codes under each SAE of the collection, in its order; `None`, and beyond the end, keeps
+    /// what is stored.
+    pub codes: Vec<Option<Codes>>,
     /// Attributes to set.
     pub set: BTreeMap<String, Value>,
     /// Attributes to remove.
     pub remove: Vec<String>,
+}
+
+impl Update {
+    /// Checks every field as [`Document::validate`] does.
+    pub fn validate(&self, dimension: Option<usize>, n_latents: &[usize]) -> Result<()> {
+        validate_id(&self.id).within("id")?;
+        if let Some(text) = &self.text {
+            validate_text(text).within("text")?;
+        }
+        validate_attributes(&self.set).within("set_attributes")?;
+        if let Some(vector) = &self.vector {
+            validate_vector(vector, dimension).within("vector")?;
+        }
+        validate_codes(self.codes.iter().map(Option::as_ref), n_latents)
+    }
 }
 
 /// A batch's place in a stream of batches, by which a retried one is recognised.
@@ -529,32 +544,22 @@ struct Changes {
 }
 
 fn size(document: &Document) -> usize {
-    let beside = document.beside.iter();
-    let beside = beside.map(|codes| codes.latents.len() * 8 + codes.positions.len() * 5);
+    let codes = document.codes.iter();
+    let codes = codes.map(|codes| codes.latents.len() * 8 + codes.positions.len() * 5);
+    let vector = document.vector.as_ref();
     document.text.as_ref().map_or(0, String::len)
-        + document
-            .vector
-            .as_ref()
-            .map_or(0, |vector| vector.len() * 4)
-        + document.latents.len() * 8
-        + document.positions.len() * 5
-        + beside.sum::<usize>()
+        + vector.map_or(0, |vector| vector.len() * 4)
+        + codes.sum::<usize>()
         + 256
 }
 
 fn updated(mut document: Document, update: Update) -> Document {
     document.text = update.text.or(document.text);
     document.vector = update.vector.or(document.vector);
-    if let Some(latents) = update.latents {
-        document.latents = latents;
-        document.positions = update.positions;
-    }
-    for (space, codes) in update.beside.into_iter().enumerate() {
-        let Some(codes) = codes else { continue };
-        if document.beside.len() <= space {
-            document.beside.resize_with(space + 1, SpaceCodes::default);
+    for (sae, codes) in update.codes.into_iter().enumerate() {
+        if let Some(codes) = codes {
+            *document.codes_mut(sae) = codes;
         }
-        document.beside[space] = codes;
     }
     for name in &update.remove {
         document.attributes.remove(name);

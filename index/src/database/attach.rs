@@ -1,8 +1,6 @@
 //! Changing a collection's SAEs: a new generation is built while the old one serves.
 
-use std::cell::{Cell, RefCell};
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,44 +9,58 @@ use crate::catalog::CollectionRecord;
 use crate::collection::{Collection, Operation};
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// Documents that are written to the new generation at a time.
 const ATTACH_BATCH: usize = 2048;
 /// Documents changed meanwhile that are few enough to make writes wait for them.
 const FEW: usize = 64;
 
-/// Makes the latents of documents anew, from their vectors or their texts; gives up when the
-/// question is answered with false.
-type Recode<'r> = dyn Fn(&mut [Document], &dyn Fn() -> bool) -> Result<()> + 'r;
+/// Recomputes the codes of documents, from their vectors or their texts.
+type Recode<'r> = dyn Fn(&mut [Document], &Progress) -> Result<()> + 'r;
 
 impl CollectionHandle {
     /// Changes the collection's SAEs: builds a new generation of the stored documents with their
-    /// latents made anew, while the old one serves reads and writes, then switches to it at once.
+    /// codes recomputed, while the old one serves reads and writes, then switches to it at once.
     ///
-    /// `change` makes the new record from the old one and gives what makes the latents of documents,
-    /// those of every SAE at hand; that is given a question to ask now and then, and gives up with
-    /// `Cancelled` when the answer is false. `progress` is told documents done and in all; `Break`
-    /// gives up and leaves everything as it was.
+    /// `change` makes the new record from the old one and gives what recomputes the codes of
+    /// documents, which have those of every SAE of the old list. `progress` counts documents;
+    /// stopping it leaves everything as it was.
     ///
     /// # Errors
     /// `FailedPrecondition` while another change is under way; `NotFound` once the collection is
     /// dropped; `Cancelled`; what `change` and its result give.
-    pub fn attach<R: Fn(&mut [Document], &dyn Fn() -> bool) -> Result<()>>(
+    pub fn attach<R: Fn(&mut [Document], &Progress) -> Result<()>>(
         &self,
         change: impl FnOnce(&mut CollectionRecord) -> Result<R>,
-        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-    ) -> Result<CollectionRecord> {
-        self.check_writable()?;
+        progress: &Arc<Progress>,
+    ) -> Result<Arc<CollectionRecord>> {
         let _one = self.held.attaching.try_lock().ok_or_else(|| {
             Error::precondition("the SAEs of this collection are being changed; wait for that")
         })?;
+        *self.held.change.lock() = Some(progress.clone());
+        let changed = self.rebuild(change, progress);
+        *self.held.change.lock() = None;
+        // A drop ends a change as its caller does, for another reason.
+        changed.map_err(|error| match self.held.state.read().generation() {
+            Err(dropped) => dropped,
+            Ok(_) => error,
+        })
+    }
+
+    fn rebuild<R: Fn(&mut [Document], &Progress) -> Result<()>>(
+        &self,
+        change: impl FnOnce(&mut CollectionRecord) -> Result<R>,
+        progress: &Progress,
+    ) -> Result<Arc<CollectionRecord>> {
         let before = self.held.state.read().clone();
         let old = before.generation()?.clone();
-        let mut record = before.record.clone();
+        let mut record = CollectionRecord::clone(&before.record);
         // `old` must become the last owner of its generation.
         drop(before);
         let recode = change(&mut record)?;
         record.generation += 1;
+        let record = Arc::new(record);
         let path = self.held.directory.join(record.generation.to_string());
         if path.exists() {
             // Left by a change that failed and could not remove it.
@@ -99,9 +111,7 @@ struct Building<'b> {
     new: Collection,
     path: &'b Path,
     recode: &'b Recode<'b>,
-    progress: RefCell<&'b mut dyn FnMut(u64, u64) -> ControlFlow<()>>,
-    done: Cell<u64>,
-    total: u64,
+    progress: &'b Progress,
 }
 
 impl<'b> Building<'b> {
@@ -111,19 +121,18 @@ impl<'b> Building<'b> {
         old: &'b Collection,
         path: &'b Path,
         recode: &'b Recode<'b>,
-        progress: &'b mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+        progress: &'b Progress,
     ) -> Result<Self> {
         let snapshot = old.snapshot();
         let living: Vec<u32> = snapshot.living().collect();
+        progress.announce(living.len() as u64)?;
         let building = Self {
             held,
             old,
             new: Collection::open(path)?,
             path,
             recode,
-            progress: RefCell::new(progress),
-            done: Cell::new(0),
-            total: living.len() as u64,
+            progress,
         };
         for batch in living.chunks(ATTACH_BATCH) {
             let documents = batch
@@ -132,15 +141,15 @@ impl<'b> Building<'b> {
                 .collect::<Result<Vec<_>>>()?;
             let operations = building.recoded(documents)?;
             building.new.write(operations, None)?;
-            building.done.set(building.done.get() + batch.len() as u64);
+            progress.advance(batch.len() as u64)?;
         }
         Ok(building)
     }
 
     /// Brings over what was written meanwhile, and switches.
-    fn finish(self, record: &CollectionRecord) -> Result<()> {
+    fn finish(self, record: &Arc<CollectionRecord>) -> Result<()> {
         // Each round leaves what is written during it: less and less, unless documents are written
-        // faster than latents are made.
+        // faster than they are coded.
         let mut before = usize::MAX;
         loop {
             let changed = self.catch_up()?;
@@ -181,29 +190,17 @@ impl<'b> Building<'b> {
             operations.push(Operation::Delete(deleted));
             self.new.write(operations, None)?;
         }
-        self.go_on()?;
+        self.progress.check()?;
         Ok(changed.len())
     }
 
-    /// Upserts of documents with their latents made anew.
+    /// Upserts of documents with their codes recomputed.
     fn recoded(&self, mut documents: Vec<Document>) -> Result<Vec<Operation>> {
-        self.go_on()?;
-        (self.recode)(&mut documents, &|| self.go_on().is_ok())
-            // Given up for one of two reasons.
-            .or_else(|error| self.go_on().and(Err(error)))?;
+        self.progress.check()?;
+        (self.recode)(&mut documents, self.progress)?;
         Ok(documents
             .into_iter()
             .map(|document| Operation::Upsert(Box::new(document)))
             .collect())
-    }
-
-    /// `NotFound` once the collection is dropped, `Cancelled` when nobody wants the change any more.
-    fn go_on(&self) -> Result<()> {
-        self.held.state.read().generation()?;
-        let told = (self.progress.borrow_mut())(self.done.get(), self.total);
-        match told {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::cancelled()),
-        }
     }
 }

@@ -39,7 +39,7 @@ fn document(random: &mut StdRng, id: usize) -> Document {
         latents.insert(17, 1.0);
     }
     let activation = |(latent, activation)| Activation { latent, activation };
-    document.latents = latents.into_iter().map(activation).collect();
+    document.codes = vec![latents.into_iter().map(activation).collect()];
     let mut set = |name: &str, value: Value| {
         document.attributes.insert(name.to_owned(), value);
     };
@@ -108,7 +108,7 @@ impl Corpus {
         }
         let snapshot = collection.snapshot();
         for document in documents.values_mut() {
-            for entry in &mut document.latents {
+            for entry in &mut document.codes_mut(0).latents {
                 entry.activation = f16::from_f32(entry.activation).to_f32();
             }
         }
@@ -137,7 +137,7 @@ pub fn filter(text: &str) -> Filter {
 
 /// The latents of a document above a threshold.
 pub fn active(document: &Document, above: f32) -> BTreeSet<u32> {
-    let entries = document.latents.iter();
+    let entries = document.latents().iter();
     entries
         .filter(|entry| entry.activation > above)
         .map(|entry| entry.latent)

@@ -132,7 +132,10 @@ fn means_are_over_all_documents() {
         let values: Vec<f64> = documents
             .iter()
             .map(|document| {
-                let entry = document.latents.iter().find(|entry| entry.latent == latent);
+                let entry = document
+                    .latents()
+                    .iter()
+                    .find(|entry| entry.latent == latent);
                 let activation = entry.map_or(0.0, |entry| entry.activation);
                 f64::from(if activation > 0.4 { activation } else { 0.0 })
             })
@@ -347,7 +350,7 @@ fn examples_are_the_strongest_of_the_set() {
             .matching(&a)
             .iter()
             .filter_map(|document| {
-                let entries = document.latents.iter();
+                let entries = document.latents().iter();
                 let of = entries.filter(|entry| latents.contains(&entry.latent));
                 of.map(|entry| entry.activation).reduce(f32::max)
             })

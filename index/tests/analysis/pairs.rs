@@ -307,7 +307,7 @@ fn a_planted_correlation_is_found() {
             latent,
             activation: 1.0,
         };
-        document.latents = latents.into_iter().map(activation).collect();
+        document.codes = vec![latents.into_iter().map(activation).collect()];
         document
     });
     let corpus = Corpus::of(made.collect());
@@ -328,7 +328,7 @@ fn independent_latents_are_no_discovery() {
     let mut random = StdRng::seed_from_u64(3);
     let made = (0..10_000).map(|id| {
         let mut document = Document::new(id.to_string());
-        document.latents = (0..LATENTS as u32)
+        document.codes_mut(0).latents = (0..LATENTS as u32)
             .filter(|_| random.random_bool(0.02))
             .map(|latent| Activation {
                 latent,
@@ -363,7 +363,10 @@ fn large_dictionaries_and_long_rows_are_counted_alike() {
             for &latent in &numbers {
                 if random.random_bool(density) {
                     let activation = random.random_range(0.1_f32..1.0);
-                    document.latents.push(Activation { latent, activation });
+                    document
+                        .codes_mut(0)
+                        .latents
+                        .push(Activation { latent, activation });
                 }
             }
             document
@@ -400,14 +403,17 @@ fn with_positions(count: usize) -> Corpus {
                 continue;
             }
             let activation = random.random_range(0.1_f32..1.0);
-            document.latents.push(Activation { latent, activation });
+            document
+                .codes_mut(0)
+                .latents
+                .push(Activation { latent, activation });
             if random.random_bool(0.8) {
                 // Latents 4 and 5 always see one word.
                 let token = match latent {
                     4 | 5 => id as u32 + latent,
                     _ => random.random_range(0..8),
                 };
-                document.positions.push(LatentPosition {
+                document.codes_mut(0).positions.push(LatentPosition {
                     latent,
                     token,
                     start: token * 5,
@@ -425,7 +431,7 @@ fn latents_of_one_word_do_not_support_a_pair() {
     let corpus = with_positions(400);
     let documents = corpus.matching(&Filter::All);
     let token = |document: &Document, latent: u32| {
-        let mut positions = document.positions.iter();
+        let mut positions = document.positions().iter();
         positions
             .find(|position| position.latent == latent)
             .map(|position| i64::from(position.token))

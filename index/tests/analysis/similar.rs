@@ -40,7 +40,7 @@ fn corpus(count: usize, seed: u64) -> Corpus {
             latent,
             activation: 0.5 + latent as f32 / 64.0,
         };
-        document.latents = set.into_iter().map(activation).collect();
+        document.codes_mut(0).latents = set.into_iter().map(activation).collect();
         document
     });
     Corpus::of(made.collect())

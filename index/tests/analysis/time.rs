@@ -132,7 +132,7 @@ fn planted() -> Corpus {
                 at < 10 + 5 * (year % 2),
                 false,
             ];
-            document.latents = (0..)
+            document.codes_mut(0).latents = (0..)
                 .zip(active)
                 .filter(|(_, active)| *active)
                 .map(|(latent, _)| Activation {

@@ -31,7 +31,7 @@ impl<'a> Checked<'a> {
             let mut expected = model.documents.get(&document.id).cloned();
             if let Some(expected) = &mut expected {
                 // A snapshot shows one SAE at a time.
-                expected.beside.clear();
+                expected.codes.truncate(1);
             }
             // PartialEq takes -0 for 0, and so may the store.
             assert_eq!(Some(&document), expected.as_ref(), "{:?}", document.id);
@@ -69,7 +69,7 @@ impl<'a> Checked<'a> {
         let members = self.model.matching(&filter);
         let mut counts: BTreeMap<u32, (u64, f64)> = BTreeMap::new();
         for id in &members {
-            for entry in &self.model.documents[id].latents {
+            for entry in self.model.documents[id].latents() {
                 let slot = counts.entry(entry.latent).or_default();
                 slot.0 += 1;
                 slot.1 += f64::from(entry.activation);

@@ -28,15 +28,18 @@ fn numbered(number: u32) -> Document {
             .map(|at| (number as usize + at) as f32)
             .collect(),
     );
-    document.latents = vec![
-        Activation {
-            latent: number % 7,
-            activation: 0.5,
-        },
-        Activation {
-            latent: 7 + number % 5,
-            activation: 2.0,
-        },
+    document.codes = vec![
+        vec![
+            Activation {
+                latent: number % 7,
+                activation: 0.5,
+            },
+            Activation {
+                latent: 7 + number % 5,
+                activation: 2.0,
+            },
+        ]
+        .into(),
     ];
     document
 }

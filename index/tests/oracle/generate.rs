@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use latentdb_index::collection::{Operation, Update};
-use latentdb_index::document::{Activation, Document, LatentPosition, SpaceCodes, Value};
+use latentdb_index::document::{Activation, Codes, Document, LatentPosition, Value};
 use latentdb_index::filter::{AttributeTest, Filter, TextMode};
 use latentdb_index::query::{
     ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Query,
@@ -145,9 +145,9 @@ fn positions(random: &mut StdRng, latents: &[Activation]) -> Vec<LatentPosition>
 }
 
 /// What another SAE makes of a document.
-fn codes(random: &mut StdRng) -> SpaceCodes {
+fn codes(random: &mut StdRng) -> Codes {
     let latents = latents(random);
-    SpaceCodes {
+    Codes {
         positions: positions(random, &latents),
         latents,
     }
@@ -205,14 +205,14 @@ pub fn document(random: &mut StdRng) -> Document {
         }
     }
     document.vector = random.random_bool(0.85).then(|| vector(random));
-    if random.random_bool(0.85) {
-        document.latents = latents(random);
-    }
-    document.positions = positions(random, &document.latents);
-    document.beside = (0..random.random_range(0..3))
+    document.codes = (0..random.random_range(0..4))
         .map(|_| codes(random))
         .collect();
-    assert!(document.validate(Some(DIMENSION), Some(N_LATENTS)).is_ok());
+    if random.random_bool(0.1) {
+        document.codes = Vec::new();
+    }
+    let n_latents = [N_LATENTS; 3];
+    assert!(document.validate(Some(DIMENSION), &n_latents).is_ok());
     document
 }
 
@@ -223,11 +223,7 @@ fn update(random: &mut StdRng, id: String) -> Update {
     };
     update.text = random.random_bool(0.3).then(|| text(random));
     update.vector = random.random_bool(0.3).then(|| vector(random));
-    update.latents = random.random_bool(0.3).then(|| latents(random));
-    if let Some(latents) = &update.latents {
-        update.positions = positions(random, latents);
-    }
-    update.beside = (0..random.random_range(0..4))
+    update.codes = (0..random.random_range(0..4))
         .map(|_| random.random::<bool>().then(|| codes(random)))
         .collect();
     for name in ATTRIBUTES {

@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use half::f16;
 use latentdb_index::collection::{Operation, Update};
-use latentdb_index::document::{Activation, Document, SpaceCodes, Value};
+use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::error::ErrorKind;
 use latentdb_index::filter::{AttributeTest, Filter, Named, TextMode};
 use latentdb_index::query::{ActivationScale, Latents, LatentsBm25};
@@ -171,7 +171,7 @@ impl Model {
     /// BM25 over latents of every document that has one of them, and the magnitude of its parts.
     pub fn latents_bm25(&self, bm25: &LatentsBm25) -> BTreeMap<String, (f64, f64)> {
         let length = |document: &Document| -> f64 {
-            let activations = document.latents.iter();
+            let activations = document.latents().iter();
             activations.map(|entry| f64::from(entry.activation)).sum()
         };
         let count = self.documents.len() as f64;
@@ -220,8 +220,7 @@ impl Model {
 /// A document as it is stored: activations rounded to f16, those that round to 0 left out.
 fn stored(document: &Document) -> Document {
     let mut document = document.clone();
-    document.latents = stored_latents(&document.latents);
-    for codes in &mut document.beside {
+    for codes in &mut document.codes {
         codes.latents = stored_latents(&codes.latents);
     }
     document
@@ -230,11 +229,7 @@ fn stored(document: &Document) -> Document {
 /// A document as the SAE of a space shows it.
 fn through(document: &Document, space: usize) -> Document {
     let mut document = document.clone();
-    let beside = std::mem::take(&mut document.beside);
-    if space > 0 {
-        let own = beside.get(space - 1).cloned().unwrap_or_default();
-        (document.latents, document.positions) = (own.latents, own.positions);
-    }
+    document.codes = document.codes.into_iter().skip(space).take(1).collect();
     document
 }
 
@@ -257,16 +252,9 @@ fn updated(before: &Document, update: &Update) -> Document {
     if update.vector.is_some() {
         after.vector.clone_from(&update.vector);
     }
-    if let Some(latents) = &update.latents {
-        after.latents.clone_from(latents);
-        after.positions.clone_from(&update.positions);
-    }
-    for (at, codes) in update.beside.iter().enumerate() {
+    for (at, codes) in update.codes.iter().enumerate() {
         if let Some(codes) = codes {
-            while after.beside.len() <= at {
-                after.beside.push(SpaceCodes::default());
-            }
-            after.beside[at] = codes.clone();
+            *after.codes_mut(at) = codes.clone();
         }
     }
     for name in &update.remove {
@@ -280,7 +268,7 @@ fn updated(before: &Document, update: &Update) -> Document {
 
 fn activation(document: &Document, latent: u32) -> Option<f64> {
     document
-        .latents
+        .latents()
         .iter()
         .find(|entry| entry.latent == latent)
         .map(|entry| f64::from(entry.activation))

@@ -1,14 +1,16 @@
-//! Changes of a collection's SAEs, drops and starts: what goes on beside them, and what they leave.
+//! Changes of a collection's SAEs, drops and starts: what goes on meanwhile, and what they leave.
 
 use std::cell::Cell;
 use std::fs;
-use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use latentdb_index::catalog::AttachedSae;
 use latentdb_index::collection::Operation;
 use latentdb_index::database::{CollectionHandle, Database, NewCollection};
 use latentdb_index::document::{Activation, Document};
 use latentdb_index::error::{ErrorKind, Result};
 use latentdb_index::filter::Filter;
+use latentdb_index::progress::Progress;
 
 const N_LATENTS: usize = 8;
 
@@ -16,7 +18,12 @@ fn opened(directory: &tempfile::TempDir) -> (Database, CollectionHandle) {
     let database = Database::open(directory.path()).unwrap();
     let new = NewCollection {
         name: "c".to_owned(),
-        n_latents: Some(N_LATENTS),
+        saes: vec![AttachedSae {
+            name: String::new(),
+            n_latents: N_LATENTS,
+            sae: None,
+            reader: None,
+        }],
         ..NewCollection::default()
     };
     let handle = database.create(new).unwrap();
@@ -34,7 +41,7 @@ fn write(handle: &CollectionHandle, id: &str) {
 /// Gives every document latent 3.
 fn code(documents: &mut [Document]) {
     for document in documents {
-        document.latents = vec![Activation {
+        document.codes_mut(0).latents = vec![Activation {
             latent: 3,
             activation: 1.0,
         }];
@@ -57,7 +64,7 @@ fn reads_go_on_while_the_last_changes_are_brought_over() {
     let (database, handle) = opened(&directory);
     write(&handle, "first");
     let rounds = Cell::new(0);
-    let recode = |documents: &mut [Document], _: &dyn Fn() -> bool| -> Result<()> {
+    let recode = |documents: &mut [Document], _: &Progress| -> Result<()> {
         let read = database.collection("c")?.view()?;
         assert_eq!(read.record.generation, 1);
         assert!(read.snapshot.n_docs() >= 1);
@@ -71,9 +78,7 @@ fn reads_go_on_while_the_last_changes_are_brought_over() {
         }
         Ok(())
     };
-    let record = handle
-        .attach(|_| Ok(&recode), &mut |_, _| ControlFlow::Continue(()))
-        .unwrap();
+    let record = handle.attach(|_| Ok(&recode), &Arc::default()).unwrap();
     assert_eq!((record.generation, rounds.get()), (2, 3));
     assert_eq!(ids(&handle), ["at the end", "during", "first"]);
     write(&handle, "after");
@@ -85,26 +90,18 @@ fn a_change_that_is_given_up_leaves_everything_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let (_database, handle) = opened(&directory);
     write(&handle, "first");
-    let asked = Cell::new(0);
+    let progress = Arc::<Progress>::default();
     let error = handle
         .attach(
             |_| {
-                Ok(|documents: &mut [Document], go_on: &dyn Fn() -> bool| {
+                Ok(|documents: &mut [Document], progress: &Progress| {
                     code(documents);
                     // As a coder that asks between texts.
-                    if go_on() {
-                        return Ok(());
-                    }
-                    Err(latentdb_index::error::Error::cancelled())
+                    progress.stop();
+                    progress.check()
                 })
             },
-            &mut |_, _| {
-                asked.set(asked.get() + 1);
-                match asked.get() {
-                    1 => ControlFlow::Continue(()),
-                    _ => ControlFlow::Break(()),
-                }
-            },
+            &progress,
         )
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
@@ -113,7 +110,7 @@ fn a_change_that_is_given_up_leaves_everything_as_it_was() {
     let collection = directory
         .path()
         .join("collections")
-        .join(handle.record().id);
+        .join(&handle.record().id);
     let generations: Vec<_> = fs::read_dir(&collection).unwrap().collect();
     assert_eq!(generations.len(), 1);
 }
@@ -124,27 +121,17 @@ fn a_drop_ends_the_change_under_way_and_takes_all_files() {
     let (database, handle) = opened(&directory);
     write(&handle, "first");
     let error = std::thread::scope(|scope| {
-        let mut dropping = None;
-        let error = handle
-            .attach(
-                |_| {
-                    Ok(|documents: &mut [Document], _: &dyn Fn() -> bool| {
-                        code(documents);
-                        Ok(())
-                    })
-                },
-                &mut |_, _| {
-                    if dropping.is_none() {
-                        dropping = Some(scope.spawn(|| database.drop_collection("c")));
-                        while database.collection("c").is_ok() {
-                            std::thread::yield_now();
-                        }
-                    }
-                    ControlFlow::Continue(())
-                },
-            )
-            .unwrap_err();
-        dropping.unwrap().join().unwrap().unwrap();
+        let dropping = Cell::new(None);
+        let recode = |documents: &mut [Document], _: &Progress| {
+            code(documents);
+            dropping.set(Some(scope.spawn(|| database.drop_collection("c"))));
+            while database.collection("c").is_ok() {
+                std::thread::yield_now();
+            }
+            Ok(())
+        };
+        let error = handle.attach(|_| Ok(&recode), &Arc::default()).unwrap_err();
+        dropping.take().unwrap().join().unwrap().unwrap();
         error
     });
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -162,7 +149,7 @@ fn nothing_is_removed_where_catalog_and_files_disagree() {
     let directory = tempfile::tempdir().unwrap();
     let (database, handle) = opened(&directory);
     write(&handle, "first");
-    let id = handle.record().id;
+    let id = handle.record().id.clone();
     drop((handle, database));
     let collection = directory.path().join("collections").join(id);
     fs::rename(collection.join("1"), collection.join("2")).unwrap();

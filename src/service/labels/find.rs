@@ -3,16 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use latentdb_index::catalog::{CollectionRecord, Label};
-use latentdb_index::database::View;
+use latentdb_index::catalog::Label;
 use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 use parking_lot::Mutex;
 
+use super::Labels;
 use crate::error::{Error, Result};
 use crate::label::LabelIndex;
-use crate::service::search::no_sae;
-use crate::service::{Service, blocking};
+use crate::service::blocking;
+use crate::service::core::{Address, View};
 
 /// How labels are compared with a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ type VectorsByText = HashMap<String, Arc<[f32]>>;
 
 /// Which labels of a collection texts are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::service) enum Labels {
+pub(in crate::service) enum Which {
     /// All current ones: what no label says any more may be forgotten.
     All,
     /// Some, or earlier ones.
@@ -62,7 +62,7 @@ impl LabelVectors {
         &self,
         collection: (&str, &str),
         texts: &[String],
-        which: Labels,
+        which: Which,
         encode: impl FnOnce(Vec<String>) -> F,
     ) -> Result<Vec<Arc<[f32]>>>
     where
@@ -94,7 +94,7 @@ impl LabelVectors {
                 made.into_iter()
                     .map(|(text, vector)| (text.to_owned(), vector)),
             );
-            if which == Labels::All && own.len() > 2 * texts.len() + 64 {
+            if which == Which::All && own.len() > 2 * texts.len() + 64 {
                 own.retain(|text, _| found.contains_key(text.as_str()));
             }
         }
@@ -116,26 +116,25 @@ fn unit(vector: Vec<f32>) -> Arc<[f32]> {
     vector.into_iter().map(|value| value * scale).collect()
 }
 
-impl Service {
+impl Labels {
     /// The vectors of labels' texts under a collection's encoder, at unit length and in the order
     /// of `texts`. They are kept in memory, per collection.
     ///
     /// # Errors
     /// `FailedPrecondition` where the collection has no encoder.
-    pub(in crate::service) async fn label_vectors(
+    pub(in crate::service) async fn vectors_of(
         self: &Arc<Self>,
-        record: &CollectionRecord,
+        view: &View,
         texts: &[String],
-        which: Labels,
+        which: Which,
     ) -> Result<Vec<Arc<[f32]>>> {
-        let (service, of) = (self.clone(), record.clone());
-        let encoder = blocking(move || service.models.encoder_of(&of)).await?;
-        let encoder = encoder.ok_or_else(|| no_encoder(record))?;
-        let collection = (record.id.as_str(), record.name.as_str());
+        let (service, of) = (self.clone(), view.clone());
+        let encoder = blocking(move || service.core.encoder_of(&of)).await?;
+        let encoder = encoder.ok_or_else(|| no_encoder(view))?;
+        let key = view.label_key();
+        let collection = (key.0.as_str(), key.1.as_str());
         let encode = |texts| async move { encoder.encode(texts).await };
-        self.label_vectors
-            .of(collection, texts, which, encode)
-            .await
+        self.vectors.of(collection, texts, which, encode).await
     }
 
     /// The latents whose labels are about `text`, best first.
@@ -145,28 +144,26 @@ impl Service {
     /// encoder.
     pub async fn search_labels(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         text: &str,
         how: LabelSearch,
         limit: usize,
     ) -> Result<Vec<FoundLabel>> {
-        let view = self.view(collection)?;
-        view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        let view = self.core.view(address)?;
+        view.required_n_latents()?;
         if text.trim().is_empty() {
             return Err(Error::invalid("text", "is empty; words are accepted"));
         }
         let by_meaning = match how {
             LabelSearch::Meaning => true,
             LabelSearch::Words => false,
-            LabelSearch::Any => view.record.encoder.is_some(),
+            LabelSearch::Any => view.encoder().is_some(),
         };
-        let labels = self.labels_of(&view.record)?;
+        let labels = self.of(&view)?;
         let mut found: Vec<(u32, f64)> = if by_meaning {
             let texts: Vec<String> = labels.values().map(|label| label.text.clone()).collect();
             let query = self.encoded(&view, text).await?;
-            let vectors = self
-                .label_vectors(&view.record, &texts, Labels::All)
-                .await?;
+            let vectors = self.vectors_of(&view, &texts, Which::All).await?;
             let similarity = |vector: &Arc<[f32]>| {
                 let products = vector
                     .iter()
@@ -206,9 +203,9 @@ impl Service {
 
     /// The vector of one text at unit length.
     async fn encoded(self: &Arc<Self>, view: &View, text: &str) -> Result<Arc<[f32]>> {
-        let (service, record) = (self.clone(), view.record.clone());
-        let encoder = blocking(move || service.models.encoder_of(&record)).await?;
-        let encoder = encoder.ok_or_else(|| no_encoder(&view.record))?;
+        let (service, of) = (self.clone(), view.clone());
+        let encoder = blocking(move || service.core.encoder_of(&of)).await?;
+        let encoder = encoder.ok_or_else(|| no_encoder(view))?;
         let mut vectors = encoder.encode(vec![text.to_owned()]).await?;
         let vector = vectors.pop();
         vector
@@ -217,11 +214,11 @@ impl Service {
     }
 }
 
-fn no_encoder(record: &CollectionRecord) -> Error {
+fn no_encoder(view: &View) -> Error {
     Error::precondition(format!(
         "collection {:?} has no encoder, so texts have no meaning there: search labels by words, \
          or create the collection with an encoder",
-        record.name
+        view.name()
     ))
 }
 
@@ -237,7 +234,7 @@ mod tests {
     async fn ask(
         vectors: &LabelVectors,
         texts: &[String],
-        which: Labels,
+        which: Which,
         meanwhile: impl FnOnce(),
     ) -> (usize, Vec<String>) {
         let mut encoded = Vec::new();
@@ -257,24 +254,24 @@ mod tests {
     async fn asking_for_some_labels_forgets_no_others() {
         let vectors = LabelVectors::default();
         let all = texts(0..500);
-        let (found, encoded) = ask(&vectors, &all, Labels::All, || {}).await;
+        let (found, encoded) = ask(&vectors, &all, Which::All, || {}).await;
         assert_eq!((found, encoded.len()), (500, 500));
         let some = [texts(3..5), texts(900..901), texts(3..4)].concat();
-        let (found, encoded) = ask(&vectors, &some, Labels::Some, || {}).await;
+        let (found, encoded) = ask(&vectors, &some, Which::Some, || {}).await;
         assert_eq!((found, encoded), (4, texts(900..901)));
-        assert_eq!(ask(&vectors, &all, Labels::All, || {}).await, (500, vec![]));
+        assert_eq!(ask(&vectors, &all, Which::All, || {}).await, (500, vec![]));
         // Labels that changed are forgotten in the end.
-        ask(&vectors, &texts(2000..2100), Labels::All, || {}).await;
-        let (_, encoded) = ask(&vectors, &texts(0..1), Labels::Some, || {}).await;
+        ask(&vectors, &texts(2000..2100), Which::All, || {}).await;
+        let (_, encoded) = ask(&vectors, &texts(0..1), Which::Some, || {}).await;
         assert_eq!(encoded, texts(0..1));
     }
 
     #[tokio::test]
     async fn what_is_forgotten_meanwhile_is_still_found() {
         let vectors = LabelVectors::default();
-        ask(&vectors, &texts(0..10), Labels::All, || {}).await;
+        ask(&vectors, &texts(0..10), Which::All, || {}).await;
         let forget = || vectors.forget("id");
-        let (found, encoded) = ask(&vectors, &texts(0..11), Labels::All, forget).await;
+        let (found, encoded) = ask(&vectors, &texts(0..11), Which::All, forget).await;
         assert_eq!((found, encoded), (11, texts(10..11)));
     }
 }

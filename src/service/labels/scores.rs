@@ -6,21 +6,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use latentdb_index::catalog::{LOW_SCORE, Label, LabelScore};
-use latentdb_index::database::{View, now};
+use latentdb_index::database::now;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use super::corpus::Corpus;
-use super::find::Labels;
-use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, asked_latents};
+use super::find::Which;
+use super::labelling::asked_latents;
+use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, Labels};
 use crate::error::{Error, Result};
 use crate::label::{
     Cancel, ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median,
     run_each, score,
 };
-use crate::service::latents::label_key;
-use crate::service::{Service, blocking};
+use crate::service::blocking;
+use crate::service::core::{Address, View};
 
 /// Fewest held-out documents of a latent that say anything about its label.
 const LEAST_POSITIVES: usize = 3;
@@ -43,7 +44,7 @@ pub enum JudgeChoice {
 #[derive(Clone, Debug, Default)]
 pub struct ScoreRequest {
     /// The collection.
-    pub collection: String,
+    pub address: Address,
     /// Who judges.
     pub judge: JudgeChoice,
     /// Only these latents; all with a label where empty.
@@ -121,7 +122,7 @@ struct Task {
     label: Label,
 }
 
-impl Service {
+impl Labels {
     /// Scores current labels on held-out documents and keeps the scores with them as they come.
     /// `progress` is told at least every half second or so; `Break` ends the work.
     ///
@@ -133,16 +134,14 @@ impl Service {
         request: ScoreRequest,
         progress: impl FnMut(ScoreProgress) -> ControlFlow<()> + Send + 'static,
     ) -> Result<ScoreSummary> {
-        let view = self.view(&request.collection)?;
+        let view = self.core.view(&request.address)?;
         let (service, of, asked) = (self.clone(), view.clone(), request.clone());
         let tasks = blocking(move || service.labels_to_score(&of, &asked)).await?;
         let mut texts: Vec<String> = tasks.iter().map(|task| task.label.text.clone()).collect();
         texts.sort_unstable();
         texts.dedup();
         let vectors: HashMap<String, Vec<f32>> = if request.judge == JudgeChoice::Similarity {
-            let vectors = self
-                .label_vectors(&view.record, &texts, Labels::Some)
-                .await?;
+            let vectors = self.vectors_of(&view, &texts, Which::Some).await?;
             let vectors = vectors.iter().map(|vector| vector.to_vec());
             texts.into_iter().zip(vectors).collect()
         } else {
@@ -173,7 +172,7 @@ impl Service {
         let mut labels = if request.compare {
             self.labels_to_compare(view)?
         } else {
-            let current = self.labels_of(&view.record)?;
+            let current = self.of(&view)?;
             let current = current.iter();
             current
                 .map(|(&latent, label)| (latent, vec![label.clone()]))
@@ -185,7 +184,7 @@ impl Service {
             return Err(Error::precondition(format!(
                 "no latent asked for has a label and documents: `latentdb latents label {}` makes \
                  labels",
-                view.record.name
+                view.name()
             )));
         }
         if let Some(sample) = request.sample {
@@ -202,8 +201,8 @@ impl Service {
 
     /// The latest label of every labeller, by latent; only latents that all of them have labelled.
     fn labels_to_compare(&self, view: &View) -> Result<BTreeMap<u32, Vec<Label>>> {
-        let key = label_key(&view.record)?;
-        let handle = self.database.collection(&view.record.name)?;
+        let key = view.label_key();
+        let handle = &view.handle;
         let mut latest: BTreeMap<u32, BTreeMap<String, Label>> = BTreeMap::new();
         for (latent, label) in handle.catalog().label_versions(&key.0, &key.1)? {
             let own = latest.entry(latent).or_default();
@@ -293,13 +292,13 @@ impl Service {
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        let key = label_key(&view.record)?;
-        let handle = self.database.collection(&view.record.name)?;
+        let key = view.label_key();
+        let handle = &view.handle;
         let entries = found
             .iter()
             .map(|(at, score)| (tasks[*at].latent, tasks[*at].label.version, score.clone()));
         handle.catalog().add_label_scores(&key.0, &key.1, entries)?;
-        self.labels.forget(&key);
+        self.cache.forget(&key);
         Ok(found
             .into_iter()
             .map(|(at, score)| ScoredLabel {

@@ -1,9 +1,13 @@
-use latentdb_index::document::{Activation, Document};
+use std::ops::ControlFlow;
+use std::path::Path;
 
+use latentdb_index::document::{Activation, Codes, Document};
+
+use super::language_models::lower;
 use super::*;
 use crate::error::ErrorKind;
 use crate::label::ChatLimits;
-use crate::service::{CreateCollection, MadeWith};
+use crate::service::{Address, CreateCollection, MadeWith, Service};
 
 #[test]
 fn a_call_stays_within_what_the_server_allows() {
@@ -32,25 +36,31 @@ fn a_call_stays_within_what_the_server_allows() {
     assert_eq!(lower(allowed.tokens, Some(5)), Some(5));
 }
 
-async fn with_texts(data: &Path) -> Arc<Service> {
-    let service = Service::open(data).unwrap();
+async fn with_texts(data: &Path) -> Service {
+    let service = Service::open(data, None).unwrap();
     let request = CreateCollection {
         name: "c".to_owned(),
         n_latents: Some(3),
         ..CreateCollection::default()
     };
-    service.create_collection(request).await.unwrap();
+    let collections = &service.collections;
+    collections.create_collection(request).await.unwrap();
     let documents = (0..60_u32).map(|at| {
         let mut document = Document::new(format!("d{at}"));
         let topic = ["battery", "violin", "soup"][at as usize % 3];
         document.text = Some(format!("the {topic} was good on day {at}"));
-        document.latents = vec![Activation {
-            latent: at % 3,
-            activation: 1.0,
+        document.codes = vec![Codes {
+            latents: vec![Activation {
+                latent: at % 3,
+                activation: 1.0,
+            }],
+            positions: Vec::new(),
         }];
         document
     });
-    let written = service.upsert("c", documents.collect(), MadeWith::default());
+    let written = service
+        .documents
+        .upsert("c", documents.collect(), MadeWith::default());
     written.await.unwrap();
     service
 }
@@ -61,7 +71,7 @@ async fn nobody_waiting_ends_it_before_the_first_label() {
     let service = with_texts(data.path()).await;
     for before in 0..3 {
         let request = LabelRequest {
-            collection: "c".to_owned(),
+            address: Address::from("c"),
             ..LabelRequest::default()
         };
         let mut calls = 0;
@@ -73,16 +83,24 @@ async fn nobody_waiting_ends_it_before_the_first_label() {
                 false => ControlFlow::Continue(()),
             }
         };
-        let error = service.label_latents(request, progress).await.unwrap_err();
+        let error = service
+            .labels
+            .label_latents(request, progress)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     }
-    let record = service.view("c").unwrap().record;
-    assert!(service.labels_of(&record).unwrap().is_empty());
+    let view = service.core.view(&Address::from("c")).unwrap();
+    assert!(service.labels.of(&view).unwrap().is_empty());
     let request = LabelRequest {
-        collection: "c".to_owned(),
+        address: Address::from("c"),
         ..LabelRequest::default()
     };
     let progress = |_| ControlFlow::Continue(());
-    service.label_latents(request, progress).await.unwrap();
-    assert_eq!(service.labels_of(&record).unwrap().len(), 3);
+    service
+        .labels
+        .label_latents(request, progress)
+        .await
+        .unwrap();
+    assert_eq!(service.labels.of(&view).unwrap().len(), 3);
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use latentdb_index::database::View;
 use serde::{Deserialize, Serialize};
 
+use super::Search;
 use super::property::{PropertySelection, choose, rank_weight};
 use super::resolve::Encoded;
 use crate::error::{Error, Result, Within as _};
-use crate::service::Service;
+use crate::service::core::{View, no_sae};
+use crate::service::families;
 
 /// Most edits of one node, presets included.
 pub(in crate::service) const MAX_EDITS: usize = 1000;
@@ -121,7 +122,7 @@ impl SteerChange {
     }
 }
 
-impl Service {
+impl Search {
     /// Edits of single latents, in order. Errors name the edit.
     pub(super) fn applied_edits(
         &self,
@@ -174,7 +175,7 @@ impl Service {
                 Ok(shared(weighted.collect()))
             }
             SteerTarget::Family(root) => {
-                let family = self.family(&view.record, *root)?;
+                let family = families::family(&view, *root)?;
                 let members = family.members.iter().map(|member| (member.latent, 1.0));
                 Ok(shared(members.collect()))
             }
@@ -224,8 +225,8 @@ fn example_latents(view: &View, ids: &[String]) -> Result<Vec<(u32, f32)>> {
 }
 
 fn check_number(view: &View, latent: u32) -> Result<()> {
-    match view.record.n_latents {
-        None => Err(super::no_sae(view)),
+    match view.n_latents() {
+        None => Err(no_sae(view)),
         Some(n_latents) if latent as usize >= n_latents => Err(Error::invalid(
             "latent",
             format!(

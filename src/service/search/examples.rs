@@ -1,10 +1,10 @@
 //! Weights fitted from example documents: on latents, to read, and on vectors, beside them.
 
 use latentdb_index::analysis::logistic::{self, SparseRow};
-use latentdb_index::database::View;
 
 use super::edits::MAX_EXAMPLES;
 use crate::error::{Error, Result, Within as _};
+use crate::service::core::View;
 
 /// Negatives that are drawn where a client gives none.
 const DRAWN_NEGATIVES: u64 = 50;
@@ -84,7 +84,7 @@ pub(super) fn fit(view: &View, examples: &PropertyExamples) -> Result<Fitted> {
     let (near, far) = (rows(&positive, &of_vectors), rows(&negative, &of_vectors));
     let vector = (!near.is_empty() && !far.is_empty()).then(|| {
         let model = logistic::fit(&near, &far, f64::from(lambda));
-        let mut vector = vec![0.0; view.record.dimension.unwrap_or(0)];
+        let mut vector = vec![0.0; view.spec.record.dimension.unwrap_or(0)];
         for (at, weight) in model.weights {
             vector[at as usize] = weight as f32;
         }

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
 use latentdb_index::document::Activation;
 use latentdb_index::query::{self, Hit, Kind, LatentWeight, Query};
 
-use super::super::pages::{Page, Session};
+use super::pages::Page;
+use super::pages::Session;
 use super::{Contribution, ExplainedHit, Explanation, Ready, SearchResult};
 use crate::error::Result;
+use crate::service::core::View;
 
 /// What is needed to explain a hit of a leaf.
 #[derive(Clone, Debug)]

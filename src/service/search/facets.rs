@@ -7,9 +7,11 @@ use latentdb_index::document::{Value, validate_attribute_name};
 use latentdb_index::facet::{attribute_facet, latent_counts};
 use latentdb_index::filter::Filter;
 
-use super::super::{Service, blocking};
-use super::resolve::no_sae;
+use super::Search;
 use crate::error::{Result, Within as _};
+use crate::service::blocking;
+use crate::service::core::{Address, no_sae};
+use crate::service::names::resolve_filter;
 
 /// What a facet counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,28 +50,28 @@ pub struct FacetResult {
     pub documents: u64,
 }
 
-impl Service {
+impl Search {
     /// The exact number of documents a filter describes.
-    pub async fn count(self: &Arc<Self>, collection: &str, filter: Filter) -> Result<u64> {
-        let view = self.view(collection)?;
-        let filter = self.resolve_filter(&view, &filter)?;
+    pub async fn count(self: &Arc<Self>, address: &Address, filter: Filter) -> Result<u64> {
+        let view = self.core.view(address)?;
+        let filter = resolve_filter(&view, &filter)?;
         blocking(move || view.snapshot.count(&filter)).await
     }
 
     /// Exact counts by attribute value or by latent.
     pub async fn facet(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         filter: Filter,
         by: FacetBy,
         limit: usize,
     ) -> Result<FacetResult> {
-        let view = self.view(collection)?;
-        let filter = self.resolve_filter(&view, &filter)?;
-        if by == FacetBy::Latents && view.record.n_latents.is_none() {
+        let view = self.core.view(address)?;
+        let filter = resolve_filter(&view, &filter)?;
+        if by == FacetBy::Latents && view.n_latents().is_none() {
             return Err(no_sae(&view));
         }
-        let labels = self.labels_of(&view.record)?;
+        let labels = self.labels.of(&view)?;
         blocking(move || {
             let snapshot = &view.snapshot;
             match by {

@@ -6,6 +6,7 @@ mod examples;
 mod explain;
 mod facets;
 mod node;
+mod pages;
 mod presets;
 mod property;
 mod resolve;
@@ -19,14 +20,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
 use latentdb_index::query::{self, Hit, MAX_HITS, Plan, Query};
 
-use super::pages::Session;
-use super::{Service, blocking};
 use crate::error::{Error, Result, Within as _};
 use crate::sae::Sae;
+use crate::service::blocking;
+use crate::service::core::{Address, Core, View};
+use crate::service::identity::MadeWith;
+use crate::service::labels::Labels;
 use explain::{Leaf, explain};
+use pages::{Pages, Session};
 
 pub use edits::{
     AppliedEdit, DEFAULT_CONCEPT_LATENTS, MAX_CONCEPT_LATENTS, SteerChange, SteerEdit, SteerTarget,
@@ -40,7 +43,7 @@ pub use property::{
     ChosenLatent, DEFAULT_CANDIDATES, DEFAULT_TEMPERATURE, PropertyNode, PropertyReport,
     PropertyScorer, PropertySelection, PropertySource,
 };
-pub(super) use resolve::no_sae;
+
 pub use result::{
     Contribution, ExplainedHit, Explanation, SearchOptions, SearchResult, SteeringReport,
 };
@@ -69,7 +72,7 @@ pub(in crate::service) struct Ready {
 impl Ready {
     /// The collection's id, whichever of its SAEs is looked through.
     pub fn collection_id(&self) -> &str {
-        &self.view.record.id
+        &self.view.spec.record.id
     }
 
     /// The best `count` hits.
@@ -79,7 +82,35 @@ impl Ready {
     }
 }
 
-impl Service {
+/// Searching over collections, with the pages that are kept.
+pub struct Search {
+    core: Arc<Core>,
+    labels: Arc<Labels>,
+    pages: Pages,
+}
+
+impl Search {
+    pub(super) fn new(core: Arc<Core>, labels: Arc<Labels>) -> Self {
+        Self {
+            core,
+            labels,
+            pages: Pages::default(),
+        }
+    }
+
+    /// Forgets the pages of a collection.
+    pub(super) fn forget(&self, id: &str) {
+        self.pages.forget(id);
+    }
+
+    /// Compares what a query was made with against a collection.
+    ///
+    /// # Errors
+    /// `NotFound` for the collection, `FailedPrecondition` for a difference.
+    pub fn check_made_with(&self, address: &Address, made_with: &MadeWith) -> Result<()> {
+        made_with.check(&self.core.view(address)?)
+    }
+
     /// The best hits of a query.
     ///
     /// # Errors
@@ -88,19 +119,19 @@ impl Service {
     /// collection has not.
     pub async fn search(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         node: Node,
         options: SearchOptions,
     ) -> Result<SearchResult> {
         check_options(&options)?;
-        let view = self.view(collection)?;
+        let view = self.core.view(address)?;
         self.search_view(view, node, options).await
     }
 
     /// Several searches over one snapshot.
     pub async fn search_batch(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         searches: Vec<(Node, SearchOptions)>,
     ) -> Result<Vec<SearchResult>> {
         if searches.len() > MAX_SEARCHES {
@@ -112,7 +143,7 @@ impl Service {
                 ),
             ));
         }
-        let view = self.view(collection)?;
+        let view = self.core.view(address)?;
         let mut results = Vec::with_capacity(searches.len());
         for (at, (node, options)) in searches.into_iter().enumerate() {
             let place = format!("searches[{at}]");

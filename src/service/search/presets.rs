@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use latentdb_index::catalog::RecordKind;
-use latentdb_index::database::View;
 use serde::{Deserialize, Serialize};
 
 use super::edits::{MAX_EDITS, SteerEdit, SteerTarget};
-use super::{NearestNode, Node, NodeKind};
+use super::{NearestNode, Node, NodeKind, Search};
 use crate::error::{Error, Result};
-use crate::service::latents::label_key;
-use crate::service::{Service, blocking};
+use crate::service::blocking;
+use crate::service::core::{Address, View};
 
 /// Edits under a name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,12 +32,16 @@ pub struct PresetUse {
     pub strength: f32,
 }
 
-impl Service {
+impl Search {
     /// Saves edits under a name, replacing those of that name.
     ///
     /// # Errors
     /// `InvalidArgument` for the name, no edits or too many.
-    pub async fn save_preset(self: &Arc<Self>, collection: &str, mut preset: Preset) -> Result<()> {
+    pub async fn save_preset(
+        self: &Arc<Self>,
+        address: &Address,
+        mut preset: Preset,
+    ) -> Result<()> {
         if preset.edits.is_empty() || preset.edits.len() > MAX_EDITS {
             return Err(Error::invalid(
                 "edits",
@@ -48,9 +51,9 @@ impl Service {
                 ),
             ));
         }
-        let view = self.view(collection)?;
+        let view = self.core.view(address)?;
         for (at, edit) in preset.edits.iter().enumerate() {
-            if let (SteerTarget::Latent(latent), Some(n)) = (&edit.of, view.record.n_latents)
+            if let (SteerTarget::Latent(latent), Some(n)) = (&edit.of, view.n_latents())
                 && *latent as usize >= n
             {
                 return Err(Error::invalid(
@@ -62,23 +65,20 @@ impl Service {
         let by_number =
             |edit: &SteerEdit| matches!(edit.of, SteerTarget::Latent(_) | SteerTarget::Family(_));
         let is_bound = preset.edits.iter().any(by_number);
-        preset.sae = is_bound
-            .then(|| label_key(&view.record))
-            .transpose()?
-            .map(|(_, sae)| sae);
-        let handle = self.database.collection(collection)?;
+        preset.sae = is_bound.then(|| view.label_key().1);
+        let handle = view.handle;
         blocking(move || handle.put_record(RecordKind::SteeringPreset, &preset.name, &preset)).await
     }
 
     /// A collection's presets, by name.
-    pub async fn list_presets(self: &Arc<Self>, collection: &str) -> Result<Vec<Preset>> {
-        let handle = self.database.collection(collection)?;
+    pub async fn list_presets(self: &Arc<Self>, address: &Address) -> Result<Vec<Preset>> {
+        let handle = self.core.view(address)?.handle;
         blocking(move || handle.records(RecordKind::SteeringPreset)).await
     }
 
     /// Removes a preset, or `NotFound`.
-    pub async fn drop_preset(self: &Arc<Self>, collection: &str, name: String) -> Result<()> {
-        let handle = self.database.collection(collection)?;
+    pub async fn drop_preset(self: &Arc<Self>, address: &Address, name: String) -> Result<()> {
+        let handle = self.core.view(address)?.handle;
         blocking(move || {
             if handle.remove_record(RecordKind::SteeringPreset, &name)? {
                 return Ok(());
@@ -106,16 +106,16 @@ impl Service {
     }
 
     fn insert_into(&self, view: &View, nearest: &mut NearestNode) -> Result<()> {
-        let handle = self.database.collection(&view.record.name)?;
+        let handle = &view.handle;
         let mut edits = Vec::new();
         for used in std::mem::take(&mut nearest.presets) {
             let found: Option<Preset> = handle.record_of(RecordKind::SteeringPreset, &used.name)?;
             let preset = found.ok_or_else(|| missing(&used.name))?;
-            let own = label_key(&view.record)?.1;
+            let own = view.label_key().1;
             if let Some(sae) = preset.sae.filter(|sae| *sae != own) {
                 return Err(Error::precondition(format!(
                     "steering preset {:?} turns latents of the SAE {sae}, and this query is asked \
-                     through {own}: address the collection through that SAE, or save the preset anew",
+                     through {own}: address the collection through that SAE, or save the preset again",
                     used.name
                 )));
             }

@@ -1,16 +1,16 @@
 //! Property retrieval (METHODS §5): latents are chosen for a property, ranked and weighted, and
 //! become a query that can be read.
 
-use latentdb_index::database::View;
 use latentdb_index::query::{
     ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, MAX_WEIGHTS,
 };
 
+use super::Search;
 use super::examples::{PropertyExamples, fit};
 use super::resolve::Encoded;
 use super::selector::{SelectedBy, SelectorChoice};
 use crate::error::{Error, Result, Within as _};
-use crate::service::Service;
+use crate::service::core::{View, no_sae};
 
 /// Latents chosen, unless said otherwise.
 pub const DEFAULT_CANDIDATES: usize = 100;
@@ -118,8 +118,8 @@ pub(super) fn choose(
     selection: PropertySelection,
     most: usize,
 ) -> Result<Vec<(u32, f32)>> {
-    if view.record.n_latents.is_none() {
-        return Err(super::no_sae(view));
+    if view.n_latents().is_none() {
+        return Err(no_sae(view));
     }
     let by_centroid = || view.snapshot.centroids().similarities(vector);
     let by_label = || encoded.label_similarities(vector);
@@ -131,7 +131,8 @@ pub(super) fn choose(
                 return Err(Error::precondition(format!(
                     "no latent of collection {:?} has a label: label them (`latentdb latents label \
                      {}`), or choose latents by centroids",
-                    view.record.name, view.record.name
+                    view.name(),
+                    view.name()
                 )));
             }
             found
@@ -163,7 +164,7 @@ fn standardised(mut scores: Vec<(u32, f32)>) -> Vec<(u32, f32)> {
     scores
 }
 
-impl Service {
+impl Search {
     /// The query over latents that a property stands for.
     pub(super) fn property(
         &self,
@@ -191,7 +192,7 @@ impl Service {
                 (chosen, weights)
             }
             PropertySource::OwnLatents(text) => {
-                let sae = self.required_sae(view)?;
+                let sae = self.core.required_sae(view)?;
                 let words = encoded.text(text)?;
                 let mut codes = crate::sae::Codes::new();
                 sae.encode(words, &mut codes)?;
@@ -227,7 +228,7 @@ impl Service {
                 }
             }));
         }
-        let labels = self.labels_of(&view.record)?;
+        let labels = self.labels.of(&view)?;
         let chosen: Vec<ChosenLatent> = chosen
             .into_iter()
             .zip(weights)

@@ -5,18 +5,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::database::View;
 use latentdb_index::query::{self, Kind, Nearest, Query};
 
-use super::super::analysis::SimilarLabels;
-use super::super::{Service, blocking};
 use super::edits::{MAX_EDITS, SteerTarget};
 use super::explain::collect_leaves;
 use super::property::{PropertyNode, PropertyReport, PropertySelection, PropertySource};
 use super::selector::{Choice, Selected};
-use super::{NearestNode, Node, NodeKind, Ready, SteeringReport, Target};
+use super::{NearestNode, Node, NodeKind, Ready, Search, SteeringReport, Target};
 use crate::error::{Error, Result, Within as _};
-use crate::sae::Sae;
+use crate::service::core::View;
+use crate::service::labels::SimilarLabels;
+use crate::service::{blocking, names};
 
 /// What the encoder makes before a tree is resolved.
 #[derive(Default)]
@@ -66,7 +65,7 @@ pub(super) enum LeafReport {
     Property(PropertyReport),
 }
 
-impl Service {
+impl Search {
     /// The vectors of all texts that the tree names, each encoded once, those of labels where the
     /// tree compares with them, and what language models choose for its properties.
     pub(super) async fn encode_texts_of(
@@ -82,18 +81,18 @@ impl Service {
         if texts.is_empty() {
             return Ok(Encoded::default());
         }
-        let (service, record) = (self.clone(), view.record.clone());
-        let encoder = blocking(move || service.models.encoder_of(&record)).await?;
+        let (service, of) = (self.clone(), view.clone());
+        let encoder = blocking(move || service.core.encoder_of(&of)).await?;
         let encoder = encoder.ok_or_else(|| {
             Error::precondition(format!(
                 "collection {:?} has no encoder, so it cannot search near a text: send a vector, \
                  or create the collection with an encoder",
-                view.record.name
+                view.name()
             ))
         })?;
         let vectors = encoder.encode(texts.clone()).await?;
         let labels = if needs.labels {
-            self.similar_labels(view).await?
+            self.labels.similar(view).await?
         } else {
             None
         };
@@ -129,8 +128,8 @@ impl Service {
             &mut properties,
         );
         Ok(Ready {
-            sae: self.models.sae_of(&view.record)?,
-            labels: self.labels_of(&view.record)?,
+            sae: self.core.sae_of(&view)?,
+            labels: self.labels.of(&view)?,
             query,
             leaves,
             steering,
@@ -235,33 +234,11 @@ impl Service {
 
     /// A query checked against the collection, with saved sets and families in place.
     pub(super) fn resolved(&self, view: &View, query: &Query) -> Result<Query> {
-        let record = &view.record;
-        self.with_names(record, |names| {
-            query.resolve(record.dimension, record.n_latents, &|named, nesting| {
-                names.find(named, nesting)
-            })
+        let dimension = view.spec.record.dimension;
+        query.resolve(dimension, view.n_latents(), &|named, nesting| {
+            names::find(view, named, nesting)
         })
     }
-
-    pub(in crate::service) fn required_sae(&self, view: &View) -> Result<Arc<Sae>> {
-        self.models
-            .sae_of(&view.record)?
-            .ok_or_else(|| no_sae(view))
-    }
-}
-
-pub(in crate::service) fn no_sae(view: &View) -> Error {
-    let name = &view.record.name;
-    if view.record.reader.is_some() {
-        return Error::precondition(format!(
-            "the SAE of collection {name:?} reads token states: it neither encodes, decodes nor \
-             steers vectors"
-        ));
-    }
-    Error::precondition(format!(
-        "collection {name:?} has no SAE: train one (`latentdb sae train --collection {name} --out \
-         DIR`) and attach it (`latentdb collection attach {name} --sae DIR`)"
-    ))
 }
 
 /// What a tree needs of the encoder.

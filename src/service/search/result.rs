@@ -5,9 +5,9 @@ use std::time::Duration;
 use latentdb_index::document::{Activation, Document};
 use latentdb_index::query::{Component, Plan};
 
-use super::super::documents::Projection;
 use super::edits::AppliedEdit;
 use super::property::PropertyReport;
+use crate::service::documents::Projection;
 
 /// What comes back beside the hits' scores.
 #[derive(Clone, Debug)]

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latentdb_index::database::View;
-
-use super::super::labels::ChatUse;
-use super::super::{Service, blocking};
+use super::Search;
 use super::property::{PropertyNode, PropertySource, check, choose};
 use super::resolve::Encoded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::label::{Cancel, ChatSelector, LocalSelector, Selector};
+use crate::service::blocking;
+use crate::service::core::View;
+use crate::service::labels::ChatUse;
 
 /// How long one choice may take.
 const MOST_TIME: Duration = Duration::from_secs(120);
@@ -59,7 +59,7 @@ impl Choice {
     }
 }
 
-impl Service {
+impl Search {
     /// Asks language models for the choices that the property nodes of a tree leave to them.
     pub(super) async fn ask_selectors(
         self: &Arc<Self>,
@@ -113,7 +113,7 @@ impl Service {
                 "a property without a selector asks for one",
             ));
         };
-        let (labels, name) = (self.labels_of(&view.record)?, &view.record.name);
+        let (labels, name) = (self.labels.of(&view)?, &view.name());
         if labels.is_empty() {
             return Err(Error::precondition(format!(
                 "no latent of collection {name:?} has a label, and a language model chooses \
@@ -151,10 +151,10 @@ impl Service {
                     model: model.clone(),
                     ..ChatUse::default()
                 };
-                ask(&ChatSelector(&self.language_models.chat(&usage)?))
+                ask(&ChatSelector(&self.labels.language_models.chat(&usage)?))
             }
             SelectorChoice::Local(name) => {
-                let model = self.language_models.local(name.as_deref())?;
+                let model = self.labels.language_models.local(name.as_deref())?;
                 ask(&LocalSelector(&model))
             }
         }

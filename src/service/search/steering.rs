@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::database::View;
 use latentdb_index::document::validate_vector;
 use latentdb_index::query::{ActivationScale, LatentWeight, Latents};
 
-use super::super::{Service, blocking, models};
 use super::edits::{AppliedEdit, SteerChange};
 use super::resolve::{Encoded, target_vector};
-use super::{NearestNode, Node, NodeKind, SteeringReport};
+use super::{NearestNode, Node, NodeKind, Search, SteeringReport};
 use crate::error::{Error, Result, Within as _};
 use crate::sae::steer::{Edit, steer};
 use crate::sae::{Codes, Sae};
+use crate::service::core::{Address, View};
+use crate::service::{blocking, models};
 
 /// Most steps that make a steered vector's code agree with the edited one.
 const MAX_CONSISTENT_STEPS: usize = 100;
@@ -25,14 +25,14 @@ pub(super) struct Steered {
     pub boosts: Option<Latents>,
 }
 
-impl Service {
+impl Search {
     /// A vector with its latents turned up or down, without searching.
     pub async fn steer(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         nearest: NearestNode,
     ) -> Result<SteeringReport> {
-        let view = self.view(collection)?;
+        let view = self.core.view(address)?;
         let mut node = Node {
             kind: NodeKind::Nearest(nearest),
             filter: None,
@@ -48,7 +48,7 @@ impl Service {
             let within = |error: Error| error.within("nearest");
             let vector = target_vector(&view, &nearest.target, &encoded).map_err(within)?;
             // Without edits the latents of the text are shown, and they need an SAE.
-            service.required_sae(&view)?;
+            service.core.required_sae(&view)?;
             let steered = service.steered(&view, &vector, nearest, &encoded);
             let mut report = steered.map_err(within)?.report;
             "nearest".clone_into(&mut report.component);
@@ -65,7 +65,7 @@ impl Service {
         nearest: &NearestNode,
         encoded: &Encoded,
     ) -> Result<Steered> {
-        validate_vector(vector, view.record.dimension).within("vector")?;
+        validate_vector(vector, view.spec.record.dimension).within("vector")?;
         if nearest.consistent_steps > MAX_CONSISTENT_STEPS {
             return Err(Error::invalid(
                 "consistent_steps",
@@ -78,9 +78,9 @@ impl Service {
         let applied = self.applied_edits(view, encoded, &nearest.edits)?;
         let edits: Vec<Edit> = applied.iter().filter_map(vector_edit).collect();
         let sae = if edits.is_empty() {
-            self.models.sae_of(&view.record)?
+            self.core.sae_of(&view)?
         } else {
-            Some(self.required_sae(view)?)
+            Some(self.core.required_sae(view)?)
         };
         let mut report = match sae {
             None => unchanged(vector),

@@ -3,16 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use latentdb_index::database::View;
 use latentdb_index::filter::Filter;
 use latentdb_index::query::{self, Hit, Kind, Query};
 
 use super::edits::SteerChange;
 use super::presets::at_strength;
 use super::resolve::{Encoded, target_vector};
-use super::{NearestNode, Node, NodeKind, SteeringReport};
+use super::{NearestNode, Node, NodeKind, Search, SteeringReport};
 use crate::error::{Error, Result, Within as _};
-use crate::service::{Service, blocking};
+use crate::service::blocking;
+use crate::service::core::{Address, View};
+use crate::service::names::resolve_filter;
 
 /// Most strengths of a sweep.
 const MAX_STRENGTHS: usize = 100;
@@ -47,21 +48,21 @@ pub struct SweepHit {
     pub unsteered_rank: Option<usize>,
 }
 
-impl Service {
+impl Search {
     /// Runs a steered query at several strengths over one snapshot.
     ///
     /// # Errors
     /// Those of a search, and `InvalidArgument` where there is nothing to steer or no strength.
     pub async fn steer_sweep(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         nearest: NearestNode,
         filter: Option<Filter>,
         strengths: Vec<f32>,
         limit: usize,
     ) -> Result<Vec<SweepStep>> {
         check_strengths(&strengths)?;
-        let view = self.view(collection)?;
+        let view = self.core.view(address)?;
         let mut node = Node {
             kind: NodeKind::Nearest(nearest),
             filter: None,
@@ -70,7 +71,7 @@ impl Service {
         self.insert_presets(&view, &mut node)?;
         let encoded = self.encode_texts_of(&view, &node).await?;
         let filter = filter
-            .map(|filter| self.resolve_filter(&view, &filter))
+            .map(|filter| resolve_filter(&view, &filter))
             .transpose()?;
         let service = self.clone();
         blocking(move || {
@@ -116,7 +117,7 @@ fn check_strengths(strengths: &[f32]) -> Result<()> {
 }
 
 struct Sweep<'a> {
-    service: &'a Service,
+    service: &'a Search,
     view: &'a View,
     encoded: &'a Encoded,
     filter: Option<Filter>,

@@ -22,7 +22,7 @@ fn made(sets: &[Vec<u32>]) -> Made {
     let collection = Collection::open(directory.path()).unwrap();
     let operations = sets.iter().enumerate().map(|(row, set)| {
         let mut document = Document::new(format!("{row:05}"));
-        document.latents = set
+        document.codes_mut(0).latents = set
             .iter()
             .map(|&latent| Activation {
                 latent,

@@ -7,14 +7,15 @@ mod correlate;
 mod diff;
 mod quality;
 mod same_latents;
-mod similar_labels;
 mod trends;
 
-use latentdb_index::analysis::Units;
-use latentdb_index::database::View;
+use std::sync::Arc;
 
-use super::search::no_sae;
+use latentdb_index::analysis::Units;
+
 use crate::error::{Error, Result, Within as _};
+use crate::service::core::{Core, View, no_sae};
+use crate::service::labels::Labels;
 
 pub use axis::{Axis, AxisLatent, AxisRequest, AxisSource};
 pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
@@ -25,8 +26,6 @@ pub use quality::{
     UnexplainedRequest,
 };
 pub use trends::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
-
-pub(super) use similar_labels::SimilarLabels;
 
 /// Most groups of latents of one analysis.
 const MAX_GROUPS: usize = 10_000;
@@ -93,7 +92,7 @@ fn units(groups: &[Vec<u32>], n_latents: usize) -> Units<'_> {
 
 /// How many latents a collection has; `FailedPrecondition` when it has no SAE.
 fn n_latents_of(view: &View) -> Result<usize> {
-    view.record.n_latents.ok_or_else(|| no_sae(view))
+    view.n_latents().ok_or_else(|| no_sae(view))
 }
 
 /// Checks a share of 0 to 1.
@@ -113,4 +112,16 @@ fn check_number(value: f64, field: &str) -> Result<()> {
         return Err(Error::invalid(field, "is not a number"));
     }
     Ok(())
+}
+
+/// Analyses over sets of documents.
+pub struct Analyses {
+    core: Arc<Core>,
+    labels: Arc<Labels>,
+}
+
+impl Analyses {
+    pub(super) fn new(core: Arc<Core>, labels: Arc<Labels>) -> Self {
+        Self { core, labels }
+    }
 }

@@ -9,9 +9,14 @@ use latentdb_index::document::validate_attribute_name;
 use latentdb_index::filter::Filter;
 use latentdb_index::progress::Progress;
 
-use super::super::{Service, ShownLabel, blocking};
-use super::{LatentGroup, NamedSet, check_number, check_share, groups_of, n_latents_of, units};
+use super::{
+    Analyses, LatentGroup, NamedSet, check_number, check_share, groups_of, n_latents_of, units,
+};
 use crate::error::{Result, Within as _};
+use crate::service::blocking;
+use crate::service::core::Address;
+use crate::service::labels::ShownLabel;
+use crate::service::names::resolve_set;
 
 /// What documents are put in order by.
 #[derive(Clone, Debug)]
@@ -26,7 +31,7 @@ pub enum TrendOrder {
 #[derive(Clone, Debug)]
 pub struct TrendsRequest {
     /// The collection.
-    pub collection: String,
+    pub address: Address,
     /// The documents.
     pub filter: Filter,
     /// The order.
@@ -59,7 +64,7 @@ pub struct LabelledTrendRow {
     pub label: Option<ShownLabel>,
 }
 
-impl Service {
+impl Analyses {
     /// Follows latents along an order.
     ///
     /// # Errors
@@ -71,12 +76,12 @@ impl Service {
         request: TrendsRequest,
         progress: Arc<Progress>,
     ) -> Result<TrendsResult> {
-        let view = self.view(&request.collection)?;
+        let view = self.core.view(&request.address)?;
         let n_latents = n_latents_of(&view)?;
         check_number(request.options.min_change, "min_change")?;
         check_share(request.options.max_p_adjusted, "max_p_adjusted")?;
         let (names, groups) = groups_of(request.groups, n_latents)?;
-        let filter = self.resolve_set(&view, &request.filter, "filter")?;
+        let filter = resolve_set(&view, &request.filter, "filter")?;
         let order = match request.order {
             TrendOrder::Attribute(name, buckets) => {
                 validate_attribute_name(&name).within("attribute")?;
@@ -85,8 +90,7 @@ impl Service {
             TrendOrder::Sets(sets) => {
                 let mut resolved = Vec::with_capacity(sets.len());
                 for (at, set) in sets.into_iter().enumerate() {
-                    let of_set =
-                        self.resolve_set(&view, &set.filter, &format!("sets[{at}].filter"))?;
+                    let of_set = resolve_set(&view, &set.filter, &format!("sets[{at}].filter"))?;
                     resolved.push(NamedSet {
                         name: match &*set.name {
                             "" => (at + 1).to_string(),
@@ -98,7 +102,7 @@ impl Service {
                 TrendOrder::Sets(resolved)
             }
         };
-        let labels = self.labels_of(&view.record)?;
+        let labels = self.labels.of(&view)?;
         let options = request.options;
         let found = blocking(move || {
             let units = units(&groups, n_latents);

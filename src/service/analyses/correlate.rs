@@ -9,15 +9,16 @@ use latentdb_index::analysis::{
     correlate_joined,
 };
 use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
 use latentdb_index::document::{Value, validate_attribute_name};
 use latentdb_index::filter::Filter;
 use latentdb_index::progress::Progress;
 
-use super::super::{Service, ShownLabel, blocking};
-use super::similar_labels::SimilarLabels;
-use super::{check_latents, check_number, check_share, n_latents_of};
+use super::{Analyses, check_latents, check_number, check_share, n_latents_of};
 use crate::error::{Error, Result, Within as _};
+use crate::service::blocking;
+use crate::service::core::{Address, View};
+use crate::service::labels::{ShownLabel, SimilarLabels};
+use crate::service::names::resolve_set;
 
 /// The other documents of a join.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,7 @@ pub struct JoinedSide {
 #[derive(Clone, Debug)]
 pub struct CorrelateRequest {
     /// The collection.
-    pub collection: String,
+    pub address: Address,
     /// The documents.
     pub filter: Filter,
     /// Latents, one of which is in every pair; all when empty.
@@ -107,7 +108,7 @@ struct Ready {
     max_label_similarity: f64,
 }
 
-impl Service {
+impl Analyses {
     /// Pairs of latents that occur together, or of latents and values.
     ///
     /// # Errors
@@ -120,25 +121,25 @@ impl Service {
         request: CorrelateRequest,
         progress: Arc<Progress>,
     ) -> Result<CorrelateResult> {
-        let view = self.view(&request.collection)?;
+        let view = self.core.view(&request.address)?;
         let n_latents = n_latents_of(&view)?;
         check(&request, n_latents)?;
         let compares_labels = request.attribute.is_none() && request.max_label_similarity < 1.0;
         let similar = if compares_labels {
-            self.similar_labels(&view).await?
+            self.labels.similar(&view).await?
         } else {
             None
         };
-        let filter = self.resolve_set(&view, &request.filter, "filter")?;
+        let filter = resolve_set(&view, &request.filter, "filter")?;
         let join = match request.join {
             None => None,
             Some(join) => Some(JoinedSide {
-                filter: self.resolve_set(&view, &join.filter, "other_filter")?,
+                filter: resolve_set(&view, &join.filter, "other_filter")?,
                 ..join
             }),
         };
         let ready = Ready {
-            labels: self.labels_of(&view.record)?,
+            labels: self.labels.of(&view)?,
             view,
             n_latents,
             filter,

@@ -11,12 +11,13 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::documents::Projection;
-use super::latents::{LatentStatistics, check_latent, label_key};
-use super::search::no_sae;
-use super::{Service, blocking};
+use super::Labels;
+use super::list::{LatentStatistics, check_latent};
 use crate::error::{Result, Within as _};
 use crate::sae::Sae;
+use crate::service::blocking;
+use crate::service::core::Address;
+use crate::service::documents::Projection;
 
 /// Quantiles that a page lists.
 const QUANTILES: [f64; 8] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
@@ -73,26 +74,26 @@ pub struct LatentPage {
     pub attributes: Vec<AttributeLift>,
 }
 
-impl Service {
+impl Labels {
     /// One latent's page.
     ///
     /// # Errors
     /// `InvalidArgument` for a latent that the collection has not.
     pub async fn latent(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         latent: u32,
         request: PageRequest,
     ) -> Result<LatentPage> {
-        let view = self.view(collection)?;
-        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        let view = self.core.view(address)?;
+        let n_latents = view.required_n_latents()?;
         check_latent(latent, n_latents).within("latent")?;
-        let current = self.labels_of(&view.record)?;
-        let key = label_key(&view.record)?;
+        let current = self.of(&view)?;
+        let key = view.label_key();
         let service = self.clone();
         blocking(move || {
             let snapshot = &view.snapshot;
-            let handle = service.database.collection(&view.record.name)?;
+            let handle = &view.handle;
             let labels = handle.catalog().label_history(&key.0, &key.1, latent)?;
             let related = |latent: u32, score: f64, documents: u64| Related {
                 latent,
@@ -104,7 +105,7 @@ impl Service {
             page.statistics.label = current.get(&latent).cloned();
             page.labels = labels;
             if request.related > 0 {
-                if let Some(sae) = service.models.sae_of(&view.record)? {
+                if let Some(sae) = service.core.sae_of(&view)? {
                     let nearest = nearest_directions(&sae, latent, request.related)?;
                     page.nearest = nearest
                         .into_iter()

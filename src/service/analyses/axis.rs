@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
 
-use super::super::{Service, blocking};
-use super::{check_latents, n_latents_of};
+use super::{Analyses, check_latents, n_latents_of};
 use crate::error::{Error, Result, Within as _};
 use crate::label::Keyphrases;
+use crate::service::blocking;
+use crate::service::core::View;
+use crate::service::families::families_at;
 
 /// Most texts of an axis.
 const MAX_TEXTS: usize = 100;
@@ -66,7 +67,7 @@ impl Axis {
     }
 }
 
-impl Service {
+impl Analyses {
     /// The latents of an axis.
     ///
     /// # Errors
@@ -84,12 +85,12 @@ impl Service {
         if request.texts.is_empty() {
             return Ok(axis(entries, None));
         }
-        let labels = self.labels_of(&view.record)?;
+        let labels = self.labels.of(&view)?;
         let source = request.source.unwrap_or_else(|| best_source(&labels));
         let queries = self.encode_on(view, request.texts.clone()).await?;
         let similarities: Vec<Vec<(u32, f32)>> = match source {
             AxisSource::Labels => {
-                let Some(known) = self.similar_labels(view).await? else {
+                let Some(known) = self.labels.similar(view).await? else {
                     return Err(no_labels(view));
                 };
                 let cosines = |query: &Vec<f32>| known.cosines(query);
@@ -155,13 +156,8 @@ impl Service {
         if request.families.is_empty() {
             return Ok(entries);
         }
-        let (service, record) = (self.clone(), view.record.clone());
-        let roots = request.families.clone();
-        let families = blocking(move || {
-            let found = service.families_at(&record, &roots);
-            found.within("axis.families")
-        })
-        .await?;
+        let (of, roots) = (view.clone(), request.families.clone());
+        let families = blocking(move || families_at(&of, &roots).within("axis.families")).await?;
         for family in families {
             for member in &family.members {
                 let (latent, entry) = entry(member.latent, Some(family.root));
@@ -172,13 +168,13 @@ impl Service {
     }
 
     async fn encode_on(self: &Arc<Self>, view: &View, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
-        let (service, record) = (self.clone(), view.record.clone());
-        let encoder = blocking(move || service.models.encoder_of(&record)).await?;
+        let (service, of) = (self.clone(), view.clone());
+        let encoder = blocking(move || service.core.encoder_of(&of)).await?;
         let encoder = encoder.ok_or_else(|| {
             Error::precondition(format!(
                 "collection {:?} has no encoder to compare texts with latents; give the latents \
                  of the axis by number",
-                view.record.name
+                view.name()
             ))
         })?;
         encoder.encode(texts).await
@@ -189,7 +185,7 @@ fn no_labels(view: &View) -> Error {
     Error::precondition(format!(
         "the latents of collection {:?} have no labels; make some with latentdb latents label, or \
          compare with centroids",
-        view.record.name
+        view.name()
     ))
 }
 

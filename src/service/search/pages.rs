@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use latentdb_index::query::{Hit, MAX_HITS, Plan};
 use parking_lot::Mutex;
 
-use super::search::{Ready, SearchOptions};
+use super::{Ready, SearchOptions};
 use crate::error::{Error, Result};
 
 /// How long a session lives after it was last used.

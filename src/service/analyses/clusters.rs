@@ -11,10 +11,13 @@ use latentdb_index::document::Document;
 use latentdb_index::filter::Filter;
 use latentdb_index::progress::Progress;
 
-use super::super::documents::Projection;
-use super::super::{Service, blocking};
+use super::Analyses;
 use super::axis::{Axis, AxisRequest};
 use crate::error::Result;
+use crate::service::blocking;
+use crate::service::core::Address;
+use crate::service::documents::Projection;
+use crate::service::names::resolve_filter;
 
 /// Latents that a cluster's label is made of.
 const LABEL_LATENTS: usize = 2;
@@ -23,7 +26,7 @@ const LABEL_LATENTS: usize = 2;
 #[derive(Clone, Debug)]
 pub struct ClusterRequest {
     /// The collection.
-    pub collection: String,
+    pub address: Address,
     /// Which of its documents.
     pub filter: Filter,
     /// What they are grouped by.
@@ -68,7 +71,7 @@ impl ClusterResult {
     }
 }
 
-impl Service {
+impl Analyses {
     /// Groups the documents of a filter along an axis. `progress` says how far it is and calls it
     /// off.
     ///
@@ -80,10 +83,10 @@ impl Service {
         request: ClusterRequest,
         progress: Arc<Progress>,
     ) -> Result<ClusterResult> {
-        let view = self.view(&request.collection)?;
-        let filter = self.resolve_filter(&view, &request.filter)?;
+        let view = self.core.view(&request.address)?;
+        let filter = resolve_filter(&view, &request.filter)?;
         let axis = self.resolve_axis(&view, &request.axis).await?;
-        let labels = self.labels_of(&view.record)?;
+        let labels = self.labels.of(&view)?;
         blocking(move || {
             let snapshot = view.snapshot;
             let found = cluster(

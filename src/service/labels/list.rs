@@ -1,38 +1,18 @@
 //! Latents and their labels: lists, versions, what clients set.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use latentdb_index::catalog::{CollectionRecord, Label};
+use latentdb_index::catalog::Label;
 use latentdb_index::database::now;
 use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
-use parking_lot::Mutex;
 
-use super::models::sae_record;
-use super::search::no_sae;
-use super::{Service, blocking};
+use super::Labels;
 use crate::error::{Error, Result, Within as _};
 use crate::label::MAX_LABEL_BYTES;
-
-/// Where labels of latents that the client brings without an SAE are kept.
-const CLIENT_LATENTS: &str = "client";
-
-/// Labels by latent, as the catalog holds them.
-type Labels = Arc<BTreeMap<u32, Label>>;
-
-/// Labels by collection and SAE, as last read.
-#[derive(Default)]
-pub(super) struct LabelCache {
-    read: Mutex<HashMap<(String, String), Labels>>,
-}
-
-impl LabelCache {
-    /// Has the labels read anew when they are needed next.
-    pub fn forget(&self, key: &(String, String)) {
-        self.read.lock().remove(key);
-    }
-}
+use crate::service::blocking;
+use crate::service::core::Address;
 
 /// A label, or the name of a group of latents, as answers show it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,39 +81,20 @@ pub struct NewLabel {
     pub created: Option<i64>,
 }
 
-/// Where a collection's labels are in the catalog: the collection and the SAE.
-pub(super) fn label_key(record: &CollectionRecord) -> Result<(String, String)> {
-    let sae = sae_record(record)?.map_or_else(|| CLIENT_LATENTS.to_owned(), |sae| sae.sha256);
-    Ok((record.id.clone(), sae))
-}
-
-impl Service {
-    /// The labels of a collection's latents.
-    pub(super) fn labels_of(&self, record: &CollectionRecord) -> Result<Labels> {
-        let key = label_key(record)?;
-        let mut read = self.labels.read.lock();
-        if let Some(labels) = read.get(&key) {
-            return Ok(labels.clone());
-        }
-        let handle = self.database.collection(&record.name)?;
-        let labels = Arc::new(handle.catalog().labels(&key.0, &key.1)?);
-        read.insert(key, labels.clone());
-        Ok(labels)
-    }
-
+impl Labels {
     /// Latents with their numbers, those whose label holds all words of `label_query`; and how
     /// many there are in all.
     pub async fn list_latents(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         label_query: &str,
         order: LatentOrder,
         limit: usize,
         offset: usize,
     ) -> Result<(Vec<LatentStatistics>, u64)> {
-        let view = self.view(collection)?;
-        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
-        let labels = self.labels_of(&view.record)?;
+        let view = self.core.view(address)?;
+        let n_latents = view.required_n_latents()?;
+        let labels = self.of(&view)?;
         let words: Vec<String> = label_query
             .split_whitespace()
             .map(str::to_lowercase)
@@ -175,12 +136,12 @@ impl Service {
     /// Sets labels, all or none. What they replace is kept as a former version.
     pub async fn set_labels(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         labels: Vec<NewLabel>,
         of_sae: Option<String>,
     ) -> Result<usize> {
-        let view = self.view(collection)?;
-        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        let view = self.core.view(address)?;
+        let n_latents = view.required_n_latents()?;
         let created = now();
         let mut made = Vec::with_capacity(labels.len());
         for (at, label) in labels.into_iter().enumerate() {
@@ -195,23 +156,20 @@ impl Service {
                 ),
             ));
         }
-        let key = label_key(&view.record)?;
+        let key = view.label_key();
         if let Some(sae) = of_sae
             && sae != key.1
         {
             return Err(Error::precondition(format!(
                 "the labels are of the latents of the SAE {sae}; collection {:?} has {}: label \
                  through the SAE that they are of (NAME:SAE), or leave out what SAE they are of",
-                view.record.name, key.1
+                view.name(),
+                key.1
             )));
         }
         let service = self.clone();
-        let name = view.record.name;
         blocking(move || {
-            let handle = service.database.collection(&name)?;
-            let entries = made.iter().map(|(latent, label)| (*latent, label));
-            handle.catalog().put_labels(&key.0, &key.1, entries)?;
-            service.labels.forget(&key);
+            service.put(&view, made.iter().map(|(latent, label)| (*latent, label)))?;
             Ok(made.len())
         })
         .await
@@ -223,21 +181,21 @@ impl Service {
     /// `NotFound` where the latent has no such version.
     pub async fn use_label(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         latent: u32,
         version: u32,
     ) -> Result<Label> {
-        let view = self.view(collection)?;
-        let n_latents = view.record.n_latents.ok_or_else(|| no_sae(&view))?;
+        let view = self.core.view(address)?;
+        let n_latents = view.required_n_latents()?;
         check_latent(latent, n_latents).within("latent")?;
-        let key = label_key(&view.record)?;
+        let key = view.label_key();
         let service = self.clone();
         blocking(move || {
-            let handle = service.database.collection(&view.record.name)?;
+            let handle = &view.handle;
             let label = handle
                 .catalog()
                 .use_label(&key.0, &key.1, latent, version)?;
-            service.labels.forget(&key);
+            service.cache.forget(&key);
             Ok(label)
         })
         .await
@@ -246,22 +204,22 @@ impl Service {
     /// Labels by latent: the current ones, or every version, the current one last.
     pub async fn list_labels(
         self: &Arc<Self>,
-        collection: &str,
+        address: &Address,
         all_versions: bool,
     ) -> Result<Vec<(u32, Label)>> {
-        let view = self.view(collection)?;
-        view.record.n_latents.ok_or_else(|| no_sae(&view))?;
-        let key = label_key(&view.record)?;
+        let view = self.core.view(address)?;
+        view.required_n_latents()?;
+        let key = view.label_key();
         let service = self.clone();
         blocking(move || {
             if !all_versions {
-                let labels = service.labels_of(&view.record)?;
+                let labels = service.of(&view)?;
                 return Ok(labels
                     .iter()
                     .map(|(at, label)| (*at, label.clone()))
                     .collect());
             }
-            let handle = service.database.collection(&view.record.name)?;
+            let handle = &view.handle;
             handle.catalog().label_versions(&key.0, &key.1)
         })
         .await

@@ -8,16 +8,18 @@ use latentdb_index::analysis::{
     compare_paired, measure, select,
 };
 use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
 use latentdb_index::document::{Document, validate_attribute_name};
 use latentdb_index::filter::Filter;
 use latentdb_index::progress::Progress;
 
-use super::super::documents::Projection;
-use super::super::{Service, ShownLabel, blocking};
-use super::same_latents::check_same_latents;
-use super::{LatentGroup, check_number, check_share, groups_of, n_latents_of, units};
+use super::same_latents::{self, check_same_latents};
+use super::{Analyses, LatentGroup, check_number, check_share, groups_of, n_latents_of, units};
 use crate::error::{Error, Result, Within as _};
+use crate::service::blocking;
+use crate::service::core::{Address, View};
+use crate::service::documents::Projection;
+use crate::service::labels::ShownLabel;
+use crate::service::names::resolve_set;
 
 /// Most sets that one set is compared with.
 const MAX_SETS: usize = 100;
@@ -37,13 +39,13 @@ pub struct NamedSet {
 #[derive(Clone, Debug)]
 pub struct DiffRequest {
     /// The collection.
-    pub collection: String,
+    pub address: Address,
     /// The first set.
     pub a: Filter,
     /// What it is compared with; all documents that are not in A when empty.
     pub b: Vec<NamedSet>,
     /// Another collection with the same SAE, where the sets of B are.
-    pub b_collection: Option<String>,
+    pub b_address: Option<Address>,
     /// The caller vouches that both collections' latents mean the same, where they record nothing
     /// that says so.
     pub same_latents: bool,
@@ -119,7 +121,7 @@ struct Ready {
     labels: Arc<BTreeMap<u32, Label>>,
 }
 
-impl Service {
+impl Analyses {
     /// Compares a set of documents with others.
     ///
     /// # Errors
@@ -136,26 +138,26 @@ impl Service {
     }
 
     fn ready_diff(&self, request: DiffRequest) -> Result<Ready> {
-        let a_view = self.view(&request.collection)?;
+        let a_view = self.core.view(&request.address)?;
         let n_latents = n_latents_of(&a_view)?;
-        let b_view = match &request.b_collection {
+        let b_view = match &request.b_address {
             None => a_view.clone(),
-            Some(name) => self.view(name)?,
+            Some(address) => self.core.view(address)?,
         };
-        let is_one_collection = a_view.record.name == b_view.record.name;
+        let is_one_collection = a_view.name() == b_view.name();
         // Both sides of one collection read one snapshot, so that what is in both is known.
         let b_view = if is_one_collection {
             a_view.clone()
         } else {
-            check_same_latents(&a_view.record, &b_view.record, request.same_latents)?;
+            check_same_latents(side(&a_view), side(&b_view), request.same_latents)?;
             b_view
         };
         check(&request)?;
-        let a = self.resolve_set(&a_view, &request.a, "a")?;
+        let a = resolve_set(&a_view, &request.a, "a")?;
         let b = self.resolve_others(&b_view, &request, &a, is_one_collection)?;
         let (group_names, groups) = groups_of(request.groups, n_latents)?;
         Ok(Ready {
-            labels: self.labels_of(&a_view.record)?,
+            labels: self.labels.of(&a_view)?,
             a_view,
             b_view,
             is_one_collection,
@@ -189,7 +191,7 @@ impl Service {
         }
         let mut others = Vec::with_capacity(request.b.len() + 1);
         for (at, set) in request.b.iter().enumerate() {
-            let filter = self.resolve_set(view, &set.filter, &format!("b[{at}].filter"))?;
+            let filter = resolve_set(&view, &set.filter, &format!("b[{at}].filter"))?;
             let name = match (&*set.name, request.b.len()) {
                 ("", 1) => "b".to_owned(),
                 ("", _) => format!("b{}", at + 1),
@@ -371,5 +373,12 @@ impl Ready {
             documents,
             counterparts,
         })
+    }
+}
+
+fn side(view: &View) -> same_latents::Side<'_> {
+    same_latents::Side {
+        spec: &view.spec,
+        place: view.place,
     }
 }

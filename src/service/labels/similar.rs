@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use latentdb_index::database::View;
-
-use super::super::Service;
-use super::super::labels::Labels;
+use super::Labels;
+use super::find::Which;
 use crate::error::Result;
+use crate::service::core::View;
 
 /// How similar the labels of two latents are.
 pub(in super::super) struct SimilarLabels {
@@ -37,20 +36,18 @@ impl SimilarLabels {
     }
 }
 
-impl Service {
+impl Labels {
     /// The collection's labels ready to be compared; `None` where it has no labels or no encoder.
-    pub(in super::super) async fn similar_labels(
+    pub(in super::super) async fn similar(
         self: &Arc<Self>,
         view: &View,
     ) -> Result<Option<SimilarLabels>> {
-        let labels = self.labels_of(&view.record)?;
-        if labels.is_empty() || view.record.encoder.is_none() {
+        let labels = self.of(&view)?;
+        if labels.is_empty() || view.encoder().is_none() {
             return Ok(None);
         }
         let texts: Vec<String> = labels.values().map(|label| label.text.clone()).collect();
-        let vectors = self
-            .label_vectors(&view.record, &texts, Labels::All)
-            .await?;
+        let vectors = self.vectors_of(&view, &texts, Which::All).await?;
         Ok(Some(SimilarLabels {
             vectors: labels.keys().copied().zip(vectors).collect(),
         }))

@@ -8,10 +8,12 @@ use latentdb_index::filter::Filter;
 use latentdb_index::progress::Progress;
 use latentdb_index::rank::TopK;
 
-use super::super::documents::Projection;
-use super::super::{Service, blocking};
-use super::n_latents_of;
+use super::{Analyses, n_latents_of};
 use crate::error::Result;
+use crate::service::blocking;
+use crate::service::core::Address;
+use crate::service::documents::Projection;
+use crate::service::names::resolve_set;
 
 /// Vectors that are reconstructed together.
 const BATCH: usize = 1024;
@@ -22,7 +24,7 @@ const QUANTILES: [f64; 8] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
 #[derive(Clone, Debug)]
 pub struct DuplicatesRequest {
     /// The collection.
-    pub collection: String,
+    pub address: Address,
     /// The documents.
     pub filter: Filter,
     /// What counts as nearly the same.
@@ -74,7 +76,7 @@ pub struct DuplicatesResult {
 #[derive(Clone, Debug)]
 pub struct UnexplainedRequest {
     /// The collection.
-    pub collection: String,
+    pub address: Address,
     /// The documents.
     pub filter: Filter,
     /// Documents that are returned.
@@ -95,7 +97,7 @@ pub struct Unexplained {
     pub worst: Vec<(Document, f64)>,
 }
 
-impl Service {
+impl Analyses {
     /// Groups of documents whose latents are nearly the same.
     ///
     /// # Errors
@@ -107,9 +109,9 @@ impl Service {
         request: DuplicatesRequest,
         progress: Arc<Progress>,
     ) -> Result<DuplicatesResult> {
-        let view = self.view(&request.collection)?;
+        let view = self.core.view(&request.address)?;
         let n_latents = n_latents_of(&view)?;
-        let filter = self.resolve_set(&view, &request.filter, "filter")?;
+        let filter = resolve_set(&view, &request.filter, "filter")?;
         blocking(move || {
             let snapshot = &view.snapshot;
             let side = Side {
@@ -158,11 +160,11 @@ impl Service {
         request: UnexplainedRequest,
         progress: Arc<Progress>,
     ) -> Result<Unexplained> {
-        let view = self.view(&request.collection)?;
-        let filter = self.resolve_set(&view, &request.filter, "filter")?;
+        let view = self.core.view(&request.address)?;
+        let filter = resolve_set(&view, &request.filter, "filter")?;
         let service = self.clone();
         blocking(move || {
-            let sae = service.required_sae(&view)?;
+            let sae = service.core.required_sae(&view)?;
             let snapshot = &view.snapshot;
             let docs: Vec<u32> = snapshot
                 .documents_matching(&filter)?

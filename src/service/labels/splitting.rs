@@ -5,23 +5,21 @@ use std::sync::Arc;
 
 use latentdb_index::analysis::across::{Overlap, overlaps};
 use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
 use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 
-use super::models::sae_record;
-use super::search::no_sae;
-use super::tokens::{ReaderRecord, reader_record};
-use super::{Service, blocking};
+use super::Labels;
 use crate::error::{Error, Result, Within as _};
 use crate::sae::splitting::{Counterpart, counterparts};
+use crate::service::blocking;
+use crate::service::core::{Address, View, no_sae};
 
 /// What is asked of two SAEs.
 #[derive(Clone, Debug)]
 pub struct SplitRequest {
-    /// The collection through the SAE whose latents are looked for.
-    pub collection: String,
-    /// The SAE they are looked for in; empty for the first.
+    /// The collection in the space of the SAE whose latents are looked for.
+    pub address: Address,
+    /// The SAE they are looked for in; empty for the default.
     pub to: String,
     /// The latents; empty: those of most documents.
     pub latents: Vec<u32>,
@@ -46,7 +44,7 @@ pub struct SplitLatent {
     pub counterparts: Vec<(Counterpart, Option<Label>, Overlap)>,
 }
 
-impl Service {
+impl Labels {
     /// Where latents of one SAE of a collection come back in another.
     ///
     /// # Errors
@@ -57,50 +55,34 @@ impl Service {
     ) -> Result<Vec<SplitLatent>> {
         let service = self.clone();
         blocking(move || {
-            let name = &request.collection;
-            let (base, from) = name.split_once(':').unwrap_or((name, ""));
+            let from = request.address.sae.as_deref().unwrap_or_default();
             if from == request.to {
                 return Err(Error::invalid(
                     "to",
                     "is the SAE that is compared; another of the collection is accepted",
                 ));
             }
-            let handle = service.database.collection(base)?;
-            // One snapshot, looked at through both.
-            let first = handle.view()?;
-            let through = |sae: &str, field: &str| -> Result<View> {
-                let space = match sae {
-                    "" => 0,
-                    name => {
-                        let space = first.record.space(name);
-                        space.within(field)?
-                    }
-                };
-                Ok(View {
-                    record: first.record.through(space),
-                    snapshot: first.snapshot.in_space(space)?,
-                })
-            };
-            let (one, other) = (through(from, "collection")?, through(&request.to, "to")?);
+            // One snapshot, in the spaces of both.
+            let one = service.core.view(&request.address)?;
+            let to = one.spec.record.place_of(&request.to).within("to")?;
+            let other = one.in_space(to)?;
             let sae = |view: &View| {
-                let record = sae_record(&view.record)?.ok_or_else(|| no_sae(view))?;
-                service.models.sae(&record.sha256)
+                let sae = view.sae().ok_or_else(|| no_sae(view))?;
+                service.core.models.sae(&sae.sha256)
             };
             let (one_sae, other_sae) = (sae(&one)?, sae(&other)?);
-            let (one_reads, other_reads) =
-                (reader_record(&one.record)?, reader_record(&other.record)?);
-            let reads = |reader: &Option<ReaderRecord>| match reader {
+            let reads = |view: &View| match view.reader() {
                 Some(reader) => {
                     let reading = &reader.reading;
                     format!("layer {} of {}", reading.layer, reading.model)
                 }
                 None => "the vectors".to_owned(),
             };
-            if reads(&one_reads) != reads(&other_reads) {
+            if reads(&one) != reads(&other) {
                 return Err(Error::precondition(format!(
                     "the SAEs read different things, {} and {}: their directions cannot be compared",
-                    reads(&one_reads),
-                    reads(&other_reads)
+                    reads(&one),
+                    reads(&other)
                 )));
             }
             let latents = if request.latents.is_empty() {
@@ -118,8 +100,8 @@ impl Service {
                 request.most,
                 request.min_cosine,
             )?;
-            let labels = service.labels_of(&one.record)?;
-            let other_labels = service.labels_of(&other.record)?;
+            let labels = service.of(&one)?;
+            let other_labels = service.of(&other)?;
             latents
                 .into_iter()
                 .zip(found)

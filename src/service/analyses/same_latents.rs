@@ -1,32 +1,24 @@
 //! Whether the latents of two collections mean the same.
 
-use latentdb_index::catalog::CollectionRecord;
-
-use super::super::models::{encoder_record, sae_record};
-use super::super::tokens::reader_record;
 use crate::error::{Error, Result};
 use crate::reading::{EncoderIdentity, TokenReading};
+use crate::service::spec::{ReaderRecord, SaeSpec, Spec};
 
 /// Compares what the latents of two collections were made with. `vouched` stands for what nothing
 /// records, and for texts that were read in another way; it does not make two SAEs one.
 ///
 /// # Errors
 /// `FailedPrecondition` saying what differs and what is accepted.
-pub(super) fn check_same_latents(
-    a: &CollectionRecord,
-    b: &CollectionRecord,
-    vouched: bool,
-) -> Result<()> {
-    let hash = |record: &CollectionRecord| -> Result<Option<String>> {
-        Ok(sae_record(record)?.map(|sae| sae.sha256))
-    };
-    let saes = (hash(a)?, hash(b)?);
-    let are_two = matches!(&saes, (Some(a), Some(b)) if a != b);
-    if are_two || a.n_latents != b.n_latents {
+pub(super) fn check_same_latents(a: Side<'_>, b: Side<'_>, vouched: bool) -> Result<()> {
+    let n_latents = |side: Side<'_>| side.entry().map(|entry| entry.n_latents);
+    let saes = (a.hash(), b.hash());
+    let are_two = matches!(saes, (Some(a), Some(b)) if a != b);
+    if are_two || n_latents(a) != n_latents(b) {
         return Err(Error::precondition(format!(
             "collections {:?} and {:?} have different SAEs, so their latents do not mean the same: \
              attach one SAE to both",
-            a.name, b.name
+            a.name(),
+            b.name()
         )));
     }
     if vouched {
@@ -37,32 +29,58 @@ pub(super) fn check_same_latents(
             "nothing says that the latents of collections {:?} and {:?} mean the same, since not \
              both have an SAE: attach one to both, or vouch for it with `same_latents` \
              (`--same-latents`)",
-            a.name, b.name
+            a.name(),
+            b.name()
         )));
     };
-    let Some(difference) = difference(a, b)? else {
+    let Some(difference) = difference(a, b) else {
         return Ok(());
     };
     Err(Error::precondition(format!(
         "collections {:?} and {:?} have one SAE, but read texts differently ({difference}), so that \
          its latents need not mean the same: make both with the same model and settings, or vouch \
          for it with `same_latents` (`--same-latents`)",
-        a.name, b.name
+        a.name(),
+        b.name()
     )))
+}
+
+/// One of two collections, in the space of one of its SAEs.
+#[derive(Clone, Copy)]
+pub(super) struct Side<'s> {
+    pub spec: &'s Spec,
+    pub place: usize,
+}
+
+impl<'s> Side<'s> {
+    fn entry(self) -> Option<&'s SaeSpec> {
+        self.spec.saes.get(self.place)
+    }
+
+    fn hash(self) -> Option<&'s str> {
+        self.entry()?.sae.as_ref().map(|sae| sae.sha256.as_str())
+    }
+
+    fn reader(self) -> Option<&'s ReaderRecord> {
+        self.entry()?.reader.as_ref()
+    }
+
+    fn name(self) -> &'s str {
+        &self.spec.record.name
+    }
 }
 
 /// The first setting in which two collections read texts differently. What a model is called and
 /// the precision of its products make no difference.
-fn difference(a: &CollectionRecord, b: &CollectionRecord) -> Result<Option<&'static str>> {
-    match (reader_record(a)?, reader_record(b)?) {
-        (Some(a), Some(b)) => Ok(between_readers(&a.reading, &b.reading)),
+fn difference(a: Side<'_>, b: Side<'_>) -> Option<&'static str> {
+    match (a.reader(), b.reader()) {
+        (Some(a), Some(b)) => between_readers(&a.reading, &b.reading),
         (None, None) => {
-            let (a, b) = (encoder_record(a)?, encoder_record(b)?);
+            let encoders = a.spec.encoder.as_ref().zip(b.spec.encoder.as_ref());
             // Vectors that clients brought say nothing of their encoder.
-            Ok(a.zip(b)
-                .and_then(|(a, b)| between_encoders(&a.identity, &b.identity)))
+            encoders.and_then(|(a, b)| between_encoders(&a.identity, &b.identity))
         }
-        _ => Ok(Some("tokens in one, whole texts in the other")),
+        _ => Some("tokens in one, whole texts in the other"),
     }
 }
 
@@ -110,44 +128,47 @@ fn between_encoders(a: &EncoderIdentity, b: &EncoderIdentity) -> Option<&'static
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use latentdb_index::catalog::CollectionRecord;
 
     use super::*;
     use crate::error::ErrorKind;
     use crate::reading::{ChatTemplate, CodePooling, Pooling, Window};
     use crate::sae::TrainingRecord;
-    use crate::service::ReaderRecord;
-    use crate::service::models::{EncoderRecord, Level, SaeRecord, to_json};
+    use crate::service::spec::{EncoderRecord, Level, SaeRecord};
 
-    fn collection(name: &str, sae: Option<&str>) -> CollectionRecord {
-        let sae = sae.map(|sha256| {
-            to_json(&SaeRecord {
-                sha256: sha256.to_owned(),
-                d_in: 8,
-                n_latents: 16,
-                k: None,
-                architecture: "topk".to_owned(),
-                training: TrainingRecord::default(),
-                normalisation: Default::default(),
-                level: Level::Pooled,
-                gate: Default::default(),
-            })
-            .unwrap()
+    fn collection(name: &str, sae: Option<&str>) -> Spec {
+        let sae = sae.map(|sha256| SaeRecord {
+            sha256: sha256.to_owned(),
+            d_in: 8,
+            n_latents: 16,
+            k: None,
+            architecture: "topk".to_owned(),
+            training: TrainingRecord::default(),
+            normalisation: Default::default(),
+            level: Level::Pooled,
+            gate: Default::default(),
         });
-        CollectionRecord {
-            name: name.to_owned(),
-            id: name.to_owned(),
-            generation: 1,
-            dimension: Some(8),
-            n_latents: Some(16),
-            created: 0,
+        Spec {
+            record: Arc::new(CollectionRecord {
+                name: name.to_owned(),
+                id: name.to_owned(),
+                generation: 1,
+                dimension: Some(8),
+                created: 0,
+                encoder: None,
+                saes: Vec::new(),
+            }),
             encoder: None,
-            sae,
-            reader: None,
-            beside: Vec::new(),
+            saes: vec![SaeSpec {
+                sae,
+                ..SaeSpec::of_clients(16)
+            }],
         }
     }
 
-    fn reading(change: impl FnOnce(&mut TokenReading)) -> CollectionRecord {
+    fn reading(change: impl FnOnce(&mut TokenReading)) -> Spec {
         let mut reading = TokenReading {
             model: "m".to_owned(),
             weights_sha256: "w".to_owned(),
@@ -164,20 +185,16 @@ mod tests {
             precision: Default::default(),
         };
         change(&mut reading);
-        CollectionRecord {
-            reader: Some(
-                to_json(&ReaderRecord {
-                    reading,
-                    width: 8,
-                    positions: false,
-                })
-                .unwrap(),
-            ),
-            ..collection("read", Some("s"))
-        }
+        let mut spec = collection("read", Some("s"));
+        spec.saes[0].reader = Some(ReaderRecord {
+            reading,
+            width: 8,
+            positions: false,
+        });
+        spec
     }
 
-    fn encoding(change: impl FnOnce(&mut EncoderIdentity)) -> CollectionRecord {
+    fn encoding(change: impl FnOnce(&mut EncoderIdentity)) -> Spec {
         let mut identity = EncoderIdentity {
             model: "e".to_owned(),
             weights_sha256: "w".to_owned(),
@@ -188,23 +205,25 @@ mod tests {
             precision: Default::default(),
         };
         change(&mut identity);
-        CollectionRecord {
-            encoder: Some(
-                to_json(&EncoderRecord {
-                    model: "e".to_owned(),
-                    identity,
-                    dimension: 8,
-                })
-                .unwrap(),
-            ),
+        Spec {
+            encoder: Some(EncoderRecord {
+                model: "e".to_owned(),
+                identity,
+                dimension: 8,
+            }),
             ..collection("encoded", Some("s"))
         }
     }
 
+    fn check(a: &Spec, b: &Spec, vouched: bool) -> Result<()> {
+        let side = |spec| Side { spec, place: 0 };
+        check_same_latents(side(a), side(b), vouched)
+    }
+
     /// What the refusal says; and vouching for it must help where `vouched` says so.
-    fn refused(a: &CollectionRecord, b: &CollectionRecord, vouched: bool) -> String {
-        assert_eq!(check_same_latents(a, b, true).is_ok(), vouched);
-        let error = check_same_latents(a, b, false).unwrap_err();
+    fn refused(a: &Spec, b: &Spec, vouched: bool) -> String {
+        assert_eq!(check(a, b, true).is_ok(), vouched);
+        let error = check(a, b, false).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
         error.message().to_owned()
     }
@@ -216,7 +235,7 @@ mod tests {
         for (a, b) in [(&own, &other), (&own, &with_sae), (&with_sae, &own)] {
             assert!(refused(a, b, true).contains("--same-latents"));
         }
-        check_same_latents(&with_sae, &collection("too", Some("s")), false).unwrap();
+        check(&with_sae, &collection("too", Some("s")), false).unwrap();
     }
 
     #[test]
@@ -224,7 +243,7 @@ mod tests {
         let (one, two) = (collection("one", Some("s")), collection("two", Some("t")));
         assert!(refused(&one, &two, false).contains("different SAEs"));
         let mut wider = collection("wider", None);
-        wider.n_latents = Some(17);
+        wider.saes[0].n_latents = 17;
         let message = refused(&collection("own", None), &wider, false);
         assert!(message.contains("different SAEs"));
     }
@@ -256,7 +275,7 @@ mod tests {
                 "{saying}"
             );
         }
-        check_same_latents(&plain, &reading(|r| r.model = "its path".to_owned()), false).unwrap();
+        check(&plain, &reading(|r| r.model = "its path".to_owned()), false).unwrap();
         let pooled = collection("pooled", Some("s"));
         assert!(refused(&plain, &pooled, true).contains("whole texts"));
     }
@@ -268,12 +287,12 @@ mod tests {
         assert!(refused(&plain, &other, true).contains("another model"));
         let cut = encoding(|identity| identity.max_tokens = 128);
         assert!(refused(&plain, &cut, true).contains("other windows"));
-        check_same_latents(
+        check(
             &plain,
             &encoding(|e| e.model = "its path".to_owned()),
             false,
         )
         .unwrap();
-        check_same_latents(&plain, &collection("brought", Some("s")), false).unwrap();
+        check(&plain, &collection("brought", Some("s")), false).unwrap();
     }
 }

@@ -1,0 +1,223 @@
+//! What a new collection or a new SAE is made with: models are opened, and compared with each other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use latentdb_index::database::NewCollection;
+
+use super::{CreateCollection, agree};
+use crate::encoder::reader::ReaderOptions;
+use crate::error::{Error, ErrorKind, Result, Within as _};
+use crate::reading::{CodePooling, PooledReading, Precision, Reading, TokenPolicy, TokenReading};
+use crate::sae::Sae;
+use crate::service::core::Core;
+use crate::service::readers::{check_readings, check_reads, template_name};
+use crate::service::spec::{EncoderRecord, ReaderRecord, SaeSpec, to_json};
+
+/// Largest dimension of a collection's vectors.
+const MAX_DIMENSION: usize = 65_536;
+/// Most latents of a collection.
+const MAX_LATENTS: usize = 1 << 24;
+
+/// The reader that a collection is made with. What is absent is as in the SAE's training, where
+/// that is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReaderRequest {
+    /// A pinned model, a folder, a GGUF file or a hub id.
+    pub model: String,
+    /// The layer, counted from 0.
+    pub layer: Option<usize>,
+    /// What texts are wrapped in.
+    pub chat_template: Option<String>,
+    /// Tokens of a window.
+    pub window: Option<usize>,
+    /// Tokens of the text between the starts of two windows.
+    pub stride: Option<usize>,
+    /// Which tokens other than those of the text are read.
+    pub tokens: Option<TokenPolicy>,
+    /// Whether a beginning-of-sequence token stands before a text that is not wrapped.
+    pub prepend_bos: Option<bool>,
+    /// How codes are pooled.
+    pub pooling: Option<CodePooling>,
+    /// Whether the place where a latent is strongest is stored with each document.
+    pub positions: bool,
+    /// What the reader's products are computed on.
+    pub precision: Option<Precision>,
+}
+
+/// An SAE of token states with its reader.
+pub(super) struct PlannedTokens {
+    pub sae: Arc<Sae>,
+    pub reader: ReaderRecord,
+}
+
+/// Opens the SAE and the reader of level token that are asked for.
+///
+/// # Errors
+/// `InvalidArgument` naming what is missing or does not fit, `FailedPrecondition` where the SAE
+/// reads something else, and what opening a model gives.
+pub(super) fn plan_tokens(
+    core: &Core,
+    asked: &ReaderRequest,
+    sae: Option<&str>,
+    collection: &str,
+) -> Result<PlannedTokens> {
+    let folder = sae.ok_or_else(|| {
+        Error::invalid(
+            "sae",
+            "is missing; a collection with a reader takes the SAE that reads its token states",
+        )
+    })?;
+    let sae = core.models.import_sae(Path::new(folder)).within("sae")?;
+    let made_for = sae.record().made_for()?;
+    let trained = made_for.as_ref().and_then(Reading::token);
+    let options = options(asked, trained).within("reader")?;
+    let reader = core.readers.open(&asked.model, options).within("reader")?;
+    let reading = TokenReading {
+        pooling: asked
+            .pooling
+            .or(trained.map(|trained| trained.pooling))
+            .unwrap_or_default(),
+        normalisation: sae.normalisation().name().to_owned(),
+        ..reader.reading().clone()
+    };
+    let own = Reading::Token(reading.clone());
+    check_readings(&own, made_for.as_ref(), collection)?;
+    let reader = ReaderRecord {
+        reading,
+        width: reader.width(),
+        positions: asked.positions,
+    };
+    Ok(PlannedTokens {
+        reader: reader.with_sae(&sae)?,
+        sae,
+    })
+}
+
+/// The record of a new collection; opens the models that it names.
+///
+/// # Errors
+/// Those of [`super::Collections::create_collection`].
+pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<NewCollection> {
+    if core.database.collection(&request.name).is_ok() {
+        // Before models are fetched for nothing.
+        return Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("collection {:?} already exists", request.name),
+        ));
+    }
+    if let Some(dimension) = request.dimension
+        && dimension > MAX_DIMENSION
+    {
+        return Err(Error::invalid(
+            "dimension",
+            format!("is {dimension}; at most {MAX_DIMENSION} is accepted"),
+        ));
+    }
+    request.gate.check()?;
+    let (mut dimension, mut n_latents) = (request.dimension, request.n_latents);
+    let mut entry = None;
+    if let Some(asked) = &request.reader {
+        let planned = plan_tokens(core, asked, request.sae.as_deref(), &request.name)?;
+        agree(
+            &mut n_latents,
+            planned.sae.n_latents(),
+            "n_latents",
+            "the SAE",
+        )?;
+        entry = Some(SaeSpec::of(
+            "",
+            &planned.sae,
+            request.gate,
+            Some(planned.reader),
+        ));
+    }
+    let mut encoder = None;
+    if let Some(model) = &request.encoder {
+        let opened = core
+            .models
+            .encoder(model, request.precision.unwrap_or_default())
+            .within("encoder")?;
+        let opened = opened.encoder();
+        agree(
+            &mut dimension,
+            opened.dimension(),
+            "dimension",
+            "the encoder's vectors",
+        )?;
+        encoder = Some(EncoderRecord {
+            model: model.clone(),
+            identity: opened.identity().clone(),
+            dimension: opened.dimension(),
+        });
+    }
+    if let Some(folder) = &request.sae
+        && request.reader.is_none()
+    {
+        let sae = core.models.import_sae(Path::new(folder)).within("sae")?;
+        agree(&mut dimension, sae.d_in(), "dimension", "the SAE's inputs")?;
+        agree(&mut n_latents, sae.n_latents(), "n_latents", "the SAE")?;
+        let vectors = Reading::Pooled(PooledReading {
+            encoder: encoder.as_ref().map(|encoder| encoder.identity.clone()),
+        });
+        check_reads(&vectors, &sae, &request.name)?;
+        entry = Some(SaeSpec::of("", &sae, request.gate, None));
+    }
+    if let Some(n_latents) = n_latents
+        && !(1..=MAX_LATENTS).contains(&n_latents)
+    {
+        return Err(Error::invalid(
+            "n_latents",
+            format!("is {n_latents}; 1 to {MAX_LATENTS} is accepted"),
+        ));
+    }
+    let entry = entry.or(n_latents.map(SaeSpec::of_clients));
+    Ok(NewCollection {
+        name: request.name,
+        dimension,
+        encoder: encoder.as_ref().map(to_json).transpose()?,
+        saes: entry
+            .iter()
+            .map(SaeSpec::to_record)
+            .collect::<Result<_>>()?,
+    })
+}
+
+/// How to open the reader that is asked for; what is left open is as in the SAE's training.
+fn options(asked: &ReaderRequest, trained: Option<&TokenReading>) -> Result<ReaderOptions> {
+    let layer = asked.layer.or(trained.map(|trained| trained.layer));
+    let layer = layer.ok_or_else(|| {
+        Error::invalid(
+            "layer",
+            "is missing, and the SAE does not say which layer it reads",
+        )
+    })?;
+    // An SAE from elsewhere says nothing reliable of windows and templates.
+    let own = trained.filter(|trained| !trained.weights_sha256.is_empty());
+    let defaults = ReaderOptions::at_layer(layer);
+    let is_same_window = asked.window.is_none();
+    Ok(ReaderOptions {
+        chat_template: asked
+            .chat_template
+            .clone()
+            .or(own.map(template_name))
+            .unwrap_or(defaults.chat_template.clone()),
+        prepend_bos: asked
+            .prepend_bos
+            .or(trained.map(|trained| trained.prepend_bos || trained.chat_template.is_some()))
+            .unwrap_or(defaults.prepend_bos),
+        window: asked.window.or(own.map(|own| own.window.length)),
+        stride: asked
+            .stride
+            .or(own.filter(|_| is_same_window).map(|own| own.window.stride)),
+        tokens: asked
+            .tokens
+            .or(own.map(|own| own.tokens))
+            .unwrap_or_default(),
+        precision: asked
+            .precision
+            .or(own.map(|own| own.precision))
+            .unwrap_or_default(),
+        ..defaults
+    })
+}

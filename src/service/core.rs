@@ -1,0 +1,240 @@
+//! The bottom of the service: the data directory, the models in memory, and what a request reads of
+//! a collection.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use latentdb_index::catalog::CollectionRecord;
+use latentdb_index::collection::Snapshot;
+use latentdb_index::database::{CollectionHandle, Database};
+use parking_lot::Mutex;
+
+use super::models::Models;
+use super::readers::Readers;
+use super::spec::{EncoderRecord, ReaderRecord, SaeRecord, SaeSpec, Spec};
+use crate::encoder::BatchingEncoder;
+use crate::error::{Error, Result};
+use crate::sae::Sae;
+
+/// Which collection a request is about, and in the space of which of its SAEs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The collection.
+    pub collection: String,
+    /// The SAE by its name; `None` for the default.
+    pub sae: Option<String>,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.collection)?;
+        match &self.sae {
+            Some(sae) => write!(f, ":{sae}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<&str> for Address {
+    /// The address of a collection in the space of its default SAE.
+    fn from(collection: &str) -> Self {
+        Self {
+            collection: collection.to_owned(),
+            sae: None,
+        }
+    }
+}
+
+/// The data directory and the models in memory.
+pub struct Core {
+    pub(super) database: Database,
+    pub(super) models: Models,
+    pub(super) readers: Readers,
+    /// By collection id, the latest generation's.
+    specs: Mutex<HashMap<String, Arc<Spec>>>,
+    started: Instant,
+}
+
+/// What a request reads: one snapshot of a collection in the space of one of its SAEs, and the
+/// records that go with it.
+#[derive(Clone)]
+pub(super) struct View {
+    pub handle: CollectionHandle,
+    pub spec: Arc<Spec>,
+    pub snapshot: Arc<Snapshot>,
+    /// The SAE's place in the collection's list.
+    pub place: usize,
+}
+
+impl Core {
+    /// Opens a data directory, creating it where it does not exist. Blocks.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
+    /// pass their checks.
+    pub fn open(data: &Path) -> Result<Self> {
+        Ok(Self {
+            database: Database::open(data)?,
+            models: Models::new(data.join("saes"))?,
+            readers: Readers::default(),
+            specs: Mutex::default(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Seconds since it was opened.
+    pub fn uptime_seconds(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+
+    /// How many collections there are.
+    pub fn collection_count(&self) -> usize {
+        self.database.collections().len()
+    }
+
+    /// The records of a collection, typed.
+    fn spec(&self, record: &Arc<CollectionRecord>) -> Result<Arc<Spec>> {
+        let mut specs = self.specs.lock();
+        if let Some(spec) = specs.get(&record.id)
+            && spec.record.generation == record.generation
+        {
+            return Ok(spec.clone());
+        }
+        let spec = Arc::new(Spec::parse(record.clone())?);
+        specs.insert(record.id.clone(), spec.clone());
+        Ok(spec)
+    }
+
+    /// Forgets the records of a dropped collection.
+    pub(super) fn forget(&self, id: &str) {
+        self.specs.lock().remove(id);
+    }
+
+    /// What a request on an address reads.
+    ///
+    /// # Errors
+    /// `NotFound` for the collection or the SAE.
+    pub(super) fn view(&self, address: &Address) -> Result<View> {
+        let handle = self.database.collection(&address.collection)?;
+        let view = handle.view()?;
+        let place = view
+            .record
+            .place_of(address.sae.as_deref().unwrap_or_default())?;
+        Ok(View {
+            spec: self.spec(&view.record)?,
+            snapshot: view.snapshot.in_space(place)?,
+            handle,
+            place,
+        })
+    }
+
+    /// The encoder of a view, checked to be the one its vectors were made with.
+    pub(super) fn encoder_of(&self, view: &View) -> Result<Option<BatchingEncoder>> {
+        let encoder = view.encoder();
+        encoder
+            .map(|encoder| self.models.recorded_encoder(encoder))
+            .transpose()
+    }
+
+    /// The SAE of a view, where it reads the collection's vectors; one that reads token states
+    /// never meets them.
+    pub(super) fn sae_of(&self, view: &View) -> Result<Option<Arc<Sae>>> {
+        match view.sae() {
+            Some(sae) if view.reader().is_none() => self.models.sae(&sae.sha256).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The SAE of a view that reads vectors.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` saying how to get one.
+    pub(super) fn required_sae(&self, view: &View) -> Result<Arc<Sae>> {
+        self.sae_of(view)?.ok_or_else(|| no_sae(view))
+    }
+}
+
+impl View {
+    /// The address as messages show it: `NAME` or `NAME:SAE`.
+    pub fn name(&self) -> String {
+        match self.list_entry() {
+            Some(sae) if self.place > 0 => format!("{}:{}", self.spec.record.name, sae.name),
+            _ => self.spec.record.name.clone(),
+        }
+    }
+
+    /// The collection's entry for the SAE.
+    pub fn list_entry(&self) -> Option<&SaeSpec> {
+        self.spec.saes.get(self.place)
+    }
+
+    /// What is recorded of the SAE.
+    pub fn sae(&self) -> Option<&SaeRecord> {
+        self.list_entry()?.sae.as_ref()
+    }
+
+    /// The reader of the SAE, at level token.
+    pub fn reader(&self) -> Option<&ReaderRecord> {
+        self.list_entry()?.reader.as_ref()
+    }
+
+    /// The collection's encoder.
+    pub fn encoder(&self) -> Option<&EncoderRecord> {
+        self.spec.encoder.as_ref()
+    }
+
+    /// Latents of the SAE; `None` without one.
+    pub fn n_latents(&self) -> Option<usize> {
+        self.list_entry().map(|sae| sae.n_latents)
+    }
+
+    /// The same; `FailedPrecondition` without an SAE.
+    pub fn required_n_latents(&self) -> Result<usize> {
+        self.n_latents().ok_or_else(|| no_sae(self))
+    }
+
+    /// The collection and the SAE by whose hash labels and families are kept.
+    pub fn label_key(&self) -> LabelKey {
+        let sae = self.list_entry().map_or_else(
+            || SaeSpec::of_clients(0).hash().to_owned(),
+            |sae| sae.hash().to_owned(),
+        );
+        (self.spec.record.id.clone(), sae)
+    }
+
+    /// The same documents in the space of the SAE at a place.
+    pub fn in_space(&self, place: usize) -> Result<Self> {
+        Ok(Self {
+            snapshot: self.snapshot.in_space(place)?,
+            place,
+            ..self.clone()
+        })
+    }
+
+    /// The collection in the space of each of its SAEs.
+    pub fn spaces(&self) -> Result<Vec<Self>> {
+        let places = 0..self.spec.saes.len();
+        places.map(|place| self.in_space(place)).collect()
+    }
+}
+
+/// A collection's id, and the hash of one of its SAEs.
+pub(super) type LabelKey = (String, String);
+
+/// Says how to get the SAE that a view lacks.
+pub(super) fn no_sae(view: &View) -> Error {
+    let name = view.name();
+    if view.reader().is_some() {
+        return Error::precondition(format!(
+            "the SAE of collection {name:?} reads token states: it neither encodes, decodes nor \
+             steers vectors"
+        ));
+    }
+    Error::precondition(format!(
+        "collection {name:?} has no SAE: train one (`latentdb sae train --collection {name} --out \
+         DIR`) and attach it (`latentdb collection attach {name} --sae DIR`)"
+    ))
+}

@@ -1,0 +1,331 @@
+//! Writing and reading documents: texts become vectors, vectors become latents, on the way in.
+
+mod complete;
+
+use std::sync::Arc;
+
+use latentdb_index::collection::{Operation, Snapshot, StreamPosition, Update, Written};
+use latentdb_index::document::{Codes, Document};
+use latentdb_index::filter::Filter;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::blocking;
+use super::core::{Address, Core, View};
+use super::gate::Gates;
+use super::identity::MadeWith;
+use super::names::resolve_filter;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Most documents of one write.
+pub const MAX_BATCH: usize = 10_000;
+/// Times a write is prepared again when an SAE is attached under it.
+const ATTEMPTS: usize = 3;
+
+/// Which parts of documents are read, besides ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Projection {
+    /// Their text.
+    pub text: bool,
+    /// Their attributes: all of them where `attribute_names` is empty.
+    pub attributes: bool,
+    /// Only these attributes.
+    pub attribute_names: Vec<String>,
+    /// Their vectors.
+    pub vector: bool,
+    /// Their latents.
+    pub latents: bool,
+}
+
+/// A write's place among others: it waits for the one before, and dropping `done` lets the one
+/// after go.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// Resolves when the write before is queued or has failed.
+    pub before: Option<oneshot::Receiver<()>>,
+    /// Dropped when this write is queued or has failed.
+    pub done: Option<oneshot::Sender<()>>,
+}
+
+impl Projection {
+    /// Text and attributes, what a search shows.
+    pub fn readable() -> Self {
+        Self {
+            text: true,
+            attributes: true,
+            ..Self::default()
+        }
+    }
+
+    /// Everything.
+    pub fn everything() -> Self {
+        Self {
+            vector: true,
+            latents: true,
+            ..Self::readable()
+        }
+    }
+
+    /// The projected document of a snapshot.
+    pub fn read(&self, snapshot: &Snapshot, doc: u32) -> Result<Document> {
+        let mut document = snapshot.stored(doc)?;
+        if !self.text {
+            document.text = None;
+        }
+        if !self.attribute_names.is_empty() {
+            document
+                .attributes
+                .retain(|name, _| self.attribute_names.contains(name));
+        } else if !self.attributes {
+            document.attributes.clear();
+        }
+        if self.vector {
+            document.vector = snapshot.vector(doc).map(<[f32]>::to_vec);
+        }
+        if self.latents {
+            let latents = snapshot.latents(doc);
+            match document.codes.first_mut() {
+                Some(codes) => codes.latents = latents,
+                None => document.codes.push(Codes {
+                    latents,
+                    positions: Vec::new(),
+                }),
+            }
+        }
+        Ok(document)
+    }
+}
+
+/// Documents read by id.
+#[derive(Clone, Debug, Default)]
+pub struct Projected {
+    /// Those that exist, in the order asked.
+    pub documents: Vec<Document>,
+    /// Ids that do not.
+    pub missing: Vec<String>,
+}
+
+/// Writes and reads documents, and judges how SAEs fit what is written.
+pub struct Documents {
+    core: Arc<Core>,
+    gates: Gates,
+    /// Held while a batch of texts is read token by token.
+    reading: Mutex<()>,
+}
+
+impl Documents {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            gates: Gates::default(),
+            reading: Mutex::default(),
+        }
+    }
+
+    pub(super) fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    /// Inserts or replaces documents, all or none.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the field, as `documents[3].vector[7]`; `FailedPrecondition` when
+    /// the SAE does not fit the vectors, or they were made with other models.
+    pub async fn upsert(
+        self: &Arc<Self>,
+        collection: &str,
+        documents: Vec<Document>,
+        made_with: MadeWith,
+    ) -> Result<Written> {
+        self.upsert_in_turn(collection, documents, made_with, None, Turn::default())
+            .await
+    }
+
+    /// As [`Self::upsert`], for a batch of a stream: texts and vectors are encoded at once, but
+    /// the batch is written when its turn has come.
+    pub async fn upsert_in_turn(
+        self: &Arc<Self>,
+        collection: &str,
+        documents: Vec<Document>,
+        made_with: MadeWith,
+        position: Option<StreamPosition>,
+        turn: Turn,
+    ) -> Result<Written> {
+        check_batch(documents.len(), "documents")?;
+        let shared = Arc::new((documents, made_with));
+        self.prepared(collection, position, turn, |view| {
+            let (service, shared) = (self.clone(), shared.clone());
+            async move {
+                let (documents, made_with) = &*shared;
+                made_with.check(&view)?;
+                let documents = service.complete(&view, documents.clone()).await?;
+                let upsert = |document| Operation::Upsert(Box::new(document));
+                Ok(documents.into_iter().map(upsert).collect())
+            }
+        })
+        .await
+    }
+
+    /// Changes parts of documents, all or none.
+    ///
+    /// # Errors
+    /// `NotFound` when an id does not exist; `InvalidArgument` naming the field.
+    pub async fn update(
+        self: &Arc<Self>,
+        collection: &str,
+        updates: Vec<Update>,
+        made_with: MadeWith,
+    ) -> Result<Written> {
+        check_batch(updates.len(), "updates")?;
+        let shared = Arc::new((updates, made_with));
+        self.prepared(collection, None, Turn::default(), |view| {
+            let (service, shared) = (self.clone(), shared.clone());
+            async move {
+                let (updates, made_with) = &*shared;
+                made_with.check(&view)?;
+                let updates = service.complete(&view, updates.clone()).await?;
+                let update = |update| Operation::Update(Box::new(update));
+                Ok(updates.into_iter().map(update).collect())
+            }
+        })
+        .await
+    }
+
+    /// Deletes by id.
+    pub async fn delete_ids(
+        self: &Arc<Self>,
+        collection: &str,
+        ids: Vec<String>,
+    ) -> Result<Written> {
+        if ids.len() > latentdb_index::filter::MAX_LIST_VALUES {
+            return Err(Error::invalid("ids", "has more than 100,000 entries"));
+        }
+        self.prepared(collection, None, Turn::default(), |_| {
+            let ids = ids.clone();
+            async move { Ok(vec![Operation::Delete(ids)]) }
+        })
+        .await
+    }
+
+    /// Deletes what a filter describes.
+    pub async fn delete_matching(
+        self: &Arc<Self>,
+        collection: &str,
+        filter: Filter,
+    ) -> Result<Written> {
+        self.prepared(collection, None, Turn::default(), |view| {
+            let filter = filter.clone();
+            async move {
+                let resolved = resolve_filter(&view, &filter)?;
+                Ok(vec![Operation::DeleteMatching(resolved)])
+            }
+        })
+        .await
+    }
+
+    /// Prepares operations for the collection as it is and writes them; again where an SAE was
+    /// attached in between.
+    async fn prepared<F: Future<Output = Result<Vec<Operation>>>>(
+        self: &Arc<Self>,
+        collection: &str,
+        position: Option<StreamPosition>,
+        mut turn: Turn,
+        prepare: impl Fn(View) -> F,
+    ) -> Result<Written> {
+        let address = Address::from(collection);
+        // Let go when the write is queued, or when this ends without: an attempt that is refused
+        // keeps its place.
+        let done = Arc::new(Mutex::new(turn.done.take()));
+        let mut attempt = 1;
+        loop {
+            let view = self.core.view(&address)?;
+            let (handle, generation) = (view.handle.clone(), view.spec.record.generation);
+            let may_try_again =
+                |attempt| attempt < ATTEMPTS && handle.record().generation != generation;
+            let operations = match prepare(view).await {
+                // What it was prepared with may be gone.
+                Err(_) if may_try_again(attempt) => {
+                    attempt += 1;
+                    continue;
+                }
+                result => result?,
+            };
+            if let Some(before) = turn.before.take() {
+                // The batch before is queued, or has failed and will not be.
+                let _ = before.await;
+            }
+            let (writer, position) = (handle.clone(), position.clone());
+            let done = done.clone();
+            let queued = move || drop(done.lock().take());
+            let written =
+                blocking(move || writer.write(generation, operations, position, queued)).await;
+            match written {
+                Err(error) if error.kind() == ErrorKind::Unavailable && may_try_again(attempt) => {
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Documents by id.
+    pub async fn get(
+        self: &Arc<Self>,
+        address: &Address,
+        ids: Vec<String>,
+        projection: Projection,
+    ) -> Result<Projected> {
+        check_batch(ids.len(), "ids")?;
+        let view = self.core.view(address)?;
+        blocking(move || {
+            let mut found = Projected::default();
+            for id in ids {
+                match view.snapshot.find(&id)? {
+                    Some(doc) => found.documents.push(projection.read(&view.snapshot, doc)?),
+                    None => found.missing.push(id),
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Hands the documents of a filter to `send` in batches, over one snapshot, until `limit`
+    /// (0: all) or until `send` returns false. Blocks.
+    pub fn scroll(
+        &self,
+        address: &Address,
+        filter: &Filter,
+        projection: &Projection,
+        batch_size: usize,
+        limit: u64,
+        send: &mut dyn FnMut(Vec<Document>) -> bool,
+    ) -> Result<()> {
+        let view = self.core.view(address)?;
+        let filter = resolve_filter(&view, filter)?;
+        let mut docs = view.snapshot.documents_matching(&filter)?;
+        if limit > 0 {
+            docs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+        for batch in docs.chunks(batch_size) {
+            let documents = batch
+                .iter()
+                .map(|&doc| projection.read(&view.snapshot, doc))
+                .collect::<Result<_>>()?;
+            if !send(documents) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_batch(count: usize, field: &str) -> Result<()> {
+    if count > MAX_BATCH {
+        return Err(Error::invalid(
+            field,
+            format!("has {count} entries; at most {MAX_BATCH} are accepted"),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The language models of labellers, judges and selectors, opened once.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result, Within as _};
+use crate::inputs::{self, Model};
+use crate::label::{ChatConfig, ChatModel, LocalModel};
+
+/// The local model where none is named.
+const DEFAULT_LOCAL_MODEL: &str = "smollm2";
+
+/// How the chat endpoint is used by one call, where it differs from how the service was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChatUse {
+    /// The model.
+    pub model: Option<String>,
+    /// Requests under way at once.
+    pub concurrency: Option<usize>,
+    /// Requests started a minute.
+    pub requests_per_minute: Option<u32>,
+    /// Tokens that the call may use.
+    pub tokens: Option<u64>,
+}
+
+/// Language models of labellers and judges, opened once.
+#[derive(Default)]
+pub(in crate::service) struct LanguageModels {
+    /// The chat endpoint, where one is configured.
+    pub chat: Option<ChatConfig>,
+    local: parking_lot::Mutex<HashMap<String, Arc<LocalModel>>>,
+}
+
+impl LanguageModels {
+    pub fn new(chat: Option<ChatConfig>) -> Self {
+        Self {
+            chat,
+            local: parking_lot::Mutex::default(),
+        }
+    }
+
+    /// A client of the chat endpoint for one call.
+    pub fn chat(&self, usage: &ChatUse) -> Result<ChatModel> {
+        let Some(mut config) = self.chat.clone() else {
+            return Err(Error::precondition(
+                "the server has no chat endpoint: start it with `latentdb serve --chat-url URL \
+                 --chat-model MODEL` (the key comes from LATENTDB_CHAT_KEY)",
+            ));
+        };
+        if let Some(model) = &usage.model {
+            config.model.clone_from(model);
+        }
+        // A caller may stay below what the operator allows, not above it.
+        let limits = &mut config.limits;
+        limits.concurrency = usage
+            .concurrency
+            .map_or(limits.concurrency, |asked| asked.min(limits.concurrency));
+        limits.requests_per_minute = lower(limits.requests_per_minute, usage.requests_per_minute);
+        limits.tokens = lower(limits.tokens, usage.tokens);
+        ChatModel::new(config)
+    }
+
+    /// A local model by name or file, opened at its first use. Blocks.
+    pub fn local(&self, name: Option<&str>) -> Result<Arc<LocalModel>> {
+        let name = name.unwrap_or(DEFAULT_LOCAL_MODEL);
+        let mut open = self.local.lock();
+        if let Some(model) = open.get(name) {
+            return Ok(model.clone());
+        }
+        let place = match inputs::resolve_model(name, &mut |_, _| true)? {
+            Model::Pinned(file) => file.to_string_lossy().into_owned(),
+            Model::Named(name) => name,
+        };
+        let model = LocalModel::open(Path::new(&place)).within("model")?;
+        let model = Arc::new(model);
+        open.insert(name.to_owned(), model.clone());
+        Ok(model)
+    }
+}
+
+pub(super) fn lower<T: Ord>(bound: Option<T>, asked: Option<T>) -> Option<T> {
+    match (bound, asked) {
+        (Some(bound), Some(asked)) => Some(bound.min(asked)),
+        (bound, asked) => bound.or(asked),
+    }
+}

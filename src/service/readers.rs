@@ -1,0 +1,106 @@
+//! Readers of token states in memory, and whether an SAE reads what a collection gives it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::spec::ReaderRecord;
+use crate::encoder::reader::{Reader, ReaderOptions};
+use crate::error::{Error, Result};
+use crate::inputs::{self, Model};
+use crate::reading::{Reading, TokenReading};
+use crate::sae::Sae;
+
+/// Readers in memory, each opened once.
+#[derive(Default)]
+pub(super) struct Readers(Mutex<HashMap<String, Arc<Reader>>>);
+
+impl Readers {
+    /// The reader of a model, which may be a pinned one. Blocks while it is opened.
+    pub fn open(&self, model: &str, options: ReaderOptions) -> Result<Arc<Reader>> {
+        let options = ReaderOptions {
+            name: Some(model.to_owned()),
+            ..options
+        };
+        let key = |options: &ReaderOptions| format!("{options:?}");
+        let mut readers = self.0.lock();
+        if let Some(reader) = readers.get(&key(&options)) {
+            return Ok(reader.clone());
+        }
+        let place = match inputs::resolve_model(model, &mut |_, _| true)? {
+            Model::Pinned(path) => path.to_string_lossy().into_owned(),
+            Model::Named(name) => name,
+        };
+        let reader = Arc::new(Reader::open(&place, &options)?);
+        // What was left open is settled now, and asked for in full by the collection's record.
+        readers.insert(key(&options_of(reader.reading())), reader.clone());
+        readers.insert(key(&options), reader.clone());
+        Ok(reader)
+    }
+
+    /// The reader a collection records, checked to be the one it was made with.
+    pub fn of(&self, record: &ReaderRecord) -> Result<Arc<Reader>> {
+        let reading = &record.reading;
+        let reader = self.open(&reading.model, options_of(reading))?;
+        reader.reading().check_fits(reading).map_err(|error| {
+            Error::precondition(format!(
+                "the reader {:?} is not the one this collection was made with; bring the old model \
+                 back or build the collection anew",
+                reading.model
+            ))
+            .with_source(error)
+        })?;
+        Ok(reader)
+    }
+}
+
+/// How to open the reader of a record.
+fn options_of(reading: &TokenReading) -> ReaderOptions {
+    ReaderOptions {
+        chat_template: template_name(reading),
+        prepend_bos: reading.prepend_bos,
+        window: Some(reading.window.length),
+        stride: Some(reading.window.stride),
+        tokens: reading.tokens,
+        name: Some(reading.model.clone()),
+        precision: reading.precision,
+        ..ReaderOptions::at_layer(reading.layer)
+    }
+}
+
+pub(super) fn template_name(reading: &TokenReading) -> String {
+    match &reading.chat_template {
+        Some(template) => template.name.clone(),
+        None => "none".to_owned(),
+    }
+}
+
+/// Checks that an SAE reads what it is given: `own`, by the collection of a name.
+///
+/// # Errors
+/// `FailedPrecondition` naming both where the levels differ, or at level token the layer or model.
+pub(super) fn check_reads(own: &Reading, sae: &Sae, collection: &str) -> Result<()> {
+    check_readings(own, sae.record().made_for()?.as_ref(), collection)
+}
+
+pub(super) fn check_readings(
+    own: &Reading,
+    made_for: Option<&Reading>,
+    collection: &str,
+) -> Result<()> {
+    match (own, made_for) {
+        (_, None) | (Reading::Pooled(_), Some(Reading::Pooled(_))) => Ok(()),
+        (Reading::Token(own), Some(Reading::Token(made_for))) => own.check_fits(made_for),
+        (own, Some(made_for)) => Err(Error::precondition(format!(
+            "the SAE reads {}, and collection {collection:?} gives it {}; a collection for it is \
+             created with {}",
+            made_for.describe(),
+            own.describe(),
+            match made_for {
+                Reading::Token(_) => "a reader",
+                Reading::Pooled(_) => "an encoder or vectors",
+            }
+        ))),
+    }
+}
