@@ -9,6 +9,7 @@ pub mod cli;
 pub mod encoder;
 pub mod error;
 pub mod eval;
+pub mod guide;
 pub mod inputs;
 pub mod label;
 pub mod plot;

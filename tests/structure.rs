@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sae", &["error", "reading", "candle"]),
     ("label", &["error", "candle"]),
     ("eval", &["error"]),
+    ("guide", &[]),
     ("inputs", &["error"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
