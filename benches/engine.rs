@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use half::f16;
-use latentdb_index::collection::{Collection, Operation, Snapshot};
+use latentdb_index::collection::{Collection, Operation};
 use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::filter::{Filter, TextMode};
 use latentdb_index::query::{
@@ -25,6 +25,7 @@ use latentdb_index::query::{
     Ranking, execute,
 };
 use latentdb_index::rank::Fusion;
+use latentdb_index::snapshot::Snapshot;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};

@@ -6,14 +6,14 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use latentdb::encoder::{EncoderOptions, SentenceEncoder};
 use latentdb::inputs::Cache;
-use latentdb_index::collection::Snapshot;
+use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::document::Value;
 use latentdb_index::error::Error;
-use latentdb_index::facet::{attribute_facet, latent_counts};
 use latentdb_index::filter::{AttributeTest, Filter, Named, Nesting};
 use latentdb_index::query::{
     ActivationScale, DEFAULT_EF, Kind, LatentWeight, Latents, Nearest, Query, execute,
 };
+use latentdb_index::snapshot::Snapshot;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 

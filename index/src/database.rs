@@ -17,8 +17,9 @@ use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
-use crate::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
+use crate::collection::{Collection, Operation, StreamPosition, Written};
 use crate::error::{Error, ErrorKind, Result};
+use crate::snapshot::Snapshot;
 
 /// Longest name of a collection or a saved set, in bytes.
 const MAX_NAME_BYTES: usize = 128;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use latentdb_index::analysis::attribute_kinds;
 use latentdb_index::catalog::{CollectionRecord, SavedSet, SetContent};
-use latentdb_index::collection::Snapshot;
 use latentdb_index::database::{NewCollection, View};
-use latentdb_index::facet::attribute_kinds;
 use latentdb_index::filter::Filter;
+use latentdb_index::snapshot::Snapshot;
 
 use super::gate::{FitInfo, Gate};
 use super::latents::label_key;

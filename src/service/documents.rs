@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::collection::{Operation, Snapshot, StreamPosition, Update, Written};
+use latentdb_index::collection::{Operation, StreamPosition, Update, Written};
 use latentdb_index::document::{
     Activation, Document, validate_attributes, validate_id, validate_latents, validate_vector,
 };
 use latentdb_index::filter::Filter;
+use latentdb_index::snapshot::Snapshot;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::Side;
 use super::values::ValueTable;
-use crate::collection::Snapshot;
 use crate::error::Result;
 use crate::filter::Filter;
+use crate::snapshot::Snapshot;
 use crate::value_key::Key;
 
 /// For each document of one side, those of the other with the same value of an attribute.

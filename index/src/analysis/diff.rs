@@ -7,11 +7,11 @@ use half::slice::HalfFloatSliceExt;
 use super::Members;
 use super::statistics::{Sample, Test, adjust, independence, newcombe, normal_quantile, welch};
 use super::units::{Floor, UnitIndex, Units, count_units, over_chunks};
-use crate::collection::Snapshot;
 use crate::error::{Error, Result};
+use crate::filter::Allowed;
 use crate::filter::Filter;
 use crate::progress::Progress;
-use crate::query::Allowed;
+use crate::snapshot::Snapshot;
 
 /// A set of documents: those of a snapshot that a resolved filter describes. The two sides of a
 /// diff may be of two snapshots, of two collections even, when their latents mean the same.

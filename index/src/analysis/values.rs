@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::collection::{SegmentView, Snapshot};
 use crate::document::Value;
 use crate::error::{Error, Result};
+use crate::filter::Allowed;
 use crate::filter::{AttributeColumn, attribute_columns};
-use crate::query::Allowed;
+use crate::snapshot::{SegmentView, Snapshot};
 use crate::value_key::Key;
 
 /// The distinct values of an attribute in a set, ascending, and who has them.

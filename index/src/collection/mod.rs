@@ -5,9 +5,7 @@
 //! ([`crate::database`]).
 
 mod background;
-mod derived;
 mod positions;
-mod snapshot;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
@@ -26,13 +24,11 @@ use crate::dense::{DensePlugin, Graph};
 use crate::error::{Error, Result};
 use crate::latents::LatentsPlugin;
 use crate::schema::Fields;
+use crate::snapshot::{ComponentCache, Snapshot};
 use background::Background;
 use positions::CommitPayload;
-use snapshot::ComponentCache;
 use writer::WriterHandle;
 
-pub(crate) use snapshot::SegmentView;
-pub use snapshot::Snapshot;
 pub use writer::{Operation, StreamPosition, Update, Written};
 
 /// Times a snapshot is tried while merges and commits move the files.

@@ -9,8 +9,8 @@ use tantivy::{DocSet, Searcher, TERMINATED, Term};
 
 use super::columns::from_sorted;
 use super::{Filter, TextMode, attribute_columns};
-use crate::collection::{SegmentView, Snapshot};
 use crate::error::{Error, Result};
+use crate::snapshot::{SegmentView, Snapshot};
 
 /// The living documents of `segment` that `filter` describes. Saved sets must be resolved.
 pub(crate) fn evaluate(
@@ -53,7 +53,8 @@ fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Resu
                 Ok(from_sorted(&inside))
             }
         },
-        Filter::Attribute { name, test } => segment.tests.get(name, test, || {
+        // Debug output tells apart all values and kinds.
+        Filter::Attribute { name, test } => segment.tests.get(format!("{name:?} {test:?}"), || {
             let mut docs = RoaringBitmap::new();
             for column in attribute_columns(&segment.reader, name)? {
                 docs |= column.matching(test, n_docs)?;

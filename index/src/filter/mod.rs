@@ -3,7 +3,7 @@
 //! A [`Filter`] is data: built by hand, parsed from the text language ([`parse()`]), stored as a
 //! saved set. Evaluation turns it into one roaring bitmap per segment, so counts are exact.
 
-mod cache;
+mod allowed;
 mod columns;
 mod evaluate;
 mod parse;
@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Value, validate_attribute_name};
 use crate::error::{Error, Result, Within as _};
 
-pub(crate) use cache::TestCache;
+pub(crate) use allowed::{Allowed, AllowedInSegment};
 pub(crate) use columns::{AttributeColumn, attribute_columns};
-pub(crate) use evaluate::{evaluate, text_query};
+pub(crate) use evaluate::text_query;
 pub use parse::{parse, parse_timestamp};
 
 /// Deepest nesting of a filter, saved sets expanded.

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::allowed::Allowed;
 use super::{
     ActivationScale, Component, Hit, Kind, LatentWeight, Latents, Nearest, Plan, Query, Ranking,
     boost, latents, latents_bm25, nearest, text,
 };
-use crate::collection::Snapshot;
 use crate::error::Result;
+use crate::filter::Allowed;
 use crate::rank::{Fusion, ScoredDoc, TopK, fuse};
+use crate::snapshot::Snapshot;
 
 /// The `limit` best hits of a resolved query ([`Query::resolve`]).
 pub fn execute(query: &Query, snapshot: &Snapshot, limit: usize) -> Result<Ranking> {

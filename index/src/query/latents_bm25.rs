@@ -8,11 +8,11 @@
 use roaring::RoaringBitmap;
 
 use super::LatentWeight;
-use super::allowed::AllowedInSegment;
-use crate::collection::{SegmentView, Snapshot};
 use crate::error::{Error, Result};
+use crate::filter::AllowedInSegment;
 use crate::latents::Row;
 use crate::rank::TopK;
+use crate::snapshot::{SegmentView, Snapshot};
 
 /// k1 of the published settings: activations saturate late.
 pub const DEFAULT_K1: f32 = 8.0;

@@ -9,10 +9,10 @@
 
 use std::sync::Arc;
 
-use super::allowed::Allowed;
 use super::execute::Executor;
 use super::{Component, Hit, Kind, Plan, Query, pointwise};
 use crate::error::Result;
+use crate::filter::Allowed;
 use crate::rank::Scale;
 
 /// Documents over which scores are standardised at most: evenly spaced ones of those allowed.

@@ -5,7 +5,6 @@
 //! documents *among those allowed*. The one exception is the right side of [`Kind::Except`], which
 //! is a query of its own.
 
-mod allowed;
 mod boost;
 mod execute;
 mod latents;
@@ -19,7 +18,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use allowed::Allowed;
 pub use execute::{effective_weights, execute};
 pub use latents_bm25::{DEFAULT_B, DEFAULT_K1, LatentsBm25};
 pub(crate) use nearest::SCAN_BELOW;

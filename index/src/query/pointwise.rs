@@ -3,11 +3,10 @@
 use tantivy::DocSet;
 use tantivy::query::EnableScoring;
 
-use super::allowed::Allowed;
 use super::{Kind, Query, boost, effective_weights, execute::unit, latents, latents_bm25};
-use crate::collection::{SegmentView, Snapshot};
 use crate::error::{Error, Result};
-use crate::filter::{TextMode, text_query};
+use crate::filter::{Allowed, AllowedInSegment, TextMode, text_query};
+use crate::snapshot::{SegmentView, Snapshot};
 
 /// The score of each of `docs`, ascending numbers of the snapshot, in a leaf of a resolved query;
 /// `None` where the leaf does not score the document or does not allow it.
@@ -72,13 +71,7 @@ fn by_segment<'a>(
     snapshot: &'a Snapshot,
     allowed: &'a Allowed,
     docs: &'a [u32],
-) -> impl Iterator<
-    Item = (
-        &'a SegmentView,
-        &'a super::allowed::AllowedInSegment,
-        &'a [u32],
-    ),
-> {
+) -> impl Iterator<Item = (&'a SegmentView, &'a AllowedInSegment, &'a [u32])> {
     let segments = snapshot.segments().iter().zip(allowed.segments());
     segments.map(move |(segment, allowed)| {
         let end = u64::from(segment.base) + u64::from(segment.reader.max_doc());

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use half::f16;
-use latentdb_index::collection::{Collection, Operation, Snapshot};
+use latentdb_index::collection::{Collection, Operation};
 use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::filter::{Filter, parse};
+use latentdb_index::snapshot::Snapshot;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

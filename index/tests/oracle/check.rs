@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use latentdb_index::collection::Snapshot;
+use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::document::Value;
-use latentdb_index::facet::{attribute_facet, latent_counts};
 use latentdb_index::filter::{Filter, Named, Nesting, TextMode};
 use latentdb_index::query::{Hit, Kind, Query, Ranking, execute};
 use latentdb_index::rank::Fusion;
+use latentdb_index::snapshot::Snapshot;
 
 use crate::naive::{self, DIMENSION, Model, N_LATENTS};
 

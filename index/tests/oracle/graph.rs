@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use latentdb_index::collection::{Collection, Operation, Snapshot};
+use latentdb_index::collection::{Collection, Operation};
 use latentdb_index::document::{Document, Value};
 use latentdb_index::filter::Filter;
 use latentdb_index::query::{DEFAULT_EF, Hit, Kind, Nearest, Query, Ranking, execute};
+use latentdb_index::snapshot::Snapshot;
 use rand::Rng;
 use rand::rngs::StdRng;
 

@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use latentdb_index::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
+use latentdb_index::collection::{Collection, Operation, StreamPosition, Written};
 use latentdb_index::filter::Filter;
+use latentdb_index::snapshot::Snapshot;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::Rng;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use latentdb_index::analysis::latent_counts;
 use latentdb_index::catalog::{CollectionRecord, Label};
 use latentdb_index::database::View;
-use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 use parking_lot::Mutex;
 

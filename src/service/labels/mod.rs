@@ -13,9 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use latentdb_index::analysis::latent_counts;
 use latentdb_index::catalog::{CollectionRecord, Label};
 use latentdb_index::database::{View, now};
-use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 
 use super::latents::{check_latent, label_key};

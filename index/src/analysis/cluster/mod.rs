@@ -29,10 +29,10 @@ use rand::rngs::StdRng;
 use rand::{SeedableRng, seq::index};
 use rayon::prelude::*;
 
-use crate::collection::Snapshot;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::progress::Progress;
+use crate::snapshot::Snapshot;
 use incidence::{Incidence, Landmarks};
 use k_means::KMeans;
 use spectral::{Embedding, Spectrum};

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tantivy::columnar::Column;
 use tantivy::schema::Type;
 
-use crate::collection::Snapshot;
 use crate::document::Value;
 use crate::error::Result;
 use crate::filter::{AttributeColumn, Filter, attribute_columns};
 use crate::schema::ATTRIBUTES_FIELD;
+use crate::snapshot::Snapshot;
 use crate::value_key::Key;
 
 /// How many documents of a set have a value.
@@ -112,19 +112,6 @@ pub fn attribute_kinds(snapshot: &Snapshot) -> Result<BTreeMap<String, BTreeSet<
         }
     }
     Ok(found)
-}
-
-/// Counts active latents over the documents a resolved filter describes, and lists the `limit`
-/// most frequent, ties in order of latent. Exact.
-pub fn latent_facet(
-    snapshot: &Snapshot,
-    filter: &Filter,
-    limit: usize,
-) -> Result<Vec<LatentCount>> {
-    let mut counted = latent_counts(snapshot, filter)?;
-    counted.sort_by(|a, b| b.count.cmp(&a.count).then(a.latent.cmp(&b.latent)));
-    counted.truncate(limit);
-    Ok(counted)
 }
 
 /// Every latent active in any document that a resolved filter describes, ascending.

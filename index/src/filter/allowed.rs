@@ -1,10 +1,43 @@
-//! The documents a node may return, per segment.
+//! The documents that a filter describes of a snapshot, per segment.
 
 use roaring::RoaringBitmap;
 
-use crate::collection::Snapshot;
+use super::Filter;
+use super::evaluate::evaluate;
 use crate::error::Result;
-use crate::filter::{Filter, evaluate};
+use crate::snapshot::Snapshot;
+
+/// What a filter describes of a snapshot.
+impl Snapshot {
+    /// Exact number of documents a resolved filter describes.
+    pub fn count(&self, filter: &Filter) -> Result<u64> {
+        self.segments().iter().try_fold(0, |total, segment| {
+            Ok(total + evaluate(filter, self, segment)?.len())
+        })
+    }
+
+    /// Numbers of the documents a resolved filter describes, ascending.
+    pub fn documents_matching(&self, filter: &Filter) -> Result<Vec<u32>> {
+        let mut docs = Vec::new();
+        for segment in self.segments() {
+            let found = evaluate(filter, self, segment)?;
+            docs.extend(found.iter().map(|doc| segment.base + doc));
+        }
+        Ok(docs)
+    }
+
+    pub(crate) fn allowed(&self, filter: &Filter) -> Result<Allowed> {
+        Allowed::alive(self).narrowed(filter, self)
+    }
+
+    /// The number of the living document with an id.
+    pub fn find(&self, id: &str) -> Result<Option<u32>> {
+        Ok(self
+            .documents_matching(&Filter::Ids(vec![id.to_owned()]))?
+            .first()
+            .copied())
+    }
+}
 
 /// Which documents of a snapshot are allowed: living ones, and in a filter's set where one stands.
 pub(crate) struct Allowed {
