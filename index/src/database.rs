@@ -6,6 +6,7 @@
 //! ```
 
 mod attach;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
 use crate::collection::{Collection, Operation, StreamPosition, Written};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::snapshot::Snapshot;
 
 /// Longest name of a collection or a saved set, in bytes.
@@ -348,7 +349,7 @@ impl CollectionHandle {
         }
     }
 
-    /// Applies operations as [`Collection::write_queued`] does. `generation` is that of the record the
+    /// Validates operations and applies them as [`Collection::write_queued`] does. `generation` is that of the record the
     /// operations were prepared for; after a switch the answer is `Unavailable`, and they are
     /// prepared anew.
     pub fn write(
@@ -360,6 +361,7 @@ impl CollectionHandle {
     ) -> Result<Written> {
         self.check_writable()?;
         let _writing = self.held.writing.read();
+        let shape;
         let serving = {
             let state = self.held.state.read();
             if state.record.generation != generation {
@@ -368,8 +370,13 @@ impl CollectionHandle {
                     "the collection's SAEs were changed meanwhile; send the write again",
                 ));
             }
+            shape = (state.record.dimension, state.record.n_latents);
             state.generation()?.clone()
         };
+        for (at, operation) in operations.iter().enumerate() {
+            let valid = operation.validate(shape.0, shape.1);
+            valid.within(&format!("operations[{at}]"))?;
+        }
         serving.write_queued(operations, position, queued)
     }
 

@@ -18,4 +18,3 @@ mod latent_positions;
 mod latents;
 mod schema;
 mod segment_file;
-mod value_key;

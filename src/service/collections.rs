@@ -7,7 +7,7 @@ use std::sync::Arc;
 use latentdb_index::analysis::attribute_kinds;
 use latentdb_index::catalog::{CollectionRecord, SavedSet, SetContent};
 use latentdb_index::database::{NewCollection, View};
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, Name};
 use latentdb_index::snapshot::Snapshot;
 
 use super::gate::{FitInfo, Gate};
@@ -317,7 +317,7 @@ impl Service {
             for (name, set) in handle.saved_sets()? {
                 // A filter may name a set that was dropped since, or an SAE that was detached.
                 let documents = service
-                    .resolve_filter(&view, &Filter::Saved(name))
+                    .resolve_filter(&view, &Filter::Named(Name::SavedSet(name)))
                     .and_then(|filter| view.snapshot.count(&filter));
                 sets.push(SetInfo { set, documents });
             }

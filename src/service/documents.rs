@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::collection::{Operation, StreamPosition, Update, Written};
-use latentdb_index::document::{
-    Activation, Document, validate_attributes, validate_id, validate_latents, validate_vector,
-};
+use latentdb_index::document::{Activation, Document};
 use latentdb_index::filter::Filter;
 use latentdb_index::snapshot::Snapshot;
 use parking_lot::Mutex;
@@ -337,7 +335,9 @@ impl Service {
         mut updates: Vec<Update>,
     ) -> Result<Vec<Update>> {
         for (at, update) in updates.iter().enumerate() {
-            validate_update(update, record).within(&format!("updates[{at}]"))?;
+            update
+                .validate(record.dimension, record.n_latents)
+                .within(&format!("updates[{at}]"))?;
         }
         let texts = updates
             .iter()
@@ -498,24 +498,6 @@ fn check_batch(count: usize, field: &str) -> Result<()> {
             field,
             format!("has {count} entries; at most {MAX_BATCH} are accepted"),
         ));
-    }
-    Ok(())
-}
-
-fn validate_update(update: &Update, record: &CollectionRecord) -> Result<()> {
-    validate_id(&update.id).within("id")?;
-    if let Some(text) = &update.text {
-        // The same limits as for a whole document.
-        let mut document = Document::new(update.id.as_str());
-        document.text = Some(text.clone());
-        document.validate(None, None)?;
-    }
-    validate_attributes(&update.set).within("set_attributes")?;
-    if let Some(vector) = &update.vector {
-        validate_vector(vector, record.dimension).within("vector")?;
-    }
-    if let Some(latents) = &update.latents {
-        validate_latents(latents, record.n_latents).within("latents")?;
     }
     Ok(())
 }

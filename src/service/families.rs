@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use latentdb_index::analysis::families::{self, FamilyOptions};
 use latentdb_index::catalog::{CollectionRecord, Label, RecordKind};
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::progress::Progress;
 use serde::{Deserialize, Serialize};
 
@@ -153,7 +153,11 @@ impl Service {
     }
 
     /// The documents in which any member of a family is active.
-    pub(super) fn family_filter(&self, record: &CollectionRecord, root: u32) -> Result<Filter> {
+    pub(super) fn family_filter(
+        &self,
+        record: &CollectionRecord,
+        root: u32,
+    ) -> Result<ResolvedFilter> {
         Ok(union(&self.family(record, root)?.members))
     }
 
@@ -205,7 +209,7 @@ fn of_root(
     })
 }
 
-fn union(members: &[FamilyMemberRecord]) -> Filter {
+fn union(members: &[FamilyMemberRecord]) -> ResolvedFilter {
     let members = members.iter().map(|member| Filter::latent(member.latent));
     Filter::Or(members.collect())
 }

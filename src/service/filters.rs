@@ -4,48 +4,57 @@ use std::collections::BTreeMap;
 
 use latentdb_index::catalog::{CollectionRecord, SetContent};
 use latentdb_index::database::View;
-use latentdb_index::filter::{Filter, Named, Nesting};
+use latentdb_index::filter::{Filter, Name, Nesting, Referent, ResolvedFilter, Scope};
 
 use super::Service;
 use super::latents::label_key;
 use crate::error::{Error, ErrorKind, Result, Within as _};
 
-/// Finds what the names in filters stand for.
+/// What requests of a collection are resolved against.
 pub(super) struct Names<'a> {
     service: &'a Service,
     /// The collection through the SAE that latents without further word are of.
     record: &'a CollectionRecord,
 }
 
-impl Names<'_> {
-    /// What a name stands for.
-    pub fn find(&self, named: Named<'_>, nesting: &Nesting) -> Result<Filter> {
-        match named {
-            Named::Family(root) => self.service.family_filter(self.record, root),
-            Named::Through(sae, filter) => {
+impl Scope for Names<'_> {
+    fn dimension(&self) -> Option<usize> {
+        self.record.dimension
+    }
+
+    fn n_latents(&self) -> Option<usize> {
+        self.record.n_latents
+    }
+
+    fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {
+        match name {
+            Name::Family(root) => self.service.family_filter(self.record, *root),
+            Name::Through { sae, filter } => {
                 let base = self.base()?;
                 let space = place(&base, sae)?;
                 self.through(&base.through(space), space, filter, nesting)
             }
-            Named::SavedSet(name) => self.saved_set(name, nesting),
+            Name::SavedSet(name) => self.saved_set(name, nesting),
         }
     }
+}
 
-    fn saved_set(&self, name: &str, nesting: &Nesting) -> Result<Filter> {
+impl Names<'_> {
+    fn saved_set(&self, name: &str, nesting: &Nesting) -> Result<ResolvedFilter> {
         let handle = self.service.database.collection(&self.record.name)?;
         let set = handle.saved_set(name)?;
         let filter = match set.content {
             SetContent::Filter(filter) => filter,
-            SetContent::Frozen(ids) => return Ok(Filter::Frozen(ids.into())),
+            SetContent::Frozen(ids) => return Ok(Filter::Named(Referent::Ids(ids.into()))),
         };
         if !set.saes.is_empty() {
             self.check_named(name, &set.saes)?;
         }
         let Some(sae) = set.sae else {
-            return Ok(filter);
+            return filter.resolve_within(self, nesting);
         };
         if label_key(self.record)?.1 == sae {
-            return Ok(filter);
+            return filter.resolve_within(self, nesting);
         }
         let base = self.base()?;
         for space in 0..=base.beside.len() {
@@ -102,15 +111,12 @@ impl Names<'_> {
         space: usize,
         filter: &Filter,
         nesting: &Nesting,
-    ) -> Result<Filter> {
-        let names = Names { record, ..*self };
-        let filter = filter.resolve_within(record.n_latents, nesting, &|named, nesting| {
-            names.find(named, nesting)
-        })?;
-        Ok(Filter::InSpace {
+    ) -> Result<ResolvedFilter> {
+        let filter = filter.resolve_within(&Names { record, ..*self }, nesting)?;
+        Ok(Filter::Named(Referent::InSpace {
             space,
             filter: Box::new(filter),
-        })
+        }))
     }
 }
 
@@ -143,31 +149,26 @@ impl Service {
             .collect()
     }
 
-    /// A filter with its names replaced, checked against the collection.
-    pub(super) fn resolve_filter(&self, view: &View, filter: &Filter) -> Result<Filter> {
+    /// A filter resolved against the collection.
+    pub(super) fn resolve_filter(&self, view: &View, filter: &Filter) -> Result<ResolvedFilter> {
         self.resolve_set(view, filter, "filter")
     }
 
     /// As [`Self::resolve_filter`] for a filter in another field of the request.
-    pub(super) fn resolve_set(&self, view: &View, filter: &Filter, field: &str) -> Result<Filter> {
-        let record = &view.record;
-        self.with_names(record, |names| {
-            filter.resolve(record.n_latents, &|named, nesting| {
-                names.find(named, nesting)
-            })
-        })
-        .within(field)
+    pub(super) fn resolve_set(
+        &self,
+        view: &View,
+        filter: &Filter,
+        field: &str,
+    ) -> Result<ResolvedFilter> {
+        filter.resolve(&self.names(&view.record)).within(field)
     }
 
-    /// Resolves something that has filters in it.
-    pub(super) fn with_names<T>(
-        &self,
-        record: &CollectionRecord,
-        resolve: impl FnOnce(&Names<'_>) -> Result<T>,
-    ) -> Result<T> {
-        resolve(&Names {
+    /// What requests are resolved against that read a collection with this record.
+    pub(super) fn names<'a>(&'a self, record: &'a CollectionRecord) -> Names<'a> {
+        Names {
             service: self,
             record,
-        })
+        }
     }
 }

@@ -42,6 +42,7 @@ pub mod profile;
 pub mod statistics;
 mod trends;
 mod units;
+mod value_key;
 mod values;
 
 pub use attributes::{AttributeCorrelations, correlate_attribute};

@@ -9,7 +9,7 @@ use super::statistics::{adjust, normal_two_sided};
 use super::units::{Counter, Floor, UnitIndex, Units, add_to, count_units};
 use super::values::ValueTable;
 use crate::error::{Error, Result};
-use crate::filter::Filter;
+use crate::filter::ResolvedFilter;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 
@@ -180,7 +180,7 @@ pub fn trends(
 /// sets.
 pub fn trends_over_sets(
     snapshot: &Snapshot,
-    sets: &[(String, Filter)],
+    sets: &[(String, ResolvedFilter)],
     units: Units,
     options: &TrendOptions,
     progress: &Progress,

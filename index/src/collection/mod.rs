@@ -6,6 +6,7 @@
 
 mod background;
 mod positions;
+mod validate;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
@@ -121,7 +122,7 @@ impl Collection {
     }
 
     /// Applies operations in order, all or none; returns when they are durable and visible.
-    /// Documents must be valid and filters resolved. `position` makes a retry harmless.
+    /// Documents must be valid, which [`crate::database::CollectionHandle::write`] checks. `position` makes a retry harmless.
     ///
     /// Blocks for the length of a commit: call it off the async runtime.
     pub fn write(

@@ -20,7 +20,7 @@ use super::Shared;
 use super::positions::CommitPayload;
 use crate::document::{Document, SpaceCodes, Value};
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::Filter;
+use crate::filter::ResolvedFilter;
 
 /// How long a commit waits for more writes to join it.
 const GATHER: Duration = Duration::from_millis(2);
@@ -44,8 +44,8 @@ pub enum Operation {
     Update(Box<Update>),
     /// Delete documents by id; ids that do not exist are passed over.
     Delete(Vec<String>),
-    /// Delete the documents a resolved filter describes.
-    DeleteMatching(Filter),
+    /// Delete the documents a filter describes.
+    DeleteMatching(ResolvedFilter),
 }
 
 /// A change of parts of a document.
@@ -411,7 +411,7 @@ impl WriterThread {
     }
 
     /// Ids a filter describes, of what is committed.
-    fn matching_ids(&self, filter: &Filter) -> Result<Vec<String>> {
+    fn matching_ids(&self, filter: &ResolvedFilter) -> Result<Vec<String>> {
         let snapshot = self.shared.snapshot();
         let docs = snapshot.documents_matching(filter)?;
         docs.into_iter().map(|doc| snapshot.id(doc)).collect()

@@ -2,22 +2,22 @@
 
 use roaring::RoaringBitmap;
 
-use super::Filter;
 use super::evaluate::evaluate;
+use super::{Filter, ResolvedFilter};
 use crate::error::Result;
 use crate::snapshot::Snapshot;
 
 /// What a filter describes of a snapshot.
 impl Snapshot {
-    /// Exact number of documents a resolved filter describes.
-    pub fn count(&self, filter: &Filter) -> Result<u64> {
+    /// Exact number of documents a filter describes.
+    pub fn count(&self, filter: &ResolvedFilter) -> Result<u64> {
         self.segments().iter().try_fold(0, |total, segment| {
             Ok(total + evaluate(filter, self, segment)?.len())
         })
     }
 
-    /// Numbers of the documents a resolved filter describes, ascending.
-    pub fn documents_matching(&self, filter: &Filter) -> Result<Vec<u32>> {
+    /// Numbers of the documents a filter describes, ascending.
+    pub fn documents_matching(&self, filter: &ResolvedFilter) -> Result<Vec<u32>> {
         let mut docs = Vec::new();
         for segment in self.segments() {
             let found = evaluate(filter, self, segment)?;
@@ -26,7 +26,7 @@ impl Snapshot {
         Ok(docs)
     }
 
-    pub(crate) fn allowed(&self, filter: &Filter) -> Result<Allowed> {
+    pub(crate) fn allowed(&self, filter: &ResolvedFilter) -> Result<Allowed> {
         Allowed::alive(self).narrowed(filter, self)
     }
 
@@ -67,8 +67,8 @@ impl Allowed {
         )
     }
 
-    /// The documents of `self` that a resolved filter describes.
-    pub fn narrowed(&self, filter: &Filter, snapshot: &Snapshot) -> Result<Self> {
+    /// The documents of `self` that a filter describes.
+    pub fn narrowed(&self, filter: &ResolvedFilter, snapshot: &Snapshot) -> Result<Self> {
         let mut segments = Vec::with_capacity(self.segments.len());
         for (segment, allowed) in snapshot.segments().iter().zip(&self.segments) {
             let mut docs = evaluate(filter, snapshot, segment)?;

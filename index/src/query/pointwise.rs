@@ -3,7 +3,7 @@
 use tantivy::DocSet;
 use tantivy::query::EnableScoring;
 
-use super::{Kind, Query, boost, effective_weights, execute::unit, latents, latents_bm25};
+use super::{Kind, ResolvedQuery, boost, effective_weights, execute::unit, latents, latents_bm25};
 use crate::error::{Error, Result};
 use crate::filter::{Allowed, AllowedInSegment, TextMode, text_query};
 use crate::snapshot::{SegmentView, Snapshot};
@@ -12,7 +12,7 @@ use crate::snapshot::{SegmentView, Snapshot};
 /// `None` where the leaf does not score the document or does not allow it.
 pub(super) fn scores(
     snapshot: &Snapshot,
-    query: &Query,
+    query: &ResolvedQuery,
     allowed: &Allowed,
     docs: &[u32],
 ) -> Result<Vec<Option<f32>>> {

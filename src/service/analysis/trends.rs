@@ -6,7 +6,7 @@ use latentdb_index::analysis::{
     Bucket, Buckets, Side, TrendOptions, TrendRow, Trends, trends, trends_over_sets,
 };
 use latentdb_index::document::validate_attribute_name;
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::progress::Progress;
 
 use super::super::{Service, ShownLabel, blocking};
@@ -20,6 +20,12 @@ pub enum TrendOrder {
     Attribute(String, Buckets),
     /// Sets in their order.
     Sets(Vec<NamedSet>),
+}
+
+/// An order with its filters resolved.
+enum Order {
+    Attribute(String, Buckets),
+    Sets(Vec<(String, ResolvedFilter)>),
 }
 
 /// What is followed along which order.
@@ -80,22 +86,20 @@ impl Service {
         let order = match request.order {
             TrendOrder::Attribute(name, buckets) => {
                 validate_attribute_name(&name).within("attribute")?;
-                TrendOrder::Attribute(name, buckets)
+                Order::Attribute(name, buckets)
             }
             TrendOrder::Sets(sets) => {
                 let mut resolved = Vec::with_capacity(sets.len());
                 for (at, set) in sets.into_iter().enumerate() {
                     let of_set =
                         self.resolve_set(&view, &set.filter, &format!("sets[{at}].filter"))?;
-                    resolved.push(NamedSet {
-                        name: match &*set.name {
-                            "" => (at + 1).to_string(),
-                            name => name.to_owned(),
-                        },
-                        filter: filter.clone().and(of_set),
-                    });
+                    let name = match &*set.name {
+                        "" => (at + 1).to_string(),
+                        name => name.to_owned(),
+                    };
+                    resolved.push((name, filter.clone().and(of_set)));
                 }
-                TrendOrder::Sets(resolved)
+                Order::Sets(resolved)
             }
         };
         let labels = self.labels_of(&view.record)?;
@@ -107,19 +111,15 @@ impl Service {
                 ..options
             };
             match &order {
-                TrendOrder::Attribute(name, buckets) => {
+                Order::Attribute(name, buckets) => {
                     let side = Side {
                         snapshot: &view.snapshot,
                         filter: &filter,
                     };
                     trends(side, name, *buckets, units, &unlimited, &progress)
                 }
-                TrendOrder::Sets(sets) => {
-                    let sets: Vec<(String, Filter)> = sets
-                        .iter()
-                        .map(|set| (set.name.clone(), set.filter.clone()))
-                        .collect();
-                    trends_over_sets(&view.snapshot, &sets, units, &unlimited, &progress)
+                Order::Sets(sets) => {
+                    trends_over_sets(&view.snapshot, sets, units, &unlimited, &progress)
                 }
             }
         })

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use latentdb_index::catalog::Label;
 use latentdb_index::database::View;
-use latentdb_index::query::{self, Hit, MAX_HITS, Plan, Query};
+use latentdb_index::query::{self, Hit, MAX_HITS, Plan, ResolvedQuery};
 
 use super::pages::Session;
 use super::{Service, blocking};
@@ -57,7 +57,7 @@ const MAX_LATENTS_PER_HIT: usize = 1000;
 /// A query ready to run over one view, as a page session keeps it.
 pub(in crate::service) struct Ready {
     view: View,
-    query: Query,
+    query: ResolvedQuery,
     leaves: Vec<(String, Leaf)>,
     steering: Vec<SteeringReport>,
     properties: Vec<PropertyReport>,

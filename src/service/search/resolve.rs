@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use latentdb_index::database::View;
-use latentdb_index::query::{self, Kind, Nearest, Query};
+use latentdb_index::query::{self, Kind, Nearest, Query, ResolvedQuery};
 
 use super::super::analysis::SimilarLabels;
 use super::super::{Service, blocking};
@@ -118,7 +118,7 @@ impl Service {
         let lowered = self
             .lower(&view, &node, encoded, &mut reports)
             .within("query")?;
-        let query = self.resolved(&view, &lowered).within("query")?;
+        let query = lowered.resolve(&self.names(&view.record)).within("query")?;
         let mut leaves = Vec::new();
         collect_leaves(&query, &view, &mut leaves);
         let (mut steering, mut properties) = (Vec::new(), Vec::new());
@@ -231,16 +231,6 @@ impl Service {
             Some(boosts) => Kind::Boost(near, boosts),
         };
         Ok((kind, Some(steered.report)))
-    }
-
-    /// A query checked against the collection, with saved sets and families in place.
-    pub(super) fn resolved(&self, view: &View, query: &Query) -> Result<Query> {
-        let record = &view.record;
-        self.with_names(record, |names| {
-            query.resolve(record.dimension, record.n_latents, &|named, nesting| {
-                names.find(named, nesting)
-            })
-        })
     }
 
     pub(in crate::service) fn required_sae(&self, view: &View) -> Result<Arc<Sae>> {
@@ -362,21 +352,20 @@ pub(super) fn target_vector(view: &View, target: &Target, encoded: &Encoded) -> 
 
 /// Gives the reports of leaves, in order, the names the nodes got.
 fn name_reports(
-    query: &Query,
+    query: &ResolvedQuery,
     made: &mut dyn Iterator<Item = LeafReport>,
     steering: &mut Vec<SteeringReport>,
     properties: &mut Vec<PropertyReport>,
 ) {
-    let children = query.children();
+    let children = query.kind.children();
     if children.is_empty() {
-        let name = || query.name.clone().unwrap_or_default();
         match made.next() {
             Some(LeafReport::Steering(mut report)) => {
-                report.component = name();
+                report.component = query.name.clone();
                 steering.push(report);
             }
             Some(LeafReport::Property(mut report)) => {
-                report.component = name();
+                report.component = query.name.clone();
                 properties.push(report);
             }
             Some(LeafReport::None) | None => {}
