@@ -25,10 +25,11 @@ use latentdb_index::analysis::{
     TrendOptions, Units, compare, compare_paired, correlate, measure, near_duplicates, select,
     trends,
 };
-use latentdb_index::collection::{Collection, Operation, Snapshot};
+use latentdb_index::collection::{Collection, Operation};
 use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::filter::{Filter, parse};
+use latentdb_index::filter::{Filter, ResolvedFilter, Shape, parse};
 use latentdb_index::progress::Progress;
+use latentdb_index::snapshot::Snapshot;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -181,7 +182,7 @@ fn measured(criterion: &mut Criterion, name: &str, mut run: impl FnMut()) -> Dur
 fn diffs(
     criterion: &mut Criterion,
     snapshot: &Snapshot,
-    names: (&str, &Filter, &Filter),
+    names: (&str, &ResolvedFilter, &ResolvedFilter),
 ) -> Duration {
     let (name, a, b) = names;
     let options = DiffOptions::default();
@@ -208,7 +209,11 @@ fn analyses(criterion: &mut Criterion) {
     let snapshot = &*snapshot;
     let peer = scipy(&codes, directory.path());
 
-    let of = |text: &str| parse(text).unwrap();
+    let shape = Shape {
+        n_latents: Some(N_LATENTS),
+        ..Shape::default()
+    };
+    let of = |text: &str| parse(text).unwrap().resolve(&shape).unwrap();
     let halves = (of("half = 0"), of("half = 1"));
     let name = "diff of two halves, by attribute";
     let diff = diffs(criterion, snapshot, (name, &halves.0, &halves.1));

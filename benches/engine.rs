@@ -17,14 +17,15 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use half::f16;
-use latentdb_index::collection::{Collection, Operation, Snapshot};
+use latentdb_index::collection::{Collection, Operation};
 use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::filter::{Filter, TextMode};
+use latentdb_index::filter::{Filter, ResolvedFilter, Shape, TextMode};
 use latentdb_index::query::{
     ActivationScale, DEFAULT_EF, DEFAULT_FUSION_DEPTH, Kind, LatentWeight, Latents, Nearest, Query,
-    Ranking, execute,
+    Ranking, ResolvedQuery, execute,
 };
 use latentdb_index::rank::Fusion;
+use latentdb_index::snapshot::Snapshot;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -192,7 +193,7 @@ fn settled(directory: &Path, documents: &[Document]) -> (Collection, Arc<Snapsho
     }
 }
 
-fn run(snapshot: &Snapshot, query: &Query) -> Ranking {
+fn run(snapshot: &Snapshot, query: &ResolvedQuery) -> Ranking {
     execute(query, snapshot, TOP).unwrap()
 }
 
@@ -255,6 +256,17 @@ fn nearest(vector: &[f32], exact: bool, ef: usize) -> Query {
     }))
 }
 
+fn resolved(queries: impl IntoIterator<Item = Query>) -> Vec<ResolvedQuery> {
+    let shape = Shape {
+        dimension: Some(DIMENSION),
+        n_latents: Some(N_LATENTS),
+    };
+    let queries = queries.into_iter();
+    queries
+        .map(|query| query.resolve(&shape).unwrap())
+        .collect()
+}
+
 /// Perturbed vectors of documents: close to the collection, in none of its places.
 fn query_vectors(documents: &[Document]) -> Vec<Vec<f32>> {
     let mut random = StdRng::seed_from_u64(3);
@@ -288,7 +300,7 @@ fn text_queries(documents: &[Document]) -> Vec<Query> {
 
 fn latents(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[Document]) {
     for (name, negative) in [("positive", 0.0), ("a quarter negative", 0.25)] {
-        let queries = latent_queries(documents, negative);
+        let queries = resolved(latent_queries(documents, negative));
         let read: u64 = queries
             .iter()
             .map(|query| run(snapshot, query).plan.candidates)
@@ -299,15 +311,15 @@ fn latents(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[Document
         });
     }
     let mut random = StdRng::seed_from_u64(5);
-    let filters: Vec<Filter> = (0..QUERIES)
+    let filters: Vec<ResolvedFilter> = (0..QUERIES)
         .map(|_| {
             // Latents of one document, so that the sets meet.
             let code = documents.choose(&mut random).unwrap().latents();
-            let four: Vec<Filter> = code
+            let four: Vec<ResolvedFilter> = code
                 .choose_multiple(&mut random, 4)
                 .map(|entry| Filter::latent(entry.latent))
                 .collect();
-            let [a, b, c, d] = <[Filter; 4]>::try_from(four).unwrap();
+            let [a, b, c, d] = <[ResolvedFilter; 4]>::try_from(four).unwrap();
             Filter::And(vec![a, Filter::Or(vec![b, c]), d.negate()])
         })
         .collect();
@@ -324,21 +336,15 @@ fn latents(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[Document
 
 fn dense(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[Document]) {
     let vectors = query_vectors(documents);
-    let exact: Vec<Query> = vectors
-        .iter()
-        .map(|vector| nearest(vector, true, 1))
-        .collect();
+    let exact = resolved(vectors.iter().map(|vector| nearest(vector, true, 1)));
     let tenth = Filter::equals("tenth", Value::Integer(4));
-    let filtered: Vec<Query> = vectors
+    let filtered = vectors
         .iter()
-        .map(|vector| nearest(vector, false, DEFAULT_EF).filtered(tenth.clone()))
-        .collect();
+        .map(|vector| nearest(vector, false, DEFAULT_EF).filtered(tenth.clone()));
+    let filtered = resolved(filtered);
     let group = "nearest 10";
     for ef in [32, 64, DEFAULT_EF] {
-        let queries: Vec<Query> = vectors
-            .iter()
-            .map(|vector| nearest(vector, false, ef))
-            .collect();
+        let queries = resolved(vectors.iter().map(|vector| nearest(vector, false, ef)));
         let found: usize = queries
             .iter()
             .zip(&exact)
@@ -371,7 +377,8 @@ fn dense(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[Document])
 
 fn text_and_fusion(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[Document]) {
     let texts = text_queries(documents);
-    measure(criterion, "bm25", "any of four words", &texts, |query| {
+    let words = resolved(texts.clone());
+    measure(criterion, "bm25", "any of four words", &words, |query| {
         black_box(run(snapshot, query));
     });
     for depth in [100, DEFAULT_FUSION_DEPTH] {
@@ -388,6 +395,7 @@ fn text_and_fusion(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[
                 })
             })
             .collect();
+        let fused = resolved(fused);
         let name = format!("nearest, latents and text, depth {depth}");
         measure(criterion, "fusion", &name, &fused, |query| {
             black_box(run(snapshot, query));

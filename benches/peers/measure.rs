@@ -6,14 +6,14 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use latentdb::encoder::{EncoderOptions, SentenceEncoder};
 use latentdb::inputs::Cache;
-use latentdb_index::collection::Snapshot;
+use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::document::Value;
 use latentdb_index::error::Error;
-use latentdb_index::facet::{attribute_facet, latent_counts};
-use latentdb_index::filter::{AttributeTest, Filter, Named, Nesting};
+use latentdb_index::filter::{AttributeTest, Filter, Shape};
 use latentdb_index::query::{
     ActivationScale, DEFAULT_EF, Kind, LatentWeight, Latents, Nearest, Query, execute,
 };
+use latentdb_index::snapshot::Snapshot;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -131,12 +131,12 @@ impl<'a> Session<'a> {
 
     /// Rankings: resolved and run on the current snapshot, as a request is.
     fn rank(&self, queries: Vec<Query>) -> Result<Json> {
-        let (dimension, n_latents) = (Some(self.corpus.dimension), Some(self.built.n_latents));
+        let shape = self.shape();
         let mut access = "";
         let (timing, rankings) = timed(
             queries.len(),
             |at, snapshot| {
-                let query = queries[at].resolve(dimension, n_latents, &no_saved_sets)?;
+                let query = queries[at].resolve(&shape)?;
                 execute(&query, snapshot, LIMIT)
             },
             &self.built,
@@ -162,15 +162,23 @@ impl<'a> Session<'a> {
                 Filter::And(vec![a, Filter::Or(vec![b, c]), d.negate()])
             })
             .collect();
+        let shape = self.shape();
         let (timing, counts) = timed(
             filters.len(),
             |at, snapshot| {
-                let filter = filters[at].resolve(Some(self.built.n_latents), &no_saved_sets)?;
+                let filter = filters[at].resolve(&shape)?;
                 snapshot.count(&filter)
             },
             &self.built,
         )?;
         Ok(json!({"timing": timing, "counts": counts}))
+    }
+
+    fn shape(&self) -> Shape {
+        Shape {
+            dimension: Some(self.corpus.dimension),
+            n_latents: Some(self.built.n_latents),
+        }
     }
 
     fn halves(&self) -> Vec<Filter> {
@@ -184,7 +192,7 @@ impl<'a> Session<'a> {
         let halves = self.halves();
         let (timing, found) = timed(
             halves.len(),
-            |at, snapshot| latent_counts(snapshot, &halves[at].resolve(None, &no_saved_sets)?),
+            |at, snapshot| latent_counts(snapshot, &halves[at].resolve(&Shape::default())?),
             &self.built,
         )?;
         let first: Vec<_> = found[0]
@@ -200,7 +208,7 @@ impl<'a> Session<'a> {
         let (timing, found) = timed(
             halves.len(),
             |at, snapshot| {
-                let half = halves[at].resolve(None, &no_saved_sets)?;
+                let half = halves[at].resolve(&Shape::default())?;
                 attribute_facet(snapshot, &half, "category", usize::MAX)
             },
             &self.built,
@@ -324,12 +332,6 @@ fn positions(start: i64, width: i64) -> Filter {
             upper: Bound::Excluded(Value::Integer(start + width)),
         },
     }
-}
-
-fn no_saved_sets(name: Named<'_>, _: &Nesting) -> Result<Filter, Error> {
-    Err(Error::not_found(format!(
-        "saved set {name:?} does not exist"
-    )))
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {

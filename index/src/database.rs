@@ -6,6 +6,7 @@
 //! ```
 
 mod attach;
+mod scope;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,9 +18,10 @@ use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{AttachedSae, Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
-use crate::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
+use crate::collection::{Collection, Operation, StreamPosition, Written};
 use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::progress::Progress;
+use crate::snapshot::Snapshot;
 
 /// Longest name of a collection or a saved set, in bytes.
 const MAX_NAME_BYTES: usize = 128;
@@ -242,20 +244,6 @@ fn missing(name: &str) -> Error {
     Error::not_found(format!("collection {name:?} does not exist"))
 }
 
-/// Checks what operations write against a collection's record.
-fn validate(operations: &[Operation], record: &CollectionRecord) -> Result<()> {
-    let n_latents = record.n_latents();
-    for (at, operation) in operations.iter().enumerate() {
-        match operation {
-            Operation::Upsert(document) => document.validate(record.dimension, &n_latents),
-            Operation::Update(update) => update.validate(record.dimension, &n_latents),
-            Operation::Delete(_) | Operation::DeleteMatching(_) => Ok(()),
-        }
-        .within(&format!("operations[{at}]"))?;
-    }
-    Ok(())
-}
-
 fn remove_all_but(directory: &Path, keep: &[String]) -> Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -314,9 +302,12 @@ impl CollectionHandle {
         })
     }
 
-    /// Applies operations as [`Collection::write_queued`] does. `generation` is that of the record the
-    /// operations were prepared for; after a switch the answer is `Unavailable`, and they are
-    /// prepared anew.
+    /// Validates operations and applies them as [`Collection::write_queued`] does. `generation` is that
+    /// of the record the operations were prepared for; after a switch the answer is `Unavailable`,
+    /// and they are to be prepared again.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the field, as `operations[3].vector`.
     pub fn write(
         &self,
         generation: u64,
@@ -325,7 +316,7 @@ impl CollectionHandle {
         queued: impl FnOnce(),
     ) -> Result<Written> {
         let _writing = self.held.writing.read();
-        let serving = {
+        let (serving, record) = {
             let state = self.held.state.read();
             if state.record.generation != generation {
                 return Err(Error::new(
@@ -333,9 +324,13 @@ impl CollectionHandle {
                     "the collection's SAEs were changed meanwhile; send the write again",
                 ));
             }
-            validate(&operations, &state.record)?;
-            state.generation()?.clone()
+            (state.generation()?.clone(), state.record.clone())
         };
+        let n_latents = record.n_latents();
+        for (at, operation) in operations.iter().enumerate() {
+            let valid = operation.validate(record.dimension, &n_latents);
+            valid.within(&format!("operations[{at}]"))?;
+        }
         serving.write_queued(operations, position, queued)
     }
 

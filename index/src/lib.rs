@@ -6,12 +6,11 @@ pub mod collection;
 pub mod database;
 pub mod document;
 pub mod error;
-pub mod facet;
 pub mod filter;
-pub mod profile;
 pub mod progress;
 pub mod query;
 pub mod rank;
+pub mod snapshot;
 
 mod dense;
 mod engine_error;
@@ -19,4 +18,3 @@ mod latent_positions;
 mod latents;
 mod schema;
 mod segment_file;
-mod value_key;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use latentdb_index::document::{self, Activation, Codes, Document};
-use latentdb_index::filter::{self, AttributeTest, Filter, TextMode};
+use latentdb_index::filter::{self, AttributeTest, Filter, Name, TextMode};
 use latentdb_proto::v1;
 
 use super::status::required;
@@ -197,16 +197,16 @@ fn filter_at(wire: v1::Filter, depth: usize) -> Result<Filter> {
             mode: text_mode(test.mode)?,
             text: test.text,
         },
-        Kind::SavedSet(name) => Filter::Saved(name),
+        Kind::SavedSet(name) => Filter::Named(Name::SavedSet(name)),
         Kind::All(_) => Filter::All,
         Kind::Through(through) => {
             let filter = required(through.filter, "filter")
                 .and_then(|filter| filter_at(*filter, depth + 1))
                 .within("through")?;
-            Filter::Through {
+            Filter::Named(Name::Through {
                 sae: through.sae,
                 filter: Box::new(filter),
-            }
+            })
         }
     })
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::collection::Snapshot;
 use latentdb_index::database::{CollectionHandle, Database};
+use latentdb_index::snapshot::Snapshot;
 use parking_lot::Mutex;
 
 use super::models::Models;

@@ -1,7 +1,7 @@
 //! Families of latents that were found, kept in the catalog by the SAE and used by their roots.
 
 use latentdb_index::catalog::RecordKind;
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use serde::{Deserialize, Serialize};
 
 use super::core::View;
@@ -73,7 +73,7 @@ pub(super) fn families_at(view: &View, roots: &[u32]) -> Result<Vec<FamilyRecord
 }
 
 /// The documents in which any member of a family is active.
-pub(super) fn family_filter(view: &View, root: u32) -> Result<Filter> {
+pub(super) fn family_filter(view: &View, root: u32) -> Result<ResolvedFilter> {
     Ok(union(&family(view, root)?.members))
 }
 
@@ -87,7 +87,7 @@ fn of_root(families: &[FamilyRecord], view: &View, root: u32) -> Result<FamilyRe
     })
 }
 
-pub(super) fn union(members: &[FamilyMemberRecord]) -> Filter {
+pub(super) fn union(members: &[FamilyMemberRecord]) -> ResolvedFilter {
     let members = members.iter().map(|member| Filter::latent(member.latent));
     Filter::Or(members.collect())
 }

@@ -3,37 +3,43 @@
 use std::collections::BTreeMap;
 
 use latentdb_index::catalog::SetContent;
-use latentdb_index::filter::{Filter, Named, Nesting};
+use latentdb_index::filter::{Filter, Name, Nesting, Referent, ResolvedFilter, Scope};
 
 use super::core::View;
 use super::families::family_filter;
 use crate::error::{Error, Result, Within as _};
 
-/// What a name in a filter of a view stands for.
-pub(super) fn find(view: &View, named: Named<'_>, nesting: &Nesting) -> Result<Filter> {
-    match named {
-        Named::Family(root) => family_filter(view, root),
-        Named::Through(sae, filter) => {
-            let place = view.spec.record.place_of(sae)?;
-            in_space(view, place, filter, nesting)
+impl Scope for View {
+    fn dimension(&self) -> Option<usize> {
+        self.spec.record.dimension
+    }
+
+    fn n_latents(&self) -> Option<usize> {
+        View::n_latents(self)
+    }
+
+    fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {
+        match name {
+            Name::Family(root) => family_filter(self, *root),
+            Name::Through { sae, filter } => {
+                let place = self.spec.record.place_of(sae)?;
+                in_space(self, place, filter, nesting)
+            }
+            Name::SavedSet(name) => saved_set(self, name, nesting),
         }
-        Named::SavedSet(name) => saved_set(view, name, nesting),
     }
 }
 
-fn saved_set(view: &View, name: &str, nesting: &Nesting) -> Result<Filter> {
+fn saved_set(view: &View, name: &str, nesting: &Nesting) -> Result<ResolvedFilter> {
     let set = view.handle.saved_set(name)?;
     let filter = match set.content {
         SetContent::Filter(filter) => filter,
-        SetContent::Frozen(ids) => return Ok(Filter::Frozen(ids.into())),
+        SetContent::Frozen(ids) => return Ok(Filter::Named(Referent::Ids(ids.into()))),
     };
     check_named(view, name, &set.saes)?;
-    let Some(sae) = set.sae else {
-        return Ok(filter);
+    let Some(sae) = set.sae.filter(|sae| *sae != view.label_key().1) else {
+        return filter.resolve_within(view, nesting);
     };
-    if view.label_key().1 == sae {
-        return Ok(filter);
-    }
     match view.spec.saes.iter().position(|entry| entry.hash() == sae) {
         Some(place) => in_space(view, place, &filter, nesting),
         None => Err(Error::precondition(format!(
@@ -68,15 +74,17 @@ fn hash_of(view: &View, sae: &str) -> Result<String> {
     Ok(view.in_space(place)?.label_key().1)
 }
 
-fn in_space(view: &View, space: usize, filter: &Filter, nesting: &Nesting) -> Result<Filter> {
-    let view = view.in_space(space)?;
-    let filter = filter.resolve_within(view.n_latents(), nesting, &|named, nesting| {
-        find(&view, named, nesting)
-    })?;
-    Ok(Filter::InSpace {
+fn in_space(
+    view: &View,
+    space: usize,
+    filter: &Filter,
+    nesting: &Nesting,
+) -> Result<ResolvedFilter> {
+    let filter = filter.resolve_within(&view.in_space(space)?, nesting)?;
+    Ok(Filter::Named(Referent::InSpace {
         space,
         filter: Box::new(filter),
-    })
+    }))
 }
 
 /// The hashes of the SAEs that a filter names, by their names.
@@ -87,16 +95,12 @@ pub(super) fn named_saes(view: &View, filter: &Filter) -> Result<BTreeMap<String
         .collect()
 }
 
-/// A filter with its names replaced, checked against the collection.
-pub(super) fn resolve_filter(view: &View, filter: &Filter) -> Result<Filter> {
+/// A filter resolved against a collection.
+pub(super) fn resolve_filter(view: &View, filter: &Filter) -> Result<ResolvedFilter> {
     resolve_set(view, filter, "filter")
 }
 
 /// As [`resolve_filter`] for a filter in another field of the request.
-pub(super) fn resolve_set(view: &View, filter: &Filter, field: &str) -> Result<Filter> {
-    filter
-        .resolve(view.n_latents(), &|named, nesting| {
-            find(view, named, nesting)
-        })
-        .within(field)
+pub(super) fn resolve_set(view: &View, filter: &Filter, field: &str) -> Result<ResolvedFilter> {
+    filter.resolve(view).within(field)
 }

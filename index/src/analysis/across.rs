@@ -2,8 +2,8 @@
 
 use roaring::RoaringBitmap;
 
-use crate::collection::Snapshot;
 use crate::error::{Error, Result};
+use crate::snapshot::Snapshot;
 
 /// Documents of two latents, of one SAE each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::Side;
+use super::value_key::Key;
 use super::values::ValueTable;
-use crate::collection::Snapshot;
 use crate::error::Result;
-use crate::filter::Filter;
-use crate::value_key::Key;
+use crate::filter::ResolvedFilter;
+use crate::snapshot::Snapshot;
 
 /// For each document of one side, those of the other with the same value of an attribute.
 pub struct Counterparts<'a> {
@@ -23,7 +23,7 @@ impl<'a> Counterparts<'a> {
     pub fn new(
         from: Side,
         snapshot: &'a Snapshot,
-        filter: &Filter,
+        filter: &ResolvedFilter,
         attribute: &str,
     ) -> Result<Self> {
         let set = from.snapshot.allowed(from.filter)?;

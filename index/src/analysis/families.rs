@@ -17,9 +17,9 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use crate::collection::Snapshot;
 use crate::error::Result;
 use crate::progress::Progress;
+use crate::snapshot::Snapshot;
 
 /// What shapes families.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::Side;
-use crate::collection::Snapshot;
 use crate::error::Result;
-use crate::query::Allowed;
+use crate::filter::Allowed;
 use crate::rank::TopK;
+use crate::snapshot::Snapshot;
 
 /// The documents of a [`Side`].
 pub struct Members<'a> {

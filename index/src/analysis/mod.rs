@@ -1,7 +1,7 @@
 //! Analyses over sets of documents: what sets them apart, what occurs together, what changes over
 //! an order, what is nearly the same, what forms groups. METHODS sections 5 to 9.
 //!
-//! Every analysis is a pure function of a [`Snapshot`](crate::collection::Snapshot), resolved
+//! Every analysis is a pure function of a [`Snapshot`](crate::snapshot::Snapshot), resolved
 //! filters and options; what it returns are plain rows. Counts are exact. A document *has* a latent
 //! when its stored activation is above a threshold, 0 unless said otherwise.
 //!
@@ -15,7 +15,9 @@
 //! | What rises, falls or breaks over time? | [`trends()`], [`trends_over_sets`] |
 //! | Which documents are nearly the same? | [`near_duplicates`] |
 //! | Which groups do documents form along an axis? | [`cluster::cluster`] |
-//! | Where do a latent's documents lie? | [`centroids`] |
+//! | Where do a latent's documents lie? | [`Snapshot::centroids`](crate::snapshot::Snapshot::centroids) |
+//! | How many documents have a value, or a latent? | [`attribute_facet`], [`latent_counts`] |
+//! | What does a latent go with? | [`profile`] |
 //! | Which latents are special cases of which? | [`families`] |
 //! | Which latents tell two groups of documents apart? | [`logistic`] |
 //!
@@ -23,22 +25,24 @@
 
 pub mod across;
 mod attributes;
-pub mod centroids;
 pub mod cluster;
 mod cooccurrence;
 mod correlate;
 mod counterparts;
 mod diff;
 mod duplicates;
+mod facet;
 pub mod families;
 mod joined;
 pub mod logistic;
 mod members;
 mod order;
 mod paired;
+pub mod profile;
 pub mod statistics;
 mod trends;
 mod units;
+mod value_key;
 mod values;
 
 pub use attributes::{AttributeCorrelations, correlate_attribute};
@@ -51,6 +55,9 @@ pub use diff::{
     select,
 };
 pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicates};
+pub use facet::{
+    AttributeFacet, LatentCount, ValueCount, attribute_facet, attribute_kinds, latent_counts,
+};
 pub use members::Members;
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;

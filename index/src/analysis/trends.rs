@@ -8,10 +8,10 @@ use super::order::{Bucket, Buckets, Order, order};
 use super::statistics::{adjust, normal_two_sided};
 use super::units::{Counter, Floor, UnitIndex, Units, add_to, count_units};
 use super::values::ValueTable;
-use crate::collection::Snapshot;
 use crate::error::{Error, Result};
-use crate::filter::Filter;
+use crate::filter::ResolvedFilter;
 use crate::progress::Progress;
+use crate::snapshot::Snapshot;
 
 /// What is tested and kept. The bounds of results (`direction` and below) do not change what is
 /// tested. The default keeps everything.
@@ -180,7 +180,7 @@ pub fn trends(
 /// sets.
 pub fn trends_over_sets(
     snapshot: &Snapshot,
-    sets: &[(String, Filter)],
+    sets: &[(String, ResolvedFilter)],
     units: Units,
     options: &TrendOptions,
     progress: &Progress,

@@ -3,11 +3,11 @@
 use half::f16;
 use rayon::prelude::*;
 
-use crate::collection::Snapshot;
 use crate::error::{Error, Result};
+use crate::filter::Allowed;
 use crate::latents::{Row, Rows};
 use crate::progress::Progress;
-use crate::query::Allowed;
+use crate::snapshot::Snapshot;
 
 /// Documents that one thread counts before it looks whether it should stop.
 const CHUNK: usize = 1 << 14;

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::collection::{SegmentView, Snapshot};
+use super::value_key::Key;
 use crate::document::Value;
 use crate::error::{Error, Result};
+use crate::filter::Allowed;
 use crate::filter::{AttributeColumn, attribute_columns};
-use crate::query::Allowed;
-use crate::value_key::Key;
+use crate::snapshot::{SegmentView, Snapshot};
 
 /// The distinct values of an attribute in a set, ascending, and who has them.
 pub(crate) struct ValueTable {

@@ -15,6 +15,7 @@ use super::Shared;
 use crate::dense::{DenseReader, Graph, GraphSettings, build_graph};
 use crate::error::{Error, Result};
 use crate::query::SCAN_BELOW;
+use crate::snapshot::SegmentView;
 
 /// How often the thread looks around.
 const TICK: Duration = Duration::from_millis(100);
@@ -99,7 +100,7 @@ impl Worker {
             return Ok(());
         }
         let snapshot = shared.snapshot();
-        let bare = |segment: &&super::SegmentView| {
+        let bare = |segment: &&SegmentView| {
             segment.graph.is_none() && (segment.dense.n_rows() as u64) < SCAN_BELOW
         };
         let small: Vec<_> = snapshot.segments().iter().filter(bare).collect();

@@ -5,9 +5,8 @@
 //! ([`crate::database`]).
 
 mod background;
-mod derived;
 mod positions;
-mod snapshot;
+mod validate;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
@@ -26,13 +25,11 @@ use crate::dense::{DensePlugin, Graph};
 use crate::error::{Error, Result};
 use crate::latents::LatentsPlugin;
 use crate::schema::Fields;
+use crate::snapshot::{ComponentCache, Snapshot};
 use background::Background;
 use positions::CommitPayload;
-use snapshot::ComponentCache;
 use writer::WriterHandle;
 
-pub(crate) use snapshot::SegmentView;
-pub use snapshot::Snapshot;
 pub use writer::{Operation, StreamPosition, Update, Written};
 
 /// Times a snapshot is tried while merges and commits move the files.
@@ -125,7 +122,7 @@ impl Collection {
     }
 
     /// Applies operations in order, all or none; returns when they are durable and visible.
-    /// Documents must be valid and filters resolved. `position` makes a retry harmless.
+    /// Documents must be valid, which [`crate::database::CollectionHandle::write`] checks. `position` makes a retry harmless.
     ///
     /// Blocks for the length of a commit: call it off the async runtime.
     pub fn write(

@@ -18,12 +18,9 @@ use tantivy::{Index, IndexWriter, Term};
 
 use super::Shared;
 use super::positions::CommitPayload;
-use crate::document::{
-    Codes, Document, Value, validate_attributes, validate_codes, validate_id, validate_text,
-    validate_vector,
-};
-use crate::error::{Error, ErrorKind, Result, Within as _};
-use crate::filter::Filter;
+use crate::document::{Codes, Document, Value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::ResolvedFilter;
 
 /// How long a commit waits for more writes to join it.
 const GATHER: Duration = Duration::from_millis(2);
@@ -47,8 +44,8 @@ pub enum Operation {
     Update(Box<Update>),
     /// Delete documents by id; ids that do not exist are passed over.
     Delete(Vec<String>),
-    /// Delete the documents a resolved filter describes.
-    DeleteMatching(Filter),
+    /// Delete the documents a filter describes.
+    DeleteMatching(ResolvedFilter),
 }
 
 /// A change of parts of a document.
@@ -67,21 +64,6 @@ pub struct Update {
     pub set: BTreeMap<String, Value>,
     /// Attributes to remove.
     pub remove: Vec<String>,
-}
-
-impl Update {
-    /// Checks every field as [`Document::validate`] does.
-    pub fn validate(&self, dimension: Option<usize>, n_latents: &[usize]) -> Result<()> {
-        validate_id(&self.id).within("id")?;
-        if let Some(text) = &self.text {
-            validate_text(text).within("text")?;
-        }
-        validate_attributes(&self.set).within("set_attributes")?;
-        if let Some(vector) = &self.vector {
-            validate_vector(vector, dimension).within("vector")?;
-        }
-        validate_codes(self.codes.iter().map(Option::as_ref), n_latents)
-    }
 }
 
 /// A batch's place in a stream of batches, by which a retried one is recognised.
@@ -426,7 +408,7 @@ impl WriterThread {
     }
 
     /// Ids a filter describes, of what is committed.
-    fn matching_ids(&self, filter: &Filter) -> Result<Vec<String>> {
+    fn matching_ids(&self, filter: &ResolvedFilter) -> Result<Vec<String>> {
         let snapshot = self.shared.snapshot();
         let docs = snapshot.documents_matching(filter)?;
         docs.into_iter().map(|doc| snapshot.id(doc)).collect()

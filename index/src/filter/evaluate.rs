@@ -8,13 +8,13 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, Searcher, TERMINATED, Term};
 
 use super::columns::from_sorted;
-use super::{Filter, TextMode, attribute_columns};
-use crate::collection::{SegmentView, Snapshot};
-use crate::error::{Error, Result};
+use super::{Filter, Referent, ResolvedFilter, TextMode, attribute_columns};
+use crate::error::Result;
+use crate::snapshot::{SegmentView, Snapshot};
 
-/// The living documents of `segment` that `filter` describes. Saved sets must be resolved.
+/// The living documents of `segment` that `filter` describes.
 pub(crate) fn evaluate(
-    filter: &Filter,
+    filter: &ResolvedFilter,
     snapshot: &Snapshot,
     segment: &SegmentView,
 ) -> Result<RoaringBitmap> {
@@ -26,7 +26,11 @@ pub(crate) fn evaluate(
 }
 
 /// As [`evaluate`], deleted documents left in or not: the caller takes them out once.
-fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Result<RoaringBitmap> {
+fn matching(
+    filter: &ResolvedFilter,
+    snapshot: &Snapshot,
+    segment: &SegmentView,
+) -> Result<RoaringBitmap> {
     let n_docs = segment.reader.max_doc();
     match filter {
         Filter::All => Ok(all(n_docs)),
@@ -53,7 +57,8 @@ fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Resu
                 Ok(from_sorted(&inside))
             }
         },
-        Filter::Attribute { name, test } => segment.tests.get(name, test, || {
+        // Debug output tells apart all values and kinds.
+        Filter::Attribute { name, test } => segment.tests.get(format!("{name:?} {test:?}"), || {
             let mut docs = RoaringBitmap::new();
             for column in attribute_columns(&segment.reader, name)? {
                 docs |= column.matching(test, n_docs)?;
@@ -61,7 +66,6 @@ fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Resu
             Ok(docs)
         }),
         Filter::Ids(ids) => documents_with_ids(ids, snapshot, segment),
-        Filter::Frozen(ids) => documents_with_ids(ids, snapshot, segment),
         Filter::Text { text, mode } => matching_text(text, *mode, snapshot, segment),
         Filter::And(parts) => {
             let mut parts = parts.iter();
@@ -89,16 +93,10 @@ fn matching(filter: &Filter, snapshot: &Snapshot, segment: &SegmentView) -> Resu
             Ok(docs)
         }
         Filter::Not(part) => Ok(all(n_docs) - matching(part, snapshot, segment)?),
-        Filter::Family(root) => Err(Error::internal(format!(
-            "family {root} was not resolved before evaluation"
-        ))),
-        Filter::InSpace { space, filter } => matching(filter, snapshot, &segment.in_space(*space)?),
-        Filter::Through { sae, .. } => Err(Error::internal(format!(
-            "a filter through the SAE {sae:?} was not resolved before evaluation"
-        ))),
-        Filter::Saved(name) => Err(Error::internal(format!(
-            "saved set {name:?} reached the engine unresolved"
-        ))),
+        Filter::Named(Referent::Ids(ids)) => documents_with_ids(ids, snapshot, segment),
+        Filter::Named(Referent::InSpace { space, filter }) => {
+            matching(filter, snapshot, &segment.in_space(*space)?)
+        }
     }
 }
 

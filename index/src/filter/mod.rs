@@ -1,9 +1,12 @@
 //! Boolean filters over latents, attributes, ids, text and saved sets.
 //!
 //! A [`Filter`] is data: built by hand, parsed from the text language ([`parse()`]), stored as a
-//! saved set. Evaluation turns it into one roaring bitmap per segment, so counts are exact.
+//! saved set. It may use names: of saved sets, families, other SAEs. [`Filter::resolve`] checks it
+//! against a [`Scope`] and replaces every name by what it refers to; the result, a
+//! [`ResolvedFilter`], is what the engine evaluates, to one roaring bitmap per segment, so counts
+//! are exact.
 
-mod cache;
+mod allowed;
 mod columns;
 mod evaluate;
 mod parse;
@@ -18,9 +21,9 @@ use serde::{Deserialize, Serialize};
 use crate::document::{Value, validate_attribute_name};
 use crate::error::{Error, Result, Within as _};
 
-pub(crate) use cache::TestCache;
+pub(crate) use allowed::{Allowed, AllowedInSegment};
 pub(crate) use columns::{AttributeColumn, attribute_columns};
-pub(crate) use evaluate::{evaluate, text_query};
+pub(crate) use evaluate::text_query;
 pub use parse::{parse, parse_timestamp};
 
 /// Deepest nesting of a filter, saved sets expanded.
@@ -30,10 +33,11 @@ pub const MAX_NODES: usize = 4096;
 /// Most values of one `in` list or id list.
 pub const MAX_LIST_VALUES: usize = 100_000;
 
-/// A set of documents, described.
+/// A set of documents, described. `N` is what its named parts are: names as a request asks for
+/// them, or what they refer to ([`ResolvedFilter`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Filter {
+pub enum Filter<N = Name> {
     /// Every document.
     All,
     /// Documents in which a latent is active, with its activation inside bounds where given.
@@ -62,35 +66,49 @@ pub enum Filter {
         /// How many of them must be there.
         mode: TextMode,
     },
+    /// Documents that a name stands for.
+    Named(N),
+    /// Documents in all of these (all documents when empty).
+    And(Vec<Self>),
+    /// Documents in any of these (none when empty).
+    Or(Vec<Self>),
+    /// Documents not in this.
+    Not(Box<Self>),
+}
+
+/// A filter that the engine evaluates.
+pub type ResolvedFilter = Filter<Referent>;
+
+/// A part of a filter that stands for other documents or another filter by a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Name {
     /// The documents of a saved set.
-    Saved(String),
+    SavedSet(String),
     /// The documents in which any latent of a family is active, by the family's root.
     Family(u32),
-    /// Documents with one of these ids, as a frozen saved set holds them: shared, not limited.
-    #[serde(skip)]
-    Frozen(Arc<[String]>),
-    /// What a filter describes through another SAE of the collection, by the SAE's name: its
-    /// latents and families are that SAE's.
+    /// What a filter describes in the space of another SAE of the collection: its latents and
+    /// families are that SAE's.
     Through {
         /// The SAE's name.
         sae: String,
         /// The filter.
         filter: Box<Filter>,
     },
-    /// A resolved filter in the space of the SAE at a place; what `Through` is resolved to.
-    #[serde(skip)]
+}
+
+/// What a name in a filter refers to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Referent {
+    /// Documents with one of these ids, as a frozen saved set holds them: shared, not limited.
+    Ids(Arc<[String]>),
+    /// A filter in the space of the SAE at a place.
     InSpace {
         /// The place, 0 for the first.
         space: usize,
         /// The filter.
-        filter: Box<Filter>,
+        filter: Box<ResolvedFilter>,
     },
-    /// Documents in all of these (all documents when empty).
-    And(Vec<Filter>),
-    /// Documents in any of these (none when empty).
-    Or(Vec<Filter>),
-    /// Documents not in this.
-    Not(Box<Filter>),
 }
 
 /// A test of an attribute's values. Integers and floats compare as numbers.
@@ -123,20 +141,44 @@ pub enum TextMode {
     Phrase,
 }
 
-/// A part of a filter that stands for another filter by its name.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Named<'a> {
-    /// A saved set.
-    SavedSet(&'a str),
-    /// A family of latents, by its root.
-    Family(u32),
-    /// A filter through the SAE of a name.
-    Through(&'a str, &'a Filter),
+/// What a request is resolved against: the shape of a collection and what names refer to.
+pub trait Scope {
+    /// The dimension of the collection's vectors, if it has any.
+    fn dimension(&self) -> Option<usize>;
+
+    /// The number of latents, if the collection has any.
+    fn n_latents(&self) -> Option<usize>;
+
+    /// What a name refers to. A filter it stands for is resolved within `nesting`
+    /// ([`Filter::resolve_within`]). A scope without names refuses all of them.
+    fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {
+        let _ = nesting;
+        Err(Error::not_found(match name {
+            Name::SavedSet(name) => format!("saved set {name:?} does not exist"),
+            Name::Family(root) => format!("no family has the root {root}"),
+            Name::Through { sae, .. } => format!("SAE {sae:?} does not exist"),
+        }))
+    }
 }
 
-/// Finds what a name stands for. What it resolves itself, it resolves within the nesting it is given
-/// ([`Filter::resolve_within`]).
-pub type Lookup<'a> = dyn Fn(Named<'_>, &Nesting) -> Result<Filter> + 'a;
+/// The scope of a collection without names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// The dimension of its vectors.
+    pub dimension: Option<usize>,
+    /// The number of its latents.
+    pub n_latents: Option<usize>,
+}
+
+impl Scope for Shape {
+    fn dimension(&self) -> Option<usize> {
+        self.dimension
+    }
+
+    fn n_latents(&self) -> Option<usize> {
+        self.n_latents
+    }
+}
 
 /// How deep and how large a filter is so far, whatever its names stand for: filters that name one
 /// another have an end.
@@ -167,7 +209,7 @@ impl Nesting {
     }
 }
 
-impl Filter {
+impl<N> Filter<N> {
     /// Documents in which `latent` is active.
     pub fn latent(latent: u32) -> Self {
         Self::Latent {
@@ -191,10 +233,21 @@ impl Filter {
         Self::Not(Box::new(self))
     }
 
+    /// Documents in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All, filter) | (filter, Self::All) => filter,
+            (left, right) => Self::And(vec![left, right]),
+        }
+    }
+}
+
+impl Filter {
     /// Whether latents or families are tested, not counting what names stand for.
     pub fn reads_latents(&self) -> bool {
         match self {
-            Self::Latent { .. } | Self::Family(_) => true,
+            Self::Latent { .. } | Self::Named(Name::Family(_)) => true,
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::reads_latents),
             Self::Not(part) => part.reads_latents(),
             _ => false,
@@ -205,7 +258,7 @@ impl Filter {
     /// names stand for.
     pub fn saes(&self) -> BTreeSet<&str> {
         match self {
-            Self::Through { sae, filter } => {
+            Self::Named(Name::Through { sae, filter }) => {
                 let mut names = filter.saes();
                 names.insert(sae);
                 names
@@ -216,79 +269,39 @@ impl Filter {
         }
     }
 
-    /// Documents in both.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::All, filter) | (filter, Self::All) => filter,
-            (left, right) => Self::And(vec![left, right]),
-        }
-    }
-
-    /// The filter with saved sets and families replaced by what `lookup` gives, checked against the
-    /// limits of this module and against `n_latents`. What `lookup` gives for a part through another
-    /// SAE is taken as resolved. Errors name the part as a path.
-    pub fn resolve(&self, n_latents: Option<usize>, lookup: &Lookup<'_>) -> Result<Filter> {
-        self.resolve_within(n_latents, &Nesting::default(), lookup)
+    /// The filter with every name replaced by what it refers to, checked against the limits of this
+    /// module and the collection's latents.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the part as a path, and those of the scope.
+    pub fn resolve(&self, scope: &dyn Scope) -> Result<ResolvedFilter> {
+        self.resolve_within(scope, &Nesting::default())
     }
 
     /// As [`Self::resolve`] for a part of another filter.
-    pub fn resolve_within(
-        &self,
-        n_latents: Option<usize>,
-        nesting: &Nesting,
-        lookup: &Lookup<'_>,
-    ) -> Result<Filter> {
-        nesting.deeper(|| self.resolve_parts(n_latents, nesting, lookup))
+    pub fn resolve_within(&self, scope: &dyn Scope, nesting: &Nesting) -> Result<ResolvedFilter> {
+        nesting.deeper(|| self.resolve_parts(scope, nesting))
     }
 
-    fn resolve_parts(
-        &self,
-        n_latents: Option<usize>,
-        nesting: &Nesting,
-        lookup: &Lookup<'_>,
-    ) -> Result<Filter> {
-        let all = |parts: &[Filter]| -> Result<Vec<Filter>> {
+    fn resolve_parts(&self, scope: &dyn Scope, nesting: &Nesting) -> Result<ResolvedFilter> {
+        let all = |parts: &[Self]| -> Result<Vec<ResolvedFilter>> {
             parts
                 .iter()
                 .enumerate()
                 .map(|(at, part)| {
-                    part.resolve_within(n_latents, nesting, lookup)
+                    part.resolve_within(scope, nesting)
                         .within(&format!("[{at}]"))
                 })
                 .collect()
         };
-        match self {
-            Self::And(parts) => Ok(Self::And(all(parts).within("and")?)),
-            Self::Or(parts) => Ok(Self::Or(all(parts).within("or")?)),
-            Self::Not(part) => Ok(part
-                .resolve_within(n_latents, nesting, lookup)
-                .within("not")?
-                .negate()),
-            Self::Saved(name) => {
-                lookup(Named::SavedSet(name), nesting)?.resolve_within(n_latents, nesting, lookup)
-            }
-            Self::Family(root) => {
-                lookup(Named::Family(*root), nesting)?.resolve_within(n_latents, nesting, lookup)
-            }
-            Self::Through { sae, filter } => {
-                lookup(Named::Through(sae, filter), nesting).within("through")
-            }
-            leaf => {
-                leaf.validate_leaf(n_latents)?;
-                Ok(leaf.clone())
-            }
-        }
-    }
-
-    fn validate_leaf(&self, n_latents: Option<usize>) -> Result<()> {
-        match self {
+        Ok(match self {
+            Self::All => Filter::All,
             Self::Latent {
                 latent,
                 lower,
                 upper,
             } => {
-                check_latent(*latent, n_latents).within("latent")?;
+                check_latent(*latent, scope.n_latents()).within("latent")?;
                 for bound in [lower, upper] {
                     if let Bound::Included(value) | Bound::Excluded(value) = bound
                         && value.is_nan()
@@ -296,21 +309,43 @@ impl Filter {
                         return Err(Error::invalid("latent", "has a bound that is not a number"));
                     }
                 }
-                Ok(())
+                Filter::Latent {
+                    latent: *latent,
+                    lower: *lower,
+                    upper: *upper,
+                }
             }
             Self::Attribute { name, test } => {
                 validate_attribute_name(name).within("attribute")?;
-                test.validate().within(name)
+                test.validate().within(name)?;
+                Filter::Attribute {
+                    name: name.clone(),
+                    test: test.clone(),
+                }
             }
-            Self::Ids(ids) if ids.len() > MAX_LIST_VALUES => Err(Error::invalid(
-                "ids",
-                format!(
-                    "has {} entries; at most {MAX_LIST_VALUES} are accepted (save a frozen set for more)",
-                    ids.len()
-                ),
-            )),
-            _ => Ok(()),
-        }
+            Self::Ids(ids) if ids.len() > MAX_LIST_VALUES => {
+                return Err(Error::invalid(
+                    "ids",
+                    format!(
+                        "has {} entries; at most {MAX_LIST_VALUES} are accepted (save a frozen set \
+                         for more)",
+                        ids.len()
+                    ),
+                ));
+            }
+            Self::Ids(ids) => Filter::Ids(ids.clone()),
+            Self::Text { text, mode } => Filter::Text {
+                text: text.clone(),
+                mode: *mode,
+            },
+            Self::Named(name @ Name::Through { .. }) => {
+                scope.look_up(name, nesting).within("through")?
+            }
+            Self::Named(name) => scope.look_up(name, nesting)?,
+            Self::And(parts) => Filter::And(all(parts).within("and")?),
+            Self::Or(parts) => Filter::Or(all(parts).within("or")?),
+            Self::Not(part) => part.resolve_within(scope, nesting).within("not")?.negate(),
+        })
     }
 }
 

@@ -18,7 +18,7 @@ use std::ops::Bound;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{AttributeTest, Filter, MAX_DEPTH, TextMode};
+use super::{AttributeTest, Filter, MAX_DEPTH, Name, TextMode};
 use crate::document::Value;
 use crate::error::{Error, Result};
 
@@ -273,7 +273,9 @@ impl Parser {
                         "text" | "text_all" => return self.text(TextMode::All),
                         "text_any" => return self.text(TextMode::Any),
                         "phrase" => return self.text(TextMode::Phrase),
-                        "set" => return Ok(Filter::Saved(self.quoted_argument()?)),
+                        "set" => {
+                            return Ok(Filter::Named(Name::SavedSet(self.quoted_argument()?)));
+                        }
                         "family" => return self.family(),
                         "sae" => return self.through(),
                         _ => {
@@ -304,7 +306,7 @@ impl Parser {
         self.expect_symbol("(")?;
         let root = self.latent_number()?;
         self.expect_symbol(")")?;
-        Ok(Filter::Family(root))
+        Ok(Filter::Named(Name::Family(root)))
     }
 
     fn through(&mut self) -> Result<Filter> {
@@ -316,7 +318,7 @@ impl Parser {
         self.expect_symbol(",")?;
         let filter = Box::new(self.any_of()?);
         self.expect_symbol(")")?;
-        Ok(Filter::Through { sae, filter })
+        Ok(Filter::Named(Name::Through { sae, filter }))
     }
 
     fn latent_number(&mut self) -> Result<u32> {

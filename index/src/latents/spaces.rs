@@ -173,7 +173,7 @@ mod tests {
         builder.push([row(&[3])].into_iter());
         builder.push(std::iter::empty::<std::vec::IntoIter<Activation>>());
         let bytes = builder.finish().unwrap();
-        assert_eq!(bytes[..8], super::super::MAGIC);
+        assert_eq!(bytes[..8], crate::latents::MAGIC);
         let spaces = open_spaces(OwnedBytes::new(bytes)).unwrap();
         assert_eq!((spaces.len(), spaces[0].n_docs()), (1, 2));
         let none = SpacesBuilder::default().finish().unwrap();

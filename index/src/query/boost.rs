@@ -9,12 +9,12 @@
 use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::allowed::AllowedInSegment;
 use super::{LatentWeight, Nearest, latents, nearest};
-use crate::collection::SegmentView;
 use crate::dense::dot;
 use crate::error::Result;
+use crate::filter::AllowedInSegment;
 use crate::rank::TopK;
+use crate::snapshot::SegmentView;
 
 /// Documents below which boosted ones are not worth a second thread.
 const DOCS_PER_TASK: usize = 4096;

@@ -4,17 +4,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::allowed::Allowed;
 use super::{
-    ActivationScale, Component, Hit, Kind, LatentWeight, Latents, Nearest, Plan, Query, Ranking,
-    boost, latents, latents_bm25, nearest, text,
+    ActivationScale, Component, Hit, Kind, LatentWeight, Latents, Nearest, Plan, Ranking,
+    ResolvedQuery, boost, latents, latents_bm25, nearest, text,
 };
-use crate::collection::Snapshot;
 use crate::error::Result;
+use crate::filter::Allowed;
 use crate::rank::{Fusion, ScoredDoc, TopK, fuse};
+use crate::snapshot::Snapshot;
 
-/// The `limit` best hits of a resolved query ([`Query::resolve`]).
-pub fn execute(query: &Query, snapshot: &Snapshot, limit: usize) -> Result<Ranking> {
+/// The `limit` best hits of a query.
+pub fn execute(query: &ResolvedQuery, snapshot: &Snapshot, limit: usize) -> Result<Ranking> {
     let alive = Arc::new(Allowed::alive(snapshot));
     Executor { snapshot, alive }.run(query, None, limit)
 }
@@ -27,7 +27,7 @@ pub(super) struct Executor<'a> {
 impl Executor<'_> {
     pub(super) fn run(
         &self,
-        query: &Query,
+        query: &ResolvedQuery,
         inherited: Option<&Arc<Allowed>>,
         limit: usize,
     ) -> Result<Ranking> {
@@ -37,10 +37,8 @@ impl Executor<'_> {
             None => above.clone(),
             Some(filter) => Arc::new(above.narrowed(filter, self.snapshot)?),
         };
-        // Resolving has named every node.
-        let name = query.name.clone().unwrap_or_default();
         let mut plan = Plan {
-            name,
+            name: query.name.clone(),
             allowed: allowed.count(),
             selectivity: allowed.count() as f64 / self.alive.count().max(1) as f64,
             ..Plan::default()

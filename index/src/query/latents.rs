@@ -11,11 +11,11 @@ use std::cell::Cell;
 use roaring::RoaringBitmap;
 
 use super::LatentWeight;
-use super::allowed::AllowedInSegment;
-use crate::collection::SegmentView;
 use crate::error::Result;
+use crate::filter::AllowedInSegment;
 use crate::latents::{BLOCK, PostingList, Row};
 use crate::rank::TopK;
+use crate::snapshot::SegmentView;
 
 /// Documents of a window: 64 KiB of accumulators.
 const WINDOW: u32 = 1 << 14;

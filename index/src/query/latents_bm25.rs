@@ -1,5 +1,5 @@
 //! BM25 over latents: a document's latents are its words, activations their frequencies
-//! (METHODS §5).
+//! (the methods guide).
 //!
 //! `Σ w_i idf_i a_i (k1 + 1) / (a_i + k1 (1 - b + b L / mean L))` with L the sum of a document's
 //! activations and `idf = ln((N - df + .5) / (df + .5))`, not below 0. Statistics are those of the
@@ -7,12 +7,12 @@
 
 use roaring::RoaringBitmap;
 
-use super::LatentWeight;
-use super::allowed::AllowedInSegment;
-use crate::collection::{SegmentView, Snapshot};
+use super::{LatentWeight, validate_weights};
 use crate::error::{Error, Result};
+use crate::filter::{AllowedInSegment, Scope};
 use crate::latents::Row;
 use crate::rank::TopK;
+use crate::snapshot::{SegmentView, Snapshot};
 
 /// k1 of the published settings: activations saturate late.
 pub const DEFAULT_K1: f32 = 8.0;
@@ -38,7 +38,7 @@ impl LatentsBm25 {
         scorer.parts(segment.latents.row(local)).collect()
     }
 
-    pub(super) fn validate_parameters(&self) -> Result<()> {
+    pub(super) fn validate(&self, scope: &dyn Scope) -> Result<()> {
         if !(self.k1.is_finite() && self.k1 > 0.0) {
             let message = format!("is {}; a finite number above 0 is accepted", self.k1);
             return Err(Error::invalid("k1", message));
@@ -47,7 +47,7 @@ impl LatentsBm25 {
             let message = format!("is {}; 0 to 1 is accepted", self.b);
             return Err(Error::invalid("b", message));
         }
-        Ok(())
+        validate_weights(&self.weights, scope)
     }
 }
 

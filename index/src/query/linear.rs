@@ -9,10 +9,10 @@
 
 use std::sync::Arc;
 
-use super::allowed::Allowed;
 use super::execute::Executor;
-use super::{Component, Hit, Kind, Plan, Query, pointwise};
+use super::{Component, Hit, Kind, Plan, ResolvedQuery, pointwise};
 use crate::error::Result;
+use crate::filter::Allowed;
 use crate::rank::Scale;
 
 /// Documents over which scores are standardised at most: evenly spaced ones of those allowed.
@@ -22,7 +22,7 @@ const DEEPER: usize = 4;
 
 /// A part of the combination.
 struct Part<'a> {
-    query: &'a Query,
+    query: &'a ResolvedQuery,
     weight: f32,
     allowed: Arc<Allowed>,
     mean: f64,
@@ -54,7 +54,7 @@ impl Executor<'_> {
     /// The best `limit` documents of a linear combination.
     pub(super) fn linear(
         &self,
-        children: &[(Query, f32)],
+        children: &[(ResolvedQuery, f32)],
         scale: Scale,
         depth: usize,
         allowed: &Arc<Allowed>,
@@ -201,7 +201,7 @@ impl Executor<'_> {
     }
 
     /// A score that no document of a leaf is below.
-    fn least(&self, query: &Query) -> f32 {
+    fn least(&self, query: &ResolvedQuery) -> f32 {
         let negative = |weights: Vec<super::LatentWeight>| -> f32 {
             weights
                 .iter()
@@ -230,7 +230,7 @@ impl Executor<'_> {
 }
 
 /// The same leaf without a graph.
-fn scanned(query: &Query) -> Query {
+fn scanned(query: &ResolvedQuery) -> ResolvedQuery {
     let mut query = query.clone();
     if let Kind::Nearest(nearest) | Kind::Boost(nearest, _) = &mut query.kind {
         nearest.exact = true;

@@ -1,11 +1,11 @@
 //! The query tree: what is asked, how it is planned and run, and what comes back.
 //!
-//! A [`Query`] is a node with an optional filter; nodes nest freely. A filter holds for the node
-//! it stands on and everything below it: it is applied before ranking, so a node returns its best
+//! A [`Query`] is a node with an optional filter; nodes nest freely. [`Query::resolve`] checks it
+//! and turns it into a [`ResolvedQuery`], which [`execute`] runs. A filter holds for the node it
+//! stands on and everything below it: it is applied before ranking, so a node returns its best
 //! documents *among those allowed*. The one exception is the right side of [`Kind::Except`], which
 //! is a query of its own.
 
-mod allowed;
 mod boost;
 mod execute;
 mod latents;
@@ -15,18 +15,18 @@ mod nearest;
 mod pointwise;
 mod text;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use allowed::Allowed;
 pub use execute::{effective_weights, execute};
 pub use latents_bm25::{DEFAULT_B, DEFAULT_K1, LatentsBm25};
 pub(crate) use nearest::SCAN_BELOW;
 
 use crate::document::validate_vector;
 use crate::error::{Error, Result, Within as _};
-use crate::filter::{Filter, Lookup, TextMode, check_latent};
+use crate::filter::{Filter, ResolvedFilter, Scope, TextMode, check_latent};
 use crate::rank::Fusion;
 
 /// Most hits of one request, pages included.
@@ -40,23 +40,34 @@ pub const MAX_WEIGHTS: usize = 4096;
 /// Hits taken from each child of a fusion, unless said otherwise.
 pub const DEFAULT_FUSION_DEPTH: usize = 1000;
 
-/// A node of the query tree.
+/// A node of the query tree, as it is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
     /// What the node ranks by.
-    pub kind: Kind,
+    pub kind: Kind<Query>,
     /// Which documents it may return; combined with the filters above it.
     pub filter: Option<Filter>,
     /// How its component scores are named; the kind's name when absent.
     pub name: Option<String>,
 }
 
-/// What a node ranks by.
+/// A node of the query tree that the engine runs: checked, its filter resolved, its name unique.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub struct ResolvedQuery {
+    /// What the node ranks by.
+    pub kind: Kind<ResolvedQuery>,
+    /// Which documents it may return; combined with the filters above it.
+    pub filter: Option<ResolvedFilter>,
+    /// How its component scores are named.
+    pub name: String,
+}
+
+/// What a node ranks by; `Q` is the form of the nodes below it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind<Q = Query> {
     /// Cosine similarity to a vector.
     Nearest(Nearest),
-    /// Cosine similarity to a vector plus a weighted sum of activations (METHODS §4, boost). Hits
+    /// Cosine similarity to a vector plus a weighted sum of activations (the methods guide, boost). Hits
     /// have a vector.
     Boost(Nearest, Latents),
     /// A weighted sum of activations.
@@ -73,7 +84,7 @@ pub enum Kind {
     /// Several rankings made one.
     Fusion {
         /// The rankings and their weights.
-        children: Vec<(Query, f32)>,
+        children: Vec<(Q, f32)>,
         /// How their scores are combined.
         method: Fusion,
         /// Hits taken from each child.
@@ -82,9 +93,9 @@ pub enum Kind {
     /// The hits of `query` that are not among the `top` best of `minus`.
     Except {
         /// Where hits come from.
-        query: Box<Query>,
+        query: Box<Q>,
         /// What is taken away.
-        minus: Box<Query>,
+        minus: Box<Q>,
         /// How many of `minus`' best hits are taken away.
         top: usize,
     },
@@ -133,7 +144,7 @@ pub enum ActivationScale {
     /// Nothing.
     #[default]
     Raw,
-    /// The 90th percentile of the latent's non-zero activations in the snapshot (METHODS §5).
+    /// The 90th percentile of the latent's non-zero activations in the snapshot.
     Percentile90,
 }
 
@@ -207,48 +218,24 @@ impl Query {
         self
     }
 
-    /// The kind's name, as components and plans show it.
-    pub fn kind_name(&self) -> &'static str {
-        match self.kind {
-            Kind::Nearest(_) | Kind::Boost(..) => "nearest",
-            Kind::Latents(_) | Kind::LatentsBm25(_) => "latents",
-            Kind::Text { .. } => "text",
-            Kind::Fusion { .. } => "fusion",
-            Kind::Except { .. } => "excluding",
-            Kind::Matching => "matching",
-        }
-    }
-
-    /// The direct children.
-    pub fn children(&self) -> Vec<&Query> {
-        match &self.kind {
-            Kind::Fusion { children, .. } => children.iter().map(|(child, _)| child).collect(),
-            Kind::Except { query, minus, .. } => vec![query, minus],
-            _ => Vec::new(),
-        }
-    }
-
-    /// Checks the tree against the limits of this module and the collection, replaces saved sets
-    /// and families in filters by what `lookup` gives, and names every node that has no name after its place
-    /// and kind (`nearest` at the root, `0.nearest` in the first place below it). The error's
-    /// field is a path inside the query.
-    pub fn resolve(
-        &self,
-        dimension: Option<usize>,
-        n_latents: Option<usize>,
-        lookup: &Lookup<'_>,
-    ) -> Result<Query> {
+    /// Checks the tree against the limits of this module and the collection, resolves its filters,
+    /// and names every node that has no name after its place and kind (`nearest` at the root,
+    /// `0.nearest` in the first place below it). The error's field is a path inside the query.
+    pub fn resolve(&self, scope: &dyn Scope) -> Result<ResolvedQuery> {
         let mut resolver = Resolver {
-            dimension,
-            n_latents,
-            lookup,
-            names: std::collections::HashSet::new(),
+            scope,
+            names: HashSet::new(),
             nodes: 0,
         };
         self.resolve_at(&mut resolver, "", 1)
     }
 
-    fn resolve_at(&self, resolver: &mut Resolver, place: &str, depth: usize) -> Result<Query> {
+    fn resolve_at(
+        &self,
+        resolver: &mut Resolver,
+        place: &str,
+        depth: usize,
+    ) -> Result<ResolvedQuery> {
         resolver.nodes += 1;
         if depth > MAX_DEPTH || resolver.nodes > MAX_NODES {
             return Err(Error::invalid(
@@ -258,18 +245,14 @@ impl Query {
                 ),
             ));
         }
-        let filter = match &self.filter {
-            Some(filter) => Some(
-                filter
-                    .resolve(resolver.n_latents, resolver.lookup)
-                    .within("filter")?,
-            ),
-            None => None,
-        };
+        let scope = resolver.scope;
+        let filter = self.filter.as_ref().map(|filter| filter.resolve(scope));
+        let filter = filter.transpose().within("filter")?;
+        let kind_name = self.kind.name();
         let name = match &self.name {
             Some(name) => name.clone(),
-            None if place.is_empty() => self.kind_name().to_owned(),
-            None => format!("{place}.{}", self.kind_name()),
+            None if place.is_empty() => kind_name.to_owned(),
+            None => format!("{place}.{kind_name}"),
         };
         if !resolver.names.insert(name.clone()) {
             return Err(Error::invalid(
@@ -277,7 +260,6 @@ impl Query {
                 format!("{name:?} names two nodes of the query"),
             ));
         }
-        let (dimension, n_latents) = (resolver.dimension, resolver.n_latents);
         let mut child = |query: &Query, at: usize, field: &str| {
             query
                 .resolve_at(resolver, &child_place(place, at), depth + 1)
@@ -309,29 +291,68 @@ impl Query {
                 let query = Box::new(child(query, 0, "excluding.query")?);
                 // The right side gives no scores, so its names need not differ from the left's.
                 let names = std::mem::take(&mut resolver.names);
-                let field = |error: Error| error.within("excluding.minus");
-                let minus = Box::new(
-                    minus
-                        .resolve_at(resolver, &child_place(place, 1), depth + 1)
-                        .map_err(field)?,
-                );
+                let minus = minus.resolve_at(resolver, &child_place(place, 1), depth + 1);
                 resolver.names = names;
                 Kind::Except {
                     query,
-                    minus,
+                    minus: Box::new(minus.within("excluding.minus")?),
                     top: *top,
                 }
             }
-            leaf => {
-                validate_leaf(leaf, dimension, n_latents).within(self.kind_name())?;
-                leaf.clone()
+            Kind::Nearest(nearest) => {
+                nearest.validate(scope).within(kind_name)?;
+                Kind::Nearest(nearest.clone())
             }
+            Kind::Boost(nearest, boosts) => {
+                let boosted = validate_weights(&boosts.weights, scope).within("boost");
+                let both = boosted.and_then(|()| nearest.validate(scope));
+                both.within(kind_name)?;
+                Kind::Boost(nearest.clone(), boosts.clone())
+            }
+            Kind::Latents(latents) => {
+                validate_weights(&latents.weights, scope).within(kind_name)?;
+                Kind::Latents(latents.clone())
+            }
+            Kind::LatentsBm25(bm25) => {
+                bm25.validate(scope).within(kind_name)?;
+                Kind::LatentsBm25(bm25.clone())
+            }
+            Kind::Text { text, mode } => {
+                if text.trim().is_empty() {
+                    let error = Error::invalid("text", "is empty; words are accepted");
+                    return Err(error.within(kind_name));
+                }
+                Kind::Text {
+                    text: text.clone(),
+                    mode: *mode,
+                }
+            }
+            Kind::Matching => Kind::Matching,
         };
-        Ok(Query {
-            kind,
-            filter,
-            name: Some(name),
-        })
+        Ok(ResolvedQuery { kind, filter, name })
+    }
+}
+
+impl<Q> Kind<Q> {
+    /// The kind's name, as components and plans show it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Nearest(_) | Self::Boost(..) => "nearest",
+            Self::Latents(_) | Self::LatentsBm25(_) => "latents",
+            Self::Text { .. } => "text",
+            Self::Fusion { .. } => "fusion",
+            Self::Except { .. } => "excluding",
+            Self::Matching => "matching",
+        }
+    }
+
+    /// The direct children.
+    pub fn children(&self) -> Vec<&Q> {
+        match self {
+            Self::Fusion { children, .. } => children.iter().map(|(child, _)| child).collect(),
+            Self::Except { query, minus, .. } => vec![query, minus],
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -346,75 +367,53 @@ fn child_place(place: &str, at: usize) -> String {
 
 /// What a query is resolved with.
 struct Resolver<'a> {
-    dimension: Option<usize>,
-    n_latents: Option<usize>,
-    lookup: &'a Lookup<'a>,
-    names: std::collections::HashSet<String>,
+    scope: &'a dyn Scope,
+    names: HashSet<String>,
     nodes: usize,
 }
 
-fn validate_leaf(kind: &Kind, dimension: Option<usize>, n_latents: Option<usize>) -> Result<()> {
-    match kind {
-        Kind::Boost(nearest, boosts) => {
-            boosts.validate(n_latents).within("boost")?;
-            validate_leaf(&Kind::Nearest(nearest.clone()), dimension, n_latents)
+impl Nearest {
+    fn validate(&self, scope: &dyn Scope) -> Result<()> {
+        if self.ef == 0 || self.ef > MAX_HITS {
+            return Err(Error::invalid(
+                "ef",
+                format!("is {}; 1 to {MAX_HITS} is accepted", self.ef),
+            ));
         }
-        Kind::LatentsBm25(bm25) => {
-            bm25.validate_parameters()?;
-            let weights = Latents {
-                weights: bm25.weights.clone(),
-                scale: ActivationScale::Raw,
-            };
-            weights.validate(n_latents)
-        }
-        Kind::Nearest(nearest) => {
-            if nearest.ef == 0 || nearest.ef > MAX_HITS {
-                return Err(Error::invalid(
-                    "ef",
-                    format!("is {}; 1 to {MAX_HITS} is accepted", nearest.ef),
-                ));
-            }
-            validate_vector(&nearest.vector, dimension).within("vector")
-        }
-        Kind::Latents(latents) => latents.validate(n_latents),
-        Kind::Text { text, .. } if text.trim().is_empty() => {
-            Err(Error::invalid("text", "is empty; words are accepted"))
-        }
-        _ => Ok(()),
+        validate_vector(&self.vector, scope.dimension()).within("vector")
     }
 }
 
-impl Latents {
-    fn validate(&self, n_latents: Option<usize>) -> Result<()> {
-        if self.weights.is_empty() || self.weights.len() > MAX_WEIGHTS {
+fn validate_weights(weights: &[LatentWeight], scope: &dyn Scope) -> Result<()> {
+    if weights.is_empty() || weights.len() > MAX_WEIGHTS {
+        return Err(Error::invalid(
+            "weights",
+            format!(
+                "has {} entries; 1 to {MAX_WEIGHTS} are accepted",
+                weights.len()
+            ),
+        ));
+    }
+    let mut seen = HashSet::new();
+    for (at, entry) in weights.iter().enumerate() {
+        let place = format!("weights[{at}]");
+        check_latent(entry.latent, scope.n_latents())
+            .within("latent")
+            .within(&place)?;
+        if !entry.weight.is_finite() {
             return Err(Error::invalid(
-                "weights",
-                format!(
-                    "has {} entries; 1 to {MAX_WEIGHTS} are accepted",
-                    self.weights.len()
-                ),
+                format!("{place}.weight"),
+                format!("is {}; a finite number is accepted", entry.weight),
             ));
         }
-        let mut seen = std::collections::HashSet::new();
-        for (at, entry) in self.weights.iter().enumerate() {
-            let place = format!("weights[{at}]");
-            check_latent(entry.latent, n_latents)
-                .map_err(|error| error.within("latent").within(&place))?;
-            if !entry.weight.is_finite() {
-                return Err(Error::invalid(
-                    format!("{place}.weight"),
-                    format!("is {}; a finite number is accepted", entry.weight),
-                ));
-            }
-            if !seen.insert(entry.latent) {
-                return Err(Error::invalid(
-                    format!("{place}.latent"),
-                    format!("names latent {} a second time", entry.latent),
-                ));
-            }
+        if !seen.insert(entry.latent) {
+            return Err(Error::invalid(
+                format!("{place}.latent"),
+                format!("names latent {} a second time", entry.latent),
+            ));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn validate_fusion(children: &[(Query, f32)], method: Fusion, depth: usize) -> Result<()> {

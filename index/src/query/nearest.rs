@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use super::Nearest;
-use super::allowed::AllowedInSegment;
-use crate::collection::SegmentView;
 use crate::dense::dot;
+use crate::filter::AllowedInSegment;
 use crate::rank::TopK;
+use crate::snapshot::SegmentView;
 
 /// Below this many allowed documents of a segment a scan beats the graph.
 pub(crate) const SCAN_BELOW: u64 = 20_000;

@@ -3,17 +3,16 @@
 use tantivy::DocSet;
 use tantivy::query::EnableScoring;
 
-use super::allowed::Allowed;
-use super::{Kind, Query, boost, effective_weights, execute::unit, latents, latents_bm25};
-use crate::collection::{SegmentView, Snapshot};
+use super::{Kind, ResolvedQuery, boost, effective_weights, execute::unit, latents, latents_bm25};
 use crate::error::{Error, Result};
-use crate::filter::{TextMode, text_query};
+use crate::filter::{Allowed, AllowedInSegment, TextMode, text_query};
+use crate::snapshot::{SegmentView, Snapshot};
 
 /// The score of each of `docs`, ascending numbers of the snapshot, in a leaf of a resolved query;
 /// `None` where the leaf does not score the document or does not allow it.
 pub(super) fn scores(
     snapshot: &Snapshot,
-    query: &Query,
+    query: &ResolvedQuery,
     allowed: &Allowed,
     docs: &[u32],
 ) -> Result<Vec<Option<f32>>> {
@@ -72,13 +71,7 @@ fn by_segment<'a>(
     snapshot: &'a Snapshot,
     allowed: &'a Allowed,
     docs: &'a [u32],
-) -> impl Iterator<
-    Item = (
-        &'a SegmentView,
-        &'a super::allowed::AllowedInSegment,
-        &'a [u32],
-    ),
-> {
+) -> impl Iterator<Item = (&'a SegmentView, &'a AllowedInSegment, &'a [u32])> {
     let segments = snapshot.segments().iter().zip(allowed.segments());
     segments.map(move |(segment, allowed)| {
         let end = u64::from(segment.base) + u64::from(segment.reader.max_doc());

@@ -3,11 +3,10 @@
 
 use tantivy::query::EnableScoring;
 
-use super::allowed::Allowed;
-use crate::collection::Snapshot;
 use crate::error::Result;
-use crate::filter::{TextMode, text_query};
+use crate::filter::{Allowed, TextMode, text_query};
 use crate::rank::TopK;
+use crate::snapshot::Snapshot;
 
 /// Offers the best matches to `top`, as numbers of the snapshot. Returns the documents scored.
 pub(super) fn search(

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use half::f16;
-use latentdb_index::collection::{Collection, Operation, Snapshot};
+use latentdb_index::collection::{Collection, Operation};
 use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::filter::{Filter, parse};
+use latentdb_index::filter::{ResolvedFilter, Shape, parse};
+use latentdb_index::snapshot::Snapshot;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -123,7 +124,7 @@ impl Corpus {
 
     /// The documents of a filter, as the engine finds them (its filters have an oracle of their
     /// own).
-    pub fn matching(&self, filter: &Filter) -> Vec<&Document> {
+    pub fn matching(&self, filter: &ResolvedFilter) -> Vec<&Document> {
         let numbers = self.snapshot.documents_matching(filter).unwrap();
         let ids = numbers.iter().map(|&doc| self.snapshot.id(doc).unwrap());
         ids.map(|id| &self.documents[&id]).collect()
@@ -131,8 +132,12 @@ impl Corpus {
 }
 
 /// A filter of the text language.
-pub fn filter(text: &str) -> Filter {
-    parse(text).unwrap()
+pub fn filter(text: &str) -> ResolvedFilter {
+    let shape = Shape {
+        dimension: None,
+        n_latents: Some(N_LATENTS),
+    };
+    parse(text).unwrap().resolve(&shape).unwrap()
 }
 
 /// The latents of a document above a threshold.

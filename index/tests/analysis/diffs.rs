@@ -11,25 +11,31 @@ use latentdb_index::analysis::{
 };
 use latentdb_index::document::{Document, Value};
 use latentdb_index::error::ErrorKind;
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::progress::Progress;
 
 use crate::corpus::{Corpus, N_LATENTS, active, close, filter, having};
 
 const LATENTS: Units = Units::Latents(N_LATENTS);
 
-fn side<'a>(corpus: &'a Corpus, filter: &'a Filter) -> Side<'a> {
+fn side<'a>(corpus: &'a Corpus, filter: &'a ResolvedFilter) -> Side<'a> {
     Side {
         snapshot: &corpus.snapshot,
         filter,
     }
 }
 
-fn members<'a>(corpus: &'a Corpus, filter: &'a Filter) -> Members<'a> {
+fn members<'a>(corpus: &'a Corpus, filter: &'a ResolvedFilter) -> Members<'a> {
     Members::of(side(corpus, filter)).unwrap()
 }
 
-fn diff(corpus: &Corpus, a: &Filter, b: &Filter, units: Units, options: &DiffOptions) -> Diff {
+fn diff(
+    corpus: &Corpus,
+    a: &ResolvedFilter,
+    b: &ResolvedFilter,
+    units: Units,
+    options: &DiffOptions,
+) -> Diff {
     let progress = Progress::default();
     let of_a = measure(&members(corpus, a), units, options, &progress).unwrap();
     let of_b = measure(&members(corpus, b), units, options, &progress).unwrap();
@@ -127,7 +133,7 @@ fn means_are_over_all_documents() {
         ..DiffOptions::default()
     };
     let diff = diff(&corpus, &a, &b, LATENTS, &options);
-    let sample = |filter: &Filter, latent: u32| {
+    let sample = |filter: &ResolvedFilter, latent: u32| {
         let documents = corpus.matching(filter);
         let values: Vec<f64> = documents
             .iter()
@@ -176,7 +182,7 @@ fn a_group_is_the_union_of_its_latents() {
         let diff = diff(&corpus, &a, &b, Units::Groups(&groups), &options);
         assert_eq!(diff.rows.len(), groups.len());
         for (row, group) in diff.rows.iter().zip(&groups) {
-            let count = |filter: &Filter| {
+            let count = |filter: &ResolvedFilter| {
                 let documents = corpus.matching(filter);
                 let has = |document: &&&Document| {
                     let active = active(document, above);
@@ -202,7 +208,7 @@ fn a_group_is_the_union_of_its_latents() {
 }
 
 /// The latents of each row of a side.
-fn rows_of(corpus: &Corpus, side: &Filter, above: f32) -> BTreeMap<i64, BTreeSet<u32>> {
+fn rows_of(corpus: &Corpus, side: &ResolvedFilter, above: f32) -> BTreeMap<i64, BTreeSet<u32>> {
     let mut rows: BTreeMap<i64, BTreeSet<u32>> = BTreeMap::new();
     for document in corpus.matching(side) {
         if let Value::Integer(row) = document.attributes["row"] {

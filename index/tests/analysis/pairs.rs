@@ -9,14 +9,14 @@ use latentdb_index::analysis::{
 };
 use latentdb_index::document::{Activation, Document, LatentPosition, Value};
 use latentdb_index::error::ErrorKind;
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::progress::Progress;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::corpus::{Corpus, N_LATENTS, active, close, filter, having};
 
-fn side<'a>(corpus: &'a Corpus, filter: &'a Filter) -> Side<'a> {
+fn side<'a>(corpus: &'a Corpus, filter: &'a ResolvedFilter) -> Side<'a> {
     Side {
         snapshot: &corpus.snapshot,
         filter,
@@ -25,7 +25,7 @@ fn side<'a>(corpus: &'a Corpus, filter: &'a Filter) -> Side<'a> {
 
 fn found(
     corpus: &Corpus,
-    filter: &Filter,
+    filter: &ResolvedFilter,
     scope: &Scope,
     options: &CorrelateOptions,
 ) -> Correlations {
@@ -255,7 +255,7 @@ fn joined_sides_are_counted_by_value() {
     let keep = |_, _| true;
     let progress = Progress::default();
     let found = correlate_joined(on, N_LATENTS, &Scope::All, &options, &keep, &progress).unwrap();
-    let rows = |filter: &Filter| {
+    let rows = |filter: &ResolvedFilter| {
         let mut rows: BTreeMap<i64, BTreeSet<u32>> = BTreeMap::new();
         for document in corpus.matching(filter) {
             if let Value::Integer(row) = document.attributes["row"] {
@@ -497,7 +497,7 @@ fn what_cannot_be_counted_is_refused() {
     let options = CorrelateOptions::default();
     let keep = |_, _| true;
     let progress = Progress::default();
-    let ask = |filter: &Filter, scope: Scope, progress: &Progress| {
+    let ask = |filter: &ResolvedFilter, scope: Scope, progress: &Progress| {
         let side = side(&corpus, filter);
         correlate(side, N_LATENTS, &scope, &options, &keep, progress).unwrap_err()
     };

@@ -5,7 +5,7 @@ use latentdb_index::analysis::{
 };
 use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::error::ErrorKind;
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::progress::Progress;
 
 use crate::corpus::{Corpus, DAY, N_LATENTS, START, active, close, filter, having};
@@ -14,7 +14,7 @@ const LATENTS: Units = Units::Latents(N_LATENTS);
 
 fn followed(
     corpus: &Corpus,
-    filter: &Filter,
+    filter: &ResolvedFilter,
     attribute: &str,
     buckets: Buckets,
     options: &TrendOptions,
@@ -219,7 +219,7 @@ fn rises_falls_and_breaks_are_found() {
 #[test]
 fn sets_are_an_order_too() {
     let corpus = Corpus::random(800, 3);
-    let sets: Vec<(String, Filter)> = ["year < 2002", "latent(3)", "source = \"news\""]
+    let sets: Vec<(String, ResolvedFilter)> = ["year < 2002", "latent(3)", "source = \"news\""]
         .iter()
         .map(|text| ((*text).to_owned(), filter(text)))
         .collect();

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use latentdb_index::collection::Snapshot;
+use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::document::Value;
-use latentdb_index::facet::{attribute_facet, latent_counts};
-use latentdb_index::filter::{Filter, Named, Nesting, TextMode};
+use latentdb_index::filter::{Filter, ResolvedFilter, TextMode};
 use latentdb_index::query::{Hit, Kind, Query, Ranking, execute};
 use latentdb_index::rank::Fusion;
+use latentdb_index::snapshot::Snapshot;
 
-use crate::naive::{self, DIMENSION, Model, N_LATENTS};
+use crate::naive::{self, Model, N_LATENTS};
 
 /// Expected score of a document and how far rounding may move it.
 type Expected = BTreeMap<String, (f64, f64)>;
@@ -65,7 +65,7 @@ impl<'a> Checked<'a> {
             }
         }
         self.centroids();
-        let filter = resolved_filter(filter);
+        let filter = filter.resolve(&naive::Names).unwrap();
         let members = self.model.matching(&filter);
         let mut counts: BTreeMap<u32, (u64, f64)> = BTreeMap::new();
         for id in &members {
@@ -112,7 +112,7 @@ impl<'a> Checked<'a> {
         }
     }
 
-    fn attribute_counts(&self, filter: &Filter, members: &BTreeSet<String>, name: &str) {
+    fn attribute_counts(&self, filter: &ResolvedFilter, members: &BTreeSet<String>, name: &str) {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         let mut having = 0;
         for id in members {
@@ -138,7 +138,7 @@ impl<'a> Checked<'a> {
 
     /// Checks the set and the count of a filter.
     pub fn filter(&self, filter: &Filter) {
-        let filter = resolved_filter(filter);
+        let filter = filter.resolve(&naive::Names).unwrap();
         let docs = self.snapshot.documents_matching(&filter).unwrap();
         assert!(docs.is_sorted(), "documents are in order");
         let found: BTreeSet<String> = docs.iter().map(|doc| self.ids[doc].clone()).collect();
@@ -168,9 +168,8 @@ impl<'a> Checked<'a> {
     }
 
     fn run(&self, query: &Query, limit: usize) -> Ranking {
-        let lookup = |named: Named<'_>, _: &Nesting| Ok(naive::named(named));
-        let resolved = query.resolve(Some(DIMENSION), Some(N_LATENTS), &lookup);
-        execute(&resolved.unwrap(), self.snapshot, limit).unwrap()
+        let resolved = query.resolve(&naive::Names).unwrap();
+        execute(&resolved, self.snapshot, limit).unwrap()
     }
 
     /// The scores of all documents the query could return.
@@ -351,7 +350,7 @@ impl<'a> Checked<'a> {
                 let [component] = &hit.components[..] else {
                     panic!("a leaf gives one component: {hit:?}");
                 };
-                assert_eq!(component.name, query.kind_name());
+                assert_eq!(component.name, query.kind.name());
                 assert_eq!(component.rank, rank);
                 assert_eq!([component.score, component.contribution], [hit.score; 2]);
             }
@@ -391,10 +390,4 @@ fn value_name(value: &Value) -> String {
 fn close(score: f32) -> (f64, f64) {
     let score = f64::from(score);
     (score, 1e-5 * score.abs())
-}
-
-fn resolved_filter(filter: &Filter) -> Filter {
-    filter
-        .resolve(Some(N_LATENTS), &|named, _| Ok(naive::named(named)))
-        .unwrap()
 }

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use latentdb_index::collection::{Operation, Update};
 use latentdb_index::document::{Activation, Codes, Document, LatentPosition, Value};
-use latentdb_index::filter::{AttributeTest, Filter, TextMode};
+use latentdb_index::filter::{AttributeTest, Filter, Name, Shape, TextMode};
 use latentdb_index::query::{
     ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Query,
 };
@@ -316,7 +316,7 @@ fn attribute_test(random: &mut StdRng, name: &str) -> AttributeTest {
             let lower = bound(random, |random| operand(random, name));
             let upper = bound(random, |random| operand(random, name));
             let test = AttributeTest::Range { lower, upper };
-            let filter = Filter::Attribute {
+            let filter: Filter = Filter::Attribute {
                 name: name.into(),
                 test: test.clone(),
             };
@@ -325,7 +325,7 @@ fn attribute_test(random: &mut StdRng, name: &str) -> AttributeTest {
                 lower: Bound::Unbounded,
                 upper: Bound::Unbounded,
             };
-            if test != open && filter.resolve(None, &|_, _| unreachable!()).is_ok() {
+            if test != open && filter.resolve(&Shape::default()).is_ok() {
                 return test;
             }
         },
@@ -364,8 +364,12 @@ pub fn filter(random: &mut StdRng, depth: usize) -> Filter {
             text: query_text(random),
             mode: mode(random),
         },
-        8 => Filter::Saved(pick(random, &["busy", "nested", "frozen"]).into()),
-        9 if random.random() => Filter::Family(random.random_range(0..N_LATENTS as u32)),
+        8 => Filter::Named(Name::SavedSet(
+            pick(random, &["busy", "nested", "frozen"]).into(),
+        )),
+        9 if random.random() => {
+            Filter::Named(Name::Family(random.random_range(0..N_LATENTS as u32)))
+        }
         9 => Filter::All,
         10 | 11 => Filter::And(parts(random)),
         12 | 13 => Filter::Or(parts(random)),

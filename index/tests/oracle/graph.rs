@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use latentdb_index::collection::{Collection, Operation, Snapshot};
+use latentdb_index::collection::{Collection, Operation};
 use latentdb_index::document::{Document, Value};
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, Shape};
 use latentdb_index::query::{DEFAULT_EF, Hit, Kind, Nearest, Query, Ranking, execute};
+use latentdb_index::snapshot::Snapshot;
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -71,7 +72,11 @@ fn nearest(snapshot: &Snapshot, vector: &[f32], filter: &Filter, exact: bool) ->
         ef: DEFAULT_EF,
     });
     let query = Query::new(kind).filtered(filter.clone());
-    let resolved = query.resolve(Some(DIMENSION), None, &|_, _| unreachable!());
+    let shape = Shape {
+        dimension: Some(DIMENSION),
+        n_latents: None,
+    };
+    let resolved = query.resolve(&shape);
     execute(&resolved.unwrap(), snapshot, 10).unwrap()
 }
 

@@ -17,8 +17,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use latentdb_index::collection::{Collection, Operation, Snapshot, StreamPosition, Written};
-use latentdb_index::filter::Filter;
+use latentdb_index::collection::{Collection, Operation, StreamPosition, Written};
+use latentdb_index::filter::{Filter, Name};
+use latentdb_index::snapshot::Snapshot;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::Rng;
@@ -111,7 +112,7 @@ impl Run {
             }
             Step::DeleteMatching { seed } => {
                 let filter = generate::filter(&mut random(seed), 1)
-                    .resolve(Some(naive::N_LATENTS), &|named, _| Ok(naive::named(named)))
+                    .resolve(&naive::Names)
                     .unwrap();
                 self.write(seed, vec![Operation::DeleteMatching(filter)]);
             }
@@ -202,15 +203,13 @@ impl Run {
             checked.query(&generate::query(&mut random, 2), &Filter::All, limit);
         }
         let across = Filter::Or(vec![
-            Filter::Through {
+            Filter::Named(Name::Through {
                 sae: "second".into(),
                 filter: Box::new(generate::filter(&mut random, 1)),
-            },
+            }),
             generate::filter(&mut random, 1),
         ]);
-        let across = across
-            .resolve(Some(naive::N_LATENTS), &|named, _| Ok(naive::named(named)))
-            .unwrap();
+        let across = across.resolve(&naive::Names).unwrap();
         assert_eq!(
             snapshot.count(&across).unwrap(),
             self.model.matching(&across).len() as u64,

@@ -9,7 +9,10 @@ use half::f16;
 use latentdb_index::collection::{Operation, Update};
 use latentdb_index::document::{Activation, Document, Value};
 use latentdb_index::error::ErrorKind;
-use latentdb_index::filter::{AttributeTest, Filter, Named, TextMode};
+use latentdb_index::error::Result;
+use latentdb_index::filter::{
+    AttributeTest, Filter, Name, Nesting, Referent, ResolvedFilter, Scope, TextMode,
+};
 use latentdb_index::query::{ActivationScale, Latents, LatentsBm25};
 use latentdb_index::rank::{Fusion, Scale};
 
@@ -85,7 +88,7 @@ impl Model {
     }
 
     /// Ids of the documents a filter describes.
-    pub fn matching(&self, filter: &Filter) -> BTreeSet<String> {
+    pub fn matching<N: Refers>(&self, filter: &Filter<N>) -> BTreeSet<String> {
         ids_matching(&self.documents, filter)
     }
 
@@ -286,20 +289,34 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// The saved sets and families that filters of this test may name.
-pub fn named(name: Named<'_>) -> Filter {
-    match name {
-        Named::SavedSet(name) => saved_set(name),
-        Named::Family(root) => family(root),
-        Named::Through(_, filter) => Filter::InSpace {
-            space: 1,
-            filter: Box::new(
-                filter
-                    .resolve(Some(N_LATENTS), &|inner, _| Ok(named(inner)))
-                    .unwrap(),
-            ),
-        },
+pub struct Names;
+
+impl Scope for Names {
+    fn dimension(&self) -> Option<usize> {
+        Some(DIMENSION)
+    }
+
+    fn n_latents(&self) -> Option<usize> {
+        Some(N_LATENTS)
+    }
+
+    fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {
+        match name {
+            Name::SavedSet(name) if name == FROZEN => {
+                Ok(Filter::Named(Referent::Ids(frozen().into())))
+            }
+            Name::SavedSet(name) => saved_set(name).resolve_within(self, nesting),
+            Name::Family(root) => family(*root).resolve_within(self, nesting),
+            Name::Through { filter, .. } => Ok(Filter::Named(Referent::InSpace {
+                space: 1,
+                filter: Box::new(filter.resolve_within(self, nesting)?),
+            })),
+        }
     }
 }
+
+/// The saved set that holds ids.
+const FROZEN: &str = "frozen";
 
 /// A family is a latent and the two after it.
 fn family(root: u32) -> Filter {
@@ -310,18 +327,44 @@ fn family(root: u32) -> Filter {
 fn saved_set(name: &str) -> Filter {
     match name {
         "busy" => Filter::Or(vec![Filter::latent(0), Filter::latent(1)]),
-        "nested" => Filter::Not(Box::new(Filter::Saved("busy".into()))),
-        _ => Filter::Frozen(
-            (0..40)
-                .step_by(3)
-                .map(crate::generate::id)
-                .collect::<Vec<_>>()
-                .into(),
-        ),
+        _ => Filter::Named(Name::SavedSet("busy".into())).negate(),
     }
 }
 
-fn ids_matching(documents: &BTreeMap<String, Document>, filter: &Filter) -> BTreeSet<String> {
+fn frozen() -> Vec<String> {
+    (0..40).step_by(3).map(crate::generate::id).collect()
+}
+
+/// Whether a document is among those that a named part of a filter stands for.
+pub trait Refers {
+    /// Whether the document is one of them.
+    fn holds(&self, document: &Document) -> bool;
+}
+
+impl Refers for Name {
+    fn holds(&self, document: &Document) -> bool {
+        match self {
+            Self::SavedSet(name) if name == FROZEN => frozen().contains(&document.id),
+            Self::SavedSet(name) => matches(&saved_set(name), document),
+            Self::Family(root) => matches(&family(*root), document),
+            Self::Through { filter, .. } => matches(filter, &through(document, 1)),
+        }
+    }
+}
+
+impl Refers for Referent {
+    fn holds(&self, document: &Document) -> bool {
+        match self {
+            Self::Ids(ids) => ids.contains(&document.id),
+            Self::InSpace { space, filter } => matches(filter, &through(document, *space)),
+        }
+    }
+}
+
+fn ids_matching<N: Refers>(
+    documents: &BTreeMap<String, Document>,
+    filter: &Filter<N>,
+) -> BTreeSet<String> {
     documents
         .values()
         .filter(|document| matches(filter, document))
@@ -330,7 +373,7 @@ fn ids_matching(documents: &BTreeMap<String, Document>, filter: &Filter) -> BTre
 }
 
 /// Whether a document is in the set a filter describes.
-pub fn matches(filter: &Filter, document: &Document) -> bool {
+pub fn matches<N: Refers>(filter: &Filter<N>, document: &Document) -> bool {
     match filter {
         Filter::All => true,
         Filter::Latent {
@@ -355,18 +398,14 @@ pub fn matches(filter: &Filter, document: &Document) -> bool {
             .get(name)
             .is_some_and(|value| value.scalars().iter().any(|scalar| passes(test, scalar))),
         Filter::Ids(ids) => ids.contains(&document.id),
-        Filter::Frozen(ids) => ids.contains(&document.id),
         Filter::Text { text, mode } => document
             .text
             .as_ref()
             .is_some_and(|found| text_matches(text, *mode, found)),
-        Filter::Family(root) => matches(&family(*root), document),
-        Filter::Saved(name) => matches(&saved_set(name), document),
+        Filter::Named(name) => name.holds(document),
         Filter::And(parts) => parts.iter().all(|part| matches(part, document)),
         Filter::Or(parts) => parts.iter().any(|part| matches(part, document)),
         Filter::Not(part) => !matches(part, document),
-        Filter::InSpace { space, filter } => matches(filter, &through(document, *space)),
-        Filter::Through { filter, .. } => matches(filter, &through(document, 1)),
     }
 }
 

@@ -10,7 +10,7 @@ use latentdb_index::analysis::{
 };
 use latentdb_index::catalog::Label;
 use latentdb_index::document::{Value, validate_attribute_name};
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::progress::Progress;
 
 use super::{Analyses, check_latents, check_number, check_share, n_latents_of};
@@ -98,10 +98,11 @@ pub struct LabelledPair {
 struct Ready {
     view: View,
     n_latents: usize,
-    filter: Filter,
+    filter: ResolvedFilter,
     scope: Scope,
     attribute: Option<String>,
-    join: Option<JoinedSide>,
+    /// The attribute that joins, and the documents whose latents are second in a pair.
+    join: Option<(String, ResolvedFilter)>,
     options: CorrelateOptions,
     labels: Arc<BTreeMap<u32, Label>>,
     similar: Option<SimilarLabels>,
@@ -133,10 +134,10 @@ impl Analyses {
         let filter = resolve_set(&view, &request.filter, "filter")?;
         let join = match request.join {
             None => None,
-            Some(join) => Some(JoinedSide {
-                filter: resolve_set(&view, &join.filter, "other_filter")?,
-                ..join
-            }),
+            Some(join) => {
+                let filter = resolve_set(&view, &join.filter, "other_filter")?;
+                Some((join.attribute, filter))
+            }
         };
         let ready = Ready {
             labels: self.labels.of(&view)?,
@@ -259,12 +260,12 @@ impl Ready {
             pairs,
         } = match &self.join {
             None => correlate(self.side(), n, &self.scope, options, &keep, progress)?,
-            Some(join) => {
+            Some((attribute, filter)) => {
                 let other = Side {
                     snapshot: &self.view.snapshot,
-                    filter: &join.filter,
+                    filter,
                 };
-                let on = (self.side(), other, &*join.attribute);
+                let on = (self.side(), other, &**attribute);
                 correlate_joined(on, n, &self.scope, options, &keep, progress)?
             }
         };

@@ -9,7 +9,7 @@ use latentdb_index::analysis::{
 };
 use latentdb_index::catalog::Label;
 use latentdb_index::document::{Document, validate_attribute_name};
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::progress::Progress;
 
 use super::same_latents::{self, check_same_latents};
@@ -108,9 +108,9 @@ struct Ready {
     a_view: View,
     b_view: View,
     is_one_collection: bool,
-    a: Filter,
+    a: ResolvedFilter,
     /// Names and filters of the comparisons.
-    b: Vec<(String, Filter)>,
+    b: Vec<(String, ResolvedFilter)>,
     options: DiffOptions,
     pair_by: Option<String>,
     group_names: Vec<String>,
@@ -178,9 +178,9 @@ impl Analyses {
         &self,
         view: &View,
         request: &DiffRequest,
-        a: &Filter,
+        a: &ResolvedFilter,
         is_one_collection: bool,
-    ) -> Result<Vec<(String, Filter)>> {
+    ) -> Result<Vec<(String, ResolvedFilter)>> {
         if request.b.is_empty() {
             let rest = if is_one_collection {
                 ("rest", a.clone().negate())
@@ -242,7 +242,7 @@ impl Ready {
         }
     }
 
-    fn side_b<'a>(&'a self, filter: &'a Filter) -> Side<'a> {
+    fn side_b<'a>(&'a self, filter: &'a ResolvedFilter) -> Side<'a> {
         Side {
             snapshot: &self.b_view.snapshot,
             filter,
@@ -284,7 +284,7 @@ impl Ready {
 
     fn listed(
         &self,
-        (name, filter): &(String, Filter),
+        (name, filter): &(String, ResolvedFilter),
         diff: &Diff,
         a: &Members,
         b: &Members,
@@ -319,7 +319,7 @@ impl Ready {
     }
 
     /// Who is paired with whom, from A's side and from B's, where documents are asked for.
-    fn pairs(&self, b: &Filter) -> Result<Option<(Counterparts<'_>, Counterparts<'_>)>> {
+    fn pairs(&self, b: &ResolvedFilter) -> Result<Option<(Counterparts<'_>, Counterparts<'_>)>> {
         let Some(attribute) = self.pair_by.as_ref().filter(|_| self.documents > 0) else {
             return Ok(None);
         };

@@ -6,7 +6,7 @@ use latentdb_index::analysis::{
     Bucket, Buckets, Side, TrendOptions, TrendRow, Trends, trends, trends_over_sets,
 };
 use latentdb_index::document::validate_attribute_name;
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::progress::Progress;
 
 use super::{
@@ -25,6 +25,12 @@ pub enum TrendOrder {
     Attribute(String, Buckets),
     /// Sets in their order.
     Sets(Vec<NamedSet>),
+}
+
+/// An order with its filters resolved.
+enum Order {
+    Attribute(String, Buckets),
+    Sets(Vec<(String, ResolvedFilter)>),
 }
 
 /// What is followed along which order.
@@ -85,21 +91,19 @@ impl Analyses {
         let order = match request.order {
             TrendOrder::Attribute(name, buckets) => {
                 validate_attribute_name(&name).within("attribute")?;
-                TrendOrder::Attribute(name, buckets)
+                Order::Attribute(name, buckets)
             }
             TrendOrder::Sets(sets) => {
                 let mut resolved = Vec::with_capacity(sets.len());
                 for (at, set) in sets.into_iter().enumerate() {
                     let of_set = resolve_set(&view, &set.filter, &format!("sets[{at}].filter"))?;
-                    resolved.push(NamedSet {
-                        name: match &*set.name {
-                            "" => (at + 1).to_string(),
-                            name => name.to_owned(),
-                        },
-                        filter: filter.clone().and(of_set),
-                    });
+                    let name = match &*set.name {
+                        "" => (at + 1).to_string(),
+                        name => name.to_owned(),
+                    };
+                    resolved.push((name, filter.clone().and(of_set)));
                 }
-                TrendOrder::Sets(resolved)
+                Order::Sets(resolved)
             }
         };
         let labels = self.labels.of(&view)?;
@@ -111,19 +115,15 @@ impl Analyses {
                 ..options
             };
             match &order {
-                TrendOrder::Attribute(name, buckets) => {
+                Order::Attribute(name, buckets) => {
                     let side = Side {
                         snapshot: &view.snapshot,
                         filter: &filter,
                     };
                     trends(side, name, *buckets, units, &unlimited, &progress)
                 }
-                TrendOrder::Sets(sets) => {
-                    let sets: Vec<(String, Filter)> = sets
-                        .iter()
-                        .map(|set| (set.name.clone(), set.filter.clone()))
-                        .collect();
-                    trends_over_sets(&view.snapshot, &sets, units, &unlimited, &progress)
+                Order::Sets(sets) => {
+                    trends_over_sets(&view.snapshot, sets, units, &unlimited, &progress)
                 }
             }
         })

@@ -6,10 +6,10 @@ mod saes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use latentdb_index::analysis::attribute_kinds;
 use latentdb_index::catalog::{SavedSet, SetContent};
-use latentdb_index::collection::Snapshot;
-use latentdb_index::facet::attribute_kinds;
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, Name};
+use latentdb_index::snapshot::Snapshot;
 
 use super::blocking;
 use super::core::{Address, Core, View};
@@ -251,7 +251,7 @@ impl Collections {
             let mut sets = Vec::new();
             for (name, set) in view.handle.saved_sets()? {
                 // A filter may name a set that was dropped since, or an SAE that was detached.
-                let documents = resolve_filter(&view, &Filter::Saved(name))
+                let documents = resolve_filter(&view, &Filter::Named(Name::SavedSet(name)))
                     .and_then(|filter| view.snapshot.count(&filter));
                 sets.push(SetInfo { set, documents });
             }

@@ -4,9 +4,10 @@ mod complete;
 
 use std::sync::Arc;
 
-use latentdb_index::collection::{Operation, Snapshot, StreamPosition, Update, Written};
+use latentdb_index::collection::{Operation, StreamPosition, Update, Written};
 use latentdb_index::document::{Codes, Document};
 use latentdb_index::filter::Filter;
+use latentdb_index::snapshot::Snapshot;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 

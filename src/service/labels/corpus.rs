@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use latentdb_index::collection::Snapshot;
 use latentdb_index::rank::TopK;
+use latentdb_index::snapshot::Snapshot;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};

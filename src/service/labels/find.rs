@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use latentdb_index::analysis::latent_counts;
 use latentdb_index::catalog::Label;
-use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 use parking_lot::Mutex;
 

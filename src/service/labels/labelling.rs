@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use latentdb_index::analysis::latent_counts;
 use latentdb_index::catalog::Label;
 use latentdb_index::database::now;
-use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 
 use super::corpus::Corpus;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use latentdb_index::analysis::latent_counts;
 use latentdb_index::catalog::Label;
 use latentdb_index::database::now;
-use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 
 use super::Labels;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use latentdb_index::analysis::profile::{self, AttributeLift, Histogram};
 use latentdb_index::catalog::Label;
-use latentdb_index::collection::Snapshot;
 use latentdb_index::document::Document;
-use latentdb_index::profile::{self, AttributeLift, Histogram};
 use latentdb_index::rank::TopK;
+use latentdb_index::snapshot::Snapshot;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::across::{Overlap, overlaps};
+use latentdb_index::analysis::latent_counts;
 use latentdb_index::catalog::Label;
-use latentdb_index::facet::latent_counts;
 use latentdb_index::filter::Filter;
 
 use super::Labels;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use latentdb_index::catalog::Label;
 use latentdb_index::document::Activation;
-use latentdb_index::query::{self, Hit, Kind, LatentWeight, Query};
+use latentdb_index::query::{self, Hit, Kind, LatentWeight, ResolvedQuery};
 
 use super::pages::Page;
 use super::pages::Session;
@@ -24,8 +24,8 @@ pub(super) enum Leaf {
 }
 
 /// The leaves whose scores latents explain; the right side of `except` gives no scores.
-pub(super) fn collect_leaves(query: &Query, view: &View, leaves: &mut Vec<(String, Leaf)>) {
-    let name = query.name.clone().unwrap_or_default();
+pub(super) fn collect_leaves(query: &ResolvedQuery, view: &View, leaves: &mut Vec<(String, Leaf)>) {
+    let name = query.name.clone();
     match &query.kind {
         Kind::Nearest(nearest) | Kind::Boost(nearest, _) => {
             let squared: f32 = nearest.vector.iter().map(|value| value * value).sum();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::catalog::Label;
 use latentdb_index::document::{Value, validate_attribute_name};
-use latentdb_index::facet::{attribute_facet, latent_counts};
 use latentdb_index::filter::Filter;
 
 use super::Search;

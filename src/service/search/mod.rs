@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use latentdb_index::catalog::Label;
-use latentdb_index::query::{self, Hit, MAX_HITS, Plan, Query};
+use latentdb_index::query::{self, Hit, MAX_HITS, Plan, ResolvedQuery};
 
 use crate::error::{Error, Result, Within as _};
 use crate::sae::Sae;
@@ -60,7 +60,7 @@ const MAX_LATENTS_PER_HIT: usize = 1000;
 /// A query ready to run over one view, as a page session keeps it.
 pub(in crate::service) struct Ready {
     view: View,
-    query: Query,
+    query: ResolvedQuery,
     leaves: Vec<(String, Leaf)>,
     steering: Vec<SteeringReport>,
     properties: Vec<PropertyReport>,

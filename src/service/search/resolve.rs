@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::query::{self, Kind, Nearest, Query};
+use latentdb_index::query::{self, Kind, Nearest, Query, ResolvedQuery};
 
 use super::edits::{MAX_EDITS, SteerTarget};
 use super::explain::collect_leaves;
@@ -13,9 +13,9 @@ use super::property::{PropertyNode, PropertyReport, PropertySelection, PropertyS
 use super::selector::{Choice, Selected};
 use super::{NearestNode, Node, NodeKind, Ready, Search, SteeringReport, Target};
 use crate::error::{Error, Result, Within as _};
+use crate::service::blocking;
 use crate::service::core::View;
 use crate::service::labels::SimilarLabels;
-use crate::service::{blocking, names};
 
 /// What the encoder makes before a tree is resolved.
 #[derive(Default)]
@@ -117,7 +117,7 @@ impl Search {
         let lowered = self
             .lower(&view, &node, encoded, &mut reports)
             .within("query")?;
-        let query = self.resolved(&view, &lowered).within("query")?;
+        let query = lowered.resolve(&view).within("query")?;
         let mut leaves = Vec::new();
         collect_leaves(&query, &view, &mut leaves);
         let (mut steering, mut properties) = (Vec::new(), Vec::new());
@@ -231,14 +231,6 @@ impl Search {
         };
         Ok((kind, Some(steered.report)))
     }
-
-    /// A query checked against the collection, with saved sets and families in place.
-    pub(super) fn resolved(&self, view: &View, query: &Query) -> Result<Query> {
-        let dimension = view.spec.record.dimension;
-        query.resolve(dimension, view.n_latents(), &|named, nesting| {
-            names::find(view, named, nesting)
-        })
-    }
 }
 
 /// What a tree needs of the encoder.
@@ -339,21 +331,20 @@ pub(super) fn target_vector(view: &View, target: &Target, encoded: &Encoded) -> 
 
 /// Gives the reports of leaves, in order, the names the nodes got.
 fn name_reports(
-    query: &Query,
+    query: &ResolvedQuery,
     made: &mut dyn Iterator<Item = LeafReport>,
     steering: &mut Vec<SteeringReport>,
     properties: &mut Vec<PropertyReport>,
 ) {
-    let children = query.children();
+    let children = query.kind.children();
     if children.is_empty() {
-        let name = || query.name.clone().unwrap_or_default();
         match made.next() {
             Some(LeafReport::Steering(mut report)) => {
-                report.component = name();
+                report.component = query.name.clone();
                 steering.push(report);
             }
             Some(LeafReport::Property(mut report)) => {
-                report.component = name();
+                report.component = query.name.clone();
                 properties.push(report);
             }
             Some(LeafReport::None) | None => {}

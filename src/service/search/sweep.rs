@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use latentdb_index::filter::Filter;
+use latentdb_index::filter::{Filter, ResolvedFilter};
 use latentdb_index::query::{self, Hit, Kind, Query};
 
 use super::edits::SteerChange;
@@ -120,7 +120,7 @@ struct Sweep<'a> {
     service: &'a Search,
     view: &'a View,
     encoded: &'a Encoded,
-    filter: Option<Filter>,
+    filter: Option<ResolvedFilter>,
     limit: usize,
 }
 
@@ -202,12 +202,12 @@ impl Sweep<'_> {
             exact: nearest.exact,
             ef: nearest.ef,
         };
-        let mut query = Query::new(match steered.boosts {
+        let query = Query::new(match steered.boosts {
             None => Kind::Nearest(near),
             Some(boosts) => Kind::Boost(near, boosts),
         });
+        let mut query = query.resolve(self.view)?;
         query.filter.clone_from(&self.filter);
-        let query = self.service.resolved(self.view, &query)?;
         let ranking = query::execute(&query, &self.view.snapshot, self.limit)?;
         Ok((steered.report, ranking.hits))
     }

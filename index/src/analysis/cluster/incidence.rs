@@ -1,6 +1,6 @@
 //! Documents as sets of an axis' latents, and the Jaccard index between them.
 
-use crate::collection::Snapshot;
+use crate::snapshot::Snapshot;
 
 /// Sets of places on the axis, one row per document.
 pub(super) struct Incidence {

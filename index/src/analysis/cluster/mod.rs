@@ -29,10 +29,10 @@ use rand::rngs::StdRng;
 use rand::{SeedableRng, seq::index};
 use rayon::prelude::*;
 
-use crate::collection::Snapshot;
 use crate::error::{Error, Result};
-use crate::filter::Filter;
+use crate::filter::ResolvedFilter;
 use crate::progress::Progress;
+use crate::snapshot::Snapshot;
 use incidence::{Incidence, Landmarks};
 use k_means::KMeans;
 use spectral::{Embedding, Spectrum};
@@ -139,7 +139,7 @@ pub struct Distinctive {
     pub outside: f64,
 }
 
-/// Clusters the documents a resolved filter describes by the latents of `axis` (distinct,
+/// Clusters the documents a filter describes by the latents of `axis` (distinct,
 /// ascending). The same snapshot, axis and options give the same answer on the same machine.
 ///
 /// # Errors
@@ -147,7 +147,7 @@ pub struct Distinctive {
 /// stopped.
 pub fn cluster(
     snapshot: &Snapshot,
-    filter: &Filter,
+    filter: &ResolvedFilter,
     axis: &[u32],
     options: &ClusterOptions,
     progress: &Progress,

@@ -355,8 +355,8 @@ fn normalise(point: &mut [f64]) {
 mod tests {
     use rand::SeedableRng;
 
-    use super::super::incidence::Incidence;
     use super::*;
+    use crate::analysis::cluster::incidence::Incidence;
 
     fn random_sets(count: usize) -> Vec<Vec<u32>> {
         let mut random = StdRng::seed_from_u64(11);

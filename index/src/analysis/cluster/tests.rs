@@ -6,6 +6,7 @@ use rand::Rng;
 use super::*;
 use crate::collection::{Collection, Operation};
 use crate::document::{Activation, Document, Value};
+use crate::filter::{AttributeTest, Filter};
 
 const GROUPS: usize = 3;
 const AXIS: u32 = 30;
@@ -291,7 +292,10 @@ fn shares_sizes_and_affinities_are_exact() {
 #[test]
 fn a_filter_bounds_what_is_clustered() {
     let made = made(&planted(300, 4));
-    let filter = crate::filter::parse("group in (0, 1)").unwrap();
+    let filter = Filter::Attribute {
+        name: "group".into(),
+        test: AttributeTest::In(vec![Value::Integer(0), Value::Integer(1)]),
+    };
     let options = ClusterOptions::default();
     let progress = Progress::default();
     let found = cluster(&made.snapshot, &filter, &axis(), &options, &progress).unwrap();

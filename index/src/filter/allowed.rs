@@ -1,10 +1,43 @@
-//! The documents a node may return, per segment.
+//! The documents that a filter describes of a snapshot, per segment.
 
 use roaring::RoaringBitmap;
 
-use crate::collection::Snapshot;
+use super::evaluate::evaluate;
+use super::{Filter, ResolvedFilter};
 use crate::error::Result;
-use crate::filter::{Filter, evaluate};
+use crate::snapshot::Snapshot;
+
+/// What a filter describes of a snapshot.
+impl Snapshot {
+    /// Exact number of documents a filter describes.
+    pub fn count(&self, filter: &ResolvedFilter) -> Result<u64> {
+        self.segments().iter().try_fold(0, |total, segment| {
+            Ok(total + evaluate(filter, self, segment)?.len())
+        })
+    }
+
+    /// Numbers of the documents a filter describes, ascending.
+    pub fn documents_matching(&self, filter: &ResolvedFilter) -> Result<Vec<u32>> {
+        let mut docs = Vec::new();
+        for segment in self.segments() {
+            let found = evaluate(filter, self, segment)?;
+            docs.extend(found.iter().map(|doc| segment.base + doc));
+        }
+        Ok(docs)
+    }
+
+    pub(crate) fn allowed(&self, filter: &ResolvedFilter) -> Result<Allowed> {
+        Allowed::alive(self).narrowed(filter, self)
+    }
+
+    /// The number of the living document with an id.
+    pub fn find(&self, id: &str) -> Result<Option<u32>> {
+        Ok(self
+            .documents_matching(&Filter::Ids(vec![id.to_owned()]))?
+            .first()
+            .copied())
+    }
+}
 
 /// Which documents of a snapshot are allowed: living ones, and in a filter's set where one stands.
 pub(crate) struct Allowed {
@@ -34,8 +67,8 @@ impl Allowed {
         )
     }
 
-    /// The documents of `self` that a resolved filter describes.
-    pub fn narrowed(&self, filter: &Filter, snapshot: &Snapshot) -> Result<Self> {
+    /// The documents of `self` that a filter describes.
+    pub fn narrowed(&self, filter: &ResolvedFilter, snapshot: &Snapshot) -> Result<Self> {
         let mut segments = Vec::with_capacity(self.segments.len());
         for (segment, allowed) in snapshot.segments().iter().zip(&self.segments) {
             let mut docs = evaluate(filter, snapshot, segment)?;

@@ -1,128 +1,24 @@
 //! One immutable view of a collection: what a request, a page or an analysis reads.
 
+mod centroids;
+mod segment;
+mod set_cache;
+mod sums;
+
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use roaring::RoaringBitmap;
-use tantivy::index::{SegmentComponent, SegmentId};
-use tantivy::{DocAddress, Searcher, SegmentReader, TantivyDocument};
+use tantivy::index::SegmentId;
+use tantivy::{DocAddress, Searcher, TantivyDocument};
 
-use super::derived::Derived;
-use crate::analysis::centroids::SegmentSums;
-use crate::dense::{self, DenseReader, Graph};
+use crate::dense::Graph;
 use crate::document::{Activation, Document};
 use crate::error::{Error, Result};
-use crate::filter::{Filter, TestCache, evaluate};
-use crate::latents::{self, LatentsReader};
-use crate::query::Allowed;
 use crate::schema::Fields;
 
-/// What a segment holds of one SAE.
-#[derive(Clone)]
-pub(crate) struct Space {
-    /// Its matrix.
-    pub latents: Arc<LatentsReader>,
-    /// Sums for the latents' centroids, once they were asked for.
-    pub centroid_sums: Arc<SegmentSums>,
-}
-
-/// A segment of a snapshot with its components open.
-#[derive(Clone)]
-pub(crate) struct SegmentView {
-    /// tantivy's reader: text, stored fields, attribute columns.
-    pub reader: SegmentReader,
-    /// The snapshot's number of the segment's document 0.
-    pub base: u32,
-    /// The matrix of the SAE whose space it is.
-    pub latents: Arc<LatentsReader>,
-    /// Sums for the centroids of its latents.
-    pub centroid_sums: Arc<SegmentSums>,
-    /// What there is of each SAE; fewer where no document has latents of the last ones.
-    spaces: Arc<[Space]>,
-    /// The `dense` component.
-    pub dense: Arc<DenseReader>,
-    /// Sets of attribute tests.
-    pub tests: Arc<TestCache>,
-    /// The graph over it, where one is built.
-    pub graph: Option<Arc<Graph>>,
-    /// Living documents; `None` when none is deleted.
-    pub alive: Option<RoaringBitmap>,
-}
-
-impl SegmentView {
-    /// The segment in the space of another SAE.
-    pub fn in_space(&self, space: usize) -> Result<Self> {
-        let Space {
-            latents,
-            centroid_sums,
-        } = match self.spaces.get(space) {
-            Some(space) => space.clone(),
-            None => Space {
-                latents: Arc::new(LatentsReader::empty(self.reader.max_doc() as usize)?),
-                centroid_sums: Arc::default(),
-            },
-        };
-        Ok(Self {
-            latents,
-            centroid_sums,
-            ..self.clone()
-        })
-    }
-}
-
-/// What a segment's view shares with those of other snapshots.
-#[derive(Clone)]
-struct Components {
-    spaces: Arc<[Space]>,
-    dense: Arc<DenseReader>,
-    tests: Arc<TestCache>,
-}
-
-/// Components of live segments, opened once and shared by snapshots.
-#[derive(Default)]
-pub(crate) struct ComponentCache {
-    open: HashMap<SegmentId, Components>,
-}
-
-impl ComponentCache {
-    fn get(&mut self, segment: &SegmentReader) -> Result<Components> {
-        if let Some(components) = self.open.get(&segment.segment_id()) {
-            return Ok(components.clone());
-        }
-        let read = |extension: &str| -> Result<_> {
-            let component = SegmentComponent::Custom(extension.to_owned());
-            Ok(segment.open_read(component)?.read_bytes()?)
-        };
-        let matrices = latents::open_spaces(read(latents::EXTENSION)?)?;
-        let n_docs = matrices[0].n_docs();
-        let spaces = matrices.into_iter().map(|matrix| Space {
-            latents: Arc::new(matrix),
-            centroid_sums: Arc::default(),
-        });
-        let dense = Arc::new(DenseReader::open(read(dense::EXTENSION)?)?);
-        if n_docs != segment.max_doc() {
-            return Err(Error::corrupted(format!(
-                "segment {} has {} documents, its latents {}",
-                segment.segment_id(),
-                segment.max_doc(),
-                n_docs
-            )));
-        }
-        let components = Components {
-            spaces: spaces.collect(),
-            dense,
-            tests: Arc::default(),
-        };
-        self.open.insert(segment.segment_id(), components.clone());
-        Ok(components)
-    }
-
-    fn retain(&mut self, searcher: &Searcher) {
-        let live = searcher.generation().segments();
-        self.open.retain(|id, _| live.contains_key(id));
-    }
-}
+pub use centroids::Centroids;
+pub(crate) use segment::{ComponentCache, SegmentView};
 
 /// One immutable view of a collection, in the space of one of its SAEs: the default, unless
 /// [`Snapshot::in_space`] says otherwise. Documents are numbered from 0 across its segments, deleted
@@ -138,6 +34,13 @@ pub struct Snapshot {
     others: Mutex<HashMap<usize, Arc<Snapshot>>>,
     percentiles: Mutex<HashMap<u32, Option<f32>>>,
     derived: Derived,
+}
+
+/// Numbers over the whole snapshot, computed when they are first asked for.
+#[derive(Default)]
+struct Derived {
+    mean_activation_sum: OnceLock<f32>,
+    centroids: OnceLock<Arc<Centroids>>,
 }
 
 impl Snapshot {
@@ -250,10 +153,6 @@ impl Snapshot {
         &self.searcher
     }
 
-    pub(crate) fn derived(&self) -> &Derived {
-        &self.derived
-    }
-
     pub(crate) fn fields(&self) -> &Fields {
         &self.fields
     }
@@ -269,35 +168,6 @@ impl Snapshot {
             .partition_point(|segment| segment.base <= doc)
             .saturating_sub(1);
         (&self.segments[at], doc - self.segments[at].base)
-    }
-
-    /// Exact number of documents a resolved filter describes.
-    pub fn count(&self, filter: &Filter) -> Result<u64> {
-        self.segments.iter().try_fold(0, |total, segment| {
-            Ok(total + evaluate(filter, self, segment)?.len())
-        })
-    }
-
-    /// Numbers of the documents a resolved filter describes, ascending.
-    pub fn documents_matching(&self, filter: &Filter) -> Result<Vec<u32>> {
-        let mut docs = Vec::new();
-        for segment in &self.segments {
-            let found = evaluate(filter, self, segment)?;
-            docs.extend(found.iter().map(|doc| segment.base + doc));
-        }
-        Ok(docs)
-    }
-
-    pub(crate) fn allowed(&self, filter: &Filter) -> Result<Allowed> {
-        Allowed::alive(self).narrowed(filter, self)
-    }
-
-    /// The number of the living document with an id.
-    pub fn find(&self, id: &str) -> Result<Option<u32>> {
-        Ok(self
-            .documents_matching(&Filter::Ids(vec![id.to_owned()]))?
-            .first()
-            .copied())
     }
 
     /// The id of a document.
@@ -422,6 +292,47 @@ impl Snapshot {
                 .doc_ids_alive()
                 .map(move |doc| segment.base + doc)
         })
+    }
+
+    /// The mean over documents of the sum of their activations, deleted documents included until
+    /// their segments are merged.
+    pub(crate) fn mean_activation_sum(&self) -> f32 {
+        *self.derived.mean_activation_sum.get_or_init(|| {
+            let mut sum = 0.0_f64;
+            let mut documents = 0_u64;
+            for segment in self.segments() {
+                documents += u64::from(segment.latents.n_docs());
+                for (_, list) in segment.latents.lists() {
+                    list.for_each(|_, activations| {
+                        sum += activations
+                            .iter()
+                            .map(|&value| f64::from(value))
+                            .sum::<f64>();
+                    });
+                }
+            }
+            (sum / documents.max(1) as f64) as f32
+        })
+    }
+
+    /// No activation of a latent is above this.
+    pub(crate) fn maximum_activation(&self, latent: u32) -> f32 {
+        let lists = self
+            .segments()
+            .iter()
+            .filter_map(|segment| segment.latents.list(latent));
+        lists
+            .flat_map(|list| (0..list.n_blocks()).map(move |index| list.block(index).maximum))
+            .fold(0.0, f32::max)
+    }
+
+    /// The centroids of the latents (the methods guide, centroids). The first call of a snapshot reads what earlier
+    /// snapshots have not.
+    pub fn centroids(&self) -> Arc<Centroids> {
+        let derived = &self.derived.centroids;
+        derived
+            .get_or_init(|| Arc::new(Centroids::of(&self.segments)))
+            .clone()
     }
 }
 

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::collection::Snapshot;
+use super::{attribute_facet, latent_counts};
 use crate::document::Value;
 use crate::error::Result;
-use crate::facet::{attribute_facet, latent_counts};
 use crate::filter::Filter;
 use crate::schema::ATTRIBUTES_FIELD;
+use crate::snapshot::Snapshot;
 
 /// Documents that a pair, or a value, has at least.
 const SUPPORT: u64 = 5;
@@ -55,7 +55,7 @@ pub struct AttributeLift {
 /// The histogram of `values` in `bins` bins from the smallest to the largest; `None` without values.
 ///
 /// ```
-/// use latentdb_index::profile::histogram;
+/// use latentdb_index::analysis::profile::histogram;
 ///
 /// let found = histogram(&[1.0, 1.5, 2.0, 5.0], 4).unwrap();
 /// assert_eq!((found.lower, found.width), (1.0, 1.0));

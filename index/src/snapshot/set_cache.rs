@@ -1,6 +1,6 @@
-//! Attribute tests that were asked before, and their sets.
+//! The sets of documents of tests that were asked before.
 //!
-//! A test reads a whole column; sets are small, and the same few tests come again with every query
+//! A test of an attribute reads a whole column; sets are small, and the same few tests come again with every query
 //! of a session. A segment never changes, so its sets stay right until it is merged away.
 
 use std::collections::HashMap;
@@ -8,15 +8,14 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
-use super::AttributeTest;
 use crate::error::Result;
 
 /// Sets kept for a segment.
 const CAPACITY: usize = 64;
 
-/// The sets of a segment's most recent attribute tests, deleted documents left in.
+/// The sets of a segment's most recent tests by their description, deleted documents left in.
 #[derive(Default)]
-pub(crate) struct TestCache(Mutex<Kept>);
+pub(crate) struct SetCache(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
@@ -24,16 +23,14 @@ struct Kept {
     clock: u64,
 }
 
-impl TestCache {
-    /// The set of a test on an attribute: the one kept, or what `read` finds.
+impl SetCache {
+    /// The set of a test, which `key` tells apart from all others: the one kept, or what `read`
+    /// finds.
     pub fn get(
         &self,
-        attribute: &str,
-        test: &AttributeTest,
+        key: String,
         read: impl FnOnce() -> Result<RoaringBitmap>,
     ) -> Result<RoaringBitmap> {
-        // Debug output tells apart all values and kinds.
-        let key = format!("{attribute:?} {test:?}");
         {
             let mut kept = self.0.lock();
             kept.clock += 1;
@@ -60,18 +57,13 @@ impl TestCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Value;
-
-    fn equal(number: f64) -> AttributeTest {
-        AttributeTest::In(vec![Value::Float(number)])
-    }
 
     #[test]
     fn a_test_is_read_once_until_it_is_the_oldest() {
-        let cache = TestCache::default();
+        let cache = SetCache::default();
         let mut reads = 0;
         let mut ask = |number: f64| {
-            let set = cache.get("x", &equal(number), || {
+            let set = cache.get(number.to_string(), || {
                 reads += 1;
                 Ok([number as u32].into_iter().collect())
             });

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tantivy::columnar::Column;
 use tantivy::schema::Type;
 
-use crate::collection::Snapshot;
+use super::value_key::Key;
 use crate::document::Value;
 use crate::error::Result;
-use crate::filter::{AttributeColumn, Filter, attribute_columns};
+use crate::filter::{AttributeColumn, ResolvedFilter, attribute_columns};
 use crate::schema::ATTRIBUTES_FIELD;
-use crate::value_key::Key;
+use crate::snapshot::Snapshot;
 
 /// How many documents of a set have a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,11 +44,11 @@ pub struct AttributeFacet {
     pub documents: u64,
 }
 
-/// Counts the values of `attribute` over the documents a resolved filter describes, and lists the
+/// Counts the values of `attribute` over the documents a filter describes, and lists the
 /// `limit` most frequent. Exact.
 pub fn attribute_facet(
     snapshot: &Snapshot,
-    filter: &Filter,
+    filter: &ResolvedFilter,
     attribute: &str,
     limit: usize,
 ) -> Result<AttributeFacet> {
@@ -114,21 +114,8 @@ pub fn attribute_kinds(snapshot: &Snapshot) -> Result<BTreeMap<String, BTreeSet<
     Ok(found)
 }
 
-/// Counts active latents over the documents a resolved filter describes, and lists the `limit`
-/// most frequent, ties in order of latent. Exact.
-pub fn latent_facet(
-    snapshot: &Snapshot,
-    filter: &Filter,
-    limit: usize,
-) -> Result<Vec<LatentCount>> {
-    let mut counted = latent_counts(snapshot, filter)?;
-    counted.sort_by(|a, b| b.count.cmp(&a.count).then(a.latent.cmp(&b.latent)));
-    counted.truncate(limit);
-    Ok(counted)
-}
-
-/// Every latent active in any document that a resolved filter describes, ascending.
-pub fn latent_counts(snapshot: &Snapshot, filter: &Filter) -> Result<Vec<LatentCount>> {
+/// Every latent active in any document that a filter describes, ascending.
+pub fn latent_counts(snapshot: &Snapshot, filter: &ResolvedFilter) -> Result<Vec<LatentCount>> {
     let allowed = snapshot.allowed(filter)?;
     let width = snapshot
         .segments()
