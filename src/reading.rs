@@ -2,7 +2,7 @@
 //!
 //! Plain data that encoders, SAEs and collections share and keep beside what was made with it.
 //!
-//! **Architecture Invariant:** the two levels never mix (METHODS section 2). An SAE that was made
+//! **Architecture Invariant:** the two levels never mix (methods guide, section 2). An SAE that was made
 //! for token states refuses pooled vectors, and the other way round; the error names both.
 
 use std::fmt;
@@ -123,7 +123,7 @@ pub struct TokenReading {
     /// hexadecimal; empty where it is not known, as for an imported SAE.
     #[serde(default)]
     pub weights_sha256: String,
-    /// The layer: states are the residual stream behind it, counted from 0, as SAELens'
+    /// The layer: states are the residual stream after it, counted from 0, as SAELens'
     /// `blocks.L.hook_resid_post` (`hidden_states[L + 1]` in transformers).
     pub layer: usize,
     /// Whether a beginning-of-sequence token stands before a text without chat template.

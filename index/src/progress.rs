@@ -65,7 +65,8 @@ impl Progress {
         self.check()
     }
 
-    fn check(&self) -> Result<()> {
+    /// `Cancelled` when the work was called off.
+    pub fn check(&self) -> Result<()> {
         if self.is_stopped() {
             return Err(Error::cancelled());
         }

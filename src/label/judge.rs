@@ -1,9 +1,9 @@
-//! How well a label tells which documents activate its latent (METHODS section 3).
+//! How well a label tells which documents activate its latent (methods guide, section 3).
 
 use std::collections::HashMap;
 
-use super::Cancel;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// A document that a judge is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub trait Judge: Send + Sync {
         &self,
         label: &str,
         trials: &[Trial<'_>],
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<Option<Vec<f64>>>;
 }
 
@@ -168,7 +168,7 @@ impl Judge for SimilarityJudge {
         &self,
         label: &str,
         trials: &[Trial<'_>],
-        _cancel: &Cancel,
+        _progress: &Progress,
     ) -> Result<Option<Vec<f64>>> {
         let label = self
             .labels
@@ -242,7 +242,7 @@ mod tests {
         let (near, far) = ([3.0, 4.0], [-0.8, 0.6]);
         let trials = [trial(Some(&near[..])), trial(Some(&far[..]))];
         let found = judge
-            .predict("a", &trials, &Cancel::default())
+            .predict("a", &trials, &Progress::default())
             .unwrap()
             .unwrap();
         assert!(
@@ -251,7 +251,7 @@ mod tests {
         );
         let without = [trial(None)];
         assert_eq!(
-            judge.predict("a", &without, &Cancel::default()).unwrap(),
+            judge.predict("a", &without, &Progress::default()).unwrap(),
             None
         );
     }

@@ -1,5 +1,5 @@
 //! Names for latents, made from the documents that activate them, and how well they fit
-//! (METHODS section 3).
+//! (methods guide, section 3).
 //!
 //! A [`Labeller`] names a latent from [`Evidence`]; a [`Judge`] that sees only the name predicts
 //! which held-out documents activate the latent, and [`score`] compares. [`run_each`] runs either
@@ -28,10 +28,8 @@ mod select;
 mod split;
 mod stop_words;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::progress::Progress;
 
 pub use chat::{
     ChatConfig, ChatJudge, ChatLabeller, ChatLimits, ChatModel, ChatSelector, ChatTopicJudge,
@@ -77,7 +75,7 @@ pub trait Labeller: Send + Sync {
     ///
     /// # Errors
     /// `Cancelled`, and whatever makes going on to other latents pointless.
-    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Naming>;
+    fn label(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Naming>;
 }
 
 /// What a labeller makes of a latent.
@@ -103,44 +101,4 @@ impl Naming {
 pub trait Embed: Send + Sync {
     /// One vector per text, in their order.
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>>;
-}
-
-/// Whether the caller still wants the work; clones are one.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Gives the work up.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was given up.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Gives the work up when the value is dropped: for whoever waits for the work.
-    #[must_use]
-    pub fn on_drop(&self) -> CancelOnDrop {
-        CancelOnDrop(self.clone())
-    }
-
-    /// `Cancelled` once it was.
-    pub fn check(&self) -> Result<()> {
-        if self.is_cancelled() {
-            return Err(Error::cancelled());
-        }
-        Ok(())
-    }
-}
-
-/// Gives work up when it is dropped.
-#[derive(Debug)]
-pub struct CancelOnDrop(Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }

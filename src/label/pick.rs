@@ -1,8 +1,8 @@
 //! Which concept did steering turn? Asked of a judge that sees the hits before and after
-//! (METHODS section 4, the evaluation of arXiv 2408.00657).
+//! (methods guide, section 4: the evaluation of O'Neill et al. 2024).
 
-use super::Cancel;
 use crate::error::Result;
+use crate::progress::Progress;
 
 /// Hits before and after steering, and concepts of which one was turned.
 #[derive(Clone, Copy, Debug)]
@@ -29,5 +29,5 @@ pub trait TopicJudge: Send + Sync {
     ///
     /// # Errors
     /// `Cancelled`, and whatever makes going on pointless.
-    fn pick(&self, turn: &Turn<'_>, cancel: &Cancel) -> Result<Option<usize>>;
+    fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>>;
 }

@@ -1,10 +1,10 @@
 //! Trainings over a grid of sizes, and the law their quality follows.
 //!
-//! Paper B finds `NMSE = A n^α` per k, α between -0.12 and -0.18 for 1,536-value embeddings.
+//! O'Neill et al. 2024 find `NMSE = A n^α` per k, α between -0.12 and -0.18 for 1,536-value embeddings.
 
 use serde::{Deserialize, Serialize};
 
-use super::train::TrainReport;
+use super::record::TrainReport;
 
 /// One training of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

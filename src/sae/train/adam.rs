@@ -7,7 +7,7 @@ use crate::sae::kernel::{self, dispatched};
 use super::parameters::Parameters;
 use super::step::{Backprop, CHUNK_LATENTS};
 
-/// Against division by zero; Paper B's value.
+/// Against division by zero; the value of O'Neill et al. 2024.
 const EPSILON: f32 = 6.25e-10;
 
 /// The factors of one update.

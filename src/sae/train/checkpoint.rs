@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::sae::format::write;
+use crate::sae::record::{CurvePoint, TrainConfig};
 
-use super::config::TrainConfig;
 use super::parameters::Parameters;
-use super::report::CurvePoint;
 
 const METADATA: &str = "latentdb.training";
 
@@ -63,11 +63,7 @@ pub(super) fn fingerprint(vectors: &[f32], d: usize) -> String {
         bytes.extend(row.iter().flat_map(|v| v.to_le_bytes()));
         digest.update(&bytes);
     }
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(digest.finalize())
 }
 
 struct Raw<'a>(&'a [f32], [usize; 1]);

@@ -3,47 +3,11 @@
 use crate::sae::kernel::{self, dispatched};
 use crate::sae::topk::{Selector, positions_at_least};
 
+use super::kept::{Found, Keep, Kept};
 use super::parameters::Parameters;
-use super::select::{Found, Keep};
 
 /// Rows per matrix product and per unit of parallel work.
 pub(super) const BLOCK_ROWS: usize = 64;
-
-/// The kept latents of every row of a block, `slots` places per row, `counts[row]` of them used.
-#[derive(Default)]
-pub(super) struct Kept {
-    pub slots: usize,
-    pub counts: Vec<usize>,
-    pub latents: Vec<u32>,
-    pub activations: Vec<f32>,
-    /// `residual . W_dec[latent]`, without the factor of the loss.
-    pub gradients: Vec<f32>,
-}
-
-impl Kept {
-    /// Makes room for `slots` latents in each of `rows` rows.
-    pub fn reset(&mut self, rows: usize, slots: usize) {
-        self.slots = slots;
-        self.counts.clear();
-        self.counts.resize(rows, 0);
-        self.latents.resize(rows * slots, 0);
-        self.activations.resize(rows * slots, 0.0);
-        self.gradients.resize(rows * slots, 0.0);
-    }
-
-    pub fn set(&mut self, row: usize, code: impl Iterator<Item = (u32, f32)>) {
-        let start = row * self.slots;
-        for (slot, (latent, activation)) in code.enumerate() {
-            self.latents[start + slot] = latent;
-            self.activations[start + slot] = activation;
-            self.counts[row] = slot + 1;
-        }
-    }
-
-    pub fn range(&self, row: usize) -> std::ops::Range<usize> {
-        row * self.slots..row * self.slots + self.counts[row]
-    }
-}
 
 /// A block of rows with all that the backward pass needs of them.
 #[derive(Default)]

@@ -1,25 +1,24 @@
-//! Training a top-k SAE on dense vectors (Paper B), on the cores of one machine.
+//! Training a top-k SAE on dense vectors (O'Neill et al. 2024), on the cores of one machine.
 //!
-//! *Where do rows come from* (`feed`, `rows`), *what does a batch come to* (`forward`), *what does it
-//! keep* (`select`), *what is its gradient* (`step`), *how do weights move* (`adam`), *what are the
-//! weights* (`parameters`), *how is a stopped training kept* (`checkpoint`), *which settings*
-//! (`config`), *what comes of it* (`result`), *what is reported* (`report`); the loop over epochs
-//! is here.
+//! *Where do rows come from* (`feed`, `draw`), *what does a batch come to* (`forward`), *what does it
+//! keep* (`kept`, `select`), *what is its gradient* (`step`), *how do weights move* (`adam`), *what
+//! are the weights* (`parameters`), *how is a stopped training kept* (`checkpoint`), *what is
+//! reported on the way* (`figures`), *what comes of it* (`result`); settings and the final report
+//! belong to the SAE's record; the loop over epochs is here.
 
 mod adam;
 mod checkpoint;
-mod config;
+mod draw;
 mod feed;
+mod figures;
 mod forward;
+mod kept;
 mod parameters;
-mod report;
 mod result;
-mod rows;
 mod select;
 mod step;
 
 use std::borrow::Cow;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -27,25 +26,27 @@ use rand::Rng;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 use super::encode::thread_count;
+use super::record::{CurvePoint, Sparsity, TrainConfig};
+use super::rows::RowSource;
 
 use adam::{Adam, UpdateSettings};
 use checkpoint::{Counters, State};
-pub use config::{Sparsity, TrainConfig, TrainOptions};
+use draw::{deviation, rng};
 use feed::Feed;
-pub use feed::{RowSource, slices};
+use figures::Smooth;
+pub use figures::TrainProgress;
 use forward::StepInput;
+use kept::Keep;
 use parameters::Parameters;
-use report::Smooth;
-pub use report::{CurvePoint, TrainProgress, TrainReport, Trained};
-use rows::{deviation, rng};
-use select::Keep;
+pub use result::Trained;
 use step::{Backprop, StepOutput};
 
 /// Rows whose median starts `b_dec`.
 const SAMPLE_ROWS: usize = 10_000;
-/// Steps between calls of the progress function.
+/// Steps between calls of `watch`.
 const PROGRESS_STEPS: usize = 10;
 /// The running mean of the weights is updated every so many steps.
 const AVERAGE_STEPS: usize = 8;
@@ -58,11 +59,11 @@ const FLOOR_SHARE: f32 = 0.7;
 
 /// Trains a top-k SAE on `vectors`, `[rows, d_in]` row-major.
 ///
-/// `progress` is called every ten steps and after every epoch; when it breaks, the training stops
-/// with `Cancelled`. With a `checkpoint` path the state is saved there then and about once a
-/// minute, and a call with the same vectors and settings goes on from it to the weights it would
-/// have reached; the file is removed at the end. Equal vectors, settings and seed give equal
-/// weights on any number of threads.
+/// `progress` counts steps; once it is stopped, the training ends with `Cancelled`. `watch` is told
+/// every ten steps and after every epoch. With a `checkpoint` path the state is saved there when the
+/// training is stopped and about once a minute, and a call with the same vectors and settings resumes
+/// from it to the weights it would have reached; the file is removed at the end. Equal vectors,
+/// settings and seed give equal weights on any number of threads.
 ///
 /// # Errors
 /// `InvalidArgument` naming a setting, or the row that holds a value that is not finite;
@@ -72,11 +73,12 @@ pub fn train(
     d_in: usize,
     config: &TrainConfig,
     checkpoint: Option<&Path>,
-    progress: &mut dyn FnMut(&TrainProgress) -> ControlFlow<()>,
+    progress: &Progress,
+    watch: &mut dyn FnMut(&TrainProgress),
 ) -> Result<Trained> {
     config.check()?;
     let feed = Feed::memory(Cow::Borrowed(vectors), d_in, config)?;
-    run(feed, config, checkpoint, progress)
+    run(feed, config, checkpoint, progress, watch)
 }
 
 /// As [`train`], on rows that are read in pieces and may be more than fit the memory.
@@ -87,17 +89,20 @@ pub fn train_source(
     source: &dyn RowSource,
     config: &TrainConfig,
     checkpoint: Option<&Path>,
-    progress: &mut dyn FnMut(&TrainProgress) -> ControlFlow<()>,
+    progress: &Progress,
+    watch: &mut dyn FnMut(&TrainProgress),
 ) -> Result<Trained> {
     config.check()?;
-    run(Feed::source(source, config)?, config, checkpoint, progress)
+    let feed = Feed::source(source, config)?;
+    run(feed, config, checkpoint, progress, watch)
 }
 
 fn run(
     feed: Feed,
     config: &TrainConfig,
     checkpoint: Option<&Path>,
-    progress: &mut dyn FnMut(&TrainProgress) -> ControlFlow<()>,
+    progress: &Progress,
+    watch: &mut dyn FnMut(&TrainProgress),
 ) -> Result<Trained> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(thread_count(config.threads))
@@ -105,7 +110,7 @@ fn run(
         .build()
         .map_err(|e| Error::internal("no threads for the training").with_source(e))?;
     let mut training = Training::start(feed, config, checkpoint)?;
-    training.run(&pool, progress)?;
+    training.run(&pool, progress, watch)?;
     let trained = training.finish(&pool)?;
     if let Some(path) = checkpoint
         && path.exists()
@@ -188,7 +193,7 @@ impl<'a> Training<'a> {
         Ok(training)
     }
 
-    /// Takes the state of the checkpoint up, where there is one.
+    /// Resumes from the checkpoint, if any.
     fn resume(&mut self) -> Result<()> {
         let Some(path) = self.checkpoint else {
             return Ok(());
@@ -221,10 +226,13 @@ impl<'a> Training<'a> {
     fn run(
         &mut self,
         pool: &ThreadPool,
-        progress: &mut dyn FnMut(&TrainProgress) -> ControlFlow<()>,
+        progress: &Progress,
+        watch: &mut dyn FnMut(&TrainProgress),
     ) -> Result<()> {
         let steps = self.steps();
         let mut saved = Instant::now();
+        progress.announce(steps as u64)?;
+        progress.advance(self.counters.step as u64)?;
         while self.counters.step < steps {
             pool.install(|| self.step())?;
             let epoch_done = self.counters.step.is_multiple_of(self.steps_per_epoch);
@@ -232,11 +240,12 @@ impl<'a> Training<'a> {
                 pool.install(|| self.end_epoch());
                 self.counters.curve.push(self.curve_point());
             }
-            if (epoch_done || self.counters.step.is_multiple_of(PROGRESS_STEPS))
-                && progress(&self.progress()).is_break()
-            {
+            if epoch_done || self.counters.step.is_multiple_of(PROGRESS_STEPS) {
+                watch(&self.progress());
+            }
+            if let Err(stopped) = progress.advance(1) {
                 self.save_checkpoint()?;
-                return Err(Error::cancelled());
+                return Err(stopped);
             }
             if self.stopped_early {
                 break;

@@ -8,7 +8,6 @@ mod find;
 mod scores;
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,9 +24,11 @@ use crate::encoder::SentenceEncoder;
 use crate::error::{Error, Result, Within as _};
 use crate::inputs::{self, Model};
 use crate::label::{
-    Cancel, ChatConfig, ChatLabeller, ChatModel, Embed, Event, Evidence, KeyphraseOptions,
-    Keyphrases, Labeller, LocalLabeller, LocalModel, Naming, run_each,
+    ChatConfig, ChatLabeller, ChatModel, Embed, Event, Evidence, KeyphraseOptions, Keyphrases,
+    Labeller, LocalLabeller, LocalModel, Naming, run_each,
 };
+use crate::progress::Progress;
+use crate::vectors::unit;
 use corpus::Corpus;
 
 pub use find::{FoundLabel, LabelSearch};
@@ -152,7 +153,7 @@ impl LanguageModels {
         if let Some(model) = open.get(name) {
             return Ok(model.clone());
         }
-        let place = match inputs::resolve_model(name, &mut |_, _| true)? {
+        let place = match inputs::resolve_model(name, &Progress::default(), &mut |_, _| {})? {
             Model::Pinned(file) => file.to_string_lossy().into_owned(),
             Model::Named(name) => name,
         };
@@ -176,23 +177,16 @@ struct PhraseEncoder(Arc<SentenceEncoder>);
 impl Embed for PhraseEncoder {
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let mut proceed = |_| ControlFlow::Continue(());
-        let mut rows = self.0.encode(&texts, &mut proceed)?;
-        for row in rows.chunks_exact_mut(self.0.dimension()) {
-            let squared: f32 = row.iter().map(|value| value * value).sum();
-            let scale = squared.sqrt().max(f32::MIN_POSITIVE).recip();
-            row.iter_mut().for_each(|value| *value *= scale);
-        }
-        let rows = rows.chunks_exact(self.0.dimension());
-        Ok(rows.map(<[f32]>::to_vec).collect())
+        let rows = self.0.encode(&texts, &Progress::default())?;
+        Ok(rows.chunks_exact(self.0.dimension()).map(unit).collect())
     }
 }
 
 impl Service {
     /// Labels latents from the documents that are not held out. Labels are kept as they come;
     /// latents that the labeller has labelled before, and those whose label is another's, are
-    /// passed over, so the same call goes on where an earlier one ended. `progress` is told at
-    /// least every half second or so; `Break` ends the work.
+    /// passed over, so the same call goes on where an earlier one ended. `watch` is told at
+    /// least every half second or so; `progress` stops the work.
     ///
     /// # Errors
     /// `FailedPrecondition` without SAE, texts, or chat endpoint; `Unavailable` and
@@ -200,18 +194,20 @@ impl Service {
     pub async fn label_latents(
         self: &Arc<Self>,
         request: LabelRequest,
-        progress: impl FnMut(LabelProgress) -> ControlFlow<()> + Send + 'static,
+        progress: Arc<Progress>,
+        mut watch: impl FnMut(LabelProgress) + Send + 'static,
     ) -> Result<()> {
         let view = self.view(&request.collection)?;
         let service = self.clone();
-        blocking(move || service.label_latents_of(&view, &request, progress)).await
+        blocking(move || service.label_latents_of(&view, &request, &progress, &mut watch)).await
     }
 
     fn label_latents_of(
         &self,
         view: &View,
         request: &LabelRequest,
-        mut progress: impl FnMut(LabelProgress) -> ControlFlow<()>,
+        progress: &Progress,
+        watch: &mut dyn FnMut(LabelProgress),
     ) -> Result<()> {
         view.record.n_latents.ok_or_else(|| no_sae(view))?;
         match &request.labeller {
@@ -219,32 +215,34 @@ impl Service {
                 let wanted = self.latents_to_label(view, request, Keyphrases::SOURCE)?;
                 let encoder = self.models.encoder_of(&view.record)?;
                 let embed = encoder.map(|encoder| PhraseEncoder(encoder.encoder().clone()));
-                let corpus = wanted.corpus(view, &mut progress)?;
-                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
+                let corpus = wanted.corpus(view, progress, watch)?;
+                let evidence = wanted.evidence(&corpus, request.seed, progress, watch)?;
                 let labeller = Keyphrases::over(
                     &evidence,
                     &corpus.shown_texts(),
                     KeyphraseOptions::default(),
                     embed.as_ref().map(|embed| embed as &dyn Embed),
                 );
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, progress)
+                self.run(view, &wanted, &evidence, &labeller, &|| 0, progress, watch)
             }
             LabellerChoice::Chat(usage) => {
                 let model = self.language_models.chat(usage)?;
                 let labeller = ChatLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, &mut progress)?;
-                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
+                let corpus = wanted.corpus(view, progress, watch)?;
+                let evidence = wanted.evidence(&corpus, request.seed, progress, watch)?;
                 let tokens = || model.tokens();
-                self.run(view, &wanted, &evidence, &labeller, &tokens, progress)
+                self.run(
+                    view, &wanted, &evidence, &labeller, &tokens, progress, watch,
+                )
             }
             LabellerChoice::Local(name) => {
                 let model = self.language_models.local(name.as_deref())?;
                 let labeller = LocalLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, &mut progress)?;
-                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, progress)
+                let corpus = wanted.corpus(view, progress, watch)?;
+                let evidence = wanted.evidence(&corpus, request.seed, progress, watch)?;
+                self.run(view, &wanted, &evidence, &labeller, &|| 0, progress, watch)
             }
         }
     }
@@ -257,7 +255,8 @@ impl Service {
         evidence: &[Evidence<'_>],
         labeller: &dyn Labeller,
         tokens: &dyn Fn() -> u64,
-        mut progress: impl FnMut(LabelProgress) -> ControlFlow<()>,
+        progress: &Progress,
+        watch: &mut dyn FnMut(LabelProgress),
     ) -> Result<()> {
         let source = labeller.source();
         let mut kept = LabelProgress {
@@ -268,12 +267,11 @@ impl Service {
         let mut pending: Vec<(u32, Label)> = Vec::new();
         let mut failure = None;
         let mut last_kept = Instant::now();
-        let cancel = Cancel::default();
         let outcome = run_each(
             evidence,
             labeller.concurrency(),
-            &cancel,
-            |evidence| labeller.label(evidence, &cancel),
+            progress,
+            |evidence| labeller.label(evidence, progress),
             &mut |event: Event<Naming>| {
                 if let Event::Done(at, naming) = event {
                     kept.done += 1;
@@ -294,7 +292,8 @@ impl Service {
                         }
                         Err(error) => {
                             failure = Some(error);
-                            return ControlFlow::Break(());
+                            progress.stop();
+                            return;
                         }
                     }
                 }
@@ -302,7 +301,7 @@ impl Service {
                 let report = kept.clone();
                 kept.labels.clear();
                 kept.unlabelled.clear();
-                progress(report)
+                watch(report);
             },
         );
         if let Some(error) = failure {
@@ -312,8 +311,7 @@ impl Service {
         kept.written += labels.len();
         kept.labels = labels;
         kept.tokens = tokens();
-        // Whether anyone still listens changes nothing about what is kept.
-        let _ = progress(kept);
+        watch(kept);
         outcome
     }
 
@@ -377,26 +375,24 @@ struct Wanted {
 
 impl Wanted {
     /// Tells that nothing is done yet; `Cancelled` where nobody waits for it any more.
-    fn tell(&self, progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>) -> Result<()> {
-        let nothing = LabelProgress {
+    fn tell(&self, progress: &Progress, watch: &mut dyn FnMut(LabelProgress)) -> Result<()> {
+        watch(LabelProgress {
             total: self.latents.len(),
             passed_over: self.passed_over,
             ..LabelProgress::default()
-        };
-        match progress(nothing) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::cancelled()),
-        }
+        });
+        progress.check()
     }
 
     fn corpus(
         &self,
         view: &View,
-        progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>,
+        progress: &Progress,
+        watch: &mut dyn FnMut(LabelProgress),
     ) -> Result<Corpus> {
-        self.tell(progress)?;
+        self.tell(progress, watch)?;
         let corpus = Corpus::read(view.snapshot.clone())?;
-        self.tell(progress)?;
+        self.tell(progress, watch)?;
         Ok(corpus)
     }
 
@@ -404,7 +400,8 @@ impl Wanted {
         &self,
         corpus: &'a Corpus,
         seed: u64,
-        progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>,
+        progress: &Progress,
+        watch: &mut dyn FnMut(LabelProgress),
     ) -> Result<Vec<Evidence<'a>>> {
         use rayon::prelude::*;
         let mut evidence = Vec::with_capacity(self.latents.len());
@@ -414,7 +411,7 @@ impl Wanted {
                     .par_iter()
                     .map(|&latent| corpus.evidence(latent, EVIDENCE, seed)),
             );
-            self.tell(progress)?;
+            self.tell(progress, watch)?;
         }
         Ok(evidence)
     }

@@ -1,7 +1,6 @@
 //! Scoring labels on held-out documents (METHODS section 3).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,9 +15,9 @@ use super::find::Labels;
 use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, asked_latents};
 use crate::error::{Error, Result};
 use crate::label::{
-    Cancel, ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median,
-    run_each, score,
+    ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median, run_each, score,
 };
+use crate::progress::Progress;
 use crate::service::latents::label_key;
 use crate::service::{Service, blocking};
 
@@ -123,7 +122,7 @@ struct Task {
 
 impl Service {
     /// Scores current labels on held-out documents and keeps the scores with them as they come.
-    /// `progress` is told at least every half second or so; `Break` ends the work.
+    /// `watch` is told at least every half second or so; `progress` stops the work.
     ///
     /// # Errors
     /// `FailedPrecondition` without labels, texts, encoder (similarity) or endpoint (chat); what
@@ -131,7 +130,8 @@ impl Service {
     pub async fn score_labels(
         self: &Arc<Self>,
         request: ScoreRequest,
-        progress: impl FnMut(ScoreProgress) -> ControlFlow<()> + Send + 'static,
+        progress: Arc<Progress>,
+        mut watch: impl FnMut(ScoreProgress) + Send + 'static,
     ) -> Result<ScoreSummary> {
         let view = self.view(&request.collection)?;
         let (service, of, asked) = (self.clone(), view.clone(), request.clone());
@@ -152,18 +152,36 @@ impl Service {
         blocking(move || match &request.judge {
             JudgeChoice::Similarity => {
                 let judge = SimilarityJudge::new(vectors);
-                service.judge(&view, &request, &tasks, &judge, &|| 0, progress)
+                service.judge(
+                    &view,
+                    &request,
+                    &tasks,
+                    &judge,
+                    &|| 0,
+                    &progress,
+                    &mut watch,
+                )
             }
             JudgeChoice::Chat(usage) => {
                 let model = service.language_models.chat(usage)?;
                 let tokens = || model.tokens();
                 let judge = ChatJudge(&model);
-                service.judge(&view, &request, &tasks, &judge, &tokens, progress)
+                service.judge(
+                    &view, &request, &tasks, &judge, &tokens, &progress, &mut watch,
+                )
             }
             JudgeChoice::Local(name) => {
                 let model = service.language_models.local(name.as_deref())?;
                 let judge = LocalJudge(&model);
-                service.judge(&view, &request, &tasks, &judge, &|| 0, progress)
+                service.judge(
+                    &view,
+                    &request,
+                    &tasks,
+                    &judge,
+                    &|| 0,
+                    &progress,
+                    &mut watch,
+                )
             }
         })
         .await
@@ -228,15 +246,16 @@ impl Service {
         tasks: &[Task],
         judge: &dyn Judge,
         tokens: &dyn Fn() -> u64,
-        mut progress: impl FnMut(ScoreProgress) -> ControlFlow<()>,
+        progress: &Progress,
+        watch: &mut dyn FnMut(ScoreProgress),
     ) -> Result<ScoreSummary> {
         let mut report = ScoreProgress {
             total: tasks.len(),
             ..ScoreProgress::default()
         };
-        let mut tell = || match progress(report.clone()) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::cancelled()),
+        let mut tell = || {
+            watch(report.clone());
+            progress.check()
         };
         tell()?;
         let corpus = Corpus::read(view.snapshot.clone())?;
@@ -245,12 +264,11 @@ impl Service {
         let mut pending: Vec<(usize, LabelScore)> = Vec::new();
         let mut failure = None;
         let mut last_kept = Instant::now();
-        let cancel = Cancel::default();
         let outcome = run_each(
             tasks,
             judge.concurrency(),
-            &cancel,
-            |task| judge_label(&corpus, request, judge, task, &cancel),
+            progress,
+            |task| judge_label(&corpus, request, judge, task, progress),
             &mut |event: Event<Option<LabelScore>>| {
                 if let Event::Done(at, found) = event {
                     report.done += 1;
@@ -262,15 +280,15 @@ impl Service {
                         Ok(scores) => report.scores = scores,
                         Err(error) => {
                             failure = Some(error);
-                            return ControlFlow::Break(());
+                            progress.stop();
+                            return;
                         }
                     }
                 }
                 report.tokens = tokens();
                 all.extend(report.scores.iter().map(|scored| scored.score.clone()));
-                let told = progress(report.clone());
+                watch(report.clone());
                 report.scores.clear();
-                told
             },
         );
         if let Some(error) = failure {
@@ -279,8 +297,7 @@ impl Service {
         report.scores = self.keep_scores(view, tasks, pending)?;
         report.tokens = tokens();
         all.extend(report.scores.iter().map(|scored| scored.score.clone()));
-        // Whether anyone still listens changes nothing about what is kept.
-        let _ = progress(report);
+        watch(report);
         outcome.map(|()| ScoreSummary::of(&all, tasks.len()))
     }
 
@@ -319,9 +336,9 @@ fn judge_label(
     request: &ScoreRequest,
     judge: &dyn Judge,
     task: &Task,
-    cancel: &Cancel,
+    progress: &Progress,
 ) -> Result<Option<LabelScore>> {
-    cancel.check()?;
+    progress.check()?;
     let sample = |held_out: bool| {
         let (latent, seed) = (task.latent, request.seed);
         corpus.sample(
@@ -339,14 +356,14 @@ fn judge_label(
         return Ok(None);
     }
     let label = &task.label.text;
-    let Some(predictions) = judge.predict(label, &trials, cancel)? else {
+    let Some(predictions) = judge.predict(label, &trials, progress)? else {
         return Ok(None);
     };
     let threshold = match judge.threshold() {
         Some(threshold) => threshold,
         None => {
             let (trials, active) = corpus.trials(&sample(false));
-            let Some(predictions) = judge.predict(label, &trials, cancel)? else {
+            let Some(predictions) = judge.predict(label, &trials, progress)? else {
                 return Ok(None);
             };
             choose_threshold(&predictions, &active)

@@ -65,15 +65,17 @@ async fn nobody_waiting_ends_it_before_the_first_label() {
             ..LabelRequest::default()
         };
         let mut calls = 0;
-        let progress = move |told: LabelProgress| {
+        let progress = Arc::new(Progress::default());
+        let stopped = progress.clone();
+        let watch = move |told: LabelProgress| {
             assert_eq!((told.done, told.total), (0, 3));
             calls += 1;
-            match calls > before {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            if calls > before {
+                stopped.stop();
             }
         };
-        let error = service.label_latents(request, progress).await.unwrap_err();
+        let labelled = service.label_latents(request, progress, watch);
+        let error = labelled.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     }
     let record = service.view("c").unwrap().record;
@@ -82,7 +84,7 @@ async fn nobody_waiting_ends_it_before_the_first_label() {
         collection: "c".to_owned(),
         ..LabelRequest::default()
     };
-    let progress = |_| ControlFlow::Continue(());
-    service.label_latents(request, progress).await.unwrap();
+    let labelled = service.label_latents(request, Arc::default(), |_| {});
+    labelled.await.unwrap();
     assert_eq!(service.labels_of(&record).unwrap().len(), 3);
 }

@@ -1,8 +1,7 @@
 //! Texts -> pooled latents, with the places where they are strongest.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use latentdb_index::catalog::CollectionRecord;
 use latentdb_index::collection::Update;
@@ -12,6 +11,7 @@ use super::super::models::{beyond_storage, check_storable};
 use super::super::{Service, blocking};
 use crate::encoder::reader::{ReadToken, Reader, TokenSpan};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::reading::CodePooling;
 use crate::sae::{CodePool, Codes, Fit, Sae};
 
@@ -41,17 +41,18 @@ impl TokenCoder {
         &self.sae
     }
 
-    /// The latents of each text. Blocks; gives up when `go_on` says so. The first `measured` tokens
-    /// are added to `fit`, with what the SAE makes of them.
+    /// The latents of each text. Blocks. The first `measured` tokens are added to `fit`, with what
+    /// the SAE makes of them; `each` is called for every batch.
     ///
     /// # Errors
-    /// `Cancelled`.
+    /// `Cancelled` when `progress` was stopped.
     pub(in crate::service) fn encode(
         &self,
         texts: &[&str],
         measured: usize,
         fit: &mut Fit,
-        go_on: &dyn Fn() -> bool,
+        progress: &Progress,
+        each: &dyn Fn(),
     ) -> Result<Vec<TokenCodes>> {
         let width = self.sae.d_in();
         let (before, seen) = (fit.rows(), AtomicUsize::new(0));
@@ -64,6 +65,7 @@ impl TokenCoder {
         };
         self.reader.read(
             texts,
+            progress,
             &|batch| {
                 let mut codes = Codes::new();
                 self.sae.encode(batch.states, &mut codes)?;
@@ -80,11 +82,8 @@ impl TokenCoder {
                 for (token, (latents, activations)) in tokens.iter().zip(codes.iter()) {
                     gathering.add(token, latents, activations);
                 }
-                Ok(if go_on() {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                })
+                each();
+                Ok(())
             },
         )?;
         gathering.close();
@@ -99,7 +98,7 @@ impl TokenCoder {
             if room == 0 {
                 break;
             }
-            self.encode(texts, room, &mut fit, &|| true)?;
+            self.encode(texts, room, &mut fit, &Progress::default(), &|| {})?;
         }
         Ok(fit)
     }
@@ -115,7 +114,13 @@ impl TokenCoder {
             .iter()
             .map(|document| document.text.as_deref().unwrap_or_default())
             .collect();
-        let codes = self.encode(&texts, 0, &mut Fit::default(), go_on)?;
+        let progress = Progress::default();
+        let each = || {
+            if !go_on() {
+                progress.stop();
+            }
+        };
+        let codes = self.encode(&texts, 0, &mut Fit::default(), &progress, &each)?;
         for (document, codes) in documents.iter_mut().zip(codes) {
             document.latents = codes.latents;
             document.positions = codes.positions;
@@ -185,15 +190,6 @@ impl Gathering<'_> {
     }
 }
 
-/// Tells blocking work that nobody waits for it any more.
-struct Waiting(Arc<AtomicBool>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Service {
     /// Adds latents to documents with text and without latents, in a collection of level token.
     pub(in crate::service) async fn add_token_codes(
@@ -250,8 +246,8 @@ impl Service {
         if record.reader.is_none() || texts.iter().all(Option::is_none) {
             return Ok(texts.into_iter().map(|_| None).collect());
         }
-        let stop = Arc::new(AtomicBool::new(false));
-        let _waiting = Waiting(stop.clone());
+        let progress = Arc::new(Progress::default());
+        let _waiting = progress.stop_on_drop();
         let (service, record) = (self.clone(), record.clone());
         blocking(move || {
             let Some(coder) = service.token_coder(&record)? else {
@@ -268,7 +264,7 @@ impl Service {
             let room = service
                 .gates
                 .room(&service.database.collection(&record.name)?, &record)?;
-            let codes = coder.encode(&all, room, &mut fit, &|| !stop.load(Ordering::Relaxed))?;
+            let codes = coder.encode(&all, room, &mut fit, &progress, &|| {})?;
             for (at, codes) in codes.iter().enumerate() {
                 if let Some(what) = beyond_storage(&codes.latents) {
                     return Err(Error::invalid(format!("{field}[{at}]"), what));

@@ -19,6 +19,7 @@ use super::models::{EncoderRecord, Level, SaeRecord, encoder_record, to_json};
 use crate::encoder::reader::{Reader, ReaderOptions};
 use crate::error::{Error, Result, Within as _};
 use crate::inputs::{self, Model};
+use crate::progress::Progress;
 use crate::reading::{CodePooling, PooledReading, Precision, Reading, TokenPolicy, TokenReading};
 use crate::sae::Sae;
 
@@ -150,7 +151,7 @@ impl Readers {
         if let Some(reader) = readers.get(&key(&options)) {
             return Ok(reader.clone());
         }
-        let place = match inputs::resolve_model(model, &mut |_, _| true)? {
+        let place = match inputs::resolve_model(model, &Progress::default(), &mut |_, _| {})? {
             Model::Pinned(path) => path.to_string_lossy().into_owned(),
             Model::Named(name) => name,
         };

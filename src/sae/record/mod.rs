@@ -1,12 +1,19 @@
-//! Where an SAE came from, and what it reads.
+//! Where an SAE came from, what it reads, and how good it was when it was trained.
+
+mod config;
+mod quality;
+mod report;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::train::{TrainConfig, TrainReport};
 use crate::error::{Error, Result};
 use crate::reading::{CodePooling, Precision, Reading, TokenPolicy, TokenReading, Window};
+
+pub use config::{Sparsity, TrainConfig, TrainOptions};
+pub use quality::{DensityBin, Quality, Recall, Spread};
+pub use report::{CurvePoint, TrainReport};
 
 /// Where an SAE came from, kept beside its weights.
 ///

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::sae::model::Normalisation;
+use crate::sae::normalisation::Normalisation;
 
 /// Which activations a row keeps in training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -313,7 +313,7 @@ impl TrainConfig {
     }
 
     /// The learning rate of a step: a linear rise, a plateau, a linear fall.
-    pub(super) fn rate(&self, step: usize, steps: usize) -> f32 {
+    pub(in crate::sae) fn rate(&self, step: usize, steps: usize) -> f32 {
         let done = step as f32 / steps as f32;
         let rise = if self.warm_up > 0.0 {
             (step as f32 + 1.0) / (self.warm_up * steps as f32).max(1.0)
