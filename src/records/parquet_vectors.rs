@@ -11,8 +11,8 @@ use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
-use super::open_file;
-use super::vectors::narrow;
+use super::matrix::narrow;
+use super::source::open_file;
 use crate::error::{Error, Result};
 
 /// Names that a column of vectors has when none is given, in this order.

@@ -33,7 +33,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::json_lines::Fields;
-use super::{Position, Record, Records, open_file};
+pub use super::record::Made;
+use super::record::{Position, Record, Records};
+use super::source::open_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::whole_file::WholeFile;
 
@@ -58,17 +60,6 @@ impl About {
     pub fn chunks(&self) -> u64 {
         self.records.div_ceil(self.chunk.max(1))
     }
-}
-
-/// What was made of a record beside its fields.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Made {
-    /// The record's number in the source, from 0.
-    pub number: u64,
-    /// Its vector.
-    pub vector: Option<Vec<f32>>,
-    /// Its latents, ascending.
-    pub latents: Option<Vec<(u32, f32)>>,
 }
 
 /// The file of a chunk.

@@ -13,7 +13,7 @@ use crate::vectors::norm;
 
 use super::draw::mean_norm;
 use super::parameters::Parameters;
-use super::{SAMPLE_ROWS, Training};
+use super::training::{SAMPLE_ROWS, Training};
 
 /// A trained SAE and the report of its training.
 #[derive(Clone, Debug)]

@@ -1,12 +1,12 @@
 //! Whole trainings on planted dictionaries.
 
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::*;
 use crate::error::ErrorKind;
 use crate::sae::Architecture;
-use crate::sae::slices;
+use crate::sae::{Sparsity, slices};
 use crate::vectors::{norm, normalise};
 use parameters::normal;
 
