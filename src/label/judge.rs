@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::vectors::cosine;
 
 /// A document that a judge is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -174,11 +175,7 @@ impl Judge for SimilarityJudge {
             .labels
             .get(label)
             .ok_or_else(|| Error::internal("a label has no vector"))?;
-        let similarity = |vector: &[f32]| {
-            let dot: f32 = vector.iter().zip(label).map(|(v, l)| v * l).sum();
-            let squared: f32 = vector.iter().map(|value| value * value).sum();
-            f64::from(dot / squared.sqrt().max(f32::MIN_POSITIVE))
-        };
+        let similarity = |vector| cosine(vector, label);
         let predictions = trials.iter().map(|trial| trial.vector.map(similarity));
         Ok(predictions.collect())
     }

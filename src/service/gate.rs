@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::models::{Level, sae_record, to_json};
 use super::tokens::{TokenCoder, reader_record};
 use crate::error::{Error, Result};
+use crate::hex::hex;
 use crate::sae::{Codes, Fit, Sae};
 
 /// Fewest vectors that are judged: fewer say nothing about a variance.
@@ -305,10 +306,7 @@ fn token_key(record: &CollectionRecord) -> Result<String> {
     let sae = sae_record(record)?.map(|sae| sae.sha256);
     let reading = reader_record(record)?.map(|reader| reader.reading);
     let said = to_json(&(sae, reading))?.to_string();
-    Ok(Sha256::digest(said)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hex(Sha256::digest(said)))
 }
 
 fn info_of(fit: &Fit, record: &CollectionRecord, sae: &Sae) -> Result<FitInfo> {
