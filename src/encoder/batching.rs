@@ -56,7 +56,7 @@ impl BatchingEncoder {
         Self { encoder, queue }
     }
 
-    /// The encoder behind the handle.
+    /// The underlying encoder.
     pub fn encoder(&self) -> &Arc<SentenceEncoder> {
         &self.encoder
     }

@@ -29,7 +29,7 @@ pub(super) struct ModelFolder {
     pub(super) config: Config,
     /// Row of the position table for the first token.
     pub(super) first_position: usize,
-    /// How token states become one vector.
+    /// The pooling of token states.
     pub(super) pooling: Pooling,
     /// Whether vectors are scaled to unit length.
     pub(super) normalised: bool,

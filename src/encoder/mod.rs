@@ -38,7 +38,7 @@ use tokens::Tokens;
 /// Fewest tokens that leave room for text between the special ones.
 const LEAST_MAX_TOKENS: usize = 4;
 
-/// How to open a [`SentenceEncoder`].
+/// Options for opening a [`SentenceEncoder`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncoderOptions {
     /// Cores that one call may use; 0 for all.
@@ -48,7 +48,7 @@ pub struct EncoderOptions {
     pub max_tokens: Option<usize>,
     /// Name of the model in its [`EncoderIdentity`]; `None` takes the hub id or the folder's name.
     pub name: Option<String>,
-    /// What products are computed on.
+    /// Number format of products with weights.
     pub precision: Precision,
 }
 

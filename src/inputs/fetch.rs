@@ -14,7 +14,7 @@ use super::step::{Step, Watch, report};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// How often a running pip or a held lock is looked at.
+/// Polling interval of a running pip or a held lock.
 const POLL: Duration = Duration::from_millis(50);
 
 /// Lines of pip's output that an error repeats.

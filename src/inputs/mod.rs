@@ -26,7 +26,7 @@ pub use step::{Step, Watch};
 
 use package::{DEMO_CORPUS, MINILM, Package, SMOLLM2};
 
-/// Where inputs are kept: `$LATENTDB_CACHE`, else `$XDG_CACHE_HOME/latentdb`, else
+/// The cache directory: `$LATENTDB_CACHE`, else `$XDG_CACHE_HOME/latentdb`, else
 /// `~/.cache/latentdb` (in the system's temporary folder where there is no home).
 pub fn cache_dir() -> PathBuf {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
@@ -48,7 +48,7 @@ pub struct Cache {
     root: PathBuf,
 }
 
-/// What a model name stands for.
+/// A resolved model name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Model {
     /// A pinned model: its folder (all-MiniLM-L6-v2) or file (the SmolLM2 GGUF).
@@ -68,7 +68,7 @@ impl Cache {
         Self { root: root.into() }
     }
 
-    /// Where the cache is.
+    /// The directory of the cache.
     pub fn root(&self) -> &Path {
         &self.root
     }

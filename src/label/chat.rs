@@ -32,7 +32,7 @@ const SHOWN: Shown = Shown {
 };
 /// Characters of a document that a judge is shown.
 const JUDGED_CHARACTERS: usize = 700;
-/// Most tokens of a label's answer, and of a score's line.
+/// Maximum tokens of a label's answer, and of a score's line.
 const LABEL_TOKENS: u32 = 64;
 const SCORE_TOKENS: u32 = 12;
 /// Times a model is asked when what it says is not of the form asked for.
@@ -42,7 +42,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
 
-/// Where a chat endpoint is and how it may be used.
+/// A chat endpoint and its limits.
 #[derive(Clone, PartialEq)]
 pub struct ChatConfig {
     /// Its base address, to which `/chat/completions` is added: `http://127.0.0.1:11434/v1`.
@@ -51,17 +51,17 @@ pub struct ChatConfig {
     pub model: String,
     /// The key that is sent as a bearer token.
     pub key: Option<String>,
-    /// How long one request may take.
+    /// Timeout of a request.
     pub timeout: Duration,
     /// Attempts at one request.
     pub attempts: u32,
     /// Time before the second attempt; doubled with each further one.
     pub backoff: Duration,
-    /// How much it may be used.
+    /// Usage limits.
     pub limits: ChatLimits,
 }
 
-/// How much a chat endpoint may be used.
+/// Usage limits of a chat endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChatLimits {
     /// Requests under way at once.

@@ -17,7 +17,7 @@ pub struct Trial<'a> {
 
 /// Predicts from a label alone which documents activate the latent.
 pub trait Judge: Send + Sync {
-    /// Who judges, as scores record it: `similarity`, `chat:MODEL`, `local:MODEL`.
+    /// Name of the judge, as scores record it: `similarity`, `chat:MODEL`, `local:MODEL`.
     fn name(&self) -> String;
 
     /// Labels that may be judged at once.
@@ -31,7 +31,7 @@ pub trait Judge: Send + Sync {
     /// says nothing usable.
     ///
     /// # Errors
-    /// `Cancelled`, and whatever makes going on to other labels pointless.
+    /// `Cancelled`, and whatever makes continuing with other labels pointless.
     fn predict(
         &self,
         label: &str,
@@ -40,7 +40,7 @@ pub trait Judge: Send + Sync {
     ) -> Result<Option<Vec<f64>>>;
 }
 
-/// How well predictions fit.
+/// The fit of predictions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LabelFit {
     /// Pearson correlation with 1 (active) and 0 (inactive); 0 where all predictions are equal.

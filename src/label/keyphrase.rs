@@ -20,14 +20,14 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::vectors::cosine;
 
-/// What shapes the labels.
+/// Options of keyphrase labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KeyphraseOptions {
     /// Strongest documents of a latent that are read.
     pub documents: usize,
     /// Documents of those in which a phrase must stand.
     pub support: usize,
-    /// Most phrases of a label.
+    /// Maximum phrases of a label.
     pub phrases: usize,
     /// Weight of the prior, in documents.
     pub prior: f64,

@@ -46,7 +46,7 @@ pub struct LocalModel {
     weights: Mutex<ModelWeights>,
 }
 
-/// How a conversation is written for the model.
+/// The chat format of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Template {
     /// `<|im_start|>role\n...<|im_end|>`.

@@ -44,12 +44,12 @@ pub use search::{LabelIndex, WordMatch};
 pub use select::Selector;
 pub use split::is_held_out;
 
-/// Most words of a label.
+/// Maximum words of a label.
 pub const MAX_WORDS: usize = 8;
 /// Longest label, in bytes.
 pub const MAX_LABEL_BYTES: usize = 200;
 
-/// What a labeller is shown of a latent.
+/// The evidence for naming a latent.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence<'a> {
     /// Documents that activate it and how strongly, strongest first.
@@ -65,7 +65,7 @@ pub struct Evidence<'a> {
 
 /// Names latents.
 pub trait Labeller: Send + Sync {
-    /// Who makes the labels, as they record it: `keyphrases`, `chat:MODEL`, `local:MODEL`.
+    /// Name of the labeller, as labels record it: `keyphrases`, `chat:MODEL`, `local:MODEL`.
     fn source(&self) -> String;
 
     /// Latents that may be worked on at once.
@@ -74,11 +74,11 @@ pub trait Labeller: Send + Sync {
     /// A name, or why there is none.
     ///
     /// # Errors
-    /// `Cancelled`, and whatever makes going on to other latents pointless.
+    /// `Cancelled`, and whatever makes continuing with other latents pointless.
     fn label(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Naming>;
 }
 
-/// What a labeller makes of a latent.
+/// The result of naming a latent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Naming {
     /// A name of one to eight words.
@@ -88,7 +88,7 @@ pub enum Naming {
 }
 
 impl Naming {
-    /// The name, where there is one.
+    /// The name, if any.
     pub fn name(self) -> Option<String> {
         match self {
             Self::Name(name) => Some(name),

@@ -19,7 +19,7 @@ pub struct Turn<'a> {
 
 /// Picks the concept that was turned.
 pub trait TopicJudge: Send + Sync {
-    /// Who judges: `chat:MODEL`, `local:MODEL`.
+    /// Name of the judge: `chat:MODEL`, `local:MODEL`.
     fn name(&self) -> String;
 
     /// Turns that may be judged at once.
@@ -28,6 +28,6 @@ pub trait TopicJudge: Send + Sync {
     /// The place of the concept among the options; `None` where the judge says nothing usable.
     ///
     /// # Errors
-    /// `Cancelled`, and whatever makes going on pointless.
+    /// `Cancelled`, and whatever makes continuing pointless.
     fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>>;
 }

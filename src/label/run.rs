@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::progress::Progress;
 
-/// How often a listener is told that nothing is new.
+/// Interval of [`Event::Waiting`].
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
-/// What a listener is told.
+/// An event of [`run_each`].
 #[derive(Debug)]
 pub enum Event<R> {
     /// An item, by its place, is done.

@@ -5,7 +5,7 @@ use crate::progress::Progress;
 
 /// Chooses among the labels of candidate latents.
 pub trait Selector: Send + Sync {
-    /// Who chooses: `chat:MODEL`, `local:MODEL`.
+    /// Name of the selector: `chat:MODEL`, `local:MODEL`.
     fn name(&self) -> String;
 
     /// The places of the labels that fit `property`, the most telling first, none twice; empty

@@ -28,7 +28,7 @@ impl Axis {
         }
     }
 
-    /// The same with a unit, written behind the name in brackets.
+    /// The same with a unit, written after the name in brackets.
     #[must_use]
     pub fn unit(mut self, unit: impl Into<String>) -> Self {
         self.unit = Some(unit.into());

@@ -27,7 +27,7 @@ use scale::Scale;
 /// Points that belong together: a line, or a class of a scatter plot.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'a> {
-    /// How the legend names it; where it is empty, it is not in the legend.
+    /// Name in the legend; empty for none.
     pub name: &'a str,
     /// Its points, x and y. Lines join them in this order.
     pub points: &'a [(f64, f64)],

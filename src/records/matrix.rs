@@ -1,8 +1,8 @@
-//! How a matrix of vectors stands in a file.
+//! The layout of a matrix of vectors in a file.
 
 use crate::error::{Error, Result};
 
-/// How one element is stored.
+/// The element type of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
     F16,
@@ -22,7 +22,7 @@ impl Element {
     }
 }
 
-/// Where and how a matrix stands in a file: row-major `[rows, dimension]` from byte `start`.
+/// The layout of a matrix in a file: row-major `[rows, dimension]` from byte `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub start: usize,

@@ -153,7 +153,7 @@ pub fn open(source: &Source, format: Option<Format>) -> Result<Records> {
     }
 }
 
-/// How much of the content is looked at to tell its format.
+/// Bytes of content examined to detect its format.
 const SNIFFED_BYTES: usize = 4096;
 
 fn sniff(start: &[u8], name: &str) -> Result<Format> {

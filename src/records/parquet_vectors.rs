@@ -79,7 +79,7 @@ impl ParquetVectors {
         Ok(magic == b"PAR1")
     }
 
-    /// How many vectors there are.
+    /// Number of vectors.
     pub fn rows(&self) -> usize {
         self.groups.last().map_or(0, |group| group.end)
     }

@@ -44,7 +44,7 @@ const ABOUT: &str = "latentdb.parts";
 /// Missing chunks that a message names.
 const SHOWN: usize = 10;
 
-/// What all parts of a folder have in common.
+/// Properties shared by all parts of a folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// Records of the source.
@@ -56,7 +56,7 @@ pub struct About {
 }
 
 impl About {
-    /// How many parts there are when all are made.
+    /// Number of parts of a complete folder.
     pub fn chunks(&self) -> u64 {
         self.records.div_ceil(self.chunk.max(1))
     }
@@ -167,7 +167,7 @@ impl Parts {
         })
     }
 
-    /// What the parts have in common.
+    /// Properties shared by all parts.
     pub fn about(&self) -> &About {
         &self.about
     }

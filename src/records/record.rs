@@ -1,4 +1,4 @@
-//! One record, and where it stands in its source.
+//! One record and its position in the source.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// What was made of a record beside its fields.
+/// The vector and latents computed from a record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Made {
     /// The record's number in the source, from 0.
@@ -18,7 +18,7 @@ pub struct Made {
     pub latents: Option<Vec<(u32, f32)>>,
 }
 
-/// Where a record stands in its source, for messages: `papers.jsonl line 12`.
+/// The position of a record in its source, for messages: `papers.jsonl line 12`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     source: Arc<str>,
@@ -75,7 +75,7 @@ impl Record {
         }
     }
 
-    /// The record with what was made of it.
+    /// The record with its vector and latents.
     pub fn with_made(self, made: Made) -> Self {
         Self {
             made: Some(Box::new(made)),
@@ -83,7 +83,7 @@ impl Record {
         }
     }
 
-    /// What an encode worker made of it, where it comes out of a part.
+    /// The vector and latents of a record that comes out of a part.
     pub fn made(&self) -> Option<&Made> {
         self.made.as_deref()
     }
@@ -98,7 +98,7 @@ impl Record {
         self.fields
     }
 
-    /// Where the record stands in its source.
+    /// The position of the record in its source.
     pub fn position(&self) -> &Position {
         &self.position
     }

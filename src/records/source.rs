@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// without line ends, a quote that never closes). Unit tests of the limit have a smaller one.
 pub const MAX_RECORD_BYTES: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
 
-/// Where records come from.
+/// A source of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A file.
@@ -72,5 +72,5 @@ pub(super) fn read_error(name: &str, error: io::Error) -> Error {
     Error::new(ErrorKind::Corrupted, format!("cannot read {name}")).with_source(error)
 }
 
-/// What the text formats read from.
+/// The input of the text formats.
 pub(super) type TextReader = Box<dyn BufRead + Send>;

@@ -13,14 +13,14 @@ use super::model::Sae;
 use super::record::{DensityBin, Quality, Recall, Spread};
 use super::rows::{RowSource, slices};
 
-/// What to measure.
+/// Options of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvaluateOptions {
-    /// How many rows are searched with; 0 leaves recall out.
+    /// Number of queries for recall; 0 skips it.
     pub recall_queries: usize,
-    /// How many nearest rows are compared per search.
+    /// Nearest neighbours compared per query.
     pub recall_k: usize,
-    /// Rows that are searched at most, the first of the set.
+    /// Maximum rows searched, from the start of the set.
     pub recall_rows: usize,
     /// Threads; 0 is one per core.
     pub threads: usize,

@@ -75,7 +75,7 @@ impl Fit {
         self.norms += other.norms;
     }
 
-    /// How many vectors were added.
+    /// Number of vectors added.
     pub fn rows(&self) -> usize {
         self.rows
     }

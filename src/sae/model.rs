@@ -75,7 +75,7 @@ impl Sae {
         self.parts.d_in
     }
 
-    /// How many latents it has.
+    /// Number of latents.
     pub fn n_latents(&self) -> usize {
         self.n_latents
     }
@@ -86,12 +86,12 @@ impl Sae {
         self.parts.architecture.k()
     }
 
-    /// How pre-activations become activations.
+    /// The function from pre-activations to activations.
     pub fn architecture(&self) -> &Architecture {
         &self.parts.architecture
     }
 
-    /// What is done to a vector before the encoder and undone after the decoder.
+    /// The normalisation of a vector, applied before the encoder and undone after the decoder.
     pub fn normalisation(&self) -> Normalisation {
         self.parts.normalisation
     }
@@ -107,7 +107,7 @@ impl Sae {
         &self.hash
     }
 
-    /// Where the weights came from.
+    /// The origin of the weights.
     pub fn record(&self) -> &TrainingRecord {
         &self.parts.record
     }

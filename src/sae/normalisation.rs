@@ -1,10 +1,10 @@
-//! What is done to a vector before the encoder and undone after the decoder.
+//! The normalisation of a vector, applied before the encoder and undone after the decoder.
 
 use serde::{Deserialize, Serialize};
 
 use crate::vectors::norm;
 
-/// What is done to a vector before the encoder and undone after the decoder.
+/// The normalisation of a vector, applied before the encoder and undone after the decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalisation {
@@ -69,7 +69,7 @@ impl Normalisation {
     }
 }
 
-/// What undoes the normalisation of one row: `x = normalised * scale + shift`.
+/// The inverse of the normalisation of one row: `x = normalised * scale + shift`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct RowScale {
     pub scale: f32,

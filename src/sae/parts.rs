@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use super::normalisation::Normalisation;
 use super::record::TrainingRecord;
 
-/// How pre-activations become activations.
+/// The function from pre-activations to activations.
 ///
 /// With `x' = x - s * b_dec` and `p = x' W_enc + b_enc`, the formulas stand at each variant.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,14 +14,14 @@ pub enum Architecture {
     Standard,
     /// The k largest `p` of the row, then ReLU; among equals the smaller latent is kept.
     TopK {
-        /// How many latents a row keeps at most.
+        /// Maximum active latents per row.
         k: usize,
         /// Whether latents compete by `p * ||W_dec row||` rather than by `p`.
         rescale_by_decoder_norm: bool,
     },
     /// `z = ReLU(p) * 1[p > threshold]`: the form that a batch-top-k SAE takes after training.
     BatchTopK {
-        /// How many latents a row kept on average in training.
+        /// Mean active latents per row in training.
         k: usize,
         /// The moving average of the smallest kept activation.
         threshold: f32,
@@ -42,7 +42,7 @@ pub enum Architecture {
     },
     /// The latents are split into k equal groups in order; the largest `p` of each, then ReLU.
     GroupMax {
-        /// How many groups there are.
+        /// Number of groups.
         k: usize,
     },
 }
@@ -73,9 +73,9 @@ impl Architecture {
 /// The tensors and settings that make an [`Sae`]; all matrices row-major.
 #[derive(Clone, Debug)]
 pub struct SaeParts {
-    /// How pre-activations become activations.
+    /// The function from pre-activations to activations.
     pub architecture: Architecture,
-    /// What is done to a vector first.
+    /// The normalisation of input vectors.
     pub normalisation: Normalisation,
     /// Length of the vectors.
     pub d_in: usize,
@@ -89,7 +89,7 @@ pub struct SaeParts {
     pub b_dec: Vec<f32>,
     /// Whether the encoder subtracts `b_dec` (`s`).
     pub apply_b_dec_to_input: bool,
-    /// Where the weights came from.
+    /// The origin of the weights.
     pub record: TrainingRecord,
 }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// Rows that are read in pieces: files, a collection.
 pub trait RowSource: Sync {
-    /// How many rows there are.
+    /// Number of rows.
     fn rows(&self) -> usize;
 
     /// Values of a row.

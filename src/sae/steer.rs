@@ -2,7 +2,7 @@
 //!
 //! Three methods. **Add** moves along unit decoder directions: `x' = x + Σ α_i d_i`. **Clamp**
 //! changes the code and keeps what the SAE does not explain: `x' = decode(z') + (x - decode(z))`.
-//! **Consistent clamp** goes on from there, because the encoder does not invert the decoder: it
+//! **Consistent clamp** continues from there, because the encoder does not invert the decoder: it
 //! lowers `‖encode(x') - z'‖²` by gradient steps.
 
 use crate::error::{Error, Result};

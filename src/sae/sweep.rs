@@ -13,9 +13,9 @@ pub struct SweepPoint {
     pub n_latents: usize,
     /// Latents active at once.
     pub k: usize,
-    /// Fraction of variance unexplained (NMSE), on held-out rows where there are some.
+    /// Fraction of variance unexplained (NMSE), on held-out rows if any.
     pub fvu: f64,
-    /// The same on rows that were trained on. Where it goes on falling with n and the other does not,
+    /// The same on rows that were trained on. Where it keeps falling with n and the other does not,
     /// there are too few rows for more latents.
     pub fvu_trained: f64,
     /// Mean number of active latents on the held-out rows.

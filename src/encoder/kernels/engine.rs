@@ -34,7 +34,7 @@ impl Level {
     }
 }
 
-/// Which implementation runs the products.
+/// The implementation of matrix products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::encoder) enum Engine {
     /// As [`Self::Avx512`], with instructions for pairs of bfloat16 numbers.
@@ -77,7 +77,7 @@ impl Engine {
     }
 }
 
-/// How products with weights are computed.
+/// The instructions and number format of products with weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::encoder) struct Arithmetic {
     /// With which instructions.

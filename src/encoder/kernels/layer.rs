@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::elementwise::Activation;
 use super::engine::{Arithmetic, Engine};
 
-/// What happens to a product before it is stored.
+/// The operation fused into the end of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::encoder) enum Epilogue {
     /// `out = x Wᵀ + b`.

@@ -58,7 +58,7 @@ pub(super) fn resolve(name: &str, model: &ModelTemplate) -> Result<Option<ChatTe
     }))
 }
 
-/// What the model's template puts before and behind one message of the assistant.
+/// The text that the model's template puts before and after one message of the assistant.
 fn render(model: &ModelTemplate) -> Result<(String, String)> {
     let source = model.source.as_deref().ok_or_else(|| {
         Error::precondition(format!(

@@ -54,7 +54,7 @@ pub use text::TokenSpan;
 /// Longest window unless asked otherwise: that of Jiang et al. 2025.
 const WINDOW: usize = 2048;
 
-/// How to open a [`Reader`].
+/// Options for opening a [`Reader`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderOptions {
     /// The layer, counted from 0; states are the residual stream after it.
@@ -77,7 +77,7 @@ pub struct ReaderOptions {
     pub tokens: TokenPolicy,
     /// Name of the model in the [`TokenReading`]; `None` takes the hub id or the file's name.
     pub name: Option<String>,
-    /// What products are computed on.
+    /// Number format of products with weights.
     pub precision: Precision,
 }
 

@@ -1,4 +1,4 @@
-//! The network behind a reader, of either family.
+//! The network of a reader, of either family.
 
 use super::decoder::{self, Decoder};
 use crate::encoder::bert::{self, Bert};

@@ -18,11 +18,11 @@ const BATCH_TOKENS: usize = 768;
 pub struct TokenBatch<'b> {
     /// States, `[tokens.len(), width]`.
     pub states: &'b [f32],
-    /// Where each state comes from.
+    /// The token of each state.
     pub tokens: &'b [ReadToken],
 }
 
-/// Where a state comes from.
+/// The token of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadToken {
     /// The text's position among those that are read.

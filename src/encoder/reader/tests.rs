@@ -118,7 +118,7 @@ fn made_up(map: &VarMap) -> HashMap<String, Tensor> {
         .collect()
 }
 
-/// States behind the last layer of a `config`'s model, after its last norm where it has one.
+/// States after the last layer of a `config`'s model, after its last norm where it has one.
 fn oracle(config: &Value, weights: &HashMap<String, Tensor>, ids: &[u32]) -> Vec<Vec<f32>> {
     let vb = VarBuilder::from_tensors(weights.clone(), DType::F32, &Device::Cpu);
     let input = Tensor::new(ids, &Device::Cpu)

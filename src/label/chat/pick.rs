@@ -8,7 +8,7 @@ use crate::progress::Progress;
 
 /// Characters of a text that the model is shown.
 const CHARACTERS: usize = 300;
-/// Most tokens of an answer.
+/// Maximum tokens of an answer.
 const TOKENS: u32 = 16;
 
 /// Picks concepts by asking a chat model.

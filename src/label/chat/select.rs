@@ -6,7 +6,7 @@ use crate::label::Selector;
 use crate::label::prompt::{excerpt, read_numbers, select_prompt};
 use crate::progress::Progress;
 
-/// Most tokens of an answer, for each label that it may name.
+/// Maximum tokens of an answer per label that it may name.
 const NUMBER_TOKENS: u32 = 6;
 
 /// Chooses latents by asking a chat model.

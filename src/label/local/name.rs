@@ -26,7 +26,7 @@ const COMPARED_ON: Shown = Shown {
     documents: 6,
     characters: 120,
 };
-/// Most tokens of a name.
+/// Maximum tokens of a name.
 const TOKENS: usize = 16;
 /// Words of a name that are a document's own where they stand in it alone: in this order, in any.
 const COPIED_IN_ORDER: usize = 3;

@@ -20,7 +20,7 @@ pub(super) struct Tensor {
 /// The tensors of one source that no reader has taken yet.
 #[derive(Debug)]
 pub(super) struct Tensors {
-    /// What messages call the source.
+    /// Name of the source in messages.
     origin: String,
     left: BTreeMap<String, Tensor>,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Quality of an SAE on a set of rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// How many rows were measured; the window of `dead_share` and of the densities.
+    /// Number of rows measured; the window of `dead_share` and of the densities.
     pub rows: usize,
     /// Fraction of variance unexplained, `Σ‖x - x_hat‖² / Σ‖x - mean(x)‖²`, accumulated in f64.
     pub fvu: f64,
@@ -15,7 +15,7 @@ pub struct Quality {
     pub dead_share: f64,
     /// Mean cosine of `x` and `x_hat`.
     pub cosine: f64,
-    /// How many latents are active in which share of the rows.
+    /// Histogram of latents by density, the share of rows in which a latent is active.
     pub density: Vec<DensityBin>,
     /// Cosine of each latent's encoder and decoder directions.
     pub encoder_decoder_cosine: Spread,
@@ -28,7 +28,7 @@ pub struct Quality {
 pub struct DensityBin {
     /// The smallest share of rows of this bin.
     pub from: f64,
-    /// How many latents are in it.
+    /// Number of latents in it.
     pub latents: usize,
 }
 
@@ -49,12 +49,12 @@ pub struct Spread {
 /// the original vectors, the row itself left out.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recall {
-    /// How many rows were searched with.
+    /// Number of queries.
     pub queries: usize,
-    /// How many rows were searched.
+    /// Number of rows searched.
     pub rows: usize,
-    /// How many nearest rows were compared.
+    /// Nearest neighbours compared per query.
     pub k: usize,
-    /// The share found, a mean over queries.
+    /// Mean recall over queries.
     pub recall: f64,
 }

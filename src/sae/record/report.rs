@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::quality::Quality;
 
-/// Where a training stood after an epoch.
+/// The state of a training after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
     /// Epochs done.
@@ -19,7 +19,7 @@ pub struct CurvePoint {
     pub dead_share: f64,
 }
 
-/// What came of a training.
+/// The report of a finished training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainReport {
     /// Rows trained on.
@@ -38,7 +38,7 @@ pub struct TrainReport {
     pub examples_per_second: f64,
     /// Quality on the rows trained on (up to 10,000 of them).
     pub trained: Quality,
-    /// Quality on held-out rows, where there are some.
+    /// Quality on held-out rows, if any.
     pub held_out: Option<Quality>,
     /// Mean length of the rows trained on, to recognise rows of another normalisation.
     #[serde(default)]
@@ -47,7 +47,7 @@ pub struct TrainReport {
     pub dead_share: f64,
     /// That window, in rows.
     pub dead_window: usize,
-    /// Where it stood after every epoch.
+    /// Its state after every epoch.
     #[serde(default)]
     pub curve: Vec<CurvePoint>,
 }

@@ -19,11 +19,11 @@ struct Rates {
     rate: f32,
     /// 1 over the bias correction of the squares.
     square_correction: f32,
-    /// What clipping multiplies the gradient by.
+    /// The factor of gradient clipping.
     clip: f32,
 }
 
-/// What an update is made with.
+/// Hyperparameters of an update.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UpdateSettings {
     pub beta1: f32,

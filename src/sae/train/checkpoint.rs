@@ -1,4 +1,4 @@
-//! A training that was stopped, on disk: enough to go on to the same weights.
+//! Checkpoints: a stopped training on disk, enough to resume to the same weights.
 //!
 //! One safetensors file. The tensors of [`Parameters`] stand under `weights.`, `mean.`, `square.`,
 //! `average.` and `best.`; the counters, the configuration and a fingerprint of the data are in the
@@ -35,7 +35,7 @@ pub(super) struct Counters {
     /// Moving average of the smallest kept activation.
     #[serde(default)]
     pub threshold: Option<f32>,
-    /// Where the training stood after every epoch.
+    /// The state of the training after every epoch.
     #[serde(default)]
     pub curve: Vec<CurvePoint>,
     /// Step at which the top-k last kept a latent.
@@ -53,7 +53,7 @@ pub(super) struct State {
     pub best: Option<Parameters>,
 }
 
-/// What identifies the rows of a training.
+/// A fingerprint of the rows of a training.
 pub(super) fn fingerprint(vectors: &[f32], d: usize) -> String {
     let mut digest = Sha256::new();
     digest.update((d as u64).to_le_bytes());

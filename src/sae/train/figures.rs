@@ -5,7 +5,7 @@ use super::step::StepOutput;
 /// Weight of a step in the figures that progress reports.
 const SMOOTHING: f64 = 0.05;
 
-/// Where a training stands.
+/// The state of a running training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainProgress {
     /// Steps done.

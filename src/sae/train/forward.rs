@@ -19,14 +19,14 @@ pub(super) struct Block {
     pub noisy: bool,
     /// `x_hat - x`, `[rows, d]`.
     pub residual: Vec<f32>,
-    /// What is left of the residual after the dead latents, `[rows, d]`.
+    /// The residual after subtracting the dead latents, `[rows, d]`.
     pub left: Vec<f32>,
     /// For Matryoshka training: the residuals of prefix g and all longer ones, summed and divided
     /// by the number of prefixes, `[rows, prefixes, d]`.
     pub suffixes: Vec<f32>,
     pub live: Kept,
     pub dead: Kept,
-    /// What may be kept, where that depends on other rows.
+    /// Candidates, where selection depends on other rows.
     pub found: Found,
     pub sums: Sums,
 }
@@ -56,17 +56,17 @@ pub(super) struct Scratch {
     selector: Selector,
 }
 
-/// What a step takes besides weights and rows.
+/// Inputs of a step besides the weights.
 pub(super) struct StepInput<'a> {
     /// The training rows, `[all, d]`.
     pub vectors: &'a [f32],
     /// The rows of this batch.
     pub rows: &'a [u32],
-    /// Which latents rows keep.
+    /// The selection rule.
     pub keep: Keep,
     /// Lengths of Matryoshka prefixes, ascending, the last all latents; empty for none.
     pub prefixes: &'a [usize],
-    /// How many dead latents a row may use.
+    /// Maximum dead latents per row.
     pub dead_slots: usize,
     /// Dead latents, ascending; empty leaves the auxiliary loss out.
     pub dead: &'a [u32],

@@ -1,6 +1,6 @@
 //! Which latents rows keep: the rule, the candidates of a block, and what was kept.
 
-/// Which latents rows keep.
+/// The selection rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Keep {
     /// The k largest of every row, the positive ones of them.
@@ -15,7 +15,7 @@ pub(super) enum Keep {
     Above(f32),
 }
 
-/// What may be kept of every row of a block: latents ascending, with their activations.
+/// The candidates of every row of a block: latents ascending, with their activations.
 #[derive(Default)]
 pub(super) struct Found {
     ends: Vec<usize>,

@@ -91,7 +91,7 @@ impl Training<'_> {
         })
     }
 
-    /// How the trained SAE encodes.
+    /// The architecture of the trained SAE.
     ///
     /// The moving average of a batch-top-k training is of noisy inputs and of weights that were
     /// still moving, so the threshold is measured again on clean rows with the final ones.

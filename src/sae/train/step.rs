@@ -45,7 +45,7 @@ struct Entry {
 /// Marks an [`Entry`] of the auxiliary loss.
 const DEAD: u32 = 1 << 31;
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct StepOutput {
     /// NMSE of the batch with all latents.

@@ -252,7 +252,7 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    /// What the rows of a training batch keep.
+    /// The selection rule within a training batch.
     fn keep(&self) -> Keep {
         let k = self.config.k;
         match self.config.sparsity {
@@ -264,7 +264,7 @@ impl<'a> Training<'a> {
         }
     }
 
-    /// What rows keep that are in no training batch.
+    /// The selection rule outside a training batch.
     fn keep_alone(&self) -> Keep {
         match self.config.sparsity {
             Sparsity::TopK => Keep::TopK(self.config.k),

@@ -17,7 +17,7 @@ use crate::sae::weights::transposed;
 /// The configuration.
 pub const CONFIG_FILE: &str = "cfg.json";
 
-/// What LatentDB adds to the configuration.
+/// LatentDB's own part of the configuration.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Own {
     pub weights_sha256: String,
