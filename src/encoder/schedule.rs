@@ -141,6 +141,7 @@ impl Workers<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn batches_cover_every_text_once_in_order() {
@@ -159,6 +160,27 @@ mod tests {
             }
         }
         assert!(plan(&[], 256, 2).is_empty());
+    }
+
+    #[test]
+    fn a_stopped_call_ends_at_its_next_batch() {
+        let texts = vec!["text"; 1000];
+        let batches: Vec<Range<usize>> = (0..texts.len()).map(|at| at..at + 1).collect();
+        for threads in [1, 3] {
+            let progress = Progress::default();
+            let encode = |texts: &[&str], _: &mut Scratch| {
+                progress.stop();
+                Ok(vec![1.0; texts.len()])
+            };
+            let workers = Workers {
+                threads,
+                scratches: &ScratchPool::default(),
+                encode: &encode,
+            };
+            let error = workers.run(&texts, &batches, 1, &progress).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Cancelled);
+            assert_eq!(progress.units(), (1, 1000));
+        }
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(super) fn encode(args: &Args, shard: Shard, interrupt: &Interrupt) -> anyhow
     bar.set_position(before);
     bar.reset_eta();
     let began = Instant::now();
-    let (progress, _following) = progress::counted(&bar, interrupt);
+    let (progress, following) = progress::counted(&bar, interrupt);
     let mut work = Work {
         args,
         about,
@@ -102,6 +102,7 @@ pub(super) fn encode(args: &Args, shard: Shard, interrupt: &Interrupt) -> anyhow
         done: 0,
     };
     let worked = work.all(records::open(&source, args.format)?, todo.clone());
+    drop(following);
     work.bar.finish_and_clear();
     if let Err(error) = worked {
         if error.kind() != ErrorKind::Cancelled {
