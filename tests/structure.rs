@@ -2,7 +2,7 @@
 //! `cli -> client -> server -> service -> {encoder, sae, label} and index`, only `server`, `client`
 //! and `cli` know the wire types, and modules import downward only.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -65,14 +65,19 @@ pub(super) fn plan(texts: &[&str], max_tokens: usize, threads: usize) -> Vec<Ran
     batches
 }
 
+/// Encodes a batch of texts: their vectors, row-major.
+type Encode<'e> = dyn Fn(&[&str], &mut Scratch) -> Result<Vec<f32>> + Sync + 'e;
+/// Takes the vectors of a batch.
+type Accept<'a> = dyn FnMut(&Range<usize>, &[f32]) -> Result<()> + 'a;
+
 /// Workers that encode batches of texts.
 pub(super) struct Workers<'e> {
     /// One per core that may be used.
     pub threads: usize,
     /// Buffers kept from call to call.
     pub scratches: &'e ScratchPool,
-    /// The vectors of a batch, row-major.
-    pub encode: &'e (dyn Fn(&[&str], &mut Scratch) -> Result<Vec<f32>> + Sync),
+    /// What they do.
+    pub encode: &'e Encode<'e>,
 }
 
 impl Workers<'_> {
@@ -110,7 +115,7 @@ impl Workers<'_> {
         &self,
         texts: &[&str],
         batches: &[Range<usize>],
-        accept: &mut dyn FnMut(&Range<usize>, &[f32]) -> Result<()>,
+        accept: &mut Accept<'_>,
     ) -> Result<()> {
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {

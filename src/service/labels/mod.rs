@@ -171,6 +171,20 @@ fn lower<T: Ord>(bound: Option<T>, asked: Option<T>) -> Option<T> {
     }
 }
 
+/// Whoever waits for long work: may stop it, and watches it.
+struct Caller<'c, E> {
+    progress: &'c Progress,
+    watch: &'c mut dyn FnMut(E),
+}
+
+impl<E> Caller<'_, E> {
+    /// Tells of an event; `Cancelled` when the work was stopped.
+    fn tell(&mut self, event: E) -> Result<()> {
+        (self.watch)(event);
+        self.progress.check()
+    }
+}
+
 /// An encoder as labellers use it.
 struct PhraseEncoder(Arc<SentenceEncoder>);
 
@@ -199,15 +213,21 @@ impl Service {
     ) -> Result<()> {
         let view = self.view(&request.collection)?;
         let service = self.clone();
-        blocking(move || service.label_latents_of(&view, &request, &progress, &mut watch)).await
+        blocking(move || {
+            let mut caller = Caller {
+                progress: &progress,
+                watch: &mut watch,
+            };
+            service.label_latents_of(&view, &request, &mut caller)
+        })
+        .await
     }
 
     fn label_latents_of(
         &self,
         view: &View,
         request: &LabelRequest,
-        progress: &Progress,
-        watch: &mut dyn FnMut(LabelProgress),
+        caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<()> {
         view.record.n_latents.ok_or_else(|| no_sae(view))?;
         match &request.labeller {
@@ -215,34 +235,32 @@ impl Service {
                 let wanted = self.latents_to_label(view, request, Keyphrases::SOURCE)?;
                 let encoder = self.models.encoder_of(&view.record)?;
                 let embed = encoder.map(|encoder| PhraseEncoder(encoder.encoder().clone()));
-                let corpus = wanted.corpus(view, progress, watch)?;
-                let evidence = wanted.evidence(&corpus, request.seed, progress, watch)?;
+                let corpus = wanted.corpus(view, caller)?;
+                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
                 let labeller = Keyphrases::over(
                     &evidence,
                     &corpus.shown_texts(),
                     KeyphraseOptions::default(),
                     embed.as_ref().map(|embed| embed as &dyn Embed),
                 );
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, progress, watch)
+                self.run(view, &wanted, &evidence, &labeller, &|| 0, caller)
             }
             LabellerChoice::Chat(usage) => {
                 let model = self.language_models.chat(usage)?;
                 let labeller = ChatLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, progress, watch)?;
-                let evidence = wanted.evidence(&corpus, request.seed, progress, watch)?;
+                let corpus = wanted.corpus(view, caller)?;
+                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
                 let tokens = || model.tokens();
-                self.run(
-                    view, &wanted, &evidence, &labeller, &tokens, progress, watch,
-                )
+                self.run(view, &wanted, &evidence, &labeller, &tokens, caller)
             }
             LabellerChoice::Local(name) => {
                 let model = self.language_models.local(name.as_deref())?;
                 let labeller = LocalLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, progress, watch)?;
-                let evidence = wanted.evidence(&corpus, request.seed, progress, watch)?;
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, progress, watch)
+                let corpus = wanted.corpus(view, caller)?;
+                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
+                self.run(view, &wanted, &evidence, &labeller, &|| 0, caller)
             }
         }
     }
@@ -255,8 +273,7 @@ impl Service {
         evidence: &[Evidence<'_>],
         labeller: &dyn Labeller,
         tokens: &dyn Fn() -> u64,
-        progress: &Progress,
-        watch: &mut dyn FnMut(LabelProgress),
+        caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<()> {
         let source = labeller.source();
         let mut kept = LabelProgress {
@@ -270,8 +287,8 @@ impl Service {
         let outcome = run_each(
             evidence,
             labeller.concurrency(),
-            progress,
-            |evidence| labeller.label(evidence, progress),
+            caller.progress,
+            |evidence| labeller.label(evidence, caller.progress),
             &mut |event: Event<Naming>| {
                 if let Event::Done(at, naming) = event {
                     kept.done += 1;
@@ -292,7 +309,7 @@ impl Service {
                         }
                         Err(error) => {
                             failure = Some(error);
-                            progress.stop();
+                            caller.progress.stop();
                             return;
                         }
                     }
@@ -301,7 +318,7 @@ impl Service {
                 let report = kept.clone();
                 kept.labels.clear();
                 kept.unlabelled.clear();
-                watch(report);
+                (caller.watch)(report);
             },
         );
         if let Some(error) = failure {
@@ -311,7 +328,7 @@ impl Service {
         kept.written += labels.len();
         kept.labels = labels;
         kept.tokens = tokens();
-        watch(kept);
+        (caller.watch)(kept);
         outcome
     }
 
@@ -375,24 +392,18 @@ struct Wanted {
 
 impl Wanted {
     /// Tells that nothing is done yet; `Cancelled` where nobody waits for it any more.
-    fn tell(&self, progress: &Progress, watch: &mut dyn FnMut(LabelProgress)) -> Result<()> {
-        watch(LabelProgress {
+    fn tell(&self, caller: &mut Caller<'_, LabelProgress>) -> Result<()> {
+        caller.tell(LabelProgress {
             total: self.latents.len(),
             passed_over: self.passed_over,
             ..LabelProgress::default()
-        });
-        progress.check()
+        })
     }
 
-    fn corpus(
-        &self,
-        view: &View,
-        progress: &Progress,
-        watch: &mut dyn FnMut(LabelProgress),
-    ) -> Result<Corpus> {
-        self.tell(progress, watch)?;
+    fn corpus(&self, view: &View, caller: &mut Caller<'_, LabelProgress>) -> Result<Corpus> {
+        self.tell(caller)?;
         let corpus = Corpus::read(view.snapshot.clone())?;
-        self.tell(progress, watch)?;
+        self.tell(caller)?;
         Ok(corpus)
     }
 
@@ -400,8 +411,7 @@ impl Wanted {
         &self,
         corpus: &'a Corpus,
         seed: u64,
-        progress: &Progress,
-        watch: &mut dyn FnMut(LabelProgress),
+        caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<Vec<Evidence<'a>>> {
         use rayon::prelude::*;
         let mut evidence = Vec::with_capacity(self.latents.len());
@@ -411,7 +421,7 @@ impl Wanted {
                     .par_iter()
                     .map(|&latent| corpus.evidence(latent, EVIDENCE, seed)),
             );
-            self.tell(progress, watch)?;
+            self.tell(caller)?;
         }
         Ok(evidence)
     }

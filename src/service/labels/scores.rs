@@ -12,7 +12,7 @@ use rand::seq::SliceRandom;
 
 use super::corpus::Corpus;
 use super::find::Labels;
-use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, asked_latents};
+use super::{Caller, ChatUse, KEPT_AFTER, KEPT_TOGETHER, asked_latents};
 use crate::error::{Error, Result};
 use crate::label::{
     ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median, run_each, score,
@@ -149,39 +149,27 @@ impl Service {
             HashMap::new()
         };
         let service = self.clone();
-        blocking(move || match &request.judge {
-            JudgeChoice::Similarity => {
-                let judge = SimilarityJudge::new(vectors);
-                service.judge(
-                    &view,
-                    &request,
-                    &tasks,
-                    &judge,
-                    &|| 0,
-                    &progress,
-                    &mut watch,
-                )
-            }
-            JudgeChoice::Chat(usage) => {
-                let model = service.language_models.chat(usage)?;
-                let tokens = || model.tokens();
-                let judge = ChatJudge(&model);
-                service.judge(
-                    &view, &request, &tasks, &judge, &tokens, &progress, &mut watch,
-                )
-            }
-            JudgeChoice::Local(name) => {
-                let model = service.language_models.local(name.as_deref())?;
-                let judge = LocalJudge(&model);
-                service.judge(
-                    &view,
-                    &request,
-                    &tasks,
-                    &judge,
-                    &|| 0,
-                    &progress,
-                    &mut watch,
-                )
+        blocking(move || {
+            let caller = Caller {
+                progress: &progress,
+                watch: &mut watch,
+            };
+            match &request.judge {
+                JudgeChoice::Similarity => {
+                    let judge = SimilarityJudge::new(vectors);
+                    service.judge(&view, &request, &tasks, &judge, &|| 0, caller)
+                }
+                JudgeChoice::Chat(usage) => {
+                    let model = service.language_models.chat(usage)?;
+                    let tokens = || model.tokens();
+                    let judge = ChatJudge(&model);
+                    service.judge(&view, &request, &tasks, &judge, &tokens, caller)
+                }
+                JudgeChoice::Local(name) => {
+                    let model = service.language_models.local(name.as_deref())?;
+                    let judge = LocalJudge(&model);
+                    service.judge(&view, &request, &tasks, &judge, &|| 0, caller)
+                }
             }
         })
         .await
@@ -246,20 +234,15 @@ impl Service {
         tasks: &[Task],
         judge: &dyn Judge,
         tokens: &dyn Fn() -> u64,
-        progress: &Progress,
-        watch: &mut dyn FnMut(ScoreProgress),
+        mut caller: Caller<'_, ScoreProgress>,
     ) -> Result<ScoreSummary> {
         let mut report = ScoreProgress {
             total: tasks.len(),
             ..ScoreProgress::default()
         };
-        let mut tell = || {
-            watch(report.clone());
-            progress.check()
-        };
-        tell()?;
+        caller.tell(report.clone())?;
         let corpus = Corpus::read(view.snapshot.clone())?;
-        tell()?;
+        caller.tell(report.clone())?;
         let mut all = Vec::new();
         let mut pending: Vec<(usize, LabelScore)> = Vec::new();
         let mut failure = None;
@@ -267,8 +250,8 @@ impl Service {
         let outcome = run_each(
             tasks,
             judge.concurrency(),
-            progress,
-            |task| judge_label(&corpus, request, judge, task, progress),
+            caller.progress,
+            |task| judge_label(&corpus, request, judge, task, caller.progress),
             &mut |event: Event<Option<LabelScore>>| {
                 if let Event::Done(at, found) = event {
                     report.done += 1;
@@ -280,14 +263,14 @@ impl Service {
                         Ok(scores) => report.scores = scores,
                         Err(error) => {
                             failure = Some(error);
-                            progress.stop();
+                            caller.progress.stop();
                             return;
                         }
                     }
                 }
                 report.tokens = tokens();
                 all.extend(report.scores.iter().map(|scored| scored.score.clone()));
-                watch(report.clone());
+                (caller.watch)(report.clone());
                 report.scores.clear();
             },
         );
@@ -297,7 +280,7 @@ impl Service {
         report.scores = self.keep_scores(view, tasks, pending)?;
         report.tokens = tokens();
         all.extend(report.scores.iter().map(|scored| scored.score.clone()));
-        watch(report);
+        (caller.watch)(report);
         outcome.map(|()| ScoreSummary::of(&all, tasks.len()))
     }
 
