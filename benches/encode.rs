@@ -12,7 +12,6 @@
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -22,6 +21,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::BertModel;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use latentdb::encoder::{EncoderOptions, Precision, SentenceEncoder};
+use latentdb::progress::Progress;
 use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
 
 /// Abstracts per iteration: enough for several batches per core.
@@ -171,7 +171,7 @@ fn encode(criterion: &mut Criterion) {
     let tokens = encoders[0].1.count_tokens(&texts).unwrap();
     eprintln!("{} abstracts, {tokens} tokens", texts.len());
     let vectors = encoders.each_ref().map(|(_, encoder)| {
-        let all = encoder.encode(&texts, &mut |_| ControlFlow::Continue(()));
+        let all = encoder.encode(&texts, &Progress::default());
         all.unwrap()
     });
     let (lowest, mean) = cosines(&vectors[0], &vectors[1], encoders[0].1.dimension());
@@ -187,7 +187,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(format!("latentdb {name}"), |bencher| {
             bencher.iter(|| {
                 encoder
-                    .encode(black_box(&texts), &mut |_| ControlFlow::Continue(()))
+                    .encode(black_box(&texts), &Progress::default())
                     .unwrap()
             });
         });
@@ -203,7 +203,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(format!("latentdb {name}"), |bencher| {
             bencher.iter(|| {
                 encoder
-                    .encode(black_box(&query), &mut |_| ControlFlow::Continue(()))
+                    .encode(black_box(&query), &Progress::default())
                     .unwrap()
             });
         });

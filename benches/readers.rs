@@ -12,7 +12,6 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::io::BufReader;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use latentdb::encoder::Precision;
 use latentdb::encoder::reader::{Reader, ReaderOptions};
+use latentdb::progress::Progress;
 use tokenizers::Tokenizer;
 
 /// Texts per iteration.
@@ -79,13 +79,14 @@ fn read_all(reader: &Reader, texts: &[&str]) -> usize {
     reader
         .read(
             texts,
+            &Progress::default(),
             &|batch| {
                 black_box(batch.states);
                 Ok(batch.tokens.len())
             },
             &mut |count| {
                 tokens += count;
-                Ok(ControlFlow::Continue(()))
+                Ok(())
             },
         )
         .unwrap();

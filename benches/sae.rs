@@ -10,12 +10,12 @@
 )]
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use half::f16;
+use latentdb::progress::Progress;
 use latentdb::sae::{Codes, Sae, TrainConfig, TrainProgress, train};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use safetensors::SafeTensors;
@@ -65,9 +65,14 @@ fn sae(vectors: &[f32]) -> Sae {
         epochs: 2,
         ..config()
     };
-    let trained = train(vectors, D_IN, &config, None, &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let trained = train(
+        vectors,
+        D_IN,
+        &config,
+        None,
+        &Progress::default(),
+        &mut |_| {},
+    );
     match trained {
         Ok(trained) => trained.sae,
         Err(error) => panic!("the benchmark's SAE could not be trained: {error}"),
@@ -105,20 +110,20 @@ fn ten_steps(vectors: &[f32], iterations: u64) -> Duration {
     let mut began = None;
     let mut took = Duration::ZERO;
     let mut calls = 0;
-    let mut progress = |_: &TrainProgress| {
+    let progress = Progress::default();
+    let mut watch = |_: &TrainProgress| {
         let Some(start) = began else {
             began = Some(Instant::now());
-            return ControlFlow::Continue(());
+            return;
         };
         calls += 1;
-        if calls < iterations {
-            return ControlFlow::Continue(());
+        if calls >= iterations {
+            took = start.elapsed();
+            progress.stop();
         }
-        took = start.elapsed();
-        ControlFlow::Break(())
     };
     // It always ends as cancelled.
-    let _ = black_box(train(vectors, D_IN, &config, None, &mut progress));
+    let _ = black_box(train(vectors, D_IN, &config, None, &progress, &mut watch));
     took
 }
 

@@ -2,21 +2,25 @@
 //!
 //! Data flows one way: `cli -> server -> service -> {encoder, sae, label} and index`. `records` reads
 //! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
-//! defaults; `eval` measures rankings; `plot` and `report` make what `cli` writes;
-//! `reading` is the record of what an SAE reads, which several of them share.
+//! defaults; `eval` measures rankings; `plot` and `report` draw and lay out what `cli` writes;
+//! `reading` is the record of what an SAE reads, which several of them share; `error`, `hex`,
+//! `progress`, `vectors` and `whole_file` stand below all.
 
 pub mod cli;
 pub mod encoder;
 pub mod error;
 pub mod eval;
 pub mod guide;
+pub mod hex;
 pub mod inputs;
 pub mod label;
 pub mod plot;
+pub mod progress;
 pub mod reading;
 pub mod records;
 pub mod report;
 pub mod sae;
+pub mod vectors;
 pub mod whole_file;
 
 pub mod server;

@@ -2,7 +2,7 @@
 //!
 //! Plain data that encoders, SAEs and collections share and keep beside what was made with it.
 //!
-//! **Architecture Invariant:** the two levels never mix (METHODS section 2). An SAE that was made
+//! **Architecture Invariant:** the two levels never mix (methods guide, section 2). An SAE that was made
 //! for token states refuses pooled vectors, and the other way round; the error names both.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// How the states of a text's tokens become one vector.
+/// The pooling of a text's token states into one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
@@ -85,18 +85,18 @@ pub struct EncoderIdentity {
     /// The layer read, counted from 0; `None` for the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<usize>,
-    /// How token states become one vector.
+    /// The pooling of token states.
     pub pooling: Pooling,
     /// Whether vectors have length 1.
     pub normalised: bool,
     /// Longest sequence in tokens, special tokens included.
     pub max_tokens: usize,
-    /// What the products are computed on.
+    /// Number format of products with weights.
     #[serde(default, skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
 }
 
-/// What an SAE reads, kept with its weights, and with the collections it is used in.
+/// The input of an SAE, stored with its weights and with the collections it is used in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "level", rename_all = "snake_case")]
 pub enum Reading {
@@ -109,7 +109,7 @@ pub enum Reading {
 /// One vector per text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PooledReading {
-    /// What made the vectors; `None` where a client brought them.
+    /// The encoder of the vectors; `None` where a client brought them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderIdentity>,
 }
@@ -123,27 +123,27 @@ pub struct TokenReading {
     /// hexadecimal; empty where it is not known, as for an imported SAE.
     #[serde(default)]
     pub weights_sha256: String,
-    /// The layer: states are the residual stream behind it, counted from 0, as SAELens'
+    /// The layer: states are the residual stream after it, counted from 0, as SAELens'
     /// `blocks.L.hook_resid_post` (`hidden_states[L + 1]` in transformers).
     pub layer: usize,
     /// Whether a beginning-of-sequence token stands before a text without chat template.
     #[serde(default)]
     pub prepend_bos: bool,
-    /// What a text is wrapped in.
+    /// The chat template around a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_template: Option<ChatTemplate>,
-    /// How long texts are cut.
+    /// The windows of long texts.
     pub window: Window,
-    /// Which tokens count.
+    /// The tokens read besides those of the text.
     #[serde(default)]
     pub tokens: TokenPolicy,
-    /// How the codes of a text's tokens become one.
+    /// The pooling of token codes.
     #[serde(default)]
     pub pooling: CodePooling,
-    /// What the SAE does to a state first, as SAELens names it.
+    /// The normalisation of states, as SAELens names it.
     #[serde(default = "no_normalisation")]
     pub normalisation: String,
-    /// What the reader's products are computed on.
+    /// Number format of the reader's products with weights.
     #[serde(default, skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
 }
@@ -157,9 +157,9 @@ fn no_normalisation() -> String {
 pub struct ChatTemplate {
     /// As it was asked for: `model`, `chatml`, `llama-3`.
     pub name: String,
-    /// What stands before the text.
+    /// Text before.
     pub prefix: String,
-    /// What stands behind it.
+    /// Text after.
     pub suffix: String,
 }
 
@@ -185,7 +185,7 @@ pub struct TokenPolicy {
     pub template: bool,
 }
 
-/// How the codes of a text's tokens become one code.
+/// The pooling of a text's token codes into one code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CodePooling {
@@ -261,7 +261,7 @@ impl fmt::Display for CodePooling {
 }
 
 impl Reading {
-    /// What is read, in words for messages.
+    /// A description for messages.
     pub fn describe(&self) -> String {
         match self {
             Self::Pooled(PooledReading { encoder: None }) => {
@@ -284,7 +284,7 @@ impl Reading {
 }
 
 impl TokenReading {
-    /// What is read, in words for messages.
+    /// A description for messages.
     pub fn describe(&self) -> String {
         format!("token states of {} behind layer {}", self.model, self.layer)
     }

@@ -1,4 +1,4 @@
-//! Files that are there entirely or not at all.
+//! Files that are written completely or not at all.
 
 use std::fs::Permissions;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};

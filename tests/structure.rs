@@ -1,37 +1,61 @@
 //! The dependency directions of the architecture, held by a test: data flows one way,
-//! `cli -> server -> service -> {encoder, sae, label} and index`, and only `server` and `cli` know
-//! the wire.
+//! `cli -> client -> server -> service -> {encoder, sae, label} and index`, only `server`, `client`
+//! and `cli` know the wire types, and modules import downward only.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+#[path = "structure/circles.rs"]
+mod circles;
+#[path = "structure/source.rs"]
+mod source;
+
+use source::{repository, rust_files, tokens};
 
 /// For each module of `src/`, what it may use: modules of the package, crates of the workspace, and
 /// the crates in [`WATCHED`].
 const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["latentdb_index"]),
+    ("hex", &[]),
+    ("progress", &["latentdb_index"]),
+    ("vectors", &[]),
     ("reading", &["error"]),
-    ("encoder", &["error", "reading", "candle"]),
-    ("sae", &["error", "reading", "candle"]),
-    ("label", &["error", "candle"]),
-    ("eval", &["error"]),
+    (
+        "encoder",
+        &["error", "hex", "progress", "reading", "vectors", "candle"],
+    ),
+    (
+        "sae",
+        &["error", "hex", "progress", "reading", "vectors", "candle"],
+    ),
+    ("label", &["error", "progress", "vectors", "candle"]),
+    (
+        "eval",
+        &[
+            "error", "encoder", "label", "progress", "reading", "records", "sae", "vectors",
+        ],
+    ),
     ("guide", &[]),
-    ("inputs", &["error"]),
+    ("inputs", &["error", "hex", "progress"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
-    ("report", &[]),
+    ("report", &["error", "plot", "whole_file"]),
     ("records", &["error", "whole_file"]),
     (
         "service",
         &[
             "error",
             "encoder",
-            "sae",
-            "label",
+            "hex",
             "inputs",
+            "label",
+            "progress",
             "reading",
+            "sae",
+            "vectors",
             "latentdb_index",
         ],
     ),
@@ -40,9 +64,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "encoder",
+            "label",
+            "progress",
             "reading",
             "sae",
-            "label",
             "service",
             "latentdb_index",
             "latentdb_proto",
@@ -51,20 +76,28 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "client",
+        &["error", "reading", "latentdb_proto", "tonic", "prost"],
+    ),
+    (
         "cli",
         &[
+            "client",
             "error",
             "encoder",
             "eval",
-            "sae",
-            "label",
+            "hex",
             "inputs",
+            "label",
             "plot",
+            "progress",
             "reading",
             "records",
             "report",
-            "whole_file",
+            "sae",
             "server",
+            "vectors",
+            "whole_file",
             "latentdb_proto",
             "tonic",
             "prost",
@@ -97,76 +130,6 @@ const NOT_IN_LIBRARIES: [&str; 6] = [
     "anyhow",
     "tokio",
 ];
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
-/// The words and signs of Rust source, without comments, strings and characters.
-fn tokens(source: &str) -> Vec<String> {
-    let characters: Vec<char> = source.chars().collect();
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while at < characters.len() {
-        let rest = &characters[at..];
-        at += match rest {
-            ['/', '/', ..] => rest.iter().take_while(|&&c| c != '\n').count(),
-            ['/', '*', ..] => until(rest, 2, &['*', '/']),
-            ['r', '"', ..] => until(rest, 2, &['"']),
-            ['r', '#', '"', ..] => until(rest, 3, &['"', '#']),
-            ['"', ..] => quoted(rest, '"'),
-            // A lifetime is no character.
-            ['\'', '\\', ..] | ['\'', _, '\'', ..] => quoted(rest, '\''),
-            [':', ':', ..] => {
-                tokens.push("::".to_owned());
-                2
-            }
-            [c, ..] if is_word(*c) => {
-                let word: String = rest.iter().take_while(|&&c| is_word(c)).collect();
-                let length = word.chars().count();
-                tokens.push(word);
-                length
-            }
-            [c, ..] => {
-                if !c.is_whitespace() {
-                    tokens.push(c.to_string());
-                }
-                1
-            }
-            [] => 1,
-        };
-    }
-    tokens
-}
-
-/// Characters up to and with the next `end`, from `start`.
-fn until(rest: &[char], start: usize, end: &[char]) -> usize {
-    let found = rest[start..]
-        .windows(end.len())
-        .position(|part| part == end);
-    found.map_or(rest.len(), |place| start + place + end.len())
-}
-
-/// Characters of a literal, escapes passed over.
-fn quoted(rest: &[char], end: char) -> usize {
-    let mut at = 1;
-    while at < rest.len() && rest[at] != end {
-        at += if rest[at] == '\\' { 2 } else { 1 };
-    }
-    at + 1
-}
 
 /// What source uses: first segments of paths after `crate` (after `latentdb` in the binary), and
 /// crates of [`WATCHED`].
@@ -229,11 +192,9 @@ fn module_of(path: &Path) -> String {
 #[test]
 fn modules_use_only_what_is_below_them() {
     let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
-    let mut files = Vec::new();
-    rust_files(&repository().join("src"), &mut files);
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
-    for path in files {
+    for path in rust_files(&repository().join("src")) {
         let module = module_of(&path);
         let Some(may_use) = allowed.get(module.as_str()) else {
             wrong.push(format!(
@@ -308,9 +269,7 @@ fn the_engine_and_the_wire_types_depend_on_nothing_local() {
                 .any(|refused| name == refused || name.starts_with(&format!("{refused}-")));
             assert!(!is_refused, "{member} depends on {name}");
         }
-        let mut files = Vec::new();
-        rust_files(&repository().join(member).join("src"), &mut files);
-        for path in files {
+        for path in rust_files(&repository().join(member).join("src")) {
             let tokens = tokens(&fs::read_to_string(&path).unwrap());
             for refused in ["latentdb", "latentdb_proto", "anyhow", "clap"] {
                 let is_used = tokens
@@ -324,9 +283,7 @@ fn the_engine_and_the_wire_types_depend_on_nothing_local() {
 
 #[test]
 fn the_wire_types_hold_no_logic() {
-    let mut files = Vec::new();
-    rust_files(&repository().join("proto/src"), &mut files);
-    for path in files {
+    for path in rust_files(&repository().join("proto/src")) {
         let tokens = tokens(&fs::read_to_string(&path).unwrap());
         assert!(
             !tokens.iter().any(|token| token == "fn"),

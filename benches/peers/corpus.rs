@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use half::f16;
 use latentdb::inputs::cache_dir;
-use latentdb::sae::{Sae, TrainConfig, train};
+use latentdb::progress::Progress;
+use latentdb::sae::{Sae, TrainConfig, format, train};
 use safetensors::SafeTensors;
 
 pub const EMBEDDINGS: &str = "arxiv-embeddings.safetensors";
@@ -87,7 +87,7 @@ impl Corpus {
     pub fn sae(&self) -> Result<Sae> {
         let folder = cache_dir().join(format!("arxiv-{N_LATENTS}-{K}"));
         if folder.is_dir() {
-            let sae = Sae::load(&folder)?;
+            let sae = format::open(&folder)?;
             if sae.d_in() == self.dimension && sae.n_latents() == N_LATENTS {
                 return Ok(sae);
             }
@@ -101,17 +101,24 @@ impl Corpus {
         };
         eprintln!("training an SAE of {N_LATENTS} latents, {EPOCHS} epochs, once");
         let mut epoch = 0;
-        let trained = train(&self.vectors, self.dimension, &config, None, &mut |at| {
-            if at.epoch > epoch {
-                epoch = at.epoch;
-                eprintln!(
-                    "epoch {epoch} of {EPOCHS}: FVU {:.3}, {:.0} examples/s",
-                    at.fvu, at.examples_per_second
-                );
-            }
-            ControlFlow::Continue(())
-        })?;
-        trained.sae.save(&folder)?;
+        let progress = Progress::default();
+        let trained = train(
+            &self.vectors,
+            self.dimension,
+            &config,
+            None,
+            &progress,
+            &mut |at| {
+                if at.epoch > epoch {
+                    epoch = at.epoch;
+                    eprintln!(
+                        "epoch {epoch} of {EPOCHS}: FVU {:.3}, {:.0} examples/s",
+                        at.fvu, at.examples_per_second
+                    );
+                }
+            },
+        )?;
+        format::save(&trained.sae, &folder)?;
         Ok(trained.sae)
     }
 }

@@ -1,11 +1,12 @@
 //! Runs a kind of work over its queries and times each of them.
 
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use latentdb::encoder::{EncoderOptions, SentenceEncoder};
 use latentdb::inputs::Cache;
+use latentdb::progress::Progress;
 use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::document::Value;
 use latentdb_index::error::Error;
@@ -248,18 +249,19 @@ impl<'a> Session<'a> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let fresh = self.encoder.is_none();
         if fresh {
-            let folder = Cache::of_user().minilm(&mut |_, _| true)?;
+            let progress = Progress::default();
+            let folder = Cache::of_user().minilm(&progress, &mut |_, _| {})?;
             let folder = folder.to_string_lossy().into_owned();
             let encoder = SentenceEncoder::open(&folder, &EncoderOptions::default())?;
             self.encoder = Some((encoder, folder));
         }
         let (encoder, folder) = self.encoder.as_ref().context("was just set")?;
-        let mut proceed = |_| ControlFlow::Continue(());
+        let progress = Progress::default();
         if fresh {
-            encoder.encode(&texts[..WARM_UP], &mut proceed)?;
+            encoder.encode(&texts[..WARM_UP], &progress)?;
         }
         let started = Instant::now();
-        let vectors = encoder.encode(&texts, &mut proceed)?;
+        let vectors = encoder.encode(&texts, &progress)?;
         let seconds = started.elapsed().as_secs_f64();
         let lowest = vectors
             .chunks_exact(self.corpus.dimension)

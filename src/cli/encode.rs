@@ -123,9 +123,8 @@ fn open_reader(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Reader> {
 
 fn resolve(model: &str, interrupt: &Interrupt) -> Result<Model> {
     let bar = progress::spinner(format!("opening {model}"));
-    let resolved = inputs::resolve_model(model, &mut |package, step| {
+    let resolved = inputs::resolve_model(model, &interrupt.progress(), &mut |package, step| {
         progress::show_step(&bar, package, step);
-        !interrupt.is_asked()
     });
     bar.finish_and_clear();
     resolved

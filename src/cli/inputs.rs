@@ -24,9 +24,8 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     // Not dropped when the user asks to stop: fetching stops by itself and cleans up.
     let fetching = tokio::task::spawn_blocking(move || {
         let bar = progress::spinner("looking for the reader");
-        let reader = inputs::smollm2(&mut |package, step| {
+        let reader = inputs::smollm2(&interrupt.progress(), &mut |package, step| {
             progress::show_step(&bar, package, step);
-            !interrupt.is_asked()
         });
         bar.finish_and_clear();
         reader

@@ -1,10 +1,12 @@
 //! Ctrl-C and SIGTERM: the first asks the command to stop, the second ends the process.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::failure::Interrupted;
+use crate::progress::Progress;
 
 /// Whether the user asked to stop. Clones see the same.
 #[derive(Clone, Debug)]
@@ -43,9 +45,15 @@ impl Interrupt {
         Ok(Self { asked })
     }
 
-    /// Whether the user asked to stop; for work on a thread of its own.
-    pub(super) fn is_asked(&self) -> bool {
-        *self.asked.borrow()
+    /// Progress of work on a thread of its own, stopped when the user asks to stop.
+    pub(super) fn progress(&self) -> Arc<Progress> {
+        let progress = Arc::new(Progress::default());
+        let (interrupt, stopped) = (self.clone(), progress.clone());
+        tokio::spawn(async move {
+            interrupt.asked().await;
+            stopped.stop();
+        });
+        progress
     }
 
     /// Returns when the user asks to stop.

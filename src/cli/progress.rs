@@ -1,13 +1,17 @@
 //! Progress bars, on standard error and only where that is a terminal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use latentdb_proto::v1::AnalysisProgress;
+use tokio::task::JoinHandle;
 use tonic::Streaming;
 
+use super::interrupt::Interrupt;
 use crate::inputs::Step;
 use crate::inputs::package::Package;
+use crate::progress::Progress;
 
 /// A bar over a known number of things, with rate and remaining time.
 pub(super) fn bar(total: u64, unit: &str) -> ProgressBar {
@@ -58,6 +62,29 @@ pub(super) async fn follow<M>(
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Progress of work on this thread, which moves `bar` on and is stopped when the user asks to stop.
+/// The bar follows until the second value is dropped.
+pub(super) fn counted(bar: &ProgressBar, interrupt: &Interrupt) -> (Arc<Progress>, Following) {
+    let progress = interrupt.progress();
+    let (bar, before, counted) = (bar.clone(), bar.position(), progress.clone());
+    let following = tokio::spawn(async move {
+        loop {
+            bar.set_position(before + counted.units().0);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    (progress, Following(following))
+}
+
+/// A bar that follows work.
+pub(super) struct Following(JoinHandle<()>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// A line that says what is going on.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::client::{Client, ClientArgs};
 use super::interrupt::Interrupt;
 use super::{output, progress, text};
-use crate::sae::{Normalisation, Quality, Sae};
+use crate::sae::{Normalisation, Quality, Sae, format};
 
 /// What is done with SAEs.
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,7 @@ fn local(sae: &Sae) -> Value {
 }
 
 fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
-    let sae = Sae::load(dir)?;
+    let sae = format::open(dir)?;
     output::emit(is_json, &local(&sae), &info_page(dir, &sae))?;
     Ok(())
 }

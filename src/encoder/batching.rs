@@ -6,14 +6,14 @@
 //! on. A request whose future was dropped is forgotten at the next round.
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::SentenceEncoder;
 use super::schedule::estimate_tokens;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// Requests that may wait to be taken; further callers wait in their future.
 const QUEUE: usize = 256;
@@ -35,6 +35,8 @@ pub struct BatchingEncoder {
 struct Request {
     texts: Vec<String>,
     vectors: Vec<Vec<f32>>,
+    /// Stopped when the caller's future is dropped.
+    progress: Arc<Progress>,
     reply: oneshot::Sender<Result<Vec<Vec<f32>>>>,
 }
 
@@ -54,7 +56,7 @@ impl BatchingEncoder {
         Self { encoder, queue }
     }
 
-    /// The encoder behind the handle.
+    /// The underlying encoder.
     pub fn encoder(&self) -> &Arc<SentenceEncoder> {
         &self.encoder
     }
@@ -71,9 +73,12 @@ impl BatchingEncoder {
         }
         let gone = || Error::internal("the worker of the sentence encoder has stopped");
         let (reply, answer) = oneshot::channel();
+        let progress = Arc::new(Progress::default());
+        let _waiting = progress.stop_on_drop();
         let request = Request {
             vectors: Vec::with_capacity(texts.len()),
             texts,
+            progress,
             reply,
         };
         self.queue.send(request).await.map_err(|_| gone())?;
@@ -101,7 +106,7 @@ impl Worker {
             {
                 self.active.push_back(request);
             }
-            self.active.retain(|request| !request.reply.is_closed());
+            self.active.retain(|request| !request.progress.is_stopped());
             self.round();
         }
     }
@@ -122,15 +127,8 @@ impl Worker {
                 request.texts[done..done + share].iter().map(String::as_str)
             })
             .collect();
-        let active = &self.active;
-        let outcome = self.encoder.encode(&texts, &mut |_| {
-            if active.iter().all(|request| request.reply.is_closed()) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
-        match outcome {
+        // A round is short: what nobody waits for any more is forgotten after it.
+        match self.encoder.encode(&texts, &Progress::default()) {
             Ok(rows) => self.hand_out(&rows, &shares),
             Err(error) => self.fail(&shares, &error),
         }
@@ -160,19 +158,13 @@ impl Worker {
         for (request, &share) in std::mem::take(&mut self.active).into_iter().zip(shares) {
             if share == 0 {
                 waiting.push_back(request);
-            } else if sharing == 1 || error.kind() == ErrorKind::Cancelled {
+            } else if sharing == 1 {
                 let _ = request
                     .reply
                     .send(Err(Error::new(error.kind(), error.to_string())));
             } else {
                 let texts: Vec<&str> = request.texts.iter().map(String::as_str).collect();
-                let rows = self.encoder.encode(&texts, &mut |_| {
-                    if request.reply.is_closed() {
-                        ControlFlow::Break(())
-                    } else {
-                        ControlFlow::Continue(())
-                    }
-                });
+                let rows = self.encoder.encode(&texts, &request.progress);
                 let width = self.encoder.dimension();
                 let answer =
                     rows.map(|rows| rows.chunks_exact(width).map(<[f32]>::to_vec).collect());
@@ -214,6 +206,7 @@ mod tests {
         Request {
             texts: texts.iter().map(|&text| text.to_owned()).collect(),
             vectors: vec![Vec::new(); done],
+            progress: Arc::default(),
             reply: oneshot::channel().0,
         }
     }

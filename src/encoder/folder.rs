@@ -9,8 +9,8 @@ use hf_hub::{Cache, Repo};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Pooling;
 use crate::error::{Error, ErrorKind, Result};
+use crate::reading::Pooling;
 
 /// Files without which there is no encoder.
 const REQUIRED: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
@@ -29,7 +29,7 @@ pub(super) struct ModelFolder {
     pub(super) config: Config,
     /// Row of the position table for the first token.
     pub(super) first_position: usize,
-    /// How token states become one vector.
+    /// The pooling of token states.
     pub(super) pooling: Pooling,
     /// Whether vectors are scaled to unit length.
     pub(super) normalised: bool,
@@ -303,4 +303,13 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
 
 fn malformed(path: &Path, error: serde_json::Error) -> Error {
     Error::corrupted(format!("{} is not what it should be", path.display())).with_source(error)
+}
+
+/// The hub id as it is, or the last part of a folder's path.
+pub(super) fn display_name(model: &str) -> String {
+    let path = Path::new(model);
+    match path.file_name() {
+        Some(name) if path.is_dir() => name.to_string_lossy().into_owned(),
+        _ => model.to_owned(),
+    }
 }

@@ -19,9 +19,6 @@ mod schedule;
 mod tokens;
 
 use std::fmt;
-use std::fmt::Write as _;
-use std::ops::ControlFlow;
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -29,17 +26,19 @@ pub use batching::BatchingEncoder;
 pub use hub::HubPlace;
 
 use crate::error::{Error, Result};
+use crate::hex::hex;
+use crate::progress::Progress;
 pub use crate::reading::{EncoderIdentity, Pooling, Precision};
 use bert::{Bert, Scratch};
 use folder::{Hub, ModelFolder};
 use kernels::{Arithmetic, Engine};
-use schedule::ScratchPool;
+use schedule::{ScratchPool, Workers};
 use tokens::Tokens;
 
 /// Fewest tokens that leave room for text between the special ones.
 const LEAST_MAX_TOKENS: usize = 4;
 
-/// How to open a [`SentenceEncoder`].
+/// Options for opening a [`SentenceEncoder`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncoderOptions {
     /// Cores that one call may use; 0 for all.
@@ -49,7 +48,7 @@ pub struct EncoderOptions {
     pub max_tokens: Option<usize>,
     /// Name of the model in its [`EncoderIdentity`]; `None` takes the hub id or the folder's name.
     pub name: Option<String>,
-    /// What products are computed on.
+    /// Number format of products with weights.
     pub precision: Precision,
 }
 
@@ -60,11 +59,11 @@ pub struct EncoderOptions {
 ///
 /// # Example
 /// ```no_run
-/// use std::ops::ControlFlow;
 /// use latentdb::encoder::{EncoderOptions, SentenceEncoder};
+/// use latentdb::progress::Progress;
 ///
 /// let encoder = SentenceEncoder::open("models/all-MiniLM-L6-v2", &EncoderOptions::default())?;
-/// let vectors = encoder.encode(&["a text", "another"], &mut |_| ControlFlow::Continue(()))?;
+/// let vectors = encoder.encode(&["a text", "another"], &Progress::default())?;
 /// assert_eq!(vectors.len(), 2 * encoder.dimension());
 /// # Ok::<(), latentdb::error::Error>(())
 /// ```
@@ -104,8 +103,11 @@ impl SentenceEncoder {
         let tokens = Tokens::read(&folder.tokenizer(), max_tokens)?;
         let weights = std::fs::read(folder.weights())?;
         let identity = EncoderIdentity {
-            model: options.name.clone().unwrap_or_else(|| display_name(model)),
-            weights_sha256: hexadecimal(&Sha256::digest(&weights)),
+            model: options
+                .name
+                .clone()
+                .unwrap_or_else(|| folder::display_name(model)),
+            weights_sha256: hex(Sha256::digest(&weights)),
             layer: None,
             pooling: folder.pooling,
             normalised: folder.normalised,
@@ -163,18 +165,20 @@ impl SentenceEncoder {
 
     /// The vectors of `texts`, row-major `[texts.len(), dimension]`, in the order of the texts.
     ///
-    /// An empty text has a vector: that of the special tokens alone. After each batch `progress`
-    /// gets the number of rows done; `Break` gives the rest up. It runs on the calling thread,
-    /// which is busy (or waits) until the last row.
+    /// An empty text has a vector: that of the special tokens alone. `progress` counts texts, batch
+    /// by batch. The calling thread is busy (or waits) until the last row.
     ///
     /// # Errors
-    /// `Cancelled` when `progress` breaks, `Internal` when the tokenizer fails on a text.
-    pub fn encode(
-        &self,
-        texts: &[&str],
-        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<f32>> {
-        schedule::run(self, texts, self.threads, progress)
+    /// `Cancelled` when `progress` was stopped, `Internal` when the tokenizer fails on a text.
+    pub fn encode(&self, texts: &[&str], progress: &Progress) -> Result<Vec<f32>> {
+        let batches = schedule::plan(texts, self.max_tokens(), self.threads);
+        let encode = |texts: &[&str], scratch: &mut Scratch| self.encode_batch(texts, scratch);
+        let workers = Workers {
+            threads: self.threads,
+            scratches: &self.scratches,
+            encode: &encode,
+        };
+        workers.run(texts, &batches, self.dimension(), progress)
     }
 
     /// One batch on the calling thread: `[texts.len(), dimension]`.
@@ -226,23 +230,6 @@ impl fmt::Debug for SentenceEncoder {
             .field("threads", &self.threads)
             .finish_non_exhaustive()
     }
-}
-
-/// The hub id as it is, or the last part of a folder's path.
-fn display_name(model: &str) -> String {
-    let path = Path::new(model);
-    match path.file_name() {
-        Some(name) if path.is_dir() => name.to_string_lossy().into_owned(),
-        _ => model.to_owned(),
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

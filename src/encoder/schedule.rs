@@ -1,13 +1,13 @@
 //! Many texts over the cores: batches of about equal work, one worker per core.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::SentenceEncoder;
 use super::bert::Scratch;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::progress::Progress;
 
 /// Tokens of a batch. Fewer leave the last tile of each product part empty, more push its
 /// intermediate values (20 KB a token) out of the last-level cache.
@@ -46,7 +46,7 @@ pub(super) fn estimate_tokens(text: &str, max_tokens: usize) -> usize {
 /// Splits texts into runs of about equal work, none split, in order.
 ///
 /// Sequences are not padded, so texts need no sorting by length: neighbours share a batch.
-fn plan(texts: &[&str], max_tokens: usize, threads: usize) -> Vec<Range<usize>> {
+pub(super) fn plan(texts: &[&str], max_tokens: usize, threads: usize) -> Vec<Range<usize>> {
     let estimates = texts.iter().map(|text| estimate_tokens(text, max_tokens));
     let total: usize = estimates.clone().sum();
     let target = total.div_ceil(threads).clamp(LEAST_TOKENS, BATCH_TOKENS);
@@ -65,94 +65,88 @@ fn plan(texts: &[&str], max_tokens: usize, threads: usize) -> Vec<Range<usize>> 
     batches
 }
 
-/// Encodes `texts`; see [`SentenceEncoder::encode`].
-pub(super) fn run(
-    encoder: &SentenceEncoder,
-    texts: &[&str],
-    threads: usize,
-    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<Vec<f32>> {
-    let batches = plan(texts, encoder.max_tokens(), threads);
-    let mut collector = Collector {
-        width: encoder.dimension(),
-        rows: vec![0.0; texts.len() * encoder.dimension()],
-        done: 0,
-        progress,
-    };
-    if threads.min(batches.len()) <= 1 {
-        let mut scratch = encoder.scratches.take();
-        let outcome = batches.into_iter().try_for_each(|batch| {
-            let rows = encoder.encode_batch(&texts[batch.clone()], &mut scratch)?;
-            collector.accept(&batch, &rows)
-        });
-        encoder.scratches.give(scratch);
-        outcome?;
-    } else {
-        run_workers(encoder, texts, &batches, threads, &mut collector)?;
-    }
-    Ok(collector.rows)
+/// Encodes a batch of texts: their vectors, row-major.
+type Encode<'e> = dyn Fn(&[&str], &mut Scratch) -> Result<Vec<f32>> + Sync + 'e;
+/// Takes the vectors of a batch.
+type Accept<'a> = dyn FnMut(&Range<usize>, &[f32]) -> Result<()> + 'a;
+
+/// Workers that encode batches of texts.
+pub(super) struct Workers<'e> {
+    /// One per core that may be used.
+    pub threads: usize,
+    /// Buffers kept from call to call.
+    pub scratches: &'e ScratchPool,
+    /// What they do.
+    pub encode: &'e Encode<'e>,
 }
 
-/// One worker per core takes the next batch until there is none; the calling thread gathers.
-fn run_workers(
-    encoder: &SentenceEncoder,
-    texts: &[&str],
-    batches: &[Range<usize>],
-    threads: usize,
-    collector: &mut Collector<'_>,
-) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel();
-        for _ in 0..threads.min(batches.len()) {
-            let sender = sender.clone();
-            let (next, stop) = (&next, &stop);
-            scope.spawn(move || {
-                let mut scratch = encoder.scratches.take();
-                while !stop.load(Ordering::Relaxed) {
-                    let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                        break;
-                    };
-                    let rows = encoder.encode_batch(&texts[batch.clone()], &mut scratch);
-                    if sender.send((batch, rows)).is_err() {
-                        break;
-                    }
-                }
-                encoder.scratches.give(scratch);
+impl Workers<'_> {
+    /// The vectors of `texts`, `[texts.len(), width]`, in the order of the texts.
+    pub fn run(
+        &self,
+        texts: &[&str],
+        batches: &[Range<usize>],
+        width: usize,
+        progress: &Progress,
+    ) -> Result<Vec<f32>> {
+        progress.announce(texts.len() as u64)?;
+        let mut all = vec![0.0; texts.len() * width];
+        let mut accept = |batch: &Range<usize>, rows: &[f32]| {
+            all[batch.start * width..batch.end * width].copy_from_slice(rows);
+            progress.advance(batch.len() as u64)
+        };
+        if self.threads.min(batches.len()) <= 1 {
+            let mut scratch = self.scratches.take();
+            let outcome = batches.iter().try_for_each(|batch| {
+                let rows = (self.encode)(&texts[batch.clone()], &mut scratch)?;
+                accept(batch, &rows)
             });
+            self.scratches.give(scratch);
+            outcome?;
+        } else {
+            self.run_side_by_side(texts, batches, &mut accept)?;
         }
-        drop(sender);
-        let outcome = receiver
-            .iter()
-            .try_for_each(|(batch, rows)| collector.accept(batch, &rows?));
-        stop.store(true, Ordering::Relaxed);
-        outcome
-    })
-}
+        Ok(all)
+    }
 
-/// Finished rows, and the caller's wish to go on.
-struct Collector<'p> {
-    width: usize,
-    rows: Vec<f32>,
-    done: usize,
-    progress: &'p mut dyn FnMut(usize) -> ControlFlow<()>,
-}
-
-impl Collector<'_> {
-    fn accept(&mut self, batch: &Range<usize>, rows: &[f32]) -> Result<()> {
-        self.rows[batch.start * self.width..batch.end * self.width].copy_from_slice(rows);
-        self.done += batch.len();
-        match (self.progress)(self.done) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::cancelled()),
-        }
+    /// One worker per core takes the next batch until there is none; the calling thread gathers.
+    /// Once that fails, workers see that nobody takes what they send.
+    fn run_side_by_side(
+        &self,
+        texts: &[&str],
+        batches: &[Range<usize>],
+        accept: &mut Accept<'_>,
+    ) -> Result<()> {
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            for _ in 0..self.threads.min(batches.len()) {
+                let (sender, next) = (sender.clone(), &next);
+                scope.spawn(move || {
+                    let mut scratch = self.scratches.take();
+                    while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let rows = (self.encode)(&texts[batch.clone()], &mut scratch);
+                        if sender.send((batch, rows)).is_err() {
+                            break;
+                        }
+                    }
+                    self.scratches.give(scratch);
+                });
+            }
+            drop(sender);
+            let outcome = receiver
+                .iter()
+                .try_for_each(|(batch, rows)| accept(batch, &rows?));
+            drop(receiver);
+            outcome
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn batches_cover_every_text_once_in_order() {
@@ -171,6 +165,27 @@ mod tests {
             }
         }
         assert!(plan(&[], 256, 2).is_empty());
+    }
+
+    #[test]
+    fn a_stopped_call_ends_at_its_next_batch() {
+        let texts = vec!["text"; 1000];
+        let batches: Vec<Range<usize>> = (0..texts.len()).map(|at| at..at + 1).collect();
+        for threads in [1, 3] {
+            let progress = Progress::default();
+            let encode = |texts: &[&str], _: &mut Scratch| {
+                progress.stop();
+                Ok(vec![1.0; texts.len()])
+            };
+            let workers = Workers {
+                threads,
+                scratches: &ScratchPool::default(),
+                encode: &encode,
+            };
+            let error = workers.run(&texts, &batches, 1, &progress).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Cancelled);
+            assert_eq!(progress.units(), (1, 1000));
+        }
     }
 
     #[test]

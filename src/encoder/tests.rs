@@ -5,7 +5,7 @@
 )]
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::vectors::cosine;
 
 const WORDS: [&str; 12] = [
     "[PAD]", "[UNK]", "[CLS]", "[SEP]", "alpha", "beta", "##gamma", "delta", "a", "b", "##c", ".",
@@ -133,22 +134,10 @@ fn open(folder: &Path) -> Result<SentenceEncoder> {
 }
 
 fn encode(encoder: &SentenceEncoder, texts: &[&str]) -> Vec<Vec<f32>> {
-    let rows = encoder
-        .encode(texts, &mut |_| ControlFlow::Continue(()))
-        .unwrap();
+    let rows = encoder.encode(texts, &Progress::default()).unwrap();
     rows.chunks_exact(encoder.dimension())
         .map(<[f32]>::to_vec)
         .collect()
-}
-
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |x: &[f32], y: &[f32]| -> f64 {
-        x.iter()
-            .zip(y)
-            .map(|(&x, &y)| f64::from(x) * f64::from(y))
-            .sum()
-    };
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 fn kind_of<T>(result: Result<T>) -> (ErrorKind, String) {
@@ -413,7 +402,7 @@ fn a_hub_id_is_found_in_the_cache_without_network() {
 }
 
 #[test]
-fn progress_counts_rows_and_can_give_up() {
+fn progress_counts_texts_and_can_stop() {
     let folder = made_up_model("bert");
     for threads in [1, 2] {
         let options = EncoderOptions {
@@ -422,16 +411,11 @@ fn progress_counts_rows_and_can_give_up() {
         };
         let encoder = open_on(folder.path(), &options, Engine::detect()).unwrap();
         let texts = vec![TEXTS[4]; 400];
-        let mut seen = Vec::new();
-        encoder
-            .encode(&texts, &mut |done| {
-                seen.push(done);
-                ControlFlow::Continue(())
-            })
-            .unwrap();
-        assert!(seen.len() > 1 && seen.is_sorted());
-        assert_eq!(seen.last(), Some(&texts.len()));
-        let given_up = encoder.encode(&texts, &mut |_| ControlFlow::Break(()));
+        let progress = Progress::default();
+        encoder.encode(&texts, &progress).unwrap();
+        assert_eq!(progress.units(), (400, 400));
+        progress.stop();
+        let given_up = encoder.encode(&texts, &progress);
         assert_eq!(kind_of(given_up).0, ErrorKind::Cancelled);
         assert_eq!(encode(&encoder, &[]).len(), 0);
     }

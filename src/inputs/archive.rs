@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::package::{Distribution, Package};
-use super::{Progress, Step, report};
+use super::step::{Step, Watch, report};
 use crate::error::{Error, Result};
+use crate::hex::hex;
+use crate::progress::Progress;
 
 const STAMP: &str = ".latentdb-verified.json";
 
@@ -49,7 +51,8 @@ pub(super) fn is_installed(package: &Package, folder: &Path) -> bool {
 pub(super) fn verify(
     package: &'static Package,
     archive: &Path,
-    progress: Progress<'_>,
+    progress: &Progress,
+    watch: Watch<'_>,
 ) -> Result<()> {
     let mut file = File::open(archive).map_err(|error| {
         Error::not_found(format!("cannot open {}", archive.display())).with_source(error)
@@ -59,7 +62,7 @@ pub(super) fn verify(
     let mut block = vec![0; BLOCK_BYTES];
     let mut done = 0;
     loop {
-        report(progress, package, Step::Verifying { done, total })?;
+        report(progress, watch, package, Step::Verifying { done, total })?;
         let read = file.read(&mut block)?;
         if read == 0 {
             break;
@@ -67,11 +70,7 @@ pub(super) fn verify(
         hasher.update(&block[..read]);
         done += read as u64;
     }
-    let found: String = hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let found = hex(hasher.finalize());
     if found == package.sha256 {
         return Ok(());
     }
@@ -90,13 +89,15 @@ pub(super) fn unpack(
     package: &'static Package,
     archive: &Path,
     target: &Path,
-    progress: Progress<'_>,
+    progress: &Progress,
+    watch: Watch<'_>,
 ) -> Result<()> {
     fs::create_dir(target)?;
     let mut unpacker = Unpacker {
         package,
         target,
         progress,
+        watch,
         files: BTreeMap::new(),
         written: 0,
     };
@@ -119,7 +120,8 @@ pub(super) fn unpack(
 struct Unpacker<'a, 'b> {
     package: &'static Package,
     target: &'a Path,
-    progress: Progress<'b>,
+    progress: &'b Progress,
+    watch: Watch<'b>,
     files: BTreeMap<String, u64>,
     written: u64,
 }
@@ -173,7 +175,7 @@ impl Unpacker<'_, '_> {
         let mut bytes = 0;
         loop {
             let step = Step::Unpacking { done: self.written };
-            report(&mut *self.progress, self.package, step)?;
+            report(self.progress, &mut *self.watch, self.package, step)?;
             let read = content
                 .read(&mut block)
                 .map_err(|error| broken(path, error))?;

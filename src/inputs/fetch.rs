@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::package::{Distribution, Package};
-use super::{Progress, Step, report};
+use super::step::{Step, Watch, report};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 
-/// How often a running pip or a held lock is looked at.
+/// Polling interval of a running pip or a held lock.
 const POLL: Duration = Duration::from_millis(50);
 
 /// Lines of pip's output that an error repeats.
@@ -24,7 +25,8 @@ const REPEATED_LINES: usize = 8;
 pub(super) fn lock(
     root: &Path,
     package: &'static Package,
-    progress: Progress<'_>,
+    progress: &Progress,
+    watch: Watch<'_>,
 ) -> Result<Option<File>> {
     let Ok(file) = File::create(root.join(format!(".{}.lock", package.folder()))) else {
         return Ok(None);
@@ -33,7 +35,7 @@ pub(super) fn lock(
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
             Err(TryLockError::WouldBlock) => {
-                report(progress, package, Step::Waiting)?;
+                report(progress, watch, package, Step::Waiting)?;
                 sleep(POLL);
             }
             Err(TryLockError::Error(_)) => return Ok(None),
@@ -64,7 +66,8 @@ pub(super) fn workspace(root: &Path, package: &Package, alone: bool) -> Result<T
 pub(super) fn download(
     package: &'static Package,
     workspace: &Path,
-    progress: Progress<'_>,
+    progress: &Progress,
+    watch: Watch<'_>,
 ) -> Result<PathBuf> {
     let requirements = workspace.join("requirements.txt");
     let requirement = format!(
@@ -80,7 +83,12 @@ pub(super) fn download(
         if let Some(status) = child.0.try_wait()? {
             break status;
         }
-        report(progress, package, Step::Downloading(started.elapsed()))?;
+        report(
+            progress,
+            watch,
+            package,
+            Step::Downloading(started.elapsed()),
+        )?;
         sleep(POLL);
     };
     if !status.success() {

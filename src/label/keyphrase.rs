@@ -15,17 +15,19 @@ use rayon::prelude::*;
 
 use super::form::Forms;
 use super::phrases::{fold, for_each_phrase, phrase_key};
-use super::{Cancel, Embed, Evidence, Labeller, MAX_WORDS, Naming};
+use super::{Embed, Evidence, Labeller, MAX_WORDS, Naming};
 use crate::error::Result;
+use crate::progress::Progress;
+use crate::vectors::cosine;
 
-/// What shapes the labels.
+/// Options of keyphrase labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KeyphraseOptions {
     /// Strongest documents of a latent that are read.
     pub documents: usize,
     /// Documents of those in which a phrase must stand.
     pub support: usize,
-    /// Most phrases of a label.
+    /// Maximum phrases of a label.
     pub phrases: usize,
     /// Weight of the prior, in documents.
     pub prior: f64,
@@ -94,7 +96,7 @@ impl<'a> Keyphrases<'a> {
     /// labels are chosen among the phrases by meaning.
     ///
     /// ```
-    /// use latentdb::label::{Cancel, Evidence, KeyphraseOptions, Keyphrases, Labeller};
+    /// use latentdb::label::{Evidence, KeyphraseOptions, Keyphrases, Labeller};
     ///
     /// let mut texts = vec!["the battery life is short", "short battery life", "poor battery life"];
     /// texts.extend(["the film was long"; 40]);
@@ -105,7 +107,7 @@ impl<'a> Keyphrases<'a> {
     /// let keyphrases = Keyphrases::over(
     ///     std::slice::from_ref(&evidence), &texts, KeyphraseOptions::default(), None,
     /// );
-    /// let label = keyphrases.label(&evidence, &Cancel::default())?;
+    /// let label = keyphrases.label(&evidence, &Progress::default())?;
     /// assert_eq!(label.name().as_deref(), Some("battery life"));
     /// # Ok::<(), latentdb::error::Error>(())
     /// ```
@@ -259,7 +261,7 @@ impl Labeller for Keyphrases<'_> {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 
-    fn label(&self, evidence: &Evidence<'_>, _cancel: &Cancel) -> Result<Naming> {
+    fn label(&self, evidence: &Evidence<'_>, _progress: &Progress) -> Result<Naming> {
         let mut candidates = self.candidates(evidence);
         candidates.truncate(self.options.candidates);
         let chosen = match (self.embed, &evidence.direction) {
@@ -440,14 +442,6 @@ fn say_the_same(left: &HashSet<String>, right: &HashSet<String>) -> bool {
     left.iter().any(|a| right.iter().any(|b| same_root(a, b)))
 }
 
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        let products = a.iter().zip(b).map(|(x, y)| f64::from(x * y));
-        products.sum()
-    };
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-12)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -460,7 +454,7 @@ mod tests {
         };
         let evidence = std::slice::from_ref(&evidence);
         Keyphrases::over(evidence, &texts, KeyphraseOptions::default(), None)
-            .label(&evidence[0], &Cancel::default())
+            .label(&evidence[0], &Progress::default())
             .unwrap()
             .name()
     }
@@ -552,7 +546,7 @@ mod tests {
             let embed = Towards(wanted);
             let options = KeyphraseOptions::default();
             let labeller = Keyphrases::over(&evidence, &texts, options, Some(&embed));
-            let found = labeller.label(&evidence[0], &Cancel::default()).unwrap();
+            let found = labeller.label(&evidence[0], &Progress::default()).unwrap();
             assert_eq!(found, Naming::Name(expected.to_owned()));
         }
     }

@@ -21,10 +21,10 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use parking_lot::Mutex;
 use tokenizers::Tokenizer;
 
-use super::Cancel;
 use super::judge::{Judge, Trial};
 use super::prompt::excerpt;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 pub use name::LocalLabeller;
 pub use pick::LocalTopicJudge;
@@ -46,7 +46,7 @@ pub struct LocalModel {
     weights: Mutex<ModelWeights>,
 }
 
-/// How a conversation is written for the model.
+/// The chat format of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Template {
     /// `<|im_start|>role\n...<|im_end|>`.
@@ -147,7 +147,7 @@ impl LocalModel {
         &self,
         tokens: &[u32],
         most: usize,
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<Option<String>> {
         let ends = |c: char| matches!(c, '"' | '\u{201d}' | '\n');
         let mut weights = self.weights.lock();
@@ -155,7 +155,7 @@ impl LocalModel {
         let mut written: Vec<u32> = Vec::new();
         let mut text = String::new();
         while written.len() < most {
-            cancel.check()?;
+            progress.check()?;
             let next = largest(&logits);
             if self.end.contains(&next) {
                 return Ok(Some(text));
@@ -179,13 +179,13 @@ impl LocalModel {
         &self,
         tokens: &[u32],
         continuations: &[String],
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<Vec<f64>> {
         let mut weights = self.weights.lock();
         let first = forward(&mut weights, tokens, 0)?;
         let mut likelihoods = Vec::with_capacity(continuations.len());
         for continuation in continuations {
-            cancel.check()?;
+            progress.check()?;
             let encoding = self
                 .tokenizer
                 .encode(continuation.as_str(), false)
@@ -283,18 +283,18 @@ impl Judge for LocalJudge<'_> {
         &self,
         label: &str,
         trials: &[Trial<'_>],
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<Option<Vec<f64>>> {
         let continuation = [format!(" {label}")];
         let predict = |trial: &Trial<'_>| {
-            cancel.check()?;
+            progress.check()?;
             let text = excerpt(trial.text, JUDGED_CHARACTERS);
             let tokens = self.0.tokens(
                 "You name the topics of texts.",
                 &format!("What is this text about?\n\n{text}"),
                 "The text is about",
             )?;
-            let found = self.0.likelihoods(&tokens, &continuation, cancel)?;
+            let found = self.0.likelihoods(&tokens, &continuation, progress)?;
             Ok(found[0])
         };
         trials.iter().map(predict).collect::<Result<_>>().map(Some)
@@ -344,21 +344,21 @@ mod tests {
             inactive: vec!["The bank raised its rates.", "Rain is expected on Monday."],
             ..Evidence::default()
         };
-        let cancel = Cancel::default();
+        let progress = Progress::default();
         let labeller = LocalLabeller(&model);
-        let label = labeller.label(&evidence, &cancel).unwrap();
+        let label = labeller.label(&evidence, &progress).unwrap();
         let Naming::Name(name) = &label else {
             panic!("{label:?}")
         };
         assert!((1..=8).contains(&name.split(' ').count()), "{name}");
-        assert_eq!(labeller.label(&evidence, &cancel).unwrap(), label);
+        assert_eq!(labeller.label(&evidence, &progress).unwrap(), label);
         let trials =
             [active[0], "The bank raised its rates."].map(|text| Trial { text, vector: None });
         let judge = LocalJudge(&model);
-        let found = judge.predict("music", &trials, &cancel).unwrap().unwrap();
+        let found = judge.predict("music", &trials, &progress).unwrap().unwrap();
         assert!(found[0] > found[1], "{found:?}");
         let found = judge
-            .predict("interest rates", &trials, &cancel)
+            .predict("interest rates", &trials, &progress)
             .unwrap()
             .unwrap();
         assert!(found[0] < found[1], "{found:?}");

@@ -1,5 +1,5 @@
 //! Names for latents, made from the documents that activate them, and how well they fit
-//! (METHODS section 3).
+//! (methods guide, section 3).
 //!
 //! A [`Labeller`] names a latent from [`Evidence`]; a [`Judge`] that sees only the name predicts
 //! which held-out documents activate the latent, and [`score`] compares. [`run_each`] runs either
@@ -28,10 +28,8 @@ mod select;
 mod split;
 mod stop_words;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::progress::Progress;
 
 pub use chat::{
     ChatConfig, ChatJudge, ChatLabeller, ChatLimits, ChatModel, ChatSelector, ChatTopicJudge,
@@ -46,12 +44,12 @@ pub use search::{LabelIndex, WordMatch};
 pub use select::Selector;
 pub use split::is_held_out;
 
-/// Most words of a label.
+/// Maximum words of a label.
 pub const MAX_WORDS: usize = 8;
 /// Longest label, in bytes.
 pub const MAX_LABEL_BYTES: usize = 200;
 
-/// What a labeller is shown of a latent.
+/// The evidence for naming a latent.
 #[derive(Clone, Debug, Default)]
 pub struct Evidence<'a> {
     /// Documents that activate it and how strongly, strongest first.
@@ -67,7 +65,7 @@ pub struct Evidence<'a> {
 
 /// Names latents.
 pub trait Labeller: Send + Sync {
-    /// Who makes the labels, as they record it: `keyphrases`, `chat:MODEL`, `local:MODEL`.
+    /// Name of the labeller, as labels record it: `keyphrases`, `chat:MODEL`, `local:MODEL`.
     fn source(&self) -> String;
 
     /// Latents that may be worked on at once.
@@ -76,11 +74,11 @@ pub trait Labeller: Send + Sync {
     /// A name, or why there is none.
     ///
     /// # Errors
-    /// `Cancelled`, and whatever makes going on to other latents pointless.
-    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Naming>;
+    /// `Cancelled`, and whatever makes continuing with other latents pointless.
+    fn label(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Naming>;
 }
 
-/// What a labeller makes of a latent.
+/// The result of naming a latent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Naming {
     /// A name of one to eight words.
@@ -90,7 +88,7 @@ pub enum Naming {
 }
 
 impl Naming {
-    /// The name, where there is one.
+    /// The name, if any.
     pub fn name(self) -> Option<String> {
         match self {
             Self::Name(name) => Some(name),
@@ -103,44 +101,4 @@ impl Naming {
 pub trait Embed: Send + Sync {
     /// One vector per text, in their order.
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>>;
-}
-
-/// Whether the caller still wants the work; clones are one.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Gives the work up.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was given up.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Gives the work up when the value is dropped: for whoever waits for the work.
-    #[must_use]
-    pub fn on_drop(&self) -> CancelOnDrop {
-        CancelOnDrop(self.clone())
-    }
-
-    /// `Cancelled` once it was.
-    pub fn check(&self) -> Result<()> {
-        if self.is_cancelled() {
-            return Err(Error::cancelled());
-        }
-        Ok(())
-    }
-}
-
-/// Gives work up when it is dropped.
-#[derive(Debug)]
-pub struct CancelOnDrop(Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }

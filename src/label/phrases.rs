@@ -82,7 +82,7 @@ pub(super) fn first_word(text: &str) -> Option<Word<'_>> {
     raw.find_map(|raw| word(raw, &mut lower))
 }
 
-/// How many words a text has.
+/// Number of words of a text.
 pub(super) fn word_count(text: &str) -> usize {
     let raw = text.split(|c: char| !is_word_character(c));
     raw.filter(|raw| !raw.is_empty()).count()

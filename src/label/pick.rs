@@ -1,8 +1,8 @@
 //! Which concept did steering turn? Asked of a judge that sees the hits before and after
-//! (METHODS section 4, the evaluation of arXiv 2408.00657).
+//! (methods guide, section 4: the evaluation of O'Neill et al. 2024).
 
-use super::Cancel;
 use crate::error::Result;
+use crate::progress::Progress;
 
 /// Hits before and after steering, and concepts of which one was turned.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub struct Turn<'a> {
 
 /// Picks the concept that was turned.
 pub trait TopicJudge: Send + Sync {
-    /// Who judges: `chat:MODEL`, `local:MODEL`.
+    /// Name of the judge: `chat:MODEL`, `local:MODEL`.
     fn name(&self) -> String;
 
     /// Turns that may be judged at once.
@@ -28,6 +28,6 @@ pub trait TopicJudge: Send + Sync {
     /// The place of the concept among the options; `None` where the judge says nothing usable.
     ///
     /// # Errors
-    /// `Cancelled`, and whatever makes going on pointless.
-    fn pick(&self, turn: &Turn<'_>, cancel: &Cancel) -> Result<Option<usize>>;
+    /// `Cancelled`, and whatever makes continuing pointless.
+    fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>>;
 }

@@ -1,4 +1,4 @@
-//! What language models are asked, and what is made of their answers.
+//! Prompts for language models, and reading their answers.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;

@@ -1,11 +1,11 @@
-//! Which of many labels fit a property, and in which order (METHODS section 5, step 3).
+//! Which of many labels fit a property, and in which order (methods guide, section 5, step 3).
 
-use super::Cancel;
 use crate::error::Result;
+use crate::progress::Progress;
 
 /// Chooses among the labels of candidate latents.
 pub trait Selector: Send + Sync {
-    /// Who chooses: `chat:MODEL`, `local:MODEL`.
+    /// Name of the selector: `chat:MODEL`, `local:MODEL`.
     fn name(&self) -> String;
 
     /// The places of the labels that fit `property`, the most telling first, none twice; empty
@@ -14,5 +14,5 @@ pub trait Selector: Send + Sync {
     /// # Errors
     /// `Cancelled`; `Unavailable` where the model's answer is not of the form asked for, however
     /// often it is asked: an answer is never guessed at.
-    fn select(&self, property: &str, labels: &[&str], cancel: &Cancel) -> Result<Vec<usize>>;
+    fn select(&self, property: &str, labels: &[&str], progress: &Progress) -> Result<Vec<usize>>;
 }

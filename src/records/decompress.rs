@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-use super::{TextReader, read_error};
+use super::source::{TextReader, read_error};
 use crate::error::{Error, Result};
 
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use serde_json::Value;
 
-use super::{MAX_RECORD_BYTES, Position, Record, Records, TextReader, read_error};
+use super::record::{Position, Record, Records};
+use super::source::{MAX_RECORD_BYTES, TextReader, read_error};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The rows of a delimited text.

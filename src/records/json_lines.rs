@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::{MAX_RECORD_BYTES, Position, Record, TextReader, read_error};
+use super::record::{Position, Record};
+use super::source::{MAX_RECORD_BYTES, TextReader, read_error};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The records of a JSON Lines text.

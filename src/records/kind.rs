@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// What a mapped attribute is, whatever form the record has it in.
+/// The kind of a mapped attribute, whatever its form in the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Text.

@@ -59,7 +59,7 @@ impl FromStr for AttributeField {
     }
 }
 
-/// Which fields of a record become which part of a document.
+/// The mapping from fields of a record to parts of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
     /// The field of the document's id.

@@ -13,15 +13,12 @@
 //! | a matrix format | `vectors.rs`, or a file like `parquet_vectors.rs` |
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 mod arrow_value;
 pub mod csr;
@@ -30,50 +27,20 @@ mod delimited;
 mod json_lines;
 pub mod kind;
 pub mod mapping;
+mod matrix;
 mod npy;
 mod parquet;
 pub mod parquet_vectors;
 pub mod parts;
+mod record;
+mod source;
 pub mod template;
 pub mod vectors;
 
-/// The largest record that is read, in bytes: what keeps memory bounded on broken input (a file
-/// without line ends, a quote that never closes). Unit tests of the limit have a smaller one.
-pub const MAX_RECORD_BYTES: usize = if cfg!(test) { 1 << 20 } else { 256 << 20 };
+pub use record::{Position, Record, Records};
+pub use source::{MAX_RECORD_BYTES, Source};
 
-/// Where records come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A file.
-    Path(PathBuf),
-    /// Standard input, written `-` on the command line.
-    Stdin,
-}
-
-impl From<&str> for Source {
-    fn from(text: &str) -> Self {
-        Self::from(Path::new(text))
-    }
-}
-
-impl From<&Path> for Source {
-    fn from(path: &Path) -> Self {
-        if path == Path::new("-") {
-            Self::Stdin
-        } else {
-            Self::Path(path.to_owned())
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => write!(f, "{}", path.display()),
-            Self::Stdin => f.write_str("standard input"),
-        }
-    }
-}
+use source::{open_file, read_error};
 
 /// The layout of a record file, whatever its compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,152 +102,6 @@ impl fmt::Display for Format {
     }
 }
 
-/// Where a record stands in its source, for messages: `papers.jsonl line 12`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
-    source: Arc<str>,
-    unit: &'static str,
-    number: u64,
-}
-
-impl Position {
-    /// The `number`-th line of `source`, from 1.
-    pub fn line(source: &Arc<str>, number: u64) -> Self {
-        Self {
-            source: Arc::clone(source),
-            unit: "line",
-            number,
-        }
-    }
-
-    /// The `number`-th row of `source`, from 1.
-    pub fn row(source: &Arc<str>, number: u64) -> Self {
-        Self {
-            source: Arc::clone(source),
-            unit: "row",
-            number,
-        }
-    }
-
-    /// The line or row number, from 1.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.source, self.unit, self.number)
-    }
-}
-
-/// One record: its fields in the order of the source, and where it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Record {
-    fields: Vec<(String, Value)>,
-    position: Position,
-    made: Option<Box<parts::Made>>,
-}
-
-impl Record {
-    /// A record of `fields` at `position`.
-    pub fn new(fields: Vec<(String, Value)>, position: Position) -> Self {
-        Self {
-            fields,
-            position,
-            made: None,
-        }
-    }
-
-    /// The record with what was made of it.
-    pub fn with_made(self, made: parts::Made) -> Self {
-        Self {
-            made: Some(Box::new(made)),
-            ..self
-        }
-    }
-
-    /// What an encode worker made of it, where it comes out of a part.
-    pub fn made(&self) -> Option<&parts::Made> {
-        self.made.as_deref()
-    }
-
-    /// The fields in the order of the source.
-    pub fn fields(&self) -> &[(String, Value)] {
-        &self.fields
-    }
-
-    /// The fields, without the position.
-    pub fn into_fields(self) -> Vec<(String, Value)> {
-        self.fields
-    }
-
-    /// Where the record stands in its source.
-    pub fn position(&self) -> &Position {
-        &self.position
-    }
-
-    /// The value at `path`: a field name, or names joined by dots into nested objects and
-    /// (by index, from 0) arrays. A field whose own name holds the dots is found first.
-    pub fn get(&self, path: &str) -> Option<&Value> {
-        descend(path, &|name| {
-            self.fields
-                .iter()
-                .find(|(field, _)| field == name)
-                .map(|(_, value)| value)
-        })
-    }
-
-    /// The error of a field that a record should have and has not; it names those that it has.
-    pub fn missing(&self, path: &str) -> Error {
-        const SHOWN: usize = 30;
-        let names: Vec<&str> = self
-            .fields
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .take(SHOWN)
-            .collect();
-        let rest = self.fields.len().saturating_sub(SHOWN);
-        let more = if rest > 0 {
-            format!(" and {rest} more")
-        } else {
-            String::new()
-        };
-        Error::new(
-            ErrorKind::InvalidArgument,
-            format!(
-                "{}: no field {path:?}; the record has {}{more}",
-                self.position,
-                if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    names.join(", ")
-                }
-            ),
-        )
-    }
-}
-
-/// Resolves a dot path against a lookup by name, trying the whole rest as one name first.
-fn descend<'a>(path: &str, lookup: &dyn Fn(&str) -> Option<&'a Value>) -> Option<&'a Value> {
-    if let Some(value) = lookup(path) {
-        return Some(value);
-    }
-    path.match_indices('.').find_map(|(dot, _)| {
-        let rest = &path[dot + 1..];
-        match lookup(&path[..dot])? {
-            Value::Object(map) => descend(rest, &|name| map.get(name)),
-            Value::Array(items) => descend(rest, &|name| {
-                name.parse::<usize>().ok().and_then(|at| items.get(at))
-            }),
-            _ => None,
-        }
-    })
-}
-
-/// The stream of records of a source.
-pub type Records = Box<dyn Iterator<Item = Result<Record>> + Send>;
-
 /// Opens a source of records, in bounded memory.
 ///
 /// Compression (gzip, zstd) is recognised by its magic bytes. The format is `format`, else what
@@ -332,7 +153,7 @@ pub fn open(source: &Source, format: Option<Format>) -> Result<Records> {
     }
 }
 
-/// How much of the content is looked at to tell its format.
+/// Bytes of content examined to detect its format.
 const SNIFFED_BYTES: usize = 4096;
 
 fn sniff(start: &[u8], name: &str) -> Result<Format> {
@@ -359,36 +180,6 @@ fn sniff(start: &[u8], name: &str) -> Result<Format> {
         )),
     }
 }
-
-/// Opens a file for reading, with errors that name it.
-fn open_file(path: &Path) -> Result<File> {
-    let file = File::open(path).map_err(|error| {
-        let shown = path.display();
-        match error.kind() {
-            io::ErrorKind::NotFound => Error::not_found(format!("there is no file {shown}")),
-            _ => Error::new(
-                ErrorKind::FailedPrecondition,
-                format!("cannot open {shown}"),
-            )
-            .with_source(error),
-        }
-    })?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(Error::invalid(
-            "source",
-            format!("{} is a folder; wanted is a file", path.display()),
-        ));
-    }
-    Ok(file)
-}
-
-/// The error of a source that stopped being readable.
-fn read_error(name: &str, error: io::Error) -> Error {
-    Error::new(ErrorKind::Corrupted, format!("cannot read {name}")).with_source(error)
-}
-
-/// What the text formats read from.
-type TextReader = Box<dyn BufRead + Send>;
 
 #[cfg(test)]
 mod tests;

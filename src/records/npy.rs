@@ -1,7 +1,7 @@
 //! The header of NumPy's `.npy` files, read and written
 //! (numpy.lib.format: magic, version, header length, a Python dictionary literal, data).
 
-use super::vectors::{Element, Layout, checked};
+use super::matrix::{Element, Layout, checked};
 use crate::error::{Error, Result};
 
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
@@ -112,8 +112,8 @@ fn dictionary_value<'a>(dictionary: &'a str, key: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::vectors::VectorFile;
     use super::*;
+    use crate::records::vectors::VectorFile;
     use half::f16;
 
     /// What `numpy.save` writes: the header padded with spaces to 64 bytes, a line feed last.

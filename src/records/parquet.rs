@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{Position, Record, Records, arrow_value, read_error};
+use super::arrow_value;
+use super::record::{Position, Record, Records};
+use super::source::read_error;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rows decoded at a time: enough to amortise a batch, few enough for rows of long texts.

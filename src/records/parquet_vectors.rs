@@ -11,8 +11,8 @@ use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
-use super::open_file;
-use super::vectors::narrow;
+use super::matrix::narrow;
+use super::source::open_file;
 use crate::error::{Error, Result};
 
 /// Names that a column of vectors has when none is given, in this order.
@@ -79,7 +79,7 @@ impl ParquetVectors {
         Ok(magic == b"PAR1")
     }
 
-    /// How many vectors there are.
+    /// Number of vectors.
     pub fn rows(&self) -> usize {
         self.groups.last().map_or(0, |group| group.end)
     }

@@ -33,7 +33,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::json_lines::Fields;
-use super::{Position, Record, Records, open_file};
+pub use super::record::Made;
+use super::record::{Position, Record, Records};
+use super::source::open_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::whole_file::WholeFile;
 
@@ -42,7 +44,7 @@ const ABOUT: &str = "latentdb.parts";
 /// Missing chunks that a message names.
 const SHOWN: usize = 10;
 
-/// What all parts of a folder have in common.
+/// Properties shared by all parts of a folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// Records of the source.
@@ -54,21 +56,10 @@ pub struct About {
 }
 
 impl About {
-    /// How many parts there are when all are made.
+    /// Number of parts of a complete folder.
     pub fn chunks(&self) -> u64 {
         self.records.div_ceil(self.chunk.max(1))
     }
-}
-
-/// What was made of a record beside its fields.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Made {
-    /// The record's number in the source, from 0.
-    pub number: u64,
-    /// Its vector.
-    pub vector: Option<Vec<f32>>,
-    /// Its latents, ascending.
-    pub latents: Option<Vec<(u32, f32)>>,
 }
 
 /// The file of a chunk.
@@ -176,7 +167,7 @@ impl Parts {
         })
     }
 
-    /// What the parts have in common.
+    /// Properties shared by all parts.
     pub fn about(&self) -> &About {
         &self.about
     }

@@ -11,40 +11,14 @@ use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{npy, open_file};
+use super::matrix::{Element, Layout, checked, narrow};
+use super::npy;
+use super::source::open_file;
 use crate::error::{Error, Result};
 use crate::whole_file::WholeFile;
 
 /// The tensor that vectors are kept in when none is named.
 pub const DEFAULT_TENSOR: &str = "embeddings";
-
-/// How one element is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
-    F16,
-    Bf16,
-    F32,
-    F64,
-}
-
-impl Element {
-    fn bytes(self) -> usize {
-        match self {
-            Self::F16 | Self::Bf16 => 2,
-            Self::F32 => 4,
-            Self::F64 => 8,
-        }
-    }
-}
-
-/// Where and how a matrix stands in a file: row-major `[rows, dimension]` from byte `start`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    pub start: usize,
-    pub element: Element,
-    pub rows: usize,
-    pub dimension: usize,
-}
 
 /// A memory-mapped matrix of vectors `[rows, dimension]`.
 #[derive(Debug)]
@@ -156,14 +130,6 @@ fn extend<const WIDTH: usize>(out: &mut Vec<f32>, bytes: &[u8], read: impl Fn([u
     out.extend(elements.iter().map(|raw| read(*raw)));
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "rounding to single precision is the purpose"
-)]
-pub(super) fn narrow(value: f64) -> f32 {
-    value as f32
-}
-
 fn map_file(file: &File) -> Result<Mmap> {
     #[expect(unsafe_code, reason = "memory maps are unsafe to make")]
     // SAFETY: the map is read only, and every read goes through bounds-checked slices of bytes
@@ -222,28 +188,6 @@ fn safetensors_layout(map: &[u8], tensor: Option<&str>) -> Result<Layout> {
         dimension,
     };
     checked(layout, map.len())
-}
-
-/// The layout, where it lies within a file of `length` bytes.
-pub(super) fn checked(layout: Layout, length: usize) -> Result<Layout> {
-    if layout.dimension == 0 {
-        return Err(Error::invalid("vectors", "has vectors of dimension 0"));
-    }
-    let end = layout
-        .rows
-        .checked_mul(layout.dimension)
-        .and_then(|elements| elements.checked_mul(layout.element.bytes()))
-        .and_then(|bytes| bytes.checked_add(layout.start));
-    match end {
-        Some(end) if end <= length => Ok(layout),
-        _ => Err(Error::invalid(
-            "vectors",
-            format!(
-                "is cut short: {length} bytes do not hold {} rows of {}",
-                layout.rows, layout.dimension
-            ),
-        )),
-    }
 }
 
 /// Writes vectors to a safetensors file as the f32 tensor `embeddings` `[rows, dimension]`, in
@@ -477,12 +421,13 @@ mod tests {
         }
     }
 
-    /// Row 0 and the last of the shared vectors, whose norm is 1 (data/README.md).
+    /// Row 0 and the last of 60,000 embeddings, whose norm is 1, where `LATENTDB_DATA` names them.
     #[test]
-    fn the_shared_vectors_read() {
-        let path = std::env::var_os("LATENTDB_DATA")
-            .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from)
-            .join("arxiv-embeddings.safetensors");
+    fn embeddings_of_abstracts_read() {
+        let Some(folder) = std::env::var_os("LATENTDB_DATA") else {
+            return;
+        };
+        let path = Path::new(&folder).join("arxiv-embeddings.safetensors");
         if !path.exists() {
             return;
         }

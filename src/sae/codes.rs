@@ -34,12 +34,12 @@ impl Codes {
         self.activations.clear();
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn rows(&self) -> usize {
         self.indptr.len() - 1
     }
 
-    /// How many activations there are over all rows.
+    /// Number of activations over all rows.
     pub fn active(&self) -> usize {
         self.latents.len()
     }

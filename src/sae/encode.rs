@@ -9,10 +9,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, Result};
+use crate::vectors::norm;
 
 use super::codes::Codes;
 use super::kernel::{self, dispatched};
-use super::model::{Architecture, Sae};
+use super::model::Sae;
+use super::parts::Architecture;
 use super::topk::{Selector, positions_at_least};
 
 /// Rows per matrix product: enough to use the packed encoder, few enough to stay in cache.
@@ -160,14 +162,14 @@ impl Sae {
                     *value -= bias;
                 }
             }
-            let norm = kernel::norm(input);
-            if norm * self.encoder_norm_max.max(1.0) > LONGEST {
+            let length = norm(input);
+            if length * self.encoder_norm_max.max(1.0) > LONGEST {
                 return Err(Error::invalid(
                     format!("vectors[{}]", first + row),
-                    format!("has norm {norm:e}, which is too large to encode"),
+                    format!("has norm {length:e}, which is too large to encode"),
                 ));
             }
-            scratch.norms.push(norm);
+            scratch.norms.push(length);
         }
         Ok(())
     }

@@ -3,23 +3,24 @@
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::vectors::{cosine, squared_distance, unit};
 
 use super::encode::{on_threads, thread_count};
 use super::kernel;
 use super::model::Sae;
-use super::train::{RowSource, slices};
+use super::record::{DensityBin, Quality, Recall, Spread};
+use super::rows::{RowSource, slices};
 
-/// What to measure.
+/// Options of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvaluateOptions {
-    /// How many rows are searched with; 0 leaves recall out.
+    /// Number of queries for recall; 0 skips it.
     pub recall_queries: usize,
-    /// How many nearest rows are compared per search.
+    /// Nearest neighbours compared per query.
     pub recall_k: usize,
-    /// Rows that are searched at most, the first of the set.
+    /// Maximum rows searched, from the start of the set.
     pub recall_rows: usize,
     /// Threads; 0 is one per core.
     pub threads: usize,
@@ -37,63 +38,6 @@ impl Default for EvaluateOptions {
             seed: 0,
         }
     }
-}
-
-/// Quality of an SAE on a set of rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Quality {
-    /// How many rows were measured; the window of `dead_share` and of the densities.
-    pub rows: usize,
-    /// Fraction of variance unexplained, `Σ‖x - x_hat‖² / Σ‖x - mean(x)‖²`, accumulated in f64.
-    pub fvu: f64,
-    /// Mean number of active latents per row.
-    pub l0: f64,
-    /// Share of latents that are active in none of the `rows` rows.
-    pub dead_share: f64,
-    /// Mean cosine of `x` and `x_hat`.
-    pub cosine: f64,
-    /// How many latents are active in which share of the rows.
-    pub density: Vec<DensityBin>,
-    /// Cosine of each latent's encoder and decoder directions.
-    pub encoder_decoder_cosine: Spread,
-    /// Searches with `x_hat` against searches with `x`, where measured.
-    pub recall: Option<Recall>,
-}
-
-/// Latents whose density is at least `from` and below the next bin's.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DensityBin {
-    /// The smallest share of rows of this bin.
-    pub from: f64,
-    /// How many latents are in it.
-    pub latents: usize,
-}
-
-/// Mean and deciles of a figure over latents.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// Mean.
-    pub mean: f64,
-    /// A tenth of the latents are below this.
-    pub p10: f64,
-    /// Median.
-    pub p50: f64,
-    /// A tenth of the latents are above this.
-    pub p90: f64,
-}
-
-/// How many of the `k` rows nearest to `x` are among the `k` nearest to `x_hat`, by cosine over
-/// the original vectors, the row itself left out.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recall {
-    /// How many rows were searched with.
-    pub queries: usize,
-    /// How many rows were searched.
-    pub rows: usize,
-    /// How many nearest rows were compared.
-    pub k: usize,
-    /// The share found, a mean over queries.
-    pub recall: f64,
 }
 
 /// Lower ends of the density bins; the first holds the dead latents.
@@ -224,7 +168,7 @@ impl Tally {
         let (reconstructed, codes) = sae.reconstruct(batch, threads)?;
         for (x, x_hat) in batch.chunks_exact(d).zip(reconstructed.chunks_exact(d)) {
             self.residual += squared_distance(x, x_hat);
-            self.cosine += cosine_of(x, x_hat);
+            self.cosine += cosine(x, x_hat);
             for (v, m) in x.iter().zip(&self.mean) {
                 self.variance += (f64::from(*v) - m).powi(2);
             }
@@ -269,29 +213,6 @@ fn mean(source: &dyn RowSource) -> Result<Vec<f64>> {
     Ok(mean)
 }
 
-/// The squared distance of two vectors of one length.
-pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))
-        .sum()
-}
-
-/// Cosine of two vectors; 0 when one of them is zero.
-pub(super) fn cosine_of(a: &[f32], b: &[f32]) -> f64 {
-    let product: f64 = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| f64::from(*a) * f64::from(*b))
-        .sum();
-    let norms = kernel::norm(a) * kernel::norm(b);
-    if norms > 0.0 {
-        (product / norms).clamp(-1.0, 1.0)
-    } else {
-        0.0
-    }
-}
-
 fn density(counts: &[usize], rows: usize) -> Vec<DensityBin> {
     let mut bins: Vec<DensityBin> = DENSITIES
         .iter()
@@ -316,7 +237,7 @@ fn encoder_decoder_cosine(sae: &Sae) -> Spread {
         .w_enc_t
         .chunks_exact(d)
         .zip(sae.parts.w_dec.chunks_exact(d))
-        .map(|(encoder, decoder)| cosine_of(encoder, decoder))
+        .map(|(encoder, decoder)| cosine(encoder, decoder))
         .collect();
     cosines.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| cosines[((cosines.len() - 1) as f64 * share).round() as usize];
@@ -331,14 +252,7 @@ fn encoder_decoder_cosine(sae: &Sae) -> Spread {
 fn measure_recall(sae: &Sae, searched: &[f32], options: &EvaluateOptions) -> Result<Recall> {
     let d = sae.d_in();
     let rows = searched.len() / d;
-    let unit: Vec<f32> = searched
-        .chunks_exact(d)
-        .flat_map(|x| {
-            let norm = kernel::norm(x);
-            let factor = if norm > 0.0 { 1.0 / norm } else { 0.0 };
-            x.iter().map(move |v| (f64::from(*v) * factor) as f32)
-        })
-        .collect();
+    let directions: Vec<f32> = searched.chunks_exact(d).flat_map(unit).collect();
     let mut drawn: Vec<usize> = (0..rows).collect();
     drawn.shuffle(&mut StdRng::seed_from_u64(options.seed));
     drawn.truncate(options.recall_queries);
@@ -358,8 +272,8 @@ fn measure_recall(sae: &Sae, searched: &[f32], options: &EvaluateOptions) -> Res
                 return found;
             };
             let range = query * d..(query + 1) * d;
-            let with_x = nearest(&unit, &queries[range.clone()], *own, k);
-            let with_x_hat = nearest(&unit, &reconstructed[range], *own, k);
+            let with_x = nearest(&directions, &queries[range.clone()], *own, k);
+            let with_x_hat = nearest(&directions, &reconstructed[range], *own, k);
             found += with_x.iter().filter(|row| with_x_hat.contains(row)).count();
         }
     };

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::codes::Codes;
-use super::evaluate::squared_distance;
-use super::kernel;
 use super::model::Sae;
 use crate::error::{Error, Result};
+use crate::vectors::{norm, squared_distance};
 
 /// Sums over vectors and their reconstructions, from which FVU follows at any time.
 ///
@@ -37,9 +36,9 @@ impl Fit {
         for (sum, x) in self.sum.iter_mut().zip(x) {
             *sum += f64::from(*x);
         }
-        let norm = kernel::norm(x);
-        self.norms += norm;
-        self.squares += norm * norm;
+        let length = norm(x);
+        self.norms += length;
+        self.squares += length * length;
         self.residual += squared_distance(x, x_hat);
     }
 
@@ -76,7 +75,7 @@ impl Fit {
         self.norms += other.norms;
     }
 
-    /// How many vectors were added.
+    /// Number of vectors added.
     pub fn rows(&self) -> usize {
         self.rows
     }

@@ -174,15 +174,6 @@ dispatched! {
     }
 }
 
-/// The Euclidean norm, summed in f64.
-pub(super) fn norm(vector: &[f32]) -> f64 {
-    vector
-        .iter()
-        .map(|v| f64::from(*v) * f64::from(*v))
-        .sum::<f64>()
-        .sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,37 +1,48 @@
 //! Sparse autoencoders over dense embeddings: what turns a vector into latents and back.
 //!
-//! One question per file: *what is an SAE and what does each architecture compute* (`model`), *how
-//! are rows encoded* (`encode`, `topk`, `kernel`), *how is one stored* (`format`), *where does one
-//! come from* (`train`), *how good is it* (`evaluate`; `fit` on vectors as they come; `sweep` over
-//! sizes), *how does one come back in another* (`splitting`), *how is a vector moved along its
-//! latents* (`steer`). The formulas are those of
-//! *Disentangling Dense Embeddings with Sparse Autoencoders* (arXiv 2408.00657, "Paper B").
+//! One question per file: *what is an SAE and what does each architecture compute* (`parts`,
+//! `normalisation`, `model`, `weights`), *how are rows encoded* (`encode`, `topk`, `kernel`), *how is
+//! one stored* (`format`), *where does one come from* (`record`, `train`), *how good is it*
+//! (`evaluate`; `fit` on vectors as they come; `sweep` over sizes), *how does one come back in
+//! another* (`splitting`), *how is a vector moved along its latents* (`steer`). The formulas are those
+//! of *Disentangling Dense Embeddings with Sparse Autoencoders* (O'Neill et al. 2024, arXiv
+//! 2408.00657).
+//!
+//! **Architecture Invariant:** the model knows tensors only; `format`, `train` and `evaluate` know
+//! the model, never the other way round.
 //!
 //! Encoding is exact and reproducible: a row has one code, whatever the batch, the number of
 //! threads or the vector width of the machine. See [`Sae::encode`].
 
 mod codes;
 mod encode;
-pub mod evaluate;
+mod evaluate;
 mod fit;
 pub mod format;
 mod kernel;
 mod model;
+mod normalisation;
+mod parts;
 mod pool;
 mod record;
+mod rows;
 pub mod splitting;
 pub mod steer;
 pub mod sweep;
 mod topk;
 pub mod train;
+mod weights;
 
 pub use codes::Codes;
-pub use evaluate::{EvaluateOptions, Quality, evaluate, evaluate_source};
+pub use evaluate::{EvaluateOptions, evaluate, evaluate_source};
 pub use fit::Fit;
-pub use model::{Architecture, Normalisation, Sae, SaeParts};
+pub use model::Sae;
+pub use normalisation::Normalisation;
+pub use parts::{Architecture, SaeParts};
 pub use pool::{CodePool, Pooled};
-pub use record::TrainingRecord;
-pub use train::{
-    RowSource, Sparsity, TrainConfig, TrainOptions, TrainProgress, TrainReport, Trained, train,
-    train_source,
+pub use record::{
+    CurvePoint, DensityBin, Quality, Recall, Sparsity, Spread, TrainConfig, TrainOptions,
+    TrainReport, TrainingRecord,
 };
+pub use rows::{RowSource, slices};
+pub use train::{TrainProgress, Trained, train, train_source};

@@ -1,4 +1,4 @@
-//! Codes of a text's tokens -> one code (METHODS section 2): codes are pooled, never states.
+//! Codes of a text's tokens -> one code (methods guide, section 2): codes are pooled, never states.
 
 use crate::reading::CodePooling;
 

@@ -1,5 +1,5 @@
 //! How the latents of one SAE come back in another: a latent of a small SAE splits into special
-//! ones of a large SAE, found by the directions they write (Paper B, "feature splitting").
+//! ones of a large SAE, found by the directions they write (O'Neill et al. 2024, "feature splitting").
 
 use std::cmp::Ordering;
 

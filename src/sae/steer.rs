@@ -1,16 +1,17 @@
-//! Moving a vector along the latents of an SAE (Paper B, section on steering).
+//! Moving a vector along the latents of an SAE (O'Neill et al. 2024, section on steering).
 //!
 //! Three methods. **Add** moves along unit decoder directions: `x' = x + Σ α_i d_i`. **Clamp**
 //! changes the code and keeps what the SAE does not explain: `x' = decode(z') + (x - decode(z))`.
-//! **Consistent clamp** goes on from there, because the encoder does not invert the decoder: it
+//! **Consistent clamp** continues from there, because the encoder does not invert the decoder: it
 //! lowers `‖encode(x') - z'‖²` by gradient steps.
 
 use crate::error::{Error, Result};
+use crate::vectors::{cosine, norm, normalise};
 
 use super::codes::Codes;
-use super::evaluate::cosine_of;
 use super::kernel;
-use super::model::{Normalisation, Sae};
+use super::model::Sae;
+use super::normalisation::Normalisation;
 
 /// One change to make.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +20,7 @@ pub enum Edit {
     Add {
         /// The latent.
         latent: u32,
-        /// How far; Paper B uses 0.1 to 10 up and -5 to 0 down.
+        /// How far; O'Neill et al. use 0.1 to 10 up and -5 to 0 down.
         strength: f32,
     },
     /// Multiply a latent's activation.
@@ -113,15 +114,12 @@ pub fn steer(
             kernel::add_scaled(&mut steered, strength, &sae.direction(latent)?);
         }
     }
-    let norm = kernel::norm(&steered);
-    if (kernel::norm(vector) - 1.0).abs() < 1e-3 && norm > 0.0 {
-        steered
-            .iter_mut()
-            .for_each(|v| *v = (f64::from(*v) / norm) as f32);
+    if (norm(vector) - 1.0).abs() < 1e-3 {
+        normalise(&mut steered);
     }
     Ok(Steered {
-        cosine: cosine_of(vector, &steered),
-        residual_norm: kernel::norm(&residual),
+        cosine: cosine(vector, &steered),
+        residual_norm: norm(&residual),
         after: encode_one(sae, &steered)?,
         before,
         inconsistency,

@@ -1,10 +1,10 @@
 //! Trainings over a grid of sizes, and the law their quality follows.
 //!
-//! Paper B finds `NMSE = A n^α` per k, α between -0.12 and -0.18 for 1,536-value embeddings.
+//! O'Neill et al. 2024 find `NMSE = A n^α` per k, α between -0.12 and -0.18 for 1,536-value embeddings.
 
 use serde::{Deserialize, Serialize};
 
-use super::train::TrainReport;
+use super::record::TrainReport;
 
 /// One training of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,9 +13,9 @@ pub struct SweepPoint {
     pub n_latents: usize,
     /// Latents active at once.
     pub k: usize,
-    /// Fraction of variance unexplained (NMSE), on held-out rows where there are some.
+    /// Fraction of variance unexplained (NMSE), on held-out rows if any.
     pub fvu: f64,
-    /// The same on rows that were trained on. Where it goes on falling with n and the other does not,
+    /// The same on rows that were trained on. Where it keeps falling with n and the other does not,
     /// there are too few rows for more latents.
     pub fvu_trained: f64,
     /// Mean number of active latents on the held-out rows.

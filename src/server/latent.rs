@@ -1,9 +1,7 @@
 //! LatentService.
 
-use std::sync::Arc;
-
-use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures::Stream;
 use latentdb_index::catalog::{Label, LabelScore};
@@ -21,6 +19,7 @@ use super::splitting::{split_request, wire_split};
 use super::status::status;
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
 use crate::error::{Error, Within as _};
+use crate::progress::Progress;
 use crate::service::{
     ChatUse, DEFAULT_DOCUMENTS, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
     LabellerChoice, Labels, LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest,
@@ -223,9 +222,9 @@ impl LatentService for LatentAdapter {
         let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
         tokio::spawn(async move {
-            let updates = send.clone();
-            let progress = move |progress: LabelProgress| send_progress(&updates, progress);
-            if let Err(error) = service.label_latents(request, progress).await {
+            let progress = Arc::new(Progress::default());
+            let watch = sends_progress::<_, LabelProgress>(send.clone(), progress.clone());
+            if let Err(error) = service.label_latents(request, progress, watch).await {
                 let _ = send.send(Err(status(error))).await;
             }
         });
@@ -242,9 +241,9 @@ impl LatentService for LatentAdapter {
         let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
         tokio::spawn(async move {
-            let updates = send.clone();
-            let progress = move |progress: ScoreProgress| send_progress(&updates, progress);
-            let last = service.score_labels(request, progress).await;
+            let progress = Arc::new(Progress::default());
+            let watch = sends_progress::<_, ScoreProgress>(send.clone(), progress.clone());
+            let last = service.score_labels(request, progress, watch).await;
             let last = last.map_err(status).map(|summary| v1::ScoreLabelsProgress {
                 done: (summary.scored + summary.unscored) as u64,
                 total: (summary.scored + summary.unscored) as u64,
@@ -263,15 +262,16 @@ impl LatentService for LatentAdapter {
     }
 }
 
-/// A message of a stream, from the thread that does the work. Waits where the client is slow, so
-/// that no message is lost; breaks where it is gone.
-fn send_progress<T>(
-    updates: &mpsc::Sender<Result<T, Status>>,
-    progress: impl Into<T>,
-) -> ControlFlow<()> {
-    match updates.blocking_send(Ok(progress.into())) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
+/// Sends what is told to a stream, from the thread that does the work. Waits for a slow client, so
+/// that no message is lost; stops the work once the client is gone.
+fn sends_progress<T, P: Into<T>>(
+    updates: mpsc::Sender<Result<T, Status>>,
+    progress: Arc<Progress>,
+) -> impl FnMut(P) {
+    move |told| {
+        if updates.blocking_send(Ok(told.into())).is_err() {
+            progress.stop();
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! ModelService.
 
-use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures::Stream;
 use latentdb_proto::v1;
@@ -10,12 +10,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use std::sync::Arc;
-
 use super::address::address;
 use super::collection::wire_sae;
 use super::status::{required, status};
 use super::types::{activations, non_empty, non_zero, wire_activations};
+use crate::progress::Progress;
 use crate::sae::{Quality, Sparsity, TrainOptions, TrainProgress};
 use crate::service::{TrainRequest, Training};
 
@@ -128,15 +127,18 @@ impl ModelService for ModelAdapter {
         let service = self.0.clone();
         tokio::spawn(async move {
             let updates = send.clone();
-            let progress = move |progress: &TrainProgress| {
+            let progress = Arc::new(Progress::default());
+            let training = progress.clone();
+            let watch = move |now: &TrainProgress| {
                 // A receiver that is gone is a client that gave up; a full one only misses a
                 // number.
-                match updates.try_send(Ok(wire_progress(progress))) {
-                    Err(mpsc::error::TrySendError::Closed(_)) => ControlFlow::Break(()),
-                    _ => ControlFlow::Continue(()),
+                if let Err(mpsc::error::TrySendError::Closed(_)) =
+                    updates.try_send(Ok(wire_progress(now)))
+                {
+                    training.stop();
                 }
             };
-            let end = service.train_sae(train, progress).await;
+            let end = service.train_sae(train, progress, watch).await;
             let last = end.map_err(status).map(|end| v1::TrainSaeProgress {
                 sae: Some(wire_sae(end.sae)),
                 quality: Some(wire_quality(&end.quality)),

@@ -16,6 +16,7 @@ use super::core::View;
 use super::spec::{Level, ReaderRecord, SaeRecord, SaeSpec, to_json};
 use super::token_coder::TokenCoder;
 use crate::error::{Error, Result};
+use crate::hex::hex;
 use crate::sae::{Codes, Fit, Sae};
 
 /// Fewest vectors that are judged: fewer say nothing about a variance.
@@ -282,10 +283,7 @@ fn token_key(entry: Option<&SaeSpec>) -> Result<String> {
         reader.map(|reader: &ReaderRecord| reader.reading.clone())
     };
     let said = to_json(&(entry.and_then(sae), entry.and_then(reading)))?.to_string();
-    Ok(Sha256::digest(said)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hex(Sha256::digest(said)))
 }
 
 fn info_of(fit: &Fit, view: &View, sae: &Sae) -> FitInfo {

@@ -13,8 +13,9 @@ use super::spec::EncoderRecord;
 use crate::encoder::{BatchingEncoder, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
+use crate::progress::Progress;
 use crate::reading::Precision;
-use crate::sae::{Codes, Sae};
+use crate::sae::{Codes, Sae, format};
 
 /// Models by name and by hash.
 pub(super) struct Models {
@@ -55,7 +56,7 @@ impl Models {
             precision,
             ..EncoderOptions::default()
         };
-        let place = match inputs::resolve_model(model, &mut |_, _| true)? {
+        let place = match inputs::resolve_model(model, &Progress::default(), &mut |_, _| {})? {
             Model::Pinned(folder) => folder.to_string_lossy().into_owned(),
             Model::Named(name) => name,
         };
@@ -81,12 +82,12 @@ impl Models {
 
     /// Loads an SAE from a folder and keeps a copy in the data directory, under its hash.
     pub fn import_sae(&self, folder: &Path) -> Result<Arc<Sae>> {
-        let sae = Arc::new(Sae::load(folder)?);
+        let sae = Arc::new(format::open(folder)?);
         let kept = self.sae_directory.join(sae.hash());
         {
             let _one = self.importing.lock();
             if !kept.exists() {
-                sae.save(&kept)?;
+                format::save(&sae, &kept)?;
             }
         }
         // What is served is what a restart would load.
@@ -99,7 +100,7 @@ impl Models {
         if let Some(sae) = saes.get(hash) {
             return Ok(sae.clone());
         }
-        let sae = Arc::new(Sae::load(&self.sae_directory.join(hash))?);
+        let sae = Arc::new(format::open(&self.sae_directory.join(hash))?);
         if sae.hash() != hash {
             return Err(Error::corrupted(format!(
                 "the SAE kept as {hash} has the hash {}",

@@ -9,6 +9,7 @@ use super::spec::ReaderRecord;
 use crate::encoder::reader::{Reader, ReaderOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
+use crate::progress::Progress;
 use crate::reading::{Reading, TokenReading};
 use crate::sae::Sae;
 
@@ -28,7 +29,7 @@ impl Readers {
         if let Some(reader) = readers.get(&key(&options)) {
             return Ok(reader.clone());
         }
-        let place = match inputs::resolve_model(model, &mut |_, _| true)? {
+        let place = match inputs::resolve_model(model, &Progress::default(), &mut |_, _| {})? {
             Model::Pinned(path) => path.to_string_lossy().into_owned(),
             Model::Named(name) => name,
         };

@@ -1,6 +1,5 @@
 //! Texts -> pooled latents, with the places where they are strongest.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -73,6 +72,7 @@ impl TokenCoder {
         };
         self.reader.read(
             texts,
+            progress,
             &|batch| {
                 let mut codes = Codes::new();
                 self.sae.encode(batch.states, &mut codes)?;
@@ -89,11 +89,7 @@ impl TokenCoder {
                 for (token, (latents, activations)) in tokens.iter().zip(codes.iter()) {
                     gathering.add(token, latents, activations);
                 }
-                Ok(if !progress.is_stopped() {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                })
+                Ok(())
             },
         )?;
         gathering.close();

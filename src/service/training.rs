@@ -1,7 +1,7 @@
 //! Encoders and SAEs as services: texts to vectors, vectors to latents and back, training and
 //! measuring on a collection's vectors.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,10 +13,11 @@ use super::models::activations;
 use super::readers::check_reads;
 use super::spec::SaeRecord;
 use crate::error::{Error, Result, Within as _};
+use crate::progress::Progress;
 use crate::reading::Precision;
 use crate::sae::{
-    Codes, EvaluateOptions, Quality, RowSource, Sae, TrainOptions, TrainProgress, evaluate_source,
-    train_source,
+    Codes, EvaluateOptions, Quality, RowSource, TrainOptions, TrainProgress, evaluate_source,
+    format, train_source,
 };
 use crate::service::blocking;
 use crate::service::core::{Address, Core, no_sae};
@@ -133,11 +134,13 @@ impl Training {
     }
 
     /// Trains an SAE on a collection's vectors and writes it to a folder. A training of the same
-    /// settings that was broken off goes on where it was. `Break` from `progress` stops it.
+    /// settings that was broken off goes on where it was. `progress` counts steps and
+    /// stops it.
     pub async fn train_sae(
         self: &Arc<Self>,
         request: TrainRequest,
-        mut progress: impl FnMut(&TrainProgress) -> ControlFlow<()> + Send + 'static,
+        progress: Arc<Progress>,
+        mut watch: impl FnMut(&TrainProgress) + Send + 'static,
     ) -> Result<TrainingEnd> {
         let view = self.core.view(&request.address)?;
         if request.output.is_empty() {
@@ -147,7 +150,7 @@ impl Training {
             ));
         }
         blocking(move || {
-            Sae::check_destination(Path::new(&request.output))?;
+            format::check_destination(Path::new(&request.output))?;
             let source = SnapshotRows::of(view.snapshot.clone())?;
             let rows = source.rows();
             if rows < MIN_TRAINING_ROWS {
@@ -160,11 +163,12 @@ impl Training {
             let config = request.options.config(rows);
             let output = PathBuf::from(&request.output);
             let checkpoint = PathBuf::from(format!("{}.checkpoint", request.output));
-            let mut trained = train_source(&source, &config, Some(&checkpoint), &mut progress)?;
+            let mut trained =
+                train_source(&source, &config, Some(&checkpoint), &progress, &mut watch)?;
             trained.sae.set_about("collection", &view.name());
             trained.sae.set_reading(view.spec.vectors());
-            trained.sae.save(&output)?;
-            let sae = Sae::load(&output)?;
+            format::save(&trained.sae, &output)?;
+            let sae = format::open(&output)?;
             Ok(TrainingEnd {
                 sae: SaeRecord::of(&sae),
                 quality: trained.report.held_out.unwrap_or(trained.report.trained),
@@ -184,7 +188,7 @@ impl Training {
         blocking(move || {
             let sae = match folder {
                 Some(folder) => {
-                    let sae = Arc::new(Sae::load(Path::new(&folder))?);
+                    let sae = Arc::new(format::open(Path::new(&folder))?);
                     check_reads(&view.spec.vectors(), &sae, &view.name())?;
                     sae
                 }
@@ -205,7 +209,7 @@ impl Training {
     ) -> Result<SaeRecord> {
         let service = self.clone();
         blocking(move || match (folder, collection) {
-            (Some(folder), _) => Ok(SaeRecord::of(&Sae::load(Path::new(&folder))?)),
+            (Some(folder), _) => Ok(SaeRecord::of(&format::open(Path::new(&folder))?)),
             (None, Some(name)) => {
                 let view = service.core.view(&name)?;
                 view.sae().cloned().ok_or_else(|| no_sae(&view))

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use latentdb::sae::{Architecture, Normalisation, Sae, SaeParts, TrainingRecord};
+use latentdb::sae::{Architecture, Normalisation, Sae, SaeParts, TrainingRecord, format};
 use latentdb_proto::v1::{
     Activation, Activations, AttachSaeRequest, Collection, CreateCollectionRequest, Document,
     DocumentUpdate, FitGate, GetCollectionRequest, IngestRequest, LatentWeight, LatentsQuery,
@@ -116,7 +116,7 @@ fn refused(error: &Status, words: &[&str]) {
 async fn an_sae_of_another_layer_or_normalisation_is_not_attached() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("sae");
-    sae().save(&folder).unwrap();
+    format::save(&sae(), &folder).unwrap();
     for source in [Source::OtherLayer, Source::Unnormalised] {
         let data = tempfile::tempdir().unwrap();
         let server = Running::start(data.path()).await;
@@ -173,7 +173,7 @@ async fn an_sae_of_another_layer_or_normalisation_is_not_attached() {
 async fn an_sae_of_these_vectors_is_attached_and_its_fit_reported() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("sae");
-    sae().save(&folder).unwrap();
+    format::save(&sae(), &folder).unwrap();
     let data = tempfile::tempdir().unwrap();
     let server = Running::start(data.path()).await;
     server.create("c", D as u32, 0).await.unwrap();
@@ -212,7 +212,7 @@ async fn an_sae_of_these_vectors_is_attached_and_its_fit_reported() {
 async fn the_first_documents_of_a_collection_are_judged_when_they_are_enough() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("sae");
-    sae().save(&folder).unwrap();
+    format::save(&sae(), &folder).unwrap();
     let data = tempfile::tempdir().unwrap();
     let mut server = Running::start(data.path()).await;
     let request = CreateCollectionRequest {
@@ -264,7 +264,7 @@ async fn the_first_documents_of_a_collection_are_judged_when_they_are_enough() {
 async fn latents_of_another_sae_are_noticed() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("sae");
-    sae().save(&folder).unwrap();
+    format::save(&sae(), &folder).unwrap();
     let data = tempfile::tempdir().unwrap();
     let server = Running::start(data.path()).await;
     let request = CreateCollectionRequest {
@@ -295,7 +295,7 @@ async fn latents_of_another_sae_are_noticed() {
 async fn what_was_made_with_other_models_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("sae");
-    sae().save(&folder).unwrap();
+    format::save(&sae(), &folder).unwrap();
     let data = tempfile::tempdir().unwrap();
     let server = Running::start(data.path()).await;
     let request = CreateCollectionRequest {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use latentdb::sae::{Architecture, Normalisation, Sae, SaeParts, TrainingRecord};
+use latentdb::sae::{Architecture, Normalisation, Sae, SaeParts, TrainingRecord, format};
 use latentdb_proto::v1::{
     AttachSaeRequest, Collection, DetachSaeRequest, Document, DocumentUpdate, FitGate, GetRequest,
     LabelEntry, LatentWeight, LatentsQuery, ListSetsRequest, Projection, Query, SaveSetRequest,
@@ -152,8 +152,8 @@ async fn every_sae_is_asked_by_its_name_and_follows_writes() {
     let home = tempfile::tempdir().unwrap();
     let (small, large) = (sae(8, 2), sae(16, 4));
     let folder = |name: &str| home.path().join(name);
-    small.save(&folder("small")).unwrap();
-    large.save(&folder("large")).unwrap();
+    format::save(&small, &folder("small")).unwrap();
+    format::save(&large, &folder("large")).unwrap();
     let data = tempfile::tempdir().unwrap();
     let mut server = Running::start(data.path()).await;
     server.create("c", D as u32, 0).await.unwrap();
@@ -293,7 +293,7 @@ async fn every_sae_is_asked_by_its_name_and_follows_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn activations_that_cannot_be_stored_are_refused() {
     let home = tempfile::tempdir().unwrap();
-    sae(8, 2).save(&home.path().join("sae")).unwrap();
+    format::save(&sae(8, 2), &home.path().join("sae")).unwrap();
     let data = tempfile::tempdir().unwrap();
     let server = Running::start(data.path()).await;
     server.create("c", D as u32, 0).await.unwrap();
@@ -340,8 +340,8 @@ async fn saved_sets_keep_to_their_sae_and_a_detached_one_is_gone() {
     let home = tempfile::tempdir().unwrap();
     let folder = |name: &str| home.path().join(name);
     let (small, large) = (sae(8, 2), sae(16, 4));
-    small.save(&folder("small")).unwrap();
-    large.save(&folder("large")).unwrap();
+    format::save(&small, &folder("small")).unwrap();
+    format::save(&large, &folder("large")).unwrap();
     let data = tempfile::tempdir().unwrap();
     let server = Running::start(data.path()).await;
     server.create("c", D as u32, 0).await.unwrap();
@@ -455,7 +455,7 @@ async fn saved_sets_keep_to_their_sae_and_a_detached_one_is_gone() {
     assert_eq!(error.code(), Code::FailedPrecondition, "{error}");
 
     // Another SAE under the name is not what a set of that name's latents was saved for.
-    sae(16, 3).save(&folder("other")).unwrap();
+    format::save(&sae(16, 3), &folder("other")).unwrap();
     attach(&server, &folder("other"), "large").await.unwrap();
     let error = server.count("c", "set(\"named\")").await.unwrap_err();
     assert_eq!(error.code(), Code::FailedPrecondition, "{error}");

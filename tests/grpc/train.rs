@@ -1,6 +1,6 @@
 //! Training in the server: every kind of SAE, progress, and what cannot be trained.
 
-use latentdb::sae::{Architecture, Sae};
+use latentdb::sae::{Architecture, format};
 use latentdb_proto::v1::model_service_client::ModelServiceClient;
 use latentdb_proto::v1::{Document, EvaluateSaeRequest, TrainSaeProgress, TrainSaeRequest, Vector};
 use rand::rngs::StdRng;
@@ -90,7 +90,7 @@ async fn batch_top_k_with_matryoshka_prefixes_is_trained_and_measured() {
     );
     assert!(quality.recall.is_some() && quality.encoder_decoder_cosine.is_some());
 
-    let sae = Sae::load(&output).unwrap();
+    let sae = format::open(&output).unwrap();
     assert!(matches!(
         sae.architecture(),
         Architecture::BatchTopK { k: 3, .. }

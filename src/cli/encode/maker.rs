@@ -1,7 +1,5 @@
 //! Texts to vectors and latents, whichever way a shard is asked to make them.
 
-use std::ops::ControlFlow;
-
 use anyhow::bail;
 
 use super::{Args, open_encoder, open_reader};
@@ -10,8 +8,9 @@ use crate::cli::reading;
 use crate::encoder::SentenceEncoder;
 use crate::encoder::reader::{ReadToken, Reader};
 use crate::error::Result;
+use crate::progress::Progress;
 use crate::reading::{CodePooling, PooledReading, Reading, TokenReading};
-use crate::sae::{CodePool, Codes, Sae};
+use crate::sae::{CodePool, Codes, Sae, format};
 
 /// Latents of a text, ascending.
 type Latents = Vec<(u32, f32)>;
@@ -44,7 +43,7 @@ impl Maker {
         let sae = args
             .sae
             .as_deref()
-            .map(Sae::load)
+            .map(format::open)
             .transpose()?
             .map(Box::new);
         let made_for = match &sae {
@@ -111,12 +110,8 @@ impl Maker {
         }
     }
 
-    /// Makes what there is to make of texts. `progress` gets the texts done; `Break` gives up.
-    pub fn make(
-        &self,
-        texts: &[&str],
-        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Batch> {
+    /// Encodes texts. `progress` counts them.
+    pub fn make(&self, texts: &[&str], progress: &Progress) -> Result<Batch> {
         match self {
             Self::Pooled {
                 encoder,
@@ -160,7 +155,7 @@ fn pooled(
     sae: &Sae,
     pooling: CodePooling,
     texts: &[&str],
-    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    progress: &Progress,
 ) -> Result<Vec<Latents>> {
     let mut made = vec![Latents::new(); texts.len()];
     let mut pool = CodePool::new(sae.n_latents(), pooling);
@@ -176,6 +171,7 @@ fn pooled(
     };
     reader.read(
         texts,
+        progress,
         &|batch| {
             let mut codes = Codes::new();
             sae.encode(batch.states, &mut codes)?;
@@ -191,7 +187,7 @@ fn pooled(
                 pool.add(token, latents, activations);
                 token += 1;
             }
-            Ok(progress(text))
+            Ok(())
         },
     )?;
     close(&mut pool, text);

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
@@ -22,6 +21,7 @@ use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 use crate::records::parts::{self, About, Made};
 use crate::records::{self, Record, Source};
 
@@ -63,7 +63,7 @@ struct Work<'w> {
     about: About,
     maker: Maker,
     bar: ProgressBar,
-    interrupt: &'w Interrupt,
+    progress: &'w Progress,
     /// Records encoded by now.
     done: u64,
 }
@@ -92,15 +92,17 @@ pub(super) fn encode(args: &Args, shard: Shard, interrupt: &Interrupt) -> anyhow
     bar.set_position(before);
     bar.reset_eta();
     let began = Instant::now();
+    let (progress, following) = progress::counted(&bar, interrupt);
     let mut work = Work {
         args,
         about,
         maker,
         bar,
-        interrupt,
+        progress: &progress,
         done: 0,
     };
-    let worked = work.all(records::open(&source, args.format)?, todo.clone(), before);
+    let worked = work.all(records::open(&source, args.format)?, todo.clone());
+    drop(following);
     work.bar.finish_and_clear();
     if let Err(error) = worked {
         if error.kind() != ErrorKind::Cancelled {
@@ -176,12 +178,7 @@ fn missing(folder: &Path, about: &About, own: &[u64]) -> Result<BTreeSet<u64>> {
 
 impl Work<'_> {
     /// Makes the parts `todo`.
-    fn all(
-        &mut self,
-        records: records::Records,
-        mut todo: BTreeSet<u64>,
-        before: u64,
-    ) -> Result<()> {
+    fn all(&mut self, records: records::Records, mut todo: BTreeSet<u64>) -> Result<()> {
         let mut rows: Vec<(u64, Record)> = Vec::new();
         for (number, record) in (0..).zip(records) {
             let chunk = number / CHUNK;
@@ -193,7 +190,7 @@ impl Work<'_> {
             }
             rows.push((number, record?));
             if number % CHUNK == CHUNK - 1 || number == self.about.records - 1 {
-                self.part(chunk, std::mem::take(&mut rows), before)?;
+                self.part(chunk, std::mem::take(&mut rows))?;
                 todo.remove(&chunk);
             }
         }
@@ -206,19 +203,11 @@ impl Work<'_> {
         )))
     }
 
-    fn part(&mut self, chunk: u64, rows: Vec<(u64, Record)>, before: u64) -> Result<()> {
+    fn part(&mut self, chunk: u64, rows: Vec<(u64, Record)>) -> Result<()> {
         let texts = rows.iter().map(|(_, record)| self.args.text.render(record));
         let texts = texts.collect::<Result<Vec<String>>>()?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let (bar, interrupt, done) = (&self.bar, self.interrupt, before + self.done);
-        let batch = self.maker.make(&texts, &mut |texts| {
-            bar.set_position(done + texts as u64);
-            if interrupt.is_asked() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
+        let batch = self.maker.make(&texts, self.progress)?;
         let mut vectors = batch.vectors.map(Vec::into_iter);
         let mut latents = batch.latents.map(Vec::into_iter);
         let rows: Vec<(Record, Made)> = rows
@@ -234,7 +223,6 @@ impl Work<'_> {
             .collect();
         parts::write_part(&self.args.out, chunk, &self.about, &rows)?;
         self.done += rows.len() as u64;
-        self.bar.set_position(done + rows.len() as u64);
         Ok(())
     }
 }

@@ -4,7 +4,6 @@
 //! into memory, and a stopped run goes on after the last chunk of records it finished.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -78,29 +77,18 @@ fn append_all(
     bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> Result<()> {
+    let (progress, _following) = progress::counted(bar, interrupt);
     let mut records = records.peekable();
     while records.peek().is_some() {
         let texts = texts_of(records.by_ref().take(CHUNK), &args.text)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let done = partial.place().records;
         reader.read(
             &texts,
-            &|batch| {
-                let last = batch.tokens.last().map_or(0, |token| token.text);
-                Ok((row_bytes(batch.states), last))
-            },
-            &mut |(states, last): (Vec<u8>, usize)| {
-                partial.append(&states)?;
-                bar.set_position(done + last as u64);
-                Ok(if interrupt.is_asked() {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                })
-            },
+            &progress,
+            &|batch| Ok(row_bytes(batch.states)),
+            &mut |states: Vec<u8>| partial.append(&states),
         )?;
         partial.note(texts.len())?;
-        bar.set_position(partial.place().records);
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! `latentdb encode`: the records of a file to a file of vectors.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -76,19 +75,12 @@ fn append_all(
     bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> Result<()> {
+    let (progress, _following) = progress::counted(bar, interrupt);
     let mut records = records.peekable();
     while records.peek().is_some() {
         let texts = texts_of(records.by_ref().take(CHUNK), &args.text)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let done = partial.place().records;
-        let vectors = encoder.encode(&texts, &mut |rows| {
-            bar.set_position(done + rows as u64);
-            if interrupt.is_asked() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
+        let vectors = encoder.encode(&texts, &progress)?;
         partial.append(&row_bytes(&vectors))?;
         partial.note(texts.len())?;
     }

@@ -1,6 +1,5 @@
 //! The judge of steered hits: which one, and its work off the async threads.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,9 +8,9 @@ use anyhow::bail;
 use crate::cli::chat::ChatArgs;
 use crate::inputs::{self, Model};
 use crate::label::{
-    Cancel, ChatModel, ChatTopicJudge, Event, LocalModel, LocalTopicJudge, TopicJudge, Turn,
-    run_each,
+    ChatModel, ChatTopicJudge, Event, LocalModel, LocalTopicJudge, TopicJudge, Turn, run_each,
 };
+use crate::progress::Progress;
 
 /// The local model where none is named.
 const DEFAULT_LOCAL_MODEL: &str = "smollm2";
@@ -73,10 +72,11 @@ impl JudgeArgs {
                 let name = self.judge_model.clone();
                 let open = move || -> anyhow::Result<LocalModel> {
                     let name = name.as_deref().unwrap_or(DEFAULT_LOCAL_MODEL);
-                    let place = match inputs::resolve_model(name, &mut |_, _| true)? {
-                        Model::Pinned(file) => file,
-                        Model::Named(name) => Path::new(&name).to_path_buf(),
-                    };
+                    let place =
+                        match inputs::resolve_model(name, &Progress::default(), &mut |_, _| {})? {
+                            Model::Pinned(file) => file,
+                            Model::Named(name) => Path::new(&name).to_path_buf(),
+                        };
                     Ok(LocalModel::open(&place)?)
                 };
                 let model = tokio::task::spawn_blocking(open).await??;
@@ -101,11 +101,11 @@ impl JudgeModel {
 
     /// Whether each question was answered rightly; none where the answer is not usable.
     pub(super) async fn ask(&self, questions: Vec<Question>) -> anyhow::Result<Vec<Option<bool>>> {
-        let cancel = Cancel::default();
-        let guard = cancel.on_drop();
+        let progress = Arc::new(Progress::default());
+        let guard = progress.stop_on_drop();
         let model = self.clone();
         let asking = tokio::task::spawn_blocking(move || {
-            model.with(|judge| ask_all(judge, &questions, &cancel))
+            model.with(|judge| ask_all(judge, &questions, &progress))
         });
         let answers = asking.await?;
         drop(guard);
@@ -116,7 +116,7 @@ impl JudgeModel {
 fn ask_all(
     judge: &dyn TopicJudge,
     questions: &[Question],
-    cancel: &Cancel,
+    progress: &Progress,
 ) -> crate::error::Result<Vec<Option<bool>>> {
     let mut answers = vec![None; questions.len()];
     let ask = |question: &Question| {
@@ -126,14 +126,19 @@ fn ask_all(
             options: &question.options,
             up: question.up,
         };
-        let picked = judge.pick(&turn, cancel)?;
+        let picked = judge.pick(&turn, progress)?;
         Ok(picked.map(|place| place == question.answer))
     };
-    run_each(questions, judge.concurrency(), cancel, ask, &mut |event| {
-        if let Event::Done(at, answer) = event {
-            answers[at] = answer;
-        }
-        ControlFlow::Continue(())
-    })?;
+    run_each(
+        questions,
+        judge.concurrency(),
+        progress,
+        ask,
+        &mut |event| {
+            if let Event::Done(at, answer) = event {
+                answers[at] = answer;
+            }
+        },
+    )?;
     Ok(answers)
 }

@@ -24,6 +24,7 @@ use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::{flags, output, progress, text};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::records::mapping::Mapping;
 use crate::records::parts::Parts;
 use crate::records::template::Template;
@@ -168,11 +169,7 @@ fn stream_name(args: &Args) -> anyhow::Result<String> {
         let _ = write!(input, "{} {:?}", data.len(), data.modified().ok());
     }
     let digest = Sha256::digest(input);
-    let mut name = format!("{}.", args.stream_id);
-    for byte in &digest[..6] {
-        let _ = write!(name, "{byte:02x}");
-    }
-    Ok(name)
+    Ok(format!("{}.{}", args.stream_id, hex(&digest[..6])))
 }
 
 impl Input {

@@ -12,7 +12,7 @@ use crate::cli::client::ClientArgs;
 use crate::cli::collection::absolute;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{json, output, progress, reading, text};
-use crate::sae::{EvaluateOptions, RowSource, Sae, TrainingRecord, evaluate_source};
+use crate::sae::{EvaluateOptions, RowSource, TrainingRecord, evaluate_source, format};
 use crate::server::wire_quality;
 
 /// What is measured on what.
@@ -50,7 +50,7 @@ fn evaluate_files(args: &Args, is_json: bool) -> anyhow::Result<()> {
         .dir
         .as_deref()
         .context("the folder of the SAE is missing")?;
-    let sae = Sae::load(dir)?;
+    let sae = format::open(dir)?;
     let shards = args.files.open()?;
     reading::check(
         shards.reading()?.as_ref(),

@@ -17,7 +17,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// What the source is; found out from its files when left out: sae-lens, gemma-scope,
-    /// gemma-scope-2, sparsify, dictionary-learning, openai, paper-b or hypothesaes
+    /// gemma-scope-2, sparsify, dictionary-learning, openai, oneill or hypothesaes
     #[arg(long, value_name = "NAME")]
     format: Option<Format>,
     /// Branch, tag or commit of the hub
@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, is_json: bool) -> anyhow::Result<()> {
     if let Some(revision) = &args.revision {
         sae.set_about("revision", revision);
     }
-    sae.save(&args.out)?;
+    format::save(&sae, &args.out)?;
     waiting.finish_and_clear();
     output::emit(is_json, &local(&sae), &info_page(&args.out, &sae))?;
     Ok(())

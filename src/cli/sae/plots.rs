@@ -7,9 +7,8 @@ use latentdb_proto::v1::SaeQuality;
 
 use super::eval::density_names;
 use crate::plot::{self, Axis, Bar, Series};
-use crate::sae::TrainingRecord;
 use crate::sae::sweep::{SweepPoint, laws};
-use crate::sae::train::CurvePoint;
+use crate::sae::{CurvePoint, TrainingRecord};
 
 /// Writes `density.svg`, and `loss.svg` where the record has a curve; returns what was written.
 pub(super) fn evaluation(

@@ -8,8 +8,7 @@ use crate::error::{Error, Result};
 use crate::reading::Reading;
 use crate::records::parquet_vectors::ParquetVectors;
 use crate::records::vectors::VectorFile;
-use crate::sae::RowSource;
-use crate::sae::train::slices;
+use crate::sae::{RowSource, slices};
 
 /// Rows that are read at once of a file whose rows can be read anywhere.
 const PIECE: usize = 1024;

@@ -1,6 +1,5 @@
 //! `latentdb sae sweep`: trainings over a grid of sizes, a table of their quality, and its law.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -14,7 +13,7 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};
 use crate::error::ErrorKind;
 use crate::sae::sweep::{PowerLaw, SweepPoint, laws};
-use crate::sae::{RowSource, Sae, TrainConfig, TrainOptions, train_source};
+use crate::sae::{RowSource, TrainConfig, TrainOptions, format, train_source};
 
 /// What is trained.
 #[derive(Clone, Debug, clap::Args)]
@@ -80,7 +79,7 @@ fn done(
     if !folder.exists() {
         return Ok(None);
     }
-    let sae = Sae::load(folder)?;
+    let sae = format::open(folder)?;
     let record = sae.record();
     let mut theirs = record.config.clone();
     if let Some(theirs) = &mut theirs {
@@ -107,15 +106,11 @@ fn train_one(
         .with_context(|| format!("cannot make {}", args.out.display()))?;
     let checkpoint = args.out.join(format!("n{n}-k{k}.checkpoint"));
     let bar = progress::bar(0, "steps");
-    let trained = train_source(shards, config, Some(&checkpoint), &mut |now| {
+    let progress = interrupt.progress();
+    let trained = train_source(shards, config, Some(&checkpoint), &progress, &mut |now| {
         bar.set_length(now.steps as u64);
         bar.set_position(now.step as u64);
         bar.set_message(format!("n {n}, k {k}: {}", progress_line(now)));
-        if interrupt.is_asked() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
     });
     bar.finish_and_clear();
     let mut trained = match trained {
@@ -128,7 +123,7 @@ fn train_one(
         other => other?,
     };
     describe(&mut trained.sae, args.files.names(), shards.reading()?);
-    trained.sae.save(folder)?;
+    format::save(&trained.sae, folder)?;
     Ok(SweepPoint::of(n, k, &trained.report))
 }
 
@@ -150,7 +145,7 @@ fn value(points: &[SweepPoint]) -> serde_json::Value {
     json!({"points": points, "laws": laws})
 }
 
-/// FVU of every n under every k, as Paper B's table, with the law of every k: on held-out rows and
+/// FVU of every n under every k, as the table of O'Neill et al. 2024, with the law of every k: on held-out rows and
 /// on those trained on.
 fn table(points: &[SweepPoint]) -> String {
     format!(

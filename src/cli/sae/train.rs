@@ -1,6 +1,5 @@
 //! `latentdb sae train`: on files in this process, or on a collection in the server.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use latentdb_proto::v1::TrainSaeRequest;
@@ -17,7 +16,8 @@ use crate::cli::{json, output, progress, reading, text};
 use crate::error::ErrorKind;
 use crate::reading::{Reading, TokenReading};
 use crate::sae::{
-    Normalisation, RowSource, Sae, Sparsity, TrainOptions, TrainProgress, Trained, train_source,
+    Normalisation, RowSource, Sae, Sparsity, TrainOptions, TrainProgress, Trained, format,
+    train_source,
 };
 
 /// What is trained on what.
@@ -182,7 +182,7 @@ pub(super) async fn run(
 }
 
 fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
-    Sae::check_destination(&args.out)?;
+    format::check_destination(&args.out)?;
     let shards = args.files.open()?;
     let reading = shards.reading()?;
     let mut config = args.options().config(shards.rows());
@@ -190,15 +190,11 @@ fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Res
     let checkpoint = beside(&args.out, ".checkpoint");
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
-    let trained = train_source(&shards, &config, Some(&checkpoint), &mut |now| {
+    let progress = interrupt.progress();
+    let trained = train_source(&shards, &config, Some(&checkpoint), &progress, &mut |now| {
         bar.set_length(now.steps as u64);
         bar.set_position(now.step as u64);
         bar.set_message(progress_line(now));
-        if interrupt.is_asked() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
     });
     bar.finish_and_clear();
     match trained {
@@ -258,7 +254,7 @@ fn save(
 ) -> anyhow::Result<()> {
     let Trained { mut sae, report } = trained;
     describe(&mut sae, args.files.names(), reading);
-    sae.save(&args.out)?;
+    format::save(&sae, &args.out)?;
     let dir = args.out.display();
     let mut page = format!(
         "{dir}: {} latents, k = {}, {} epochs over {} vectors in {:.1} s, {} examples/s\n",

@@ -13,8 +13,10 @@ use std::arch::x86_64::{
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
+use super::buffer::Buffer;
 use super::elementwise::{activate_body, exponentiate};
-use super::{Attention, AttentionScratch, Buffer, Engine, Epilogue, Level, Linear};
+use super::engine::{Engine, Level};
+use super::layer::{Attention, AttentionScratch, Epilogue, Linear};
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 14;

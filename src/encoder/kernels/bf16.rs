@@ -15,7 +15,9 @@ use std::arch::x86_64::{
 use std::mem::transmute;
 
 use super::avx512::{COLUMNS, ROWS, Tile, panel_bias, store};
-use super::{Buffer, Engine, Epilogue, Linear};
+use super::buffer::Buffer;
+use super::engine::Engine;
+use super::layer::{Epilogue, Linear};
 
 /// Values that one instruction rounds, and pairs that it makes of them.
 const ROUNDED: usize = 32;

@@ -5,6 +5,9 @@
 //! [`LANES`] values that LLVM turns into vector registers; `FMA` tells whether a fused
 //! multiply-add is one instruction (without it `f32::mul_add` is a slow library call).
 
+#[cfg(target_arch = "x86_64")]
+use super::engine::Level;
+
 /// Values that a loop body handles at a time: one AVX-512 register, two AVX2 ones.
 pub(super) const LANES: usize = 16;
 
@@ -36,13 +39,13 @@ macro_rules! multiversion {
             fn v3($($arg: $ty),*) {
                 $body::<true>($($arg),*);
             }
-            if super::Level::detect() == super::Level::Avx512 {
+            if Level::detect() == Level::Avx512 {
                 #[expect(unsafe_code, reason = "calls code compiled for AVX-512")]
                 // SAFETY: `detect` found every feature that `v4` enables.
                 unsafe {
                     v4($($arg),*);
                 }
-            } else if super::Level::detect() == super::Level::Avx2 {
+            } else if Level::detect() == Level::Avx2 {
                 #[expect(unsafe_code, reason = "calls code compiled for AVX2 and FMA")]
                 // SAFETY: `detect` found every feature that `v3` enables.
                 unsafe {

@@ -17,140 +17,20 @@ mod avx512;
 mod bf16;
 mod buffer;
 mod elementwise;
+mod engine;
+mod layer;
 mod portable;
 #[cfg(test)]
 mod tests;
 
 pub(super) use buffer::Buffer;
 pub(super) use elementwise::Activation;
+pub(super) use engine::{Arithmetic, Engine};
+pub(super) use layer::{Attention, AttentionScratch, Epilogue, Linear, Rounded};
 
 use crate::reading::Precision;
 
-/// The instruction sets that the code is compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    /// Whatever the build target has.
-    Baseline,
-    /// AVX2 and FMA.
-    Avx2,
-    /// AVX-512 F, VL, DQ, BW.
-    Avx512,
-}
-
-impl Level {
-    /// The best level of this machine. The standard library remembers the answer, so this costs a
-    /// load and a test.
-    pub(super) fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                if is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512bw")
-                {
-                    return Self::Avx512;
-                }
-                return Self::Avx2;
-            }
-        }
-        Self::Baseline
-    }
-}
-
-/// Which implementation runs the products.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Engine {
-    /// As [`Self::Avx512`], with instructions for pairs of bfloat16 numbers.
-    Avx512Bf16,
-    /// Tiles in AVX-512 registers, weights in panels.
-    Avx512,
-    /// faer's kernels.
-    Portable,
-}
-
-impl Engine {
-    /// The fastest engine of this machine.
-    pub(super) fn detect() -> Self {
-        match Level::detect() {
-            Level::Avx512 if Self::has_bf16() => Self::Avx512Bf16,
-            Level::Avx512 => Self::Avx512,
-            Level::Avx2 | Level::Baseline => Self::Portable,
-        }
-    }
-
-    fn has_bf16() -> bool {
-        #[cfg(target_arch = "x86_64")]
-        {
-            is_x86_feature_detected!("avx512bf16")
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        {
-            false
-        }
-    }
-
-    /// Rows that go through a chain of products together. The tiles need a block that stays in the
-    /// second-level cache (56 rows of 1,536 values are 344 KB); faer packs its operands per call
-    /// and prefers all rows at once.
-    pub(super) fn row_block(self) -> usize {
-        match self {
-            Self::Avx512 | Self::Avx512Bf16 => 56,
-            Self::Portable => 1024,
-        }
-    }
-}
-
-/// How products with weights are computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Arithmetic {
-    /// With which instructions.
-    pub(super) engine: Engine,
-    /// On which numbers.
-    pub(super) precision: Precision,
-}
-
-/// What happens to a product before it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Epilogue {
-    /// `out = x Wᵀ + b`.
-    Bias,
-    /// `out = activation(x Wᵀ + b)`.
-    Activation(Activation),
-    /// `out = out + x Wᵀ + b`.
-    Residual,
-    /// `out = out * (x Wᵀ + b)`, as in gated feed-forward layers (arXiv 2002.05202).
-    Multiply,
-}
-
-/// `y = x Wᵀ + b`, with `W` in the layout of its engine.
-///
-/// # Shape
-/// `x` is `[rows, inputs]`, `W` is `[outputs, inputs]`, `y` is `[rows, outputs]`.
-pub(super) struct Linear {
-    arithmetic: Arithmetic,
-    inputs: usize,
-    outputs: usize,
-    weight: Weight,
-    bias: Vec<f32>,
-}
-
-/// The weight of a [`Linear`].
-enum Weight {
-    /// As `avx512` or `portable` reads it.
-    Values(Buffer),
-    /// As `bf16` reads it.
-    #[cfg(target_arch = "x86_64")]
-    Pairs(Buffer<u32>),
-}
-
-/// Room for the left operand of a product at [`Precision::Bf16`], kept from call to call.
-#[derive(Default)]
-pub(super) struct Rounded {
-    values: Buffer,
-    #[cfg(target_arch = "x86_64")]
-    pairs: Buffer<u32>,
-}
+use layer::Weight;
 
 impl Linear {
     /// Prepares `weight`, row-major `[bias.len(), inputs]`, for `arithmetic`.
@@ -248,41 +128,7 @@ fn round(value: f32) -> f32 {
     half::bf16::from_f32(value).to_f32()
 }
 
-/// Shape of the self-attention of one layer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Attention {
-    /// Implementation.
-    pub(super) engine: Engine,
-    /// Number of query heads.
-    pub(super) heads: usize,
-    /// Number of key and value heads; each serves `heads / kv_heads` neighbouring query heads
-    /// (arXiv 2305.13245).
-    pub(super) kv_heads: usize,
-    /// Width of one head.
-    pub(super) head_width: usize,
-    /// Whether a token sees itself and those before it only.
-    pub(super) causal: bool,
-}
-
-/// Buffers of [`Attention::apply`] that outlive the call.
-#[derive(Default)]
-pub(super) struct AttentionScratch {
-    keys: Buffer,
-    values: Buffer,
-    scores: Buffer,
-}
-
 impl Attention {
-    /// Values of a token's queries, and of its output.
-    pub(super) fn width(&self) -> usize {
-        self.heads * self.head_width
-    }
-
-    /// Values of a token's queries, keys and values together.
-    pub(super) fn row_width(&self) -> usize {
-        (self.heads + 2 * self.kv_heads) * self.head_width
-    }
-
     /// Self-attention of one sequence. Queries are expected to be scaled by `1 / √head_width`
     /// already (folded into the weights at load).
     ///

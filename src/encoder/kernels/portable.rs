@@ -3,7 +3,8 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
-use super::{Attention, AttentionScratch, Epilogue, Linear, elementwise};
+use super::elementwise;
+use super::layer::{Attention, AttentionScratch, Epilogue, Linear};
 
 /// See [`Linear::apply`].
 pub(super) fn linear(

@@ -1,5 +1,5 @@
-//! What a text is wrapped in when a chat model shall read it as its own message (Paper A wraps
-//! every text as one message of the assistant).
+//! Wrapping a text so that a chat model reads it as its own message (Jiang et al. 2025 wrap every
+//! text as one message of the assistant).
 //!
 //! A model's own template is a Jinja program in its files; it is rendered around a marker, once, as
 //! transformers renders it. Two well-known ones can be asked for by name.
@@ -58,7 +58,7 @@ pub(super) fn resolve(name: &str, model: &ModelTemplate) -> Result<Option<ChatTe
     }))
 }
 
-/// What the model's template puts before and behind one message of the assistant.
+/// The text that the model's template puts before and after one message of the assistant.
 fn render(model: &ModelTemplate) -> Result<(String, String)> {
     let source = model.source.as_deref().ok_or_else(|| {
         Error::precondition(format!(

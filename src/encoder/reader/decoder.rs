@@ -137,7 +137,7 @@ impl Decoder {
         self.config.width
     }
 
-    /// The residual stream behind the last loaded layer, `[tokens of all sequences, width]`,
+    /// The residual stream after the last loaded layer, `[tokens of all sequences, width]`,
     /// sequence after sequence.
     ///
     /// # Errors

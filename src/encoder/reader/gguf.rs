@@ -22,9 +22,9 @@ use super::rope::{Rope, Scaling};
 use super::source::{GgufTensors, Weights};
 use crate::error::{Error, Result};
 
-/// How Llama 3 splits text before merging bytes.
+/// The pre-tokenisation pattern of Llama 3.
 const LLAMA3_SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-/// How Qwen2 does.
+/// The pre-tokenisation pattern of Qwen2.
 const QWEN2_SPLIT: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// A GGUF file, its tensors not yet read.
@@ -245,7 +245,7 @@ fn is_llama3(split: &str) -> bool {
     ["llama-bpe", "llama3", "llama-v3"].contains(&split)
 }
 
-/// How text is split before bytes are merged, by llama.cpp's name.
+/// The pre-tokenisation pattern, by llama.cpp's name.
 fn pre_tokenizer(split: &str) -> Option<PreTokenizerWrapper> {
     let by = |pattern: &str| {
         let pattern = SplitPattern::Regex(pattern.to_owned());

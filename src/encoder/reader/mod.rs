@@ -7,9 +7,9 @@
 //! | What becomes of a text? | `chat`, `text` |
 //! | Who computes which batch? | `run` |
 //!
-//! The state of a token "at layer L" is the residual stream behind layer L, counted from 0:
+//! The state of a token "at layer L" is the residual stream after layer L, counted from 0:
 //! SAELens' `blocks.L.hook_resid_post`, `hidden_states[L + 1]` in transformers. For encoders of the
-//! BERT family, whose layers end in a norm, it is the output of layer L. Nothing behind the layer is
+//! BERT family, whose layers end in a norm, it is the output of layer L. Nothing above the layer is
 //! loaded or run.
 //!
 //! **Architecture Invariant:** a state depends on its text, the model and the [`TokenReading`] only,
@@ -19,6 +19,7 @@ mod chat;
 mod config;
 mod decoder;
 mod gguf;
+mod model;
 mod rope;
 mod run;
 mod source;
@@ -27,34 +28,36 @@ mod tests;
 mod text;
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
-use super::bert::{self, Bert};
+use super::bert::Bert;
 use super::folder::{self, Hub, ModelFolder};
 use super::kernels::{Arithmetic, Engine};
-use super::{display_name, hexadecimal};
 use crate::error::{Error, Result};
+use crate::hex::hex;
+use crate::progress::Progress;
 use crate::reading::{ChatTemplate, CodePooling, Precision, TokenPolicy, TokenReading};
 use chat::ModelTemplate;
 use decoder::Decoder;
 use gguf::GgufFile;
+use model::Model;
+use run::Workers;
 use source::SafetensorsFolder;
 use text::{Texts, Wrapping};
 
 pub use run::{ReadToken, TokenBatch};
 pub use text::TokenSpan;
 
-/// Longest window unless asked otherwise: what Paper A reads of a text.
+/// Longest window unless asked otherwise: that of Jiang et al. 2025.
 const WINDOW: usize = 2048;
 
-/// How to open a [`Reader`].
+/// Options for opening a [`Reader`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderOptions {
-    /// The layer, counted from 0; states are the residual stream behind it.
+    /// The layer, counted from 0; states are the residual stream after it.
     pub layer: usize,
     /// Cores that one call may use; 0 for all.
     pub threads: usize,
@@ -74,7 +77,7 @@ pub struct ReaderOptions {
     pub tokens: TokenPolicy,
     /// Name of the model in the [`TokenReading`]; `None` takes the hub id or the file's name.
     pub name: Option<String>,
-    /// What products are computed on.
+    /// Number format of products with weights.
     pub precision: Precision,
 }
 
@@ -101,17 +104,18 @@ impl ReaderOptions {
 ///
 /// # Example
 /// ```no_run
-/// use std::ops::ControlFlow;
 /// use latentdb::encoder::reader::{Reader, ReaderOptions};
+/// use latentdb::progress::Progress;
 ///
 /// let reader = Reader::open("SmolLM2-135M-Instruct.Q4_1.gguf", &ReaderOptions::at_layer(15))?;
 /// let mut states: Vec<f32> = Vec::new();
 /// reader.read(
 ///     &["a text", "another"],
+///     &Progress::default(),
 ///     &|batch| Ok(batch.states.to_vec()),
 ///     &mut |batch| {
 ///         states.extend(batch);
-///         Ok(ControlFlow::Continue(()))
+///         Ok(())
 ///     },
 /// )?;
 /// assert_eq!(states.len() % reader.width(), 0);
@@ -125,19 +129,6 @@ pub struct Reader {
     threads: usize,
 }
 
-/// A model that runs up to the layer read.
-enum Model {
-    Bert(Bert),
-    Decoder(Decoder),
-}
-
-/// Buffers of one worker.
-#[derive(Default)]
-struct Scratch {
-    bert: bert::Scratch,
-    decoder: decoder::Scratch,
-}
-
 /// A model and what goes with it, before texts are made ready for it.
 struct Opened {
     model: Model,
@@ -148,22 +139,6 @@ struct Opened {
     /// Layers of the whole model.
     layers: usize,
     window: usize,
-}
-
-impl Model {
-    fn width(&self) -> usize {
-        match self {
-            Self::Bert(bert) => bert.width(),
-            Self::Decoder(decoder) => decoder.width(),
-        }
-    }
-
-    fn forward<'s>(&self, ids: &[&[u32]], scratch: &'s mut Scratch) -> Result<&'s [f32]> {
-        match self {
-            Self::Bert(bert) => bert.forward(ids, &mut scratch.bert),
-            Self::Decoder(decoder) => decoder.forward(ids, &mut scratch.decoder),
-        }
-    }
 }
 
 impl Reader {
@@ -214,7 +189,7 @@ impl Reader {
                 .clone()
                 .unwrap_or_else(|| match path.file_name() {
                     Some(file) if is_gguf => file.to_string_lossy().into_owned(),
-                    _ => display_name(model),
+                    _ => folder::display_name(model),
                 }),
             weights_sha256: opened.weights_sha256,
             layer: options.layer,
@@ -255,19 +230,25 @@ impl Reader {
     }
 
     /// Reads `texts`, whole: a batch of token states goes through `work` on a worker thread, and
-    /// what that makes of it to `sink` on the calling one, in the order of the texts. `Break` gives
-    /// the rest up. A text without tokens has no states.
+    /// its result to `sink` on the calling one, in the order of the texts. `progress` counts texts. A
+    /// text without tokens has no states.
     ///
     /// # Errors
-    /// `Cancelled` when `sink` breaks, those of `work` and `sink`, and `Internal` when the tokenizer
-    /// fails on a text.
+    /// `Cancelled` when `progress` was stopped, those of `work` and `sink`, and `Internal` when the
+    /// tokenizer fails on a text.
     pub fn read<T: Send>(
         &self,
         texts: &[&str],
+        progress: &Progress,
         work: &(dyn Fn(TokenBatch<'_>) -> Result<T> + Sync),
-        sink: &mut dyn FnMut(T) -> Result<ControlFlow<()>>,
+        sink: &mut dyn FnMut(T) -> Result<()>,
     ) -> Result<()> {
-        run::run(self, texts, work, sink)
+        let workers = Workers {
+            model: &self.model,
+            texts: &self.texts,
+            threads: self.threads,
+        };
+        workers.run(texts, progress, work, sink)
     }
 }
 
@@ -395,7 +376,7 @@ fn open_bert(path: PathBuf, options: &ReaderOptions, arithmetic: Arithmetic) -> 
         Some(_) => window_length(options, positions)?,
     };
     let weights = std::fs::read(folder.weights())?;
-    let weights_sha256 = hexadecimal(&Sha256::digest(&weights));
+    let weights_sha256 = hex(Sha256::digest(&weights));
     let tokenizer = read_tokenizer(&folder.tokenizer())?;
     let bert = Bert::load(
         weights,

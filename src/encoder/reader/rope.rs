@@ -2,12 +2,12 @@
 
 use std::f64::consts::TAU;
 
-/// How the angles follow from the positions.
+/// The frequencies of the angles.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Rope {
     /// Base of the frequencies.
     pub(super) theta: f64,
-    /// How the frequencies are changed for long contexts.
+    /// The scaling of frequencies for long contexts.
     pub(super) scaling: Scaling,
 }
 

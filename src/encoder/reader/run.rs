@@ -2,13 +2,12 @@
 //! what it makes is handed out in the order of the texts.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 
+use super::model::{Model, Scratch};
 use super::text::{Sequence, Texts, TokenSpan};
-use super::{Reader, Scratch};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// Tokens of a batch, as in `schedule`: fewer leave the last tile of a product part empty, more
 /// push intermediate values out of the caches.
@@ -19,11 +18,11 @@ const BATCH_TOKENS: usize = 768;
 pub struct TokenBatch<'b> {
     /// States, `[tokens.len(), width]`.
     pub states: &'b [f32],
-    /// Where each state comes from.
+    /// The token of each state.
     pub tokens: &'b [ReadToken],
 }
 
-/// Where a state comes from.
+/// The token of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadToken {
     /// The text's position among those that are read.
@@ -80,103 +79,125 @@ impl Planner<'_> {
     }
 }
 
-/// See [`Reader::read`].
-pub(super) fn run<T: Send>(
-    reader: &Reader,
-    texts: &[&str],
-    work: &(dyn Fn(TokenBatch<'_>) -> Result<T> + Sync),
-    sink: &mut dyn FnMut(T) -> Result<ControlFlow<()>>,
-) -> Result<()> {
-    let planner = Mutex::new(Planner {
-        source: &reader.texts,
-        texts,
-        next: 0,
-        waiting: Vec::new(),
-        batches: 0,
-    });
-    let take = || match planner.lock() {
-        Ok(mut planner) => planner.next(),
-        Err(_) => Err(Error::internal("a worker of the reader has stopped")),
-    };
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        // Workers wait when the sink falls behind.
-        let (sender, receiver) = mpsc::sync_channel(reader.threads);
-        for _ in 0..reader.threads {
-            let (sender, stop, take) = (sender.clone(), &stop, &take);
-            scope.spawn(move || {
-                let mut scratch = Scratch::default();
-                let mut states = Vec::new();
-                while !stop.load(Ordering::Relaxed) {
-                    let made = match take() {
-                        Ok(None) => break,
-                        Ok(Some(batch)) => {
-                            let made = one(reader, &batch, &mut scratch, &mut states, work);
-                            made.map(|made| (batch.number, made))
-                        }
-                        Err(error) => Err(error),
-                    };
-                    if sender.send(made).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(sender);
-        let outcome = hand_out(receiver.iter(), sink);
-        stop.store(true, Ordering::Relaxed);
-        // A worker that waits to send sees that nobody takes.
-        drop(receiver);
-        outcome
-    })
+/// What a worker makes of a batch.
+struct Made<T> {
+    number: usize,
+    /// The text of its last sequence: those before it are done.
+    last_text: usize,
+    result: T,
 }
 
-/// Hands out what the workers make, in the order of the batches.
-fn hand_out<T>(
-    made: impl Iterator<Item = Result<(usize, T)>>,
-    sink: &mut dyn FnMut(T) -> Result<ControlFlow<()>>,
-) -> Result<()> {
-    let mut early = BTreeMap::new();
-    let mut next = 0;
-    for made in made {
-        let (number, made) = made?;
-        early.insert(number, made);
-        while let Some(made) = early.remove(&next) {
-            next += 1;
-            if sink(made)?.is_break() {
-                return Err(Error::cancelled());
+/// Workers that run a model on texts.
+pub(super) struct Workers<'r> {
+    pub model: &'r Model,
+    /// Texts to sequences of tokens.
+    pub texts: &'r Texts,
+    pub threads: usize,
+}
+
+impl Workers<'_> {
+    /// See [`super::Reader::read`].
+    pub fn run<T: Send>(
+        &self,
+        texts: &[&str],
+        progress: &Progress,
+        work: &(dyn Fn(TokenBatch<'_>) -> Result<T> + Sync),
+        sink: &mut dyn FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        progress.announce(texts.len() as u64)?;
+        let planner = Mutex::new(Planner {
+            source: self.texts,
+            texts,
+            next: 0,
+            waiting: Vec::new(),
+            batches: 0,
+        });
+        let take = || match planner.lock() {
+            Ok(mut planner) => planner.next(),
+            Err(_) => Err(Error::internal("a worker of the reader has stopped")),
+        };
+        let done = std::thread::scope(|scope| {
+            // Workers wait when the sink falls behind.
+            let (sender, receiver) = mpsc::sync_channel(self.threads);
+            for _ in 0..self.threads {
+                let (sender, take) = (sender.clone(), &take);
+                scope.spawn(move || {
+                    let mut scratch = Scratch::default();
+                    let mut states = Vec::new();
+                    loop {
+                        let made = match take() {
+                            Ok(None) => break,
+                            Ok(Some(batch)) => self.one(&batch, &mut scratch, &mut states, work),
+                            Err(error) => Err(error),
+                        };
+                        if sender.send(made).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let outcome = hand_out(receiver.iter(), progress, sink);
+            // A worker that waits to send sees that nobody takes.
+            drop(receiver);
+            outcome
+        })?;
+        progress.advance((texts.len() - done) as u64)
+    }
+
+    fn one<T>(
+        &self,
+        batch: &Batch,
+        scratch: &mut Scratch,
+        states: &mut Vec<f32>,
+        work: &(dyn Fn(TokenBatch<'_>) -> Result<T> + Sync),
+    ) -> Result<Made<T>> {
+        let width = self.model.width();
+        let ids: Vec<&[u32]> = batch
+            .sequences
+            .iter()
+            .map(|(_, one)| one.as_ref())
+            .collect();
+        let mut all = self.model.forward(&ids, scratch)?;
+        let mut tokens = Vec::new();
+        states.clear();
+        for (text, sequence) in &batch.sequences {
+            let (own, rest) = all.split_at(sequence.ids.len() * width);
+            all = rest;
+            for &(row, span) in &sequence.rows {
+                states.extend_from_slice(&own[row * width..(row + 1) * width]);
+                tokens.push(ReadToken { text: *text, span });
             }
         }
+        let result = work(TokenBatch {
+            states,
+            tokens: &tokens,
+        })?;
+        Ok(Made {
+            number: batch.number,
+            last_text: batch.sequences.last().map_or(0, |(text, _)| *text),
+            result,
+        })
     }
-    Ok(())
 }
 
-fn one<T>(
-    reader: &Reader,
-    batch: &Batch,
-    scratch: &mut Scratch,
-    states: &mut Vec<f32>,
-    work: &(dyn Fn(TokenBatch<'_>) -> Result<T> + Sync),
-) -> Result<T> {
-    let width = reader.width();
-    let ids: Vec<&[u32]> = batch
-        .sequences
-        .iter()
-        .map(|(_, one)| one.as_ref())
-        .collect();
-    let mut all = reader.model.forward(&ids, scratch)?;
-    let mut tokens = Vec::new();
-    states.clear();
-    for (text, sequence) in &batch.sequences {
-        let (own, rest) = all.split_at(sequence.ids.len() * width);
-        all = rest;
-        for &(row, span) in &sequence.rows {
-            states.extend_from_slice(&own[row * width..(row + 1) * width]);
-            tokens.push(ReadToken { text: *text, span });
+/// Hands out what the workers make, in the order of the batches; gives back the texts counted.
+fn hand_out<T>(
+    made: impl Iterator<Item = Result<Made<T>>>,
+    progress: &Progress,
+    sink: &mut dyn FnMut(T) -> Result<()>,
+) -> Result<usize> {
+    let mut early = BTreeMap::new();
+    let (mut next, mut done) = (0, 0);
+    for made in made {
+        let made = made?;
+        early.insert(made.number, made);
+        while let Some(made) = early.remove(&next) {
+            next += 1;
+            sink(made.result)?;
+            progress.advance((made.last_text - done) as u64)?;
+            done = made.last_text;
         }
     }
-    work(TokenBatch {
-        states,
-        tokens: &tokens,
-    })
+    Ok(done)
 }

@@ -17,8 +17,8 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use crate::encoder::hexadecimal;
 use crate::error::{Error, Result};
+use crate::hex::hex;
 
 /// Tensors by the names of transformers, as f32.
 pub(super) trait Weights {
@@ -41,7 +41,7 @@ fn wrong_shape(name: &str, found: &[usize], shape: &[usize]) -> Error {
 
 /// SHA-256 of a file, in hexadecimal.
 pub(super) fn sha256_of_file(path: &Path) -> Result<String> {
-    Ok(hexadecimal(&Sha256::digest(map(path)?)))
+    Ok(hex(Sha256::digest(map(path)?)))
 }
 
 /// The safetensors files of a folder: one, or the shards that an index names.
@@ -75,11 +75,11 @@ impl SafetensorsFolder {
             .map(|(_, map)| Sha256::digest(map))
             .collect();
         match &hashes[..] {
-            [one] => hexadecimal(one),
+            [one] => hex(one),
             several => {
                 let mut all = Sha256::new();
                 several.iter().for_each(|hash| all.update(hash));
-                hexadecimal(&all.finalize())
+                hex(all.finalize())
             }
         }
     }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::vectors::cosine;
 
 const WIDTH: usize = 48;
 const WORDS: [&str; 12] = [
@@ -117,7 +118,7 @@ fn made_up(map: &VarMap) -> HashMap<String, Tensor> {
         .collect()
 }
 
-/// States behind the last layer of a `config`'s model, after its last norm where it has one.
+/// States after the last layer of a `config`'s model, after its last norm where it has one.
 fn oracle(config: &Value, weights: &HashMap<String, Tensor>, ids: &[u32]) -> Vec<Vec<f32>> {
     let vb = VarBuilder::from_tensors(weights.clone(), DType::F32, &Device::Cpu);
     let input = Tensor::new(ids, &Device::Cpu)
@@ -216,6 +217,7 @@ fn states(reader: &Reader, texts: &[&str]) -> Vec<Vec<(ReadToken, Vec<f32>)>> {
     reader
         .read(
             texts,
+            &Progress::default(),
             &|batch| {
                 let rows = batch
                     .states
@@ -227,7 +229,7 @@ fn states(reader: &Reader, texts: &[&str]) -> Vec<Vec<(ReadToken, Vec<f32>)>> {
                 for (token, row) in rows {
                     found[token.text].push((token, row));
                 }
-                Ok(ControlFlow::Continue(()))
+                Ok(())
             },
         )
         .unwrap();
@@ -249,16 +251,6 @@ fn assert_close(actual: &[f32], expected: &[f32], what: &str) {
             "{what}: value {at} is {a}, not {e}"
         );
     }
-}
-
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter()
-            .zip(b)
-            .map(|(x, y)| f64::from(*x) * f64::from(*y))
-            .sum()
-    };
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 #[test]
@@ -512,18 +504,21 @@ fn a_broken_off_reading_ends_at_once() {
     let reader = open(folder.path(), &ReaderOptions::at_layer(0), Engine::detect()).unwrap();
     let many = vec![TEXTS[2]; 2000];
     let mut batches = 0;
+    let progress = Progress::default();
     let error = reader
-        .read(&many, &|_| Ok(()), &mut |()| {
+        .read(&many, &progress, &|_| Ok(()), &mut |()| {
             batches += 1;
-            Ok(ControlFlow::Break(()))
+            progress.stop();
+            Ok(())
         })
         .unwrap_err();
     assert_eq!((error.kind(), batches), (ErrorKind::Cancelled, 1));
     let failed = reader
         .read(
             &many,
+            &Progress::default(),
             &|_| Err::<(), _>(Error::invalid("x", "y")),
-            &mut |()| Ok(ControlFlow::Continue(())),
+            &mut |()| Ok(()),
         )
         .unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::InvalidArgument);

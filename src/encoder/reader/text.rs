@@ -11,7 +11,7 @@ use crate::reading::{ChatTemplate, TokenPolicy, Window};
 /// The share of a window's text, as 1 / n, that the next one repeats unless asked otherwise.
 const OVERLAP: usize = 8;
 
-/// Where a token lies in its text.
+/// The span of a token in its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenSpan {
     /// The token's number among those of the text, from 0.
@@ -38,7 +38,7 @@ impl AsRef<[u32]> for Sequence {
     }
 }
 
-/// A token before or behind the text.
+/// A token before or after the text.
 #[derive(Clone, Copy, Debug)]
 struct Around {
     id: u32,
@@ -57,7 +57,7 @@ pub(super) struct Texts {
 pub(super) enum Wrapping<'a> {
     /// What the tokenizer puts there itself: `[CLS]` and `[SEP]` and their like.
     Own,
-    /// A beginning-of-sequence token, where there is one.
+    /// A beginning-of-sequence token, if any.
     Bos(Option<u32>),
     /// A chat template.
     Chat(&'a ChatTemplate),
@@ -111,7 +111,7 @@ impl Texts {
         })
     }
 
-    /// How long texts are cut.
+    /// The windows of long texts.
     pub(super) fn window(&self) -> Window {
         self.window
     }
@@ -207,7 +207,7 @@ fn count(text: &str, bytes: Range<usize>) -> Result<u32> {
         .map_err(|_| Error::internal("a text of four thousand million characters"))
 }
 
-/// The tokens before and behind a text.
+/// The tokens before and after a text.
 fn around(
     tokenizer: &Tokenizer,
     wrapping: &Wrapping<'_>,

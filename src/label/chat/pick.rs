@@ -3,11 +3,12 @@
 use super::{ASKED, ChatModel};
 use crate::error::Result;
 use crate::label::prompt::{pick_prompt, read_numbers};
-use crate::label::{Cancel, TopicJudge, Turn};
+use crate::label::{TopicJudge, Turn};
+use crate::progress::Progress;
 
 /// Characters of a text that the model is shown.
 const CHARACTERS: usize = 300;
-/// Most tokens of an answer.
+/// Maximum tokens of an answer.
 const TOKENS: u32 = 16;
 
 /// Picks concepts by asking a chat model.
@@ -22,10 +23,10 @@ impl TopicJudge for ChatTopicJudge<'_> {
         self.0.concurrency()
     }
 
-    fn pick(&self, turn: &Turn<'_>, cancel: &Cancel) -> Result<Option<usize>> {
+    fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>> {
         let mut prompt = pick_prompt(turn, CHARACTERS);
         for _ in 0..ASKED {
-            let answer = self.0.ask(&prompt, TOKENS, cancel)?;
+            let answer = self.0.ask(&prompt, TOKENS, progress)?;
             if let Some([place]) = read_numbers(&answer, turn.options.len()).as_deref() {
                 return Ok(Some(*place));
             }

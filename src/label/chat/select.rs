@@ -2,10 +2,11 @@
 
 use super::{ASKED, ChatModel};
 use crate::error::{Error, ErrorKind, Result};
+use crate::label::Selector;
 use crate::label::prompt::{excerpt, read_numbers, select_prompt};
-use crate::label::{Cancel, Selector};
+use crate::progress::Progress;
 
-/// Most tokens of an answer, for each label that it may name.
+/// Maximum tokens of an answer per label that it may name.
 const NUMBER_TOKENS: u32 = 6;
 
 /// Chooses latents by asking a chat model.
@@ -16,13 +17,13 @@ impl Selector for ChatSelector<'_> {
         self.0.name()
     }
 
-    fn select(&self, property: &str, labels: &[&str], cancel: &Cancel) -> Result<Vec<usize>> {
+    fn select(&self, property: &str, labels: &[&str], progress: &Progress) -> Result<Vec<usize>> {
         let mut prompt = select_prompt(property, labels);
         let tokens = u32::try_from(labels.len()).unwrap_or(u32::MAX);
         let tokens = tokens.saturating_mul(NUMBER_TOKENS).saturating_add(32);
         let mut answer = String::new();
         for _ in 0..ASKED {
-            answer = self.0.ask(&prompt, tokens, cancel)?;
+            answer = self.0.ask(&prompt, tokens, progress)?;
             if let Some(chosen) = read_numbers(&answer, labels.len()) {
                 return Ok(chosen);
             }

@@ -11,7 +11,8 @@ use super::LocalModel;
 use crate::error::Result;
 use crate::label::phrases::fold;
 use crate::label::prompt::{Shown, clean_label, drawn, topic_question};
-use crate::label::{Cancel, Evidence, Labeller, Naming};
+use crate::label::{Evidence, Labeller, Naming};
+use crate::progress::Progress;
 
 /// What a name is asked for from. Few and short: each token costs.
 const SUGGESTED_FROM: Shown = Shown {
@@ -25,7 +26,7 @@ const COMPARED_ON: Shown = Shown {
     documents: 6,
     characters: 120,
 };
-/// Most tokens of a name.
+/// Maximum tokens of a name.
 const TOKENS: usize = 16;
 /// Words of a name that are a document's own where they stand in it alone: in this order, in any.
 const COPIED_IN_ORDER: usize = 3;
@@ -53,20 +54,20 @@ impl Labeller for LocalLabeller<'_> {
         1
     }
 
-    fn label(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Naming> {
+    fn label(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Naming> {
         if evidence.active.is_empty() {
             return Ok(Naming::None("no document that may be shown activates it"));
         }
-        let names = self.suggestions(evidence, cancel)?;
+        let names = self.suggestions(evidence, progress)?;
         if names.is_empty() {
             return Ok(Naming::None(
                 "the model repeats the question or a single document, or says nothing short",
             ));
         }
         let (active, inactive) = drawn(evidence, COMPARED_ON, evidence.seed.wrapping_add(DRAWS));
-        let mut gains = self.likelihoods(&active, &names, cancel)?;
+        let mut gains = self.likelihoods(&active, &names, progress)?;
         if !inactive.is_empty() {
-            let others = self.likelihoods(&inactive, &names, cancel)?;
+            let others = self.likelihoods(&inactive, &names, progress)?;
             gains
                 .iter_mut()
                 .zip(others)
@@ -88,7 +89,7 @@ impl Labeller for LocalLabeller<'_> {
 
 impl LocalLabeller<'_> {
     /// Different names, each from a draw of its own.
-    fn suggestions(&self, evidence: &Evidence<'_>, cancel: &Cancel) -> Result<Vec<String>> {
+    fn suggestions(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Vec<String>> {
         let strongest = evidence.active.iter().take(STRONGEST);
         let strongest: Vec<Vec<String>> = strongest.map(|(text, _)| words(text)).collect();
         let mut names = Vec::new();
@@ -96,7 +97,7 @@ impl LocalLabeller<'_> {
             let (active, _) = drawn(evidence, SUGGESTED_FROM, evidence.seed.wrapping_add(draw));
             let question = topic_question(&active, SUGGESTED_FROM.characters);
             let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
-            let quoted = self.0.continue_quote(&tokens, TOKENS, cancel)?;
+            let quoted = self.0.continue_quote(&tokens, TOKENS, progress)?;
             if let Some(name) = quoted.as_deref().and_then(clean_label) {
                 // The quote makes titles of names.
                 let name = name.strip_prefix("The ").unwrap_or(&name);
@@ -108,10 +109,15 @@ impl LocalLabeller<'_> {
         Ok(names)
     }
 
-    fn likelihoods(&self, texts: &[&str], names: &[String], cancel: &Cancel) -> Result<Vec<f64>> {
+    fn likelihoods(
+        &self,
+        texts: &[&str],
+        names: &[String],
+        progress: &Progress,
+    ) -> Result<Vec<f64>> {
         let question = topic_question(texts, COMPARED_ON.characters);
         let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
-        self.0.likelihoods(&tokens, names, cancel)
+        self.0.likelihoods(&tokens, names, progress)
     }
 }
 

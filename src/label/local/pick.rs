@@ -3,7 +3,8 @@
 use super::LocalModel;
 use crate::error::Result;
 use crate::label::prompt::excerpt;
-use crate::label::{Cancel, TopicJudge, Turn};
+use crate::label::{TopicJudge, Turn};
+use crate::progress::Progress;
 
 /// Characters of a text that the model is shown.
 const CHARACTERS: usize = 120;
@@ -17,7 +18,7 @@ impl LocalTopicJudge<'_> {
         &self,
         texts: &[String],
         options: &[String],
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<Vec<f64>> {
         let lines: Vec<String> = texts
             .iter()
@@ -27,7 +28,7 @@ impl LocalTopicJudge<'_> {
         let system = "You name the topics of texts.";
         let tokens = self.0.tokens(system, &question, "The texts are about")?;
         let options: Vec<String> = options.iter().map(|option| format!(" {option}")).collect();
-        self.0.likelihoods(&tokens, &options, cancel)
+        self.0.likelihoods(&tokens, &options, progress)
     }
 }
 
@@ -40,9 +41,9 @@ impl TopicJudge for LocalTopicJudge<'_> {
         1
     }
 
-    fn pick(&self, turn: &Turn<'_>, cancel: &Cancel) -> Result<Option<usize>> {
-        let before = self.likelihoods(turn.before, turn.options, cancel)?;
-        let after = self.likelihoods(turn.after, turn.options, cancel)?;
+    fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>> {
+        let before = self.likelihoods(turn.before, turn.options, progress)?;
+        let after = self.likelihoods(turn.after, turn.options, progress)?;
         let gains = after.iter().zip(&before).map(|(after, before)| {
             let gain = after - before;
             if turn.up { gain } else { -gain }

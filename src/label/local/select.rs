@@ -2,7 +2,8 @@
 
 use super::LocalModel;
 use crate::error::Result;
-use crate::label::{Cancel, Selector};
+use crate::label::Selector;
+use crate::progress::Progress;
 
 /// What the model is told it does.
 const SYSTEM: &str = "You name the topics of texts.";
@@ -18,12 +19,12 @@ impl Selector for LocalSelector<'_> {
         self.0.name()
     }
 
-    fn select(&self, property: &str, labels: &[&str], cancel: &Cancel) -> Result<Vec<usize>> {
+    fn select(&self, property: &str, labels: &[&str], progress: &Progress) -> Result<Vec<usize>> {
         let continuations: Vec<String> = labels.iter().map(|label| format!(" {label}")).collect();
         let likelihoods = |text: &str| {
             let question = format!("What is this text about?\n\n{text}");
             let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
-            self.0.likelihoods(&tokens, &continuations, cancel)
+            self.0.likelihoods(&tokens, &continuations, progress)
         };
         let (with, without) = (likelihoods(property)?, likelihoods("...")?);
         let mut gains: Vec<(usize, f64)> = with

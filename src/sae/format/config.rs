@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
+use super::source::read;
+
 /// The fields of a configuration that no reader has taken yet.
 #[derive(Debug)]
 pub(super) struct Config {
@@ -23,7 +25,7 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self> {
         let file = path.file_name().unwrap_or_default();
         let file = file.to_string_lossy().into_owned();
-        let bytes = super::read(path)?;
+        let bytes = read(path)?;
         let left = serde_json::from_slice(&bytes)
             .map_err(|e| Error::corrupted(format!("{file} is not a JSON object")).with_source(e))?;
         Ok(Self { file, left })

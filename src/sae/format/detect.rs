@@ -24,8 +24,8 @@ pub enum Format {
     DictionaryLearning,
     /// openai/sparse_autoencoder.
     OpenAi,
-    /// The release of Paper B (arXiv 2408.00657).
-    PaperB,
+    /// The release of O'Neill et al. 2024 (arXiv 2408.00657).
+    ONeill,
     /// HypotheSAEs.
     HypotheSaes,
 }
@@ -39,7 +39,7 @@ impl Format {
         Self::Sparsify,
         Self::DictionaryLearning,
         Self::OpenAi,
-        Self::PaperB,
+        Self::ONeill,
         Self::HypotheSaes,
     ];
 
@@ -52,7 +52,7 @@ impl Format {
             Self::Sparsify => "sparsify",
             Self::DictionaryLearning => "dictionary-learning",
             Self::OpenAi => "openai",
-            Self::PaperB => "paper-b",
+            Self::ONeill => "oneill",
             Self::HypotheSaes => "hypothesaes",
         }
     }
@@ -69,7 +69,7 @@ impl Format {
                 dictionary_learning::WEIGHTS_FILE,
                 dictionary_learning::CONFIG_FILE,
             ],
-            Self::OpenAi | Self::PaperB | Self::HypotheSaes => &[],
+            Self::OpenAi | Self::ONeill | Self::HypotheSaes => &[],
         }
     }
 }
@@ -186,14 +186,14 @@ fn detect_checkpoint(path: &Path) -> Result<Format> {
         return Ok(Format::HypotheSaes);
     }
     if openai::is_here(root) {
-        return match (root.has("activation"), openai::paper_b_name(path).is_some()) {
+        return match (root.has("activation"), openai::oneill_name(path).is_some()) {
             (true, false) => Ok(Format::OpenAi),
-            (false, true) => Ok(Format::PaperB),
+            (false, true) => Ok(Format::ONeill),
             // The same names with other conventions: a guess could be wrong without a sign of it.
-            (true, true) => Err(several(path, &[Format::OpenAi, Format::PaperB])),
+            (true, true) => Err(several(path, &[Format::OpenAi, Format::ONeill])),
             (false, false) => Err(unclear(
                 path,
-                "has the tensors of openai and of paper-b, but neither an activation nor a name \
+                "has the tensors of openai and of oneill, but neither an activation nor a name \
                  {domain}_{k}_{n}_{x}.pth; --format says which it is",
             )),
         };

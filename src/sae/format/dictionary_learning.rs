@@ -13,11 +13,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::sae::model::{Architecture, Normalisation, Sae, SaeParts};
+use crate::sae::model::Sae;
+use crate::sae::normalisation::Normalisation;
+use crate::sae::parts::{Architecture, SaeParts};
+use crate::sae::weights::transposed;
 
 use super::config::Config;
-use super::imported;
-use super::tensors::{Tensors, transposed};
+use super::source::imported;
+use super::tensors::Tensors;
 use super::torch::Checkpoint;
 
 /// The configuration.

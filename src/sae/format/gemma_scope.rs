@@ -11,11 +11,15 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::sae::model::{Architecture, Normalisation, Sae, SaeParts};
+use crate::sae::model::Sae;
+use crate::sae::normalisation::Normalisation;
+use crate::sae::parts::{Architecture, SaeParts};
+use crate::sae::weights::transposed;
 
 use super::config::Config;
-use super::tensors::{Tensors, transposed};
-use super::{imported, npz, read};
+use super::npz;
+use super::source::{imported, read};
+use super::tensors::Tensors;
 
 /// The weights of Gemma Scope.
 pub(super) const WEIGHTS_FILE: &str = "params.npz";

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::sae::model::{Architecture, Normalisation, Sae, SaeParts};
+use crate::sae::model::Sae;
+use crate::sae::normalisation::Normalisation;
+use crate::sae::parts::{Architecture, SaeParts};
+use crate::sae::weights::transposed;
 
-use super::imported;
 use super::pickle::Value;
-use super::tensors::transposed;
+use super::source::imported;
 use super::torch::{Checkpoint, Fields};
 
 /// Settings of the training.

@@ -11,7 +11,7 @@
 //! | sparsify | `cfg.json`, `sae.safetensors` | `sparsify` |
 //! | dictionary_learning | `config.json`, `ae.pt` | `dictionary_learning` |
 //! | openai/sparse_autoencoder | one `.pt` | `openai` |
-//! | Paper B's release | one `{domain}_{k}_{n}_{x}.pth` | `openai` |
+//! | O'Neill et al. 2024 | one `{domain}_{k}_{n}_{x}.pth` | `openai` |
 //! | HypotheSAEs | one `.pt` of `{config, state_dict}` | `hypothesaes` |
 //!
 //! A reader either understands everything that changes the result or refuses by naming it: an
@@ -27,29 +27,27 @@ mod npz;
 mod openai;
 mod pickle;
 pub mod sae_lens;
+mod source;
 mod sparsify;
 mod tensors;
 mod torch;
 pub(super) mod write;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 use super::model::Sae;
-use super::record::TrainingRecord;
 
 pub use detect::{Format, detect, is_relevant};
+pub use sae_lens::{check_destination, save};
 
-/// Loads an SAE from a directory in SAELens' layout.
+/// Opens an SAE from a directory in SAELens' layout.
 ///
 /// # Errors
 /// `NotFound` when the directory holds none; the message says how to import what it holds instead.
 /// Those of [`sae_lens::load`] otherwise.
-pub fn load(dir: &Path) -> Result<Sae> {
+pub fn open(dir: &Path) -> Result<Sae> {
     if sae_lens::is_here(dir) {
         return sae_lens::load(dir);
     }
@@ -85,7 +83,7 @@ pub fn load(dir: &Path) -> Result<Sae> {
 /// use latentdb::sae::format;
 ///
 /// let sae = format::import(Path::new("layer_20/width_16k/average_l0_71"), None)?;
-/// sae.save(Path::new("sae"))?;
+/// format::save(&sae, Path::new("sae"))?;
 /// # Ok::<(), latentdb::error::Error>(())
 /// ```
 pub fn import(source: &Path, format: Option<Format>) -> Result<Sae> {
@@ -102,42 +100,13 @@ pub fn import(source: &Path, format: Option<Format>) -> Result<Sae> {
         Format::Sparsify => sparsify::load(folder)?,
         Format::DictionaryLearning => dictionary_learning::load(folder)?,
         Format::OpenAi => openai::load(&file)?,
-        Format::PaperB => openai::load_paper_b(&file)?,
+        Format::ONeill => openai::load_oneill(&file)?,
         Format::HypotheSaes => hypothesaes::load(&file)?,
     };
     sae.set_about("format", format.name());
     sae.set_about("source_file", file.display().to_string());
-    sae.set_about("source_sha256", file_hash(&file)?);
+    sae.set_about("source_sha256", source::file_hash(&file)?);
     Ok(sae)
-}
-
-/// The record of an SAE that another program made.
-fn imported(origin: &str, about: BTreeMap<String, String>) -> TrainingRecord {
-    TrainingRecord {
-        origin: origin.to_owned(),
-        about,
-        ..TrainingRecord::default()
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| {
-        let kind = match e.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ => ErrorKind::Internal,
-        };
-        Error::new(kind, format!("could not read {}", path.display())).with_source(e)
-    })
-}
-
-fn file_hash(path: &Path) -> Result<String> {
-    let mut digest = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
-    Ok(hex(&digest.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

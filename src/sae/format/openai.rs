@@ -1,20 +1,23 @@
-//! Checkpoints with the tensor names of openai/sparse_autoencoder, and Paper B's release, which
+//! Checkpoints with the tensor names of openai/sparse_autoencoder, and the release of O'Neill et al. 2024, which
 //! uses the same names with other conventions.
 //!
 //! `p = (x - pre_bias) W_encᵀ + latent_bias`, `x_hat = z W_decᵀ + pre_bias`. OpenAI's file says
 //! `activation`: with `TopK` the input is normalised as by a layer norm (subtract the mean, divide
 //! by the unbiased standard deviation + 1e-5) and the output scaled back, with `ReLU` it is not.
-//! Paper B's file says nothing: top-k, no normalisation, and k only in the file's name,
+//! The file of O'Neill et al. says nothing: top-k, no normalisation, and k only in the file's name,
 //! `{domain}_{k}_{n}_{x}.pth`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::sae::model::{Architecture, Normalisation, Sae, SaeParts};
+use crate::sae::model::Sae;
+use crate::sae::normalisation::Normalisation;
+use crate::sae::parts::{Architecture, SaeParts};
+use crate::sae::weights::transposed;
 
-use super::imported;
-use super::tensors::{Tensors, transposed};
+use super::source::imported;
+use super::tensors::Tensors;
 use super::torch::{Checkpoint, Fields};
 
 /// Counters of the training that a state dictionary carries.
@@ -84,9 +87,9 @@ fn top_k(state: Option<Fields>) -> Result<Architecture> {
     })
 }
 
-/// k and n of a file name of Paper B's release, `{domain}_{k}_{n}_{x}.pth`; the last part may be
+/// k and n of a file name of O'Neill et al. 2024, `{domain}_{k}_{n}_{x}.pth`; the last part may be
 /// absent.
-pub(super) fn paper_b_name(path: &Path) -> Option<(usize, usize)> {
+pub(super) fn oneill_name(path: &Path) -> Option<(usize, usize)> {
     if path.extension()? != "pth" {
         return None;
     }
@@ -95,13 +98,13 @@ pub(super) fn paper_b_name(path: &Path) -> Option<(usize, usize)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Reads a file of Paper B's release.
-pub(super) fn load_paper_b(path: &Path) -> Result<Sae> {
-    let (k, n) = paper_b_name(path).ok_or_else(|| {
+/// Reads a file of the release of O'Neill et al. 2024.
+pub(super) fn load_oneill(path: &Path) -> Result<Sae> {
+    let (k, n) = oneill_name(path).ok_or_else(|| {
         Error::invalid(
             "source",
             format!(
-                "{} is not named {{domain}}_{{k}}_{{n}}_{{x}}.pth, and Paper B's files say k \
+                "{} is not named {{domain}}_{{k}}_{{n}}_{{x}}.pth, and files of O'Neill et al. say k \
                  nowhere else",
                 path.display()
             ),
@@ -119,7 +122,7 @@ pub(super) fn load_paper_b(path: &Path) -> Result<Sae> {
         architecture,
         Normalisation::None,
         Some(n),
-        "Paper B's release",
+        "O'Neill et al. 2024",
     )
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// Objects a pickle may make: more than any list of tensors has, few enough to stay small.
 const MAX_OBJECTS: usize = 1 << 20;
-/// How deep containers may lie in each other.
+/// Maximum nesting of containers.
 const MAX_DEPTH: usize = 32;
 
 /// Plain data, with tensors as references into the archive.
@@ -42,7 +42,7 @@ pub(super) struct TensorRef {
     pub strides: Vec<usize>,
 }
 
-/// How an element of a storage is kept.
+/// The element type of a storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
     F64,

@@ -6,40 +6,29 @@
 
 mod settings;
 
-use std::borrow::Cow;
 use std::path::Path;
 
-use safetensors::{Dtype, View};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::hex::hex;
 use crate::reading::Reading;
-use crate::sae::model::{Architecture, Sae};
-use crate::sae::record::TrainingRecord;
+use crate::sae::model::Sae;
+use crate::sae::parts::Architecture;
+use crate::sae::weights;
 
 use super::config::Config;
-use super::tensors::{Tensors, transposed};
-use super::{hex, read, write};
+use super::source::read;
+use super::tensors::Tensors;
+use super::write;
 
-use settings::Settings;
+use settings::{Own, Settings};
 
-/// The configuration.
-pub const CONFIG_FILE: &str = "cfg.json";
+pub use settings::CONFIG_FILE;
+
 /// The tensors.
 pub const WEIGHTS_FILE: &str = "sae_weights.safetensors";
-
-/// What LatentDB adds to the configuration.
-#[derive(Serialize, Deserialize)]
-struct Own {
-    weights_sha256: String,
-    architecture: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    k: Option<usize>,
-    #[serde(default)]
-    record: TrainingRecord,
-}
 
 /// Whether `dir` looks like this layout.
 pub(super) fn is_here(dir: &Path) -> bool {
@@ -56,7 +45,7 @@ pub fn load(dir: &Path) -> Result<Sae> {
     let weights = read(&dir.join(WEIGHTS_FILE))?;
     let (settings, own) = Settings::read(config)?;
     if let Some(own) = &own {
-        let found = hex(&Sha256::digest(&weights));
+        let found = hex(Sha256::digest(&weights));
         if found != own.weights_sha256 {
             return Err(Error::corrupted(format!(
                 "{WEIGHTS_FILE} has SHA-256 {found}; {CONFIG_FILE} was written for {}",
@@ -85,16 +74,21 @@ pub fn load(dir: &Path) -> Result<Sae> {
 /// Saves an SAE in SAELens' layout: weights first, then the configuration that names their hash.
 ///
 /// # Errors
-/// `Internal` when writing fails.
-pub(in crate::sae) fn save(sae: &Sae, dir: &Path) -> Result<()> {
-    let weights = weights(sae)?;
-    let config = serde_json::to_vec_pretty(&config_of(sae, hex(&Sha256::digest(&weights)))?)
+/// `InvalidArgument` as [`check_destination`]; `Internal` when writing fails.
+pub fn save(sae: &Sae, dir: &Path) -> Result<()> {
+    let weights = weights::to_bytes(sae.parts())?;
+    let config = serde_json::to_vec_pretty(&config_of(sae, hex(Sha256::digest(&weights)))?)
         .map_err(|e| Error::internal("the SAE's configuration is not JSON").with_source(e))?;
     check_destination(dir)?;
     write::replace(dir, &[(WEIGHTS_FILE, &weights), (CONFIG_FILE, &config)])
 }
 
-pub(in crate::sae) fn check_destination(dir: &Path) -> Result<()> {
+/// Checks that an SAE can be saved to a directory: it does not exist, is empty, or holds an SAE,
+/// which saving replaces. Asked before a long training, not after it.
+///
+/// # Errors
+/// `InvalidArgument` for a file, or a directory that holds something else.
+pub fn check_destination(dir: &Path) -> Result<()> {
     write::check_destination(dir, CONFIG_FILE)
 }
 
@@ -139,90 +133,6 @@ fn config_of(sae: &Sae, weights_sha256: String) -> Result<Value> {
         config["rescale_acts_by_decoder_norm"] = json!(rescale_by_decoder_norm);
     }
     Ok(config)
-}
-
-/// A named f32 tensor to be written.
-struct Tensor<'a> {
-    shape: Vec<usize>,
-    values: Cow<'a, [f32]>,
-}
-
-impl View for &Tensor<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.values.iter().flat_map(|v| v.to_le_bytes()).collect())
-    }
-
-    fn data_len(&self) -> usize {
-        self.values.len() * size_of::<f32>()
-    }
-}
-
-/// The bytes of the weights file: what is hashed is what is written.
-pub(in crate::sae) fn weights(sae: &Sae) -> Result<Vec<u8>> {
-    let (d, n) = (sae.d_in(), sae.n_latents());
-    let parts = sae.parts();
-    let mut tensors: Vec<(&str, Tensor)> = vec![
-        (
-            "W_enc",
-            Tensor {
-                shape: vec![d, n],
-                values: Cow::Owned(transposed(&parts.w_enc_t, n, d)),
-            },
-        ),
-        (
-            "W_dec",
-            Tensor {
-                shape: vec![n, d],
-                values: Cow::Borrowed(&parts.w_dec),
-            },
-        ),
-        ("b_dec", vector(&parts.b_dec)),
-    ];
-    let uniform;
-    match &parts.architecture {
-        Architecture::Gated {
-            b_gate,
-            b_mag,
-            r_mag,
-        } => tensors.extend([
-            ("b_gate", vector(b_gate)),
-            ("b_mag", vector(b_mag)),
-            ("r_mag", vector(r_mag)),
-        ]),
-        Architecture::JumpRelu { threshold } => {
-            tensors.extend([
-                ("b_enc", vector(&parts.b_enc)),
-                ("threshold", vector(threshold)),
-            ]);
-        }
-        Architecture::BatchTopK { threshold, .. } => {
-            uniform = vec![*threshold; n];
-            tensors.extend([
-                ("b_enc", vector(&parts.b_enc)),
-                ("threshold", vector(&uniform)),
-            ]);
-        }
-        Architecture::Standard | Architecture::TopK { .. } | Architecture::GroupMax { .. } => {
-            tensors.push(("b_enc", vector(&parts.b_enc)));
-        }
-    }
-    safetensors::serialize(tensors.iter().map(|(name, t)| (*name, t)), None)
-        .map_err(|e| Error::internal("the weights could not be serialised").with_source(e))
-}
-
-fn vector(values: &[f32]) -> Tensor<'_> {
-    Tensor {
-        shape: vec![values.len()],
-        values: Cow::Borrowed(values),
-    }
 }
 
 #[cfg(test)]

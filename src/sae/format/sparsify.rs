@@ -9,11 +9,13 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::sae::model::{Architecture, Normalisation, Sae, SaeParts};
+use crate::sae::model::Sae;
+use crate::sae::normalisation::Normalisation;
+use crate::sae::parts::{Architecture, SaeParts};
 
 use super::config::Config;
+use super::source::{imported, read};
 use super::tensors::Tensors;
-use super::{imported, read};
 
 /// The configuration.
 pub(super) const CONFIG_FILE: &str = "cfg.json";

@@ -20,7 +20,7 @@ pub(super) struct Tensor {
 /// The tensors of one source that no reader has taken yet.
 #[derive(Debug)]
 pub(super) struct Tensors {
-    /// What messages call the source.
+    /// Name of the source in messages.
     origin: String,
     left: BTreeMap<String, Tensor>,
 }
@@ -193,20 +193,4 @@ fn read<const WIDTH: usize>(bytes: &[u8], decode: impl Fn([u8; WIDTH]) -> f32) -
 )]
 pub(super) fn narrow(value: f64) -> f32 {
     value as f32
-}
-
-/// `[rows, columns]` to `[columns, rows]`, in tiles that fit the cache.
-pub(super) fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    const TILE: usize = 64;
-    let mut out = vec![0.0; matrix.len()];
-    for row_tile in (0..rows).step_by(TILE) {
-        for column_tile in (0..columns).step_by(TILE) {
-            for column in column_tile..(column_tile + TILE).min(columns) {
-                for row in row_tile..(row_tile + TILE).min(rows) {
-                    out[column * rows + row] = matrix[row * columns + column];
-                }
-            }
-        }
-    }
-    out
 }

@@ -8,8 +8,9 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::fixtures::{self, Item};
-use super::tensors::transposed;
 use super::*;
+use crate::error::ErrorKind;
+use crate::sae::weights::transposed;
 use crate::sae::{Architecture, Codes, Normalisation};
 
 const D: usize = 5;
@@ -175,8 +176,8 @@ fn converted(source: &Path) -> Sae {
     let imported = import(source, None).unwrap();
     let out = tempfile::tempdir().unwrap();
     let out = out.path().join("sae");
-    imported.save(&out).unwrap();
-    let sae = Sae::load(&out).unwrap();
+    save(&imported, &out).unwrap();
+    let sae = open(&out).unwrap();
     assert_eq!(sae.hash(), imported.hash());
     assert_eq!(sae.record(), imported.record());
     assert_eq!(sae.architecture(), imported.architecture());
@@ -626,12 +627,12 @@ fn openai_with_both_activations() {
 }
 
 #[test]
-fn paper_b_takes_k_from_the_name_and_never_guesses() {
+fn oneill_takes_k_from_the_name_and_never_guesses() {
     let known = known();
     let (_held, path) = folder();
     let file = path.join(format!("astroPH_{K}_{N}_auxk.pth"));
     fixtures::torch(&file, &Item::State(openai_state(&known)));
-    assert_eq!(detect(&file).unwrap(), Format::PaperB);
+    assert_eq!(detect(&file).unwrap(), Format::ONeill);
     let sae = converted(&file);
     assert_eq!(
         (sae.k(), sae.normalisation()),
@@ -649,7 +650,7 @@ fn paper_b_takes_k_from_the_name_and_never_guesses() {
     let (field, message) = refused(&bare, None);
     assert_eq!(field, "source");
     assert!(message.contains("--format"), "{message}");
-    assert_eq!(refused(&bare, Some(Format::PaperB)).0, "source");
+    assert_eq!(refused(&bare, Some(Format::ONeill)).0, "source");
     known.check(&import(&bare, Some(Format::OpenAi)).unwrap(), true, |p| {
         relu(&known.with_bias(p))
     });
@@ -742,12 +743,12 @@ fn what_is_unclear_is_refused() {
         &Item::Dict(vec![("weights", Item::None)]),
     );
     assert!(refused(&path.join("d.pt"), None).1.contains("weights"));
-    let error = Sae::load(&path).unwrap_err();
+    let error = open(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     fs::remove_file(path.join("params.npz")).unwrap();
     fs::remove_file(path.join("c.pt")).unwrap();
     fs::remove_file(path.join("d.pt")).unwrap();
-    let error = Sae::load(&path).unwrap_err();
+    let error = open(&path).unwrap_err();
     assert!(error.to_string().contains("latentdb sae import"), "{error}");
     assert!("sparse".parse::<Format>().is_err());
     for format in Format::ALL {
@@ -769,7 +770,7 @@ fn tensors_that_lie_outside_their_storage_are_refused() {
         ]);
         pickle.extend(b"s.");
         fixtures::archive(&file, &pickle, &[vec![0; stored]]);
-        import(&file, Some(Format::PaperB)).unwrap_err()
+        import(&file, Some(Format::ONeill)).unwrap_err()
     };
     // As it should be: refused for the name only.
     assert_eq!(tensor(4, 4, 1, 16).field(), Some("encoder.weight"));

@@ -84,7 +84,7 @@ fn normalised(x: &[f32], normalisation: Normalisation) -> (Vec<f64>, f64, f64) {
     }
 }
 
-/// `z`, dense, by the table of METHODS.
+/// `z`, dense, by the table of the methods guide.
 fn naive_code(sae: &Sae, x: &[f32]) -> Vec<f64> {
     let parts = sae.parts();
     let (x, _, _) = normalised(x, parts.normalisation);
@@ -121,7 +121,7 @@ fn naive_code(sae: &Sae, x: &[f32]) -> Vec<f64> {
         } => {
             let scores: Vec<f64> = (0..N)
                 .map(|i| {
-                    let norm = kernel::norm(&parts.w_dec[i * D..(i + 1) * D]);
+                    let norm = crate::vectors::norm(&parts.w_dec[i * D..(i + 1) * D]);
                     p[i] * if *rescale_by_decoder_norm { norm } else { 1.0 }
                 })
                 .collect();
@@ -320,9 +320,9 @@ fn wrong_parts_are_named() {
 fn directions_have_norm_one_and_unknown_latents_are_refused() {
     let sae = sae(Architecture::Standard, Normalisation::None, true);
     let direction = sae.direction(7).unwrap();
-    assert!((kernel::norm(&direction) - 1.0).abs() < 1e-6);
+    assert!((crate::vectors::norm(&direction) - 1.0).abs() < 1e-6);
     let ratio = sae.decoder_row(7).unwrap()[0] / direction[0];
-    assert!((f64::from(ratio) - kernel::norm(sae.decoder_row(7).unwrap())).abs() < 1e-4);
+    assert!((f64::from(ratio) - crate::vectors::norm(sae.decoder_row(7).unwrap())).abs() < 1e-4);
     assert_eq!(
         sae.decoder_row(N as u32).unwrap_err().field(),
         Some("latent")

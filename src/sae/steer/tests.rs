@@ -7,18 +7,13 @@ use crate::sae::{Architecture, SaeParts, TrainingRecord};
 const D: usize = 16;
 const N: usize = 40;
 
-fn unit(row: &mut [f32]) {
-    let norm = kernel::norm(row) as f32;
-    row.iter_mut().for_each(|v| *v /= norm);
-}
-
 /// A tied SAE with random unit rows, and a unit vector.
 fn case() -> (Sae, Vec<f32>) {
     let mut rng = StdRng::seed_from_u64(17);
     let mut w_dec: Vec<f32> = (0..N * D).map(|_| rng.random_range(-1.0..1.0)).collect();
-    w_dec.chunks_exact_mut(D).for_each(unit);
+    w_dec.chunks_exact_mut(D).for_each(normalise);
     let mut x: Vec<f32> = (0..D).map(|_| rng.random_range(-1.0..1.0)).collect();
-    unit(&mut x);
+    normalise(&mut x);
     let sae = Sae::new(SaeParts {
         architecture: Architecture::TopK {
             k: 4,
@@ -56,12 +51,12 @@ fn add_moves_along_the_unit_direction() {
         .zip(sae.direction(9).unwrap())
         .map(|(x, d)| x + 0.7 * d)
         .collect();
-    unit(&mut expected);
+    normalise(&mut expected);
     for (found, expected) in steered.vector.iter().zip(&expected) {
         assert!((found - expected).abs() < 1e-6);
     }
-    assert!((steered.cosine - cosine_of(&x, &expected)).abs() < 1e-6);
-    assert!((kernel::norm(&steered.vector) - 1.0).abs() < 1e-6);
+    assert!((steered.cosine - cosine(&x, &expected)).abs() < 1e-6);
+    assert!((norm(&steered.vector) - 1.0).abs() < 1e-6);
 }
 
 #[test]
@@ -87,7 +82,7 @@ fn no_edit_changes_nothing_and_clamping_keeps_the_residual() {
         .zip(sae.decoder_row(latent).unwrap())
         .map(|(x, d)| x - activation * d)
         .collect();
-    unit(&mut expected);
+    normalise(&mut expected);
     for (found, expected) in steered.vector.iter().zip(&expected) {
         assert!((found - expected).abs() < 1e-5);
     }
@@ -126,7 +121,7 @@ fn a_vector_that_is_not_unit_keeps_its_scale() {
         strength: 0.1,
     };
     let steered = steer(&sae, &doubled, &[edit], None).unwrap();
-    assert!(kernel::norm(&steered.vector) > 1.5);
+    assert!(norm(&steered.vector) > 1.5);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::sae::kernel::{self, dispatched};
 use super::parameters::Parameters;
 use super::step::{Backprop, CHUNK_LATENTS};
 
-/// Against division by zero; Paper B's value.
+/// Against division by zero; the value of O'Neill et al. 2024.
 const EPSILON: f32 = 6.25e-10;
 
 /// The factors of one update.
@@ -19,11 +19,11 @@ struct Rates {
     rate: f32,
     /// 1 over the bias correction of the squares.
     square_correction: f32,
-    /// What clipping multiplies the gradient by.
+    /// The factor of gradient clipping.
     clip: f32,
 }
 
-/// What an update is made with.
+/// Hyperparameters of an update.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UpdateSettings {
     pub beta1: f32,

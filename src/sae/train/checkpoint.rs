@@ -1,4 +1,4 @@
-//! A training that was stopped, on disk: enough to go on to the same weights.
+//! Checkpoints: a stopped training on disk, enough to resume to the same weights.
 //!
 //! One safetensors file. The tensors of [`Parameters`] stand under `weights.`, `mean.`, `square.`,
 //! `average.` and `best.`; the counters, the configuration and a fingerprint of the data are in the
@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::sae::format::write;
+use crate::sae::record::{CurvePoint, TrainConfig};
 
-use super::config::TrainConfig;
 use super::parameters::Parameters;
-use super::report::CurvePoint;
 
 const METADATA: &str = "latentdb.training";
 
@@ -35,7 +35,7 @@ pub(super) struct Counters {
     /// Moving average of the smallest kept activation.
     #[serde(default)]
     pub threshold: Option<f32>,
-    /// Where the training stood after every epoch.
+    /// The state of the training after every epoch.
     #[serde(default)]
     pub curve: Vec<CurvePoint>,
     /// Step at which the top-k last kept a latent.
@@ -53,7 +53,7 @@ pub(super) struct State {
     pub best: Option<Parameters>,
 }
 
-/// What identifies the rows of a training.
+/// A fingerprint of the rows of a training.
 pub(super) fn fingerprint(vectors: &[f32], d: usize) -> String {
     let mut digest = Sha256::new();
     digest.update((d as u64).to_le_bytes());
@@ -63,11 +63,7 @@ pub(super) fn fingerprint(vectors: &[f32], d: usize) -> String {
         bytes.extend(row.iter().flat_map(|v| v.to_le_bytes()));
         digest.update(&bytes);
     }
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(digest.finalize())
 }
 
 struct Raw<'a>(&'a [f32], [usize; 1]);

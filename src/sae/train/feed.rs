@@ -11,11 +11,13 @@ use rand::seq::SliceRandom;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::sae::model::Normalisation;
+use crate::hex::hex;
+use crate::sae::normalisation::Normalisation;
+use crate::sae::record::TrainConfig;
+use crate::sae::rows::{RowSource, check_vectors, row_of};
 
 use super::checkpoint;
-use super::config::TrainConfig;
-use super::rows::{check_vectors, normalised, rng, row_of, sample};
+use super::draw::{normalised, rng, sample};
 
 /// Bytes of the rows that are held in memory where [`TrainConfig::window_rows`] is 0.
 const WINDOW_BYTES: usize = 1 << 30;
@@ -25,37 +27,6 @@ const MOST_HELD_OUT: usize = 100_000;
 const SAMPLED_CHUNKS: usize = 64;
 /// Rows that identify a source beside its shape.
 const FINGERPRINT_ROWS: usize = 64;
-
-/// Rows that are read in pieces: files, a collection.
-pub trait RowSource: Sync {
-    /// How many rows there are.
-    fn rows(&self) -> usize;
-
-    /// Values of a row.
-    fn dimension(&self) -> usize;
-
-    /// The pieces that are read at once, in order, all rows in one of them. Rows of one piece stay
-    /// together in a window, so a piece should be small against the memory, and large enough to be
-    /// read fast.
-    fn chunks(&self) -> Vec<Range<usize>> {
-        slices(0..self.rows(), 1024)
-    }
-
-    /// Replaces `out` by rows, row-major.
-    ///
-    /// # Errors
-    /// What reading gives; `InvalidArgument` for a range outside the rows.
-    fn read(&self, rows: Range<usize>, out: &mut Vec<f32>) -> Result<()>;
-}
-
-/// `range` in slices of up to `most`.
-pub fn slices(range: Range<usize>, most: usize) -> Vec<Range<usize>> {
-    range
-        .clone()
-        .step_by(most.max(1))
-        .map(|start| start..(start + most.max(1)).min(range.end))
-        .collect()
-}
 
 /// The rows of a training.
 pub(super) struct Feed<'a> {
@@ -302,11 +273,7 @@ impl<'a> Feed<'a> {
             windows.source.read(at..at + 1, &mut row)?;
             digest.update(checkpoint::fingerprint(&row, self.d));
         }
-        Ok(digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        Ok(hex(digest.finalize()))
     }
 }
 

@@ -3,47 +3,11 @@
 use crate::sae::kernel::{self, dispatched};
 use crate::sae::topk::{Selector, positions_at_least};
 
+use super::kept::{Found, Keep, Kept};
 use super::parameters::Parameters;
-use super::select::{Found, Keep};
 
 /// Rows per matrix product and per unit of parallel work.
 pub(super) const BLOCK_ROWS: usize = 64;
-
-/// The kept latents of every row of a block, `slots` places per row, `counts[row]` of them used.
-#[derive(Default)]
-pub(super) struct Kept {
-    pub slots: usize,
-    pub counts: Vec<usize>,
-    pub latents: Vec<u32>,
-    pub activations: Vec<f32>,
-    /// `residual . W_dec[latent]`, without the factor of the loss.
-    pub gradients: Vec<f32>,
-}
-
-impl Kept {
-    /// Makes room for `slots` latents in each of `rows` rows.
-    pub fn reset(&mut self, rows: usize, slots: usize) {
-        self.slots = slots;
-        self.counts.clear();
-        self.counts.resize(rows, 0);
-        self.latents.resize(rows * slots, 0);
-        self.activations.resize(rows * slots, 0.0);
-        self.gradients.resize(rows * slots, 0.0);
-    }
-
-    pub fn set(&mut self, row: usize, code: impl Iterator<Item = (u32, f32)>) {
-        let start = row * self.slots;
-        for (slot, (latent, activation)) in code.enumerate() {
-            self.latents[start + slot] = latent;
-            self.activations[start + slot] = activation;
-            self.counts[row] = slot + 1;
-        }
-    }
-
-    pub fn range(&self, row: usize) -> std::ops::Range<usize> {
-        row * self.slots..row * self.slots + self.counts[row]
-    }
-}
 
 /// A block of rows with all that the backward pass needs of them.
 #[derive(Default)]
@@ -55,14 +19,14 @@ pub(super) struct Block {
     pub noisy: bool,
     /// `x_hat - x`, `[rows, d]`.
     pub residual: Vec<f32>,
-    /// What is left of the residual after the dead latents, `[rows, d]`.
+    /// The residual after subtracting the dead latents, `[rows, d]`.
     pub left: Vec<f32>,
     /// For Matryoshka training: the residuals of prefix g and all longer ones, summed and divided
     /// by the number of prefixes, `[rows, prefixes, d]`.
     pub suffixes: Vec<f32>,
     pub live: Kept,
     pub dead: Kept,
-    /// What may be kept, where that depends on other rows.
+    /// Candidates, where selection depends on other rows.
     pub found: Found,
     pub sums: Sums,
 }
@@ -92,17 +56,17 @@ pub(super) struct Scratch {
     selector: Selector,
 }
 
-/// What a step takes besides weights and rows.
+/// Inputs of a step besides the weights.
 pub(super) struct StepInput<'a> {
     /// The training rows, `[all, d]`.
     pub vectors: &'a [f32],
     /// The rows of this batch.
     pub rows: &'a [u32],
-    /// Which latents rows keep.
+    /// The selection rule.
     pub keep: Keep,
     /// Lengths of Matryoshka prefixes, ascending, the last all latents; empty for none.
     pub prefixes: &'a [usize],
-    /// How many dead latents a row may use.
+    /// Maximum dead latents per row.
     pub dead_slots: usize,
     /// Dead latents, ascending; empty leaves the auxiliary loss out.
     pub dead: &'a [u32],

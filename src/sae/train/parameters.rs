@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::sae::kernel;
+use crate::vectors::normalise;
 
 /// `W_enc` transposed `[n, d]`, `b_enc[n]`, `W_dec[n, d]`, `b_dec[d]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ impl Parameters {
         }
     }
 
-    /// Paper B's start: `b_dec` the median of `sample`, decoder rows random with norm 1,
+    /// The start of O'Neill et al. 2024: `b_dec` the median of `sample`, decoder rows random with norm 1,
     /// `W_enc = W_decᵀ`, `b_enc = 0`.
     pub fn initial(n: usize, d: usize, sample: &[&[f32]], seed: u64) -> Self {
         let mut start = Self::zeros(n, d);
@@ -32,7 +32,7 @@ impl Parameters {
         let mut rng = StdRng::seed_from_u64(seed);
         for row in start.w_dec.chunks_exact_mut(d) {
             row.fill_with(|| normal(&mut rng));
-            unit(row);
+            normalise(row);
         }
         start.w_enc.copy_from_slice(&start.w_dec);
         start
@@ -56,17 +56,6 @@ impl Parameters {
             ("W_dec", &mut self.w_dec),
             ("b_dec", &mut self.b_dec),
         ]
-    }
-}
-
-/// Scales a vector to norm 1; a zero vector stays.
-pub(super) fn unit(row: &mut [f32]) {
-    let norm = kernel::norm(row);
-    if norm > 0.0 {
-        let factor = (1.0 / norm) as f32;
-        for value in row {
-            *value *= factor;
-        }
     }
 }
 
@@ -105,7 +94,7 @@ mod tests {
         assert_eq!(start.b_dec, [2.5, 0.5]);
         assert_eq!(start.w_enc, start.w_dec);
         for row in start.w_dec.chunks_exact(2) {
-            assert!((kernel::norm(row) - 1.0).abs() < 1e-6);
+            assert!((crate::vectors::norm(row) - 1.0).abs() < 1e-6);
         }
         let odd = Parameters::initial(5, 2, &rows[..3], 3);
         assert_eq!(odd.b_dec, [2.0, 0.0]);

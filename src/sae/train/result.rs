@@ -3,16 +3,26 @@
 use rayon::ThreadPool;
 
 use crate::error::Result;
-use crate::sae::evaluate::{EvaluateOptions, Quality, evaluate};
-use crate::sae::kernel;
-use crate::sae::model::{Architecture, Normalisation, Sae, SaeParts};
-use crate::sae::record::TrainingRecord;
+use crate::sae::evaluate::{EvaluateOptions, evaluate};
+use crate::sae::model::Sae;
+use crate::sae::normalisation::Normalisation;
+use crate::sae::parts::{Architecture, SaeParts};
+use crate::sae::record::{Quality, Sparsity, TrainReport, TrainingRecord};
+use crate::sae::rows::row_of;
+use crate::vectors::norm;
 
-use super::config::Sparsity;
+use super::draw::mean_norm;
 use super::parameters::Parameters;
-use super::report::{TrainReport, Trained};
-use super::rows::{mean_norm, row_of};
-use super::{SAMPLE_ROWS, Training};
+use super::training::{SAMPLE_ROWS, Training};
+
+/// A trained SAE and the report of its training.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The SAE; its record holds the configuration and the report.
+    pub sae: Sae,
+    /// The report.
+    pub report: TrainReport,
+}
 
 impl Training<'_> {
     /// The SAE of the best weights, measured.
@@ -81,7 +91,7 @@ impl Training<'_> {
         })
     }
 
-    /// How the trained SAE encodes.
+    /// The architecture of the trained SAE.
     ///
     /// The moving average of a batch-top-k training is of noisy inputs and of weights that were
     /// still moving, so the threshold is measured again on clean rows with the final ones.
@@ -113,11 +123,11 @@ fn fold_decoder_norms(weights: &mut Parameters, d: usize) {
         .zip(weights.w_enc.chunks_exact_mut(d))
         .zip(&mut weights.b_enc)
     {
-        let norm = kernel::norm(dec) as f32;
-        if norm > 0.0 {
-            dec.iter_mut().for_each(|v| *v /= norm);
-            enc.iter_mut().for_each(|v| *v *= norm);
-            *bias *= norm;
+        let length = norm(dec) as f32;
+        if length > 0.0 {
+            dec.iter_mut().for_each(|v| *v /= length);
+            enc.iter_mut().for_each(|v| *v *= length);
+            *bias *= length;
         }
     }
 }

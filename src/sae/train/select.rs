@@ -1,48 +1,7 @@
-//! Which latents of a batch are kept, where that depends on more than one row.
+//! Choosing the latents of a batch, where that depends on more than one row.
 
 use super::forward::Block;
-
-/// Which latents rows keep.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Keep {
-    /// The k largest of every row, the positive ones of them.
-    TopK(usize),
-    /// The `k * rows` largest positive ones of the batch.
-    BatchTopK {
-        k: usize,
-        /// Values below it are not looked at unless those above it are too few.
-        floor: f32,
-    },
-    /// All above a threshold.
-    Above(f32),
-}
-
-/// What may be kept of every row of a block: latents ascending, with their activations.
-#[derive(Default)]
-pub(super) struct Found {
-    ends: Vec<usize>,
-    latents: Vec<u32>,
-    values: Vec<f32>,
-}
-
-impl Found {
-    pub fn clear(&mut self) {
-        self.ends.clear();
-        self.latents.clear();
-        self.values.clear();
-    }
-
-    pub fn push_row(&mut self, latents: &[u32], values: &[f32]) {
-        self.latents.extend_from_slice(latents);
-        self.values.extend_from_slice(values);
-        self.ends.push(self.latents.len());
-    }
-
-    fn row(&self, row: usize) -> std::ops::Range<usize> {
-        let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
-        start..self.ends[row]
-    }
-}
+use super::kept::Keep;
 
 /// Fills what the rows of a batch keep from what was found in them.
 ///

@@ -1,7 +1,7 @@
 //! One step of training: the loss of a batch and its gradient, derived by hand.
 //!
 //! With `c = x - b_dec`, `p = c W_enc + b_enc`, `z` the k largest `p` after ReLU and
-//! `r = z W_dec - c = x_hat - x`, the loss is `Σ‖r‖² / V + α Σ‖a‖² / V'` (Paper B), where
+//! `r = z W_dec - c = x_hat - x`, the loss is `Σ‖r‖² / V + α Σ‖a‖² / V'` (O'Neill et al. 2024), where
 //! `V = Σ‖x - mean(x)‖²`, `a = z' W_dec + r` is what the dead latents `z'` leave of the residual
 //! `-r`, which is taken as a constant, and `V'` is the spread of the residuals. So
 //!
@@ -21,10 +21,12 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use crate::sae::kernel::{self, dispatched};
+use crate::vectors::norm;
 
 use super::forward::{BLOCK_ROWS, Block, Scratch, StepInput, Sums};
+use super::kept::Keep;
 use super::parameters::Parameters;
-use super::select::{self, Keep};
+use super::select;
 
 /// Latents per unit of parallel work.
 pub(super) const CHUNK_LATENTS: usize = 64;
@@ -43,7 +45,7 @@ struct Entry {
 /// Marks an [`Entry`] of the auxiliary loss.
 const DEAD: u32 = 1 << 31;
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct StepOutput {
     /// NMSE of the batch with all latents.
@@ -144,7 +146,7 @@ impl Backprop {
                 *g -= value;
             }
         }
-        let gradient = self.norms.iter().sum::<f64>() + kernel::norm(g_b_dec).powi(2);
+        let gradient = self.norms.iter().sum::<f64>() + norm(g_b_dec).powi(2);
         StepOutput {
             fvu: sums.residual_squares / variance,
             nmse: squares / variance,

@@ -1,12 +1,14 @@
 //! Whole trainings on planted dictionaries.
 
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use super::*;
 use crate::error::ErrorKind;
 use crate::sae::Architecture;
-use parameters::{normal, unit};
+use crate::sae::{Sparsity, slices};
+use crate::vectors::{norm, normalise};
+use parameters::normal;
 
 const D: usize = 24;
 const N: usize = 32;
@@ -16,7 +18,7 @@ const K: usize = 2;
 fn planted(rows: usize, seed: u64) -> (Vec<f32>, Vec<f32>) {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut directions: Vec<f32> = (0..N * D).map(|_| normal(&mut rng)).collect();
-    directions.chunks_exact_mut(D).for_each(unit);
+    directions.chunks_exact_mut(D).for_each(normalise);
     let mut vectors = Vec::with_capacity(rows * D);
     for _ in 0..rows {
         let mut x = vec![0.5f32; D];
@@ -49,7 +51,7 @@ fn config() -> TrainConfig {
 }
 
 fn quiet(vectors: &[f32], config: &TrainConfig) -> Trained {
-    train(vectors, D, config, None, &mut |_| ControlFlow::Continue(())).unwrap()
+    train(vectors, D, config, None, &Progress::default(), &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn a_planted_dictionary_is_found() {
         .count();
     assert!(found > N / 2, "{found} of {N} directions");
     for row in trained.sae.parts().w_dec.chunks_exact(D) {
-        assert!((crate::sae::kernel::norm(row) - 1.0).abs() < 1e-4);
+        assert!((norm(row) - 1.0).abs() < 1e-4);
     }
 }
 
@@ -104,11 +106,10 @@ fn a_cancelled_training_goes_on_to_the_same_weights() {
     config.patience = 50;
     let whole = quiet(&vectors, &config);
 
-    let cancelled = train(&vectors, D, &config, Some(&path), &mut |progress| {
-        if progress.step >= 20 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+    let progress = Progress::default();
+    let cancelled = train(&vectors, D, &config, Some(&path), &progress, &mut |now| {
+        if now.step >= 20 {
+            progress.stop();
         }
     });
     assert_eq!(cancelled.unwrap_err().kind(), ErrorKind::Cancelled);
@@ -116,18 +117,18 @@ fn a_cancelled_training_goes_on_to_the_same_weights() {
 
     let mut other = config.clone();
     other.learning_rate *= 2.0;
-    let refused = train(&vectors, D, &other, Some(&path), &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let progress = Progress::default();
+    let refused = train(&vectors, D, &other, Some(&path), &progress, &mut |_| {});
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::FailedPrecondition);
 
     let mut first = None;
-    let resumed = train(&vectors, D, &config, Some(&path), &mut |progress| {
-        first.get_or_insert(progress.step);
-        ControlFlow::Continue(())
+    let resumed = train(&vectors, D, &config, Some(&path), &progress, &mut |now| {
+        first.get_or_insert(now.step);
     })
     .unwrap();
     assert!(first.unwrap() > 20);
+    let steps = resumed.report.steps as u64;
+    assert_eq!(progress.units(), (steps, steps));
     assert_eq!(resumed.sae.hash(), whole.sae.hash());
     assert!(!path.exists());
 }
@@ -141,11 +142,11 @@ fn early_stopping_returns_the_best_weights() {
     config.decay = 0.0;
     config.held_out = 0.3;
     let mut best = f64::INFINITY;
-    let trained = train(&vectors, D, &config, None, &mut |progress| {
-        if let Some(fvu) = progress.held_out_fvu {
+    let progress = Progress::default();
+    let trained = train(&vectors, D, &config, None, &progress, &mut |now| {
+        if let Some(fvu) = now.held_out_fvu {
             best = best.min(fvu);
         }
-        ControlFlow::Continue(())
     })
     .unwrap();
     assert!(trained.report.stopped_early);
@@ -200,9 +201,14 @@ fn matryoshka_prefixes_reconstruct_alone() {
     assert!(nested.report.held_out.unwrap().fvu < 0.4);
 
     config.prefixes = vec![16, 8, N];
-    let error = train(&vectors, D, &config, None, &mut |_| {
-        ControlFlow::Continue(())
-    });
+    let error = train(
+        &vectors,
+        D,
+        &config,
+        None,
+        &Progress::default(),
+        &mut |_| {},
+    );
     assert_eq!(error.unwrap_err().field(), Some("prefixes"));
 }
 
@@ -247,7 +253,7 @@ fn a_source_that_fits_is_trained_on_as_rows_in_memory() {
     let mut config = config();
     config.epochs = 3;
     let source = pieces(&vectors);
-    let read = train_source(&source, &config, None, &mut |_| ControlFlow::Continue(()));
+    let read = train_source(&source, &config, None, &Progress::default(), &mut |_| {});
     assert_eq!(
         read.unwrap().sae.hash(),
         quiet(&vectors, &config).sae.hash()
@@ -260,8 +266,10 @@ fn a_source_larger_than_the_window_is_learnt_and_resumed_to_the_same_weights() {
     let source = pieces(&vectors);
     let mut config = config();
     config.window_rows = 300;
-    let mut go = |_: &TrainProgress| ControlFlow::Continue(());
-    let whole = train_source(&source, &config, None, &mut go).unwrap();
+    let go = |source: &Pieces, config: &TrainConfig, path: Option<&Path>| {
+        train_source(source, config, path, &Progress::default(), &mut |_| {})
+    };
+    let whole = go(&source, &config, None).unwrap();
     assert!(source.largest.into_inner() <= 50, "read piece by piece");
     let held_out = whole.report.held_out.as_ref().unwrap();
     assert!(held_out.fvu < 0.2, "held-out FVU {}", held_out.fvu);
@@ -273,31 +281,34 @@ fn a_source_larger_than_the_window_is_learnt_and_resumed_to_the_same_weights() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("training.safetensors");
     config.epochs = 5;
-    let five = train_source(&source, &config, None, &mut go).unwrap();
+    let five = go(&source, &config, None).unwrap();
     // Within an epoch, and not at the end of a window.
-    let stop = &mut |progress: &TrainProgress| match progress.step {
-        ..30 => ControlFlow::Continue(()),
-        _ => ControlFlow::Break(()),
-    };
-    let stopped = train_source(&source, &config, Some(&path), stop);
+    let progress = Progress::default();
+    let stopped = train_source(&source, &config, Some(&path), &progress, &mut |now| {
+        if now.step >= 30 {
+            progress.stop();
+        }
+    });
     assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
-    let resumed = train_source(&source, &config, Some(&path), &mut go).unwrap();
+    let resumed = go(&source, &config, Some(&path)).unwrap();
     assert_eq!(resumed.sae.hash(), five.sae.hash());
 
     let mut bad = pieces(&vectors);
     bad.vectors[1999 * D + 1] = f32::INFINITY;
-    let error = train_source(&bad, &config, None, &mut go).unwrap_err();
+    let error = go(&bad, &config, None).unwrap_err();
     assert_eq!(error.field(), Some("vectors[1999]"));
 }
 
 #[test]
 fn wrong_input_is_named() {
     let (mut vectors, _) = planted(50, 6);
-    let mut continue_ = |_: &TrainProgress| ControlFlow::Continue(());
-    let mut with = |change: &dyn Fn(&mut TrainConfig), field: &str| {
+    let train = |vectors: &[f32], config: &TrainConfig| {
+        train(vectors, D, config, None, &Progress::default(), &mut |_| {})
+    };
+    let with = |change: &dyn Fn(&mut TrainConfig), field: &str| {
         let mut config = config();
         change(&mut config);
-        let error = train(&vectors, D, &config, None, &mut continue_).unwrap_err();
+        let error = train(&vectors, &config).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert_eq!(error.field(), Some(field));
     };
@@ -309,15 +320,9 @@ fn wrong_input_is_named() {
     with(&|c| c.decay = 0.99, "decay");
     with(&|c| c.prefixes = vec![4], "prefixes");
     vectors[7 * D + 3] = f32::NAN;
-    let error = train(&vectors, D, &config(), None, &mut |_| {
-        ControlFlow::Continue(())
-    })
-    .unwrap_err();
+    let error = train(&vectors, &config()).unwrap_err();
     assert_eq!(error.field(), Some("vectors[7]"));
-    let error = train(&vectors[1..], D, &config(), None, &mut |_| {
-        ControlFlow::Continue(())
-    })
-    .unwrap_err();
+    let error = train(&vectors[1..], &config()).unwrap_err();
     assert_eq!(error.field(), Some("vectors"));
 }
 

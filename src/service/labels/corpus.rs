@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::label::{Evidence, Trial, is_held_out};
+use crate::vectors::{cosine, norm};
 
 /// A collection's documents with text, on the two sides of the split.
 pub(super) struct Corpus {
@@ -173,8 +174,7 @@ impl Corpus {
         let mut nearest = TopK::new(docs.len());
         for &doc in side.docs.iter().filter(|doc| !active.contains(doc)) {
             if let Some(vector) = self.snapshot.vector(doc) {
-                let dot: f32 = vector.iter().zip(&mean).map(|(v, m)| v * m).sum();
-                nearest.push(doc, dot / norm(vector));
+                nearest.push(doc, cosine(vector, &mean) as f32);
             }
         }
         nearest.into_sorted().iter().map(|hit| hit.doc).collect()
@@ -238,7 +238,7 @@ fn mean_vector(
     for (doc, weight) in documents {
         if let Some(vector) = snapshot.vector(doc) {
             mean.resize(vector.len(), 0.0);
-            let scale = f64::from(weight / norm(vector));
+            let scale = f64::from(weight) / norm(vector).max(f64::MIN_POSITIVE);
             for (sum, &value) in mean.iter_mut().zip(vector) {
                 *sum += scale * f64::from(value);
             }
@@ -246,11 +246,6 @@ fn mean_vector(
         }
     }
     (mass > 0.0).then(|| mean.iter().map(|sum| (sum / mass) as f32).collect())
-}
-
-fn norm(vector: &[f32]) -> f32 {
-    let squared: f32 = vector.iter().map(|value| value * value).sum();
-    squared.sqrt().max(f32::MIN_POSITIVE)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::label::LabelIndex;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
+use crate::vectors::unit;
 
 /// How labels are compared with a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl LabelVectors {
         let vectors = encode(missing.iter().map(|&text| text.to_owned()).collect()).await?;
         let made: Vec<(&str, Arc<[f32]>)> = missing
             .into_iter()
-            .zip(vectors.into_iter().map(unit))
+            .zip(vectors.iter().map(|vector| unit(vector).into()))
             .collect();
         found.extend(made.iter().cloned());
         {
@@ -108,12 +109,6 @@ impl LabelVectors {
     pub fn forget(&self, collection: &str) {
         self.known.lock().retain(|(id, _), _| id != collection);
     }
-}
-
-fn unit(vector: Vec<f32>) -> Arc<[f32]> {
-    let squared: f32 = vector.iter().map(|value| value * value).sum();
-    let scale = squared.sqrt().max(f32::MIN_POSITIVE).recip();
-    vector.into_iter().map(|value| value * scale).collect()
 }
 
 impl Labels {
@@ -209,7 +204,7 @@ impl Labels {
         let mut vectors = encoder.encode(vec![text.to_owned()]).await?;
         let vector = vectors.pop();
         vector
-            .map(unit)
+            .map(|vector| unit(&vector).into())
             .ok_or_else(|| Error::internal("a text was not encoded"))
     }
 }

@@ -1,7 +1,6 @@
 //! Labelling a collection's latents from its own documents.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,15 +11,17 @@ use latentdb_index::filter::Filter;
 
 use super::corpus::Corpus;
 use super::list::check_latent;
-use super::{ChatUse, EVIDENCE_TOGETHER, KEPT_AFTER, KEPT_TOGETHER, Labels};
+use super::{Caller, ChatUse, EVIDENCE_TOGETHER, KEPT_AFTER, KEPT_TOGETHER, Labels};
 use crate::encoder::SentenceEncoder;
-use crate::error::{Error, Result, Within as _};
+use crate::error::{Result, Within as _};
 use crate::label::{
-    Cancel, ChatLabeller, Embed, Event, Evidence, KeyphraseOptions, Keyphrases, Labeller,
-    LocalLabeller, Naming, run_each,
+    ChatLabeller, Embed, Event, Evidence, KeyphraseOptions, Keyphrases, Labeller, LocalLabeller,
+    Naming, run_each,
 };
+use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
+use crate::vectors::unit;
 
 /// Documents that a labeller may choose among on each side.
 const EVIDENCE: usize = 60;
@@ -81,23 +82,16 @@ struct PhraseEncoder(Arc<SentenceEncoder>);
 impl Embed for PhraseEncoder {
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let mut proceed = |_| ControlFlow::Continue(());
-        let mut rows = self.0.encode(&texts, &mut proceed)?;
-        for row in rows.chunks_exact_mut(self.0.dimension()) {
-            let squared: f32 = row.iter().map(|value| value * value).sum();
-            let scale = squared.sqrt().max(f32::MIN_POSITIVE).recip();
-            row.iter_mut().for_each(|value| *value *= scale);
-        }
-        let rows = rows.chunks_exact(self.0.dimension());
-        Ok(rows.map(<[f32]>::to_vec).collect())
+        let rows = self.0.encode(&texts, &Progress::default())?;
+        Ok(rows.chunks_exact(self.0.dimension()).map(unit).collect())
     }
 }
 
 impl Labels {
     /// Labels latents from the documents that are not held out. Labels are kept as they come;
     /// latents that the labeller has labelled before, and those whose label is another's, are
-    /// passed over, so the same call goes on where an earlier one ended. `progress` is told at
-    /// least every half second or so; `Break` ends the work.
+    /// passed over, so the same call goes on where an earlier one ended. `watch` is told at
+    /// least every half second or so; `progress` stops the work.
     ///
     /// # Errors
     /// `FailedPrecondition` without SAE, texts, or chat endpoint; `Unavailable` and
@@ -105,18 +99,26 @@ impl Labels {
     pub async fn label_latents(
         self: &Arc<Self>,
         request: LabelRequest,
-        progress: impl FnMut(LabelProgress) -> ControlFlow<()> + Send + 'static,
+        progress: Arc<Progress>,
+        mut watch: impl FnMut(LabelProgress) + Send + 'static,
     ) -> Result<()> {
         let view = self.core.view(&request.address)?;
         let service = self.clone();
-        blocking(move || service.label_latents_of(&view, &request, progress)).await
+        blocking(move || {
+            let mut caller = Caller {
+                progress: &progress,
+                watch: &mut watch,
+            };
+            service.label_latents_of(&view, &request, &mut caller)
+        })
+        .await
     }
 
     fn label_latents_of(
         &self,
         view: &View,
         request: &LabelRequest,
-        mut progress: impl FnMut(LabelProgress) -> ControlFlow<()>,
+        caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<()> {
         view.required_n_latents()?;
         match &request.labeller {
@@ -124,32 +126,32 @@ impl Labels {
                 let wanted = self.latents_to_label(view, request, Keyphrases::SOURCE)?;
                 let encoder = self.core.encoder_of(&view)?;
                 let embed = encoder.map(|encoder| PhraseEncoder(encoder.encoder().clone()));
-                let corpus = wanted.corpus(view, &mut progress)?;
-                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
+                let corpus = wanted.corpus(view, caller)?;
+                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
                 let labeller = Keyphrases::over(
                     &evidence,
                     &corpus.shown_texts(),
                     KeyphraseOptions::default(),
                     embed.as_ref().map(|embed| embed as &dyn Embed),
                 );
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, progress)
+                self.run(view, &wanted, &evidence, &labeller, &|| 0, caller)
             }
             LabellerChoice::Chat(usage) => {
                 let model = self.language_models.chat(usage)?;
                 let labeller = ChatLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, &mut progress)?;
-                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
+                let corpus = wanted.corpus(view, caller)?;
+                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
                 let tokens = || model.tokens();
-                self.run(view, &wanted, &evidence, &labeller, &tokens, progress)
+                self.run(view, &wanted, &evidence, &labeller, &tokens, caller)
             }
             LabellerChoice::Local(name) => {
                 let model = self.language_models.local(name.as_deref())?;
                 let labeller = LocalLabeller(&model);
                 let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, &mut progress)?;
-                let evidence = wanted.evidence(&corpus, request.seed, &mut progress)?;
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, progress)
+                let corpus = wanted.corpus(view, caller)?;
+                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
+                self.run(view, &wanted, &evidence, &labeller, &|| 0, caller)
             }
         }
     }
@@ -162,7 +164,7 @@ impl Labels {
         evidence: &[Evidence<'_>],
         labeller: &dyn Labeller,
         tokens: &dyn Fn() -> u64,
-        mut progress: impl FnMut(LabelProgress) -> ControlFlow<()>,
+        caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<()> {
         let source = labeller.source();
         let mut kept = LabelProgress {
@@ -173,12 +175,11 @@ impl Labels {
         let mut pending: Vec<(u32, Label)> = Vec::new();
         let mut failure = None;
         let mut last_kept = Instant::now();
-        let cancel = Cancel::default();
         let outcome = run_each(
             evidence,
             labeller.concurrency(),
-            &cancel,
-            |evidence| labeller.label(evidence, &cancel),
+            caller.progress,
+            |evidence| labeller.label(evidence, caller.progress),
             &mut |event: Event<Naming>| {
                 if let Event::Done(at, naming) = event {
                     kept.done += 1;
@@ -199,7 +200,8 @@ impl Labels {
                         }
                         Err(error) => {
                             failure = Some(error);
-                            return ControlFlow::Break(());
+                            caller.progress.stop();
+                            return;
                         }
                     }
                 }
@@ -207,7 +209,7 @@ impl Labels {
                 let report = kept.clone();
                 kept.labels.clear();
                 kept.unlabelled.clear();
-                progress(report)
+                (caller.watch)(report);
             },
         );
         if let Some(error) = failure {
@@ -217,8 +219,7 @@ impl Labels {
         kept.written += labels.len();
         kept.labels = labels;
         kept.tokens = tokens();
-        // Whether anyone still listens changes nothing about what is kept.
-        let _ = progress(kept);
+        (caller.watch)(kept);
         outcome
     }
 
@@ -275,26 +276,18 @@ struct Wanted {
 
 impl Wanted {
     /// Tells that nothing is done yet; `Cancelled` where nobody waits for it any more.
-    fn tell(&self, progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>) -> Result<()> {
-        let nothing = LabelProgress {
+    fn tell(&self, caller: &mut Caller<'_, LabelProgress>) -> Result<()> {
+        caller.tell(LabelProgress {
             total: self.latents.len(),
             passed_over: self.passed_over,
             ..LabelProgress::default()
-        };
-        match progress(nothing) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::cancelled()),
-        }
+        })
     }
 
-    fn corpus(
-        &self,
-        view: &View,
-        progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>,
-    ) -> Result<Corpus> {
-        self.tell(progress)?;
+    fn corpus(&self, view: &View, caller: &mut Caller<'_, LabelProgress>) -> Result<Corpus> {
+        self.tell(caller)?;
         let corpus = Corpus::read(view.snapshot.clone())?;
-        self.tell(progress)?;
+        self.tell(caller)?;
         Ok(corpus)
     }
 
@@ -302,7 +295,7 @@ impl Wanted {
         &self,
         corpus: &'a Corpus,
         seed: u64,
-        progress: &mut impl FnMut(LabelProgress) -> ControlFlow<()>,
+        caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<Vec<Evidence<'a>>> {
         use rayon::prelude::*;
         let mut evidence = Vec::with_capacity(self.latents.len());
@@ -312,7 +305,7 @@ impl Wanted {
                     .par_iter()
                     .map(|&latent| corpus.evidence(latent, EVIDENCE, seed)),
             );
-            self.tell(progress)?;
+            self.tell(caller)?;
         }
         Ok(evidence)
     }

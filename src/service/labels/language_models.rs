@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result, Within as _};
 use crate::inputs::{self, Model};
 use crate::label::{ChatConfig, ChatModel, LocalModel};
+use crate::progress::Progress;
 
 /// The local model where none is named.
 const DEFAULT_LOCAL_MODEL: &str = "smollm2";
@@ -68,7 +69,7 @@ impl LanguageModels {
         if let Some(model) = open.get(name) {
             return Ok(model.clone());
         }
-        let place = match inputs::resolve_model(name, &mut |_, _| true)? {
+        let place = match inputs::resolve_model(name, &Progress::default(), &mut |_, _| {})? {
             Model::Pinned(file) => file.to_string_lossy().into_owned(),
             Model::Named(name) => name,
         };

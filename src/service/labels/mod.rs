@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 
 use crate::error::Result;
 use crate::label::ChatConfig;
+use crate::progress::Progress;
 use crate::service::core::{Core, LabelKey, View};
 use find::LabelVectors;
 use language_models::LanguageModels;
@@ -104,5 +105,19 @@ impl Labels {
             .lock()
             .retain(|(collection, _), _| collection != id);
         self.vectors.forget(id);
+    }
+}
+
+/// Whoever waits for long work: may stop it, and watches it.
+struct Caller<'c, E> {
+    progress: &'c Progress,
+    watch: &'c mut dyn FnMut(E),
+}
+
+impl<E> Caller<'_, E> {
+    /// Tells of an event; `Cancelled` when the work was stopped.
+    fn tell(&mut self, event: E) -> Result<()> {
+        (self.watch)(event);
+        self.progress.check()
     }
 }

@@ -18,6 +18,7 @@ use crate::sae::Sae;
 use crate::service::blocking;
 use crate::service::core::Address;
 use crate::service::documents::Projection;
+use crate::vectors::cosine;
 
 /// Quantiles that a page lists.
 const QUANTILES: [f64; 8] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
@@ -173,17 +174,13 @@ fn spread(snapshot: &Snapshot, latent: u32, request: &PageRequest) -> Result<Lat
 
 /// The latents with the largest cosines of decoder directions, largest first.
 fn nearest_directions(sae: &Sae, latent: u32, most: usize) -> Result<Vec<(u32, f64)>> {
-    let norm = |row: &[f32]| row.iter().map(|value| value * value).sum::<f32>().sqrt();
     let own = sae.decoder_row(latent)?;
-    let own_norm = norm(own);
     let mut nearest = TopK::new(most);
     let last = u32::try_from(sae.n_latents()).unwrap_or(u32::MAX);
     for other in (0..last).filter(|&other| other != latent) {
-        let row = sae.decoder_row(other)?;
-        let dot: f32 = own.iter().zip(row).map(|(a, b)| a * b).sum();
-        let lengths = own_norm * norm(row);
-        if lengths > 0.0 {
-            nearest.push(other, dot / lengths);
+        let cosine = cosine(own, sae.decoder_row(other)?);
+        if cosine != 0.0 {
+            nearest.push(other, cosine as f32);
         }
     }
     let hits = nearest.into_sorted().into_iter();

@@ -1,7 +1,6 @@
 //! Scoring labels on held-out documents (METHODS section 3).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,12 +13,12 @@ use rand::seq::SliceRandom;
 use super::corpus::Corpus;
 use super::find::Which;
 use super::labelling::asked_latents;
-use super::{ChatUse, KEPT_AFTER, KEPT_TOGETHER, Labels};
+use super::{Caller, ChatUse, KEPT_AFTER, KEPT_TOGETHER, Labels};
 use crate::error::{Error, Result};
 use crate::label::{
-    Cancel, ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median,
-    run_each, score,
+    ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median, run_each, score,
 };
+use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
 
@@ -124,7 +123,7 @@ struct Task {
 
 impl Labels {
     /// Scores current labels on held-out documents and keeps the scores with them as they come.
-    /// `progress` is told at least every half second or so; `Break` ends the work.
+    /// `watch` is told at least every half second or so; `progress` stops the work.
     ///
     /// # Errors
     /// `FailedPrecondition` without labels, texts, encoder (similarity) or endpoint (chat); what
@@ -132,7 +131,8 @@ impl Labels {
     pub async fn score_labels(
         self: &Arc<Self>,
         request: ScoreRequest,
-        progress: impl FnMut(ScoreProgress) -> ControlFlow<()> + Send + 'static,
+        progress: Arc<Progress>,
+        mut watch: impl FnMut(ScoreProgress) + Send + 'static,
     ) -> Result<ScoreSummary> {
         let view = self.core.view(&request.address)?;
         let (service, of, asked) = (self.clone(), view.clone(), request.clone());
@@ -148,21 +148,27 @@ impl Labels {
             HashMap::new()
         };
         let service = self.clone();
-        blocking(move || match &request.judge {
-            JudgeChoice::Similarity => {
-                let judge = SimilarityJudge::new(vectors);
-                service.judge(&view, &request, &tasks, &judge, &|| 0, progress)
-            }
-            JudgeChoice::Chat(usage) => {
-                let model = service.language_models.chat(usage)?;
-                let tokens = || model.tokens();
-                let judge = ChatJudge(&model);
-                service.judge(&view, &request, &tasks, &judge, &tokens, progress)
-            }
-            JudgeChoice::Local(name) => {
-                let model = service.language_models.local(name.as_deref())?;
-                let judge = LocalJudge(&model);
-                service.judge(&view, &request, &tasks, &judge, &|| 0, progress)
+        blocking(move || {
+            let caller = Caller {
+                progress: &progress,
+                watch: &mut watch,
+            };
+            match &request.judge {
+                JudgeChoice::Similarity => {
+                    let judge = SimilarityJudge::new(vectors);
+                    service.judge(&view, &request, &tasks, &judge, &|| 0, caller)
+                }
+                JudgeChoice::Chat(usage) => {
+                    let model = service.language_models.chat(usage)?;
+                    let tokens = || model.tokens();
+                    let judge = ChatJudge(&model);
+                    service.judge(&view, &request, &tasks, &judge, &tokens, caller)
+                }
+                JudgeChoice::Local(name) => {
+                    let model = service.language_models.local(name.as_deref())?;
+                    let judge = LocalJudge(&model);
+                    service.judge(&view, &request, &tasks, &judge, &|| 0, caller)
+                }
             }
         })
         .await
@@ -227,29 +233,24 @@ impl Labels {
         tasks: &[Task],
         judge: &dyn Judge,
         tokens: &dyn Fn() -> u64,
-        mut progress: impl FnMut(ScoreProgress) -> ControlFlow<()>,
+        mut caller: Caller<'_, ScoreProgress>,
     ) -> Result<ScoreSummary> {
         let mut report = ScoreProgress {
             total: tasks.len(),
             ..ScoreProgress::default()
         };
-        let mut tell = || match progress(report.clone()) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::cancelled()),
-        };
-        tell()?;
+        caller.tell(report.clone())?;
         let corpus = Corpus::read(view.snapshot.clone())?;
-        tell()?;
+        caller.tell(report.clone())?;
         let mut all = Vec::new();
         let mut pending: Vec<(usize, LabelScore)> = Vec::new();
         let mut failure = None;
         let mut last_kept = Instant::now();
-        let cancel = Cancel::default();
         let outcome = run_each(
             tasks,
             judge.concurrency(),
-            &cancel,
-            |task| judge_label(&corpus, request, judge, task, &cancel),
+            caller.progress,
+            |task| judge_label(&corpus, request, judge, task, caller.progress),
             &mut |event: Event<Option<LabelScore>>| {
                 if let Event::Done(at, found) = event {
                     report.done += 1;
@@ -261,15 +262,15 @@ impl Labels {
                         Ok(scores) => report.scores = scores,
                         Err(error) => {
                             failure = Some(error);
-                            return ControlFlow::Break(());
+                            caller.progress.stop();
+                            return;
                         }
                     }
                 }
                 report.tokens = tokens();
                 all.extend(report.scores.iter().map(|scored| scored.score.clone()));
-                let told = progress(report.clone());
+                (caller.watch)(report.clone());
                 report.scores.clear();
-                told
             },
         );
         if let Some(error) = failure {
@@ -278,8 +279,7 @@ impl Labels {
         report.scores = self.keep_scores(view, tasks, pending)?;
         report.tokens = tokens();
         all.extend(report.scores.iter().map(|scored| scored.score.clone()));
-        // Whether anyone still listens changes nothing about what is kept.
-        let _ = progress(report);
+        (caller.watch)(report);
         outcome.map(|()| ScoreSummary::of(&all, tasks.len()))
     }
 
@@ -318,9 +318,9 @@ fn judge_label(
     request: &ScoreRequest,
     judge: &dyn Judge,
     task: &Task,
-    cancel: &Cancel,
+    progress: &Progress,
 ) -> Result<Option<LabelScore>> {
-    cancel.check()?;
+    progress.check()?;
     let sample = |held_out: bool| {
         let (latent, seed) = (task.latent, request.seed);
         corpus.sample(
@@ -338,14 +338,14 @@ fn judge_label(
         return Ok(None);
     }
     let label = &task.label.text;
-    let Some(predictions) = judge.predict(label, &trials, cancel)? else {
+    let Some(predictions) = judge.predict(label, &trials, progress)? else {
         return Ok(None);
     };
     let threshold = match judge.threshold() {
         Some(threshold) => threshold,
         None => {
             let (trials, active) = corpus.trials(&sample(false));
-            let Some(predictions) = judge.predict(label, &trials, cancel)? else {
+            let Some(predictions) = judge.predict(label, &trials, progress)? else {
                 return Ok(None);
             };
             choose_threshold(&predictions, &active)

@@ -7,6 +7,7 @@ use super::Labels;
 use super::find::Which;
 use crate::error::Result;
 use crate::service::core::View;
+use crate::vectors::{cosine, dot};
 
 /// How similar the labels of two latents are.
 pub(in super::super) struct SimilarLabels {
@@ -18,18 +19,14 @@ impl SimilarLabels {
     /// The cosine of two latents' labels, where both have one.
     pub fn cosine(&self, i: u32, j: u32) -> Option<f32> {
         let (left, right) = (self.vectors.get(&i)?, self.vectors.get(&j)?);
-        Some(left.iter().zip(right.iter()).map(|(a, b)| a * b).sum())
+        Some(dot(left, right) as f32)
     }
 
     /// Every latent with a label, with the cosine of it and `vector`; in order of latents.
     pub fn cosines(&self, vector: &[f32]) -> Vec<(u32, f32)> {
-        let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-        let cosine = |label: &Arc<[f32]>| -> f32 {
-            label.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>() / norm
-        };
         let labels = self.vectors.iter();
         let mut cosines: Vec<(u32, f32)> = labels
-            .map(|(latent, label)| (*latent, cosine(label)))
+            .map(|(latent, label)| (*latent, cosine(label, vector) as f32))
             .collect();
         cosines.sort_unstable_by_key(|(latent, _)| *latent);
         cosines

@@ -1,4 +1,3 @@
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use latentdb_index::document::{Activation, Codes, Document};
@@ -75,19 +74,17 @@ async fn nobody_waiting_ends_it_before_the_first_label() {
             ..LabelRequest::default()
         };
         let mut calls = 0;
-        let progress = move |told: LabelProgress| {
+        let progress = Arc::new(Progress::default());
+        let stopped = progress.clone();
+        let watch = move |told: LabelProgress| {
             assert_eq!((told.done, told.total), (0, 3));
             calls += 1;
-            match calls > before {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            if calls > before {
+                stopped.stop();
             }
         };
-        let error = service
-            .labels
-            .label_latents(request, progress)
-            .await
-            .unwrap_err();
+        let labelled = service.labels.label_latents(request, progress, watch);
+        let error = labelled.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
     }
     let view = service.core.view(&Address::from("c")).unwrap();
@@ -96,11 +93,9 @@ async fn nobody_waiting_ends_it_before_the_first_label() {
         address: Address::from("c"),
         ..LabelRequest::default()
     };
-    let progress = |_| ControlFlow::Continue(());
-    service
+    let labelled = service
         .labels
-        .label_latents(request, progress)
-        .await
-        .unwrap();
+        .label_latents(request, Arc::default(), |_| {});
+    labelled.await.unwrap();
     assert_eq!(service.labels.of(&view).unwrap().len(), 3);
 }

@@ -5,6 +5,7 @@ use latentdb_index::analysis::logistic::{self, SparseRow};
 use super::edits::MAX_EXAMPLES;
 use crate::error::{Error, Result, Within as _};
 use crate::service::core::View;
+use crate::vectors::unit;
 
 /// Negatives that are drawn where a client gives none.
 const DRAWN_NEGATIVES: u64 = 50;
@@ -107,8 +108,7 @@ fn latent_row(view: &View, doc: u32) -> SparseRow {
 /// A document's vector at unit norm.
 fn vector_row(view: &View, doc: u32) -> Option<SparseRow> {
     let vector = view.snapshot.vector(doc)?;
-    let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    Some((0..).zip(vector.iter().map(|value| value / norm)).collect())
+    Some((0..).zip(unit(vector)).collect())
 }
 
 /// Evenly spaced documents that are not among `positive`.

@@ -11,6 +11,7 @@ use super::pages::Session;
 use super::{Contribution, ExplainedHit, Explanation, Ready, SearchResult};
 use crate::error::Result;
 use crate::service::core::View;
+use crate::vectors::{dot, norm, unit};
 
 /// What is needed to explain a hit of a leaf.
 #[derive(Clone, Debug)]
@@ -28,14 +29,11 @@ pub(super) fn collect_leaves(query: &ResolvedQuery, view: &View, leaves: &mut Ve
     let name = query.name.clone();
     match &query.kind {
         Kind::Nearest(nearest) | Kind::Boost(nearest, _) => {
-            let squared: f32 = nearest.vector.iter().map(|value| value * value).sum();
-            let scale = squared.sqrt().recip();
-            let unit = nearest.vector.iter().map(|value| value * scale).collect();
             if let Kind::Boost(_, boosts) = &query.kind {
                 let weights = query::effective_weights(boosts, &view.snapshot);
                 leaves.push((name.clone(), Leaf::Latents(weights)));
             }
-            leaves.push((name, Leaf::Nearest(unit)));
+            leaves.push((name, Leaf::Nearest(unit(&nearest.vector))));
         }
         Kind::Latents(latents) => {
             let weights = query::effective_weights(latents, &view.snapshot);
@@ -120,11 +118,11 @@ fn contributions(ready: &Ready, hit: &Hit, most: usize) -> Result<Vec<Contributi
                 else {
                     continue;
                 };
-                let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+                let length = norm(vector) as f32;
                 for entry in &row {
                     let direction = sae.decoder_row(entry.latent)?;
-                    let along: f32 = unit.iter().zip(direction).map(|(q, d)| q * d).sum();
-                    parts.push((*entry, entry.activation * along / norm, name));
+                    let along = dot(unit, direction) as f32;
+                    parts.push((*entry, entry.activation * along / length, name));
                 }
             }
         }

@@ -8,7 +8,8 @@ use super::Search;
 use super::property::{PropertyNode, PropertySource, check, choose};
 use super::resolve::Encoded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::label::{Cancel, ChatSelector, LocalSelector, Selector};
+use crate::label::{ChatSelector, LocalSelector, Selector};
+use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::View;
 use crate::service::labels::ChatUse;
@@ -71,11 +72,11 @@ impl Search {
             if encoded.selected(&node).is_some() {
                 continue;
             }
-            let cancel = Cancel::default();
-            let guard = cancel.on_drop();
+            let progress = Arc::new(Progress::default());
+            let guard = progress.stop_on_drop();
             let (service, view) = (self.clone(), view.clone());
             let asking = blocking(move || {
-                let selected = service.ask_selector(&view, &encoded, &node, &cancel)?;
+                let selected = service.ask_selector(&view, &encoded, &node, &progress)?;
                 encoded.keep_selected(Choice::of(&node), selected);
                 Ok(encoded)
             });
@@ -100,7 +101,7 @@ impl Search {
         view: &View,
         encoded: &Encoded,
         node: &PropertyNode,
-        cancel: &Cancel,
+        progress: &Progress,
     ) -> Result<Selected> {
         check(node)?;
         let PropertySource::Text {
@@ -128,7 +129,7 @@ impl Search {
             .filter_map(|(latent, _)| Some(labels.get(latent)?.text.as_str()))
             .collect();
         let ask = |selector: &dyn Selector| -> Result<Selected> {
-            let places = selector.select(text, &texts, cancel)?;
+            let places = selector.select(text, &texts, progress)?;
             if places.is_empty() {
                 return Err(Error::precondition(format!(
                     "{} finds that none of the {} candidate latents fits the property {text:?}: \

@@ -14,6 +14,7 @@ use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
 use crate::service::names::resolve_filter;
+use crate::vectors::cosine;
 
 /// Most strengths of a sweep.
 const MAX_STRENGTHS: usize = 100;
@@ -213,11 +214,9 @@ impl Sweep<'_> {
     }
 
     fn mean_cosine(&self, vector: &[f32], hits: &[Hit]) -> f32 {
-        let norm = |vector: &[f32]| vector.iter().map(|v| v * v).sum::<f32>().sqrt();
         let cosines = hits.iter().filter_map(|hit| {
             let other = self.view.snapshot.vector(hit.doc)?;
-            let product: f32 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
-            Some(product / (norm(vector) * norm(other)))
+            Some(cosine(vector, other) as f32)
         });
         cosines.sum::<f32>() / hits.len().max(1) as f32
     }

@@ -2,16 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::sae::format::config::Config;
-use crate::sae::format::imported;
-use crate::sae::format::tensors::{Tensors, transposed};
-use crate::sae::model::{Architecture, Normalisation, SaeParts};
+use crate::sae::format::source::imported;
+use crate::sae::format::tensors::Tensors;
+use crate::sae::normalisation::Normalisation;
+use crate::sae::parts::{Architecture, SaeParts};
+use crate::sae::record::TrainingRecord;
+use crate::sae::weights::transposed;
 
-use super::{CONFIG_FILE, Own};
+/// The configuration.
+pub const CONFIG_FILE: &str = "cfg.json";
+
+/// LatentDB's own part of the configuration.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Own {
+    pub weights_sha256: String,
+    pub architecture: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub k: Option<usize>,
+    #[serde(default)]
+    pub record: TrainingRecord,
+}
 
 /// Where the SAE's vectors come from: kept in the record, without effect on the formula.
 const FACTS: [&str; 18] = [

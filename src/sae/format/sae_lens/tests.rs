@@ -1,10 +1,13 @@
+use std::borrow::Cow;
 use std::fs;
 
 use half::bf16;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::sae::{Codes, Normalisation, SaeParts};
+use crate::sae::format::open;
+use crate::sae::weights::{Tensor, transposed};
+use crate::sae::{Codes, Normalisation, SaeParts, TrainingRecord};
 
 const D: usize = 3;
 const N: usize = 4;
@@ -96,8 +99,8 @@ fn every_architecture_and_normalisation_comes_back() {
             sae.set_about("corpus", "made up");
             // The first save makes the directory, the others replace its files.
             let path = dir.path().join(format!("sae-{index}"));
-            sae.save(&path).unwrap();
-            let back = Sae::load(&path).unwrap();
+            save(&sae, &path).unwrap();
+            let back = open(&path).unwrap();
             assert_eq!(back.architecture(), sae.architecture());
             assert_eq!(back.normalisation(), normalisation);
             assert_eq!(back.apply_b_dec_to_input(), sae.apply_b_dec_to_input());
@@ -109,7 +112,7 @@ fn every_architecture_and_normalisation_comes_back() {
             let config = fs::read(path.join(CONFIG_FILE)).unwrap();
             let config: Value = serde_json::from_slice(&config).unwrap();
             let recorded = &config["metadata"]["latentdb"]["weights_sha256"];
-            assert_eq!(hex(&Sha256::digest(&file)), *recorded);
+            assert_eq!(hex(Sha256::digest(&file)), *recorded);
             let left: Vec<_> = fs::read_dir(&path).unwrap().collect();
             assert_eq!(left.len(), 2, "no temporary files stay: {left:?}");
         }
@@ -120,18 +123,18 @@ fn every_architecture_and_normalisation_comes_back() {
 fn changed_weights_are_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("sae");
-    Sae::new(parts(topk())).unwrap().save(&path).unwrap();
+    save(&Sae::new(parts(topk())).unwrap(), &path).unwrap();
     let file = path.join(WEIGHTS_FILE);
     let mut bytes = fs::read(&file).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     fs::write(&file, &bytes).unwrap();
-    assert_eq!(Sae::load(&path).unwrap_err().kind(), ErrorKind::Corrupted);
+    assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::Corrupted);
     bytes.truncate(last);
     fs::write(&file, &bytes).unwrap();
-    assert_eq!(Sae::load(&path).unwrap_err().kind(), ErrorKind::Corrupted);
+    assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::Corrupted);
     fs::remove_file(&file).unwrap();
-    assert_eq!(Sae::load(&path).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
@@ -143,7 +146,7 @@ fn old_and_new_configurations_of_sae_lens_are_read() {
         "finetuning_scaling_factor": false, "prepend_bos": true,
     });
     foreign(&dir.path().join("old"), &old, &canonical());
-    let sae = Sae::load(&dir.path().join("old")).unwrap();
+    let sae = open(&dir.path().join("old")).unwrap();
     assert_eq!(sae.k(), Some(2));
     assert!(sae.apply_b_dec_to_input(), "missing means true");
     assert_eq!(sae.record().about["hook_point"], "blocks.8.hook_resid_pre");
@@ -158,7 +161,7 @@ fn old_and_new_configurations_of_sae_lens_are_read() {
         "metadata": {"model_name": "gpt2", "hook_name": "blocks.0.hook_resid_pre"},
     });
     foreign(&dir.path().join("new"), &new, &canonical());
-    let sae = Sae::load(&dir.path().join("new")).unwrap();
+    let sae = open(&dir.path().join("new")).unwrap();
     assert_eq!(
         *sae.architecture(),
         Architecture::TopK {
@@ -178,7 +181,7 @@ fn what_is_not_understood_is_named() {
         let mut config = json!({"architecture": "topk", "k": 2, "d_in": D, "d_sae": N});
         change(&mut config);
         foreign(dir.path(), &config, &canonical());
-        let error = Sae::load(dir.path()).unwrap_err();
+        let error = open(dir.path()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
         error.field().map(str::to_owned)
     };
@@ -227,7 +230,7 @@ fn every_setting_and_tensor_must_be_known() {
         let mut tensors = canonical();
         tensors.extend(more.map(|(name, values)| (name, vec![values.len()], values)));
         foreign(dir.path(), &config, &tensors);
-        Sae::load(dir.path())
+        open(dir.path())
     };
     let refused = |change: &dyn Fn(&mut Value), more| {
         let error = load(change, more).unwrap_err();
@@ -289,7 +292,11 @@ fn half_precision_weights_are_read() {
     let views: Vec<(&str, safetensors::tensor::TensorView)> = held
         .iter()
         .map(|(name, shape, bytes)| {
-            let view = safetensors::tensor::TensorView::new(Dtype::BF16, shape.clone(), bytes);
+            let view = safetensors::tensor::TensorView::new(
+                safetensors::Dtype::BF16,
+                shape.clone(),
+                bytes,
+            );
             (*name, view.unwrap())
         })
         .collect();
@@ -299,7 +306,7 @@ fn half_precision_weights_are_read() {
         safetensors::serialize(views, None).unwrap(),
     )
     .unwrap();
-    let sae = Sae::load(dir.path()).unwrap();
+    let sae = open(dir.path()).unwrap();
     let expected = bf16::from_f32(parts(topk()).w_dec[5]).to_f32();
     assert_eq!(sae.parts().w_dec[5], expected);
 }

@@ -3,9 +3,10 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::forward::add_noise;
-use super::super::parameters::{normal, unit};
 use super::*;
+use crate::sae::train::forward::add_noise;
+use crate::sae::train::parameters::normal;
+use crate::vectors::normalise;
 
 const N: usize = 24;
 const D: usize = 10;
@@ -26,7 +27,7 @@ fn case() -> Case {
     for (_, values) in weights.named_mut() {
         values.fill_with(|| 0.3 * normal(&mut rng));
     }
-    weights.w_dec.chunks_exact_mut(D).for_each(unit);
+    weights.w_dec.chunks_exact_mut(D).for_each(normalise);
     let vectors = (0..ROWS * D).map(|_| normal(&mut rng)).collect();
     let mut rows: Vec<u32> = (0..ROWS as u32).collect();
     rows.rotate_left(rng.random_range(1..ROWS));

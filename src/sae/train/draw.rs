@@ -4,31 +4,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::error::{Error, Result};
-use crate::sae::kernel;
-use crate::sae::model::Normalisation;
-
-/// Refuses vectors that are not whole rows of finite values.
-pub(super) fn check_vectors(vectors: &[f32], d_in: usize) -> Result<()> {
-    if d_in == 0 || vectors.is_empty() || !vectors.len().is_multiple_of(d_in) {
-        return Err(Error::invalid(
-            "vectors",
-            format!(
-                "{} values are not rows of {d_in}; a training needs at least one whole row",
-                vectors.len()
-            ),
-        ));
-    }
-    for (row, x) in vectors.chunks_exact(d_in).enumerate() {
-        if let Some(at) = x.iter().position(|v| !v.is_finite()) {
-            return Err(Error::invalid(
-                format!("vectors[{row}]"),
-                format!("value {at} is {}; all must be finite", x[at]),
-            ));
-        }
-    }
-    Ok(())
-}
+use crate::sae::normalisation::Normalisation;
+use crate::vectors::norm;
 
 /// The rows as an SAE with `normalisation` sees them. Normalising them again changes nothing, so
 /// such an SAE is trained and measured on them as on any.
@@ -38,12 +15,6 @@ pub(super) fn normalised(vectors: &[f32], d: usize, normalisation: Normalisation
         normalisation.apply(x, row);
     }
     out
-}
-
-/// One row of `[rows, d]`.
-pub(super) fn row_of(vectors: &[f32], d: usize, row: u32) -> &[f32] {
-    let start = row as usize * d;
-    &vectors[start..start + d]
 }
 
 /// Up to `most` of `rows`, drawn without replacement, ascending.
@@ -82,5 +53,5 @@ pub(super) fn deviation(sample: &[&[f32]], centre: &[f32]) -> f32 {
 /// Mean length of the rows of `[rows, d]`.
 pub(super) fn mean_norm(vectors: &[f32], d: usize) -> f64 {
     let rows = vectors.len() / d;
-    vectors.chunks_exact(d).map(kernel::norm).sum::<f64>() / rows.max(1) as f64
+    vectors.chunks_exact(d).map(norm).sum::<f64>() / rows.max(1) as f64
 }

@@ -1,28 +1,35 @@
-//! Where an SAE came from, and what it reads.
+//! Where an SAE came from, what it reads, and how good it was when it was trained.
+
+mod config;
+mod quality;
+mod report;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::train::{TrainConfig, TrainReport};
 use crate::error::{Error, Result};
 use crate::reading::{CodePooling, Precision, Reading, TokenPolicy, TokenReading, Window};
 
-/// Where an SAE came from, kept beside its weights.
+pub use config::{Sparsity, TrainConfig, TrainOptions};
+pub use quality::{DensityBin, Quality, Recall, Spread};
+pub use report::{CurvePoint, TrainReport};
+
+/// The provenance of an SAE, stored with its weights.
 ///
 /// An imported SAE has no `config` and no `report`: what its own configuration said is in `about`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TrainingRecord {
-    /// What made the weights: a program and its version, or a file format.
+    /// The source of the weights: a program and its version, or a file format.
     pub origin: String,
-    /// How it was trained, where LatentDB trained it.
+    /// The training configuration, if LatentDB trained it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<TrainConfig>,
-    /// What came of the training, where LatentDB trained it.
+    /// The training report, if LatentDB trained it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<TrainReport>,
-    /// What it reads, where that is known.
+    /// Its input, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
     /// What it was trained on and anything else worth keeping: embedder, corpus, layer.
@@ -30,7 +37,7 @@ pub struct TrainingRecord {
 }
 
 impl TrainingRecord {
-    /// What the SAE reads: what is recorded, or what an imported configuration says of its hook.
+    /// The input of the SAE: as recorded, or as the hook of an imported configuration says.
     /// `None` where nothing is known, or where it says so in words of its own.
     ///
     /// # Errors
@@ -77,7 +84,7 @@ impl TrainingRecord {
     }
 }
 
-/// The layer behind which a hook reads the residual stream, by the names of SAELens and of
+/// The layer after which a hook reads the residual stream, by the names of SAELens and of
 /// sparsify.
 fn hooked_layer(hook: &str) -> Option<usize> {
     let parts: Vec<&str> = hook.split('.').collect();

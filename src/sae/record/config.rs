@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::sae::model::Normalisation;
+use crate::sae::normalisation::Normalisation;
 
-/// Which activations a row keeps in training.
+/// The selection of activations in training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sparsity {
@@ -17,16 +17,16 @@ pub enum Sparsity {
     BatchTopK,
 }
 
-/// How a top-k SAE is trained.
+/// The configuration of a training.
 ///
 /// [`TrainConfig::for_rows`] gives settings that fit a number of documents; every field can be
 /// changed after that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// How many latents the SAE has.
+    /// Number of latents.
     pub n_latents: usize,
-    /// How many latents a row keeps, or keeps on average.
+    /// Active latents per row: exactly, or on average.
     pub k: usize,
     /// Whether rows keep k latents each, or share them.
     pub sparsity: Sparsity,
@@ -34,7 +34,7 @@ pub struct TrainConfig {
     /// first m latents, for every m here, so that the first latents stay general. Ascending, the
     /// last `n_latents`; empty for none.
     pub prefixes: Vec<usize>,
-    /// How often every row is seen.
+    /// Passes over the rows.
     pub epochs: usize,
     /// Rows per step.
     pub batch: usize,
@@ -61,7 +61,7 @@ pub struct TrainConfig {
     /// square of the centred rows. The target stays clean, so the SAE learns to denoise: on 54,000
     /// abstracts this and `weight_decay` take the held-out FVU from .26 to .22.
     pub noise: f32,
-    /// Share of latents that cannot be kept in a step, drawn anew for every step.
+    /// Share of latents that cannot be kept in a step, redrawn every step.
     pub dropout: f32,
     /// Decoupled decay of the encoder's weights, times the learning rate.
     pub weight_decay: f32,
@@ -114,7 +114,7 @@ impl Default for TrainConfig {
     }
 }
 
-/// What a user says of a training; the rest fits the number of rows.
+/// Settings given by the user; the rest are chosen by the number of rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainOptions {
     /// Latents.
@@ -143,7 +143,7 @@ pub struct TrainOptions {
     pub patience: Option<usize>,
     /// Rows in memory at once.
     pub window_rows: Option<usize>,
-    /// What is done to a row first.
+    /// The normalisation of input vectors.
     pub normalisation: Normalisation,
     /// Decides everything random.
     pub seed: u64,
@@ -313,7 +313,7 @@ impl TrainConfig {
     }
 
     /// The learning rate of a step: a linear rise, a plateau, a linear fall.
-    pub(super) fn rate(&self, step: usize, steps: usize) -> f32 {
+    pub(in crate::sae) fn rate(&self, step: usize, steps: usize) -> f32 {
         let done = step as f32 / steps as f32;
         let rise = if self.warm_up > 0.0 {
             (step as f32 + 1.0) / (self.warm_up * steps as f32).max(1.0)

@@ -1,0 +1,87 @@
+//! The implementations of the arithmetic, and which of them this machine runs.
+
+use crate::reading::Precision;
+
+/// The instruction sets that the code is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::encoder) enum Level {
+    /// Whatever the build target has.
+    Baseline,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512 F, VL, DQ, BW.
+    Avx512,
+}
+
+impl Level {
+    /// The best level of this machine. The standard library remembers the answer, so this costs a
+    /// load and a test.
+    pub(in crate::encoder) fn detect() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                if is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bw")
+                {
+                    return Self::Avx512;
+                }
+                return Self::Avx2;
+            }
+        }
+        Self::Baseline
+    }
+}
+
+/// The implementation of matrix products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::encoder) enum Engine {
+    /// As [`Self::Avx512`], with instructions for pairs of bfloat16 numbers.
+    Avx512Bf16,
+    /// Tiles in AVX-512 registers, weights in panels.
+    Avx512,
+    /// faer's kernels.
+    Portable,
+}
+
+impl Engine {
+    /// The fastest engine of this machine.
+    pub(in crate::encoder) fn detect() -> Self {
+        match Level::detect() {
+            Level::Avx512 if Self::has_bf16() => Self::Avx512Bf16,
+            Level::Avx512 => Self::Avx512,
+            Level::Avx2 | Level::Baseline => Self::Portable,
+        }
+    }
+
+    fn has_bf16() -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            is_x86_feature_detected!("avx512bf16")
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            false
+        }
+    }
+
+    /// Rows that go through a chain of products together. The tiles need a block that stays in the
+    /// second-level cache (56 rows of 1,536 values are 344 KB); faer packs its operands per call
+    /// and prefers all rows at once.
+    pub(in crate::encoder) fn row_block(self) -> usize {
+        match self {
+            Self::Avx512 | Self::Avx512Bf16 => 56,
+            Self::Portable => 1024,
+        }
+    }
+}
+
+/// The instructions and number format of products with weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::encoder) struct Arithmetic {
+    /// With which instructions.
+    pub(in crate::encoder) engine: Engine,
+    /// On which numbers.
+    pub(in crate::encoder) precision: Precision,
+}

@@ -1,0 +1,62 @@
+//! The layout of a matrix of vectors in a file.
+
+use crate::error::{Error, Result};
+
+/// The element type of a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    F16,
+    Bf16,
+    F32,
+    F64,
+}
+
+impl Element {
+    /// Bytes of an element.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F16 | Self::Bf16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+}
+
+/// The layout of a matrix in a file: row-major `[rows, dimension]` from byte `start`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub start: usize,
+    pub element: Element,
+    pub rows: usize,
+    pub dimension: usize,
+}
+
+/// The layout, where it lies within a file of `length` bytes.
+pub(super) fn checked(layout: Layout, length: usize) -> Result<Layout> {
+    if layout.dimension == 0 {
+        return Err(Error::invalid("vectors", "has vectors of dimension 0"));
+    }
+    let end = layout
+        .rows
+        .checked_mul(layout.dimension)
+        .and_then(|elements| elements.checked_mul(layout.element.bytes()))
+        .and_then(|bytes| bytes.checked_add(layout.start));
+    match end {
+        Some(end) if end <= length => Ok(layout),
+        _ => Err(Error::invalid(
+            "vectors",
+            format!(
+                "is cut short: {length} bytes do not hold {} rows of {}",
+                layout.rows, layout.dimension
+            ),
+        )),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding to single precision is the purpose"
+)]
+pub(super) fn narrow(value: f64) -> f32 {
+    value as f32
+}

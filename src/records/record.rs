@@ -1,0 +1,165 @@
+//! One record and its position in the source.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The vector and latents computed from a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// The record's number in the source, from 0.
+    pub number: u64,
+    /// Its vector.
+    pub vector: Option<Vec<f32>>,
+    /// Its latents, ascending.
+    pub latents: Option<Vec<(u32, f32)>>,
+}
+
+/// The position of a record in its source, for messages: `papers.jsonl line 12`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    source: Arc<str>,
+    unit: &'static str,
+    number: u64,
+}
+
+impl Position {
+    /// The `number`-th line of `source`, from 1.
+    pub fn line(source: &Arc<str>, number: u64) -> Self {
+        Self {
+            source: Arc::clone(source),
+            unit: "line",
+            number,
+        }
+    }
+
+    /// The `number`-th row of `source`, from 1.
+    pub fn row(source: &Arc<str>, number: u64) -> Self {
+        Self {
+            source: Arc::clone(source),
+            unit: "row",
+            number,
+        }
+    }
+
+    /// The line or row number, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.source, self.unit, self.number)
+    }
+}
+
+/// One record: its fields in the order of the source, and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    fields: Vec<(String, Value)>,
+    position: Position,
+    made: Option<Box<Made>>,
+}
+
+impl Record {
+    /// A record of `fields` at `position`.
+    pub fn new(fields: Vec<(String, Value)>, position: Position) -> Self {
+        Self {
+            fields,
+            position,
+            made: None,
+        }
+    }
+
+    /// The record with its vector and latents.
+    pub fn with_made(self, made: Made) -> Self {
+        Self {
+            made: Some(Box::new(made)),
+            ..self
+        }
+    }
+
+    /// The vector and latents of a record that comes out of a part.
+    pub fn made(&self) -> Option<&Made> {
+        self.made.as_deref()
+    }
+
+    /// The fields in the order of the source.
+    pub fn fields(&self) -> &[(String, Value)] {
+        &self.fields
+    }
+
+    /// The fields, without the position.
+    pub fn into_fields(self) -> Vec<(String, Value)> {
+        self.fields
+    }
+
+    /// The position of the record in its source.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// The value at `path`: a field name, or names joined by dots into nested objects and
+    /// (by index, from 0) arrays. A field whose own name holds the dots is found first.
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        descend(path, &|name| {
+            self.fields
+                .iter()
+                .find(|(field, _)| field == name)
+                .map(|(_, value)| value)
+        })
+    }
+
+    /// The error of a field that a record should have and has not; it names those that it has.
+    pub fn missing(&self, path: &str) -> Error {
+        const SHOWN: usize = 30;
+        let names: Vec<&str> = self
+            .fields
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .take(SHOWN)
+            .collect();
+        let rest = self.fields.len().saturating_sub(SHOWN);
+        let more = if rest > 0 {
+            format!(" and {rest} more")
+        } else {
+            String::new()
+        };
+        Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "{}: no field {path:?}; the record has {}{more}",
+                self.position,
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            ),
+        )
+    }
+}
+
+/// Resolves a dot path against a lookup by name, trying the whole rest as one name first.
+fn descend<'a>(path: &str, lookup: &dyn Fn(&str) -> Option<&'a Value>) -> Option<&'a Value> {
+    if let Some(value) = lookup(path) {
+        return Some(value);
+    }
+    path.match_indices('.').find_map(|(dot, _)| {
+        let rest = &path[dot + 1..];
+        match lookup(&path[..dot])? {
+            Value::Object(map) => descend(rest, &|name| map.get(name)),
+            Value::Array(items) => descend(rest, &|name| {
+                name.parse::<usize>().ok().and_then(|at| items.get(at))
+            }),
+            _ => None,
+        }
+    })
+}
+
+/// The stream of records of a source.
+pub type Records = Box<dyn Iterator<Item = Result<Record>> + Send>;

@@ -1,0 +1,544 @@
+//! Circles of modules: files of one crate whose imports lead back to themselves.
+//!
+//! A file is a module. An edge runs from a file to each file that defines an item which the first
+//! one names, in a `use` or in a path; re-exports are followed to the definition. That a parent
+//! declares its children and re-exports their items is no edge; that its own code uses them is one.
+//! What is `#[cfg(test)]` is left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::source::{repository, rust_files, tokens};
+
+/// Segments of a path, `crate` and `super` resolved or not.
+type Names = Vec<String>;
+
+/// What a `use` brings in.
+struct Import {
+    /// As written: `super::model::Sae`.
+    path: Names,
+    /// `Sae`, or the name after `as`; `None` for a glob.
+    name: Option<String>,
+    /// Whether it is a re-export.
+    is_public: bool,
+}
+
+/// One module: a file, or an inline `mod` of it.
+#[derive(Default)]
+struct Module {
+    file: String,
+    children: BTreeSet<String>,
+    items: BTreeSet<String>,
+    imports: Vec<Import>,
+    /// Paths in code.
+    paths: Vec<Names>,
+    /// Words in code outside paths and imports.
+    words: BTreeSet<String>,
+}
+
+/// The modules of a crate, by path.
+pub struct Modules {
+    modules: BTreeMap<Names, Module>,
+    left_out: BTreeSet<Names>,
+}
+
+/// Per file, the files it imports from, with the names it takes from each.
+pub type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+
+const ITEMS: [&str; 9] = [
+    "struct",
+    "enum",
+    "fn",
+    "const",
+    "static",
+    "type",
+    "trait",
+    "union",
+    "macro_rules",
+];
+
+impl Modules {
+    /// Reads files, each given by its name (`sae/model.rs`) and its source.
+    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut read = Self {
+            modules: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+        };
+        for (file, source) in files {
+            if file.ends_with("tests.rs") || file == "main.rs" {
+                continue;
+            }
+            let mut path: Names = file
+                .trim_end_matches(".rs")
+                .split('/')
+                .map(str::to_owned)
+                .collect();
+            if path
+                .last()
+                .is_some_and(|last| last == "mod" || last == "lib")
+            {
+                path.pop();
+            }
+            read.module(&path, file, &tokens(source));
+        }
+        let left_out = std::mem::take(&mut read.left_out);
+        read.modules
+            .retain(|path, _| !left_out.iter().any(|test| path.starts_with(test)));
+        read
+    }
+
+    /// Reads the tokens of one module; inline modules become modules of their own.
+    fn module(&mut self, path: &[String], file: &str, tokens: &[String]) {
+        let mut module = Module {
+            file: file.to_owned(),
+            ..Module::default()
+        };
+        let token = |at: usize| tokens.get(at).map_or("", String::as_str);
+        let mut depth = 0_usize;
+        let mut at = 0;
+        while at < tokens.len() {
+            match token(at) {
+                "#" if is_test(&tokens[at..]) => {
+                    let end = at + item_end(&tokens[at..]);
+                    if let Some(name) = tokens[at..end].iter().position(|word| word == "mod") {
+                        let mut test = path.to_vec();
+                        test.push(token(at + name + 1).to_owned());
+                        self.left_out.insert(test);
+                    }
+                    at = end;
+                    continue;
+                }
+                "mod" if token(at + 2) == ";" => {
+                    module.children.insert(token(at + 1).to_owned());
+                    at += 3;
+                    continue;
+                }
+                "mod" if token(at + 2) == "{" => {
+                    let end = at + item_end(&tokens[at..]);
+                    module.children.insert(token(at + 1).to_owned());
+                    let mut inline = path.to_vec();
+                    inline.push(token(at + 1).to_owned());
+                    self.module(&inline, file, &tokens[at + 3..end - 1]);
+                    at = end;
+                    continue;
+                }
+                "use" if at == 0 || token(at - 1) != "::" => {
+                    let is_public = at > 0 && matches!(token(at - 1), "pub" | ")");
+                    let length = tokens[at..].iter().position(|token| token == ";");
+                    let end = at + length.unwrap_or(tokens.len() - at);
+                    tree(&tokens[at + 1..end], &[], is_public, &mut module.imports);
+                    at = end + 1;
+                    continue;
+                }
+                // The path of a visibility is no use.
+                "pub" if token(at + 1) == "(" => {
+                    let length = tokens[at..].iter().position(|token| token == ")");
+                    at += length.unwrap_or(1) + 1;
+                    if token(at) == "use" {
+                        continue;
+                    }
+                    at -= 1;
+                }
+                "{" => depth += 1,
+                "}" => depth = depth.saturating_sub(1),
+                word if is_word(word) && (at == 0 || token(at - 1) != "::") => {
+                    let names = path_at(&tokens[at..]);
+                    if names.len() > 1 {
+                        at += 2 * names.len() - 1;
+                        module.paths.push(names);
+                        continue;
+                    }
+                    let before = if at > 0 { token(at - 1) } else { "" };
+                    if depth == 0 && ITEMS.contains(&before) {
+                        module.items.insert(word.to_owned());
+                    } else if depth == 0 && token(at) == "macro_rules" {
+                        module.items.insert(token(at + 2).to_owned());
+                    } else {
+                        module.words.insert(word.to_owned());
+                    }
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        self.modules.insert(path.to_vec(), module);
+    }
+
+    /// Who imports from whom.
+    pub fn edges(&self) -> Edges {
+        let mut edges = Edges::new();
+        for (path, module) in &self.modules {
+            let mut add = |names: &[String]| {
+                let mut seen = BTreeSet::new();
+                if let Some((file, name)) = self.definition(path, names, &mut seen)
+                    && file != module.file
+                {
+                    let from = edges.entry(module.file.clone()).or_default();
+                    from.entry(file).or_default().insert(name);
+                }
+            };
+            for import in &module.imports {
+                let lists_a_child = import.is_public && self.is_below(path, &import.path);
+                let is_used = import
+                    .name
+                    .as_ref()
+                    .is_some_and(|name| module.words.contains(name));
+                if !lists_a_child || is_used {
+                    let mut names = import.path.clone();
+                    if import.name.is_none() {
+                        names.push("*".to_owned());
+                    }
+                    add(&names);
+                }
+            }
+            for names in &module.paths {
+                add(names);
+            }
+        }
+        edges
+    }
+
+    /// Whether a path written in a module leads into a child of it.
+    fn is_below(&self, from: &[String], names: &[String]) -> bool {
+        let first = names.iter().find(|name| *name != "self");
+        first.is_some_and(|first| self.modules[from].children.contains(first))
+    }
+
+    /// The file that defines what a path means, and the item's name. `None` for what is of another
+    /// crate, and for a module: only what is taken from it counts.
+    fn definition(
+        &self,
+        from: &[String],
+        names: &[String],
+        seen: &mut BTreeSet<(Names, Names)>,
+    ) -> Option<(String, String)> {
+        // Globs that import each other would go on for ever.
+        if names.len() > 20 || !seen.insert((from.to_vec(), names.to_vec())) {
+            return None;
+        }
+        let (first, rest) = names.split_first()?;
+        match first.as_str() {
+            "crate" => self.inside(&[], rest, seen),
+            "self" => self.inside(from, rest, seen),
+            "super" => self.inside(from.split_last()?.1, rest, seen),
+            _ => self.inside(from, names, seen),
+        }
+    }
+
+    fn inside(
+        &self,
+        at: &[String],
+        names: &[String],
+        seen: &mut BTreeSet<(Names, Names)>,
+    ) -> Option<(String, String)> {
+        let module = self.modules.get(at)?;
+        let (first, rest) = names.split_first()?;
+        if first == "super" || first == "self" {
+            return self.definition(at, names, seen);
+        }
+        if first == "*" || module.items.contains(first) {
+            return Some((module.file.clone(), first.clone()));
+        }
+        if module.children.contains(first) {
+            let child = [at, std::slice::from_ref(first)].concat();
+            return self.inside(&child, rest, seen);
+        }
+        for import in &module.imports {
+            let mut target = import.path.clone();
+            match &import.name {
+                Some(name) if name == first => target.extend_from_slice(rest),
+                Some(_) => continue,
+                None => target.extend_from_slice(names),
+            }
+            if let Some(found) = self.definition(at, &target, seen) {
+                return Some(found);
+            }
+        }
+        None
+    }
+}
+
+/// Whether an attribute leaves an item to tests.
+fn is_test(tokens: &[String]) -> bool {
+    let end = tokens.iter().position(|token| token == "]");
+    let attribute = &tokens[..end.unwrap_or(tokens.len())];
+    ["[", "cfg", "(", "test", ")"]
+        .iter()
+        .zip(attribute.iter().skip(1))
+        .filter(|(expected, found)| expected == found)
+        .count()
+        == 5
+}
+
+/// Tokens up to and with the end of an item, its attributes included.
+fn item_end(tokens: &[String]) -> usize {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate() {
+        match token.as_str() {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 && matches!(token.as_str(), ";" | "}") {
+            return at + 1;
+        }
+    }
+    tokens.len()
+}
+
+fn is_word(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+/// `a::b::c` at the start of the tokens.
+fn path_at(tokens: &[String]) -> Names {
+    let mut names = vec![tokens[0].clone()];
+    for pair in tokens[1..].chunks_exact(2) {
+        if pair[0] != "::" || !is_word(&pair[1]) {
+            break;
+        }
+        names.push(pair[1].clone());
+    }
+    names
+}
+
+/// The imports of a `use` tree, after `use` and before `;`.
+fn tree(tokens: &[String], prefix: &[String], is_public: bool, imports: &mut Vec<Import>) {
+    let mut path = prefix.to_vec();
+    let mut at = 0;
+    while at < tokens.len() {
+        match tokens[at].as_str() {
+            "::" => {}
+            "{" => {
+                let inside = &tokens[at + 1..tokens.len() - 1];
+                let mut depth = 0_usize;
+                for part in inside.split(|token| {
+                    match token.as_str() {
+                        "{" => depth += 1,
+                        "}" => depth -= 1,
+                        _ => {}
+                    }
+                    depth == 0 && token == ","
+                }) {
+                    if !part.is_empty() {
+                        tree(part, &path, is_public, imports);
+                    }
+                }
+                return;
+            }
+            "*" => {
+                imports.push(Import {
+                    path,
+                    name: None,
+                    is_public,
+                });
+                return;
+            }
+            "as" => {
+                let name = Some(tokens[at + 1].clone());
+                imports.push(Import {
+                    path,
+                    name,
+                    is_public,
+                });
+                return;
+            }
+            "self" if !prefix.is_empty() => {}
+            word => path.push(word.to_owned()),
+        }
+        at += 1;
+    }
+    imports.push(Import {
+        name: path.last().cloned(),
+        path,
+        is_public,
+    });
+}
+
+/// The sets of two and more files that import from each other, around.
+pub fn circles(edges: &Edges) -> Vec<BTreeSet<String>> {
+    let reached: BTreeMap<&str, BTreeSet<&str>> = edges
+        .keys()
+        .map(|file| {
+            let mut found = BTreeSet::new();
+            let mut open = vec![file.as_str()];
+            while let Some(at) = open.pop() {
+                for next in edges.get(at).into_iter().flat_map(BTreeMap::keys) {
+                    if found.insert(next.as_str()) {
+                        open.push(next);
+                    }
+                }
+            }
+            (file.as_str(), found)
+        })
+        .collect();
+    let circles: BTreeSet<BTreeSet<String>> = reached
+        .iter()
+        .map(|(file, found)| {
+            let back = found.iter().filter(|other| {
+                let others = reached.get(**other);
+                others.is_some_and(|others| others.contains(file))
+            });
+            back.map(|other| (*other).to_owned()).collect()
+        })
+        .filter(|circle: &BTreeSet<String>| !circle.is_empty())
+        .collect();
+    circles.into_iter().collect()
+}
+
+/// The circles of a crate, as lines to print.
+fn described(edges: &Edges, circles: &[BTreeSet<String>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for circle in circles {
+        lines.push(format!("a circle of {} files:", circle.len()));
+        for file in circle {
+            for (other, names) in &edges[file] {
+                if circle.contains(other) {
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    lines.push(format!("  {file} -> {other}: {}", names.join(", ")));
+                }
+            }
+        }
+    }
+    lines
+}
+
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let mut sources: Vec<(String, String)> = rust_files(folder)
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(folder).unwrap();
+            let source = fs::read_to_string(&path).unwrap();
+            (name.to_str().unwrap().replace('\\', "/"), source)
+        })
+        .collect();
+    sources.sort();
+    sources
+}
+
+#[test]
+fn modules_import_downward_only() {
+    let mut total = 0;
+    for folder in ["src", "index/src", "proto/src"] {
+        let sources = sources(&repository().join(folder));
+        let modules = Modules::of(sources.iter().map(|(name, text)| (&**name, &**text)));
+        let edges = modules.edges();
+        let circles = circles(&edges);
+        println!("{folder}: {} circles", circles.len());
+        for line in described(&edges, &circles) {
+            println!("{line}");
+        }
+        total += circles.len();
+    }
+    assert_eq!(total, 0, "circles of modules; --nocapture prints them");
+}
+
+#[test]
+fn no_module_reaches_past_its_parent() {
+    let mut found = Vec::new();
+    for folder in ["src", "index/src", "proto/src"] {
+        let sources = sources(&repository().join(folder));
+        let modules = Modules::of(sources.iter().map(|(name, text)| (&**name, &**text)));
+        for module in modules.modules.values() {
+            let imports = module.imports.iter().map(|import| &import.path);
+            for names in imports.chain(&module.paths) {
+                if names.starts_with(&["super".to_owned(), "super".to_owned()]) {
+                    found.push(format!("{folder}/{}: {}", module.file, names.join("::")));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "say crate:: for\n{}", found.join("\n"));
+}
+
+#[cfg(test)]
+mod finder {
+    use super::{Modules, circles};
+
+    /// Edges of the files as `from -> to: names`, and the circles.
+    fn read(files: &[(&str, &str)]) -> (Vec<String>, usize) {
+        let edges = Modules::of(files.iter().copied()).edges();
+        let lines = edges.iter().flat_map(|(from, targets)| {
+            targets.iter().map(move |(to, names)| {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                format!("{from} -> {to}: {}", names.join(" "))
+            })
+        });
+        (lines.collect(), circles(&edges).len())
+    }
+
+    #[test]
+    fn a_parent_may_list_its_children_but_not_use_what_they_use_of_it() {
+        let child = (
+            "a/b.rs",
+            "use super::Shared; pub struct Item; pub fn f() {}",
+        );
+        let lists = "mod b; pub use b::Item; pub use self::b::f; pub struct Shared;";
+        let (edges, found) = read(&[("a/mod.rs", lists), child]);
+        assert_eq!(edges, ["a/b.rs -> a/mod.rs: Shared"]);
+        assert_eq!(found, 0);
+        for uses in ["fn g(item: Item) {}", "fn g() { b::f() }", "use b::f as h;"] {
+            let (_, found) = read(&[("a/mod.rs", &format!("{lists} {uses}")), child]);
+            assert_eq!(found, 1, "{uses}");
+        }
+    }
+
+    #[test]
+    fn a_re_export_leads_to_the_definition() {
+        let (edges, found) = read(&[
+            ("lib.rs", "pub mod a; pub mod c;"),
+            (
+                "a/mod.rs",
+                "mod b; mod d; pub use b::{Item as Other, E}; pub use d::*;",
+            ),
+            (
+                "a/b.rs",
+                "use super::d; pub struct Item; pub enum E { V } fn f() { d::run() }",
+            ),
+            (
+                "a/d.rs",
+                "pub fn run() {} pub mod inner { pub(in crate::a) fn deep() {} }",
+            ),
+            (
+                "c.rs",
+                "use crate::{a::{self, Other}, c}; use std::fs; use crate::a::run as go;
+                 fn f() { a::E::V; crate::a::d::inner::deep(); fs::read(); }",
+            ),
+        ]);
+        assert_eq!(
+            edges,
+            [
+                "a/b.rs -> a/d.rs: run",
+                "c.rs -> a/b.rs: E Item",
+                "c.rs -> a/d.rs: deep run",
+            ]
+        );
+        assert_eq!(found, 0);
+    }
+
+    #[test]
+    fn tests_are_left_out_and_circles_are_found_whole() {
+        let (edges, found) = read(&[
+            (
+                "a.rs",
+                "use crate::b::B; pub struct A; #[cfg(test)] mod tests { use crate::c::C; }",
+            ),
+            (
+                "b.rs",
+                "use crate::c::C; pub struct B; #[cfg(test)] mod fixtures;",
+            ),
+            (
+                "c.rs",
+                "use crate::a::A; pub struct C; #[cfg(test)] use crate::d::D; use crate::e::E;",
+            ),
+            ("b/fixtures.rs", "use crate::d::D;"),
+            ("d.rs", "use crate::a::A; pub struct D;"),
+            ("e.rs", "pub struct E;"),
+            ("e/tests.rs", "use super::E;"),
+            ("lib.rs", "mod a; mod b; mod c; mod d; mod e;"),
+        ]);
+        assert_eq!(edges.len(), 5, "{edges:?}");
+        assert_eq!(found, 1);
+    }
+}
