@@ -218,15 +218,30 @@ impl Modules {
             return None;
         }
         let (first, rest) = names.split_first()?;
-        match first.as_str() {
-            "crate" => self.inside(&[], rest, seen),
-            "self" => self.inside(from, rest, seen),
-            "super" => self.inside(from.split_last()?.1, rest, seen),
-            _ => self.inside(from, names, seen),
+        let (at, rest) = match first.as_str() {
+            "crate" => (&[][..], rest),
+            "self" => (from, rest),
+            "super" => (from.split_last()?.1, rest),
+            child if self.modules.get(from)?.children.contains(child) => (from, names),
+            _ => return self.named(from, names, seen),
+        };
+        if let Some("super" | "self") = rest.first().map(String::as_str) {
+            return self.definition(at, rest, seen);
         }
+        let module = self.modules.get(at)?;
+        let (first, after) = rest.split_first()?;
+        if module.children.contains(first) {
+            let child = [at, std::slice::from_ref(first)].concat();
+            let inside = [&["self".to_owned()], after].concat();
+            return self.definition(&child, &inside, seen);
+        }
+        // What a macro defines is seen nowhere, but is of the module that the path names.
+        let unseen = || Some((module.file.clone(), first.clone()));
+        self.named(at, rest, seen).or_else(unseen)
     }
 
-    fn inside(
+    /// What a name of a module means: an item, or an import.
+    fn named(
         &self,
         at: &[String],
         names: &[String],
@@ -234,28 +249,48 @@ impl Modules {
     ) -> Option<(String, String)> {
         let module = self.modules.get(at)?;
         let (first, rest) = names.split_first()?;
-        if first == "super" || first == "self" {
-            return self.definition(at, names, seen);
-        }
         if first == "*" || module.items.contains(first) {
             return Some((module.file.clone(), first.clone()));
         }
-        if module.children.contains(first) {
-            let child = [at, std::slice::from_ref(first)].concat();
-            return self.inside(&child, rest, seen);
-        }
-        for import in &module.imports {
-            let mut target = import.path.clone();
-            match &import.name {
-                Some(name) if name == first => target.extend_from_slice(rest),
-                Some(_) => continue,
-                None => target.extend_from_slice(names),
-            }
+        let is_named = |import: &&Import| import.name.as_ref() == Some(first);
+        for import in module.imports.iter().filter(is_named) {
+            let target = [&import.path[..], rest].concat();
             if let Some(found) = self.definition(at, &target, seen) {
                 return Some(found);
             }
         }
-        None
+        // A glob brings the name in only where the name is known there.
+        let mut globs = module.imports.iter().filter(|import| import.name.is_none());
+        globs.find_map(|import| {
+            let module = self.path_of(at, &import.path)?;
+            self.named(&module, names, seen)
+        })
+    }
+
+    /// The module that a path names.
+    fn path_of(&self, from: &[String], names: &[String]) -> Option<Names> {
+        let mut at = from.to_vec();
+        for (place, name) in names.iter().enumerate() {
+            match name.as_str() {
+                "crate" => at.clear(),
+                "self" => {}
+                "super" => drop(at.pop()?),
+                child if self.modules.get(&at)?.children.contains(child) => {
+                    at.push(child.to_owned());
+                }
+                imported => {
+                    let imports = &self.modules.get(&at)?.imports;
+                    let import = imports
+                        .iter()
+                        .find(|import| import.name.as_deref() == Some(imported))?;
+                    let rest = [&import.path[..], &names[place + 1..]].concat();
+                    return (import.path[0] != *imported)
+                        .then(|| self.path_of(&at, &rest))
+                        .flatten();
+                }
+            }
+        }
+        Some(at)
     }
 }
 
@@ -486,6 +521,16 @@ mod finder {
 
     #[test]
     fn a_re_export_leads_to_the_definition() {
+        let macros = "made! { pub fn hidden() {} } pub use std::fs;";
+        let (edges, _) = read(&[
+            ("lib.rs", "mod m; mod n;"),
+            ("m.rs", macros),
+            (
+                "n.rs",
+                "use super::m; use crate::m::hidden; fn f() { m::other(); m::fs::read() }",
+            ),
+        ]);
+        assert_eq!(edges, ["n.rs -> m.rs: fs hidden other"]);
         let (edges, found) = read(&[
             ("lib.rs", "pub mod a; pub mod c;"),
             (
