@@ -10,6 +10,8 @@ use std::path::Path;
 
 #[path = "structure/circles.rs"]
 mod circles;
+#[path = "structure/modules.rs"]
+mod modules;
 #[path = "structure/source.rs"]
 mod source;
 
