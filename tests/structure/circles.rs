@@ -81,6 +81,10 @@ impl Modules {
         }
         let module = self.modules.get(at)?;
         let (first, after) = rest.split_first()?;
+        // A module and an item of one name: the path of a module alone means the item.
+        if after.is_empty() && module.children.contains(first) {
+            return self.named(at, rest, seen);
+        }
         if module.children.contains(first) {
             let child = [at, std::slice::from_ref(first)].concat();
             let inside = [&["self".to_owned()], after].concat();
@@ -277,7 +281,7 @@ mod finder {
     fn a_re_export_leads_to_the_definition() {
         let macros = "made! { pub fn hidden() {} } pub use std::fs;";
         let (edges, _) = read(&[
-            ("lib.rs", "mod m; mod n;"),
+            ("lib.rs", "mod m; mod n; mod o; mod p;"),
             ("m.rs", macros),
             (
                 "n.rs",
