@@ -31,7 +31,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "sae",
-        &["error", "hex", "progress", "reading", "vectors", "candle"],
+        &[
+            "error",
+            "hex",
+            "progress",
+            "reading",
+            "vectors",
+            "whole_file",
+            "candle",
+        ],
     ),
     ("label", &["error", "progress", "vectors", "candle"]),
     (
