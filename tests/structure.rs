@@ -10,6 +10,8 @@ use std::path::Path;
 
 #[path = "structure/circles.rs"]
 mod circles;
+#[path = "structure/modules.rs"]
+mod modules;
 #[path = "structure/source.rs"]
 mod source;
 
@@ -29,7 +31,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "sae",
-        &["error", "hex", "progress", "reading", "vectors", "candle"],
+        &[
+            "error",
+            "hex",
+            "progress",
+            "reading",
+            "vectors",
+            "whole_file",
+            "candle",
+        ],
     ),
     ("label", &["error", "progress", "vectors", "candle"]),
     (

@@ -70,7 +70,7 @@ impl Architecture {
     }
 }
 
-/// The tensors and settings that make an [`Sae`]; all matrices row-major.
+/// The tensors and settings that make an [`Sae`](super::Sae); all matrices row-major.
 #[derive(Clone, Debug)]
 pub struct SaeParts {
     /// The function from pre-activations to activations.

@@ -142,7 +142,7 @@ def check(source, known, expected, tmp_path, architecture):
     assert json.loads(measured)["quality"]["fvu"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_paper_b(known, save, tmp_path):
+def test_oneill(known, save, tmp_path):
     source = tmp_path / f"astroPH_{K}_{N}_auxk.pth"
     tensors = state(
         pre_bias=Tensor(known.b_dec),

@@ -9,162 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::source::{repository, rust_files, tokens};
-
-/// Segments of a path, `crate` and `super` resolved or not.
-type Names = Vec<String>;
-
-/// What a `use` brings in.
-struct Import {
-    /// As written: `super::model::Sae`.
-    path: Names,
-    /// `Sae`, or the name after `as`; `None` for a glob.
-    name: Option<String>,
-    /// Whether it is a re-export.
-    is_public: bool,
-}
-
-/// One module: a file, or an inline `mod` of it.
-#[derive(Default)]
-struct Module {
-    file: String,
-    children: BTreeSet<String>,
-    items: BTreeSet<String>,
-    imports: Vec<Import>,
-    /// Paths in code.
-    paths: Vec<Names>,
-    /// Words in code outside paths and imports.
-    words: BTreeSet<String>,
-}
-
-/// The modules of a crate, by path.
-pub struct Modules {
-    modules: BTreeMap<Names, Module>,
-    left_out: BTreeSet<Names>,
-}
+use super::modules::{Import, Modules, Names};
+use super::source::{repository, rust_files};
 
 /// Per file, the files it imports from, with the names it takes from each.
 pub type Edges = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-const ITEMS: [&str; 9] = [
-    "struct",
-    "enum",
-    "fn",
-    "const",
-    "static",
-    "type",
-    "trait",
-    "union",
-    "macro_rules",
-];
-
 impl Modules {
-    /// Reads files, each given by its name (`sae/model.rs`) and its source.
-    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut read = Self {
-            modules: BTreeMap::new(),
-            left_out: BTreeSet::new(),
-        };
-        for (file, source) in files {
-            if file.ends_with("tests.rs") || file == "main.rs" {
-                continue;
-            }
-            let mut path: Names = file
-                .trim_end_matches(".rs")
-                .split('/')
-                .map(str::to_owned)
-                .collect();
-            if path
-                .last()
-                .is_some_and(|last| last == "mod" || last == "lib")
-            {
-                path.pop();
-            }
-            read.module(&path, file, &tokens(source));
-        }
-        let left_out = std::mem::take(&mut read.left_out);
-        read.modules
-            .retain(|path, _| !left_out.iter().any(|test| path.starts_with(test)));
-        read
-    }
-
-    /// Reads the tokens of one module; inline modules become modules of their own.
-    fn module(&mut self, path: &[String], file: &str, tokens: &[String]) {
-        let mut module = Module {
-            file: file.to_owned(),
-            ..Module::default()
-        };
-        let token = |at: usize| tokens.get(at).map_or("", String::as_str);
-        let mut depth = 0_usize;
-        let mut at = 0;
-        while at < tokens.len() {
-            match token(at) {
-                "#" if is_test(&tokens[at..]) => {
-                    let end = at + item_end(&tokens[at..]);
-                    if let Some(name) = tokens[at..end].iter().position(|word| word == "mod") {
-                        let mut test = path.to_vec();
-                        test.push(token(at + name + 1).to_owned());
-                        self.left_out.insert(test);
-                    }
-                    at = end;
-                    continue;
-                }
-                "mod" if token(at + 2) == ";" => {
-                    module.children.insert(token(at + 1).to_owned());
-                    at += 3;
-                    continue;
-                }
-                "mod" if token(at + 2) == "{" => {
-                    let end = at + item_end(&tokens[at..]);
-                    module.children.insert(token(at + 1).to_owned());
-                    let mut inline = path.to_vec();
-                    inline.push(token(at + 1).to_owned());
-                    self.module(&inline, file, &tokens[at + 3..end - 1]);
-                    at = end;
-                    continue;
-                }
-                "use" if at == 0 || token(at - 1) != "::" => {
-                    let is_public = at > 0 && matches!(token(at - 1), "pub" | ")");
-                    let length = tokens[at..].iter().position(|token| token == ";");
-                    let end = at + length.unwrap_or(tokens.len() - at);
-                    tree(&tokens[at + 1..end], &[], is_public, &mut module.imports);
-                    at = end + 1;
-                    continue;
-                }
-                // The path of a visibility is no use.
-                "pub" if token(at + 1) == "(" => {
-                    let length = tokens[at..].iter().position(|token| token == ")");
-                    at += length.unwrap_or(1) + 1;
-                    if token(at) == "use" {
-                        continue;
-                    }
-                    at -= 1;
-                }
-                "{" => depth += 1,
-                "}" => depth = depth.saturating_sub(1),
-                word if is_word(word) && (at == 0 || token(at - 1) != "::") => {
-                    let names = path_at(&tokens[at..]);
-                    if names.len() > 1 {
-                        at += 2 * names.len() - 1;
-                        module.paths.push(names);
-                        continue;
-                    }
-                    let before = if at > 0 { token(at - 1) } else { "" };
-                    if depth == 0 && ITEMS.contains(&before) {
-                        module.items.insert(word.to_owned());
-                    } else if depth == 0 && token(at) == "macro_rules" {
-                        module.items.insert(token(at + 2).to_owned());
-                    } else {
-                        module.words.insert(word.to_owned());
-                    }
-                }
-                _ => {}
-            }
-            at += 1;
-        }
-        self.modules.insert(path.to_vec(), module);
-    }
-
     /// Who imports from whom.
     pub fn edges(&self) -> Edges {
         let mut edges = Edges::new();
@@ -218,15 +69,34 @@ impl Modules {
             return None;
         }
         let (first, rest) = names.split_first()?;
-        match first.as_str() {
-            "crate" => self.inside(&[], rest, seen),
-            "self" => self.inside(from, rest, seen),
-            "super" => self.inside(from.split_last()?.1, rest, seen),
-            _ => self.inside(from, names, seen),
+        let (at, rest) = match first.as_str() {
+            "crate" => (&[][..], rest),
+            "self" => (from, rest),
+            "super" => (from.split_last()?.1, rest),
+            child if self.modules.get(from)?.children.contains(child) => (from, names),
+            _ => return self.named(from, names, seen),
+        };
+        if let Some("super" | "self") = rest.first().map(String::as_str) {
+            return self.definition(at, rest, seen);
         }
+        let module = self.modules.get(at)?;
+        let (first, after) = rest.split_first()?;
+        // A module and an item of one name: the path of a module alone means the item.
+        if after.is_empty() && module.children.contains(first) {
+            return self.named(at, rest, seen);
+        }
+        if module.children.contains(first) {
+            let child = [at, std::slice::from_ref(first)].concat();
+            let inside = [&["self".to_owned()], after].concat();
+            return self.definition(&child, &inside, seen);
+        }
+        // What a macro defines is seen nowhere, but is of the module that the path names.
+        let unseen = || Some((module.file.clone(), first.clone()));
+        self.named(at, rest, seen).or_else(unseen)
     }
 
-    fn inside(
+    /// What a name of a module means: an item, or an import.
+    fn named(
         &self,
         at: &[String],
         names: &[String],
@@ -234,126 +104,49 @@ impl Modules {
     ) -> Option<(String, String)> {
         let module = self.modules.get(at)?;
         let (first, rest) = names.split_first()?;
-        if first == "super" || first == "self" {
-            return self.definition(at, names, seen);
-        }
         if first == "*" || module.items.contains(first) {
             return Some((module.file.clone(), first.clone()));
         }
-        if module.children.contains(first) {
-            let child = [at, std::slice::from_ref(first)].concat();
-            return self.inside(&child, rest, seen);
-        }
-        for import in &module.imports {
-            let mut target = import.path.clone();
-            match &import.name {
-                Some(name) if name == first => target.extend_from_slice(rest),
-                Some(_) => continue,
-                None => target.extend_from_slice(names),
-            }
+        let is_named = |import: &&Import| import.name.as_ref() == Some(first);
+        for import in module.imports.iter().filter(is_named) {
+            let target = [&import.path[..], rest].concat();
             if let Some(found) = self.definition(at, &target, seen) {
                 return Some(found);
             }
         }
-        None
+        // A glob brings the name in only where the name is known there.
+        let mut globs = module.imports.iter().filter(|import| import.name.is_none());
+        globs.find_map(|import| {
+            let module = self.path_of(at, &import.path)?;
+            self.named(&module, names, seen)
+        })
     }
-}
 
-/// Whether an attribute leaves an item to tests.
-fn is_test(tokens: &[String]) -> bool {
-    let end = tokens.iter().position(|token| token == "]");
-    let attribute = &tokens[..end.unwrap_or(tokens.len())];
-    ["[", "cfg", "(", "test", ")"]
-        .iter()
-        .zip(attribute.iter().skip(1))
-        .filter(|(expected, found)| expected == found)
-        .count()
-        == 5
-}
-
-/// Tokens up to and with the end of an item, its attributes included.
-fn item_end(tokens: &[String]) -> usize {
-    let mut depth = 0_usize;
-    for (at, token) in tokens.iter().enumerate() {
-        match token.as_str() {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth == 0 && matches!(token.as_str(), ";" | "}") {
-            return at + 1;
-        }
-    }
-    tokens.len()
-}
-
-fn is_word(token: &str) -> bool {
-    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
-}
-
-/// `a::b::c` at the start of the tokens.
-fn path_at(tokens: &[String]) -> Names {
-    let mut names = vec![tokens[0].clone()];
-    for pair in tokens[1..].chunks_exact(2) {
-        if pair[0] != "::" || !is_word(&pair[1]) {
-            break;
-        }
-        names.push(pair[1].clone());
-    }
-    names
-}
-
-/// The imports of a `use` tree, after `use` and before `;`.
-fn tree(tokens: &[String], prefix: &[String], is_public: bool, imports: &mut Vec<Import>) {
-    let mut path = prefix.to_vec();
-    let mut at = 0;
-    while at < tokens.len() {
-        match tokens[at].as_str() {
-            "::" => {}
-            "{" => {
-                let inside = &tokens[at + 1..tokens.len() - 1];
-                let mut depth = 0_usize;
-                for part in inside.split(|token| {
-                    match token.as_str() {
-                        "{" => depth += 1,
-                        "}" => depth -= 1,
-                        _ => {}
-                    }
-                    depth == 0 && token == ","
-                }) {
-                    if !part.is_empty() {
-                        tree(part, &path, is_public, imports);
-                    }
+    /// The module that a path names.
+    fn path_of(&self, from: &[String], names: &[String]) -> Option<Names> {
+        let mut at = from.to_vec();
+        for (place, name) in names.iter().enumerate() {
+            match name.as_str() {
+                "crate" => at.clear(),
+                "self" => {}
+                "super" => drop(at.pop()?),
+                child if self.modules.get(&at)?.children.contains(child) => {
+                    at.push(child.to_owned());
                 }
-                return;
+                imported => {
+                    let imports = &self.modules.get(&at)?.imports;
+                    let import = imports
+                        .iter()
+                        .find(|import| import.name.as_deref() == Some(imported))?;
+                    let rest = [&import.path[..], &names[place + 1..]].concat();
+                    return (import.path[0] != *imported)
+                        .then(|| self.path_of(&at, &rest))
+                        .flatten();
+                }
             }
-            "*" => {
-                imports.push(Import {
-                    path,
-                    name: None,
-                    is_public,
-                });
-                return;
-            }
-            "as" => {
-                let name = Some(tokens[at + 1].clone());
-                imports.push(Import {
-                    path,
-                    name,
-                    is_public,
-                });
-                return;
-            }
-            "self" if !prefix.is_empty() => {}
-            word => path.push(word.to_owned()),
         }
-        at += 1;
+        Some(at)
     }
-    imports.push(Import {
-        name: path.last().cloned(),
-        path,
-        is_public,
-    });
 }
 
 /// The sets of two and more files that import from each other, around.
@@ -486,6 +279,16 @@ mod finder {
 
     #[test]
     fn a_re_export_leads_to_the_definition() {
+        let macros = "made! { pub fn hidden() {} } pub use std::fs;";
+        let (edges, _) = read(&[
+            ("lib.rs", "mod m; mod n; mod o; mod p;"),
+            ("m.rs", macros),
+            (
+                "n.rs",
+                "use super::m; use crate::m::hidden; fn f() { m::other(); m::fs::read() }",
+            ),
+        ]);
+        assert_eq!(edges, ["n.rs -> m.rs: fs hidden other"]);
         let (edges, found) = read(&[
             ("lib.rs", "pub mod a; pub mod c;"),
             (

@@ -38,7 +38,7 @@ pub(super) enum Weight {
     Pairs(Buffer<u32>),
 }
 
-/// Room for the left operand of a product at [`Precision::Bf16`], kept from call to call.
+/// Room for the left operand of a product at [`Precision::Bf16`](crate::reading::Precision::Bf16), kept from call to call.
 #[derive(Default)]
 pub(in crate::encoder) struct Rounded {
     pub(super) values: Buffer,

@@ -31,7 +31,7 @@ mod source;
 mod sparsify;
 mod tensors;
 mod torch;
-pub(super) mod write;
+mod write;
 
 use std::path::Path;
 

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
-use crate::sae::format::write;
 use crate::sae::record::{CurvePoint, TrainConfig};
+use crate::whole_file;
 
 use super::parameters::Parameters;
 
@@ -107,7 +107,10 @@ pub(super) fn save(state: &State, path: &Path) -> Result<()> {
     let metadata = HashMap::from([(METADATA.to_owned(), counters)]);
     let bytes = safetensors::serialize(tensors, Some(metadata))
         .map_err(|e| Error::internal("the checkpoint could not be serialised").with_source(e))?;
-    write::replace_file(path, &bytes)
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    whole_file::write(path, &bytes)
 }
 
 /// Reads a checkpoint; `None` when there is none.
