@@ -166,7 +166,7 @@ impl Catalog {
 
     /// Opens or creates the catalog in a data directory. `FailedPrecondition` when another process
     /// has it open.
-    pub fn open(directory: &Path) -> Result<Self> {
+    pub(crate) fn open(directory: &Path) -> Result<Self> {
         let database = Database::create(directory.join(FILE)).map_err(|error| {
             if matches!(error, redb::DatabaseError::DatabaseAlreadyOpen) {
                 Error::precondition(format!(
@@ -188,7 +188,7 @@ impl Catalog {
     }
 
     /// All collections, by name.
-    pub fn collections(&self) -> Result<Vec<CollectionRecord>> {
+    pub(crate) fn collections(&self) -> Result<Vec<CollectionRecord>> {
         let transaction = self.database.begin_read().map_err(fault)?;
         let table = transaction.open_table(COLLECTIONS).map_err(fault)?;
         let mut records = Vec::new();
@@ -200,7 +200,7 @@ impl Catalog {
     }
 
     /// Inserts or replaces a collection's record.
-    pub fn put_collection(&self, record: &CollectionRecord) -> Result<()> {
+    pub(crate) fn put_collection(&self, record: &CollectionRecord) -> Result<()> {
         let bytes = encode(record)?;
         self.change(|transaction| {
             let mut table = transaction.open_table(COLLECTIONS).map_err(fault)?;
@@ -212,7 +212,7 @@ impl Catalog {
     }
 
     /// Removes a collection's record with its saved sets and labels.
-    pub fn remove_collection(&self, record: &CollectionRecord) -> Result<()> {
+    pub(crate) fn remove_collection(&self, record: &CollectionRecord) -> Result<()> {
         self.change(|transaction| {
             let mut table = transaction.open_table(COLLECTIONS).map_err(fault)?;
             table.remove(record.name.as_str()).map_err(fault)?;
@@ -235,7 +235,7 @@ impl Catalog {
     }
 
     /// A collection's saved sets, by name.
-    pub fn saved_sets(&self, collection: &str) -> Result<BTreeMap<String, SavedSet>> {
+    pub(crate) fn saved_sets(&self, collection: &str) -> Result<BTreeMap<String, SavedSet>> {
         let transaction = self.database.begin_read().map_err(fault)?;
         let table = transaction.open_table(SAVED_SETS).map_err(fault)?;
         let mut sets = BTreeMap::new();
@@ -251,7 +251,7 @@ impl Catalog {
     }
 
     /// Inserts or replaces a saved set.
-    pub fn put_saved_set(&self, collection: &str, set: &SavedSet) -> Result<()> {
+    pub(crate) fn put_saved_set(&self, collection: &str, set: &SavedSet) -> Result<()> {
         let bytes = encode(set)?;
         self.change(|transaction| {
             let mut table = transaction.open_table(SAVED_SETS).map_err(fault)?;
@@ -263,7 +263,7 @@ impl Catalog {
     }
 
     /// Removes a saved set; false when there was none.
-    pub fn remove_saved_set(&self, collection: &str, name: &str) -> Result<bool> {
+    pub(crate) fn remove_saved_set(&self, collection: &str, name: &str) -> Result<bool> {
         self.change(|transaction| {
             let mut table = transaction.open_table(SAVED_SETS).map_err(fault)?;
             let removed = table.remove((collection, name)).map_err(fault)?;
@@ -272,7 +272,7 @@ impl Catalog {
     }
 
     /// A collection's records of a kind, by name.
-    pub fn records<T: for<'a> Deserialize<'a>>(
+    pub(crate) fn records<T: for<'a> Deserialize<'a>>(
         &self,
         collection: &str,
         kind: RecordKind,
@@ -292,7 +292,7 @@ impl Catalog {
     }
 
     /// A record by its name.
-    pub fn record_of<T: for<'a> Deserialize<'a>>(
+    pub(crate) fn record_of<T: for<'a> Deserialize<'a>>(
         &self,
         collection: &str,
         kind: RecordKind,
@@ -305,7 +305,7 @@ impl Catalog {
     }
 
     /// Inserts or replaces a record.
-    pub fn put_record<T: Serialize>(
+    pub(crate) fn put_record<T: Serialize>(
         &self,
         collection: &str,
         kind: RecordKind,
@@ -323,7 +323,12 @@ impl Catalog {
     }
 
     /// Removes a record; false when there was none.
-    pub fn remove_record(&self, collection: &str, kind: RecordKind, name: &str) -> Result<bool> {
+    pub(crate) fn remove_record(
+        &self,
+        collection: &str,
+        kind: RecordKind,
+        name: &str,
+    ) -> Result<bool> {
         self.change(|transaction| {
             let mut table = transaction.open_table(RECORDS).map_err(fault)?;
             let removed = table

@@ -125,7 +125,7 @@ impl Value {
 /// A document as it is written and read back.
 ///
 /// ```
-/// use latentdb_index::document::{Document, Value};
+/// use latentdb_index::{Document, Value};
 ///
 /// let mut document = Document::new("review-1");
 /// document.text = Some("arrived late and broken".into());

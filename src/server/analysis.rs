@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::Stream;
-use latentdb_index::progress::Progress;
+use latentdb_index::Progress;
 use latentdb_proto::v1;
 use latentdb_proto::v1::analysis_service_server::AnalysisService;
 use tokio::sync::mpsc;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 
 use futures::Stream;
-use latentdb_index::catalog::SetContent;
+use latentdb_index::SetContent;
 use latentdb_proto::v1;
 use latentdb_proto::v1::collection_service_server::CollectionService;
 use tokio::sync::mpsc;

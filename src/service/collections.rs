@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use latentdb_index::analysis::attribute_kinds;
-use latentdb_index::catalog::{CollectionRecord, SavedSet, SetContent};
-use latentdb_index::database::{NewCollection, View};
-use latentdb_index::filter::{Filter, Name};
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::filter::Name;
+use latentdb_index::{
+    CollectionRecord, Filter, NewCollection, SavedSet, SetContent, Snapshot, View,
+};
 
 use super::gate::{FitInfo, Gate};
 use super::latents::label_key;

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::collection::{Operation, StreamPosition, Update, Written};
-use latentdb_index::document::{Activation, Document};
-use latentdb_index::filter::Filter;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{
+    Activation, CollectionRecord, Document, Filter, Operation, Snapshot, StreamPosition, Update,
+    Written,
+};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use latentdb_index::analysis::families::{self, FamilyOptions};
-use latentdb_index::catalog::{CollectionRecord, Label, RecordKind};
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{CollectionRecord, Filter, Label, Progress, RecordKind, ResolvedFilter};
 use serde::{Deserialize, Serialize};
 
 use super::latents::label_key;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use latentdb_index::catalog::{CollectionRecord, SetContent};
-use latentdb_index::database::View;
-use latentdb_index::filter::{Filter, Name, Nesting, Referent, ResolvedFilter, Scope};
+use latentdb_index::filter::{Name, Nesting, Referent, Resolver};
+use latentdb_index::{CollectionRecord, Filter, ResolvedFilter, SetContent, View};
 
 use super::Service;
 use super::latents::label_key;
@@ -17,7 +16,7 @@ pub(super) struct Names<'a> {
     record: &'a CollectionRecord,
 }
 
-impl Scope for Names<'_> {
+impl Resolver for Names<'_> {
     fn dimension(&self) -> Option<usize> {
         self.record.dimension
     }

@@ -5,10 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use latentdb_index::catalog::{CollectionRecord, RecordKind};
-use latentdb_index::database::CollectionHandle;
-use latentdb_index::document::Activation;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{Activation, CollectionHandle, CollectionRecord, RecordKind, Snapshot};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

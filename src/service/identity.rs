@@ -1,7 +1,7 @@
 //! Which encoder and SAE a client's vectors and latents were made with, checked against the
 //! collection's.
 
-use latentdb_index::catalog::CollectionRecord;
+use latentdb_index::CollectionRecord;
 
 use super::Service;
 use super::models::{encoder_record, sae_record};

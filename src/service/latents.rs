@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use latentdb_index::analysis::latent_counts;
-use latentdb_index::catalog::{CollectionRecord, Label};
-use latentdb_index::database::now;
-use latentdb_index::filter::Filter;
+use latentdb_index::{CollectionRecord, Filter, Label, now};
 use parking_lot::Mutex;
 
 use super::models::sae_record;

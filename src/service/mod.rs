@@ -26,7 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::database::{Database, View};
+use latentdb_index::{Database, View};
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};

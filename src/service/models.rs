@@ -15,8 +15,7 @@ use crate::error::{Error, Result};
 use crate::inputs::{self, Model};
 use crate::reading::{Precision, Reading};
 use crate::sae::{Codes, Normalisation, Sae, TrainingRecord};
-use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::document::{Activation, Document};
+use latentdb_index::{Activation, CollectionRecord, Document};
 
 /// What a collection records of the encoder that makes its vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,10 +9,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use latentdb_index::catalog::{BesideSae, CollectionRecord};
-use latentdb_index::collection::Update;
-use latentdb_index::database::{CollectionHandle, NewCollection, View, validate_name};
-use latentdb_index::document::{Document, SpaceCodes};
+use latentdb_index::{
+    BesideSae, CollectionHandle, CollectionRecord, Document, NewCollection, SpaceCodes, Update,
+    View, validate_name,
+};
 
 use super::collections::{CollectionInfo, agree};
 use super::gate::{FitInfo, Gate, gate_of, judge_attach, judge_token_attach};

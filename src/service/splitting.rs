@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use latentdb_index::analysis::across::{Overlap, overlaps};
 use latentdb_index::analysis::latent_counts;
-use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
-use latentdb_index::filter::Filter;
+use latentdb_index::{Filter, Label, View};
 
 use super::models::sae_record;
 use super::search::no_sae;

@@ -8,8 +8,7 @@ use super::Members;
 use super::statistics::{Sample, Test, adjust, independence, newcombe, normal_quantile, welch};
 use super::units::{Floor, UnitIndex, Units, count_units, over_chunks};
 use crate::error::{Error, Result};
-use crate::filter::Allowed;
-use crate::filter::ResolvedFilter;
+use crate::filter::{Allowed, ResolvedFilter};
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 

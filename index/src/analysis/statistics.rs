@@ -55,12 +55,12 @@ pub fn normal_quantile(confidence: f64) -> f64 {
 }
 
 /// Two-sided tail probability of a standard normal value.
-pub fn normal_two_sided(z: f64) -> f64 {
+pub(crate) fn normal_two_sided(z: f64) -> f64 {
     erf::erfc(z.abs() / std::f64::consts::SQRT_2)
 }
 
 /// Wilson's score interval of the share `count / n`; `(0, 1)` for n = 0.
-pub fn wilson(count: u64, n: u64, quantile: f64) -> (f64, f64) {
+pub(crate) fn wilson(count: u64, n: u64, quantile: f64) -> (f64, f64) {
     if n == 0 {
         return (0.0, 1.0);
     }

@@ -2,7 +2,7 @@
 //!
 //! A [`Filter`] is data: built by hand, parsed from the text language ([`parse()`]), stored as a
 //! saved set. It may use names: of saved sets, families, other SAEs. [`Filter::resolve`] checks it
-//! against a [`Scope`] and replaces every name by what it refers to; the result, a
+//! against a [`Resolver`] and replaces every name by what it refers to; the result, a
 //! [`ResolvedFilter`], is what the engine evaluates, to one roaring bitmap per segment, so counts
 //! are exact.
 
@@ -29,7 +29,7 @@ pub use parse::{parse, parse_timestamp};
 /// Deepest nesting of a filter, saved sets expanded.
 pub const MAX_DEPTH: usize = 32;
 /// Most nodes of a filter, saved sets expanded.
-pub const MAX_NODES: usize = 4096;
+const MAX_NODES: usize = 4096;
 /// Most values of one `in` list or id list.
 pub const MAX_LIST_VALUES: usize = 100_000;
 
@@ -142,7 +142,7 @@ pub enum TextMode {
 }
 
 /// What a request is resolved against: the shape of a collection and what names refer to.
-pub trait Scope {
+pub trait Resolver {
     /// The dimension of the collection's vectors, if it has any.
     fn dimension(&self) -> Option<usize>;
 
@@ -150,7 +150,7 @@ pub trait Scope {
     fn n_latents(&self) -> Option<usize>;
 
     /// What a name refers to. A filter it stands for is resolved within `nesting`
-    /// ([`Filter::resolve_within`]). A scope without names refuses all of them.
+    /// ([`Filter::resolve_within`]). A resolver without names refuses all of them.
     fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {
         let _ = nesting;
         Err(Error::not_found(match name {
@@ -161,7 +161,7 @@ pub trait Scope {
     }
 }
 
-/// The scope of a collection without names.
+/// The resolver of a collection without names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// The dimension of its vectors.
@@ -170,7 +170,7 @@ pub struct Shape {
     pub n_latents: Option<usize>,
 }
 
-impl Scope for Shape {
+impl Resolver for Shape {
     fn dimension(&self) -> Option<usize> {
         self.dimension
     }
@@ -273,23 +273,27 @@ impl Filter {
     /// module and the collection's latents.
     ///
     /// # Errors
-    /// `InvalidArgument` naming the part as a path, and those of the scope.
-    pub fn resolve(&self, scope: &dyn Scope) -> Result<ResolvedFilter> {
-        self.resolve_within(scope, &Nesting::default())
+    /// `InvalidArgument` naming the part as a path, and those of the resolver.
+    pub fn resolve(&self, resolver: &dyn Resolver) -> Result<ResolvedFilter> {
+        self.resolve_within(resolver, &Nesting::default())
     }
 
     /// As [`Self::resolve`] for a part of another filter.
-    pub fn resolve_within(&self, scope: &dyn Scope, nesting: &Nesting) -> Result<ResolvedFilter> {
-        nesting.deeper(|| self.resolve_parts(scope, nesting))
+    pub fn resolve_within(
+        &self,
+        resolver: &dyn Resolver,
+        nesting: &Nesting,
+    ) -> Result<ResolvedFilter> {
+        nesting.deeper(|| self.resolve_parts(resolver, nesting))
     }
 
-    fn resolve_parts(&self, scope: &dyn Scope, nesting: &Nesting) -> Result<ResolvedFilter> {
+    fn resolve_parts(&self, resolver: &dyn Resolver, nesting: &Nesting) -> Result<ResolvedFilter> {
         let all = |parts: &[Self]| -> Result<Vec<ResolvedFilter>> {
             parts
                 .iter()
                 .enumerate()
                 .map(|(at, part)| {
-                    part.resolve_within(scope, nesting)
+                    part.resolve_within(resolver, nesting)
                         .within(&format!("[{at}]"))
                 })
                 .collect()
@@ -301,7 +305,7 @@ impl Filter {
                 lower,
                 upper,
             } => {
-                check_latent(*latent, scope.n_latents()).within("latent")?;
+                check_latent(*latent, resolver.n_latents()).within("latent")?;
                 for bound in [lower, upper] {
                     if let Bound::Included(value) | Bound::Excluded(value) = bound
                         && value.is_nan()
@@ -339,12 +343,15 @@ impl Filter {
                 mode: *mode,
             },
             Self::Named(name @ Name::Through { .. }) => {
-                scope.look_up(name, nesting).within("through")?
+                resolver.look_up(name, nesting).within("through")?
             }
-            Self::Named(name) => scope.look_up(name, nesting)?,
+            Self::Named(name) => resolver.look_up(name, nesting)?,
             Self::And(parts) => Filter::And(all(parts).within("and")?),
             Self::Or(parts) => Filter::Or(all(parts).within("or")?),
-            Self::Not(part) => part.resolve_within(scope, nesting).within("not")?.negate(),
+            Self::Not(part) => part
+                .resolve_within(resolver, nesting)
+                .within("not")?
+                .negate(),
         })
     }
 }

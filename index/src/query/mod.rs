@@ -20,21 +20,21 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::rank::{Fusion, Scale};
 pub use execute::{effective_weights, execute};
 pub use latents_bm25::{DEFAULT_B, DEFAULT_K1, LatentsBm25};
 pub(crate) use nearest::SCAN_BELOW;
 
 use crate::document::validate_vector;
 use crate::error::{Error, Result, Within as _};
-use crate::filter::{Filter, ResolvedFilter, Scope, TextMode, check_latent};
-use crate::rank::Fusion;
+use crate::filter::{Filter, ResolvedFilter, Resolver, TextMode, check_latent};
 
 /// Most hits of one request, pages included.
 pub const MAX_HITS: usize = 10_000;
 /// Deepest nesting of a query.
 pub const MAX_DEPTH: usize = 16;
 /// Most nodes of a query.
-pub const MAX_NODES: usize = 256;
+const MAX_NODES: usize = 256;
 /// Most weighted latents of one node.
 pub const MAX_WEIGHTS: usize = 4096;
 /// Hits taken from each child of a fusion, unless said otherwise.
@@ -221,23 +221,23 @@ impl Query {
     /// Checks the tree against the limits of this module and the collection, resolves its filters,
     /// and names every node that has no name after its place and kind (`nearest` at the root,
     /// `0.nearest` in the first place below it). The error's field is a path inside the query.
-    pub fn resolve(&self, scope: &dyn Scope) -> Result<ResolvedQuery> {
-        let mut resolver = Resolver {
-            scope,
+    pub fn resolve(&self, resolver: &dyn Resolver) -> Result<ResolvedQuery> {
+        let mut resolution = Resolution {
+            resolver,
             names: HashSet::new(),
             nodes: 0,
         };
-        self.resolve_at(&mut resolver, "", 1)
+        self.resolve_at(&mut resolution, "", 1)
     }
 
     fn resolve_at(
         &self,
-        resolver: &mut Resolver,
+        resolution: &mut Resolution,
         place: &str,
         depth: usize,
     ) -> Result<ResolvedQuery> {
-        resolver.nodes += 1;
-        if depth > MAX_DEPTH || resolver.nodes > MAX_NODES {
+        resolution.nodes += 1;
+        if depth > MAX_DEPTH || resolution.nodes > MAX_NODES {
             return Err(Error::invalid(
                 "",
                 format!(
@@ -245,8 +245,8 @@ impl Query {
                 ),
             ));
         }
-        let scope = resolver.scope;
-        let filter = self.filter.as_ref().map(|filter| filter.resolve(scope));
+        let resolver = resolution.resolver;
+        let filter = self.filter.as_ref().map(|filter| filter.resolve(resolver));
         let filter = filter.transpose().within("filter")?;
         let kind_name = self.kind.name();
         let name = match &self.name {
@@ -254,7 +254,7 @@ impl Query {
             None if place.is_empty() => kind_name.to_owned(),
             None => format!("{place}.{kind_name}"),
         };
-        if !resolver.names.insert(name.clone()) {
+        if !resolution.names.insert(name.clone()) {
             return Err(Error::invalid(
                 "name",
                 format!("{name:?} names two nodes of the query"),
@@ -262,7 +262,7 @@ impl Query {
         }
         let mut child = |query: &Query, at: usize, field: &str| {
             query
-                .resolve_at(resolver, &child_place(place, at), depth + 1)
+                .resolve_at(resolution, &child_place(place, at), depth + 1)
                 .within(field)
         };
         let kind = match &self.kind {
@@ -290,9 +290,9 @@ impl Query {
                 check_count(*top).within("excluding.top")?;
                 let query = Box::new(child(query, 0, "excluding.query")?);
                 // The right side gives no scores, so its names need not differ from the left's.
-                let names = std::mem::take(&mut resolver.names);
-                let minus = minus.resolve_at(resolver, &child_place(place, 1), depth + 1);
-                resolver.names = names;
+                let names = std::mem::take(&mut resolution.names);
+                let minus = minus.resolve_at(resolution, &child_place(place, 1), depth + 1);
+                resolution.names = names;
                 Kind::Except {
                     query,
                     minus: Box::new(minus.within("excluding.minus")?),
@@ -300,21 +300,21 @@ impl Query {
                 }
             }
             Kind::Nearest(nearest) => {
-                nearest.validate(scope).within(kind_name)?;
+                nearest.validate(resolver).within(kind_name)?;
                 Kind::Nearest(nearest.clone())
             }
             Kind::Boost(nearest, boosts) => {
-                let boosted = validate_weights(&boosts.weights, scope).within("boost");
-                let both = boosted.and_then(|()| nearest.validate(scope));
+                let boosted = validate_weights(&boosts.weights, resolver).within("boost");
+                let both = boosted.and_then(|()| nearest.validate(resolver));
                 both.within(kind_name)?;
                 Kind::Boost(nearest.clone(), boosts.clone())
             }
             Kind::Latents(latents) => {
-                validate_weights(&latents.weights, scope).within(kind_name)?;
+                validate_weights(&latents.weights, resolver).within(kind_name)?;
                 Kind::Latents(latents.clone())
             }
             Kind::LatentsBm25(bm25) => {
-                bm25.validate(scope).within(kind_name)?;
+                bm25.validate(resolver).within(kind_name)?;
                 Kind::LatentsBm25(bm25.clone())
             }
             Kind::Text { text, mode } => {
@@ -366,25 +366,25 @@ fn child_place(place: &str, at: usize) -> String {
 }
 
 /// What a query is resolved with.
-struct Resolver<'a> {
-    scope: &'a dyn Scope,
+struct Resolution<'a> {
+    resolver: &'a dyn Resolver,
     names: HashSet<String>,
     nodes: usize,
 }
 
 impl Nearest {
-    fn validate(&self, scope: &dyn Scope) -> Result<()> {
+    fn validate(&self, resolver: &dyn Resolver) -> Result<()> {
         if self.ef == 0 || self.ef > MAX_HITS {
             return Err(Error::invalid(
                 "ef",
                 format!("is {}; 1 to {MAX_HITS} is accepted", self.ef),
             ));
         }
-        validate_vector(&self.vector, scope.dimension()).within("vector")
+        validate_vector(&self.vector, resolver.dimension()).within("vector")
     }
 }
 
-fn validate_weights(weights: &[LatentWeight], scope: &dyn Scope) -> Result<()> {
+fn validate_weights(weights: &[LatentWeight], resolver: &dyn Resolver) -> Result<()> {
     if weights.is_empty() || weights.len() > MAX_WEIGHTS {
         return Err(Error::invalid(
             "weights",
@@ -397,7 +397,7 @@ fn validate_weights(weights: &[LatentWeight], scope: &dyn Scope) -> Result<()> {
     let mut seen = HashSet::new();
     for (at, entry) in weights.iter().enumerate() {
         let place = format!("weights[{at}]");
-        check_latent(entry.latent, scope.n_latents())
+        check_latent(entry.latent, resolver.n_latents())
             .within("latent")
             .within(&place)?;
         if !entry.weight.is_finite() {

@@ -4,11 +4,10 @@ use std::cell::Cell;
 use std::fs;
 use std::ops::ControlFlow;
 
-use latentdb_index::collection::Operation;
-use latentdb_index::database::{CollectionHandle, Database, NewCollection};
-use latentdb_index::document::{Activation, Document};
-use latentdb_index::error::{ErrorKind, Result};
-use latentdb_index::filter::Filter;
+use latentdb_index::{
+    Activation, CollectionHandle, Database, Document, ErrorKind, Filter, NewCollection, Operation,
+    Result,
+};
 
 const N_LATENTS: usize = 8;
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
+use latentdb_index::{Label, View};
 
 use super::super::{Service, blocking};
 use super::{check_latents, n_latents_of};

@@ -8,11 +8,9 @@ use latentdb_index::analysis::{
     CorrelateOptions, Correlations, Pair, Scope, Side, correlate, correlate_attribute,
     correlate_joined,
 };
-use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
-use latentdb_index::document::{Value, validate_attribute_name};
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{
+    Filter, Label, Progress, ResolvedFilter, Value, View, validate_attribute_name,
+};
 
 use super::super::{Service, ShownLabel, blocking};
 use super::similar_labels::SimilarLabels;

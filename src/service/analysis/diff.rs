@@ -7,11 +7,9 @@ use latentdb_index::analysis::{
     Counterparts, Diff, DiffOptions, DiffRow, Members, Selection, Side, Units, compare,
     compare_paired, measure, select,
 };
-use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
-use latentdb_index::document::{Document, validate_attribute_name};
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{
+    Document, Filter, Label, Progress, ResolvedFilter, View, validate_attribute_name,
+};
 
 use super::super::documents::Projection;
 use super::super::{Service, ShownLabel, blocking};

@@ -10,8 +10,8 @@ mod same_latents;
 mod similar_labels;
 mod trends;
 
+use latentdb_index::View;
 use latentdb_index::analysis::Units;
-use latentdb_index::database::View;
 
 use super::search::no_sae;
 use crate::error::{Error, Result, Within as _};

@@ -1,6 +1,6 @@
 //! Whether the latents of two collections mean the same.
 
-use latentdb_index::catalog::CollectionRecord;
+use latentdb_index::CollectionRecord;
 
 use super::super::models::{encoder_record, sae_record};
 use super::super::tokens::reader_record;

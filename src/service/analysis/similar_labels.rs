@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use latentdb_index::database::View;
+use latentdb_index::View;
 
 use super::super::Service;
 use super::super::labels::Labels;

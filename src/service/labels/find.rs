@@ -4,9 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use latentdb_index::analysis::latent_counts;
-use latentdb_index::catalog::{CollectionRecord, Label};
-use latentdb_index::database::View;
-use latentdb_index::filter::Filter;
+use latentdb_index::{CollectionRecord, Filter, Label, View};
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result};

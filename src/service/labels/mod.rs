@@ -14,9 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use latentdb_index::analysis::latent_counts;
-use latentdb_index::catalog::{CollectionRecord, Label};
-use latentdb_index::database::{View, now};
-use latentdb_index::filter::Filter;
+use latentdb_index::{CollectionRecord, Filter, Label, View, now};
 
 use super::latents::{check_latent, label_key};
 use super::search::no_sae;

@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::catalog::{LOW_SCORE, Label, LabelScore};
-use latentdb_index::database::{View, now};
+use latentdb_index::{LOW_SCORE, Label, LabelScore, View, now};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;

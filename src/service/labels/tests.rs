@@ -1,4 +1,4 @@
-use latentdb_index::document::{Activation, Document};
+use latentdb_index::{Activation, Document};
 
 use super::*;
 use crate::error::ErrorKind;

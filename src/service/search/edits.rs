@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use latentdb_index::database::View;
+use latentdb_index::View;
 use serde::{Deserialize, Serialize};
 
 use super::property::{PropertySelection, choose, rank_weight};

@@ -1,7 +1,7 @@
 //! Weights fitted from example documents: on latents, to read, and on vectors, beside them.
 
+use latentdb_index::View;
 use latentdb_index::analysis::logistic::{self, SparseRow};
-use latentdb_index::database::View;
 
 use super::edits::MAX_EXAMPLES;
 use crate::error::{Error, Result, Within as _};

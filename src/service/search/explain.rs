@@ -2,10 +2,8 @@
 
 use std::time::Instant;
 
-use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
-use latentdb_index::document::Activation;
-use latentdb_index::query::{self, Hit, Kind, LatentWeight, ResolvedQuery};
+use latentdb_index::query::{self, Hit, Kind, LatentWeight};
+use latentdb_index::{Activation, Label, ResolvedQuery, View};
 
 use super::super::pages::{Page, Session};
 use super::{Contribution, ExplainedHit, Explanation, Ready, SearchResult};

@@ -18,9 +18,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latentdb_index::catalog::Label;
-use latentdb_index::database::View;
-use latentdb_index::query::{self, Hit, MAX_HITS, Plan, ResolvedQuery};
+use latentdb_index::query::{self, Hit, MAX_HITS, Plan};
+use latentdb_index::{Label, ResolvedQuery, View};
 
 use super::pages::Session;
 use super::{Service, blocking};

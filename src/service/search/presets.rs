@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::catalog::RecordKind;
-use latentdb_index::database::View;
+use latentdb_index::{RecordKind, View};
 use serde::{Deserialize, Serialize};
 
 use super::edits::{MAX_EDITS, SteerEdit, SteerTarget};

@@ -1,7 +1,7 @@
 //! Property retrieval (METHODS §5): latents are chosen for a property, ranked and weighted, and
 //! become a query that can be read.
 
-use latentdb_index::database::View;
+use latentdb_index::View;
 use latentdb_index::query::{
     ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, MAX_WEIGHTS,
 };

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::database::View;
-use latentdb_index::query::{self, Kind, Nearest, Query, ResolvedQuery};
+use latentdb_index::query::{self, Kind, Nearest};
+use latentdb_index::{Query, ResolvedQuery, View};
 
 use super::super::analysis::SimilarLabels;
 use super::super::{Service, blocking};

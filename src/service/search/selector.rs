@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latentdb_index::database::View;
+use latentdb_index::View;
 
 use super::super::labels::ChatUse;
 use super::super::{Service, blocking};

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::database::View;
-use latentdb_index::document::validate_vector;
 use latentdb_index::query::{ActivationScale, LatentWeight, Latents};
+use latentdb_index::{View, validate_vector};
 
 use super::super::{Service, blocking, models};
 use super::edits::{AppliedEdit, SteerChange};

@@ -4,9 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::collection::Update;
-use latentdb_index::document::{Activation, Document, LatentPosition};
+use latentdb_index::{Activation, CollectionRecord, Document, LatentPosition, Update};
 
 use super::super::models::{beyond_storage, check_storable};
 use super::super::{Service, blocking};

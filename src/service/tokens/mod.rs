@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::database::NewCollection;
+use latentdb_index::{CollectionRecord, NewCollection};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
