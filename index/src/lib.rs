@@ -94,6 +94,7 @@ mod rank;
 mod schema;
 mod segment_file;
 mod snapshot;
+mod vector;
 
 pub use catalog::{
     BesideSae, Catalog, CollectionRecord, LOW_SCORE, Label, LabelScore, RecordKind, SavedSet,

@@ -12,11 +12,11 @@ use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 use super::units::Floor;
-use crate::dense::prefetch;
 use crate::error::{Error, Result};
 use crate::filter::Allowed;
 use crate::progress::Progress;
 use crate::snapshot::{SegmentView, Snapshot};
+use crate::vector::prefetch;
 
 /// Documents of a chunk, a power of two. Its entries can be numbered with 32 bits.
 const CHUNK: u32 = 1 << 13;

@@ -1,4 +1,4 @@
-//! Which latents occur together (METHODS section 7).
+//! Which latents occur together.
 //!
 //! Pairs are counted latent by latent: the rows of the documents that have `i` are added into one
 //! counter per thread, from which the pairs of `i` with enough support are kept. Memory is the
@@ -38,7 +38,7 @@ pub struct CorrelateOptions {
     /// A document has a latent when its activation is above this.
     pub active_above: f32,
     /// Leaves out of a pair's support the documents in which both latents fire most on the same
-    /// or neighbouring tokens, since they see one word twice (METHODS section 7). Needs stored
+    /// or neighbouring tokens, since they see one word twice. Needs stored
     /// positions; a latent without one there is on no word. `i_count` and `j_count` stay.
     pub exclude_adjacent: bool,
     /// Pairs in fewer documents are not tested; at least 1.

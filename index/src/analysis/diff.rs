@@ -1,4 +1,4 @@
-//! What sets two sets apart (METHODS section 6).
+//! What sets two sets apart.
 
 use std::cmp::Ordering;
 

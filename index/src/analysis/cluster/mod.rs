@@ -1,4 +1,4 @@
-//! Targeted clustering (METHODS section 8): documents grouped by the latents of one axis alone,
+//! Targeted clustering: documents grouped by the latents of one axis alone,
 //! whatever else they are about.
 //!
 //! Each document becomes the set of the axis' latents that are active in it. The affinity of two
