@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use latentdb_index::filter::{Name, Nesting, Referent, Resolver};
+use latentdb_index::filter::{Name, Nesting, Referent, Resolver, Shape};
 use latentdb_index::{CollectionRecord, Filter, ResolvedFilter, SetContent, View};
 
 use super::Service;
@@ -17,12 +17,11 @@ pub(super) struct Names<'a> {
 }
 
 impl Resolver for Names<'_> {
-    fn dimension(&self) -> Option<usize> {
-        self.record.dimension
-    }
-
-    fn n_latents(&self) -> Option<usize> {
-        self.record.n_latents
+    fn shape(&self) -> Shape {
+        Shape {
+            dimension: self.record.dimension,
+            n_latents: self.record.n_latents,
+        }
     }
 
     fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {

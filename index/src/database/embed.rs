@@ -3,7 +3,7 @@
 use super::{CollectionHandle, View};
 use crate::collection::{Operation, Written};
 use crate::error::Result;
-use crate::filter::{Filter, ResolvedFilter, Resolver};
+use crate::filter::{Filter, ResolvedFilter, Resolver, Shape};
 use crate::query::{Query, Ranking, execute};
 
 impl CollectionHandle {
@@ -32,11 +32,10 @@ impl View {
 
 /// A view knows the shape of its collection and no names.
 impl Resolver for View {
-    fn dimension(&self) -> Option<usize> {
-        self.record.dimension
-    }
-
-    fn n_latents(&self) -> Option<usize> {
-        self.record.n_latents
+    fn shape(&self) -> Shape {
+        Shape {
+            dimension: self.record.dimension,
+            n_latents: self.record.n_latents,
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use half::f16;
-use latentdb_index::filter::{AttributeTest, Name, Nesting, Referent, Resolver, TextMode};
+use latentdb_index::filter::{AttributeTest, Name, Nesting, Referent, Resolver, Shape, TextMode};
 use latentdb_index::query::{ActivationScale, Fusion, Latents, LatentsBm25, Scale};
 use latentdb_index::{
     Activation, Document, ErrorKind, Filter, Operation, ResolvedFilter, Result, SpaceCodes, Update,
@@ -301,12 +301,11 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
 pub struct Names;
 
 impl Resolver for Names {
-    fn dimension(&self) -> Option<usize> {
-        Some(DIMENSION)
-    }
-
-    fn n_latents(&self) -> Option<usize> {
-        Some(N_LATENTS)
+    fn shape(&self) -> Shape {
+        Shape {
+            dimension: Some(DIMENSION),
+            n_latents: Some(N_LATENTS),
+        }
     }
 
     fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {
