@@ -39,3 +39,53 @@ impl Resolver for View {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::document::{Activation, Document};
+    use crate::error::ErrorKind;
+    use crate::filter::parse;
+    use crate::{Database, NewCollection, Operation, Update};
+
+    #[test]
+    fn an_invalid_write_is_refused_with_its_field() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path()).unwrap();
+        let collection = database
+            .create(NewCollection {
+                name: "c".into(),
+                dimension: Some(2),
+                n_latents: Some(4),
+                ..NewCollection::default()
+            })
+            .unwrap();
+        let mut document = Document::new("a");
+        let upsert = |document: &Document| Operation::Upsert(Box::new(document.clone()));
+        document.latents = vec![Activation {
+            latent: 4,
+            activation: 1.0,
+        }];
+        let error = collection.apply(vec![upsert(&document)]).unwrap_err();
+        assert_eq!(error.field(), Some("operations[0].latents[0].latent"));
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        document.latents[0].latent = 3;
+        let update = Update {
+            id: "a".into(),
+            vector: Some(vec![1.0]),
+            ..Update::default()
+        };
+        let both = vec![upsert(&document), Operation::Update(Box::new(update))];
+        let error = collection.apply(both).unwrap_err();
+        assert_eq!(error.field(), Some("operations[1].vector"));
+        assert_eq!(collection.view().unwrap().snapshot.n_docs(), 0);
+        collection.apply(vec![upsert(&document)]).unwrap();
+
+        let view = collection.view().unwrap();
+        let active = view.resolve(&parse("latent(3)").unwrap()).unwrap();
+        assert_eq!(view.snapshot.count(&active).unwrap(), 1);
+        let error = view.resolve(&parse("set('x')").unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let error = view.resolve(&parse("latent(4)").unwrap()).unwrap_err();
+        assert_eq!(error.field(), Some("latent"));
+    }
+}

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Kind, LatentWeight, MAX_DEPTH, MAX_HITS, MAX_WEIGHTS, Nearest, Query, ResolvedQuery};
+use super::{
+    Kind, LatentWeight, Latents, MAX_DEPTH, MAX_HITS, MAX_WEIGHTS, Nearest, Query, ResolvedQuery,
+};
 use crate::document::validate_vector;
 use crate::error::{Error, Result, Within as _};
 use crate::filter::{Resolver, Shape, check_latent};
@@ -39,14 +41,13 @@ impl Query {
                 ),
             ));
         }
-        let (resolver, shape) = (resolution.resolver, resolution.resolver.shape());
+        let resolver = resolution.resolver;
         let filter = self.filter.as_ref().map(|filter| filter.resolve(resolver));
         let filter = filter.transpose().within("filter")?;
-        let kind_name = self.kind.name();
         let name = match &self.name {
             Some(name) => name.clone(),
-            None if place.is_empty() => kind_name.to_owned(),
-            None => format!("{place}.{kind_name}"),
+            None if place.is_empty() => self.kind.name().to_owned(),
+            None => format!("{place}.{}", self.kind.name()),
         };
         if !resolution.names.insert(name.clone()) {
             return Err(Error::invalid(
@@ -54,33 +55,64 @@ impl Query {
                 format!("{name:?} names two nodes of the query"),
             ));
         }
+        Ok(ResolvedQuery {
+            kind: self.kind.resolve(resolution, place, depth)?,
+            filter,
+            name,
+        })
+    }
+}
+
+impl Kind {
+    fn resolve(
+        &self,
+        resolution: &mut Resolution,
+        place: &str,
+        depth: usize,
+    ) -> Result<Kind<ResolvedQuery>> {
+        let (shape, name) = (resolution.resolver.shape(), self.name());
         let mut child = |query: &Query, at: usize, field: &str| {
             query
                 .resolve_at(resolution, &child_place(place, at), depth + 1)
                 .within(field)
         };
-        let kind = match &self.kind {
-            Kind::Fusion {
+        Ok(match self {
+            Self::Nearest(nearest) => Kind::Nearest(nearest.checked(shape).within(name)?),
+            Self::Boost(nearest, boosts) => {
+                let boosts = boosts.checked(shape).within("boost").within(name)?;
+                Kind::Boost(nearest.checked(shape).within(name)?, boosts)
+            }
+            Self::Latents(latents) => Kind::Latents(latents.checked(shape).within(name)?),
+            Self::LatentsBm25(bm25) => {
+                bm25.validate_parameters().within(name)?;
+                validate_weights(&bm25.weights, shape).within(name)?;
+                Kind::LatentsBm25(bm25.clone())
+            }
+            Self::Text { text, .. } if text.trim().is_empty() => {
+                return Err(Error::invalid("text", "is empty; words are accepted")).within(name);
+            }
+            Self::Text { text, mode } => Kind::Text {
+                text: text.clone(),
+                mode: *mode,
+            },
+            Self::Fusion {
                 children,
                 method,
                 depth,
             } => {
-                validate_fusion(children, *method, *depth).within("fusion")?;
-                let children = children
-                    .iter()
-                    .enumerate()
-                    .map(|(at, (query, weight))| {
-                        let field = format!("fusion.children[{at}].query");
-                        Ok((child(query, at, &field)?, *weight))
-                    })
-                    .collect::<Result<_>>()?;
+                validate_fusion(children, *method, *depth).within(name)?;
+                let children = children.iter().enumerate();
+                let resolved = children.map(|(at, (query, weight))| {
+                    let field = format!("fusion.children[{at}].query");
+                    Ok((child(query, at, &field)?, *weight))
+                });
                 Kind::Fusion {
-                    children,
+                    children: resolved.collect::<Result<_>>()?,
                     method: *method,
                     depth: *depth,
                 }
             }
-            Kind::Except { query, minus, top } => {
+            Self::Except { query, minus, top } => {
                 check_count(*top).within("excluding.top")?;
                 let query = Box::new(child(query, 0, "excluding.query")?);
                 // The right side gives no scores, so its names need not differ from the left's.
@@ -93,39 +125,8 @@ impl Query {
                     top: *top,
                 }
             }
-            Kind::Nearest(nearest) => {
-                nearest.validate(shape).within(kind_name)?;
-                Kind::Nearest(nearest.clone())
-            }
-            Kind::Boost(nearest, boosts) => {
-                let boosted = validate_weights(&boosts.weights, shape).within("boost");
-                let both = boosted.and_then(|()| nearest.validate(shape));
-                both.within(kind_name)?;
-                Kind::Boost(nearest.clone(), boosts.clone())
-            }
-            Kind::Latents(latents) => {
-                validate_weights(&latents.weights, shape).within(kind_name)?;
-                Kind::Latents(latents.clone())
-            }
-            Kind::LatentsBm25(bm25) => {
-                let parameters = bm25.validate_parameters();
-                let both = parameters.and_then(|()| validate_weights(&bm25.weights, shape));
-                both.within(kind_name)?;
-                Kind::LatentsBm25(bm25.clone())
-            }
-            Kind::Text { text, mode } => {
-                if text.trim().is_empty() {
-                    let error = Error::invalid("text", "is empty; words are accepted");
-                    return Err(error.within(kind_name));
-                }
-                Kind::Text {
-                    text: text.clone(),
-                    mode: *mode,
-                }
-            }
-            Kind::Matching => Kind::Matching,
-        };
-        Ok(ResolvedQuery { kind, filter, name })
+            Self::Matching => Kind::Matching,
+        })
     }
 }
 
@@ -146,14 +147,22 @@ struct Resolution<'a> {
 }
 
 impl Nearest {
-    fn validate(&self, shape: Shape) -> Result<()> {
+    fn checked(&self, shape: Shape) -> Result<Self> {
         if self.ef == 0 || self.ef > MAX_HITS {
             return Err(Error::invalid(
                 "ef",
                 format!("is {}; 1 to {MAX_HITS} is accepted", self.ef),
             ));
         }
-        validate_vector(&self.vector, shape.dimension).within("vector")
+        validate_vector(&self.vector, shape.dimension).within("vector")?;
+        Ok(self.clone())
+    }
+}
+
+impl Latents {
+    fn checked(&self, shape: Shape) -> Result<Self> {
+        validate_weights(&self.weights, shape)?;
+        Ok(self.clone())
     }
 }
 
