@@ -16,10 +16,10 @@ use super::units::{Floor, UnitIndex, Units, count_units};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// Most pairs that one analysis tests; each takes 48 bytes.
+/// Maximum pairs that one analysis tests; each takes 48 bytes.
 pub const MAX_TESTED_PAIRS: usize = 10_000_000;
 
-/// Which pairs of latents are looked at.
+/// Which pairs of latents are tested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// Every pair, once.
@@ -49,7 +49,7 @@ pub struct CorrelateOptions {
     pub min_npmi: f64,
     /// Largest adjusted p-value that is kept.
     pub max_p_adjusted: f64,
-    /// Most pairs that are kept.
+    /// Maximum pairs that are kept.
     pub limit: usize,
 }
 
@@ -103,7 +103,7 @@ pub struct Pair {
 /// Pairs of latents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Correlations {
-    /// Documents (or joined rows) looked at.
+    /// Documents (or joined rows) considered.
     pub documents: u64,
     /// Pairs of the scope that could reach the support: each of the two is in so many documents.
     /// P-values are adjusted over them, and those below the support count as 1: how often two occur
@@ -358,7 +358,7 @@ impl Sides {
         if !self.is_symmetric || i < j {
             return true;
         }
-        // The mirrored pair, where it is looked at, comes with the smaller number first.
+        // The mirrored pair, where it is tested, comes with the smaller number first.
         i > j && !(self.may_be_first[j as usize] && self.may_be_second[i as usize])
     }
 }

@@ -379,7 +379,7 @@ pub struct Selection {
     /// At least one document of A has the unit, and at most this share of B's: what A has and B
     /// (nearly) has not.
     pub max_b_share: Option<f64>,
-    /// Most rows.
+    /// Maximum rows.
     pub limit: usize,
 }
 

@@ -90,7 +90,7 @@ struct Together<'a> {
     /// Latents that take part, ascending, with their number of documents.
     frequencies: Vec<(u32, u64)>,
     /// Documents that a place in `frequencies` shares with each later place, where they share any.
-    /// Counted anew each time: of dense latents all pairs together would fill the memory.
+    /// Recounted each time: of dense latents all pairs together would fill the memory.
     later: &'a (dyn Fn(u32) -> Counts + Sync),
 }
 

@@ -10,7 +10,7 @@ use statrs::function::{beta, erf, factorial};
 
 /// An expected count below this makes the normal approximation poor (Cochran, 1954).
 const SMALL_EXPECTED: f64 = 5.0;
-/// Most discordant pairs for which McNemar's test is computed exactly.
+/// Maximum discordant pairs for which McNemar's test is computed exactly.
 const MOST_EXACT_PAIRS: u64 = 1000;
 /// Tables whose probabilities differ by less than this count as equally probable.
 const TIE: f64 = 1e-10;

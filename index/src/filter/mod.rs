@@ -29,7 +29,7 @@ pub use resolve::{Nesting, Resolver, Shape};
 
 /// Deepest nesting of a filter, saved sets expanded.
 pub const MAX_DEPTH: usize = 32;
-/// Most values of one `in` list or id list.
+/// Maximum values of one `in` list or id list.
 pub const MAX_LIST_VALUES: usize = 100_000;
 
 /// A set of documents, described. `N` is what its named parts are: names as a request asks for

@@ -7,7 +7,7 @@ use super::{AttributeTest, Filter, MAX_DEPTH, MAX_LIST_VALUES, Name, ResolvedFil
 use crate::document::{Value, validate_attribute_name};
 use crate::error::{Error, Result, Within as _};
 
-/// Most nodes of a filter, saved sets expanded.
+/// Maximum nodes of a filter, saved sets expanded.
 const MAX_NODES: usize = 4096;
 
 /// What a request is resolved against: the shape of a collection and what names refer to.

@@ -27,11 +27,11 @@ pub(crate) use nearest::SCAN_BELOW;
 
 use crate::filter::{Filter, ResolvedFilter, TextMode};
 
-/// Most hits of one request, pages included.
+/// Maximum hits of one request, pages included.
 pub const MAX_HITS: usize = 10_000;
 /// Deepest nesting of a query.
 pub const MAX_DEPTH: usize = 16;
-/// Most weighted latents of one node.
+/// Maximum weighted latents of one node.
 pub const MAX_WEIGHTS: usize = 4096;
 /// Hits taken from each child of a fusion, unless said otherwise.
 pub const DEFAULT_FUSION_DEPTH: usize = 1000;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Within as _};
 use crate::filter::{Resolver, Shape, check_latent};
 use crate::rank::Fusion;
 
-/// Most nodes of a query.
+/// Maximum nodes of a query.
 const MAX_NODES: usize = 256;
 
 impl Query {
