@@ -25,11 +25,10 @@ use latentdb_index::analysis::{
     TrendOptions, Units, compare, compare_paired, correlate, measure, near_duplicates, select,
     trends,
 };
-use latentdb_index::collection::{Collection, Operation};
-use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::filter::{Filter, ResolvedFilter, Shape, parse};
-use latentdb_index::progress::Progress;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::filter::{Shape, parse};
+use latentdb_index::{
+    Activation, Collection, Document, Filter, Operation, Progress, ResolvedFilter, Snapshot, Value,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;

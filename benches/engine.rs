@@ -17,15 +17,15 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use half::f16;
-use latentdb_index::collection::{Collection, Operation};
-use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::filter::{Filter, ResolvedFilter, Shape, TextMode};
+use latentdb_index::filter::{Shape, TextMode};
 use latentdb_index::query::{
-    ActivationScale, DEFAULT_EF, DEFAULT_FUSION_DEPTH, Kind, LatentWeight, Latents, Nearest, Query,
-    Ranking, ResolvedQuery, execute,
+    ActivationScale, DEFAULT_EF, DEFAULT_FUSION_DEPTH, Fusion, Kind, LatentWeight, Latents,
+    Nearest, Ranking, execute,
 };
-use latentdb_index::rank::Fusion;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{
+    Activation, Collection, Document, Filter, Operation, Query, ResolvedFilter, ResolvedQuery,
+    Snapshot, Value,
+};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};

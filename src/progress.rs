@@ -1,3 +1,3 @@
 //! The project's one type for progress and cancellation, defined by the engine.
 
-pub use latentdb_index::progress::{Progress, StopOnDrop};
+pub use latentdb_index::{Progress, StopOnDrop};

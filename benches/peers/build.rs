@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use latentdb::sae::{Codes, Sae};
-use latentdb_index::collection::{Collection, Operation};
-use latentdb_index::document::{Activation, Document, Value};
+use latentdb_index::{Activation, Collection, Document, Operation, Value};
 use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
 use serde::Serialize;

@@ -8,13 +8,11 @@ use latentdb::encoder::{EncoderOptions, SentenceEncoder};
 use latentdb::inputs::Cache;
 use latentdb::progress::Progress;
 use latentdb_index::analysis::{attribute_facet, latent_counts};
-use latentdb_index::document::Value;
-use latentdb_index::error::Error;
-use latentdb_index::filter::{AttributeTest, Filter, Shape};
+use latentdb_index::filter::{AttributeTest, Shape};
 use latentdb_index::query::{
-    ActivationScale, DEFAULT_EF, Kind, LatentWeight, Latents, Nearest, Query, execute,
+    ActivationScale, DEFAULT_EF, Kind, LatentWeight, Latents, Nearest, execute,
 };
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{Error, Filter, Query, Snapshot, Value};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 

@@ -57,6 +57,18 @@ pub struct AttachedSae {
     pub reader: Option<serde_json::Value>,
 }
 
+impl AttachedSae {
+    /// Latents of an SAE that clients keep to themselves: they bring the codes of documents.
+    pub fn of_clients(n_latents: usize) -> Self {
+        Self {
+            name: String::new(),
+            n_latents,
+            sae: None,
+            reader: None,
+        }
+    }
+}
+
 impl CollectionRecord {
     /// The place of an SAE in the list, by its name; the default's where the name is empty.
     ///
@@ -148,7 +160,7 @@ impl Catalog {
 
     /// Opens or creates the catalog in a data directory. `FailedPrecondition` when another process
     /// has it open.
-    pub fn open(directory: &Path) -> Result<Self> {
+    pub(crate) fn open(directory: &Path) -> Result<Self> {
         let database = Database::create(directory.join(FILE)).map_err(|error| {
             if matches!(error, redb::DatabaseError::DatabaseAlreadyOpen) {
                 Error::precondition(format!(
@@ -170,7 +182,7 @@ impl Catalog {
     }
 
     /// All collections, by name.
-    pub fn collections(&self) -> Result<Vec<CollectionRecord>> {
+    pub(crate) fn collections(&self) -> Result<Vec<CollectionRecord>> {
         let transaction = self.database.begin_read().map_err(fault)?;
         let table = transaction.open_table(COLLECTIONS).map_err(fault)?;
         let mut records = Vec::new();
@@ -182,7 +194,7 @@ impl Catalog {
     }
 
     /// Inserts or replaces a collection's record.
-    pub fn put_collection(&self, record: &CollectionRecord) -> Result<()> {
+    pub(crate) fn put_collection(&self, record: &CollectionRecord) -> Result<()> {
         let bytes = encode(record)?;
         self.change(|transaction| {
             let mut table = transaction.open_table(COLLECTIONS).map_err(fault)?;
@@ -194,7 +206,7 @@ impl Catalog {
     }
 
     /// Removes a collection's record with its saved sets and labels.
-    pub fn remove_collection(&self, record: &CollectionRecord) -> Result<()> {
+    pub(crate) fn remove_collection(&self, record: &CollectionRecord) -> Result<()> {
         self.change(|transaction| {
             let mut table = transaction.open_table(COLLECTIONS).map_err(fault)?;
             table.remove(record.name.as_str()).map_err(fault)?;
@@ -217,7 +229,7 @@ impl Catalog {
     }
 
     /// A collection's saved sets, by name.
-    pub fn saved_sets(&self, collection: &str) -> Result<BTreeMap<String, SavedSet>> {
+    pub(crate) fn saved_sets(&self, collection: &str) -> Result<BTreeMap<String, SavedSet>> {
         let transaction = self.database.begin_read().map_err(fault)?;
         let table = transaction.open_table(SAVED_SETS).map_err(fault)?;
         let mut sets = BTreeMap::new();
@@ -233,7 +245,7 @@ impl Catalog {
     }
 
     /// Inserts or replaces a saved set.
-    pub fn put_saved_set(&self, collection: &str, set: &SavedSet) -> Result<()> {
+    pub(crate) fn put_saved_set(&self, collection: &str, set: &SavedSet) -> Result<()> {
         let bytes = encode(set)?;
         self.change(|transaction| {
             let mut table = transaction.open_table(SAVED_SETS).map_err(fault)?;
@@ -245,7 +257,7 @@ impl Catalog {
     }
 
     /// Removes a saved set; false when there was none.
-    pub fn remove_saved_set(&self, collection: &str, name: &str) -> Result<bool> {
+    pub(crate) fn remove_saved_set(&self, collection: &str, name: &str) -> Result<bool> {
         self.change(|transaction| {
             let mut table = transaction.open_table(SAVED_SETS).map_err(fault)?;
             let removed = table.remove((collection, name)).map_err(fault)?;
@@ -254,7 +266,7 @@ impl Catalog {
     }
 
     /// A collection's records of a kind, by name.
-    pub fn records<T: for<'a> Deserialize<'a>>(
+    pub(crate) fn records<T: for<'a> Deserialize<'a>>(
         &self,
         collection: &str,
         kind: RecordKind,
@@ -274,7 +286,7 @@ impl Catalog {
     }
 
     /// A record by its name.
-    pub fn record_of<T: for<'a> Deserialize<'a>>(
+    pub(crate) fn record_of<T: for<'a> Deserialize<'a>>(
         &self,
         collection: &str,
         kind: RecordKind,
@@ -287,7 +299,7 @@ impl Catalog {
     }
 
     /// Inserts or replaces a record.
-    pub fn put_record<T: Serialize>(
+    pub(crate) fn put_record<T: Serialize>(
         &self,
         collection: &str,
         kind: RecordKind,
@@ -305,7 +317,12 @@ impl Catalog {
     }
 
     /// Removes a record; false when there was none.
-    pub fn remove_record(&self, collection: &str, kind: RecordKind, name: &str) -> Result<bool> {
+    pub(crate) fn remove_record(
+        &self,
+        collection: &str,
+        kind: RecordKind,
+        name: &str,
+    ) -> Result<bool> {
         self.change(|transaction| {
             let mut table = transaction.open_table(RECORDS).map_err(fault)?;
             let removed = table

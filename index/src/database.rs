@@ -6,7 +6,7 @@
 //! ```
 
 mod attach;
-mod scope;
+mod embed;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -6,6 +6,7 @@ use half::f16;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Within as _};
+use crate::vector::squared_norm;
 
 /// Longest document id, in bytes of UTF-8.
 pub const MAX_ID_BYTES: usize = 512;
@@ -125,7 +126,7 @@ impl Value {
 /// A document as it is written and read back.
 ///
 /// ```
-/// use latentdb_index::document::{Document, Value};
+/// use latentdb_index::{Document, Value};
 ///
 /// let mut document = Document::new("review-1");
 /// document.text = Some("arrived late and broken".into());
@@ -327,7 +328,7 @@ pub fn validate_vector(vector: &[f32], dimension: Option<usize>) -> Result<()> {
             format!("is {}; finite numbers are accepted", vector[at]),
         ));
     }
-    let squared: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
+    let squared = squared_norm(vector);
     if squared == 0.0 {
         return Err(Error::invalid("", "is all zeros and so has no direction"));
     }

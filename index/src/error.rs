@@ -33,7 +33,7 @@ pub enum ErrorKind {
 /// An error with its kind, an optional request field, a message for people, and its cause.
 ///
 /// ```
-/// use latentdb_index::error::{Error, ErrorKind};
+/// use latentdb_index::{Error, ErrorKind};
 ///
 /// let error = Error::invalid("vector", "has 3 values; this collection takes 384");
 /// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -137,7 +137,8 @@ pub trait Within {
     /// [`Error::within`] of the error, if any.
     ///
     /// ```
-    /// use latentdb_index::error::{Error, Within as _};
+    /// use latentdb_index::Error;
+    /// use latentdb_index::error::Within as _;
     ///
     /// let failed: Result<(), Error> = Err(Error::invalid("[1]", "is not finite"));
     /// let error = failed.within("vector").unwrap_err();

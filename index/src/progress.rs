@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// call the work off.
 ///
 /// ```
-/// use latentdb_index::progress::Progress;
+/// use latentdb_index::Progress;
 ///
 /// let progress = Progress::default();
 /// assert_eq!(progress.share(), 0.0);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use latentdb_index::document::{MAX_ID_BYTES, MAX_TEXT_BYTES};
 use latentdb_index::query::MAX_HITS;
+use latentdb_index::{MAX_ID_BYTES, MAX_TEXT_BYTES};
 use latentdb_proto::v1;
 use latentdb_proto::v1::admin_service_server::AdminService;
 use tonic::{Request, Response, Status};

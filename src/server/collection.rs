@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::catalog::SetContent;
+use latentdb_index::SetContent;
 use latentdb_proto::v1;
 use latentdb_proto::v1::collection_service_server::CollectionService;
 use tonic::{Request, Response, Status};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
-use latentdb_index::collection::{StreamPosition, Update, Written};
+use latentdb_index::{StreamPosition, Update, Written};
 use latentdb_proto::v1;
 use latentdb_proto::v1::document_service_server::DocumentService;
 use tokio::sync::{mpsc, oneshot};

@@ -4,8 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::Stream;
-use latentdb_index::catalog::{Label, LabelScore};
-use latentdb_index::document::Document;
+use latentdb_index::{Document, Label, LabelScore};
 use latentdb_proto::v1;
 use latentdb_proto::v1::latent_service_server::LatentService;
 use tokio::sync::mpsc;

@@ -1,6 +1,6 @@
 //! Readers and the places of latents, on the wire.
 
-use latentdb_index::document::LatentPosition;
+use latentdb_index::LatentPosition;
 use latentdb_proto::v1;
 
 use super::types::{non_empty, non_zero};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use latentdb_index::query::{DEFAULT_EF, DEFAULT_FUSION_DEPTH, MAX_DEPTH, MAX_HITS, Plan};
-use latentdb_index::rank::{Fusion, Scale};
+use latentdb_index::query::{
+    DEFAULT_EF, DEFAULT_FUSION_DEPTH, Fusion, MAX_DEPTH, MAX_HITS, Plan, Scale,
+};
 use latentdb_proto::v1;
 use latentdb_proto::v1::search_service_server::SearchService;
 use tonic::{Request, Response, Status};

@@ -1,6 +1,6 @@
 //! Feature splitting on the wire.
 
-use latentdb_index::catalog::Label;
+use latentdb_index::Label;
 use latentdb_proto::v1;
 
 use super::address::address;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use latentdb_index::document::{self, Activation, Codes, Document};
-use latentdb_index::filter::{self, AttributeTest, Filter, Name, TextMode};
+use latentdb_index::filter::{self, AttributeTest, Name, TextMode};
+use latentdb_index::{Activation, Codes, Document, Filter, Value};
 use latentdb_proto::v1;
 
 use super::status::required;
@@ -36,19 +36,19 @@ pub(super) fn micros(timestamp: &prost_types::Timestamp) -> Result<i64> {
         .ok_or_else(|| Error::invalid("timestamp", "is outside the years 1677 to 2262"))
 }
 
-pub(super) fn value(wire: v1::Value) -> Result<document::Value> {
+pub(super) fn value(wire: v1::Value) -> Result<Value> {
     use v1::value::Kind;
     Ok(match required(wire.kind, "kind")? {
-        Kind::String(text) => document::Value::String(text),
-        Kind::Integer(number) => document::Value::Integer(number),
-        Kind::Float(number) => document::Value::Float(number),
-        Kind::Boolean(truth) => document::Value::Boolean(truth),
-        Kind::Timestamp(time) => document::Value::Timestamp(micros(&time)?),
-        Kind::List(list) => document::Value::List(values(list)?),
+        Kind::String(text) => Value::String(text),
+        Kind::Integer(number) => Value::Integer(number),
+        Kind::Float(number) => Value::Float(number),
+        Kind::Boolean(truth) => Value::Boolean(truth),
+        Kind::Timestamp(time) => Value::Timestamp(micros(&time)?),
+        Kind::List(list) => Value::List(values(list)?),
     })
 }
 
-fn values(list: v1::ValueList) -> Result<Vec<document::Value>> {
+fn values(list: v1::ValueList) -> Result<Vec<Value>> {
     list.values
         .into_iter()
         .enumerate()
@@ -62,15 +62,15 @@ fn values(list: v1::ValueList) -> Result<Vec<document::Value>> {
         .collect()
 }
 
-pub(super) fn wire_value(value: document::Value) -> v1::Value {
+pub(super) fn wire_value(value: Value) -> v1::Value {
     use v1::value::Kind;
     let kind = match value {
-        document::Value::String(text) => Kind::String(text),
-        document::Value::Integer(number) => Kind::Integer(number),
-        document::Value::Float(number) => Kind::Float(number),
-        document::Value::Boolean(truth) => Kind::Boolean(truth),
-        document::Value::Timestamp(micros) => Kind::Timestamp(timestamp(micros)),
-        document::Value::List(values) => Kind::List(v1::ValueList {
+        Value::String(text) => Kind::String(text),
+        Value::Integer(number) => Kind::Integer(number),
+        Value::Float(number) => Kind::Float(number),
+        Value::Boolean(truth) => Kind::Boolean(truth),
+        Value::Timestamp(micros) => Kind::Timestamp(timestamp(micros)),
+        Value::List(values) => Kind::List(v1::ValueList {
             values: values.into_iter().map(wire_value).collect(),
         }),
     };
@@ -79,7 +79,7 @@ pub(super) fn wire_value(value: document::Value) -> v1::Value {
 
 pub(super) fn attributes(
     wire: impl IntoIterator<Item = (String, v1::Value)>,
-) -> Result<BTreeMap<String, document::Value>> {
+) -> Result<BTreeMap<String, Value>> {
     wire.into_iter()
         .map(|(name, wire)| {
             let value = value(wire).within(&name)?;

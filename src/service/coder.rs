@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::document::Codes;
-use latentdb_index::progress::Progress;
+use latentdb_index::{Codes, Progress};
 
 use super::models::activations;
 use super::token_coder::TokenCoder;

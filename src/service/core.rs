@@ -7,9 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::database::{CollectionHandle, Database};
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{CollectionHandle, CollectionRecord, Database, Snapshot};
 use parking_lot::Mutex;
 
 use super::models::Models;

@@ -1,7 +1,6 @@
 //! Families of latents that were found, kept in the catalog by the SAE and used by their roots.
 
-use latentdb_index::catalog::RecordKind;
-use latentdb_index::filter::{Filter, ResolvedFilter};
+use latentdb_index::{Filter, RecordKind, ResolvedFilter};
 use serde::{Deserialize, Serialize};
 
 use super::core::View;

@@ -5,9 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use latentdb_index::catalog::RecordKind;
-use latentdb_index::document::Activation;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{Activation, RecordKind, Snapshot};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

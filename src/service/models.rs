@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use half::f16;
-use latentdb_index::document::Activation;
+use latentdb_index::Activation;
 use parking_lot::Mutex;
 
 use super::spec::EncoderRecord;

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use latentdb_index::catalog::SetContent;
-use latentdb_index::filter::{Filter, Name, Nesting, Referent, ResolvedFilter, Scope};
+use latentdb_index::filter::{Name, Nesting, Referent, Resolver, Shape};
+use latentdb_index::{Filter, ResolvedFilter, SetContent};
 
 use super::core::View;
 use super::families::family_filter;
 use crate::error::{Error, Result, Within as _};
 
-impl Scope for View {
-    fn dimension(&self) -> Option<usize> {
-        self.spec.record.dimension
-    }
-
-    fn n_latents(&self) -> Option<usize> {
-        View::n_latents(self)
+impl Resolver for View {
+    fn shape(&self) -> Shape {
+        Shape {
+            dimension: self.spec.record.dimension,
+            n_latents: self.n_latents(),
+        }
     }
 
     fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {

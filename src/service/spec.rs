@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::catalog::{self, CollectionRecord};
+use latentdb_index::CollectionRecord;
 use serde::{Deserialize, Serialize};
 
 use super::gate::Gate;
@@ -178,7 +178,7 @@ impl SaeSpec {
         }
     }
 
-    fn parse(attached: &catalog::AttachedSae) -> Result<Self> {
+    fn parse(attached: &latentdb_index::AttachedSae) -> Result<Self> {
         Ok(Self {
             name: attached.name.clone(),
             n_latents: attached.n_latents,
@@ -188,8 +188,8 @@ impl SaeSpec {
     }
 
     /// The record as the catalog keeps it.
-    pub(super) fn to_record(&self) -> Result<catalog::AttachedSae> {
-        Ok(catalog::AttachedSae {
+    pub(super) fn to_record(&self) -> Result<latentdb_index::AttachedSae> {
+        Ok(latentdb_index::AttachedSae {
             name: self.name.clone(),
             n_latents: self.n_latents,
             sae: self.sae.as_ref().map(to_json).transpose()?,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use latentdb_index::document::{self, Activation, LatentPosition};
-use latentdb_index::progress::Progress;
+use latentdb_index::{Activation, LatentPosition, Progress};
 
 use super::core::Core;
 use super::spec::{ReaderRecord, SaeSpec};
@@ -60,7 +59,7 @@ impl TokenCoder {
         measured: usize,
         fit: &mut Fit,
         progress: &Progress,
-    ) -> Result<Vec<document::Codes>> {
+    ) -> Result<Vec<latentdb_index::Codes>> {
         let width = self.sae.d_in();
         let (before, seen) = (fit.rows(), AtomicUsize::new(0));
         let mut gathering = Gathering {
@@ -68,7 +67,7 @@ impl TokenCoder {
             pool: CodePool::new(self.sae.n_latents(), self.pooling),
             text: 0,
             spans: Vec::new(),
-            made: vec![document::Codes::default(); texts.len()],
+            made: vec![latentdb_index::Codes::default(); texts.len()],
         };
         self.reader.read(
             texts,
@@ -126,7 +125,7 @@ struct Gathering<'c> {
     text: usize,
     /// Of the text's tokens so far.
     spans: Vec<Option<TokenSpan>>,
-    made: Vec<document::Codes>,
+    made: Vec<latentdb_index::Codes>,
 }
 
 impl Gathering<'_> {

@@ -5,8 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use latentdb_index::document::{Activation, validate_latents, validate_vector};
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{Activation, Snapshot, validate_latents, validate_vector};
 
 use super::documents::MAX_BATCH;
 use super::models::activations;

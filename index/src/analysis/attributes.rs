@@ -10,13 +10,13 @@ use crate::document::Value;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Most distinct values of an attribute that is held against latents.
+/// Maximum distinct values of an attribute that is compared with latents.
 const MAX_VALUES: usize = 10_000;
 
 /// Latents and values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttributeCorrelations {
-    /// Documents looked at, with the attribute or without.
+    /// Documents considered, with the attribute or without.
     pub documents: u64,
     /// Pairs that could reach the support, over which p-values are adjusted: the latent and the
     /// value are each in so many documents.

@@ -12,11 +12,11 @@ use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 use super::units::Floor;
-use crate::dense::prefetch;
 use crate::error::{Error, Result};
 use crate::filter::Allowed;
 use crate::progress::Progress;
 use crate::snapshot::{SegmentView, Snapshot};
+use crate::vector::prefetch;
 
 /// Documents of a chunk, a power of two. Its entries can be numbered with 32 bits.
 const CHUNK: u32 = 1 << 13;
@@ -62,7 +62,7 @@ impl Packed for u32 {
 #[derive(Clone, Debug, Default)]
 pub(super) struct PairCounter {
     pub both: Vec<u32>,
-    /// Empty where tokens are not looked at.
+    /// Empty where tokens are not compared.
     pub adjacent: Vec<u32>,
 }
 
@@ -109,7 +109,7 @@ impl PairCounter {
 struct Chunk<L> {
     ends: Vec<u32>,
     latents: Vec<L>,
-    /// The strongest token of each entry; empty where tokens are not looked at.
+    /// The strongest token of each entry; empty where tokens are not compared.
     tokens: Vec<u32>,
     /// Documents that have positions.
     with_positions: u64,
@@ -160,7 +160,7 @@ impl<'a, L: Packed> PackedRows<'a, L> {
         })
     }
 
-    /// Documents with positions, where tokens are looked at.
+    /// Documents with positions, where tokens are compared.
     pub fn with_positions(&self) -> u64 {
         self.with_positions
     }

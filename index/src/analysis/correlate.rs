@@ -1,4 +1,4 @@
-//! Which latents occur together (METHODS section 7).
+//! Which latents occur together.
 //!
 //! Pairs are counted latent by latent: the rows of the documents that have `i` are added into one
 //! counter per thread, from which the pairs of `i` with enough support are kept. Memory is the
@@ -16,10 +16,10 @@ use super::units::{Floor, UnitIndex, Units, count_units};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// Most pairs that one analysis tests; each takes 48 bytes.
+/// Maximum pairs that one analysis tests; each takes 48 bytes.
 pub const MAX_TESTED_PAIRS: usize = 10_000_000;
 
-/// Which pairs of latents are looked at.
+/// Which pairs of latents are tested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// Every pair, once.
@@ -38,7 +38,7 @@ pub struct CorrelateOptions {
     /// A document has a latent when its activation is above this.
     pub active_above: f32,
     /// Leaves out of a pair's support the documents in which both latents fire most on the same
-    /// or neighbouring tokens, since they see one word twice (METHODS section 7). Needs stored
+    /// or neighbouring tokens, since they see one word twice. Needs stored
     /// positions; a latent without one there is on no word. `i_count` and `j_count` stay.
     pub exclude_adjacent: bool,
     /// Pairs in fewer documents are not tested; at least 1.
@@ -49,7 +49,7 @@ pub struct CorrelateOptions {
     pub min_npmi: f64,
     /// Largest adjusted p-value that is kept.
     pub max_p_adjusted: f64,
-    /// Most pairs that are kept.
+    /// Maximum pairs that are kept.
     pub limit: usize,
 }
 
@@ -103,7 +103,7 @@ pub struct Pair {
 /// Pairs of latents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Correlations {
-    /// Documents (or joined rows) looked at.
+    /// Documents (or joined rows) considered.
     pub documents: u64,
     /// Pairs of the scope that could reach the support: each of the two is in so many documents.
     /// P-values are adjusted over them, and those below the support count as 1: how often two occur
@@ -358,7 +358,7 @@ impl Sides {
         if !self.is_symmetric || i < j {
             return true;
         }
-        // The mirrored pair, where it is looked at, comes with the smaller number first.
+        // The mirrored pair, where it is tested, comes with the smaller number first.
         i > j && !(self.may_be_first[j as usize] && self.may_be_second[i as usize])
     }
 }

@@ -1,4 +1,4 @@
-//! What sets two sets apart (METHODS section 6).
+//! What sets two sets apart.
 
 use std::cmp::Ordering;
 
@@ -8,8 +8,7 @@ use super::Members;
 use super::statistics::{Sample, Test, adjust, independence, newcombe, normal_quantile, welch};
 use super::units::{Floor, UnitIndex, Units, count_units, over_chunks};
 use crate::error::{Error, Result};
-use crate::filter::Allowed;
-use crate::filter::ResolvedFilter;
+use crate::filter::{Allowed, ResolvedFilter};
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 
@@ -380,7 +379,7 @@ pub struct Selection {
     /// At least one document of A has the unit, and at most this share of B's: what A has and B
     /// (nearly) has not.
     pub max_b_share: Option<f64>,
-    /// Most rows.
+    /// Maximum rows.
     pub limit: usize,
 }
 

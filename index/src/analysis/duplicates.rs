@@ -14,7 +14,7 @@ use super::units::{Floor, UnitIndex, Units, count_units};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// Most similar pairs of records that one analysis keeps.
+/// Maximum similar pairs of records that one analysis keeps.
 const MAX_PAIRS: usize = 20_000_000;
 /// What rounding may add to a product of a threshold and a length.
 const ROUNDING: f64 = 1e-9;

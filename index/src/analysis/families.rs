@@ -1,5 +1,5 @@
 //! Families: a general latent and the special ones below it, from what is active together
-//! (METHODS §9; Paper B, "feature families").
+//! (O'Neill et al. 2024, "feature families"; the methods guide).
 //!
 //! `C_ij` counts the documents with both latents active, `f_i` those with one. Similarity is
 //! `s_ij = C_ij / (min(f_i, f_j) + 1)`, that is `C_ij / (f_i + 1)` symmetrised by its larger side.
@@ -7,7 +7,7 @@
 //! A dense latent shares much with every latent by chance alone: the share `e = max(f_i, f_j) / N` of
 //! `N` documents. Left as it is, `s` hangs whatever has no closer relative below the densest latents.
 //! So what chance gives is taken off, `(s - e) / (1 - e)`: 0 for independent latents, 1 for a special
-//! case (the form of Cohen's kappa, 1960); [`FamilyOptions::above_chance`] leaves Paper B's `s`.
+//! case (the form of Cohen's kappa, 1960); [`FamilyOptions::above_chance`] leaves the `s` of the paper.
 //!
 //! Below a floor similarity counts as none. A maximum spanning forest over it, each edge directed
 //! from the denser latent to the sparser, gives roots and what descends from them; roots that make a
@@ -28,7 +28,7 @@ pub struct FamilyOptions {
     pub max_density: f64,
     /// Similarities below this count as none.
     pub min_similarity: f64,
-    /// Similarity is what is shared above chance; all that is shared otherwise, as in Paper B.
+    /// Similarity is what is shared above chance; all that is shared otherwise, as in the paper.
     pub above_chance: bool,
     /// A root has more direct children than this.
     pub root_children: usize,
@@ -90,7 +90,7 @@ struct Together<'a> {
     /// Latents that take part, ascending, with their number of documents.
     frequencies: Vec<(u32, u64)>,
     /// Documents that a place in `frequencies` shares with each later place, where they share any.
-    /// Counted anew each time: of dense latents all pairs together would fill the memory.
+    /// Recounted each time: of dense latents all pairs together would fill the memory.
     later: &'a (dyn Fn(u32) -> Counts + Sync),
 }
 

@@ -1,5 +1,6 @@
 //! Analyses over sets of documents: what sets them apart, what occurs together, what changes over
-//! an order, what is nearly the same, what forms groups. METHODS sections 5 to 9.
+//! an order, what is nearly the same, what forms groups. Formulas are in the
+//! methods guide.
 //!
 //! Every analysis is a pure function of a [`Snapshot`](crate::snapshot::Snapshot), resolved
 //! filters and options; what it returns are plain rows. Counts are exact. A document *has* a latent

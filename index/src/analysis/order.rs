@@ -5,7 +5,7 @@ use time::{Date, Duration, Month, OffsetDateTime, UtcDateTime};
 use crate::document::Value;
 use crate::error::{Error, Result};
 
-/// Most buckets of an order.
+/// Maximum buckets of an order.
 pub const MAX_BUCKETS: usize = 1000;
 
 /// How an attribute's values become an order.

@@ -1,4 +1,4 @@
-//! Two sets compared row by row: the same prompt answered by two models (METHODS section 6).
+//! Two sets compared row by row: the same prompt answered by two models.
 
 use super::diff::{Diff, DiffOptions, Measure, Side, adjust_rows, finish, row};
 use super::joined::join;

@@ -31,7 +31,7 @@ pub struct Histogram {
 pub struct CoOccurrence {
     /// The latent.
     pub latent: u32,
-    /// Normalised pointwise mutual information, -1 to 1 (METHODS §7).
+    /// Normalised pointwise mutual information, -1 to 1.
     pub npmi: f64,
     /// Documents in which both are active.
     pub documents: u64,

@@ -10,7 +10,7 @@ use statrs::function::{beta, erf, factorial};
 
 /// An expected count below this makes the normal approximation poor (Cochran, 1954).
 const SMALL_EXPECTED: f64 = 5.0;
-/// Most discordant pairs for which McNemar's test is computed exactly.
+/// Maximum discordant pairs for which McNemar's test is computed exactly.
 const MOST_EXACT_PAIRS: u64 = 1000;
 /// Tables whose probabilities differ by less than this count as equally probable.
 const TIE: f64 = 1e-10;
@@ -55,12 +55,12 @@ pub fn normal_quantile(confidence: f64) -> f64 {
 }
 
 /// Two-sided tail probability of a standard normal value.
-pub fn normal_two_sided(z: f64) -> f64 {
+pub(crate) fn normal_two_sided(z: f64) -> f64 {
     erf::erfc(z.abs() / std::f64::consts::SQRT_2)
 }
 
 /// Wilson's score interval of the share `count / n`; `(0, 1)` for n = 0.
-pub fn wilson(count: u64, n: u64, quantile: f64) -> (f64, f64) {
+pub(crate) fn wilson(count: u64, n: u64, quantile: f64) -> (f64, f64) {
     if n == 0 {
         return (0.0, 1.0);
     }

@@ -29,7 +29,7 @@ pub struct TrendOptions {
     pub max_p_adjusted: f64,
     /// Only units whose share never turns back.
     pub only_monotone: bool,
-    /// Most rows.
+    /// Maximum rows.
     pub limit: usize,
 }
 

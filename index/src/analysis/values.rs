@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use super::value_key::Key;
 use crate::document::Value;
 use crate::error::{Error, Result};
-use crate::filter::Allowed;
-use crate::filter::{AttributeColumn, attribute_columns};
+use crate::filter::{Allowed, AttributeColumn, attribute_columns};
 use crate::snapshot::{SegmentView, Snapshot};
 
 /// The distinct values of an attribute in a set, ascending, and who has them.

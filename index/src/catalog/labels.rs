@@ -25,7 +25,7 @@ pub struct Label {
     pub text: String,
     /// Who made it: a labeller's name, a person, an import.
     pub source: String,
-    /// How well it predicts activations on held-out documents (METHODS §3), where scored: the
+    /// How well it predicts activations on held-out documents, where scored: the
     /// Pearson correlation of the latest of `scores`, or what an import says.
     pub score: Option<f32>,
     /// When, microseconds since the epoch.
@@ -38,7 +38,7 @@ pub struct Label {
     pub scores: Vec<LabelScore>,
 }
 
-/// How well a label tells on held-out documents which of them activate its latent (METHODS §3).
+/// How well a label tells on held-out documents which of them activate its latent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelScore {
     /// Who judged.

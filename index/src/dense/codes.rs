@@ -13,7 +13,7 @@
 
 use std::io::Write;
 
-use super::distance::CodeDot;
+use crate::vector::{CodeDot, prefetch};
 
 /// Rows of codes are padded with zeros to a multiple of this.
 const PADDING: usize = 64;
@@ -172,7 +172,7 @@ impl CodedQuery<'_> {
     /// Asks the processor to bring a row near; a hint without other effect.
     #[inline]
     pub fn prefetch(&self, row: usize) {
-        super::distance::prefetch(self.rows.codes_of(row));
+        prefetch(self.rows.codes_of(row));
     }
 }
 
@@ -181,20 +181,22 @@ mod tests {
     use rand::{Rng, SeedableRng, rngs::StdRng};
 
     use super::*;
+    use crate::vector::unit;
 
-    fn unit(random: &mut StdRng, dimension: usize) -> Vec<f32> {
+    fn direction(random: &mut StdRng, dimension: usize) -> Vec<f32> {
         let values: Vec<f32> = (0..dimension)
             .map(|_| random.random_range(-1.0_f32..1.0).powi(3))
             .collect();
-        let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
-        values.iter().map(|value| value / norm).collect()
+        unit(&values)
     }
 
     #[test]
     fn the_error_bound_holds_and_is_small() {
         let mut random = StdRng::seed_from_u64(3);
         for dimension in [1, 3, 64, 100, 384] {
-            let rows: Vec<Vec<f32>> = (0..200).map(|_| unit(&mut random, dimension)).collect();
+            let rows: Vec<Vec<f32>> = (0..200)
+                .map(|_| direction(&mut random, dimension))
+                .collect();
             let mut file = Vec::new();
             let mut writer = CodesWriter::new(dimension, rows.len());
             for row in &rows {
@@ -207,7 +209,7 @@ mod tests {
                 .map(bytemuck::pod_read_unaligned)
                 .collect();
             let codes = Codes::new(bytemuck::cast_slice(&file), &scales, dimension);
-            let vector = unit(&mut random, dimension);
+            let vector = direction(&mut random, dimension);
             let query = codes.query(&vector);
             for (at, row) in rows.iter().enumerate() {
                 let exact: f64 = row

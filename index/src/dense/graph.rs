@@ -11,9 +11,10 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
-use super::{CodedQuery, DenseReader, dot};
+use super::{CodedQuery, DenseReader};
 use crate::error::{Error, Result};
 use crate::rank::{ScoredDoc, TopK};
+use crate::vector::dot;
 
 /// First bytes of the file: name and format version.
 const MAGIC: [u8; 8] = *b"LDBGRPH1";

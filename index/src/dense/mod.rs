@@ -6,14 +6,12 @@
 //! means an exact scan and a rebuild, never an error.
 
 mod codes;
-mod distance;
 mod graph;
 mod graph_build;
 mod plugin;
 mod reader;
 
 pub(crate) use codes::CodedQuery;
-pub(crate) use distance::{dot, prefetch};
 pub(crate) use graph::Graph;
 pub(crate) use graph_build::{GraphSettings, build_graph};
 pub(crate) use plugin::DensePlugin;

@@ -11,11 +11,12 @@ use tantivy::schema::document::ErasedDocument;
 use tantivy::schema::{Field, Schema, Value as _};
 use tantivy::{DocId, Segment, TantivyDocument};
 
-use super::reader::{DenseLayout, reciprocal_norm};
+use super::reader::DenseLayout;
 use super::{DenseReader, EXTENSION};
 use crate::engine_error::to_tantivy;
 use crate::latents::refuse_reordering;
 use crate::schema::{VECTOR_FIELD, decode_vector};
+use crate::vector::reciprocal_norm;
 
 /// Registers the component with an index.
 pub(crate) struct DensePlugin;

@@ -236,15 +236,10 @@ impl DenseLayout {
     }
 }
 
-/// 1 over the norm of a vector, which [`crate::document::validate_vector`] keeps above 0.
-pub(crate) fn reciprocal_norm(vector: &[f32]) -> f32 {
-    let squared: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
-    squared.sqrt().recip() as f32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vector::reciprocal_norm;
 
     fn file(rows: &[Option<Vec<f32>>]) -> Vec<u8> {
         let mut layout = DenseLayout::default();

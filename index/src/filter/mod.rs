@@ -2,7 +2,7 @@
 //!
 //! A [`Filter`] is data: built by hand, parsed from the text language ([`parse()`]), stored as a
 //! saved set. It may use names: of saved sets, families, other SAEs. [`Filter::resolve`] checks it
-//! against a [`Scope`] and replaces every name by what it refers to; the result, a
+//! against a [`Resolver`] and replaces every name by what it refers to; the result, a
 //! [`ResolvedFilter`], is what the engine evaluates, to one roaring bitmap per segment, so counts
 //! are exact.
 
@@ -10,27 +10,26 @@ mod allowed;
 mod columns;
 mod evaluate;
 mod parse;
+mod resolve;
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Value, validate_attribute_name};
-use crate::error::{Error, Result, Within as _};
+use crate::document::Value;
 
 pub(crate) use allowed::{Allowed, AllowedInSegment};
 pub(crate) use columns::{AttributeColumn, attribute_columns};
 pub(crate) use evaluate::text_query;
 pub use parse::{parse, parse_timestamp};
+pub(crate) use resolve::check_latent;
+pub use resolve::{Nesting, Resolver, Shape};
 
 /// Deepest nesting of a filter, saved sets expanded.
 pub const MAX_DEPTH: usize = 32;
-/// Most nodes of a filter, saved sets expanded.
-pub const MAX_NODES: usize = 4096;
-/// Most values of one `in` list or id list.
+/// Maximum values of one `in` list or id list.
 pub const MAX_LIST_VALUES: usize = 100_000;
 
 /// A set of documents, described. `N` is what its named parts are: names as a request asks for
@@ -141,74 +140,6 @@ pub enum TextMode {
     Phrase,
 }
 
-/// What a request is resolved against: the shape of a collection and what names refer to.
-pub trait Scope {
-    /// The dimension of the collection's vectors, if it has any.
-    fn dimension(&self) -> Option<usize>;
-
-    /// The number of latents, if the collection has any.
-    fn n_latents(&self) -> Option<usize>;
-
-    /// What a name refers to. A filter it stands for is resolved within `nesting`
-    /// ([`Filter::resolve_within`]). A scope without names refuses all of them.
-    fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {
-        let _ = nesting;
-        Err(Error::not_found(match name {
-            Name::SavedSet(name) => format!("saved set {name:?} does not exist"),
-            Name::Family(root) => format!("no family has the root {root}"),
-            Name::Through { sae, .. } => format!("SAE {sae:?} does not exist"),
-        }))
-    }
-}
-
-/// The scope of a collection without names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shape {
-    /// The dimension of its vectors.
-    pub dimension: Option<usize>,
-    /// The number of its latents.
-    pub n_latents: Option<usize>,
-}
-
-impl Scope for Shape {
-    fn dimension(&self) -> Option<usize> {
-        self.dimension
-    }
-
-    fn n_latents(&self) -> Option<usize> {
-        self.n_latents
-    }
-}
-
-/// How deep and how large a filter is so far, whatever its names stand for: filters that name one
-/// another have an end.
-#[derive(Debug, Default)]
-pub struct Nesting {
-    depth: Cell<usize>,
-    nodes: Cell<usize>,
-}
-
-impl Nesting {
-    /// Does something a level deeper.
-    fn deeper<T>(&self, then: impl FnOnce() -> Result<T>) -> Result<T> {
-        let (depth, nodes) = (self.depth.get() + 1, self.nodes.get() + 1);
-        if depth > MAX_DEPTH || nodes > MAX_NODES {
-            return Err(Error::invalid(
-                "",
-                format!(
-                    "is too large: at most {MAX_DEPTH} levels and {MAX_NODES} parts are accepted, \
-                     saved sets included"
-                ),
-            ));
-        }
-        self.depth.set(depth);
-        self.nodes.set(nodes);
-        let done = then();
-        self.depth.set(depth - 1);
-        done
-    }
-}
-
 impl<N> Filter<N> {
     /// Documents in which `latent` is active.
     pub fn latent(latent: u32) -> Self {
@@ -267,150 +198,5 @@ impl Filter {
             Self::Not(part) => part.saes(),
             _ => BTreeSet::new(),
         }
-    }
-
-    /// The filter with every name replaced by what it refers to, checked against the limits of this
-    /// module and the collection's latents.
-    ///
-    /// # Errors
-    /// `InvalidArgument` naming the part as a path, and those of the scope.
-    pub fn resolve(&self, scope: &dyn Scope) -> Result<ResolvedFilter> {
-        self.resolve_within(scope, &Nesting::default())
-    }
-
-    /// As [`Self::resolve`] for a part of another filter.
-    pub fn resolve_within(&self, scope: &dyn Scope, nesting: &Nesting) -> Result<ResolvedFilter> {
-        nesting.deeper(|| self.resolve_parts(scope, nesting))
-    }
-
-    fn resolve_parts(&self, scope: &dyn Scope, nesting: &Nesting) -> Result<ResolvedFilter> {
-        let all = |parts: &[Self]| -> Result<Vec<ResolvedFilter>> {
-            parts
-                .iter()
-                .enumerate()
-                .map(|(at, part)| {
-                    part.resolve_within(scope, nesting)
-                        .within(&format!("[{at}]"))
-                })
-                .collect()
-        };
-        Ok(match self {
-            Self::All => Filter::All,
-            Self::Latent {
-                latent,
-                lower,
-                upper,
-            } => {
-                check_latent(*latent, scope.n_latents()).within("latent")?;
-                for bound in [lower, upper] {
-                    if let Bound::Included(value) | Bound::Excluded(value) = bound
-                        && value.is_nan()
-                    {
-                        return Err(Error::invalid("latent", "has a bound that is not a number"));
-                    }
-                }
-                Filter::Latent {
-                    latent: *latent,
-                    lower: *lower,
-                    upper: *upper,
-                }
-            }
-            Self::Attribute { name, test } => {
-                validate_attribute_name(name).within("attribute")?;
-                test.validate().within(name)?;
-                Filter::Attribute {
-                    name: name.clone(),
-                    test: test.clone(),
-                }
-            }
-            Self::Ids(ids) if ids.len() > MAX_LIST_VALUES => {
-                return Err(Error::invalid(
-                    "ids",
-                    format!(
-                        "has {} entries; at most {MAX_LIST_VALUES} are accepted (save a frozen set \
-                         for more)",
-                        ids.len()
-                    ),
-                ));
-            }
-            Self::Ids(ids) => Filter::Ids(ids.clone()),
-            Self::Text { text, mode } => Filter::Text {
-                text: text.clone(),
-                mode: *mode,
-            },
-            Self::Named(name @ Name::Through { .. }) => {
-                scope.look_up(name, nesting).within("through")?
-            }
-            Self::Named(name) => scope.look_up(name, nesting)?,
-            Self::And(parts) => Filter::And(all(parts).within("and")?),
-            Self::Or(parts) => Filter::Or(all(parts).within("or")?),
-            Self::Not(part) => part.resolve_within(scope, nesting).within("not")?.negate(),
-        })
-    }
-}
-
-impl AttributeTest {
-    fn validate(&self) -> Result<()> {
-        match self {
-            Self::Exists => Ok(()),
-            Self::In(values) => {
-                if values.len() > MAX_LIST_VALUES {
-                    return Err(Error::invalid(
-                        "in",
-                        format!(
-                            "has {} values; at most {MAX_LIST_VALUES} are accepted",
-                            values.len()
-                        ),
-                    ));
-                }
-                values.iter().try_for_each(|value| match value {
-                    Value::List(_) => Err(Error::invalid("", "compares with a list; use `in`")),
-                    scalar => scalar.validate(),
-                })
-            }
-            Self::Range { lower, upper } => {
-                let mut kinds = Vec::new();
-                for bound in [lower, upper] {
-                    if let Bound::Included(value) | Bound::Excluded(value) = bound {
-                        value.validate()?;
-                        kinds.push(match value {
-                            Value::Integer(_) | Value::Float(_) => "number",
-                            Value::Boolean(_) | Value::List(_) => {
-                                return Err(Error::invalid(
-                                    "range",
-                                    format!(
-                                        "has a {} bound; numbers, timestamps and strings are accepted",
-                                        value.kind()
-                                    ),
-                                ));
-                            }
-                            other => other.kind(),
-                        });
-                    }
-                }
-                if kinds.len() == 2 && kinds[0] != kinds[1] {
-                    return Err(Error::invalid(
-                        "range",
-                        format!("has a {} and a {} as bounds", kinds[0], kinds[1]),
-                    ));
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Checks a latent's number against the collection's SAE.
-pub(crate) fn check_latent(latent: u32, n_latents: Option<usize>) -> Result<()> {
-    match n_latents {
-        None => Err(Error::precondition(
-            "the collection has no SAE, so it has no latents yet: train one (`latentdb sae train \
-             --collection NAME`) and attach it (`latentdb collection attach NAME --sae DIR`)",
-        )),
-        Some(n) if latent as usize >= n => Err(Error::invalid(
-            "",
-            format!("is {latent}; this collection's latents are 0 to {}", n - 1),
-        )),
-        Some(_) => Ok(()),
     }
 }

@@ -25,8 +25,8 @@ use crate::error::{Error, Result};
 /// Parses the text form. Errors are `InvalidArgument` and point at the column, from 1.
 ///
 /// ```
-/// use latentdb_index::document::Value;
-/// use latentdb_index::filter::{Filter, parse};
+/// use latentdb_index::{Filter, Value};
+/// use latentdb_index::filter::parse;
 ///
 /// let filter = parse("latent(812) and not source = 'news'").unwrap();
 /// let news = Filter::equals("source", Value::String("news".into()));

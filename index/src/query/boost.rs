@@ -1,4 +1,4 @@
-//! Steering by boost: the cosine plus weighted activations, as an exact top-k (METHODS §4).
+//! Steering by boost: the cosine plus weighted activations, as an exact top-k.
 //!
 //! A document outside the posting lists of the boosted latents scores its cosine alone. So the
 //! candidates are every allowed document of those lists, each scored on both parts, and the `k`
@@ -10,11 +10,11 @@ use rayon::prelude::*;
 use roaring::RoaringBitmap;
 
 use super::{LatentWeight, Nearest, latents, nearest};
-use crate::dense::dot;
 use crate::error::Result;
 use crate::filter::AllowedInSegment;
 use crate::rank::TopK;
 use crate::snapshot::SegmentView;
+use crate::vector::dot;
 
 /// Documents below which boosted ones are not worth a second thread.
 const DOCS_PER_TASK: usize = 4096;

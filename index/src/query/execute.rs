@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::filter::Allowed;
 use crate::rank::{Fusion, ScoredDoc, TopK, fuse};
 use crate::snapshot::Snapshot;
+use crate::vector::unit;
 
 /// The `limit` best hits of a query.
 pub fn execute(query: &ResolvedQuery, snapshot: &Snapshot, limit: usize) -> Result<Ranking> {
@@ -197,15 +198,6 @@ pub fn effective_weights(latents: &Latents, snapshot: &Snapshot) -> Vec<LatentWe
         .collect();
     weights.sort_by_key(|entry| entry.latent);
     weights
-}
-
-pub(super) fn unit(vector: &[f32]) -> Vec<f32> {
-    let squared: f64 = vector.iter().map(|&value| f64::from(value).powi(2)).sum();
-    let scale = squared.sqrt().recip();
-    vector
-        .iter()
-        .map(|&value| (f64::from(value) * scale) as f32)
-        .collect()
 }
 
 fn leaf_hits(ranked: Vec<ScoredDoc>, name: &str) -> Vec<Hit> {

@@ -7,9 +7,9 @@
 
 use roaring::RoaringBitmap;
 
-use super::{LatentWeight, validate_weights};
+use super::LatentWeight;
 use crate::error::{Error, Result};
-use crate::filter::{AllowedInSegment, Scope};
+use crate::filter::AllowedInSegment;
 use crate::latents::Row;
 use crate::rank::TopK;
 use crate::snapshot::{SegmentView, Snapshot};
@@ -38,7 +38,7 @@ impl LatentsBm25 {
         scorer.parts(segment.latents.row(local)).collect()
     }
 
-    pub(super) fn validate(&self, scope: &dyn Scope) -> Result<()> {
+    pub(super) fn validate_parameters(&self) -> Result<()> {
         if !(self.k1.is_finite() && self.k1 > 0.0) {
             let message = format!("is {}; a finite number above 0 is accepted", self.k1);
             return Err(Error::invalid("k1", message));
@@ -47,7 +47,7 @@ impl LatentsBm25 {
             let message = format!("is {}; 0 to 1 is accepted", self.b);
             return Err(Error::invalid("b", message));
         }
-        validate_weights(&self.weights, scope)
+        Ok(())
     }
 }
 

@@ -13,29 +13,25 @@ mod latents_bm25;
 mod linear;
 mod nearest;
 mod pointwise;
+mod resolve;
 mod text;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::rank::{Fusion, Scale};
 pub use execute::{effective_weights, execute};
 pub use latents_bm25::{DEFAULT_B, DEFAULT_K1, LatentsBm25};
 pub(crate) use nearest::SCAN_BELOW;
 
-use crate::document::validate_vector;
-use crate::error::{Error, Result, Within as _};
-use crate::filter::{Filter, ResolvedFilter, Scope, TextMode, check_latent};
-use crate::rank::Fusion;
+use crate::filter::{Filter, ResolvedFilter, TextMode};
 
-/// Most hits of one request, pages included.
+/// Maximum hits of one request, pages included.
 pub const MAX_HITS: usize = 10_000;
 /// Deepest nesting of a query.
 pub const MAX_DEPTH: usize = 16;
-/// Most nodes of a query.
-pub const MAX_NODES: usize = 256;
-/// Most weighted latents of one node.
+/// Maximum weighted latents of one node.
 pub const MAX_WEIGHTS: usize = 4096;
 /// Hits taken from each child of a fusion, unless said otherwise.
 pub const DEFAULT_FUSION_DEPTH: usize = 1000;
@@ -217,120 +213,6 @@ impl Query {
         self.filter = Some(filter);
         self
     }
-
-    /// Checks the tree against the limits of this module and the collection, resolves its filters,
-    /// and names every node that has no name after its place and kind (`nearest` at the root,
-    /// `0.nearest` in the first place below it). The error's field is a path inside the query.
-    pub fn resolve(&self, scope: &dyn Scope) -> Result<ResolvedQuery> {
-        let mut resolver = Resolver {
-            scope,
-            names: HashSet::new(),
-            nodes: 0,
-        };
-        self.resolve_at(&mut resolver, "", 1)
-    }
-
-    fn resolve_at(
-        &self,
-        resolver: &mut Resolver,
-        place: &str,
-        depth: usize,
-    ) -> Result<ResolvedQuery> {
-        resolver.nodes += 1;
-        if depth > MAX_DEPTH || resolver.nodes > MAX_NODES {
-            return Err(Error::invalid(
-                "",
-                format!(
-                    "is too large: at most {MAX_DEPTH} levels and {MAX_NODES} nodes are accepted"
-                ),
-            ));
-        }
-        let scope = resolver.scope;
-        let filter = self.filter.as_ref().map(|filter| filter.resolve(scope));
-        let filter = filter.transpose().within("filter")?;
-        let kind_name = self.kind.name();
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None if place.is_empty() => kind_name.to_owned(),
-            None => format!("{place}.{kind_name}"),
-        };
-        if !resolver.names.insert(name.clone()) {
-            return Err(Error::invalid(
-                "name",
-                format!("{name:?} names two nodes of the query"),
-            ));
-        }
-        let mut child = |query: &Query, at: usize, field: &str| {
-            query
-                .resolve_at(resolver, &child_place(place, at), depth + 1)
-                .within(field)
-        };
-        let kind = match &self.kind {
-            Kind::Fusion {
-                children,
-                method,
-                depth,
-            } => {
-                validate_fusion(children, *method, *depth).within("fusion")?;
-                let children = children
-                    .iter()
-                    .enumerate()
-                    .map(|(at, (query, weight))| {
-                        let field = format!("fusion.children[{at}].query");
-                        Ok((child(query, at, &field)?, *weight))
-                    })
-                    .collect::<Result<_>>()?;
-                Kind::Fusion {
-                    children,
-                    method: *method,
-                    depth: *depth,
-                }
-            }
-            Kind::Except { query, minus, top } => {
-                check_count(*top).within("excluding.top")?;
-                let query = Box::new(child(query, 0, "excluding.query")?);
-                // The right side gives no scores, so its names need not differ from the left's.
-                let names = std::mem::take(&mut resolver.names);
-                let minus = minus.resolve_at(resolver, &child_place(place, 1), depth + 1);
-                resolver.names = names;
-                Kind::Except {
-                    query,
-                    minus: Box::new(minus.within("excluding.minus")?),
-                    top: *top,
-                }
-            }
-            Kind::Nearest(nearest) => {
-                nearest.validate(scope).within(kind_name)?;
-                Kind::Nearest(nearest.clone())
-            }
-            Kind::Boost(nearest, boosts) => {
-                let boosted = validate_weights(&boosts.weights, scope).within("boost");
-                let both = boosted.and_then(|()| nearest.validate(scope));
-                both.within(kind_name)?;
-                Kind::Boost(nearest.clone(), boosts.clone())
-            }
-            Kind::Latents(latents) => {
-                validate_weights(&latents.weights, scope).within(kind_name)?;
-                Kind::Latents(latents.clone())
-            }
-            Kind::LatentsBm25(bm25) => {
-                bm25.validate(scope).within(kind_name)?;
-                Kind::LatentsBm25(bm25.clone())
-            }
-            Kind::Text { text, mode } => {
-                if text.trim().is_empty() {
-                    let error = Error::invalid("text", "is empty; words are accepted");
-                    return Err(error.within(kind_name));
-                }
-                Kind::Text {
-                    text: text.clone(),
-                    mode: *mode,
-                }
-            }
-            Kind::Matching => Kind::Matching,
-        };
-        Ok(ResolvedQuery { kind, filter, name })
-    }
 }
 
 impl<Q> Kind<Q> {
@@ -354,110 +236,4 @@ impl<Q> Kind<Q> {
             _ => Vec::new(),
         }
     }
-}
-
-/// The place of a node's child `at`, by which it is named.
-fn child_place(place: &str, at: usize) -> String {
-    if place.is_empty() {
-        at.to_string()
-    } else {
-        format!("{place}.{at}")
-    }
-}
-
-/// What a query is resolved with.
-struct Resolver<'a> {
-    scope: &'a dyn Scope,
-    names: HashSet<String>,
-    nodes: usize,
-}
-
-impl Nearest {
-    fn validate(&self, scope: &dyn Scope) -> Result<()> {
-        if self.ef == 0 || self.ef > MAX_HITS {
-            return Err(Error::invalid(
-                "ef",
-                format!("is {}; 1 to {MAX_HITS} is accepted", self.ef),
-            ));
-        }
-        validate_vector(&self.vector, scope.dimension()).within("vector")
-    }
-}
-
-fn validate_weights(weights: &[LatentWeight], scope: &dyn Scope) -> Result<()> {
-    if weights.is_empty() || weights.len() > MAX_WEIGHTS {
-        return Err(Error::invalid(
-            "weights",
-            format!(
-                "has {} entries; 1 to {MAX_WEIGHTS} are accepted",
-                weights.len()
-            ),
-        ));
-    }
-    let mut seen = HashSet::new();
-    for (at, entry) in weights.iter().enumerate() {
-        let place = format!("weights[{at}]");
-        check_latent(entry.latent, scope.n_latents())
-            .within("latent")
-            .within(&place)?;
-        if !entry.weight.is_finite() {
-            return Err(Error::invalid(
-                format!("{place}.weight"),
-                format!("is {}; a finite number is accepted", entry.weight),
-            ));
-        }
-        if !seen.insert(entry.latent) {
-            return Err(Error::invalid(
-                format!("{place}.latent"),
-                format!("names latent {} a second time", entry.latent),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn validate_fusion(children: &[(Query, f32)], method: Fusion, depth: usize) -> Result<()> {
-    if children.is_empty() {
-        return Err(Error::invalid(
-            "children",
-            "is empty; at least one is needed",
-        ));
-    }
-    check_count(depth).within("depth")?;
-    if let Fusion::ReciprocalRank { k } = method
-        && !(k.is_finite() && k >= 0.0)
-    {
-        return Err(Error::invalid(
-            "rank_constant",
-            format!("is {k}; a finite number from 0 up is accepted"),
-        ));
-    }
-    for (at, (child, weight)) in children.iter().enumerate() {
-        if matches!(method, Fusion::Linear(_))
-            && matches!(child.kind, Kind::Fusion { .. } | Kind::Except { .. })
-        {
-            return Err(Error::invalid(
-                format!("children[{at}].query"),
-                "is a ranking of rankings; a linear combination scores every candidate on every \
-                 part, so its parts are nearest, latents, property, text or matching",
-            ));
-        }
-        if !weight.is_finite() {
-            return Err(Error::invalid(
-                format!("children[{at}].weight"),
-                format!("is {weight}; a finite number is accepted"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn check_count(count: usize) -> Result<()> {
-    if (1..=MAX_HITS).contains(&count) {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        "",
-        format!("is {count}; 1 to {MAX_HITS} is accepted"),
-    ))
 }

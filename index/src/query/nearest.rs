@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use super::Nearest;
-use crate::dense::dot;
 use crate::filter::AllowedInSegment;
 use crate::rank::TopK;
 use crate::snapshot::SegmentView;
+use crate::vector::dot;
 
 /// Below this many allowed documents of a segment a scan beats the graph.
 pub(crate) const SCAN_BELOW: u64 = 20_000;

@@ -3,10 +3,11 @@
 use tantivy::DocSet;
 use tantivy::query::EnableScoring;
 
-use super::{Kind, ResolvedQuery, boost, effective_weights, execute::unit, latents, latents_bm25};
+use super::{Kind, ResolvedQuery, boost, effective_weights, latents, latents_bm25};
 use crate::error::{Error, Result};
 use crate::filter::{Allowed, AllowedInSegment, TextMode, text_query};
 use crate::snapshot::{SegmentView, Snapshot};
+use crate::vector::unit;
 
 /// The score of each of `docs`, ascending numbers of the snapshot, in a leaf of a resolved query;
 /// `None` where the leaf does not score the document or does not allow it.

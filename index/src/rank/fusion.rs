@@ -21,7 +21,7 @@ pub enum Fusion {
     /// count .5. Outliers stretch it less than they stretch min-max.
     DistributionBased,
     /// `w * score`, every candidate scored on every ranking's query, whether its own hits hold it
-    /// or not. It needs the queries, so [`fuse`] alone takes scores as they are.
+    /// or not. It needs the queries, so `fuse` alone takes scores as they are.
     Linear(Scale),
 }
 
@@ -36,7 +36,7 @@ pub enum Scale {
 
 /// What one ranking gave to a fused hit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FusedPart {
+pub(crate) struct FusedPart {
     /// The hit's rank in that ranking, from 1.
     pub rank: u32,
     /// Its score there.
@@ -47,7 +47,7 @@ pub struct FusedPart {
 
 /// A document of a fused ranking.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FusedHit {
+pub(crate) struct FusedHit {
     /// The document.
     pub doc: u32,
     /// The sum of the contributions.
@@ -57,25 +57,7 @@ pub struct FusedHit {
 }
 
 /// Fuses rankings (each best first) with one weight each into one, best first.
-///
-/// Worked example of reciprocal rank fusion with k = 60 and weights 1:
-///
-/// ```
-/// use latentdb_index::rank::{Fusion, ScoredDoc, fuse};
-///
-/// let ranking = |docs: &[u32]| -> Vec<ScoredDoc> {
-///     docs.iter().map(|&doc| ScoredDoc { doc, score: 1.0 }).collect()
-/// };
-/// // Document 2 is second in both rankings: 1/62 + 1/62 beats 1/61 + nothing.
-/// let fused = fuse(
-///     Fusion::ReciprocalRank { k: 60.0 },
-///     &[(ranking(&[1, 2]), 1.0), (ranking(&[3, 2]), 1.0)],
-/// );
-/// assert_eq!(fused[0].doc, 2);
-/// assert!((fused[0].score - 2.0 / 62.0).abs() < 1e-7);
-/// assert_eq!(fused[1].parts[1], None);
-/// ```
-pub fn fuse(method: Fusion, rankings: &[(Vec<ScoredDoc>, f32)]) -> Vec<FusedHit> {
+pub(crate) fn fuse(method: Fusion, rankings: &[(Vec<ScoredDoc>, f32)]) -> Vec<FusedHit> {
     let mut positions: HashMap<u32, usize> = HashMap::new();
     let mut hits: Vec<FusedHit> = Vec::new();
     for (which, (ranking, weight)) in rankings.iter().enumerate() {
@@ -148,6 +130,19 @@ mod tests {
             .iter()
             .map(|&(doc, score)| ScoredDoc { doc, score })
             .collect()
+    }
+
+    #[test]
+    fn the_worked_example_of_reciprocal_rank_fusion() {
+        // Document 2 is second in both rankings: 1/62 + 1/62 beats 1/61 + nothing.
+        let lists = [
+            (ranking(&[(1, 1.0), (2, 1.0)]), 1.0),
+            (ranking(&[(3, 1.0), (2, 1.0)]), 1.0),
+        ];
+        let fused = fuse(Fusion::ReciprocalRank { k: 60.0 }, &lists);
+        assert_eq!(fused[0].doc, 2);
+        assert!((fused[0].score - 2.0 / 62.0).abs() < 1e-7);
+        assert_eq!(fused[1].parts[1], None);
     }
 
     #[test]

@@ -3,5 +3,6 @@
 mod fusion;
 mod top_k;
 
-pub use fusion::{FusedHit, FusedPart, Fusion, Scale, fuse};
+pub(crate) use fusion::fuse;
+pub use fusion::{Fusion, Scale};
 pub use top_k::{ScoredDoc, TopK};

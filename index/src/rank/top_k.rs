@@ -33,7 +33,7 @@ impl Ord for ScoredDoc {
 /// Keeps the `k` best documents pushed into it.
 ///
 /// ```
-/// use latentdb_index::rank::TopK;
+/// use latentdb_index::TopK;
 ///
 /// let mut top = TopK::new(2);
 /// for (doc, score) in [(0, 0.1), (1, 0.9), (2, 0.5)] {

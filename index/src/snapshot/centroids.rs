@@ -13,8 +13,8 @@
 use std::collections::HashMap;
 
 use super::segment::SegmentView;
-use super::sums::{Sums, add};
-use crate::dense::dot;
+use super::sums::Sums;
+use crate::vector::{add_scaled, dot};
 
 /// Segments below this many documents are summed again each time instead of kept.
 const KEEP_FROM: u32 = 4096;
@@ -55,7 +55,7 @@ impl Centroids {
             };
             for (latent, row) in sums.latents.iter().zip(sums.rows.chunks_exact(dimension)) {
                 match total.get_mut(latent) {
-                    Some(sum) => add(sum, row, 1.0),
+                    Some(sum) => add_scaled(sum, row, 1.0),
                     None => {
                         total.insert(*latent, row.to_vec());
                     }

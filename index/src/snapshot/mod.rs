@@ -276,7 +276,10 @@ impl Snapshot {
     }
 
     /// Calls `visit` with every living document's number and its row of latents.
-    pub fn for_each_row(&self, mut visit: impl FnMut(u32, &mut dyn Iterator<Item = Activation>)) {
+    pub(crate) fn for_each_row(
+        &self,
+        mut visit: impl FnMut(u32, &mut dyn Iterator<Item = Activation>),
+    ) {
         for segment in &self.segments {
             for doc in segment.reader.doc_ids_alive() {
                 visit(segment.base + doc, &mut segment.latents.row(doc).iter());

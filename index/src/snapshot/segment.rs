@@ -29,7 +29,7 @@ pub(crate) struct SegmentView {
     pub reader: SegmentReader,
     /// The snapshot's number of the segment's document 0.
     pub base: u32,
-    /// The matrix of the SAE whose space it is.
+    /// The matrix of the SAE whose space is viewed.
     pub latents: Arc<LatentsReader>,
     /// Sums for the centroids of its latents.
     pub centroid_sums: Arc<OnceLock<Sums>>,
@@ -46,7 +46,7 @@ pub(crate) struct SegmentView {
 }
 
 impl SegmentView {
-    /// The segment in the space of another SAE.
+    /// The segment, viewed in the space of another SAE.
     pub fn in_space(&self, space: usize) -> Result<Self> {
         let Space {
             latents,

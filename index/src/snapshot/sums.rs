@@ -5,6 +5,7 @@ use roaring::RoaringBitmap;
 
 use crate::dense::DenseReader;
 use crate::latents::{LatentsReader, PostingList};
+use crate::vector::add_scaled;
 
 /// Per latent, ascending: the sum of its documents' unit vectors times activations.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +54,7 @@ impl Sums {
                 deleted[at] += 1;
                 if let Some(row) = vector {
                     let sum = &mut sums.rows[at * dimension..(at + 1) * dimension];
-                    add(sum, dense.vector(row), -entry.activation * norms[row]);
+                    add_scaled(sum, dense.vector(row), -entry.activation * norms[row]);
                 }
             }
         }
@@ -75,16 +76,9 @@ fn sum_list(dense: &DenseReader, list: &PostingList, alive: &dyn Fn(u32) -> bool
     list.for_each(|docs, activations| {
         for (&doc, &activation) in docs.iter().zip(activations) {
             if let Some(row) = dense.row_of(doc).filter(|_| alive(doc)) {
-                add(&mut sum, dense.vector(row), activation * norms[row]);
+                add_scaled(&mut sum, dense.vector(row), activation * norms[row]);
             }
         }
     });
     sum
-}
-
-/// Adds `factor` times `vector` to `sum`.
-pub(super) fn add(sum: &mut [f32], vector: &[f32], factor: f32) {
-    for (value, add) in sum.iter_mut().zip(vector) {
-        *value += factor * add;
-    }
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use half::f16;
-use latentdb_index::collection::{Collection, Operation};
-use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::filter::{ResolvedFilter, Shape, parse};
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::filter::{Shape, parse};
+use latentdb_index::{
+    Activation, Collection, Document, Operation, ResolvedFilter, Snapshot, Value,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

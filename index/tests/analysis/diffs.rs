@@ -9,10 +9,7 @@ use latentdb_index::analysis::{
     Counterparts, Diff, DiffOptions, Direction, Measure, Members, Selection, Side, Units, compare,
     compare_paired, measure, select,
 };
-use latentdb_index::document::{Document, Value};
-use latentdb_index::error::ErrorKind;
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{Document, ErrorKind, Filter, Progress, ResolvedFilter, Value};
 
 use crate::corpus::{Corpus, N_LATENTS, active, close, filter, having};
 

@@ -7,10 +7,9 @@ use latentdb_index::analysis::{
     CorrelateOptions, Correlations, Pair, Scope, Side, correlate, correlate_attribute,
     correlate_joined,
 };
-use latentdb_index::document::{Activation, Document, LatentPosition, Value};
-use latentdb_index::error::ErrorKind;
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{
+    Activation, Document, ErrorKind, Filter, LatentPosition, Progress, ResolvedFilter, Value,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use latentdb_index::analysis::{DuplicateOptions, Side, near_duplicates};
-use latentdb_index::document::{Activation, Document};
-use latentdb_index::filter::Filter;
-use latentdb_index::progress::Progress;
+use latentdb_index::{Activation, Document, Filter, Progress};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

@@ -3,10 +3,7 @@
 use latentdb_index::analysis::{
     Buckets, Direction, Monotone, Side, TrendOptions, Trends, Units, trends, trends_over_sets,
 };
-use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::error::ErrorKind;
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{Activation, Document, ErrorKind, Filter, Progress, ResolvedFilter, Value};
 
 use crate::corpus::{Corpus, DAY, N_LATENTS, START, active, close, filter, having};
 

@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use latentdb_index::analysis::{attribute_facet, latent_counts};
-use latentdb_index::document::Value;
-use latentdb_index::filter::{Filter, ResolvedFilter, TextMode};
-use latentdb_index::query::{Hit, Kind, Query, Ranking, execute};
-use latentdb_index::rank::Fusion;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::filter::TextMode;
+use latentdb_index::query::{Fusion, Hit, Kind, Ranking, execute};
+use latentdb_index::{Filter, Query, ResolvedFilter, Snapshot, Value};
 
 use crate::naive::{self, Model, N_LATENTS};
 

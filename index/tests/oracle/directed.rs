@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use latentdb_index::collection::{Collection, Operation};
-use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::filter::{Filter, TextMode};
-use latentdb_index::query::{Kind, Query};
+use latentdb_index::filter::TextMode;
+use latentdb_index::query::Kind;
+use latentdb_index::{Activation, Collection, Document, Filter, Operation, Query, Value};
 use rand::Rng;
 
 use crate::check::Checked;

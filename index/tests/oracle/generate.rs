@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use latentdb_index::collection::{Operation, Update};
-use latentdb_index::document::{Activation, Codes, Document, LatentPosition, Value};
-use latentdb_index::filter::{AttributeTest, Filter, Name, Shape, TextMode};
+use latentdb_index::filter::{AttributeTest, Name, Shape, TextMode};
 use latentdb_index::query::{
-    ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Query,
+    ActivationScale, Fusion, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Scale,
 };
-use latentdb_index::rank::{Fusion, Scale};
+use latentdb_index::{
+    Activation, Codes, Document, Filter, LatentPosition, Operation, Query, Update, Value,
+};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};

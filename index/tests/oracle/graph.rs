@@ -4,11 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use latentdb_index::collection::{Collection, Operation};
-use latentdb_index::document::{Document, Value};
-use latentdb_index::filter::{Filter, Shape};
-use latentdb_index::query::{DEFAULT_EF, Hit, Kind, Nearest, Query, Ranking, execute};
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::filter::Shape;
+use latentdb_index::query::{DEFAULT_EF, Hit, Kind, Nearest, Ranking, execute};
+use latentdb_index::{Collection, Document, Filter, Operation, Query, Snapshot, Value};
 use rand::Rng;
 use rand::rngs::StdRng;
 

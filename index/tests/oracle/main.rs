@@ -17,9 +17,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use latentdb_index::collection::{Collection, Operation, StreamPosition, Written};
-use latentdb_index::filter::{Filter, Name};
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::filter::Name;
+use latentdb_index::{Collection, Filter, Operation, Snapshot, StreamPosition, Written};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::Rng;

@@ -6,15 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use half::f16;
-use latentdb_index::collection::{Operation, Update};
-use latentdb_index::document::{Activation, Document, Value};
-use latentdb_index::error::ErrorKind;
-use latentdb_index::error::Result;
-use latentdb_index::filter::{
-    AttributeTest, Filter, Name, Nesting, Referent, ResolvedFilter, Scope, TextMode,
+use latentdb_index::filter::{AttributeTest, Name, Nesting, Referent, Resolver, Shape, TextMode};
+use latentdb_index::query::{ActivationScale, Fusion, Latents, LatentsBm25, Scale};
+use latentdb_index::{
+    Activation, Document, ErrorKind, Filter, Operation, ResolvedFilter, Result, Update, Value,
 };
-use latentdb_index::query::{ActivationScale, Latents, LatentsBm25};
-use latentdb_index::rank::{Fusion, Scale};
 
 /// Values of a vector.
 pub const DIMENSION: usize = 6;
@@ -291,13 +287,12 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
 /// The saved sets and families that filters of this test may name.
 pub struct Names;
 
-impl Scope for Names {
-    fn dimension(&self) -> Option<usize> {
-        Some(DIMENSION)
-    }
-
-    fn n_latents(&self) -> Option<usize> {
-        Some(N_LATENTS)
+impl Resolver for Names {
+    fn shape(&self) -> Shape {
+        Shape {
+            dimension: Some(DIMENSION),
+            n_latents: Some(N_LATENTS),
+        }
     }
 
     fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {

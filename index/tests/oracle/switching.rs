@@ -4,13 +4,10 @@ use std::cell::Cell;
 use std::fs;
 use std::sync::Arc;
 
-use latentdb_index::catalog::AttachedSae;
-use latentdb_index::collection::Operation;
-use latentdb_index::database::{CollectionHandle, Database, NewCollection};
-use latentdb_index::document::{Activation, Document};
-use latentdb_index::error::{ErrorKind, Result};
-use latentdb_index::filter::Filter;
-use latentdb_index::progress::Progress;
+use latentdb_index::{
+    Activation, AttachedSae, CollectionHandle, Database, Document, ErrorKind, Filter,
+    NewCollection, Operation, Progress, Result,
+};
 
 const N_LATENTS: usize = 8;
 

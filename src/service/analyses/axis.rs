@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::catalog::Label;
+use latentdb_index::Label;
 
 use super::{Analyses, check_latents, n_latents_of};
 use crate::error::{Error, Result, Within as _};

@@ -6,10 +6,7 @@ use std::sync::Arc;
 use latentdb_index::analysis::cluster::{
     Cluster, ClusterOptions, Clustering, Distinctive, Member, cluster,
 };
-use latentdb_index::catalog::Label;
-use latentdb_index::document::Document;
-use latentdb_index::filter::Filter;
-use latentdb_index::progress::Progress;
+use latentdb_index::{Document, Filter, Label, Progress};
 
 use super::Analyses;
 use super::axis::{Axis, AxisRequest};

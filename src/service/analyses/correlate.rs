@@ -8,10 +8,7 @@ use latentdb_index::analysis::{
     CorrelateOptions, Correlations, Pair, Scope, Side, correlate, correlate_attribute,
     correlate_joined,
 };
-use latentdb_index::catalog::Label;
-use latentdb_index::document::{Value, validate_attribute_name};
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{Filter, Label, Progress, ResolvedFilter, Value, validate_attribute_name};
 
 use super::{Analyses, check_latents, check_number, check_share, n_latents_of};
 use crate::error::{Error, Result, Within as _};

@@ -7,10 +7,7 @@ use latentdb_index::analysis::{
     Counterparts, Diff, DiffOptions, DiffRow, Members, Selection, Side, Units, compare,
     compare_paired, measure, select,
 };
-use latentdb_index::catalog::Label;
-use latentdb_index::document::{Document, validate_attribute_name};
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{Document, Filter, Label, Progress, ResolvedFilter, validate_attribute_name};
 
 use super::same_latents::{self, check_same_latents};
 use super::{Analyses, LatentGroup, check_number, check_share, groups_of, n_latents_of, units};

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::{DuplicateOptions, Side, near_duplicates};
-use latentdb_index::document::Document;
-use latentdb_index::filter::Filter;
-use latentdb_index::progress::Progress;
-use latentdb_index::rank::TopK;
+use latentdb_index::{Document, Filter, Progress, TopK};
 
 use super::{Analyses, n_latents_of};
 use crate::error::Result;

@@ -130,7 +130,7 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use latentdb_index::catalog::CollectionRecord;
+    use latentdb_index::CollectionRecord;
 
     use super::*;
     use crate::error::ErrorKind;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use latentdb_index::analysis::{
     Bucket, Buckets, Side, TrendOptions, TrendRow, Trends, trends, trends_over_sets,
 };
-use latentdb_index::document::validate_attribute_name;
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::progress::Progress;
+use latentdb_index::{Filter, Progress, ResolvedFilter, validate_attribute_name};
 
 use super::{
     Analyses, LatentGroup, NamedSet, check_number, check_share, groups_of, n_latents_of, units,

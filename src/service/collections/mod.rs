@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use latentdb_index::analysis::attribute_kinds;
-use latentdb_index::catalog::{SavedSet, SetContent};
-use latentdb_index::filter::{Filter, Name};
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::filter::Name;
+use latentdb_index::{Filter, SavedSet, SetContent, Snapshot};
 
 use super::blocking;
 use super::core::{Address, Core, View};

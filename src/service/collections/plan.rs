@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use latentdb_index::database::NewCollection;
+use latentdb_index::NewCollection;
 
 use super::{CreateCollection, agree};
 use crate::encoder::reader::ReaderOptions;

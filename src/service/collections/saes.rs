@@ -7,10 +7,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use latentdb_index::catalog::CollectionRecord;
-use latentdb_index::database::validate_name;
-use latentdb_index::document::{Codes, Document};
-use latentdb_index::progress::Progress;
+use latentdb_index::{Codes, CollectionRecord, Document, Progress, validate_name};
 
 use super::plan::{ReaderRequest, plan_tokens};
 use super::{CollectionInfo, Collections, agree};

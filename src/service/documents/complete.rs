@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::collection::Update;
-use latentdb_index::document::{Codes, Document};
-use latentdb_index::progress::Progress;
+use latentdb_index::{Codes, Document, Progress, Update};
 
 use super::Documents;
 use crate::error::{Error, Result, Within as _};

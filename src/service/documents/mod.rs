@@ -4,10 +4,9 @@ mod complete;
 
 use std::sync::Arc;
 
-use latentdb_index::collection::{Operation, StreamPosition, Update, Written};
-use latentdb_index::document::{Codes, Document};
-use latentdb_index::filter::Filter;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{
+    Codes, Document, Filter, Operation, Snapshot, StreamPosition, Update, Written,
+};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 

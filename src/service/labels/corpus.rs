@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use latentdb_index::rank::TopK;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{Snapshot, TopK};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};

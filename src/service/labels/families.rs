@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use latentdb_index::analysis::families::{self, FamilyOptions};
-use latentdb_index::catalog::Label;
-use latentdb_index::progress::Progress;
+use latentdb_index::{Label, Progress};
 
 use super::Labels;
 use crate::error::Result;

@@ -4,8 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use latentdb_index::analysis::latent_counts;
-use latentdb_index::catalog::Label;
-use latentdb_index::filter::Filter;
+use latentdb_index::{Filter, Label};
 use parking_lot::Mutex;
 
 use super::Labels;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use latentdb_index::analysis::latent_counts;
-use latentdb_index::catalog::Label;
-use latentdb_index::database::now;
-use latentdb_index::filter::Filter;
+use latentdb_index::{Filter, Label, now};
 
 use super::corpus::Corpus;
 use super::list::check_latent;

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use latentdb_index::analysis::latent_counts;
-use latentdb_index::catalog::Label;
-use latentdb_index::database::now;
-use latentdb_index::filter::Filter;
+use latentdb_index::{Filter, Label, now};
 
 use super::Labels;
 use crate::error::{Error, Result, Within as _};

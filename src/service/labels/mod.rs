@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use latentdb_index::catalog::Label;
+use latentdb_index::Label;
 use parking_lot::Mutex;
 
 use crate::error::Result;

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::profile::{self, AttributeLift, Histogram};
-use latentdb_index::catalog::Label;
-use latentdb_index::document::Document;
-use latentdb_index::rank::TopK;
-use latentdb_index::snapshot::Snapshot;
+use latentdb_index::{Document, Label, Snapshot, TopK};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;

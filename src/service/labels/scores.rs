@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::catalog::{LOW_SCORE, Label, LabelScore};
-use latentdb_index::database::now;
+use latentdb_index::{LOW_SCORE, Label, LabelScore, now};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;

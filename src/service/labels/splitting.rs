@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use latentdb_index::analysis::across::{Overlap, overlaps};
 use latentdb_index::analysis::latent_counts;
-use latentdb_index::catalog::Label;
-use latentdb_index::filter::Filter;
+use latentdb_index::{Filter, Label};
 
 use super::Labels;
 use crate::error::{Error, Result, Within as _};

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use latentdb_index::document::{Activation, Codes, Document};
+use latentdb_index::{Activation, Codes, Document};
 
 use super::language_models::lower;
 use super::*;

@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use latentdb_index::catalog::Label;
-use latentdb_index::document::Activation;
-use latentdb_index::query::{self, Hit, Kind, LatentWeight, ResolvedQuery};
+use latentdb_index::query::{self, Hit, Kind, LatentWeight};
+use latentdb_index::{Activation, Label, ResolvedQuery};
 
 use super::pages::Page;
 use super::pages::Session;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::{attribute_facet, latent_counts};
-use latentdb_index::catalog::Label;
-use latentdb_index::document::{Value, validate_attribute_name};
-use latentdb_index::filter::Filter;
+use latentdb_index::{Filter, Label, Value, validate_attribute_name};
 
 use super::Search;
 use crate::error::{Result, Within as _};

@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latentdb_index::catalog::Label;
-use latentdb_index::query::{self, Hit, MAX_HITS, Plan, ResolvedQuery};
+use latentdb_index::query::{self, Hit, MAX_HITS, Plan};
+use latentdb_index::{Label, ResolvedQuery};
 
 use crate::error::{Error, Result, Within as _};
 use crate::sae::Sae;

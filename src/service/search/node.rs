@@ -1,8 +1,8 @@
 //! The query tree as a client means it: texts, documents and edits are not vectors yet.
 
-use latentdb_index::filter::{Filter, TextMode};
-use latentdb_index::query::{Latents, LatentsBm25};
-use latentdb_index::rank::Fusion;
+use latentdb_index::Filter;
+use latentdb_index::filter::TextMode;
+use latentdb_index::query::{Fusion, Latents, LatentsBm25};
 
 use super::edits::SteerEdit;
 use super::presets::PresetUse;

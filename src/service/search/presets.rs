@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::catalog::RecordKind;
+use latentdb_index::RecordKind;
 use serde::{Deserialize, Serialize};
 
 use super::edits::{MAX_EDITS, SteerEdit, SteerTarget};

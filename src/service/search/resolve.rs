@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use latentdb_index::query::{self, Kind, Nearest, Query, ResolvedQuery};
+use latentdb_index::query::{self, Kind, Nearest};
+use latentdb_index::{Query, ResolvedQuery};
 
 use super::edits::{MAX_EDITS, SteerTarget};
 use super::explain::collect_leaves;

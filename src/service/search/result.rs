@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use latentdb_index::document::{Activation, Document};
 use latentdb_index::query::{Component, Plan};
+use latentdb_index::{Activation, Document};
 
 use super::edits::AppliedEdit;
 use super::property::PropertyReport;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::document::validate_vector;
 use latentdb_index::query::{ActivationScale, LatentWeight, Latents};
+use latentdb_index::validate_vector;
 
 use super::edits::{AppliedEdit, SteerChange};
 use super::resolve::{Encoded, target_vector};

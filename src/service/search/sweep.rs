@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use latentdb_index::filter::{Filter, ResolvedFilter};
-use latentdb_index::query::{self, Hit, Kind, Query};
+use latentdb_index::query::{self, Hit, Kind};
+use latentdb_index::{Filter, Query, ResolvedFilter};
 
 use super::edits::SteerChange;
 use super::presets::at_strength;

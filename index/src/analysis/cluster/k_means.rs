@@ -8,7 +8,7 @@ use crate::progress::Progress;
 
 /// Starts, of which the one with the lowest inertia is kept.
 const STARTS: usize = 10;
-/// Most rounds of one start.
+/// Maximum rounds of one start.
 const MOST_ROUNDS: usize = 300;
 
 /// Points in groups around centres.

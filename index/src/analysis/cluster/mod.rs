@@ -1,4 +1,4 @@
-//! Targeted clustering (METHODS section 8): documents grouped by the latents of one axis alone,
+//! Targeted clustering: documents grouped by the latents of one axis alone,
 //! whatever else they are about.
 //!
 //! Each document becomes the set of the axis' latents that are active in it. The affinity of two
@@ -37,11 +37,11 @@ use incidence::{Incidence, Landmarks};
 use k_means::KMeans;
 use spectral::{Embedding, Spectrum};
 
-/// Most clusters that are made.
+/// Maximum clusters that are made.
 pub const MAX_CLUSTERS: usize = 100;
-/// Most documents of which all pairs are compared: their matrix takes 512 MB.
+/// Maximum documents of which all pairs are compared: their matrix takes 512 MB.
 pub const MAX_EXACT: usize = 8_000;
-/// Most clusters that the eigengap chooses.
+/// Maximum clusters that the eigengap chooses.
 const MAX_CHOSEN: usize = 10;
 /// Eigenvalues below this say nothing of clusters: ties between documents as weak as those that are
 /// spread over all pairs.

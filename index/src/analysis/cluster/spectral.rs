@@ -21,7 +21,7 @@ const DENSE: usize = 400;
 const EXTRA: usize = 12;
 /// The residual of a unit eigenvector that is good enough: k-means sees no difference below.
 const TOLERANCE: f64 = 1e-6;
-/// Most products with the matrix.
+/// Maximum products with the matrix.
 const MOST_STEPS: usize = 400;
 /// Rows of the matrix that one task multiplies.
 const CHUNK: usize = 128;

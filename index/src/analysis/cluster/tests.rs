@@ -4,9 +4,9 @@ use std::sync::Arc;
 use rand::Rng;
 
 use super::*;
-use crate::collection::{Collection, Operation};
 use crate::document::{Activation, Document, Value};
 use crate::filter::{AttributeTest, Filter};
+use crate::{Collection, Operation};
 
 const GROUPS: usize = 3;
 const AXIS: u32 = 30;

@@ -1,4 +1,31 @@
-//! Dot products, the hot loops of dense search, for the instruction set at hand.
+//! Arithmetic of vectors. Dot products, the hot loops of dense search, are those of the instruction
+//! set at hand.
+
+/// The squared norm of a vector, in f64.
+pub(crate) fn squared_norm(vector: &[f32]) -> f64 {
+    vector.iter().map(|&value| f64::from(value).powi(2)).sum()
+}
+
+/// 1 over the norm of a vector, which [`crate::document::validate_vector`] keeps above 0.
+pub(crate) fn reciprocal_norm(vector: &[f32]) -> f32 {
+    squared_norm(vector).sqrt().recip() as f32
+}
+
+/// The vector at norm 1.
+pub(crate) fn unit(vector: &[f32]) -> Vec<f32> {
+    let scale = squared_norm(vector).sqrt().recip();
+    let values = vector.iter();
+    values
+        .map(|&value| (f64::from(value) * scale) as f32)
+        .collect()
+}
+
+/// Adds `factor` times `vector` to `sum`.
+pub(crate) fn add_scaled(sum: &mut [f32], vector: &[f32], factor: f32) {
+    for (value, add) in sum.iter_mut().zip(vector) {
+        *value += factor * add;
+    }
+}
 
 /// `Σ a_i b_i` in f32. Slices of unequal length are a caller's fault: the shorter one counts.
 #[inline]
@@ -36,7 +63,7 @@ fn dot_portable(a: &[f32], b: &[f32]) -> f32 {
 
 /// The dot product of rows of codes, chosen once for the processor at hand.
 #[derive(Clone, Copy)]
-pub(super) struct CodeDot(fn(&[i8], &[i8]) -> i32);
+pub(crate) struct CodeDot(fn(&[i8], &[i8]) -> i32);
 
 impl CodeDot {
     /// The fastest one that the processor has.
