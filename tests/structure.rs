@@ -1,6 +1,6 @@
 //! The dependency directions of the architecture, held by a test: data flows one way,
-//! `cli -> server -> service -> {encoder, sae, label} and index`, and only `server` and `cli` know
-//! the wire.
+//! `cli -> client -> server -> service -> {encoder, sae, label} and index`, and only `server`,
+//! `client` and `cli` know the wire.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
@@ -49,9 +49,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "prost",
         ],
     ),
+    ("client", &["error", "latentdb_proto", "tonic", "prost"]),
     (
         "cli",
         &[
+            "client",
             "error",
             "encoder",
             "eval",

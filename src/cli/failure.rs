@@ -7,6 +7,7 @@ use std::io;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::client::innermost;
 use crate::error::{Error, ErrorKind};
 
 /// The user stopped the command.
@@ -126,14 +127,6 @@ pub(super) fn describe_status(status: &Status) -> String {
     match status.code() {
         Code::Internal | Code::Unknown => format!("the server failed: {text}"),
         _ => text,
-    }
-}
-
-/// The first cause of an error.
-pub(super) fn innermost(error: &dyn StdError) -> String {
-    match error.source() {
-        Some(source) => innermost(source),
-        None => error.to_string(),
     }
 }
 
