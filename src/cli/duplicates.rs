@@ -123,7 +123,7 @@ fn value(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup]) -> Value {
         "documents": summary.documents,
         "left_out": summary.left_out,
         "pairs": summary.pairs,
-        "n_groups": summary.groups,
+        "n_groups": summary.n_groups,
         "grouped": summary.grouped,
         "groups": groups,
     })
@@ -153,7 +153,7 @@ fn page(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup], columns: usi
         "{} of {} groups of {} documents ({} pairs), among {} compared; {} left out with too few \
          latents",
         number(groups.len() as u64),
-        number(summary.groups),
+        number(summary.n_groups),
         number(summary.grouped),
         number(summary.pairs),
         number(summary.documents),

@@ -41,8 +41,11 @@ use latentdb_proto::v1::search_service_client::SearchServiceClient;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
+mod json;
 mod streams;
 
+pub use json::ToJson;
+pub(crate) use json::{single, timestamp};
 pub use streams::{
     Clusters, Comparison, Comparisons, Correlations, Duplicates, Labelling, Part, Scoring, Trends,
 };

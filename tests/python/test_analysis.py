@@ -414,7 +414,7 @@ def test_near_duplicates_are_those_of_all_pairs(corpus, matrix):
     keys = np.array([matrix.items[at].key for at in kept])
     expected = {frozenset(keys[label == of]) for of in set(label) if (label == of).sum() > 1}
     found = {frozenset(member.document.id for member in group.documents) for group in groups}
-    assert found == expected and summary.groups == len(expected)
+    assert found == expected and summary.n_groups == len(expected)
 
 
 def test_a_large_group_lists_its_first_documents(api, name, cli, tmp_path):  # noqa: F811
@@ -424,7 +424,7 @@ def test_a_large_group_lists_its_first_documents(api, name, cli, tmp_path):  # n
     api.upsert(name, documents, batch=1000)
     for asked, listed in [(0, 100), (3, 3), (2000, 1200)]:
         summary, (group,) = duplicates(api, name, documents=asked)
-        assert (summary.groups, summary.grouped, group.size) == (1, 1200, 1200)
+        assert (summary.n_groups, summary.grouped, group.size) == (1, 1200, 1200)
         assert len(group.documents) == listed
         assert all(member.document.text == text for member in group.documents)
     # What is longer than a message is listed as far as it fits one.

@@ -65,7 +65,7 @@ class Trained:
         self.weights = load_file(self.sae / "sae_weights.safetensors")
 
     def codes(self, states: np.ndarray) -> np.ndarray:
-        """METHODS section 1: x sqrt(d) / |x|, then the k largest of (x - b_dec) W_enc + b_enc."""
+        """x sqrt(d) / |x|, then the k largest of (x - b_dec) W_enc + b_enc."""
         x = states.astype(np.float64)
         x = x * np.sqrt(WIDTH) / np.linalg.norm(x, axis=1, keepdims=True)
         w = {name: tensor.astype(np.float64) for name, tensor in self.weights.items()}
