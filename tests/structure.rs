@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inputs", &["error"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
-    ("report", &[]),
+    ("report", &["error", "plot", "records"]),
     ("records", &["error", "whole_file"]),
     (
         "service",

@@ -29,6 +29,7 @@ mod decompress;
 mod delimited;
 mod json_lines;
 pub mod kind;
+pub mod latents;
 pub mod mapping;
 mod npy;
 mod parquet;

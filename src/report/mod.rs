@@ -1,4 +1,6 @@
-//! Reports: one self-contained HTML file of text, plots, tables and documents.
+//! Reports, tables and figures of analyses, over rows of their own: no module here knows the wire.
+//!
+//! A report is one self-contained HTML file of text, plots, tables and documents.
 //!
 //! A file holds all it needs (styles and SVG inline, no script) and says so to the browser, so it
 //! reads the same offline, in a mail, on a phone, light or dark. It is well-formed XML too, so
@@ -6,6 +8,15 @@
 //! escapes what it writes.
 
 use std::fmt::Write as _;
+
+pub mod clusters;
+pub mod correlations;
+pub mod differences;
+pub mod format;
+mod table;
+pub mod trends;
+
+pub use table::{Cell, Columns, Table, Values, aligned};
 
 const STYLE: &str = include_str!("style.css");
 /// Characters of a document shown before it is folded.
@@ -19,7 +30,7 @@ pub struct Report {
     /// A sentence or two below the heading: what was found.
     pub summary: String,
     /// What was asked, and of what: name and value, the date among them.
-    pub parameters: Vec<(String, String)>,
+    pub parameters: Vec<(&'static str, String)>,
     /// The parts, in order.
     pub sections: Vec<Section>,
 }
@@ -53,15 +64,6 @@ pub enum Block {
     Documents(Vec<Example>),
 }
 
-/// A table. Rows have as many cells as there are columns.
-#[derive(Clone, Debug, Default)]
-pub struct Table {
-    /// Names of the columns, and whether they hold numbers, which are set to the right.
-    pub columns: Vec<(String, bool)>,
-    /// The cells.
-    pub rows: Vec<Vec<String>>,
-}
-
 /// A document shown.
 #[derive(Clone, Debug, Default)]
 pub struct Example {
@@ -73,27 +75,6 @@ pub struct Example {
     pub text: String,
     /// It is shown for the one before it, to be compared with it.
     pub is_beside: bool,
-}
-
-impl Table {
-    /// A table without rows; columns whose names end in `#` hold numbers.
-    ///
-    /// ```
-    /// use latentdb::report::Table;
-    ///
-    /// let table = Table::new(&["latent", "documents#"]);
-    /// assert_eq!(table.columns[1], ("documents".to_owned(), true));
-    /// ```
-    pub fn new(columns: &[&str]) -> Self {
-        let column = |name: &&str| match name.strip_suffix('#') {
-            Some(name) => (name.to_owned(), true),
-            None => ((*name).to_owned(), false),
-        };
-        Self {
-            columns: columns.iter().map(column).collect(),
-            rows: Vec::new(),
-        }
-    }
 }
 
 impl Report {
@@ -150,10 +131,10 @@ impl Block {
                     "<figure>\n{svg}<figcaption>{caption}</figcaption>\n</figure>"
                 );
             }
-            Self::Table(table) => table.write(out),
+            Self::Table(table) => table.html(out, escaped),
             Self::Folded(summary, table) => {
                 let _ = writeln!(out, "<details>\n<summary>{}</summary>", escaped(summary));
-                table.write(out);
+                table.html(out, escaped);
                 out.push_str("</details>\n");
             }
             Self::Documents(examples) => {
@@ -162,28 +143,6 @@ impl Block {
                 }
             }
         }
-    }
-}
-
-impl Table {
-    fn write(&self, out: &mut String) {
-        let class = |at: usize| match self.columns.get(at) {
-            Some((_, true)) => " class=\"number\"",
-            _ => "",
-        };
-        out.push_str("<div class=\"wide\"><table>\n<thead><tr>");
-        for (at, (name, _)) in self.columns.iter().enumerate() {
-            let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(at), escaped(name));
-        }
-        out.push_str("</tr></thead>\n<tbody>\n");
-        for row in &self.rows {
-            out.push_str("<tr>");
-            for (at, cell) in row.iter().enumerate() {
-                let _ = write!(out, "<td{}>{}</td>", class(at), escaped(cell));
-            }
-            out.push_str("</tr>\n");
-        }
-        out.push_str("</tbody>\n</table></div>\n");
     }
 }
 
@@ -243,13 +202,13 @@ mod tests {
     #[test]
     fn nothing_of_the_data_becomes_markup() {
         let wild = "<script>alert(\"x\")</script> & 'y' \u{1b}[31m";
-        let mut table = Table::new(&["name", "count#"]);
-        table.columns[0].0 = wild.to_owned();
-        table.rows.push(vec![wild.to_owned(), "1".to_owned()]);
+        let table = Table::of(&[wild])
+            .text(wild, |cell| (*cell).to_owned())
+            .build();
         let report = Report {
             title: wild.to_owned(),
             summary: wild.to_owned(),
-            parameters: vec![(wild.to_owned(), wild.to_owned())],
+            parameters: vec![(wild, wild.to_owned())],
             sections: vec![Section {
                 heading: wild.to_owned(),
                 blocks: vec![
