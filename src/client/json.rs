@@ -21,7 +21,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MapKey, ReflectMessage
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use super::{Clusters, Comparisons, Correlations, Duplicates, Labelling, Scoring, Trends};
+use super::streams::{Clusters, Comparisons, Correlations, Duplicates, Labelling, Scoring, Trends};
 
 /// The descriptors of all messages; empty only if the build wrote unreadable ones.
 static POOL: LazyLock<DescriptorPool> =
@@ -232,8 +232,8 @@ mod tests {
     };
     use serde_json::json;
 
-    use super::super::Comparison;
     use super::*;
+    use crate::client::Comparison;
 
     fn held(kind: Held) -> Value {
         Value { kind: Some(kind) }

@@ -16,7 +16,7 @@ use latentdb_proto::v1::{
 };
 use tonic::{Status, Streaming};
 
-use super::Client;
+use super::connection::Client;
 
 /// A message of a stream that reports progress.
 pub trait Part {

@@ -1,7 +1,8 @@
 //! The figure and the report of a comparison of two sets of documents.
 
 use super::format::{cut, p_value, percent, thousands};
-use super::{Block, Example, Section, Table};
+use super::html::{Block, Example, Section};
+use super::table::Table;
 use crate::error::Result;
 use crate::plot::{self, Axis, Bar};
 

@@ -304,7 +304,7 @@ def test_the_command_line_makes_and_shows_such_a_collection(server, name, traine
     busy = run("facet", name, "--latents", "--limit", 1, server=address)["latents"][0]["latent"]
     found = run("search", name, "--latent", f"{busy}=1", server=address)
     part = next(part for part in found["hits"][0]["latents"] if part["latent"] == busy)
-    span, text = part["span"], found["hits"][0]["text"]
+    span, text = part["span"], found["hits"][0]["document"]["text"]
     assert 0 <= span["start"] < span["end"] <= len(text)
 
 
