@@ -49,7 +49,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "prost",
         ],
     ),
-    ("client", &["error", "latentdb_proto", "tonic", "prost"]),
+    (
+        "client",
+        &["error", "report", "latentdb_proto", "tonic", "prost"],
+    ),
     (
         "cli",
         &[

@@ -3,18 +3,15 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use latentdb_proto::v1::{
-    Axis, AxisLatent, AxisSource, ClusterMember, ClusterRequest, ClusterResponse, ClusterSummary,
-    DistinctiveLatent,
-};
+use latentdb_proto::v1::{Axis, AxisSource, ClusterRequest, ClusterResponse, DistinctiveLatent};
 
 use super::client::{Client, ClientArgs};
 use super::output::FileArgs;
 use super::{output, progress, search, text};
 use crate::client::Clusters;
+use crate::client::view::cluster as view;
 use crate::plot;
-use crate::report::clusters::{self, Distinctive, Group};
-use crate::report::{Report, Table, format};
+use crate::report::{Report, format};
 
 /// What is clustered by what.
 #[derive(Clone, Debug, clap::Args)]
@@ -69,13 +66,13 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let request = &args.request;
+    let request = args.request.wire();
     let client = args.client.connect().await?;
-    let found = client.cluster(request.wire(), progress()).await?;
+    let found = client.cluster(request.clone(), progress()).await?;
     if let Some(path) = &args.plot {
-        plot::write(path, &clusters(request, &found).figure()?)?;
+        plot::write(path, &view::clusters(&request, &found).figure()?)?;
     }
-    args.files.write(&table(&found))?;
+    args.files.write(&view::table(&found))?;
     output::respond(args.client.json, &found, || page(&found, output::columns()))
 }
 
@@ -104,55 +101,6 @@ impl Request {
             ..ClusterRequest::default()
         }
     }
-
-    /// The axis as a person would say it.
-    fn axis_name(&self) -> String {
-        let named = |kind: &'static str, ids: &[u32]| {
-            let names = ids.iter().map(move |id| format!("{kind} {id}"));
-            names.collect::<Vec<_>>()
-        };
-        let texts = self.axis.iter().cloned();
-        let parts: Vec<String> = texts
-            .chain(named("latent", &self.latent))
-            .chain(named("family", &self.family))
-            .collect();
-        parts.join(", ")
-    }
-
-    /// The parameters and their values, for a report.
-    fn parameters(&self, found: &ClusterSummary) -> Vec<(&'static str, String)> {
-        let source = match AxisSource::try_from(found.source) {
-            Ok(AxisSource::Labels) => "labels",
-            Ok(AxisSource::Centroids) => "centroids",
-            _ => "none, the latents were listed",
-        };
-        vec![
-            ("collection", self.name.clone()),
-            ("axis", self.axis_name()),
-            ("texts compared with", source.to_owned()),
-            (
-                "filter",
-                self.filter
-                    .clone()
-                    .unwrap_or_else(|| "all documents".to_owned()),
-            ),
-            (
-                "clusters",
-                match self.k {
-                    Some(k) => format!("{k}, as asked"),
-                    None => format!("{}, by the eigengap", found.clusters.len()),
-                },
-            ),
-            (
-                "documents compared",
-                match found.landmarks {
-                    0 => "all pairs".to_owned(),
-                    some => format!("with {} landmarks", text::thousands(some)),
-                },
-            ),
-            ("seed", self.seed.to_string()),
-        ]
-    }
 }
 
 fn source(text: &str) -> Result<AxisSource, String> {
@@ -166,94 +114,11 @@ fn source(text: &str) -> Result<AxisSource, String> {
     }
 }
 
-/// Documents in clusters.
-fn clustered(summary: &ClusterSummary) -> u64 {
-    summary.documents - summary.uncovered - summary.unreached
-}
-
-/// The clusters without the wire.
-fn clusters(request: &Request, found: &Clusters) -> clusters::Clusters {
-    let summary = &found.summary;
-    let distinctive = |entry: &DistinctiveLatent| Distinctive {
-        name: format::latent(entry.latent, &entry.label),
-        count: entry.count,
-        inside: entry.inside,
-        outside: entry.outside,
-    };
-    let mut groups: Vec<Group> = summary
-        .clusters
-        .iter()
-        .map(|cluster| Group {
-            label: cluster.label.clone(),
-            size: cluster.size,
-            affinity: cluster.affinity,
-            over: cluster.over.iter().map(distinctive).collect(),
-            under: cluster.under.iter().map(distinctive).collect(),
-            documents: {
-                let documents = cluster.documents.iter();
-                documents.map(|found| text::example(found, None)).collect()
-            },
-            points: Vec::new(),
-        })
-        .collect();
-    for member in &found.members {
-        let cluster = member.cluster.map(|cluster| cluster as usize);
-        if let Some(group) = cluster.and_then(|cluster| groups.get_mut(cluster)) {
-            let point = (f64::from(member.x), f64::from(member.y));
-            group.points.push(point);
-        }
-    }
-    let axis = |entry: &AxisLatent| {
-        let text = entry.text.and_then(|at| request.axis.get(at as usize));
-        let listed = || match entry.family {
-            Some(root) => format!("family {root}"),
-            None => "listed".to_owned(),
-        };
-        clusters::AxisLatent {
-            name: format::latent(entry.latent, &entry.label),
-            named_by: text.cloned().unwrap_or_else(listed),
-            similarity: text.map(|_| entry.similarity),
-        }
-    };
-    clusters::Clusters {
-        title: format!("{} by {}", request.name, request.axis_name()),
-        documents: clustered(summary),
-        apart: summary.uncovered + summary.unreached,
-        groups,
-        eigenvalues: summary.eigenvalues.clone(),
-        axis: summary.axis.iter().map(axis).collect(),
-    }
-}
-
 /// `latentdb report cluster`.
 pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result<Report> {
-    let found = client.cluster(request.wire(), progress()).await?;
-    let shown = clusters(request, &found);
-    Ok(Report {
-        summary: shown.sentence(),
-        parameters: request.parameters(&found.summary),
-        sections: shown.sections()?,
-        title: shown.title,
-    })
-}
-
-/// The documents and where they belong, as a table.
-fn table(found: &Clusters) -> Table {
-    let placed = |value: fn(&ClusterMember) -> f32| {
-        move |member: &ClusterMember| member.cluster.map(|_| value(member))
-    };
-    let label = |member: &ClusterMember| {
-        let cluster = found.summary.clusters.get(member.cluster? as usize)?;
-        Some(cluster.label.clone())
-    };
-    Table::of(&found.members)
-        .value("id", |member| &*member.id)
-        .value("cluster", |member| member.cluster)
-        .value("label", label)
-        .value("affinity", placed(|member| member.affinity))
-        .value("x", placed(|member| member.x))
-        .value("y", placed(|member| member.y))
-        .build()
+    let request = request.wire();
+    let found = client.cluster(request.clone(), progress()).await?;
+    Ok(view::report(&request, &found)?)
 }
 
 fn page(found: &Clusters, columns: usize) -> String {
@@ -288,7 +153,7 @@ fn page(found: &Clusters, columns: usize) -> String {
         page,
         "{} clusters of {} documents by {} latents",
         summary.clusters.len(),
-        text::thousands(clustered(summary)),
+        text::thousands(view::clustered(summary)),
         text::thousands(summary.axis.len() as u64)
     );
     if summary.uncovered > 0 {
@@ -323,7 +188,7 @@ fn distinctive(entry: &DistinctiveLatent) -> String {
 
 #[cfg(test)]
 mod tests {
-    use latentdb_proto::v1::Cluster;
+    use latentdb_proto::v1::{Cluster, ClusterMember, ClusterSummary};
 
     use super::*;
 

@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use latentdb_proto::v1::{
-    DiffDirection, DiffMeasure, DiffRequest, DiffResponse, DiffRow, LatentGroup, NamedSet,
+    DiffDirection, DiffMeasure, DiffRequest, DiffResponse, LatentGroup, NamedSet,
 };
 use serde_json::Value;
 
 use super::client::{Client, ClientArgs};
 use super::output::FileArgs;
 use super::{output, progress, search, text};
-use crate::client::{Comparison, Comparisons};
+use crate::client::Comparisons;
+use crate::client::view::diff as view;
 use crate::plot;
 use crate::records::latents;
-use crate::report::differences::{Difference, Differences, Measure, Side};
-use crate::report::{Example, Report, Table};
+use crate::report::Report;
 
 /// Documents that a report shows for each difference, unless said otherwise.
 const DOCUMENTS: u32 = 3;
@@ -97,16 +97,15 @@ pub(super) struct Request {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let request = args.request.wire()?;
+    let wire = args.request.wire()?;
     let client = args.client.connect().await?;
-    let found = client.diff(request, progress()).await?;
-    let request = &args.request;
-    args.files.write(&table(request, &found.comparisons))?;
+    let found = client.diff(wire.clone(), progress()).await?;
+    args.files.write(&view::table(&wire, &found.comparisons))?;
     output::respond(args.client.json, &found, || {
-        page(request, &found, output::columns())
+        page(&wire, &found, output::columns())
     })?;
     match &args.plot {
-        Some(path) => draw(path, request, &found),
+        Some(path) => draw(path, &wire, &found),
         None => Ok(()),
     }
 }
@@ -125,13 +124,6 @@ fn side(text: &str) -> Result<DiffDirection, String> {
 }
 
 impl Request {
-    fn measure(&self) -> Measure {
-        Measure {
-            is_mean: self.mean,
-            paired_by: self.pair_by.clone(),
-        }
-    }
-
     /// The request as it is sent.
     fn wire(&self) -> anyhow::Result<DiffRequest> {
         let set = |filter: &String| NamedSet {
@@ -176,119 +168,10 @@ pub(super) fn groups(path: Option<&Path>) -> anyhow::Result<Vec<LatentGroup>> {
     Ok(groups.into_iter().map(wire).collect())
 }
 
-/// Rows of comparisons as one table.
-fn table(request: &Request, comparisons: &[Comparison]) -> Table {
-    let rows: Vec<(&str, &DiffRow)> = comparisons
-        .iter()
-        .flat_map(|one| one.rows.iter().map(|row| (&*one.head.name, row)))
-        .collect();
-    let measure = request.measure();
-    let figure = |value| measure.figure(value);
-    let mut columns = Table::of(&rows)
-        .value("b", |(name, _)| *name)
-        .value("latent", |(_, row)| row.latent)
-        .value("label", |(_, row)| &*row.label)
-        .text("latent", |(_, row)| latent(row))
-        .value("a_count", |(_, row)| row.a_count)
-        .value("b_count", |(_, row)| row.b_count)
-        .column("a", "in A", |(_, row)| row.a, figure)
-        .column("b_value", "in B", |(_, row)| row.b, figure)
-        .column(
-            "delta",
-            "difference",
-            |(_, row)| row.delta,
-            |delta| measure.signed(delta),
-        )
-        .value("relative", |(_, row)| row.relative)
-        .value("low", |(_, row)| row.low)
-        .value("high", |(_, row)| row.high)
-        .number("interval", |(_, row)| {
-            format!(
-                "{} to {}",
-                measure.signed(row.low),
-                measure.signed(row.high)
-            )
-        })
-        .value("only_a", |(_, row)| row.only_a)
-        .value("only_b", |(_, row)| row.only_b);
-    if request.pair_by.is_some() {
-        let pairs = |pairs: Option<u64>| text::thousands(pairs.unwrap_or_default());
-        columns = columns
-            .number("only A", |(_, row)| pairs(row.only_a))
-            .number("only B", |(_, row)| pairs(row.only_b));
-    }
-    let test = |(_, row): &(&str, &DiffRow)| text::test_name(row.test());
-    columns
-        .value("test", test)
-        .text("test", test)
-        .value("p_value", |(_, row)| row.p_value)
-        .column(
-            "p_adjusted",
-            "adjusted p",
-            |(_, row)| row.p_adjusted,
-            text::p_value,
-        )
-        .build()
-}
-
-/// A difference's latent with its label.
-fn latent(row: &DiffRow) -> String {
-    text::latent(row.latent, &row.label, row.low_confidence)
-}
-
-/// A comparison without the wire.
-fn differences(request: &Request, one: &Comparison) -> Differences {
-    let head = &one.head;
-    let side = |name: &str, documents| Side {
-        name: name.to_owned(),
-        documents,
-    };
-    let row = |row: &DiffRow| Difference {
-        name: latent(row),
-        counts: [row.a_count, row.b_count],
-        values: [row.a, row.b],
-        delta: row.delta,
-        interval: [row.low, row.high],
-        p_adjusted: row.p_adjusted,
-        documents: documents(row),
-    };
-    Differences {
-        measure: request.measure(),
-        sides: [
-            side(&request.a, head.a_documents),
-            side(&head.name, head.b_documents),
-        ],
-        shared: head.shared.unwrap_or_default(),
-        tested: head.tested,
-        passing: head.passing,
-        rows: one.rows.iter().map(row).collect(),
-        table: table(request, std::slice::from_ref(one)),
-    }
-}
-
-/// The documents of a difference, each followed by the one it is paired with.
-fn documents(row: &DiffRow) -> Vec<Example> {
-    let mut counterparts = row.counterparts.iter();
-    let mut shown = Vec::new();
-    for entry in &row.documents {
-        let document = entry.document.clone().unwrap_or_default();
-        shown.push(text::example(&document, Some(entry.activation)));
-        if let Some(document) = counterparts.next() {
-            let beside = text::example(document, None);
-            shown.push(Example {
-                about: format!("without activation, {}", beside.about),
-                is_beside: true,
-                ..beside
-            });
-        }
-    }
-    shown
-}
-
 /// Writes the figure of each comparison: to `path`, or if they are several to `NAME-1.svg`,
 /// `NAME-2.svg` and so on. One with nothing to draw is an error if no other has anything either,
 /// else a warning.
-fn draw(path: &Path, request: &Request, found: &Comparisons) -> anyhow::Result<()> {
+fn draw(path: &Path, request: &DiffRequest, found: &Comparisons) -> anyhow::Result<()> {
     let mut empty = Vec::new();
     for (number, one) in (1..).zip(&found.comparisons) {
         let path = match found.comparisons.len() {
@@ -302,7 +185,7 @@ fn draw(path: &Path, request: &Request, found: &Comparisons) -> anyhow::Result<(
                 path.display()
             ));
         } else {
-            plot::write(&path, &differences(request, one).figure()?)?;
+            plot::write(&path, &view::differences(request, one).figure()?)?;
         }
     }
     anyhow::ensure!(empty.len() < found.comparisons.len(), empty.join("; "));
@@ -327,46 +210,22 @@ pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result
     if wire.documents == 0 {
         wire.documents = DOCUMENTS;
     }
-    let found = client.diff(wire, progress()).await?;
-    let found = found.comparisons.iter();
-    let found: Vec<Differences> = found.map(|one| differences(request, one)).collect();
-    let mut parameters = vec![
-        ("collection", request.name.clone()),
-        ("A", request.a.clone()),
-    ];
-    match &*request.b {
-        [] => parameters.push(("B", "everything that is not in A".to_owned())),
-        sets => parameters.extend(sets.iter().map(|set| ("B", set.clone()))),
-    }
-    let measure = match request.mean {
-        true => "mean activation",
-        false => "share of documents",
-    };
-    parameters.push(("compared by", measure.to_owned()));
-    if let Some(attribute) = &request.pair_by {
-        parameters.push(("paired by", attribute.clone()));
-    }
-    let sentences: Vec<String> = found.iter().map(Differences::sentence).collect();
-    let sections: crate::error::Result<Vec<_>> = found.iter().map(Differences::sections).collect();
-    Ok(Report {
-        title: format!("What sets {} apart", request.a),
-        summary: sentences.join(" "),
-        parameters,
-        sections: sections?.concat(),
-    })
+    let found = client.diff(wire.clone(), progress()).await?;
+    Ok(view::report(&wire, &found)?)
 }
 
-fn page(request: &Request, found: &Comparisons, columns: usize) -> String {
+fn page(request: &DiffRequest, found: &Comparisons, columns: usize) -> String {
     let mut page = String::new();
     for one in &found.comparisons {
         let head = &one.head;
+        let shown = view::differences(request, one);
         // Writing to a String cannot fail; so everywhere below.
         let _ = writeln!(
             page,
             "A {} ({} {})\nB {} ({})",
-            request.a,
+            shown.sides[0].name,
             text::thousands(head.a_documents),
-            request.measure().unit(),
+            shown.measure.unit(),
             head.name,
             text::thousands(head.b_documents),
         );
@@ -375,21 +234,21 @@ fn page(request: &Request, found: &Comparisons, columns: usize) -> String {
         {
             let _ = writeln!(page, "without a pair: {a} in A, {b} in B");
         }
-        if let (Some(shared @ 1..), None) = (head.shared, &request.pair_by) {
+        if let (shared @ 1.., None) = (shown.shared, &shown.measure.paired_by) {
             let shared = text::thousands(shared);
             let _ = writeln!(
                 page,
                 "in both: {shared}; the tests take A and B as separate"
             );
         }
-        let table = table(request, std::slice::from_ref(one)).page();
+        let table = shown.table.page();
         let mut lines = table.lines();
         let _ = writeln!(page, "{}", lines.next().unwrap_or_default());
-        for (line, row) in lines.zip(&one.rows) {
+        for ((line, row), shown) in lines.zip(&one.rows).zip(&shown.rows) {
             let _ = writeln!(page, "{line}");
             let activations = row.documents.iter().map(|entry| entry.activation);
             let mut activations = activations.map(|activation| format!("{activation:>6.2}"));
-            for shown in documents(row) {
+            for shown in &shown.documents {
                 let before = match shown.is_beside {
                     true => "beside".to_owned(),
                     false => activations.next().unwrap_or_default(),

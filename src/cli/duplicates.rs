@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use latentdb_proto::v1::{Duplicate, DuplicateGroup, NearDuplicatesRequest};
+use latentdb_proto::v1::NearDuplicatesRequest;
 
 use super::client::ClientArgs;
 use super::output::FileArgs;
 use super::{output, progress, search, text};
 use crate::client::Duplicates;
-use crate::report::Table;
+use crate::client::view::quality as view;
 
 /// Documents of a group that a terminal shows.
 const SHOWN: usize = 5;
@@ -56,27 +56,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let progress = progress::follow("comparing", "units");
     let found = client.near_duplicates(request, progress).await?;
-    args.files.write(&table(&found.groups))?;
+    args.files.write(&view::duplicates(&found))?;
     output::respond(args.client.json, &found, || page(&found, output::columns()))
-}
-
-fn id(member: &Duplicate) -> &str {
-    member.document.as_ref().map_or("", |document| &document.id)
-}
-
-/// One row per document that is listed of a group.
-fn table(groups: &[DuplicateGroup]) -> Table {
-    let numbered = (1..).zip(groups).flat_map(|(number, group)| {
-        let members = group.documents.iter();
-        members.map(move |member| (number, group.size, member))
-    });
-    let members: Vec<(u64, u64, &Duplicate)> = numbered.collect();
-    Table::of(&members)
-        .value("group", |(number, _, _)| *number)
-        .value("group_size", |(_, size, _)| *size)
-        .value("id", |(_, _, member)| id(member))
-        .value("similarity", |(_, _, member)| member.similarity)
-        .build()
 }
 
 fn page(found: &Duplicates, columns: usize) -> String {

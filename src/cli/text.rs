@@ -1,104 +1,21 @@
 //! How documents, values, labels and collections read on a terminal.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use latentdb_proto::v1::{Collection, Document, Label, StatisticalTest, TextSpan, Value};
+use latentdb_proto::v1::{Collection, TextSpan};
 
-use crate::client::ToJson as _;
-use crate::report::Example;
-use crate::report::format;
-
+pub(super) use crate::client::view::{attributes, label, labelled, plain, value};
 pub(super) use crate::report::aligned as table;
-pub(super) use crate::report::format::{
-    bytes, cut, milliseconds, p_value, percent, rate, thousands, wrap,
-};
+pub(super) use crate::report::format::{bytes, cut, milliseconds, percent, rate, thousands, wrap};
 
 /// The points of a latent's or a residual's quantiles.
 pub(super) const QUANTILES: [&str; 8] = ["min", "p25", "p50", "p75", "p90", "p95", "p99", "max"];
-
-/// A label's text, with a question mark if it is of low confidence; empty if there is none.
-pub(super) fn label(label: Option<&Label>) -> String {
-    label.map_or_else(String::new, |label| {
-        format::label(&label.text, label.low_confidence)
-    })
-}
-
-/// A latent by number and label.
-pub(super) fn latent(latent: u32, label: &str, low_confidence: bool) -> String {
-    format::latent(latent, &format::label(label, low_confidence))
-}
-
-/// The same of a label in one message.
-pub(super) fn labelled(latent: u32, label: Option<&Label>) -> String {
-    format::latent(latent, &self::label(label))
-}
 
 /// Quantiles with their names; each value by `read`.
 pub(super) fn quantiles<T: Copy>(values: &[T], read: impl Fn(T) -> String) -> String {
     let named = QUANTILES.iter().zip(values);
     let named = named.map(|(name, value)| format!("{name} {}", read(*value)));
     named.collect::<Vec<_>>().join(", ")
-}
-
-/// The name of a test, as `mcnemar-exact`.
-pub(super) fn test_name(test: StatisticalTest) -> String {
-    let name = test.as_str_name().trim_start_matches("STATISTICAL_TEST_");
-    name.to_lowercase().replace('_', "-")
-}
-
-/// A document with what else is known of it, for a report.
-pub(super) fn example(document: &Document, activation: Option<f32>) -> Example {
-    let attributes = attributes(document);
-    let about = match activation {
-        Some(activation) => format!("activation {activation:.2}, {attributes}"),
-        None => attributes,
-    };
-    Example {
-        id: document.id.clone(),
-        about: about.trim_end_matches(", ").to_owned(),
-        text: document.text.clone().unwrap_or_default(),
-        is_beside: false,
-    }
-}
-
-/// A document's attributes on one line, by name.
-pub(super) fn attributes(document: &Document) -> String {
-    let sorted: BTreeMap<_, _> = document.attributes.iter().collect();
-    let parts: Vec<String> = sorted
-        .into_iter()
-        .map(|(name, value)| format!("{name} {}", cut(&self::value(value), 40)))
-        .collect();
-    parts.join(", ")
-}
-
-/// An attribute's value.
-pub(super) fn value(value: &Value) -> String {
-    plain(&value.to_json())
-}
-
-/// A value without quotes and brackets.
-pub(super) fn plain(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Number(number) => short_number(number),
-        serde_json::Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(plain).collect();
-            items.join(" ")
-        }
-        other => other.to_string(),
-    }
-}
-
-/// A float with at most three decimals; integers as they are.
-fn short_number(number: &serde_json::Number) -> String {
-    match number.as_f64() {
-        Some(value) if number.is_f64() => {
-            let text = format!("{value:.3}");
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-        _ => number.to_string(),
-    }
 }
 
 /// The words that a span lies in.

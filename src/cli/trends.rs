@@ -2,27 +2,15 @@
 
 use std::path::PathBuf;
 
-use latentdb_proto::v1::value::Kind;
-use latentdb_proto::v1::{
-    Monotone, NamedSet, TrendBucket, TrendBuckets, TrendDirection, TrendRow, TrendsRequest,
-};
+use latentdb_proto::v1::{NamedSet, TrendBuckets, TrendDirection, TrendsRequest};
 
 use super::client::ClientArgs;
 use super::diff::groups;
 use super::output::FileArgs;
 use super::{output, progress, search, text};
 use crate::client::Trends;
+use crate::client::view::trends as view;
 use crate::plot;
-use crate::report::{Table, format, trends};
-
-/// Most characters of a row's little curve.
-const CURVE: usize = 24;
-/// Breaks with a larger adjusted p-value are not shown.
-const BREAK: f64 = 0.05;
-/// Buckets with fewer documents are gaps in the curve: their shares say little.
-const FEW: u64 = 20;
-/// Seconds of a mean year.
-const YEAR: f64 = 365.2425 * 86_400.0;
 
 /// What is followed, and what comes of it.
 #[derive(Debug, clap::Args)]
@@ -92,8 +80,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let request = args.request.wire()?;
     let client = args.client.connect().await?;
     let progress = progress::follow("counting", "units");
-    let found = client.trends(request, progress).await?;
-    args.files.write(&table(&found))?;
+    let found = client.trends(request.clone(), progress).await?;
+    args.files.write(&view::table(&found))?;
     output::respond(args.client.json, &found, || page(&found))?;
     if let Some(path) = &args.plot {
         anyhow::ensure!(
@@ -103,11 +91,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         );
         let mut buckets = found.summary.buckets.iter();
         anyhow::ensure!(
-            buckets.any(|bucket| bucket.documents >= FEW),
-            "no bucket has {FEW} documents or more, so {} is not written",
+            buckets.any(|bucket| bucket.documents >= view::FEW),
+            "no bucket has {} documents or more, so {} is not written",
+            view::FEW,
             path.display()
         );
-        plot::write(path, &trends(&args.request, &found).figure()?)?;
+        plot::write(path, &view::trends(&request, &found).figure()?)?;
     }
     Ok(())
 }
@@ -160,118 +149,10 @@ impl Request {
     }
 }
 
-/// Shares of the buckets; none for a bucket of few documents.
-fn shares(found: &Trends, row: &TrendRow) -> Vec<Option<f64>> {
-    let share = |(bucket, count): (&TrendBucket, &u32)| {
-        (bucket.documents >= FEW).then(|| f64::from(*count) / bucket.documents as f64)
-    };
-    let buckets = found.summary.buckets.iter();
-    buckets.zip(&row.counts).map(share).collect()
-}
-
-fn latent(row: &TrendRow) -> String {
-    text::latent(row.latent, &row.label, row.low_confidence)
-}
-
-fn monotone(row: &TrendRow) -> &'static str {
-    match row.monotone() {
-        Monotone::No => "no",
-        Monotone::Rising => "rising",
-        Monotone::Falling => "falling",
-    }
-}
-
-/// A break that passes, as `3.0% to 9.0% at 2021`.
-fn broken(found: &Trends, row: &TrendRow) -> Option<String> {
-    let point = row.change_point.filter(|point| point.p_adjusted <= BREAK)?;
-    let bucket = found.summary.buckets.get(point.bucket as usize)?;
-    let [before, after] = [point.before, point.after].map(text::percent);
-    Some(format!("{before} to {after} at {}", bucket.name))
-}
-
-/// The rows as one table, in files with a column of counts for each bucket.
-fn table(found: &Trends) -> Table {
-    let buckets = &found.summary.buckets;
-    let documents: u64 = buckets.iter().map(|bucket| bucket.documents).sum();
-    let share = |row: &TrendRow| {
-        let support: u64 = row.counts.iter().map(|&count| u64::from(count)).sum();
-        support as f64 / documents.max(1) as f64
-    };
-    let break_at = |row: &TrendRow| {
-        let bucket = buckets.get(row.change_point?.bucket as usize)?;
-        Some(bucket.name.clone())
-    };
-    let mut columns = Table::of(&found.rows)
-        .value("latent", |row| row.latent)
-        .value("label", |row| &*row.label)
-        .text("latent", latent)
-        .text("curve", |row| format::curve(&shares(found, row), CURVE))
-        .number("share", |row| text::percent(share(row)))
-        .value("slope", |row| row.slope)
-        .column(
-            "change",
-            "change",
-            |row| row.change,
-            |change| format!("{:+.1}", change * 100.0),
-        )
-        .value("z", |row| row.z)
-        .value("p_value", |row| row.p_value)
-        .column(
-            "p_adjusted",
-            "adjusted p",
-            |row| row.p_adjusted,
-            text::p_value,
-        )
-        .value("monotone", monotone)
-        .value("change_point", break_at)
-        .text("break", |row| {
-            text::cut(&broken(found, row).unwrap_or_default(), 60)
-        })
-        .value("change_point_p_adjusted", |row| {
-            row.change_point.map(|point| point.p_adjusted)
-        });
-    for (at, bucket) in buckets.iter().enumerate() {
-        columns = columns.value(&bucket.name, |row| row.counts.get(at).copied());
-    }
-    columns.build()
-}
-
-/// Where a bucket lies on the horizontal axis: its number, its time in years, or its place.
-fn place(bucket: &TrendBucket, at: usize) -> (f64, Option<&'static str>) {
-    let start = bucket.start.as_ref().and_then(|start| start.kind.as_ref());
-    match start {
-        Some(Kind::Integer(number)) => (*number as f64, None),
-        Some(Kind::Float(number)) => (*number, None),
-        Some(Kind::Timestamp(time)) => (1970.0 + time.seconds as f64 / YEAR, Some("year")),
-        _ => (at as f64 + 1.0, Some("place in the order")),
-    }
-}
-
-/// The shares of the first rows without the wire; buckets of few documents are left out.
-fn trends(request: &Request, found: &Trends) -> trends::Trends {
-    let buckets = found.summary.buckets.iter();
-    let places: Vec<_> = (0..)
-        .zip(buckets)
-        .map(|(at, bucket)| place(bucket, at))
-        .collect();
-    let points = |row: &TrendRow| {
-        let shares = places.iter().zip(shares(found, row));
-        let points = shares.filter_map(|((place, _), share)| Some((*place, share?)));
-        points.collect()
-    };
-    let drawn = found.rows.iter().take(trends::LINES);
-    trends::Trends {
-        collection: request.name.clone(),
-        order: request.by.clone().unwrap_or_else(|| "sets".to_owned()),
-        unit: places.first().and_then(|(_, unit)| *unit),
-        rows: drawn.map(|row| (latent(row), points(row))).collect(),
-    }
-}
-
 fn page(found: &Trends) -> String {
     format!(
         "{}{} of {} that pass; {} tested over {} buckets\n",
-        table(found).page(),
+        view::table(found).page(),
         text::thousands(found.rows.len() as u64),
         text::thousands(found.summary.passing),
         text::thousands(found.summary.tested),
@@ -281,7 +162,7 @@ fn page(found: &Trends) -> String {
 
 #[cfg(test)]
 mod tests {
-    use latentdb_proto::v1::{ChangePoint, TrendsSummary};
+    use latentdb_proto::v1::{ChangePoint, TrendBucket, TrendRow, TrendsSummary};
 
     use super::*;
 

@@ -7,7 +7,7 @@ use latentdb_proto::v1::{PoorlyExplained, PoorlyExplainedRequest};
 use super::client::ClientArgs;
 use super::output::FileArgs;
 use super::{output, progress, search, text};
-use crate::report::Table;
+use crate::client::view::quality as view;
 
 /// Where badly explained documents are looked for.
 #[derive(Debug, clap::Args)]
@@ -36,17 +36,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let progress = progress::follow("reconstructing", "documents");
     let found = client.poorly_explained(request, progress).await?;
-    args.files.write(&table(&found))?;
+    args.files.write(&view::unexplained(&found))?;
     output::respond(args.client.json, &found, || page(&found, output::columns()))
-}
-
-fn table(found: &PoorlyExplained) -> Table {
-    Table::of(&found.worst)
-        .value("id", |entry| {
-            entry.document.as_ref().map(|found| &*found.id)
-        })
-        .value("residual_share", |entry| entry.residual_share)
-        .build()
 }
 
 fn page(found: &PoorlyExplained, columns: usize) -> String {

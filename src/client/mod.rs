@@ -30,7 +30,9 @@
 
 mod connection;
 mod json;
+mod pairs;
 mod streams;
+pub mod view;
 
 pub use connection::Client;
 pub(crate) use connection::innermost;
