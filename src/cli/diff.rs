@@ -91,7 +91,7 @@ pub(super) struct Request {
     #[arg(long, default_value_t = 200, conflicts_with = "all")]
     limit: u32,
     /// Documents to show for each row; with --pair-by, of pairs in which only one side has it, and
-    /// beside each the other side's
+    /// next to each the other side's
     #[arg(long, value_name = "N", default_value_t = 0)]
     documents: u32,
 }
@@ -249,8 +249,8 @@ fn page(request: &DiffRequest, found: &Comparisons, columns: usize) -> String {
             let activations = row.documents.iter().map(|entry| entry.activation);
             let mut activations = activations.map(|activation| format!("{activation:>6.2}"));
             for shown in &shown.documents {
-                let before = match shown.is_beside {
-                    true => "beside".to_owned(),
+                let before = match shown.is_counterpart {
+                    true => "paired".to_owned(),
                     false => activations.next().unwrap_or_default(),
                 };
                 let body = match shown.text.is_empty() {

@@ -13,7 +13,7 @@ use crate::report::format;
 pub(super) struct Args {
     /// The collection
     name: String,
-    /// Find them anew; they are kept in place of those before
+    /// Recompute them; they replace those of before
     #[arg(long)]
     find: bool,
     /// Leave out latents active in a larger share of the documents; .2 when left out

@@ -86,7 +86,7 @@ pub(super) struct Args {
     /// Show how the query was run and how long it took
     #[arg(long)]
     explain: bool,
-    /// Go on where an earlier answer ended: its next_page_token
+    /// Resume where an earlier response ended: its next_page_token
     #[arg(long, value_name = "TOKEN")]
     page_token: Option<String>,
     #[command(flatten)]

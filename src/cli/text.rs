@@ -9,7 +9,7 @@ pub(super) use crate::report::aligned as table;
 pub(super) use crate::report::format::{bytes, cut, milliseconds, percent, rate, thousands, wrap};
 
 /// The points of a latent's or a residual's quantiles.
-pub(super) const QUANTILES: [&str; 8] = ["min", "p25", "p50", "p75", "p90", "p95", "p99", "max"];
+const QUANTILES: [&str; 8] = ["min", "p25", "p50", "p75", "p90", "p95", "p99", "max"];
 
 /// Quantiles with their names; each value by `read`.
 pub(super) fn quantiles<T: Copy>(values: &[T], read: impl Fn(T) -> String) -> String {

@@ -110,7 +110,7 @@ impl ToJson for Scoring {
     }
 }
 
-/// A summary's fields, and others beside them.
+/// A summary's fields, and others with them.
 fn with<const N: usize>(summary: &impl ToJson, others: [(&str, Json); N]) -> Json {
     let mut fields = summary.to_json();
     for (name, value) in others {

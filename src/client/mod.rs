@@ -8,7 +8,7 @@
 //!
 //! ```no_run
 //! use latentdb::client::Client;
-//! use latentdb_proto::v1::{CorrelateRequest, CountRequest};
+//! use latentdb::client::v1::{CorrelateRequest, CountRequest};
 //!
 //! # async fn example() -> Result<(), tonic::Status> {
 //! let client = Client::connect("127.0.0.1:7700").await?;
@@ -38,6 +38,8 @@ pub use connection::Client;
 pub(crate) use connection::innermost;
 pub use json::ToJson;
 pub(crate) use json::{single, timestamp};
+/// The messages and services of the API.
+pub use latentdb_proto::v1;
 pub use streams::{
     Clusters, Comparison, Comparisons, Correlations, Duplicates, Labelling, Part, Scoring, Trends,
 };

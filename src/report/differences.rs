@@ -217,7 +217,7 @@ impl Differences {
             None => format!("The documents of {more} ({set}) in which it is strongest:"),
             Some(attribute) => format!(
                 "Where only {more} ({set}) has it, the documents in which it is strongest, and \
-                 beside each the one with the same {attribute}:"
+                 next to each the one with the same {attribute}:"
             ),
         };
         let text = format!(

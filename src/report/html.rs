@@ -65,7 +65,7 @@ pub struct Example {
     /// Its text.
     pub text: String,
     /// It is shown for the one before it, to be compared with it.
-    pub is_beside: bool,
+    pub is_counterpart: bool,
 }
 
 impl Report {
@@ -140,8 +140,8 @@ impl Block {
 impl Example {
     fn write(&self, out: &mut String) {
         let (id, about) = (escaped(&self.id), escaped(&self.about));
-        let class = if self.is_beside {
-            " class=\"beside\""
+        let class = if self.is_counterpart {
+            " class=\"counterpart\""
         } else {
             ""
         };
@@ -214,7 +214,7 @@ mod tests {
                         id: wild.to_owned(),
                         about: wild.to_owned(),
                         text: wild.repeat(30),
-                        is_beside: true,
+                        is_counterpart: true,
                     }]),
                 ],
             }],

@@ -236,7 +236,7 @@ def test_one_latent_up_and_one_down(cli, topics, tmp_path):  # noqa: F811
 
 
 def test_labellers_are_compared_on_the_same_latents(cli, topics):  # noqa: F811
-    # Labels of a file are there; keyphrases of half of the latents come beside them.
+    # Labels of a file are there; keyphrases of half of the latents join them.
     listed = cli("latents", "list", topics, "--limit", 100)["latents"]
     half = [entry["latent"] for entry in listed[: len(listed) // 2]]
     flags = [part for latent in half for part in ("--latent", latent)]

@@ -98,11 +98,11 @@ def test_differences(cli, made, tmp_path, paired):  # noqa: F811
     listed = list(page.root.iter(f"{HTML}tr"))
     assert len(listed) == len(rows) + 1
     assert all("activation" in text for text in page.articles)
-    # Beside each document of a pair stands the other side's, which has it not.
+    # Next to each document of a pair stands the other side's, which has it not.
     articles = list(page.root.iter(f"{HTML}article"))
-    beside = ["beside" if article.get("class") else "shown" for article in articles]
-    pattern = ["shown", "beside"] if paired else ["shown"]
-    assert beside == pattern * (len(articles) // len(pattern)) and articles
+    kinds = ["counterpart" if article.get("class") else "shown" for article in articles]
+    pattern = ["shown", "counterpart"] if paired else ["shown"]
+    assert kinds == pattern * (len(articles) // len(pattern)) and articles
     first = page.texts("section")[1]
     assert f"{rows[0]['a'] * 100:.1f}%" in first and "pairs" in first or not paired
 
@@ -149,7 +149,7 @@ def test_figures_that_cannot_be_drawn_keep_the_answer(cli, server, made, tmp_pat
         assert done.returncode == 1
         return done.stdout, done.stderr
 
-    # A set that does not differ from A stands beside one that does.
+    # A set that does not differ from A comes with one that does.
     sides = ("--a", "prompt < 30", "--b", "prompt < 30", "--b", "prompt >= 30", "--min-delta", 0.01)
     answer = cli("diff", made, *sides, "--plot", tmp_path / "d.svg")
     drawn = [bool(one["rows"]) for one in answer["comparisons"]]

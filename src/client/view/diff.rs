@@ -113,11 +113,11 @@ fn documents(row: &DiffRow) -> Vec<Example> {
         let document = entry.document.clone().unwrap_or_default();
         shown.push(names::example(&document, Some(entry.activation)));
         if let Some(document) = counterparts.next() {
-            let beside = names::example(document, None);
+            let counterpart = names::example(document, None);
             shown.push(Example {
-                about: format!("without activation, {}", beside.about),
-                is_beside: true,
-                ..beside
+                about: format!("without activation, {}", counterpart.about),
+                is_counterpart: true,
+                ..counterpart
             });
         }
     }

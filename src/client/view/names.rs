@@ -42,7 +42,7 @@ pub(super) fn example(document: &Document, activation: Option<f32>) -> Example {
         id: document.id.clone(),
         about: about.trim_end_matches(", ").to_owned(),
         text: document.text.clone().unwrap_or_default(),
-        is_beside: false,
+        is_counterpart: false,
     }
 }
 
