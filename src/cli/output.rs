@@ -74,10 +74,11 @@ pub(super) fn respond(
     response: &impl ToJson,
     page: impl FnOnce() -> String,
 ) -> anyhow::Result<()> {
-    Ok(match json {
+    match json {
         true => print_json(&response.to_json())?,
         false => print(&page())?,
-    })
+    }
+    Ok(())
 }
 
 /// Columns of the terminal.
