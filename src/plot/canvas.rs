@@ -12,7 +12,7 @@ use plotters::prelude::SVGBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, IntoFont as _, RGBColor, TextStyle, WHITE};
 
-use super::axis::Axis;
+use super::Axis;
 use super::scale::Scale;
 use crate::error::{Error, Result};
 

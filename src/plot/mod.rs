@@ -12,7 +12,6 @@
 //! | how ticks are chosen and written | `scale.rs` |
 //! | title, legend, colours, markers | `canvas.rs` |
 
-mod axis;
 mod canvas;
 mod scale;
 
@@ -20,9 +19,63 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::whole_file;
-pub use axis::Axis;
 use canvas::{Frame, bar_colour, marks, polyline, rectangle, render, whisker};
 use scale::Scale;
+
+/// What an axis shows.
+///
+/// ```
+/// use latentdb::plot::Axis;
+///
+/// let axis = Axis::new("latents").logarithmic();
+/// assert_eq!(axis.to_string(), "latents");
+/// assert_eq!(Axis::new("time").unit("s").to_string(), "time (s)");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axis {
+    name: String,
+    unit: Option<String>,
+    logarithmic: bool,
+}
+
+impl Axis {
+    /// A linear axis with a name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            unit: None,
+            logarithmic: false,
+        }
+    }
+
+    /// The same with a unit, written behind the name in brackets.
+    #[must_use]
+    pub fn unit(mut self, unit: impl Into<String>) -> Self {
+        self.unit = Some(unit.into());
+        self
+    }
+
+    /// The same with a logarithmic scale; values must be positive.
+    #[must_use]
+    pub fn logarithmic(mut self) -> Self {
+        self.logarithmic = true;
+        self
+    }
+
+    fn scale(&self, values: impl Iterator<Item = f64>) -> Scale {
+        Scale::around(values, self.logarithmic)
+    }
+}
+
+impl std::fmt::Display for Axis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)?;
+        match &self.unit {
+            Some(unit) => write!(f, " ({unit})"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// Points that belong together: a line, or a class of a scatter plot.
 #[derive(Clone, Copy, Debug)]
