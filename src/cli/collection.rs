@@ -43,16 +43,18 @@ enum Action {
         /// The collection
         name: String,
     },
-    /// Attach an SAE, in place of the first or beside it: code what is stored, then switch
+    /// Attach an SAE, in place of the default or under a name of its own: code what is stored, then
+    /// switch
     Attach {
         /// The collection
         name: String,
         /// Folder of the SAE, in SAELens layout
         #[arg(long, value_name = "DIR")]
         sae: PathBuf,
-        /// Name beside the first SAE, by which NAME:SAE addresses it; one of that name is replaced
+        /// Name by which NAME:SAE addresses it; an SAE of that name is replaced, the default one when
+        /// left out
         #[arg(long = "as", value_name = "SAE")]
-        beside: Option<String>,
+        called: Option<String>,
         #[command(flatten)]
         reads: ReadsArgs,
         /// What the reader's products are computed on, f32 or bf16; as in the SAE's training when
@@ -62,7 +64,7 @@ enum Action {
         #[command(flatten)]
         gate: GateArgs,
     },
-    /// Detach an SAE beside the first, with its latents
+    /// Detach an SAE that has a name, with its latents
     Detach {
         /// The collection
         name: String,
@@ -193,7 +195,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Attach {
             name,
             sae,
-            beside,
+            called,
             reads,
             precision,
             gate,
@@ -202,7 +204,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 collection: name,
                 sae: absolute(&sae)?,
                 gate: gate.request(),
-                name: beside.unwrap_or_default(),
+                name: called.unwrap_or_default(),
                 reader: reads.request()?,
                 precision: precision_name(precision),
             };

@@ -13,7 +13,7 @@ use crate::report::format;
 pub(super) struct Args {
     /// The collection through the SAE whose latents are looked for: NAME or NAME:SAE
     name: String,
-    /// The SAE they are looked for in; the first when left out
+    /// The SAE they are looked for in; the default one when left out
     #[arg(
         long,
         value_name = "SAE",
