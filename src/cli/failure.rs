@@ -117,7 +117,7 @@ pub(super) fn describe_status(status: &Status) -> String {
         [] => status.message().to_owned(),
         fields => fields.join("; "),
     };
-    // Only what this side made has a cause: the server's answers come without.
+    // Only what this side made has a cause: the server's responses come without.
     if let Some(cause) = StdError::source(status) {
         return format!("the connection to the server failed: {}", innermost(cause));
     }

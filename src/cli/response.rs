@@ -88,7 +88,7 @@ fn cut_end(text: &str, width: usize) -> String {
         + "…"
 }
 
-/// The answer to a search.
+/// A search response: what became of the query, the hits, how the search was run.
 pub(super) fn search(response: &SearchResponse, name: Name<'_>, columns: usize) -> String {
     let mut text = String::new();
     for entry in &response.steering {
