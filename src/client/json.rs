@@ -4,7 +4,8 @@
 //! ones too, and a `float` by its shortest decimal), enums their names, bytes base64, times RFC 3339.
 //! A field at its default is printed; one with presence (`optional`, a message, a member of a oneof)
 //! only when set. A `latentdb.v1.Value` is the plain value it holds. The result of a stream is one
-//! object: the fields of its summary at the top, its repeated fields concatenated, no progress.
+//! object: the fields of its summary, or its last message's, at the top, its repeated fields
+//! concatenated, no progress.
 //!
 //! `prost-reflect` gives the descriptors to walk along, and was in the build already (protox).
 //! `pbjson` would generate serde implementations for the same mapping, but writes 64-bit integers as
@@ -21,7 +22,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MapKey, ReflectMessage
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use super::streams::{Clusters, Comparisons, Correlations, Duplicates, Labelling, Scoring, Trends};
+use super::streams::{Clusters, Comparisons, Correlations, Duplicates, Scoring, Trends};
 
 /// The descriptors of all messages; empty only if the build wrote unreadable ones.
 static POOL: LazyLock<DescriptorPool> =
@@ -80,23 +81,6 @@ impl ToJson for Clusters {
 impl ToJson for Duplicates {
     fn to_json(&self) -> Json {
         with(&self.summary, [("groups", list(&self.groups))])
-    }
-}
-
-impl ToJson for Labelling {
-    fn to_json(&self) -> Json {
-        let fields = [
-            ("written", self.written.into()),
-            ("passed_over", self.passed_over.into()),
-            ("tokens", self.tokens.into()),
-            ("labels", list(&self.labels)),
-            ("unlabelled", list(&self.unlabelled)),
-        ];
-        fields
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect::<Map<_, _>>()
-            .into()
     }
 }
 

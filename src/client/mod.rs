@@ -41,5 +41,5 @@ pub(crate) use json::{single, timestamp};
 /// The messages and services of the API.
 pub use latentdb_proto::v1;
 pub use streams::{
-    Clusters, Comparison, Comparisons, Correlations, Duplicates, Labelling, Part, Scoring, Trends,
+    Clusters, Comparison, Comparisons, Correlations, Duplicates, Part, Scoring, Trends,
 };

@@ -10,9 +10,8 @@ use latentdb_proto::v1::{
     ListLabelsRequest, NearDuplicatesRequest, NearDuplicatesResponse, NearDuplicatesSummary,
     PoorlyExplained, PoorlyExplainedRequest, PoorlyExplainedResponse, ScoreLabelsProgress,
     ScoreLabelsRequest, ScoredLabel, ScrollRequest, TrainSaeProgress, TrainSaeRequest, TrendRow,
-    TrendsRequest, TrendsResponse, TrendsSummary, UnlabelledLatent, cluster_response,
-    correlate_response, diff_response, near_duplicates_response, poorly_explained_response,
-    trends_response,
+    TrendsRequest, TrendsResponse, TrendsSummary, cluster_response, correlate_response,
+    diff_response, near_duplicates_response, poorly_explained_response, trends_response,
 };
 use tonic::{Status, Streaming};
 
@@ -113,23 +112,6 @@ pub struct Duplicates {
     pub summary: NearDuplicatesSummary,
     /// The groups, the largest first.
     pub groups: Vec<DuplicateGroup>,
-}
-
-/// What a labeller did.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Labelling {
-    /// Labels written.
-    pub written: u64,
-    /// Latents whose label was kept.
-    pub passed_over: u64,
-    /// Tokens that the chat endpoint counted.
-    pub tokens: u64,
-    /// Latents handled, with and without a label.
-    pub done: u64,
-    /// The labels written.
-    pub labels: Vec<LatentLabel>,
-    /// Latents that got no label, and why.
-    pub unlabelled: Vec<UnlabelledLatent>,
 }
 
 /// What a judge found of labels.
@@ -303,7 +285,8 @@ impl Client {
         complete(result, "the documents were read")
     }
 
-    /// Labels latents.
+    /// Labels latents and returns the messages as one: the counts of the last, all labels, and all
+    /// latents that got none.
     ///
     /// # Errors
     /// The server's status.
@@ -311,19 +294,25 @@ impl Client {
         &self,
         request: LabelLatentsRequest,
         watch: impl FnMut(&LabelLatentsProgress),
-    ) -> Result<Labelling, Status> {
+    ) -> Result<LabelLatentsProgress, Status> {
         let stream = self.latents().label_latents(request).await?.into_inner();
-        let mut found = Labelling::default();
+        let mut all = LabelLatentsProgress::default();
         read(stream, watch, |message| {
-            found.labels.extend(message.labels);
-            found.unlabelled.extend(message.unlabelled);
-            found.written = message.written;
-            found.passed_over = message.passed_over;
-            found.tokens = message.tokens;
-            found.done = message.done;
+            let LabelLatentsProgress {
+                mut labels,
+                mut unlabelled,
+                ..
+            } = std::mem::take(&mut all);
+            labels.extend(message.labels);
+            unlabelled.extend(message.unlabelled);
+            all = LabelLatentsProgress {
+                labels,
+                unlabelled,
+                ..message
+            };
         })
         .await?;
-        Ok(found)
+        Ok(all)
     }
 
     /// Scores labels on held-out documents.

@@ -11,7 +11,6 @@ use super::labels::{self, Records};
 use super::medians;
 use crate::cli::client::ClientArgs;
 use crate::cli::{output, progress, text};
-use crate::client::Labelling;
 use crate::report::format;
 
 /// Scored labels that a person is shown from each end, and latents without a label.
@@ -159,7 +158,7 @@ pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Resul
     output::respond(is_json, &found, || labelled(&found))
 }
 
-fn labelled(found: &Labelling) -> String {
+fn labelled(found: &LabelLatentsProgress) -> String {
     let mut line = format!("{} labels written", text::thousands(found.written));
     if found.done > found.written {
         let none = text::thousands(found.done - found.written);
