@@ -1,12 +1,13 @@
 //! LatentDB: a search database over the latents of sparse autoencoders.
 //!
-//! Data flows one way: `cli -> server -> service -> {encoder, sae, label} and index`. `records` reads
+//! Data flows one way: `cli -> client -> server -> service -> {encoder, sae, label} and index`. `records` reads
 //! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
 //! defaults; `eval` measures rankings; `plot` and `report` draw and lay out what `cli` writes;
 //! `reading` is the record of what an SAE reads, which several of them share; `error`, `hex`,
 //! `progress`, `vectors` and `whole_file` stand below all.
 
 pub mod cli;
+pub mod client;
 pub mod encoder;
 pub mod error;
 pub mod eval;

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+#[path = "grpc/client.rs"]
+mod client;
 #[path = "grpc/concepts.rs"]
 mod concepts;
 #[path = "grpc/corpus.rs"]

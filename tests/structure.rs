@@ -52,7 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inputs", &["error", "hex", "progress"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
-    ("report", &["error", "plot", "whole_file"]),
+    ("report", &["error", "plot", "records", "whole_file"]),
     ("records", &["error", "whole_file"]),
     (
         "service",
@@ -87,7 +87,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "client",
-        &["error", "reading", "latentdb_proto", "tonic", "prost"],
+        &[
+            "error",
+            "reading",
+            "report",
+            "latentdb_proto",
+            "tonic",
+            "prost",
+        ],
     ),
     (
         "cli",

@@ -7,5 +7,5 @@ pub mod v1 {
     tonic::include_proto!("latentdb.v1");
 }
 
-/// The encoded `FileDescriptorSet` of all services, for server reflection.
+/// The encoded `FileDescriptorSet` of all services, for server reflection and the JSON mapping.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

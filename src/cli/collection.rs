@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use latentdb_proto::v1::{
-    AttachSaeProgress, AttachSaeRequest, Collection, CreateCollectionRequest, DetachSaeRequest,
-    DropCollectionRequest, DropSetRequest, FitGate, GetCollectionRequest, ListCollectionsRequest,
-    ListSetsRequest, OptimizeRequest, Reader, SaveSetRequest, SavedSet,
+    AttachSaeRequest, Collection, CreateCollectionRequest, DetachSaeRequest, DropCollectionRequest,
+    DropSetRequest, FitGate, GetCollectionRequest, ListCollectionsRequest, ListSetsRequest,
+    OptimizeRequest, Reader, SaveSetRequest, SavedSet,
 };
-use serde_json::{Value, json};
 
 use super::client::{Client, ClientArgs};
+use super::flags::absolute;
 use super::reading::ReaderArgs;
-use super::{flags, json, output, progress, search, text};
+use super::{flags, output, progress, search, text};
 use crate::reading::Precision;
+use crate::report::Table;
 
 /// The encoder of a collection that names neither vectors nor an SAE.
 const DEFAULT_ENCODER: &str = "all-MiniLM-L6-v2";
@@ -43,16 +43,18 @@ enum Action {
         /// The collection
         name: String,
     },
-    /// Attach an SAE, in place of the first or beside it: code what is stored, then switch
+    /// Attach an SAE, in place of the default or under a name of its own: code what is stored, then
+    /// switch
     Attach {
         /// The collection
         name: String,
         /// Folder of the SAE, in SAELens layout
         #[arg(long, value_name = "DIR")]
         sae: PathBuf,
-        /// Name beside the first SAE, by which NAME:SAE addresses it; one of that name is replaced
+        /// Name by which NAME:SAE addresses it; an SAE of that name is replaced, the default one when
+        /// left out
         #[arg(long = "as", value_name = "SAE")]
-        beside: Option<String>,
+        called: Option<String>,
         #[command(flatten)]
         reads: ReadsArgs,
         /// What the reader's products are computed on, f32 or bf16; as in the SAE's training when
@@ -62,7 +64,7 @@ enum Action {
         #[command(flatten)]
         gate: GateArgs,
     },
-    /// Detach an SAE beside the first, with its latents
+    /// Detach an SAE that has a name, with its latents
     Detach {
         /// The collection
         name: String,
@@ -187,17 +189,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }
         Action::Drop { name } => {
             let request = DropCollectionRequest { name: name.clone() };
-            client.collections().drop_collection(request).await?;
-            done(
-                is_json,
-                json!({"dropped": name}),
-                &format!("dropped {name}"),
-            )
+            let dropped = client.collections().drop_collection(request).await?;
+            output::respond(is_json, &dropped.into_inner(), || format!("dropped {name}"))
         }
         Action::Attach {
             name,
             sae,
-            beside,
+            called,
             reads,
             precision,
             gate,
@@ -206,7 +204,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 collection: name,
                 sae: absolute(&sae)?,
                 gate: gate.request(),
-                name: beside.unwrap_or_default(),
+                name: called.unwrap_or_default(),
                 reader: reads.request()?,
                 precision: precision_name(precision),
             };
@@ -217,26 +215,21 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 collection: name,
                 name: sae,
             };
-            let stream = client.collections().detach_sae(request).await?.into_inner();
-            let collection = changed(stream, "detaching the SAE").await?;
-            emit(is_json, &collection)
+            let bar = progress::follow("detaching the SAE", "documents");
+            emit(is_json, &client.detach_sae(request, bar).await?)
         }
         Action::Optimize { name } => {
             let waiting = progress::spinner(format!("merging {name}"));
             let request = OptimizeRequest { collection: name };
             let response = client.admin().optimize(request).await?.into_inner();
             waiting.finish_and_clear();
-            let segments = response.segments;
-            done(
-                is_json,
-                json!({"segments": segments}),
-                &format!("{segments} segments"),
-            )
+            let page = || format!("{} segments", response.segments);
+            output::respond(is_json, &response, page)
         }
         Action::Sets { name } => {
             let request = ListSetsRequest { collection: name };
             let response = client.collections().list_sets(request).await?.into_inner();
-            sets(is_json, &response.sets)
+            output::respond(is_json, &response, || sets(&response.sets))
         }
         Action::SaveSet {
             name,
@@ -251,34 +244,27 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 frozen,
             };
             let set = client.collections().save_set(request).await?.into_inner();
-            let count = text::thousands(set.documents());
-            done(
-                is_json,
-                json::saved_set(&set),
-                &format!("{}: {count} documents", set.name),
-            )
+            output::respond(is_json, &set, || {
+                format!(
+                    "{}: {} documents",
+                    set.name,
+                    text::thousands(set.documents())
+                )
+            })
         }
         Action::DropSet { name, set } => {
             let request = DropSetRequest {
                 collection: name,
                 name: set.clone(),
             };
-            client.collections().drop_set(request).await?;
-            done(is_json, json!({"dropped": set}), &format!("dropped {set}"))
+            let dropped = client.collections().drop_set(request).await?;
+            output::respond(is_json, &dropped.into_inner(), || format!("dropped {set}"))
         }
     }
 }
 
 fn emit(is_json: bool, collection: &Collection) -> anyhow::Result<()> {
-    done(
-        is_json,
-        json::collection(collection),
-        &text::collection(collection),
-    )
-}
-
-fn done(is_json: bool, value: Value, text: &str) -> anyhow::Result<()> {
-    Ok(output::emit(is_json, &value, text)?)
+    output::respond(is_json, collection, || text::collection(collection))
 }
 
 fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
@@ -310,16 +296,6 @@ fn precision_name(precision: Option<Precision>) -> String {
     precision.map_or_else(String::new, |precision| precision.name().to_owned())
 }
 
-/// A path that means the same to the server, which runs on this machine.
-pub(super) fn absolute(path: &Path) -> anyhow::Result<String> {
-    let absolute = std::path::absolute(path)
-        .with_context(|| format!("cannot make {} absolute", path.display()))?;
-    absolute
-        .into_os_string()
-        .into_string()
-        .map_err(|path| anyhow::anyhow!("the path {} is not UTF-8", path.display()))
-}
-
 /// Attaches an SAE, with a bar.
 pub(super) async fn attach(
     client: &Client,
@@ -335,27 +311,8 @@ pub(super) async fn attach(
 }
 
 async fn attach_as(client: &Client, request: AttachSaeRequest) -> anyhow::Result<Collection> {
-    let stream = client.collections().attach_sae(request).await?.into_inner();
-    changed(stream, "attaching the SAE").await
-}
-
-/// Follows a change of a collection's SAEs to its end, with a bar.
-async fn changed(
-    mut stream: tonic::Streaming<AttachSaeProgress>,
-    what: &'static str,
-) -> anyhow::Result<Collection> {
-    let bar = progress::bar(0, "documents");
-    bar.set_message(what);
-    let mut attached = None;
-    while let Some(progress) = stream.message().await? {
-        if progress.total > 0 {
-            bar.set_length(progress.total);
-            bar.set_position(progress.done);
-        }
-        attached = progress.collection.or(attached);
-    }
-    bar.finish_and_clear();
-    attached.context("the server ended the call before the change was made")
+    let progress = progress::follow("attaching the SAE", "documents");
+    Ok(client.attach_sae(request, progress).await?)
 }
 
 /// The collection of this name, or nothing where there is none.
@@ -373,53 +330,40 @@ pub(super) async fn find(client: &Client, name: &str) -> anyhow::Result<Option<C
 async fn list(client: &Client, is_json: bool) -> anyhow::Result<()> {
     let request = ListCollectionsRequest {};
     let response = client.collections().list_collections(request).await?;
-    let collections = response.into_inner().collections;
-    let value: Vec<Value> = collections.iter().map(json::collection).collect();
-    let rows: Vec<Vec<String>> = collections
-        .iter()
-        .map(|collection| {
+    let response = response.into_inner();
+    output::respond(is_json, &response, || {
+        let encoder = |collection: &Collection| {
             let encoder = collection.encoder.as_ref();
-            vec![
-                collection.name.clone(),
-                text::thousands(collection.documents),
-                collection.dimension.to_string(),
-                text::thousands(collection.n_latents.into()),
-                encoder.map_or("-".to_owned(), |encoder| encoder.model.clone()),
-                text::bytes(collection.disk_bytes),
-            ]
-        })
-        .collect();
-    let header = [
-        "name",
-        "documents",
-        "dimension",
-        "latents",
-        "encoder",
-        "disk",
-    ];
-    done(
-        is_json,
-        json!({"collections": value}),
-        &text::table(&header, &rows),
-    )
+            encoder.map_or("-".to_owned(), |encoder| encoder.model.clone())
+        };
+        Table::of(&response.collections)
+            .text("name", |collection| collection.name.clone())
+            .number("documents", |collection| {
+                text::thousands(collection.documents)
+            })
+            .number("dimension", |collection| collection.dimension.to_string())
+            .number("latents", |collection| {
+                text::thousands(collection.n_latents.into())
+            })
+            .text("encoder", encoder)
+            .number("disk", |collection| text::bytes(collection.disk_bytes))
+            .build()
+            .page()
+    })
 }
 
-fn sets(is_json: bool, sets: &[SavedSet]) -> anyhow::Result<()> {
-    let value: Vec<Value> = sets.iter().map(json::saved_set).collect();
-    let rows: Vec<Vec<String>> = sets
-        .iter()
-        .map(|set| {
-            let kind = if set.frozen { "documents" } else { "filter" };
-            vec![
-                set.name.clone(),
-                kind.to_owned(),
-                set.documents
-                    .map_or_else(|| set.error.clone(), text::thousands),
-            ]
-        })
-        .collect();
-    let table = text::table(&["name", "kind", "documents"], &rows);
-    done(is_json, json!({"sets": value}), &table)
+fn sets(sets: &[SavedSet]) -> String {
+    let kind = |set: &SavedSet| if set.frozen { "documents" } else { "filter" }.to_owned();
+    let documents = |set: &SavedSet| {
+        set.documents
+            .map_or_else(|| set.error.clone(), text::thousands)
+    };
+    Table::of(sets)
+        .text("name", |set| set.name.clone())
+        .text("kind", kind)
+        .number("documents", documents)
+        .build()
+        .page()
 }
 
 #[cfg(test)]

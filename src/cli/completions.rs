@@ -1,9 +1,9 @@
 //! `latentdb completions`.
 
-use clap::CommandFactory as _;
+use clap::Command;
 use clap_complete::Shell;
 
-use super::{Cli, output};
+use super::output;
 
 /// For which shell.
 #[derive(Debug, clap::Args)]
@@ -12,9 +12,10 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+/// Prints completions of the command line that `command` describes.
+pub(super) fn run(args: &Args, command: &mut Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "latentdb", &mut script);
+    clap_complete::generate(args.shell, command, "latentdb", &mut script);
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(())
 }

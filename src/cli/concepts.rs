@@ -168,7 +168,7 @@ impl SteerArgs {
         self.steer.is_empty() && self.boost.is_empty() && self.preset.is_empty()
     }
 
-    /// True when it says how a query uses edits, besides the edits.
+    /// True when it says how a query uses edits, not only the edits.
     pub(super) fn is_more_than_edits(&self) -> bool {
         !self.preset.is_empty() || self.consistent > 0
     }

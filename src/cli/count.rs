@@ -1,7 +1,6 @@
 //! `latentdb count`.
 
 use latentdb_proto::v1::CountRequest;
-use serde_json::json;
 
 use super::client::ClientArgs;
 use super::{output, search};
@@ -24,11 +23,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         filter: args.filter.map(search::expression),
     };
     let client = args.client.connect().await?;
-    let count = client.searches().count(request).await?.into_inner().count;
-    output::emit(
-        args.client.json,
-        &json!({"count": count}),
-        &count.to_string(),
-    )?;
-    Ok(())
+    let response = client.searches().count(request).await?.into_inner();
+    output::respond(args.client.json, &response, || response.count.to_string())
 }

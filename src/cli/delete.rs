@@ -1,7 +1,6 @@
 //! `latentdb delete`.
 
 use latentdb_proto::v1::DeleteRequest;
-use serde_json::json;
 
 use super::client::ClientArgs;
 use super::{output, search, text};
@@ -30,10 +29,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let client = args.client.connect().await?;
     let response = client.documents().delete(request).await?.into_inner();
-    output::emit(
-        args.client.json,
-        &json!({"deleted": response.deleted, "sequence": response.sequence}),
-        &format!("deleted {} documents", text::thousands(response.deleted)),
-    )?;
-    Ok(())
+    output::respond(args.client.json, &response, || {
+        format!("deleted {} documents", text::thousands(response.deleted))
+    })
 }

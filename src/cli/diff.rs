@@ -1,26 +1,30 @@
 //! `latentdb diff`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
-use latentdb_proto::v1::diff_response::Part;
 use latentdb_proto::v1::{
-    DiffComparison, DiffDirection, DiffMeasure, DiffRequest, DiffRow, Document, LatentGroup,
-    NamedSet, StatisticalTest,
+    DiffDirection, DiffMeasure, DiffRequest, DiffResponse, LatentGroup, NamedSet,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::client::{Client, ClientArgs};
-use super::table::{FileArgs, Table};
-use super::{figures, json, output, progress, search, text};
-use crate::records::{self, Source};
+use super::output::FileArgs;
+use super::{output, progress, search, text};
+use crate::client::Comparisons;
+use crate::client::view::diff as view;
+use crate::plot;
+use crate::records::latents;
+use crate::report::Report;
+
+/// Documents that a report shows for each difference, unless said otherwise.
+const DOCUMENTS: u32 = 3;
 
 /// What is compared, and what comes of it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) request: Request,
+    request: Request,
     /// Draw the 20 largest differences to this SVG file; with several --b to FILE-1.svg, FILE-2.svg and
     /// so on
     #[arg(long, value_name = "FILE.svg")]
@@ -35,14 +39,14 @@ pub(super) struct Args {
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Request {
     /// The collection
-    pub(super) name: String,
+    name: String,
     /// The first set, for example: source = "tweets"
     #[arg(long, value_name = "EXPR")]
-    pub(super) a: String,
+    a: String,
     /// The set it is compared with; several are compared each and together. Everything that is not
     /// in A where absent
     #[arg(long, value_name = "EXPR")]
-    pub(super) b: Vec<String>,
+    b: Vec<String>,
     /// The sets of B are in this collection, which has the same SAE
     #[arg(long, value_name = "NAME")]
     b_collection: Option<String>,
@@ -52,10 +56,10 @@ pub(super) struct Request {
     same_latents: bool,
     /// Pair documents with the same value of this attribute
     #[arg(long, value_name = "ATTRIBUTE", conflicts_with = "mean")]
-    pub(super) pair_by: Option<String>,
+    pair_by: Option<String>,
     /// Compare mean activations, not shares of documents
     #[arg(long)]
-    pub(super) mean: bool,
+    mean: bool,
     /// Count a latent as active above this activation
     #[arg(long, value_name = "ACTIVATION", default_value_t = 0.0)]
     above: f32,
@@ -87,28 +91,28 @@ pub(super) struct Request {
     #[arg(long, default_value_t = 200, conflicts_with = "all")]
     limit: u32,
     /// Documents to show for each row; with --pair-by, of pairs in which only one side has it, and
-    /// beside each the other side's
+    /// next to each the other side's
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(super) documents: u32,
-}
-
-/// A comparison, put together.
-pub(super) struct Compared {
-    pub(super) head: DiffComparison,
-    pub(super) rows: Vec<DiffRow>,
+    documents: u32,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let request = args.request.wire()?;
+    let wire = args.request.wire()?;
     let client = args.client.connect().await?;
-    let found = fetch(&client, request).await?;
-    args.files.write(|| table(&found))?;
-    let page = page(&args.request, &found, output::columns());
-    output::emit(args.client.json, &value(&args.request, &found), &page)?;
+    let found = client.diff(wire.clone(), progress()).await?;
+    args.files.write(&view::table(&wire, &found.comparisons))?;
+    output::respond(args.client.json, &found, || {
+        page(&wire, &found, output::columns())
+    })?;
     match &args.plot {
-        Some(path) => figures::write_differences(path, &args.request, &found),
+        Some(path) => draw(path, &wire, &found),
         None => Ok(()),
     }
+}
+
+/// A bar that follows a diff.
+fn progress() -> impl FnMut(&DiffResponse) {
+    progress::follow("comparing", "units")
 }
 
 fn side(text: &str) -> Result<DiffDirection, String> {
@@ -120,17 +124,8 @@ fn side(text: &str) -> Result<DiffDirection, String> {
 }
 
 impl Request {
-    /// What is counted, in the plural.
-    pub(super) fn unit(&self) -> &'static str {
-        if self.pair_by.is_some() {
-            "pairs"
-        } else {
-            "documents"
-        }
-    }
-
     /// The request as it is sent.
-    pub(super) fn wire(&self) -> anyhow::Result<DiffRequest> {
+    fn wire(&self) -> anyhow::Result<DiffRequest> {
         let set = |filter: &String| NamedSet {
             name: filter.clone(),
             filter: Some(search::expression(filter.clone())),
@@ -164,188 +159,73 @@ impl Request {
 }
 
 /// Groups of latents of a file; none without one.
-pub(super) fn groups(path: Option<&std::path::Path>) -> anyhow::Result<Vec<LatentGroup>> {
-    let Some(path) = path else {
-        return Ok(Vec::new());
+pub(super) fn groups(path: Option<&Path>) -> anyhow::Result<Vec<LatentGroup>> {
+    let groups = path.map(latents::groups).transpose()?.unwrap_or_default();
+    let wire = |(name, latents): (Value, Vec<u32>)| LatentGroup {
+        name: text::plain(&name),
+        latents,
     };
-    let mut groups = Vec::new();
-    for record in records::open(&Source::Path(path.to_owned()), None)? {
-        let record = record?;
-        let group = || -> anyhow::Result<LatentGroup> {
-            let name = record.get("name").ok_or_else(|| record.missing("name"))?;
-            let latents = record
-                .get("latents")
-                .ok_or_else(|| record.missing("latents"))?;
-            let numbers = latents.as_array().map(|latents| {
-                let number = |latent: &Value| u32::try_from(latent.as_u64()?).ok();
-                latents.iter().map(number).collect::<Option<Vec<u32>>>()
-            });
-            Ok(LatentGroup {
-                name: text::plain(name),
-                latents: numbers
-                    .flatten()
-                    .with_context(|| format!("{latents} is no list of numbers of latents"))?,
-            })
+    Ok(groups.into_iter().map(wire).collect())
+}
+
+/// Writes the figure of each comparison: to `path`, or if they are several to `NAME-1.svg`,
+/// `NAME-2.svg` and so on. One with nothing to draw is an error if no other has anything either,
+/// else a warning.
+fn draw(path: &Path, request: &DiffRequest, found: &Comparisons) -> anyhow::Result<()> {
+    let mut empty = Vec::new();
+    for (number, one) in (1..).zip(&found.comparisons) {
+        let path = match found.comparisons.len() {
+            1 => path.to_path_buf(),
+            _ => numbered(path, number),
         };
-        groups.push(group().with_context(|| format!("{} is no group", record.position()))?);
-    }
-    if groups.is_empty() {
-        bail!("{} holds no groups", path.display());
-    }
-    Ok(groups)
-}
-
-/// Asks the server, with a bar.
-pub(super) async fn fetch(client: &Client, request: DiffRequest) -> anyhow::Result<Vec<Compared>> {
-    let stream = client.analyses().diff(request).await?.into_inner();
-    let mut found: Vec<Compared> = Vec::new();
-    progress::follow(stream, "comparing", "units", |message| {
-        match message.part {
-            Some(Part::Progress(now)) => return Ok(Some(now)),
-            Some(Part::Comparison(head)) => found.push(Compared {
-                head,
-                rows: Vec::new(),
-            }),
-            Some(Part::Rows(batch)) => match found.last_mut() {
-                Some(last) => last.rows.extend(batch.rows),
-                None => bail!("the server sent rows of no comparison"),
-            },
-            None => {}
+        if one.rows.is_empty() {
+            empty.push(format!(
+                "nothing passes against {}, so {} is not written",
+                one.head.name,
+                path.display()
+            ));
+        } else {
+            plot::write(&path, &view::differences(request, one).figure()?)?;
         }
-        Ok(None)
-    })
-    .await?;
-    if found.is_empty() {
-        bail!("the server ended the call before anything was compared");
     }
-    Ok(found)
-}
-
-/// The name of a test.
-pub(super) fn test_name(test: i32) -> &'static str {
-    match StatisticalTest::try_from(test) {
-        Ok(StatisticalTest::Untested) | Err(_) => "untested",
-        Ok(StatisticalTest::Fisher) => "fisher",
-        Ok(StatisticalTest::TwoProportion) => "two-proportion",
-        Ok(StatisticalTest::Welch) => "welch",
-        Ok(StatisticalTest::McnemarExact) => "mcnemar-exact",
-        Ok(StatisticalTest::Mcnemar) => "mcnemar",
+    anyhow::ensure!(empty.len() < found.comparisons.len(), empty.join("; "));
+    for message in empty {
+        eprintln!("warning: {message}");
     }
+    Ok(())
 }
 
-/// A p-value as a person reads it.
-pub(super) fn p_value(p: f64) -> String {
-    if p < 1e-300 {
-        "<1e-300".to_owned()
-    } else if p < 0.001 {
-        format!("{p:.0e}")
-    } else {
-        format!("{p:.3}")
-    }
-}
-
-/// All comparisons as one table.
-pub(super) fn table(found: &[Compared]) -> Table {
-    let rows: Vec<(&str, &DiffRow)> = found
-        .iter()
-        .flat_map(|one| one.rows.iter().map(|row| (&*one.head.name, row)))
-        .collect();
-    let of = || rows.iter().map(|(_, row)| *row);
-    let mut table = Table::default();
-    table.text("b", rows.iter().map(|(name, _)| Some(*name)));
-    table.integer("latent", of().map(|row| Some(row.latent.into())));
-    table.text("label", of().map(|row| Some(&*row.label)));
-    table.integer("a_count", of().map(|row| Some(row.a_count)));
-    table.integer("b_count", of().map(|row| Some(row.b_count)));
-    table.number("a", of().map(|row| row.a));
-    table.number("b_value", of().map(|row| row.b));
-    table.number("delta", of().map(|row| row.delta));
-    table.number("relative", of().map(|row| row.relative));
-    table.number("low", of().map(|row| row.low));
-    table.number("high", of().map(|row| row.high));
-    table.integer("only_a", of().map(|row| row.only_a));
-    table.integer("only_b", of().map(|row| row.only_b));
-    table.text("test", of().map(|row| Some(test_name(row.test))));
-    table.number("p_value", of().map(|row| row.p_value));
-    table.number("p_adjusted", of().map(|row| row.p_adjusted));
-    table
-}
-
-fn value(request: &Request, found: &[Compared]) -> Value {
-    let mut comparisons: Vec<Value> = found
-        .iter()
-        .map(|one| comparison(request, one).into())
-        .collect();
-    // One comparison is the answer itself; of several, the union is, beside all of them.
-    match comparisons.pop() {
-        Some(only) if comparisons.is_empty() => only,
-        Some(Value::Object(mut last)) => {
-            last.insert("comparisons".to_owned(), comparisons.into());
-            last.into()
-        }
-        _ => Value::Null,
-    }
-}
-
-fn comparison(request: &Request, one: &Compared) -> Map<String, Value> {
-    let head = &one.head;
-    let fields = json!({
-        "a": {"filter": request.a, "documents": head.a_documents, "unpaired": head.a_unpaired},
-        "b": {"filter": head.name, "documents": head.b_documents, "unpaired": head.b_unpaired},
-        "shared": head.shared,
-        "tested": head.tested,
-        "passing": head.passing,
-        "rows": one.rows.iter().map(row_value).collect::<Vec<_>>(),
-    });
-    match fields {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
-}
-
-fn row_value(row: &DiffRow) -> Value {
-    let mut counterparts = row.counterparts.iter();
-    let documents: Vec<Value> = row
-        .documents
-        .iter()
-        .map(|entry| {
-            let mut value = json::activating(entry);
-            if let (Some(beside), Value::Object(fields)) = (counterparts.next(), &mut value) {
-                fields.insert("counterpart".to_owned(), json::document(beside).into());
-            }
-            value
-        })
-        .collect();
-    json!({
-        "latent": row.latent,
-        "label": json::some_text(&row.label),
-        "low_confidence": row.low_confidence,
-        "a_count": row.a_count,
-        "b_count": row.b_count,
-        "a": row.a,
-        "b": row.b,
-        "delta": row.delta,
-        "relative": row.relative,
-        "interval": [row.low, row.high],
-        "only_a": row.only_a,
-        "only_b": row.only_b,
-        "test": test_name(row.test),
-        "p_value": row.p_value,
-        "p_adjusted": row.p_adjusted,
-        "documents": documents,
+fn numbered(path: &Path, number: usize) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    path.with_file_name(match &*extension {
+        "" => format!("{stem}-{number}"),
+        extension => format!("{stem}-{number}.{extension}"),
     })
 }
 
-fn page(request: &Request, found: &[Compared], columns: usize) -> String {
+/// `latentdb report diff`.
+pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result<Report> {
+    let mut wire = request.wire()?;
+    if wire.documents == 0 {
+        wire.documents = DOCUMENTS;
+    }
+    let found = client.diff(wire.clone(), progress()).await?;
+    Ok(view::report(&wire, &found)?)
+}
+
+fn page(request: &DiffRequest, found: &Comparisons, columns: usize) -> String {
     let mut page = String::new();
-    for one in found {
+    for one in &found.comparisons {
         let head = &one.head;
-        let unit = request.unit();
+        let shown = view::differences(request, one);
+        // Writing to a String cannot fail; so everywhere below.
         let _ = writeln!(
             page,
-            "A {} ({} {unit})\nB {} ({})",
-            request.a,
+            "A {} ({} {})\nB {} ({})",
+            shown.sides[0].name,
             text::thousands(head.a_documents),
+            shown.measure.unit(),
             head.name,
             text::thousands(head.b_documents),
         );
@@ -354,17 +234,33 @@ fn page(request: &Request, found: &[Compared], columns: usize) -> String {
         {
             let _ = writeln!(page, "without a pair: {a} in A, {b} in B");
         }
-        match head.shared {
-            Some(shared) if shared > 0 && request.pair_by.is_none() => {
-                let shared = text::thousands(shared);
-                let _ = writeln!(
-                    page,
-                    "in both: {shared}; the tests take A and B as separate"
-                );
-            }
-            _ => {}
+        if let (shared @ 1.., None) = (shown.shared, &shown.measure.paired_by) {
+            let shared = text::thousands(shared);
+            let _ = writeln!(
+                page,
+                "in both: {shared}; the tests take A and B as separate"
+            );
         }
-        page.push_str(&rows(request, &one.rows, columns));
+        let table = shown.table.page();
+        let mut lines = table.lines();
+        let _ = writeln!(page, "{}", lines.next().unwrap_or_default());
+        for ((line, row), shown) in lines.zip(&one.rows).zip(&shown.rows) {
+            let _ = writeln!(page, "{line}");
+            let activations = row.documents.iter().map(|entry| entry.activation);
+            let mut activations = activations.map(|activation| format!("{activation:>6.2}"));
+            for shown in &shown.documents {
+                let before = match shown.is_counterpart {
+                    true => "paired".to_owned(),
+                    false => activations.next().unwrap_or_default(),
+                };
+                let body = match shown.text.is_empty() {
+                    true => &shown.id,
+                    false => &shown.text,
+                };
+                let body = text::cut(body, columns.saturating_sub(12));
+                let _ = writeln!(page, "    {before}  {body}");
+            }
+        }
         let _ = writeln!(
             page,
             "{} of {} that pass; {} tested\n",
@@ -378,65 +274,14 @@ fn page(request: &Request, found: &[Compared], columns: usize) -> String {
     page
 }
 
-fn rows(request: &Request, rows: &[DiffRow], columns: usize) -> String {
-    let figure = |value: f64| {
-        if request.mean {
-            format!("{value:.4}")
-        } else {
-            format!("{:.1}%", value * 100.0)
-        }
-    };
-    let signed = |value: f64| {
-        let sign = if value >= 0.0 { "+" } else { "" };
-        if request.mean {
-            format!("{sign}{value:.4}")
-        } else {
-            format!("{sign}{:.1}", value * 100.0)
-        }
-    };
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| {
-            vec![
-                text::latent(
-                    row.latent,
-                    &text::shown(&row.label, row.low_confidence),
-                    &text::label,
-                ),
-                figure(row.a),
-                figure(row.b),
-                signed(row.delta),
-                format!("{} to {}", signed(row.low), signed(row.high)),
-                p_value(row.p_adjusted),
-            ]
-        })
-        .collect();
-    let header = [
-        "latent",
-        "in A",
-        "in B",
-        "difference",
-        "interval",
-        "adjusted p",
-    ];
-    let table = text::table(&header, &cells);
-    let mut lines = table.lines();
-    let mut page = String::new();
-    let _ = writeln!(page, "{}", lines.next().unwrap_or_default());
-    for (line, row) in lines.zip(rows) {
-        let _ = writeln!(page, "{line}");
-        let mut counterparts = row.counterparts.iter();
-        let shown = |document: &Document| {
-            let shown = document.text.as_deref().unwrap_or(&document.id);
-            text::cut(shown, columns.saturating_sub(12))
-        };
-        for entry in &row.documents {
-            let document = entry.document.clone().unwrap_or_default();
-            let _ = writeln!(page, "    {:>6.2}  {}", entry.activation, shown(&document));
-            if let Some(beside) = counterparts.next() {
-                let _ = writeln!(page, "    beside  {}", shown(beside));
-            }
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_several_comparisons_are_numbered() {
+        let path = |text: &str| numbered(Path::new(text), 2).display().to_string();
+        assert_eq!(path("out/p.svg"), "out/p-2.svg");
+        assert_eq!(path("figure"), "figure-2");
     }
-    page
 }

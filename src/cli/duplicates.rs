@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use anyhow::Context as _;
-use latentdb_proto::v1::near_duplicates_response::Part;
-use latentdb_proto::v1::{Duplicate, DuplicateGroup, NearDuplicatesRequest, NearDuplicatesSummary};
-use serde_json::{Value, json};
+use latentdb_proto::v1::NearDuplicatesRequest;
 
 use super::client::ClientArgs;
-use super::table::{FileArgs, Table};
-use super::{json, output, progress, search, text};
+use super::output::FileArgs;
+use super::{output, progress, search, text};
+use crate::client::Duplicates;
+use crate::client::view::quality as view;
 
 /// Documents of a group that a terminal shows.
 const SHOWN: usize = 5;
@@ -55,81 +54,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         projection: None,
     };
     let client = args.client.connect().await?;
-    let stream = client
-        .analyses()
-        .near_duplicates(request)
-        .await?
-        .into_inner();
-    let mut summary = None;
-    let mut groups = Vec::new();
-    progress::follow(stream, "comparing", "units", |message| {
-        match message.part {
-            Some(Part::Progress(now)) => return Ok(Some(now)),
-            Some(Part::Summary(found)) => summary = Some(found),
-            Some(Part::Groups(batch)) => groups.extend(batch.groups),
-            None => {}
-        }
-        Ok(None)
-    })
-    .await?;
-    let summary = summary.context("the server ended the call before the groups were found")?;
-    args.files.write(|| table(&groups))?;
-    let page = page(&summary, &groups, output::columns());
-    output::emit(args.client.json, &value(&summary, &groups), &page)?;
-    Ok(())
+    let progress = progress::follow("comparing", "units");
+    let found = client.near_duplicates(request, progress).await?;
+    args.files.write(&view::duplicates(&found))?;
+    output::respond(args.client.json, &found, || page(&found, output::columns()))
 }
 
-fn id(member: &Duplicate) -> &str {
-    member.document.as_ref().map_or("", |document| &document.id)
-}
-
-/// One row per document that is listed of a group.
-fn table(groups: &[DuplicateGroup]) -> Table {
-    let numbered = (1..).zip(groups).flat_map(|(number, group)| {
-        let members = group.documents.iter();
-        members.map(move |member| (number, group.size, member))
-    });
-    let members: Vec<(u64, u64, &Duplicate)> = numbered.collect();
-    let of = || members.iter();
-    let mut table = Table::default();
-    table.integer("group", of().map(|(number, _, _)| Some(*number)));
-    table.integer("group_size", of().map(|(_, size, _)| Some(*size)));
-    table.text("id", of().map(|(_, _, member)| Some(id(member))));
-    table.number("similarity", of().map(|(_, _, member)| member.similarity));
-    table
-}
-
-fn value(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup]) -> Value {
-    let groups: Vec<Value> = groups
-        .iter()
-        .map(|group| {
-            let members: Vec<Value> = group
-                .documents
-                .iter()
-                .map(|member| {
-                    let mut fields = member
-                        .document
-                        .as_ref()
-                        .map(json::document)
-                        .unwrap_or_default();
-                    fields.insert("similarity".to_owned(), member.similarity.into());
-                    fields.into()
-                })
-                .collect();
-            json!({"size": group.size, "documents": members})
-        })
-        .collect();
-    json!({
-        "documents": summary.documents,
-        "left_out": summary.left_out,
-        "pairs": summary.pairs,
-        "n_groups": summary.groups,
-        "grouped": summary.grouped,
-        "groups": groups,
-    })
-}
-
-fn page(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup], columns: usize) -> String {
+fn page(found: &Duplicates, columns: usize) -> String {
+    let (summary, groups) = (&found.summary, &found.groups);
     let mut page = String::new();
     for (number, group) in (1..).zip(groups) {
         let size = text::thousands(group.size);
@@ -153,7 +85,7 @@ fn page(summary: &NearDuplicatesSummary, groups: &[DuplicateGroup], columns: usi
         "{} of {} groups of {} documents ({} pairs), among {} compared; {} left out with too few \
          latents",
         number(groups.len() as u64),
-        number(summary.groups),
+        number(summary.n_groups),
         number(summary.grouped),
         number(summary.pairs),
         number(summary.documents),

@@ -21,7 +21,7 @@ const PAGE: u32 = 2_000;
 pub(super) struct Args {
     /// The collection
     name: String,
-    /// The matrix, for scipy.sparse.load_npz; the ids of its rows go to FILE.ids.txt beside it,
+    /// The matrix, for scipy.sparse.load_npz; the ids of its rows go to FILE.ids.txt next to it,
     /// FILE without .npz
     #[arg(long, value_name = "FILE.npz")]
     out: PathBuf,
@@ -65,7 +65,7 @@ pub(super) async fn run(args: Args, client: ClientArgs) -> anyhow::Result<()> {
         );
     }
     let (rows, entries) = (matrix.rows(), matrix.entries());
-    // The ids first: a matrix under its name has its ids beside it.
+    // The ids first: a matrix under its name has its ids next to it.
     ids.finish()?;
     matrix.finish(after.n_latents.into())?;
     let value = json!({
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ids_stand_beside_the_matrix() {
+    fn the_ids_stand_next_to_the_matrix() {
         for (out, ids) in [
             ("x.npz", "x.ids.txt"),
             ("a.b/x.y.npz", "a.b/x.y.ids.txt"),

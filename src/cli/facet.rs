@@ -1,10 +1,12 @@
 //! `latentdb facet`.
 
 use latentdb_proto::v1::facet_request::By;
-use latentdb_proto::v1::{Everything, FacetRequest, FacetResponse};
+use latentdb_proto::v1::{Everything, FacetRequest, FacetResponse, ValueCount};
 
 use super::client::ClientArgs;
-use super::{json, output, search, text};
+use super::response::Name;
+use super::{output, search, text};
+use crate::report::{Table, format};
 
 /// What is counted by what.
 #[derive(Debug, clap::Args)]
@@ -40,54 +42,40 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let client = args.client.connect().await?;
     let response = client.searches().facet(request).await?.into_inner();
-    output::emit(
-        args.client.json,
-        &json::facet(&response),
-        &page(&response, &text::label),
-    )?;
-    Ok(())
+    output::respond(args.client.json, &response, || {
+        page(&response, &|_, label| label.to_owned())
+    })
 }
 
 /// Counts with their share of the documents.
-pub(super) fn page(response: &FacetResponse, name: text::Name<'_>) -> String {
-    let share = |count: u64| {
-        let share = count as f64 / response.documents.max(1) as f64;
-        format!("{:.1}%", share * 100.0)
-    };
-    let listed = response.values.len().max(response.latents.len());
+pub(super) fn page(response: &FacetResponse, name: Name<'_>) -> String {
+    let share = |count: u64| text::percent(count as f64 / response.documents.max(1) as f64);
     let table = if response.latents.is_empty() {
-        let rows: Vec<Vec<String>> = response
-            .values
-            .iter()
-            .map(|entry| {
-                let value = entry.value.as_ref().map(json::value).unwrap_or_default();
-                let count = text::thousands(entry.count);
-                vec![
-                    text::cut(&text::plain(&value), 60),
-                    count,
-                    share(entry.count),
-                ]
+        let value = |entry: &ValueCount| entry.value.as_ref().map(text::value);
+        Table::of(&response.values)
+            .text("value", |entry| {
+                text::cut(&value(entry).unwrap_or_default(), 60)
             })
-            .collect();
-        text::table(&["value", "documents", "share"], &rows)
+            .number("documents", |entry| text::thousands(entry.count))
+            .number("share", |entry| share(entry.count))
+            .build()
     } else {
-        let rows: Vec<Vec<String>> = response
-            .latents
-            .iter()
-            .map(|entry| {
-                let label = text::shown(&entry.label, entry.low_confidence);
-                vec![
-                    text::latent(entry.latent, &label, name),
-                    text::thousands(entry.count),
-                    share(entry.count),
-                    format!("{:.3}", entry.mean_activation),
-                ]
+        Table::of(&response.latents)
+            .text("latent", |entry| {
+                let label = format::label(&entry.label, entry.low_confidence);
+                format::latent(entry.latent, &name(entry.latent, &label))
             })
-            .collect();
-        text::table(&["latent", "documents", "share", "activation"], &rows)
+            .number("documents", |entry| text::thousands(entry.count))
+            .number("share", |entry| share(entry.count))
+            .number("activation", |entry| {
+                format!("{:.3}", entry.mean_activation)
+            })
+            .build()
     };
     format!(
-        "{table}{listed} of {} over {} documents\n",
+        "{}{} of {} over {} documents\n",
+        table.page(),
+        table.len(),
         text::thousands(response.distinct),
         text::thousands(response.documents)
     )

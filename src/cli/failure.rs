@@ -7,6 +7,7 @@ use std::io;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::client::innermost;
 use crate::error::{Error, ErrorKind};
 
 /// The user stopped the command.
@@ -116,7 +117,7 @@ pub(super) fn describe_status(status: &Status) -> String {
         [] => status.message().to_owned(),
         fields => fields.join("; "),
     };
-    // Only what this side made has a cause: the server's answers come without.
+    // Only what this side made has a cause: the server's responses come without.
     if let Some(cause) = StdError::source(status) {
         return format!("the connection to the server failed: {}", innermost(cause));
     }
@@ -126,14 +127,6 @@ pub(super) fn describe_status(status: &Status) -> String {
     match status.code() {
         Code::Internal | Code::Unknown => format!("the server failed: {text}"),
         _ => text,
-    }
-}
-
-/// The first cause of an error.
-pub(super) fn innermost(error: &dyn StdError) -> String {
-    match error.source() {
-        Some(source) => innermost(source),
-        None => error.to_string(),
     }
 }
 

@@ -3,17 +3,17 @@
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::{FamiliesResponse, Family, FindFamiliesRequest, ListFamiliesRequest};
-use serde_json::{Value, json};
 
 use super::client::Client;
 use super::{output, text};
+use crate::report::format;
 
 /// Which families are shown, and whether they are looked for first.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The collection
     name: String,
-    /// Find them anew; they are kept in place of those before
+    /// Recompute them; they replace those of before
     #[arg(long)]
     find: bool,
     /// Leave out latents active in a larger share of the documents; .2 when left out
@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// Count similarities below this as none; .1 when left out
     #[arg(long, value_name = "SHARE", requires = "find")]
     min_similarity: Option<f64>,
-    /// Similarity is all that two latents share, as in METHODS, not what they share above chance
+    /// Similarity is all that two latents share, as in O'Neill et al. 2024, not what they share above chance
     #[arg(long, requires = "find")]
     all_shared: bool,
     /// Members that a family has at least below its root; 4 when left out
@@ -70,34 +70,9 @@ pub(super) async fn run(args: Args, client: &Client, is_json: bool) -> anyhow::R
         };
         client.latents().list_families(request).await?.into_inner()
     };
-    output::emit(
-        is_json,
-        &shown(&response),
-        &listed(&response, args.limit, output::columns()),
-    )?;
-    Ok(())
-}
-
-fn shown(response: &FamiliesResponse) -> Value {
-    let families = response.families.iter().map(|family| {
-        let members = family.members.iter().map(|member| {
-            json!({
-                "latent": member.latent,
-                "label": Some(&member.label).filter(|label| !label.is_empty()),
-                "below": member.below,
-                "depth": member.depth,
-            })
-        });
-        json!({
-            "root": family.root,
-            "label": Some(&family.label).filter(|label| !label.is_empty()),
-            "members": members.collect::<Vec<_>>(),
-            "score": family.score,
-            "documents": family.documents,
-            "round": family.round,
-        })
-    });
-    json!({"families": families.collect::<Vec<_>>()})
+    output::respond(is_json, &response, || {
+        listed(&response, args.limit, output::columns())
+    })
 }
 
 fn listed(response: &FamiliesResponse, limit: usize, columns: usize) -> String {
@@ -132,7 +107,7 @@ fn one(family: &Family, columns: usize) -> String {
         .members
         .iter()
         .filter(|member| member.depth > 0)
-        .map(|member| text::latent(member.latent, &member.label, &text::label))
+        .map(|member| format::latent(member.latent, &member.label))
         .collect();
     let body = text::cut(&members.join("; "), columns.saturating_mul(3));
     format!("{}\n    {body}\n", text::cut(&head, columns))

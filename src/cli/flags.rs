@@ -1,5 +1,8 @@
 //! Flags with a form of their own.
 
+use std::path::Path;
+
+use anyhow::Context as _;
 use latentdb_proto::v1::{Everything, LatentWeight, PresetUse, SteerEdit, steer_edit::Edit};
 
 use crate::reading::{CodePooling, Precision};
@@ -116,6 +119,16 @@ pub(super) fn template(text: &str) -> Result<crate::records::template::Template,
 pub(super) fn format(text: &str) -> Result<crate::records::Format, String> {
     text.parse()
         .map_err(|error: crate::error::Error| error.message().to_owned())
+}
+
+/// A path that means the same to the server, which runs on this machine.
+pub(super) fn absolute(path: &Path) -> anyhow::Result<String> {
+    let absolute = std::path::absolute(path)
+        .with_context(|| format!("cannot make {} absolute", path.display()))?;
+    absolute
+        .into_os_string()
+        .into_string()
+        .map_err(|path| anyhow::anyhow!("the path {} is not UTF-8", path.display()))
 }
 
 fn latent_number(text: &str) -> Result<u32, String> {

@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::{GetRequest, GetResponse, Projection};
-use serde_json::{Value, json};
 
 use super::client::ClientArgs;
-use super::{json, output, text};
+use super::{output, text};
 
 /// Which documents.
 #[derive(Debug, clap::Args)]
@@ -40,17 +39,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let client = args.client.connect().await?;
     let response = client.documents().get(request).await?.into_inner();
-    let documents: Vec<Value> = response
-        .documents
-        .iter()
-        .map(|document| json::document(document).into())
-        .collect();
-    output::emit(
-        args.client.json,
-        &json!({"documents": documents, "missing": response.missing}),
-        &page(&response),
-    )?;
-    Ok(())
+    output::respond(args.client.json, &response, || page(&response))
 }
 
 fn page(response: &GetResponse) -> String {

@@ -6,20 +6,24 @@
 //! | to add | open |
 //! |---|---|
 //! | a subcommand | one file here, one arm in `Command` and [`run`] |
-//! | a field of JSON output | `json.rs` |
-//! | how a thing reads on a terminal | `text.rs` |
+//! | how a thing reads on a terminal | `text.rs`, `response.rs` |
+//! | a column of an analysis | `table` of its file: terminal, CSV, Parquet and report have it |
+//!
+//! `--json` prints the API message by the proto JSON mapping ([`crate::client::ToJson`]): the names
+//! of the fields as in `proto/`, fields at their default printed, absent ones left out, numbers as
+//! numbers, attribute values and times plain; a stream prints one object, its summary's fields at the
+//! top and its repeated fields concatenated, without progress.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 mod chat;
 mod client;
 mod cluster;
 mod collection;
 mod completions;
-mod concept_output;
 mod concepts;
 mod correlate;
 mod count;
@@ -33,13 +37,11 @@ mod export;
 mod facet;
 mod failure;
 mod families;
-mod figures;
 mod flags;
 mod get;
 mod ingest;
 mod inputs;
 mod interrupt;
-mod json;
 mod latents;
 mod names;
 mod output;
@@ -47,11 +49,11 @@ mod preset;
 mod progress;
 mod reading;
 mod report;
+mod response;
 mod sae;
 mod search;
 mod serve;
 mod steer;
-mod table;
 mod text;
 mod trends;
 mod unexplained;
@@ -165,7 +167,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Eval(args) => interrupt.stops(eval::run(args)).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
             Command::Inputs(args) => inputs::run(args, interrupt).await,
-            Command::Completions(args) => completions::run(&args),
+            Command::Completions(args) => completions::run(&args, &mut Cli::command()),
         }
     });
     if serves {

@@ -1,4 +1,4 @@
-//! Labels for answers that name latents by number alone.
+//! Labels for responses that name latents by number alone.
 
 use std::collections::HashMap;
 
@@ -18,19 +18,16 @@ impl Names {
             collection: collection.to_owned(),
             all_versions: false,
         };
-        let mut stream = client.latents().list_labels(request).await?.into_inner();
-        let mut names = HashMap::new();
-        while let Some(message) = stream.message().await? {
-            for entry in message.labels {
-                let label = text::shown_label(entry.label.as_ref());
-                names.insert(entry.latent, label);
-            }
-        }
-        Ok(Self(names))
+        let labels = client.list_labels(request).await?.into_iter();
+        let named = labels.map(|entry| (entry.latent, text::label(entry.label.as_ref())));
+        Ok(Self(named.collect()))
     }
 
-    /// The label that comes with a latent, else the one that was read.
-    pub(super) fn of(&self, latent: u32, label: &str) -> Option<String> {
-        text::label(latent, label).or_else(|| self.0.get(&latent).cloned())
+    /// The label that comes with a latent, else the one that was read; empty if neither is.
+    pub(super) fn of(&self, latent: u32, label: &str) -> String {
+        match label {
+            "" => self.0.get(&latent).cloned().unwrap_or_default(),
+            label => label.to_owned(),
+        }
     }
 }

@@ -1,11 +1,52 @@
-//! Writing to standard output.
+//! Writing to standard output, and tables to files.
 
+use std::fs::File;
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde_json::Value;
 
-/// Columns that text is cut to where the terminal does not tell.
+use crate::client::ToJson;
+use crate::report::Table;
+
+/// Columns that text is cut to if the terminal does not tell.
 const COLUMNS: usize = 100;
+
+/// Flags of commands whose result is a table.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct FileArgs {
+    /// Write the rows to this file as CSV
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write the rows to this file as Parquet
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
+}
+
+impl FileArgs {
+    /// True when a file is asked for.
+    pub(super) fn any(&self) -> bool {
+        self.csv.is_some() || self.parquet.is_some()
+    }
+
+    /// Writes the files that are asked for.
+    pub(super) fn write(&self, table: &Table) -> anyhow::Result<()> {
+        if let Some(path) = &self.csv {
+            let written = || anyhow::Ok(table.csv(File::create(path)?)?);
+            written().with_context(|| unwritten(path))?;
+        }
+        if let Some(path) = &self.parquet {
+            let written = || anyhow::Ok(table.parquet(File::create(path)?)?);
+            written().with_context(|| unwritten(path))?;
+        }
+        Ok(())
+    }
+}
+
+fn unwritten(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
 
 /// Writes text as it is. The error of a reader that went away is passed on, not a panic.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -25,6 +66,19 @@ pub(super) fn print_json(value: &Value) -> io::Result<()> {
 /// Writes either form, as `--json` says.
 pub(super) fn emit(json: bool, value: &Value, text: &str) -> io::Result<()> {
     if json { print_json(value) } else { print(text) }
+}
+
+/// Writes a response of the server: the message itself or, for people, the page.
+pub(super) fn respond(
+    json: bool,
+    response: &impl ToJson,
+    page: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    match json {
+        true => print_json(&response.to_json())?,
+        false => print(&page())?,
+    }
+    Ok(())
 }
 
 /// Columns of the terminal.

@@ -1,12 +1,12 @@
 //! `latentdb preset`: steering presets of a collection.
 
 use latentdb_proto::v1::{DropPresetRequest, ListPresetsRequest, Preset, SavePresetRequest};
-use serde_json::{Value, json};
 
 use super::client::ClientArgs;
 use super::concepts::SteerArgs;
 use super::failure::Usage;
-use super::{concept_output, output, text};
+use super::{output, response};
+use crate::report::Table;
 
 /// What is done with presets.
 #[derive(Debug, clap::Args)]
@@ -65,46 +65,28 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 }),
             };
             let saved = client.searches().save_preset(request).await?.into_inner();
-            let line = format!(
-                "saved {}: {}",
-                saved.name,
-                concept_output::edits_text(&saved.edits)
-            );
-            output::emit(is_json, &shown(&saved), &line)?;
+            output::respond(is_json, &saved, || {
+                format!("saved {}: {}", saved.name, response::edits(&saved.edits))
+            })
         }
         Action::List { name } => {
             let request = ListPresetsRequest { collection: name };
             let listed = client.searches().list_presets(request).await?.into_inner();
-            let values: Vec<Value> = listed.presets.iter().map(shown).collect();
-            let rows: Vec<Vec<String>> = listed
-                .presets
-                .iter()
-                .map(|preset| {
-                    vec![
-                        preset.name.clone(),
-                        concept_output::edits_text(&preset.edits),
-                    ]
-                })
-                .collect();
-            let table = text::table(&["preset", "edits"], &rows);
-            output::emit(is_json, &json!({"presets": values}), &table)?;
+            output::respond(is_json, &listed, || {
+                Table::of(&listed.presets)
+                    .text("preset", |preset| preset.name.clone())
+                    .text("edits", |preset| response::edits(&preset.edits))
+                    .build()
+                    .page()
+            })
         }
         Action::Drop { name, called } => {
             let request = DropPresetRequest {
                 collection: name,
                 name: called.clone(),
             };
-            client.searches().drop_preset(request).await?;
-            output::emit(
-                is_json,
-                &json!({"dropped": called}),
-                &format!("dropped {called}"),
-            )?;
+            let dropped = client.searches().drop_preset(request).await?.into_inner();
+            output::respond(is_json, &dropped, || format!("dropped {called}"))
         }
     }
-    Ok(())
-}
-
-fn shown(preset: &Preset) -> Value {
-    json!({"name": preset.name, "edits": concept_output::edits_json(&preset.edits)})
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use latentdb_proto::v1::AnalysisProgress;
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+
 use tokio::task::JoinHandle;
-use tonic::Streaming;
 
 use super::interrupt::Interrupt;
+use crate::client::Part;
 use crate::inputs::Step;
 use crate::inputs::package::Package;
 use crate::progress::Progress;
@@ -44,24 +44,19 @@ pub(super) fn bar_or_counter(total: Option<u64>, unit: &str) -> ProgressBar {
     }
 }
 
-/// Reads an analysis to its end under a bar that says what it does to which units. `take` keeps what
-/// a message brings, and gives back the progress that it tells.
-pub(super) async fn follow<M>(
-    mut stream: Streaming<M>,
-    what: &'static str,
-    unit: &str,
-    mut take: impl FnMut(M) -> anyhow::Result<Option<AnalysisProgress>>,
-) -> anyhow::Result<()> {
-    let bar = bar(0, unit);
+/// A bar that moves as the messages of a stream come, and goes with the callback.
+pub(super) fn follow<M: Part>(what: &'static str, unit: &str) -> impl FnMut(&M) {
+    let bar = bar(0, unit).with_finish(ProgressFinish::AndClear);
     bar.set_message(what);
-    while let Some(message) = stream.message().await? {
-        if let Some(now) = take(message)? {
-            bar.set_length(now.total);
-            bar.set_position(now.done);
-        }
+    move |message| advance(&bar, message)
+}
+
+/// Moves a bar to where a message says that the work stands.
+pub(super) fn advance(bar: &ProgressBar, message: &impl Part) {
+    if let Some((done, total)) = message.progress() {
+        bar.set_length(total);
+        bar.set_position(done);
     }
-    bar.finish_and_clear();
-    Ok(())
 }
 
 /// Progress of work on this thread, which moves `bar` on and is stopped when the user asks to stop.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use latentdb_proto::v1;
 
-use super::collection::absolute;
+use super::flags::absolute;
 use crate::encoder::reader::ReaderOptions;
 use crate::error::{Error, Result};
 use crate::reading::{EncoderIdentity, PooledReading, Reading, TokenPolicy};
@@ -139,57 +139,5 @@ pub(super) fn check(rows: Option<&Reading>, made_for: Option<&Reading>) -> Resul
             )))
         }
         _ => Ok(()),
-    }
-}
-
-/// The words that a span lies in.
-pub(super) fn words(text: &str, span: v1::TextSpan) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let (start, end) = bounds(&characters, span);
-    characters[start..end].iter().collect()
-}
-
-/// The text with brackets around the words that a span lies in.
-pub(super) fn marked(text: &str, span: v1::TextSpan) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let (start, end) = bounds(&characters, span);
-    let part = |range: std::ops::Range<usize>| characters[range].iter().collect::<String>();
-    format!(
-        "{}[{}]{}",
-        part(0..start),
-        part(start..end),
-        part(end..characters.len())
-    )
-}
-
-/// A span widened to whole words, inside the text.
-fn bounds(characters: &[char], span: v1::TextSpan) -> (usize, usize) {
-    let end = (span.end as usize).min(characters.len());
-    let start = (span.start as usize).min(end);
-    let is_word = |c: &char| c.is_alphanumeric() || *c == '\'';
-    if !characters[start..end].iter().any(is_word) {
-        return (start, end);
-    }
-    let before = characters[..start].iter().rev().take_while(|c| is_word(c));
-    let behind = characters[end..].iter().take_while(|c| is_word(c));
-    (start - before.count(), end + behind.count())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_shown_as_whole_words() {
-        let span = |start, end| v1::TextSpan {
-            token: 0,
-            start,
-            end,
-        };
-        let text = "Straße, rechargeable!";
-        assert_eq!(words(text, span(10, 16)), "rechargeable");
-        assert_eq!(marked(text, span(1, 3)), "[Straße], rechargeable!");
-        assert_eq!(words(text, span(20, 21)), "!");
-        assert_eq!(words(text, span(90, 99)), "");
     }
 }

@@ -10,7 +10,6 @@ mod train;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use indicatif::ProgressBar;
 use latentdb_proto::v1::{TrainSaeProgress, TrainSaeRequest};
 use serde_json::{Value, json};
@@ -157,15 +156,11 @@ pub(super) async fn train_in_server(
 ) -> anyhow::Result<TrainSaeProgress> {
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
-    let mut stream = client.models().train_sae(request).await?.into_inner();
-    let mut last = None;
-    while let Some(now) = stream.message().await? {
-        show_training(&bar, &now);
-        last = Some(now);
-    }
+    let trained = client
+        .train_sae(request, |now| show_training(&bar, now))
+        .await?;
     bar.finish_and_clear();
-    last.filter(|last| last.sae.is_some())
-        .context("the server ended the call before the SAE was trained")
+    Ok(trained)
 }
 
 /// The quality that the server measured, on a line.

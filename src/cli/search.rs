@@ -12,7 +12,7 @@ use super::client::ClientArgs;
 use super::concepts::{PropertyArgs, SteerArgs};
 use super::failure::Usage;
 use super::names::Names;
-use super::{flags, json, output, text};
+use super::{flags, output, response};
 use crate::records::vectors::VectorFile;
 
 /// What is searched for.
@@ -86,7 +86,7 @@ pub(super) struct Args {
     /// Show how the query was run and how long it took
     #[arg(long)]
     explain: bool,
-    /// Go on where an earlier answer ended: its next_page_token
+    /// Resume where an earlier response ended: its next_page_token
     #[arg(long, value_name = "TOKEN")]
     page_token: Option<String>,
     #[command(flatten)]
@@ -125,18 +125,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let request = request(args)?;
     let collection = request.collection.clone();
     let client = client_args.connect().await?;
-    let response = client.searches().search(request).await?.into_inner();
-    let names = match response.steering.is_empty() || client_args.json {
+    let found = client.searches().search(request).await?.into_inner();
+    let names = match found.steering.is_empty() || client_args.json {
         true => Names::default(),
         false => Names::read(&client, &collection).await?,
     };
     let name = |latent: u32, label: &str| names.of(latent, label);
-    output::emit(
-        client_args.json,
-        &json::search(&response),
-        &text::search(&response, &name, output::columns()),
-    )?;
-    Ok(())
+    output::respond(client_args.json, &found, || {
+        response::search(&found, &name, output::columns())
+    })
 }
 
 /// A filter in the text language.

@@ -6,7 +6,7 @@ use super::client::ClientArgs;
 use super::concepts::SteerArgs;
 use super::names::Names;
 use super::search::expression;
-use super::{concept_output, json, output, text};
+use super::{output, response};
 
 /// What is steered, and how.
 #[derive(Debug, clap::Args)]
@@ -55,28 +55,20 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             limit: args.limit,
         };
         let response = client.searches().steer_sweep(request).await?.into_inner();
-        output::emit(
-            args.client.json,
-            &concept_output::sweep_json(&response),
-            &concept_output::sweep_text(&response),
-        )?;
-        return Ok(());
+        return output::respond(args.client.json, &response, || response::sweep(&response));
     }
     let request = SteerRequest {
         collection: args.name.clone(),
         nearest: Some(nearest),
     };
     let response = client.searches().steer(request).await?.into_inner();
-    let steering = response.steering.unwrap_or_default();
     let names = match args.client.json {
         true => Names::default(),
         false => Names::read(&client, &args.name).await?,
     };
     let name = |latent: u32, label: &str| names.of(latent, label);
-    output::emit(
-        args.client.json,
-        &json::steering(&steering),
-        &text::steering(&steering, &name, output::columns()),
-    )?;
-    Ok(())
+    output::respond(args.client.json, &response, || {
+        let steering = response.steering.clone().unwrap_or_default();
+        response::steering(&steering, &name, output::columns())
+    })
 }

@@ -1,33 +1,22 @@
 //! `latentdb trends`.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-use latentdb_proto::v1::trends_response::Part;
-use latentdb_proto::v1::{
-    Monotone, NamedSet, TrendBucket, TrendBuckets, TrendDirection, TrendRow, TrendsRequest,
-    TrendsSummary,
-};
-use serde_json::{Value, json};
+use latentdb_proto::v1::{NamedSet, TrendBuckets, TrendDirection, TrendsRequest};
 
-use super::client::{Client, ClientArgs};
-use super::diff::{groups, p_value};
-use super::table::{FileArgs, Table};
-use super::{figures, json, output, progress, search, text};
-
-/// Most characters of a row's little curve.
-const CURVE: usize = 24;
-/// Breaks with a larger adjusted p-value are not shown.
-const BREAK: f64 = 0.05;
-/// Buckets with fewer documents are gaps in the curve: their shares say little.
-pub(super) const FEW: u64 = 20;
+use super::client::ClientArgs;
+use super::diff::groups;
+use super::output::FileArgs;
+use super::{output, progress, search, text};
+use crate::client::Trends;
+use crate::client::view::trends as view;
+use crate::plot;
 
 /// What is followed, and what comes of it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    pub(super) request: Request,
+    request: Request,
     /// Draw the shares of the first rows into this SVG file
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
@@ -40,12 +29,12 @@ pub(super) struct Args {
 /// What is followed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("order").required(true))]
-pub(super) struct Request {
+struct Request {
     /// The collection
-    pub(super) name: String,
+    name: String,
     /// Order documents by this attribute
     #[arg(long, value_name = "ATTRIBUTE", group = "order")]
-    pub(super) by: Option<String>,
+    by: Option<String>,
     /// Follow latents over these sets, in the order given; repeated
     #[arg(long, value_name = "EXPR", group = "order")]
     set: Vec<String>,
@@ -87,22 +76,29 @@ pub(super) struct Request {
     limit: u32,
 }
 
-/// An answer, put together.
-pub(super) struct Followed {
-    pub(super) summary: TrendsSummary,
-    pub(super) rows: Vec<TrendRow>,
-}
-
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let request = args.request.wire()?;
     let client = args.client.connect().await?;
-    let found = fetch(&client, request).await?;
-    args.files.write(|| table(&found))?;
-    output::emit(args.client.json, &value(&found), &page(&found))?;
-    match &args.plot {
-        Some(path) => figures::write_trends(path, &args.request, &found),
-        None => Ok(()),
+    let progress = progress::follow("counting", "units");
+    let found = client.trends(request.clone(), progress).await?;
+    args.files.write(&view::table(&found))?;
+    output::respond(args.client.json, &found, || page(&found))?;
+    if let Some(path) = &args.plot {
+        anyhow::ensure!(
+            !found.rows.is_empty(),
+            "nothing passes, so {} is not written",
+            path.display()
+        );
+        let mut buckets = found.summary.buckets.iter();
+        anyhow::ensure!(
+            buckets.any(|bucket| bucket.documents >= view::FEW),
+            "no bucket has {} documents or more, so {} is not written",
+            view::FEW,
+            path.display()
+        );
+        plot::write(path, &view::trends(&request, &found).figure()?)?;
     }
+    Ok(())
 }
 
 fn buckets(text: &str) -> Result<TrendBuckets, String> {
@@ -120,7 +116,7 @@ fn buckets(text: &str) -> Result<TrendBuckets, String> {
 
 impl Request {
     /// The request as it is sent.
-    pub(super) fn wire(&self) -> anyhow::Result<TrendsRequest> {
+    fn wire(&self) -> anyhow::Result<TrendsRequest> {
         let set = |filter: &String| NamedSet {
             name: filter.clone(),
             filter: Some(search::expression(filter.clone())),
@@ -153,187 +149,20 @@ impl Request {
     }
 }
 
-/// Asks the server, with a bar.
-pub(super) async fn fetch(client: &Client, request: TrendsRequest) -> anyhow::Result<Followed> {
-    let stream = client.analyses().trends(request).await?.into_inner();
-    let mut summary = None;
-    let mut rows = Vec::new();
-    progress::follow(stream, "counting", "units", |message| {
-        match message.part {
-            Some(Part::Progress(now)) => return Ok(Some(now)),
-            Some(Part::Summary(found)) => summary = Some(found),
-            Some(Part::Rows(batch)) => rows.extend(batch.rows),
-            None => {}
-        }
-        Ok(None)
-    })
-    .await?;
-    let summary = summary.context("the server ended the call before anything was counted")?;
-    Ok(Followed { summary, rows })
-}
-
-/// Shares of the buckets; none where a bucket is empty.
-pub(super) fn shares(buckets: &[TrendBucket], row: &TrendRow) -> Vec<Option<f64>> {
-    buckets
-        .iter()
-        .zip(&row.counts)
-        .map(|(bucket, count)| {
-            (bucket.documents > 0).then(|| f64::from(*count) / bucket.documents as f64)
-        })
-        .collect()
-}
-
-fn monotone(row: &TrendRow) -> &'static str {
-    match row.monotone() {
-        Monotone::No => "no",
-        Monotone::Rising => "rising",
-        Monotone::Falling => "falling",
-    }
-}
-
-/// The rows as one table, a column of counts for each bucket.
-pub(super) fn table(found: &Followed) -> Table {
-    let of = || found.rows.iter();
-    let mut table = Table::default();
-    table.integer("latent", of().map(|row| Some(row.latent.into())));
-    table.text("label", of().map(|row| Some(&*row.label)));
-    table.number("slope", of().map(|row| row.slope));
-    table.number("change", of().map(|row| row.change));
-    table.number("z", of().map(|row| row.z));
-    table.number("p_value", of().map(|row| row.p_value));
-    table.number("p_adjusted", of().map(|row| row.p_adjusted));
-    table.text("monotone", of().map(|row| Some(monotone(row))));
-    let break_at = |row: &TrendRow| {
-        let place = row.change_point?.bucket as usize;
-        Some(found.summary.buckets.get(place)?.name.clone())
-    };
-    table.text("change_point", of().map(break_at));
-    let adjusted = |row: &TrendRow| Some(row.change_point?.p_adjusted);
-    table.optional_number("change_point_p_adjusted", of().map(adjusted));
-    for (at, bucket) in found.summary.buckets.iter().enumerate() {
-        let counts = of().map(|row| row.counts.get(at).copied().map(u64::from));
-        table.integer(&bucket.name, counts);
-    }
-    table
-}
-
-fn value(found: &Followed) -> Value {
-    let buckets: Vec<Value> = found
-        .summary
-        .buckets
-        .iter()
-        .map(|bucket| {
-            json!({
-                "name": bucket.name,
-                "start": bucket.start.as_ref().map(json::value),
-                "documents": bucket.documents,
-            })
-        })
-        .collect();
-    json!({
-        "buckets": buckets,
-        "tested": found.summary.tested,
-        "passing": found.summary.passing,
-        "rows": found.rows.iter().map(row_value).collect::<Vec<_>>(),
-    })
-}
-
-fn row_value(row: &TrendRow) -> Value {
-    json!({
-        "latent": row.latent,
-        "label": json::some_text(&row.label),
-        "low_confidence": row.low_confidence,
-        "counts": row.counts,
-        "slope": row.slope,
-        "change": row.change,
-        "z": row.z,
-        "p_value": row.p_value,
-        "p_adjusted": row.p_adjusted,
-        "monotone": monotone(row),
-        "change_point": row.change_point.map(|point| json!({
-            "bucket": point.bucket,
-            "before": point.before,
-            "after": point.after,
-            "statistic": point.statistic,
-            "p_value": point.p_value,
-            "p_adjusted": point.p_adjusted,
-        })),
-    })
-}
-
-/// Shares as a row of bars from nothing to the largest, neighbours averaged where they are many.
-fn curve(shares: &[Option<f64>]) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let width = shares.len().div_ceil(CURVE).max(1);
-    let means: Vec<Option<f64>> = shares
-        .chunks(width)
-        .map(|part| {
-            let known: Vec<f64> = part.iter().flatten().copied().collect();
-            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
-        })
-        .collect();
-    let largest = means.iter().flatten().copied().fold(0.0, f64::max);
-    means
-        .iter()
-        .map(|mean| match mean {
-            None => ' ',
-            Some(_) if largest == 0.0 => BARS[0],
-            // At most 7, as the mean is at most the largest.
-            Some(mean) => BARS[(mean / largest * 7.0).round() as usize],
-        })
-        .collect()
-}
-
-fn page(found: &Followed) -> String {
-    let buckets = &found.summary.buckets;
-    let percent = |share: f64| format!("{:.1}%", share * 100.0);
-    let rows: Vec<Vec<String>> = found
-        .rows
-        .iter()
-        .map(|row| {
-            let sized = buckets.iter().map(|bucket| bucket.documents >= FEW);
-            let shares = shares(buckets, row).into_iter().zip(sized);
-            let shares: Vec<Option<f64>> = shares
-                .map(|(share, sized)| share.filter(|_| sized))
-                .collect();
-            let documents: u64 = buckets.iter().map(|bucket| bucket.documents).sum();
-            let support: u64 = row.counts.iter().map(|&count| u64::from(count)).sum();
-            let point = row.change_point.filter(|point| point.p_adjusted <= BREAK);
-            let broken = point.and_then(|point| {
-                let bucket = buckets.get(point.bucket as usize)?;
-                let (before, after) = (percent(point.before), percent(point.after));
-                Some(format!("{before} to {after} at {}", bucket.name))
-            });
-            vec![
-                text::latent(
-                    row.latent,
-                    &text::shown(&row.label, row.low_confidence),
-                    &text::label,
-                ),
-                curve(&shares),
-                percent(support as f64 / documents.max(1) as f64),
-                format!("{:+.1}", row.change * 100.0),
-                p_value(row.p_adjusted),
-                text::cut(&broken.unwrap_or_default(), 60),
-            ]
-        })
-        .collect();
-    let header = ["latent", "curve", "share", "change", "adjusted p", "break"];
-    let mut page = text::table(&header, &rows);
-    let _ = writeln!(
-        page,
-        "{} of {} that pass; {} tested over {} buckets",
+fn page(found: &Trends) -> String {
+    format!(
+        "{}{} of {} that pass; {} tested over {} buckets\n",
+        view::table(found).page(),
         text::thousands(found.rows.len() as u64),
         text::thousands(found.summary.passing),
         text::thousands(found.summary.tested),
-        buckets.len(),
-    );
-    page
+        found.summary.buckets.len(),
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use latentdb_proto::v1::ChangePoint;
+    use latentdb_proto::v1::{ChangePoint, TrendBucket, TrendRow, TrendsSummary};
 
     use super::*;
 
@@ -356,7 +185,7 @@ mod tests {
             }),
             ..TrendRow::default()
         };
-        let found = Followed {
+        let found = Trends {
             summary: TrendsSummary {
                 buckets: buckets.to_vec(),
                 tested: 2,
@@ -367,13 +196,5 @@ mod tests {
         let page = page(&found);
         assert_eq!(page.matches(" at 2021").count(), 1, "{page}");
         assert!(page.contains("100.0% to 10.0% at 2021"), "{page}");
-        assert_eq!(row_value(&found.rows[0])["change_point"]["p_adjusted"], 1.0);
-    }
-
-    #[test]
-    fn curves_fit_and_show_gaps() {
-        assert_eq!(curve(&[Some(0.0), None, Some(0.5), Some(1.0)]), "▁ ▅█");
-        assert_eq!(curve(&[Some(0.0); 3]), "▁▁▁");
-        assert!(curve(&[Some(0.1); 1000]).chars().count() <= CURVE);
     }
 }

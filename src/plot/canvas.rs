@@ -138,7 +138,7 @@ fn draw_mesh(chart: &mut Chart<'_, '_>, frame: &Frame<'_>, names: &[String]) -> 
     mesh.draw()
 }
 
-/// Legend entries as they fit beside each other: name, class and left edge.
+/// Legend entries as they fit next to each other: name, class and left edge.
 fn legend_rows<'a>(legend: &[(&'a str, usize)]) -> Vec<Vec<(&'a str, usize, i32)>> {
     const START: i32 = 84;
     let mut rows: Vec<Vec<_>> = Vec::new();

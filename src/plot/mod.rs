@@ -36,7 +36,7 @@ pub struct Series<'a> {
 /// A bar with, where known, an interval around its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Bar<'a> {
-    /// What stands beside it.
+    /// Its label.
     pub name: &'a str,
     /// Its length; bars of either sign start at 0 and have colours of their own.
     pub value: f64,

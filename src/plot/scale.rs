@@ -6,7 +6,7 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 
 /// Most ticks aimed at on one axis.
 const TICKS: f64 = 8.0;
-/// Space beside the outermost values, as a share of the axis.
+/// Space around the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;
 
 /// A range of values, linear or logarithmic, with its ticks.

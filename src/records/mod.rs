@@ -26,6 +26,7 @@ mod decompress;
 mod delimited;
 mod json_lines;
 pub mod kind;
+pub mod latents;
 pub mod mapping;
 mod matrix;
 mod npy;

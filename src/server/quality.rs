@@ -52,7 +52,7 @@ pub(super) fn duplicates_answer(result: DuplicatesResult) -> Vec<v1::NearDuplica
         documents: result.documents,
         left_out: result.left_out,
         pairs: result.pairs,
-        groups: result.n_groups,
+        n_groups: result.n_groups,
         grouped: result.grouped,
     });
     let mut messages = vec![duplicates_response(summary)];

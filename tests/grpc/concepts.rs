@@ -7,8 +7,7 @@ use latentdb_proto::v1::{
     ActivationScale, Axis, ClusterRequest, DropPresetRequest, Family, FindFamiliesRequest,
     FusionChild, FusionMethod, FusionQuery, ListFamiliesRequest, ListPresetsRequest, NearestQuery,
     Preset, PresetUse, PropertyExamples, PropertyQuery, Query, SavePresetRequest, SteerEdit,
-    SteerSweepRequest, Vector, cluster_response, nearest_query, property_query, query,
-    steer_edit::Edit,
+    SteerSweepRequest, Vector, nearest_query, property_query, query, steer_edit::Edit,
 };
 use tonic::Code;
 
@@ -312,19 +311,9 @@ async fn families_make_an_axis(server: &Running, families: &[Family]) {
         latents: vec![listed],
         ..Axis::default()
     };
-    let mut stream = server
-        .analyses()
-        .cluster(ask(axis))
-        .await
-        .unwrap()
-        .into_inner();
-    let mut found = BTreeMap::new();
-    while let Some(message) = stream.message().await.unwrap() {
-        if let Some(cluster_response::Part::Summary(summary)) = message.part {
-            let entries = summary.axis.into_iter();
-            found.extend(entries.map(|entry| (entry.latent, entry.family)));
-        }
-    }
+    let clusters = server.cluster(ask(axis), |_| ()).await.unwrap();
+    let entries = clusters.summary.axis.into_iter();
+    let found: BTreeMap<_, _> = entries.map(|entry| (entry.latent, entry.family)).collect();
     let mut expected = BTreeMap::new();
     for family in families.iter().take(2).rev() {
         let members = family.members.iter();
@@ -337,13 +326,7 @@ async fn families_make_an_axis(server: &Running, families: &[Family]) {
         families: vec![roots[0], 39],
         ..Axis::default()
     };
-    let mut stream = server
-        .analyses()
-        .cluster(ask(none))
-        .await
-        .unwrap()
-        .into_inner();
-    let error = stream.message().await.unwrap_err();
+    let error = server.cluster(ask(none), |_| ()).await.unwrap_err();
     assert_eq!(error.code(), Code::NotFound);
     assert!(error.message().contains("39"), "{error}");
 }

@@ -87,12 +87,7 @@ async fn attach(
         gate,
         ..AttachSaeRequest::default()
     };
-    let mut stream = server.collections().attach_sae(request).await?.into_inner();
-    let mut last = None;
-    while let Some(progress) = stream.message().await? {
-        last = progress.collection.or(last);
-    }
-    Ok(last.unwrap())
+    server.attach_sae(request, |_| ()).await
 }
 
 async fn collection(server: &Running) -> Collection {

@@ -1,15 +1,11 @@
 //! A server in this process, and a client of it.
 
+use std::ops::Deref;
 use std::path::Path;
 
+use latentdb::client::Client;
 use latentdb::error::Result;
 use latentdb::server::{Server, ServerOptions};
-use latentdb_proto::v1::admin_service_client::AdminServiceClient;
-use latentdb_proto::v1::analysis_service_client::AnalysisServiceClient;
-use latentdb_proto::v1::collection_service_client::CollectionServiceClient;
-use latentdb_proto::v1::document_service_client::DocumentServiceClient;
-use latentdb_proto::v1::latent_service_client::LatentServiceClient;
-use latentdb_proto::v1::search_service_client::SearchServiceClient;
 use latentdb_proto::v1::{
     Collection, CountRequest, CreateCollectionRequest, Document, Filter, Query, SearchRequest,
     SearchResponse, UpsertRequest, WriteResponse, filter,
@@ -18,13 +14,21 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Status;
-use tonic::transport::Channel;
 
 /// A server on a free port.
 pub(crate) struct Running {
-    pub(crate) channel: Channel,
+    pub(crate) client: Client,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<()>>,
+}
+
+/// The calls of the client.
+impl Deref for Running {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
 }
 
 impl Running {
@@ -42,13 +46,9 @@ impl Running {
             // A dropped sender stops it too.
             let _ = stopped.await;
         }));
-        let channel = Channel::from_shared(format!("http://{address}"))
-            .unwrap()
-            .connect()
-            .await
-            .unwrap();
+        let client = Client::connect(&address.to_string()).await.unwrap();
         Self {
-            channel,
+            client,
             stop,
             serving,
         }
@@ -57,39 +57,13 @@ impl Running {
     /// Asks the server to stop and waits until it has.
     pub(crate) async fn stop(self) {
         let Self {
-            channel,
+            client,
             stop,
             serving,
         } = self;
-        drop(channel);
+        drop(client);
         stop.send(()).unwrap();
         serving.await.unwrap().unwrap();
-    }
-
-    pub(crate) fn collections(&self) -> CollectionServiceClient<Channel> {
-        CollectionServiceClient::new(self.channel.clone())
-    }
-
-    pub(crate) fn documents(&self) -> DocumentServiceClient<Channel> {
-        DocumentServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(64 << 20)
-            .max_encoding_message_size(64 << 20)
-    }
-
-    pub(crate) fn searches(&self) -> SearchServiceClient<Channel> {
-        SearchServiceClient::new(self.channel.clone()).max_decoding_message_size(64 << 20)
-    }
-
-    pub(crate) fn latents(&self) -> LatentServiceClient<Channel> {
-        LatentServiceClient::new(self.channel.clone())
-    }
-
-    pub(crate) fn analyses(&self) -> AnalysisServiceClient<Channel> {
-        AnalysisServiceClient::new(self.channel.clone())
-    }
-
-    pub(crate) fn admin(&self) -> AdminServiceClient<Channel> {
-        AdminServiceClient::new(self.channel.clone())
     }
 
     pub(crate) async fn create(
@@ -104,7 +78,7 @@ impl Running {
             n_latents,
             ..CreateCollectionRequest::default()
         };
-        let created = self.collections().create_collection(request).await?;
+        let created = self.client.collections().create_collection(request).await?;
         Ok(created.into_inner())
     }
 
@@ -118,7 +92,7 @@ impl Running {
             documents,
             ..UpsertRequest::default()
         };
-        Ok(self.documents().upsert(request).await?.into_inner())
+        Ok(self.client.documents().upsert(request).await?.into_inner())
     }
 
     pub(crate) async fn count(&self, collection: &str, expression: &str) -> Result<u64, Status> {
@@ -126,7 +100,13 @@ impl Running {
             collection: collection.to_owned(),
             filter: Some(expr(expression)),
         };
-        Ok(self.searches().count(request).await?.into_inner().count)
+        Ok(self
+            .client
+            .searches()
+            .count(request)
+            .await?
+            .into_inner()
+            .count)
     }
 
     pub(crate) async fn search(
@@ -141,7 +121,7 @@ impl Running {
             limit,
             ..SearchRequest::default()
         };
-        Ok(self.searches().search(request).await?.into_inner())
+        Ok(self.client.searches().search(request).await?.into_inner())
     }
 }
 

@@ -126,12 +126,7 @@ async fn attach(server: &Running, folder: &Path, name: &str) -> Result<Collectio
         name: name.to_owned(),
         ..AttachSaeRequest::default()
     };
-    let mut stream = server.collections().attach_sae(request).await?.into_inner();
-    let mut last = None;
-    while let Some(progress) = stream.message().await? {
-        last = progress.collection.or(last);
-    }
-    Ok(last.unwrap())
+    server.attach_sae(request, |_| ()).await
 }
 
 fn weighted(latent: u32) -> Query {

@@ -27,7 +27,7 @@ const SERVICES: [&str; 7] = [
 async fn every_service_is_healthy() {
     let data = tempfile::tempdir().unwrap();
     let server = Running::start(data.path()).await;
-    let mut client = HealthClient::new(server.channel.clone());
+    let mut client = HealthClient::new(server.channel());
     for service in SERVICES.iter().chain(&[""]) {
         let request = HealthCheckRequest {
             service: (*service).to_owned(),
@@ -52,7 +52,7 @@ async fn reflection_lists_every_service_in_both_versions() {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let mut client = ServerReflectionClient::new(server.channel.clone());
+    let mut client = ServerReflectionClient::new(server.channel());
     let stream = tokio_stream::once(request);
     let mut answers = client
         .server_reflection_info(stream)
@@ -77,7 +77,7 @@ async fn reflection_lists_every_service_in_both_versions() {
         ),
     };
     let mut client =
-        v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel.clone());
+        v1alpha::server_reflection_client::ServerReflectionClient::new(server.channel());
     let stream = tokio_stream::once(request);
     let mut answers = client
         .server_reflection_info(stream)

@@ -1,7 +1,6 @@
 //! Training in the server: every kind of SAE, progress, and what cannot be trained.
 
 use latentdb::sae::{Architecture, format};
-use latentdb_proto::v1::model_service_client::ModelServiceClient;
 use latentdb_proto::v1::{Document, EvaluateSaeRequest, TrainSaeProgress, TrainSaeRequest, Vector};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -41,12 +40,10 @@ async fn train(
     server: &Running,
     request: TrainSaeRequest,
 ) -> Result<Vec<TrainSaeProgress>, Status> {
-    let mut models = ModelServiceClient::new(server.channel.clone());
-    let mut stream = models.train_sae(request).await?.into_inner();
     let mut all = Vec::new();
-    while let Some(progress) = stream.message().await? {
-        all.push(progress);
-    }
+    server
+        .train_sae(request, |message| all.push(message.clone()))
+        .await?;
     Ok(all)
 }
 
@@ -106,7 +103,7 @@ async fn batch_top_k_with_matryoshka_prefixes_is_trained_and_measured() {
         again.last().unwrap().sae.as_ref().unwrap().sha256,
         last.sae.as_ref().unwrap().sha256
     );
-    let mut models = ModelServiceClient::new(server.channel.clone());
+    let mut models = server.models();
     let request = EvaluateSaeRequest {
         collection: "c".into(),
         sae: output.display().to_string(),

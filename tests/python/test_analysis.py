@@ -414,7 +414,7 @@ def test_near_duplicates_are_those_of_all_pairs(corpus, matrix):
     keys = np.array([matrix.items[at].key for at in kept])
     expected = {frozenset(keys[label == of]) for of in set(label) if (label == of).sum() > 1}
     found = {frozenset(member.document.id for member in group.documents) for group in groups}
-    assert found == expected and summary.groups == len(expected)
+    assert found == expected and summary.n_groups == len(expected)
 
 
 def test_a_large_group_lists_its_first_documents(api, name, cli, tmp_path):  # noqa: F811
@@ -424,7 +424,7 @@ def test_a_large_group_lists_its_first_documents(api, name, cli, tmp_path):  # n
     api.upsert(name, documents, batch=1000)
     for asked, listed in [(0, 100), (3, 3), (2000, 1200)]:
         summary, (group,) = duplicates(api, name, documents=asked)
-        assert (summary.groups, summary.grouped, group.size) == (1, 1200, 1200)
+        assert (summary.n_groups, summary.grouped, group.size) == (1, 1200, 1200)
         assert len(group.documents) == listed
         assert all(member.document.text == text for member in group.documents)
     # What is longer than a message is listed as far as it fits one.
@@ -618,10 +618,10 @@ def test_a_call_that_is_dropped_is_called_off(corpus):
 
 def test_the_command_line_answers_as_scripts_expect(corpus, matrix, cli, tmp_path):  # noqa: F811
     a, b = SETS["source"]
-    found = cli("diff", corpus.name, "--a", a, "--b", b, "--all")
+    (found,) = cli("diff", corpus.name, "--a", a, "--b", b, "--all")["comparisons"]
     active = matrix.active()
     in_a, in_b = active[matrix.mask(TESTS[a])], active[matrix.mask(TESTS[b])]
-    assert found["a"]["documents"] == len(in_a) and found["b"]["documents"] == len(in_b)
+    assert (found["a_documents"], found["b_documents"]) == (len(in_a), len(in_b))
     assert [row["latent"] for row in found["rows"]] == list(range(oracle.N_LATENTS))
     assert [row["a_count"] for row in found["rows"]] == in_a.sum(axis=0).tolist()
     assert [row["b_count"] for row in found["rows"]] == in_b.sum(axis=0).tolist()
@@ -641,7 +641,8 @@ def test_the_command_line_answers_as_scripts_expect(corpus, matrix, cli, tmp_pat
 
     groups = tmp_path / "groups.jsonl"
     groups.write_text(json.dumps({"name": "g", "latents": [1, 2]}))
-    found = cli("diff", corpus.name, "--a", a, "--groups", groups, "--all", "--documents", 1)
+    diff_groups = ("diff", corpus.name, "--a", a, "--groups", groups, "--all", "--documents", 1)
+    (found,) = cli(*diff_groups)["comparisons"]
     assert [row["label"] for row in found["rows"]] == ["g"]
     assert found["rows"][0]["a_count"] == in_a[:, [1, 2]].any(axis=1).sum()
     found = cli("trends", corpus.name, "--by", "day", "--every", "week", "--limit", 3)

@@ -85,7 +85,8 @@ def test_differences(cli, made, tmp_path, paired):  # noqa: F811
     out = tmp_path / "report.html"
     sides = ("--a", 'model = "a"', "--b", 'model = "b"', *paired)
     cli("report", "diff", made, *sides, "--out", out)
-    rows = cli("diff", made, *sides)["rows"]
+    (found,) = cli("diff", made, *sides)["comparisons"]
+    rows = found["rows"]
     page = Page(out)
     assert page.headings[0] == 'Against model = "b"'
     assert {page.headings[1].split()[1], page.headings[2].split()[1]} == {"0", "1"}
@@ -97,33 +98,33 @@ def test_differences(cli, made, tmp_path, paired):  # noqa: F811
     listed = list(page.root.iter(f"{HTML}tr"))
     assert len(listed) == len(rows) + 1
     assert all("activation" in text for text in page.articles)
-    # Beside each document of a pair stands the other side's, which has it not.
+    # Next to each document of a pair stands the other side's, which has it not.
     articles = list(page.root.iter(f"{HTML}article"))
-    beside = ["beside" if article.get("class") else "shown" for article in articles]
-    pattern = ["shown", "beside"] if paired else ["shown"]
-    assert beside == pattern * (len(articles) // len(pattern)) and articles
+    kinds = ["counterpart" if article.get("class") else "shown" for article in articles]
+    pattern = ["shown", "counterpart"] if paired else ["shown"]
+    assert kinds == pattern * (len(articles) // len(pattern)) and articles
     first = page.texts("section")[1]
     assert f"{rows[0]['a'] * 100:.1f}%" in first and "pairs" in first or not paired
 
 
 def test_documents_of_a_paired_diff_are_of_pairs_that_differ(cli, made, api):  # noqa: F811
     sides = ("--a", 'model = "a"', "--b", 'model = "b"', "--pair-by", "prompt")
-    rows = cli("diff", made, *sides, "--documents", 20, "--all")["rows"]
+    (found,) = cli("diff", made, *sides, "--documents", 20, "--all")["comparisons"]
     ids = [f"d{at:05}" for at in range(ROWS)]
     documents = api.get(made, ids, projection=v1.Projection(latents=True))
     stored = {document.id: document for document in documents}
 
-    def has(entry, latent):
-        return any(found.latent == latent for found in stored[entry["id"]].latents.values)
+    def has(document, latent):
+        return any(entry.latent == latent for entry in stored[document["id"]].latents.values)
 
-    for row in rows:
+    for row in found["rows"]:
         only = row["only_a"] if row["delta"] >= 0 else row["only_b"]
         assert len(row["documents"]) == min(only, 20)
-        for entry in row["documents"]:
-            other = entry["counterpart"]
-            assert has(entry, row["latent"]) and not has(other, row["latent"])
-            assert entry["attributes"]["prompt"] == other["attributes"]["prompt"]
-            assert entry["attributes"]["model"] != other["attributes"]["model"]
+        for entry, other in zip(row["documents"], row["counterparts"], strict=True):
+            document = entry["document"]
+            assert has(document, row["latent"]) and not has(other, row["latent"])
+            assert document["attributes"]["prompt"] == other["attributes"]["prompt"]
+            assert document["attributes"]["model"] != other["attributes"]["model"]
 
 
 def test_figures(cli, made, tmp_path):  # noqa: F811
@@ -132,7 +133,7 @@ def test_figures(cli, made, tmp_path):  # noqa: F811
 
     sides = ("--a", 'model = "a"', "--b", "prompt < 30", "--b", "prompt >= 30")
     answer = cli("diff", made, *sides, "--plot", tmp_path / "d.svg")
-    found = [*answer["comparisons"], answer]
+    found = answer["comparisons"]
     assert [bars(tmp_path / f"d-{at + 1}.svg") for at in range(len(found))] == [
         min(len(one["rows"]), 20) for one in found
     ]
@@ -148,10 +149,10 @@ def test_figures_that_cannot_be_drawn_keep_the_answer(cli, server, made, tmp_pat
         assert done.returncode == 1
         return done.stdout, done.stderr
 
-    # A set that does not differ from A stands beside one that does.
+    # A set that does not differ from A comes with one that does.
     sides = ("--a", "prompt < 30", "--b", "prompt < 30", "--b", "prompt >= 30", "--min-delta", 0.01)
     answer = cli("diff", made, *sides, "--plot", tmp_path / "d.svg")
-    drawn = [bool(one["rows"]) for one in [*answer["comparisons"], answer]]
+    drawn = [bool(one["rows"]) for one in answer["comparisons"]]
     assert not drawn[0] and drawn[1]
     assert [(tmp_path / f"d-{at + 1}.svg").exists() for at in range(3)] == drawn
     out, error = failing("diff", made, *sides[:4], "--plot", tmp_path / "none.svg")
@@ -159,8 +160,8 @@ def test_figures_that_cannot_be_drawn_keep_the_answer(cli, server, made, tmp_pat
 
     # One document has no interval.
     one = ("--a", 'prompt = 1 and model = "a"', "--mean", "--limit", 3)
-    answer = cli("diff", made, *one, "--plot", tmp_path / "one.svg")
-    assert answer["a"]["documents"] == 1 and len(answer["rows"]) == 3
+    (found,) = cli("diff", made, *one, "--plot", tmp_path / "one.svg")["comparisons"]
+    assert found["a_documents"] == 1 and len(found["rows"]) == 3
     assert (tmp_path / "one.svg").read_text().startswith("<svg")
 
     # Two documents a bucket are too few to draw.

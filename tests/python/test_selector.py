@@ -62,7 +62,8 @@ def test_the_model_drops_and_orders_the_candidates(cli, topics, quiet):  # noqa:
     expected = [0.329193, 0.108368, 0.035674]
     assert weights == pytest.approx(expected, abs=1e-6)
     assert (chosen["selector"], chosen["candidates"]) == ("chat:tiny", 9)
-    sent = [("--latent", f"{e['latent']}={e['weight']}") for e in chosen["query"]["weights"]]
+    weights = chosen["query"]["latents"]["weights"]
+    sent = [("--latent", f"{e['latent']}={e['weight']}") for e in weights]
     again = cli("search", topics, *[part for pair in sent for part in pair], "--p90")
     assert ids(again) == ids(answer)
     kept = cli("search", topics, *flags, "--candidates", 9, "--kept", 2)

@@ -1,4 +1,4 @@
-"""Analyses of arXiv abstracts of ../shared/data (or LATENTDB_DATA) against SciPy."""
+"""Analyses of arXiv abstracts of LATENTDB_DATA against SciPy."""
 
 import datetime
 
@@ -120,4 +120,4 @@ def test_near_duplicates(api, arxiv):
     both = scipy.sparse.triu(rows @ rows.T, 1).tocoo()
     union = sizes[both.row] + sizes[both.col] - both.data
     assert summary.pairs == (both.data / union >= 0.6).sum()
-    assert summary.documents == rows.shape[0] and summary.groups == len(groups)
+    assert summary.documents == rows.shape[0] and summary.n_groups == len(groups)

@@ -1,4 +1,4 @@
-"""arXiv abstracts of ../shared/data (or LATENTDB_DATA) with their ready vectors."""
+"""arXiv abstracts of LATENTDB_DATA with their ready vectors."""
 
 import collections
 import io

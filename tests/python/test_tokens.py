@@ -65,7 +65,7 @@ class Trained:
         self.weights = load_file(self.sae / "sae_weights.safetensors")
 
     def codes(self, states: np.ndarray) -> np.ndarray:
-        """METHODS section 1: x sqrt(d) / |x|, then the k largest of (x - b_dec) W_enc + b_enc."""
+        """x sqrt(d) / |x|, then the k largest of (x - b_dec) W_enc + b_enc."""
         x = states.astype(np.float64)
         x = x * np.sqrt(WIDTH) / np.linalg.norm(x, axis=1, keepdims=True)
         w = {name: tensor.astype(np.float64) for name, tensor in self.weights.items()}
@@ -304,7 +304,7 @@ def test_the_command_line_makes_and_shows_such_a_collection(server, name, traine
     busy = run("facet", name, "--latents", "--limit", 1, server=address)["latents"][0]["latent"]
     found = run("search", name, "--latent", f"{busy}=1", server=address)
     part = next(part for part in found["hits"][0]["latents"] if part["latent"] == busy)
-    span, text = part["span"], found["hits"][0]["text"]
+    span, text = part["span"], found["hits"][0]["document"]["text"]
     assert 0 <= span["start"] < span["end"] <= len(text)
 
 

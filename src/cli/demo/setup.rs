@@ -14,7 +14,7 @@ use crate::cli::client::Client;
 use crate::cli::failure::Interrupted;
 use crate::cli::ingest::{self, Batch, Target};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{collection, progress, sae, text};
+use crate::cli::{collection, flags, progress, sae, text};
 use crate::inputs::{self, DemoDocument};
 
 /// The encoder of the collection.
@@ -202,7 +202,7 @@ async fn train(client: &Client, folder: &Path) -> anyhow::Result<()> {
         collection: COLLECTION.to_owned(),
         n_latents: N_LATENTS,
         k: K,
-        output: collection::absolute(folder)?,
+        output: flags::absolute(folder)?,
         ..TrainSaeRequest::default()
     };
     let last = sae::train_in_server(client, request).await?;

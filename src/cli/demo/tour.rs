@@ -19,7 +19,8 @@ use super::COLLECTION;
 use super::words::Glossary;
 use crate::cli::client::Client;
 use crate::cli::search::{expression, fused, node, words_query};
-use crate::cli::{facet, json, output, text};
+use crate::cli::{facet, output, response, text};
+use crate::client::ToJson as _;
 use crate::inputs::DemoDocument;
 
 /// Hits of an example.
@@ -126,7 +127,7 @@ impl Tour<'_> {
         answer: &Answer,
         note: &str,
     ) -> anyhow::Result<()> {
-        self.show_json(kind, command, json::search(&answer.response))?;
+        self.show_json(kind, command, answer.response.to_json())?;
         if self.is_json {
             return Ok(());
         }
@@ -134,14 +135,14 @@ impl Tour<'_> {
         let explanation = shown.explanation.take();
         shown.next_page_token.clear();
         self.learn(&shown).await?;
-        let mut body = text::search(
+        let mut body = response::search(
             &shown,
-            &|latent, _| self.glossary.name(latent),
+            &|latent, _| self.glossary.name(latent).unwrap_or_default(),
             self.columns,
         );
         body.push_str(note);
         if let Some(explanation) = &explanation {
-            body.push_str(&text::timing(explanation));
+            body.push_str(&response::timing(explanation));
             body.push_str(&format!(", client {}\n", waited(answer.waited)));
         }
         self.show(kind, what, command, &body)
@@ -447,10 +448,12 @@ impl Tour<'_> {
             let began = Instant::now();
             let response = self.facet(filter, by).await?;
             let took = waited(began.elapsed());
-            self.show_json(kind, &command, json::facet(&response))?;
+            self.show_json(kind, &command, response.to_json())?;
             let latents = response.latents.iter().map(|entry| entry.latent).collect();
             self.glossary.learn(latents).await?;
-            let page = facet::page(&response, &|latent, _| self.glossary.name(latent));
+            let page = facet::page(&response, &|latent, _| {
+                self.glossary.name(latent).unwrap_or_default()
+            });
             self.show(kind, what, &command, &format!("{page}client {took}\n"))?;
         }
         Ok(())
@@ -465,7 +468,7 @@ impl Tour<'_> {
         let mut query = fused(rankings, FusionMethod::ReciprocalRank);
         query.filter = Some(expression("sentiment < 0".to_owned()));
         let answer = self.search(query).await?;
-        let plan = answer.response.explanation.as_ref().map(text::plan);
+        let plan = answer.response.explanation.as_ref().map(response::plan);
         self.show_search(
             "explain",
             "How a query was run: the access path of each node, its candidates and its time.",

@@ -20,8 +20,8 @@ use super::steering_bench::{Bench, Outcome, outcomes, relative};
 use super::steering_method::{Method, SETTINGS, near, query};
 use super::up_down;
 use crate::cli::client::ClientArgs;
-use crate::cli::json::number;
 use crate::cli::{output, text};
+use crate::client::single as number;
 use crate::plot::{self, Axis, Series};
 use crate::records::{self, Source};
 

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use latentdb_proto::v1::{
-    ChatLimits, JudgeKind, LabelLatentsRequest, LabelScoreSummary, LabellerKind,
-    ScoreLabelsRequest, ScoredLabel,
+    ChatLimits, JudgeKind, LabelLatentsProgress, LabelLatentsRequest, LabelScoreSummary,
+    LabellerKind, ScoreLabelsRequest, ScoredLabel,
 };
-use serde_json::{Value, json};
 
 use super::labels::{self, Records};
 use super::medians;
 use crate::cli::client::ClientArgs;
-use crate::cli::{json, output, progress, text};
+use crate::cli::{output, progress, text};
+use crate::report::format;
 
 /// Scored labels that a person is shown from each end, and latents without a label.
 const SHOWN: usize = 8;
@@ -144,46 +144,38 @@ pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Resul
         seed: args.seed,
     };
     let client = client.connect().await?;
-    let mut stream = client.latents().label_latents(request).await?.into_inner();
     let bar = progress::bar(0, "latents");
     bar.set_message("labelling");
-    let mut last = None;
-    let mut unlabelled: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    while let Some(message) = stream.message().await? {
-        bar.set_length(message.total);
-        bar.set_position(message.done);
-        for entry in &message.unlabelled {
-            let latents = unlabelled.entry(entry.why.clone()).or_default();
-            latents.push(entry.latent);
-        }
+    let watch = |message: &LabelLatentsProgress| {
+        progress::advance(&bar, message);
         if let Some(newest) = message.labels.last() {
-            let label = text::shown_label(newest.label.as_ref());
+            let label = text::label(newest.label.as_ref());
             bar.set_message(format!("labelling: {}", text::cut(&label, 40)));
         }
-        last = Some(message);
-    }
+    };
+    let found = client.label_latents(request, watch).await?;
     bar.finish_and_clear();
-    let last = last.unwrap_or_default();
-    let value = json!({
-        "written": last.written,
-        "without_label": last.done.saturating_sub(last.written),
-        "unlabelled": unlabelled,
-        "passed_over": last.passed_over,
-        "tokens": last.tokens,
-    });
-    let mut line = format!("{} labels written", text::thousands(last.written));
-    if last.done > last.written {
-        let none = text::thousands(last.done - last.written);
+    output::respond(is_json, &found, || labelled(&found))
+}
+
+fn labelled(found: &LabelLatentsProgress) -> String {
+    let mut line = format!("{} labels written", text::thousands(found.written));
+    if found.done > found.written {
+        let none = text::thousands(found.done - found.written);
         line.push_str(&format!(", {none} latents without one"));
     }
-    if last.passed_over > 0 {
-        let passed_over = text::thousands(last.passed_over);
+    if found.passed_over > 0 {
+        let passed_over = text::thousands(found.passed_over);
         line.push_str(&format!(
             ", {passed_over} latents passed over (--again and --replace label them too)"
         ));
     }
-    if last.tokens > 0 {
-        line.push_str(&format!(", {} tokens", text::thousands(last.tokens)));
+    if found.tokens > 0 {
+        line.push_str(&format!(", {} tokens", text::thousands(found.tokens)));
+    }
+    let mut unlabelled: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for entry in &found.unlabelled {
+        unlabelled.entry(&entry.why).or_default().push(entry.latent);
     }
     for (why, latents) in &unlabelled {
         let shown: Vec<String> = latents.iter().take(SHOWN).map(u32::to_string).collect();
@@ -193,7 +185,7 @@ pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Resul
             line.push_str(&format!(" and {more} more"));
         }
     }
-    Ok(output::emit(is_json, &value, &line)?)
+    line
 }
 
 /// `latents score`.
@@ -217,57 +209,10 @@ pub(super) async fn score(args: ScoreArgs, client: &ClientArgs) -> anyhow::Resul
         compare: args.compare,
     };
     let client = client.connect().await?;
-    let mut stream = client.latents().score_labels(request).await?.into_inner();
-    let bar = progress::bar(0, "labels");
-    bar.set_message("scoring");
-    let mut scores: BTreeMap<(u32, String), ScoredLabel> = BTreeMap::new();
-    let mut tokens = 0;
-    let mut summary = None;
-    while let Some(message) = stream.message().await? {
-        bar.set_length(message.total);
-        bar.set_position(message.done);
-        tokens = tokens.max(message.tokens);
-        scores.extend(
-            message
-                .scores
-                .into_iter()
-                .map(|score| ((score.latent, score.source.clone()), score)),
-        );
-        summary = message.summary.or(summary);
-    }
-    bar.finish_and_clear();
-    let summary = summary.unwrap_or_default();
-    let scores: Vec<ScoredLabel> = scores.into_values().collect();
-    let value = scores_json(&summary, &scores, tokens);
-    Ok(output::emit(
-        is_json,
-        &value,
-        &scores_text(&summary, &scores),
-    )?)
-}
-
-fn scores_json(summary: &LabelScoreSummary, scores: &[ScoredLabel], tokens: u64) -> Value {
-    let labels: Vec<Value> = scores
-        .iter()
-        .map(|scored| {
-            let mut fields = scored.score.as_ref().map(json::score).unwrap_or_default();
-            fields.insert("latent".to_owned(), scored.latent.into());
-            fields.insert("label".to_owned(), scored.text.as_str().into());
-            fields.insert("labeller".to_owned(), scored.source.as_str().into());
-            fields.into()
-        })
-        .collect();
-    json!({
-        "by_labeller": medians::json(&medians::of_scored(scores)),
-        "medians": {
-            "pearson": json::number(summary.median_pearson),
-            "f1": json::number(summary.median_f1),
-        },
-        "scored": summary.scored,
-        "unscored": summary.unscored,
-        "low_confidence": summary.low_confidence,
-        "tokens": tokens,
-        "labels": labels,
+    let progress = progress::follow("scoring", "labels");
+    let found = client.score_labels(request, progress).await?;
+    output::respond(is_json, &found, || {
+        scores_text(&found.summary, &found.scores)
     })
 }
 
@@ -292,7 +237,7 @@ fn scores_text(summary: &LabelScoreSummary, scores: &[ScoredLabel]) -> String {
     let row = |scored: &&ScoredLabel| {
         let f1 = scored.score.as_ref().map_or(0.0, |score| score.f1);
         vec![
-            text::latent(scored.latent, &scored.text, &text::label),
+            format::latent(scored.latent, &scored.text),
             format!("{:.3}", pearson(scored)),
             format!("{f1:.3}"),
         ]
@@ -305,6 +250,6 @@ fn scores_text(summary: &LabelScoreSummary, scores: &[ScoredLabel]) -> String {
     rows.extend(rest[rest.len().saturating_sub(SHOWN)..].iter().map(row));
     page.push_str(&text::table(&["latent", "Pearson", "F1"], &rows));
     page.push('\n');
-    page.push_str(&medians::table(&medians::of_scored(scores)));
+    page.push_str(&medians::table(&medians::of_scored(scores)).page());
     page
 }

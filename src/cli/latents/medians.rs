@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use latentdb_proto::v1::{LabelScore, LatentLabel, ListLabelsRequest, ScoredLabel};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::client::ClientArgs;
-use crate::cli::json::number;
 use crate::cli::{output, text};
 use crate::label::median;
+use crate::report::Table;
 
 /// Which collection.
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ type Group = (String, String, bool);
 /// How well the labels of one labeller score with one judge.
 pub(super) struct Medians {
     group: Group,
-    labels: usize,
+    labels: u64,
     pearson: f32,
     f1: f32,
 }
@@ -36,17 +36,11 @@ pub(super) async fn run(args: Args, client: &ClientArgs) -> anyhow::Result<()> {
         collection: args.name,
         all_versions: true,
     };
-    let mut stream = client.latents().list_labels(request).await?.into_inner();
-    let mut labels = Vec::new();
-    while let Some(message) = stream.message().await? {
-        labels.extend(message.labels);
-    }
-    let found = of_kept(&labels);
-    let value = json!({"by_labeller": json(&found)});
-    let page = if found.is_empty() {
-        "no label is scored yet: `latentdb latents score` does it\n".to_owned()
-    } else {
-        table(&found)
+    let table = table(&of_kept(&client.list_labels(request).await?));
+    let value = json!({"by_labeller": table.records().collect::<Vec<_>>()});
+    let page = match table.is_empty() {
+        true => "no label is scored yet: `latentdb latents score` does it\n".to_owned(),
+        false => table.page(),
     };
     Ok(output::emit(is_json, &value, &page)?)
 }
@@ -87,54 +81,31 @@ fn medians<'a>(scores: impl Iterator<Item = (Group, &'a LabelScore)>) -> Vec<Med
         .into_iter()
         .map(|(group, scores)| Medians {
             group,
-            labels: scores.len(),
+            labels: scores.len() as u64,
             pearson: median(scores.iter().map(|score| score.pearson).collect()),
             f1: median(scores.iter().map(|score| score.f1).collect()),
         })
         .collect()
 }
 
-/// One line per labeller, judge and kind of inactive documents.
-pub(super) fn table(medians: &[Medians]) -> String {
-    let rows: Vec<Vec<String>> = medians
-        .iter()
-        .map(|found| {
-            let (labeller, judge, is_hard) = &found.group;
-            vec![
-                labeller.clone(),
-                judge.clone(),
-                if *is_hard { "nearest" } else { "random" }.to_owned(),
-                text::thousands(found.labels as u64),
-                format!("{:.3}", found.pearson),
-                format!("{:.3}", found.f1),
-            ]
-        })
-        .collect();
-    let head = [
-        "labeller",
-        "judge",
-        "against",
-        "labels",
-        "median Pearson",
-        "median F1",
-    ];
-    text::table(&head, &rows)
-}
-
-/// The same for scripts.
-pub(super) fn json(medians: &[Medians]) -> Value {
-    let rows = medians.iter().map(|found| {
-        let (labeller, judge, is_hard) = &found.group;
-        json!({
-            "labeller": labeller,
-            "judge": judge,
-            "hard_negatives": is_hard,
-            "labels": found.labels,
-            "pearson": number(found.pearson),
-            "f1": number(found.f1),
-        })
-    });
-    rows.collect()
+/// One row per labeller, judge and kind of inactive documents.
+pub(super) fn table(medians: &[Medians]) -> Table {
+    let against = |found: &Medians| match found.group.2 {
+        true => "nearest",
+        false => "random",
+    };
+    let fixed = |value: f32| format!("{value:.3}");
+    Table::of(medians)
+        .value("labeller", |found| &*found.group.0)
+        .text("labeller", |found| found.group.0.clone())
+        .value("judge", |found| &*found.group.1)
+        .text("judge", |found| found.group.1.clone())
+        .value("against", against)
+        .text("against", |found| against(found).to_owned())
+        .column("labels", "labels", |found| found.labels, text::thousands)
+        .column("pearson", "median Pearson", |found| found.pearson, fixed)
+        .column("f1", "median F1", |found| found.f1, fixed)
+        .build()
 }
 
 #[cfg(test)]
@@ -171,7 +142,7 @@ mod tests {
             label(2, "keyphrases", &[]),
         ];
         let found = of_kept(&kept);
-        let rows: Vec<(&str, bool, usize, f32)> = found
+        let rows: Vec<(&str, bool, u64, f32)> = found
             .iter()
             .map(|m| (m.group.0.as_str(), m.group.2, m.labels, m.pearson))
             .collect();

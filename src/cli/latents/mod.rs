@@ -7,18 +7,16 @@ use latentdb_proto::v1::{
     GetLatentRequest, LabelSearchMode, LatentOrder, ListLatentsRequest, ListLatentsResponse,
     SearchLabelsRequest, SearchLabelsResponse,
 };
-use serde_json::{Value, json};
 
 use super::client::ClientArgs;
-use super::{export, json, output, text};
+use super::{export, output, text};
+use crate::report::Table;
 
 mod labelling;
 mod labels;
 mod medians;
 mod page;
 mod splitting;
-
-pub(super) use page::QUANTILES;
 
 /// What is done with latents.
 #[derive(Debug, clap::Args)]
@@ -121,13 +119,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             };
             let client = client.connect().await?;
             let response = client.latents().list_latents(request).await?.into_inner();
-            let latents: Vec<Value> = response
-                .latents
-                .iter()
-                .map(|summary| json::latent(summary).into())
-                .collect();
-            let value = json!({"latents": latents, "total": response.total});
-            output::emit(is_json, &value, &list(&response))?;
+            output::respond(is_json, &response, || list(&response))?;
         }
         Action::Show {
             name,
@@ -147,8 +139,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             };
             let client = client.connect().await?;
             let latent = client.latents().get_latent(request).await?.into_inner();
-            let text = page::text(&latent, output::columns());
-            output::emit(is_json, &page::json(&latent), &text)?;
+            output::respond(is_json, &latent, || page::text(&latent, output::columns()))?;
         }
         Action::Find {
             name,
@@ -169,7 +160,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             };
             let client = client.connect().await?;
             let response = client.latents().search_labels(request).await?.into_inner();
-            output::emit(is_json, &found_json(&response), &found(&response))?;
+            output::respond(is_json, &response, || found(&response))?;
         }
         Action::Label(args) => labelling::label(args, &client).await?,
         Action::Score(args) => labelling::score(args, &client).await?,
@@ -189,54 +180,33 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn list(response: &ListLatentsResponse) -> String {
-    let rows: Vec<Vec<String>> = response
-        .latents
-        .iter()
-        .map(|summary| {
-            let label = text::shown_label(summary.label.as_ref());
-            vec![
-                text::latent(summary.latent, &label, &text::label),
-                text::thousands(summary.documents),
-                format!("{:.2}%", summary.density * 100.0),
-                format!("{:.3}", summary.mean_activation),
-            ]
+    let table = Table::of(&response.latents)
+        .text("latent", |summary| {
+            text::labelled(summary.latent, summary.label.as_ref())
         })
-        .collect();
+        .number("documents", |summary| text::thousands(summary.documents))
+        .number("share", |summary| {
+            format!("{:.2}%", summary.density * 100.0)
+        })
+        .number("activation", |summary| {
+            format!("{:.3}", summary.mean_activation)
+        })
+        .build();
     format!(
         "{}{} of {} latents\n",
-        text::table(&["latent", "documents", "share", "activation"], &rows),
-        rows.len(),
+        table.page(),
+        table.len(),
         text::thousands(response.total)
     )
 }
 
 fn found(response: &SearchLabelsResponse) -> String {
-    let rows: Vec<Vec<String>> = response
-        .labels
-        .iter()
-        .map(|found| {
-            let label = text::shown_label(found.label.as_ref());
-            vec![
-                text::latent(found.latent, &label, &text::label),
-                format!("{:.3}", found.score),
-                text::thousands(found.documents),
-            ]
+    Table::of(&response.labels)
+        .text("latent", |found| {
+            text::labelled(found.latent, found.label.as_ref())
         })
-        .collect();
-    text::table(&["latent", "score", "documents"], &rows)
-}
-
-fn found_json(response: &SearchLabelsResponse) -> Value {
-    let labels: Vec<Value> = response
-        .labels
-        .iter()
-        .map(|found| {
-            let mut fields = found.label.as_ref().map(json::label).unwrap_or_default();
-            fields.insert("latent".to_owned(), found.latent.into());
-            fields.insert("similarity".to_owned(), json::number(found.score));
-            fields.insert("documents".to_owned(), found.documents.into());
-            fields.into()
-        })
-        .collect();
-    json!({"labels": labels})
+        .number("score", |found| format!("{:.3}", found.score))
+        .number("documents", |found| text::thousands(found.documents))
+        .build()
+        .page()
 }

@@ -1,96 +1,17 @@
-//! One latent, as people and as scripts read it.
+//! One latent, as people read it.
 
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::{ActivatingDocument, AttributeLift, Histogram, Latent, RelatedLatent};
-use serde_json::{Value, json};
 
-use crate::cli::{json, reading, text};
-
-/// The points of [`Latent::quantiles`].
-pub(in crate::cli) const QUANTILES: [&str; 8] =
-    ["min", "p25", "p50", "p75", "p90", "p95", "p99", "max"];
-/// Heights of a bar of the histogram.
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-
-/// The page as JSON.
-pub(super) fn json(latent: &Latent) -> Value {
-    let mut fields = latent
-        .summary
-        .as_ref()
-        .map(json::latent)
-        .unwrap_or_default();
-    let quantiles: serde_json::Map<String, Value> = QUANTILES
-        .iter()
-        .zip(&latent.quantiles)
-        .map(|(name, value)| ((*name).to_owned(), json::number(*value)))
-        .collect();
-    fields.insert("quantiles".to_owned(), quantiles.into());
-    let histogram = latent.histogram.as_ref().map(|histogram| {
-        json!({
-            "lower": json::number(histogram.lower),
-            "width": json::number(histogram.width),
-            "counts": histogram.counts,
-        })
-    });
-    fields.insert("histogram".to_owned(), histogram.into());
-    fields.insert("top".to_owned(), documents_json(&latent.documents));
-    fields.insert(
-        "random".to_owned(),
-        documents_json(&latent.random_documents),
-    );
-    let labels = latent.labels.iter();
-    fields.insert(
-        "labels".to_owned(),
-        labels
-            .map(|label| Value::from(json::label(label)))
-            .collect(),
-    );
-    fields.insert(
-        "nearest".to_owned(),
-        related_json(&latent.nearest, "cosine"),
-    );
-    fields.insert(
-        "co_occurring".to_owned(),
-        related_json(&latent.co_occurring, "npmi"),
-    );
-    let lifts = latent.attributes.iter().map(|lift| {
-        json!({
-            "name": lift.name,
-            "value": lift.value.as_ref().map(json::value),
-            "documents": lift.documents,
-            "total": lift.total,
-            "lift": lift.lift,
-        })
-    });
-    fields.insert("attributes".to_owned(), lifts.collect());
-    fields.into()
-}
-
-fn documents_json(documents: &[ActivatingDocument]) -> Value {
-    documents.iter().map(json::activating).collect()
-}
-
-fn related_json(related: &[RelatedLatent], score: &str) -> Value {
-    let related = related.iter().map(|entry| {
-        let label = entry.label.as_ref();
-        json!({
-            "latent": entry.latent,
-            "label": label.map(|label| label.text.as_str()),
-            "low_confidence": label.is_some_and(|label| label.low_confidence),
-            (score): entry.score,
-            "documents": entry.documents,
-        })
-    });
-    related.collect()
-}
+use crate::cli::text;
+use crate::report::format;
 
 /// The page as text.
 pub(super) fn text(latent: &Latent, columns: usize) -> String {
     let mut page = String::new();
     let summary = latent.summary.clone().unwrap_or_default();
-    let label = text::shown_label(summary.label.as_ref());
-    let name = text::latent(summary.latent, &label, &text::label);
+    let name = text::labelled(summary.latent, summary.label.as_ref());
     // Writing to a String cannot fail; so everywhere below.
     let _ = writeln!(page, "latent {name}");
     for version in &latent.labels {
@@ -104,12 +25,8 @@ pub(super) fn text(latent: &Latent, columns: usize) -> String {
         summary.density * 100.0,
         summary.mean_activation
     );
-    let quantiles: Vec<String> = QUANTILES
-        .iter()
-        .zip(&latent.quantiles)
-        .map(|(name, value)| format!("{name} {value:.2}"))
-        .collect();
-    let _ = writeln!(page, "  activations: {}", quantiles.join(", "));
+    let quantiles = text::quantiles(&latent.quantiles, |value| format!("{value:.2}"));
+    let _ = writeln!(page, "  activations: {quantiles}");
     if let Some(histogram) = &latent.histogram {
         let _ = writeln!(page, "  {}", bars(histogram));
     }
@@ -135,12 +52,7 @@ fn version_line(label: &latentdb_proto::v1::Label, current: Option<u32>) -> Stri
     if current == Some(label.version) {
         line.push_str(", current");
     }
-    let _ = write!(
-        line,
-        ": {:?} by {}",
-        text::shown_label(Some(label)),
-        label.source
-    );
+    let _ = write!(line, ": {:?} by {}", text::label(Some(label)), label.source);
     if let (Some(score), true) = (label.score, label.scores.is_empty()) {
         let _ = write!(line, ", score {score:.2}");
     }
@@ -161,16 +73,7 @@ fn version_line(label: &latentdb_proto::v1::Label, current: Option<u32>) -> Stri
 
 /// The histogram as a row of bars between its ends.
 fn bars(histogram: &Histogram) -> String {
-    let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
-    let bars: String = histogram
-        .counts
-        .iter()
-        .map(|&count| match count {
-            0 => ' ',
-            // At most the last bar, since no count is above the largest.
-            count => BARS[(count * (BARS.len() as u64 - 1)).div_ceil(most) as usize],
-        })
-        .collect();
+    let bars = format::bars(&histogram.counts);
     let upper = histogram.lower + histogram.width * histogram.counts.len() as f32;
     format!("{:.2} {bars} {upper:.2}", histogram.lower)
 }
@@ -190,7 +93,7 @@ fn documents(page: &mut String, heading: &str, documents: &[ActivatingDocument],
             );
             let body = document.text.as_deref().unwrap_or_default();
             let body = match entry.span {
-                Some(span) => reading::marked(body, span),
+                Some(span) => text::marked(body, span),
                 None => body.to_owned(),
             };
             let body = text::cut(&body, columns.saturating_sub(8));
@@ -205,8 +108,7 @@ fn related(page: &mut String, heading: &str, related: &[RelatedLatent]) {
     }
     let _ = writeln!(page, "{heading}");
     for entry in related {
-        let label = text::shown_label(entry.label.as_ref());
-        let name = text::latent(entry.latent, &label, &text::label);
+        let name = text::labelled(entry.latent, entry.label.as_ref());
         let _ = write!(page, "  {:.2}  {name}", entry.score);
         if entry.documents > 0 {
             let _ = write!(page, ", {} documents", text::thousands(entry.documents));
@@ -221,13 +123,13 @@ fn attributes(page: &mut String, lifts: &[AttributeLift]) {
     }
     let _ = writeln!(page, "attributes more often than in all documents");
     for lift in lifts {
-        let value = lift.value.as_ref().map(json::value).unwrap_or_default();
+        let value = lift.value.as_ref().map(text::value).unwrap_or_default();
         let _ = writeln!(
             page,
             "  {:.1}x  {} = {}, {} of {} documents",
             lift.lift,
             lift.name,
-            text::cut(&text::plain(&value), 60),
+            text::cut(&value, 60),
             text::thousands(lift.documents),
             text::thousands(lift.total)
         );
@@ -307,10 +209,5 @@ mod tests {
                 "{line}\n{page}"
             );
         }
-        let value = json(&latent);
-        assert_eq!(value["low_confidence"], true);
-        assert_eq!(value["labels"][1]["label"], "late");
-        assert_eq!(value["co_occurring"][0]["npmi"], 0.5);
-        assert_eq!(value["top"][0]["id"], "a");
     }
 }

@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-use latentdb_proto::v1::{Counterpart, SplitLatent, SplitLatentsRequest, SplitLatentsResponse};
-use serde_json::{Value, json};
+use latentdb_proto::v1::{SplitLatentsRequest, SplitLatentsResponse};
 
 use crate::cli::client::Client;
-use crate::cli::{json, output, text};
+use crate::cli::{output, text};
+use crate::report::format;
 
 /// Which latents, and where they are looked for.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The collection through the SAE whose latents are looked for: NAME or NAME:SAE
     name: String,
-    /// The SAE they are looked for in; the first when left out
+    /// The SAE they are looked for in; the default one when left out
     #[arg(
         long,
         value_name = "SAE",
@@ -45,35 +45,7 @@ pub(super) async fn run(args: Args, client: &Client, is_json: bool) -> anyhow::R
         min_cosine: args.min_cosine,
     };
     let response = client.latents().split_latents(request).await?.into_inner();
-    Ok(output::emit(
-        is_json,
-        &splits_json(&response),
-        &splits_text(&response),
-    )?)
-}
-
-fn splits_json(response: &SplitLatentsResponse) -> Value {
-    let counterpart = |found: &Counterpart| {
-        json!({
-            "latent": found.latent,
-            "label": found.label,
-            "low_confidence": found.low_confidence,
-            "cosine": json::number(found.cosine),
-            "mutual": found.mutual,
-            "documents": found.documents,
-            "shared": found.shared,
-        })
-    };
-    let latent = |split: &SplitLatent| {
-        json!({
-            "latent": split.latent,
-            "label": split.label,
-            "low_confidence": split.low_confidence,
-            "documents": split.documents,
-            "counterparts": split.counterparts.iter().map(counterpart).collect::<Vec<_>>(),
-        })
-    };
-    json!({"latents": response.latents.iter().map(latent).collect::<Vec<_>>()})
+    output::respond(is_json, &response, || splits_text(&response))
 }
 
 fn splits_text(response: &SplitLatentsResponse) -> String {
@@ -83,7 +55,7 @@ fn splits_text(response: &SplitLatentsResponse) -> String {
             out,
             "{} {}  {} documents",
             split.latent,
-            text::shown(&split.label, split.low_confidence),
+            format::label(&split.label, split.low_confidence),
             text::thousands(split.documents)
         );
         for found in &split.counterparts {
@@ -93,7 +65,7 @@ fn splits_text(response: &SplitLatentsResponse) -> String {
                 "  {:.3} {mutual} {:>6} {}  {} documents, {} shared",
                 found.cosine,
                 found.latent,
-                text::shown(&found.label, found.low_confidence),
+                format::label(&found.label, found.low_confidence),
                 text::thousands(found.documents),
                 text::thousands(found.shared)
             );

@@ -9,9 +9,10 @@ use serde_json::json;
 use super::rows::FileArgs;
 use super::{local, plots};
 use crate::cli::client::ClientArgs;
-use crate::cli::collection::absolute;
+use crate::cli::flags::absolute;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{json, output, progress, reading, text};
+use crate::cli::{output, progress, reading, text};
+use crate::client::ToJson;
 use crate::sae::{EvaluateOptions, RowSource, TrainingRecord, evaluate_source, format};
 use crate::server::wire_quality;
 
@@ -92,8 +93,8 @@ async fn evaluate_collection(args: &Args, client: &ClientArgs) -> anyhow::Result
     waiting.finish_and_clear();
     let quality = response.quality.unwrap_or_default();
     let value = json!({
-        "sae": response.sae.as_ref().map(json::sae),
-        "quality": json::quality(&quality),
+        "sae": response.sae.as_ref().map(ToJson::to_json),
+        "quality": quality.to_json(),
     });
     if let Some(sae) = &response.sae {
         let record = serde_json::from_str(&sae.training).context("the SAE's record")?;

@@ -8,11 +8,12 @@ use serde_json::json;
 use super::rows::FileArgs;
 use super::{local, quality_line, server_quality_line, train_in_server};
 use crate::cli::client::ClientArgs;
-use crate::cli::collection::absolute;
 use crate::cli::encode::beside;
 use crate::cli::failure::Interrupted;
+use crate::cli::flags::absolute;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{json, output, progress, reading, text};
+use crate::cli::{output, progress, reading, text};
+use crate::client::ToJson;
 use crate::error::ErrorKind;
 use crate::reading::{Reading, TokenReading};
 use crate::sae::{
@@ -288,8 +289,8 @@ async fn train_collection(
         page.push_str(&server_quality_line(quality));
     }
     let value = json!({
-        "sae": json::sae(&sae),
-        "quality": last.quality.as_ref().map(json::quality),
+        "sae": sae.to_json(),
+        "quality": last.quality.as_ref().map(ToJson::to_json),
         "out": args.out,
     });
     output::emit(client.json, &value, &page)?;

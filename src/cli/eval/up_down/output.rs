@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::{Step, UpDown};
-use crate::cli::json::number;
 use crate::cli::text;
+use crate::client::single as number;
 use crate::plot::{self, Axis, Series};
 
 impl UpDown {

@@ -1,0 +1,224 @@
+//! How numbers, texts and names read, on a terminal and in a report.
+
+/// Longest label of a latent that is shown, in characters.
+const LABEL_WIDTH: usize = 48;
+/// Heights of a bar of a row of bars.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Things a second, readable from .1 to millions.
+pub fn rate(count: u64, seconds: f64) -> String {
+    let rate = count as f64 / seconds.max(1e-9);
+    if rate < 100.0 {
+        format!("{rate:.1}")
+    } else {
+        // Saturating: a rate is no exact figure.
+        thousands(rate.round() as u64)
+    }
+}
+
+/// Bytes with a unit.
+pub fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "kB", "MB"] {
+        if value < 1000.0 {
+            return if unit == "B" {
+                format!("{count} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.1} GB")
+}
+
+/// Microseconds as milliseconds.
+pub fn milliseconds(microseconds: u64) -> String {
+    let value = microseconds as f64 / 1000.0;
+    if value < 10.0 {
+        format!("{value:.2} ms")
+    } else {
+        format!("{value:.0} ms")
+    }
+}
+
+/// A share as a percentage.
+pub fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+/// A p-value.
+pub fn p_value(p: f64) -> String {
+    if p < 1e-300 {
+        "<1e-300".to_owned()
+    } else if p < 0.001 {
+        format!("{p:.0e}")
+    } else {
+        format!("{p:.3}")
+    }
+}
+
+/// A label, with a question mark if it is of low confidence; empty if there is none.
+pub fn label(label: &str, low_confidence: bool) -> String {
+    if low_confidence && !label.is_empty() {
+        format!("{}?", cut(label, LABEL_WIDTH - 1))
+    } else {
+        label.to_owned()
+    }
+}
+
+/// A latent by number and, if not empty, name.
+pub fn latent(latent: u32, name: &str) -> String {
+    match name {
+        "" => latent.to_string(),
+        name => format!("{latent} \"{}\"", cut(name, LABEL_WIDTH)),
+    }
+}
+
+/// One line of at most `width` characters: white space joined, the end cut. Control characters
+/// are dropped, since stored text must not steer the terminal.
+pub fn cut(text: &str, width: usize) -> String {
+    let mut line = String::new();
+    let mut length = 0;
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_whitespace() {
+            gap = !line.is_empty();
+            continue;
+        }
+        if c.is_control() {
+            continue;
+        }
+        let needed = 1 + usize::from(gap);
+        if length + needed > width {
+            // Room for the mark: the last character goes.
+            while length + 1 > width && line.pop().is_some() {
+                length -= 1;
+            }
+            line.push('…');
+            return line;
+        }
+        if gap {
+            line.push(' ');
+            gap = false;
+        }
+        line.push(c);
+        length += needed;
+    }
+    line
+}
+
+/// Parts joined by ` · `, broken into lines that are indented like the first.
+pub fn wrap(indent: &str, parts: &[String], columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = indent.to_owned();
+    let mut empty = true;
+    for part in parts {
+        let length = line.chars().count() + part.chars().count() + 3;
+        if !empty && length > columns {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent.len())));
+            empty = true;
+        }
+        if !empty {
+            line.push_str(" · ");
+        }
+        line.push_str(part);
+        empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
+/// Values as a row of at most `width` bars from nothing to the largest, neighbours averaged if they
+/// are more; a gap for no value.
+pub fn curve(values: &[Option<f64>], width: usize) -> String {
+    let chunk = values.len().div_ceil(width).max(1);
+    let means: Vec<Option<f64>> = values
+        .chunks(chunk)
+        .map(|part| {
+            let known: Vec<f64> = part.iter().flatten().copied().collect();
+            (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+        })
+        .collect();
+    let largest = means.iter().flatten().copied().fold(0.0, f64::max);
+    let bar = |mean: &Option<f64>| match mean {
+        None => ' ',
+        Some(_) if largest == 0.0 => BARS[0],
+        // At most 7, as the mean is at most the largest.
+        Some(mean) => BARS[(mean / largest * 7.0).round() as usize],
+    };
+    means.iter().map(bar).collect()
+}
+
+/// Counts as a row of bars; a gap for none, the lowest bar for the least.
+pub fn bars(counts: &[u64]) -> String {
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    let bar = |&count: &u64| match count {
+        0 => ' ',
+        // At most the last bar, since no count is above the largest.
+        count => BARS[(count * (BARS.len() as u64 - 1)).div_ceil(most) as usize],
+    };
+    counts.iter().map(bar).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(23_400_000), "23.4 MB");
+        assert_eq!(rate(60_000, 7.5), "8,000");
+        assert_eq!(milliseconds(1_234), "1.23 ms");
+    }
+
+    #[test]
+    fn texts_are_cut_to_the_width_and_cannot_steer_the_terminal() {
+        assert_eq!(cut("  a\n\tb  ", 10), "a b");
+        assert_eq!(cut("abcdef", 6), "abcdef");
+        assert_eq!(cut("abcdefg", 6), "abcde…");
+        assert_eq!(cut("äöü äöü", 5).chars().count(), 5);
+        assert_eq!(cut("a\u{1b}[31mb", 20), "a[31mb");
+        assert_eq!(cut("abc", 0), "…");
+    }
+
+    #[test]
+    fn long_lists_of_latents_are_wrapped() {
+        let parts: Vec<String> = (0..6).map(|n| format!("latent {n}")).collect();
+        let lines = wrap("  x ", &parts, 30);
+        assert_eq!(
+            lines,
+            [
+                "  x latent 0 · latent 1",
+                "    latent 2 · latent 3",
+                "    latent 4 · latent 5"
+            ]
+        );
+    }
+
+    #[test]
+    fn curves_fit_and_show_gaps() {
+        let shown = [Some(0.0), None, Some(0.5), Some(1.0)];
+        assert_eq!(curve(&shown, 24), "▁ ▅█");
+        assert_eq!(curve(&[Some(0.0); 3], 24), "▁▁▁");
+        assert!(curve(&[Some(0.1); 1000], 24).chars().count() <= 24);
+        assert_eq!(bars(&[8, 0, 1]), "█ ▂");
+    }
+}
