@@ -8,13 +8,23 @@ use crate::error::{Error, Result};
 
 use super::parts::{Architecture, SaeParts};
 
-/// A named f32 tensor to be written.
+/// An f32 tensor to be written.
 pub(super) struct Tensor<'a> {
     pub shape: Vec<usize>,
     pub values: Cow<'a, [f32]>,
 }
 
-impl View for &Tensor<'_> {
+impl<'a> Tensor<'a> {
+    /// A vector.
+    pub fn vector(values: &'a [f32]) -> Self {
+        Self {
+            shape: vec![values.len()],
+            values: Cow::Borrowed(values),
+        }
+    }
+}
+
+impl View for Tensor<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
     }
@@ -50,7 +60,7 @@ pub(super) fn to_bytes(parts: &SaeParts) -> Result<Vec<u8>> {
                 values: Cow::Borrowed(&parts.w_dec),
             },
         ),
-        ("b_dec", vector(&parts.b_dec)),
+        ("b_dec", Tensor::vector(&parts.b_dec)),
     ];
     let uniform;
     match &parts.architecture {
@@ -59,36 +69,29 @@ pub(super) fn to_bytes(parts: &SaeParts) -> Result<Vec<u8>> {
             b_mag,
             r_mag,
         } => tensors.extend([
-            ("b_gate", vector(b_gate)),
-            ("b_mag", vector(b_mag)),
-            ("r_mag", vector(r_mag)),
+            ("b_gate", Tensor::vector(b_gate)),
+            ("b_mag", Tensor::vector(b_mag)),
+            ("r_mag", Tensor::vector(r_mag)),
         ]),
         Architecture::JumpRelu { threshold } => {
             tensors.extend([
-                ("b_enc", vector(&parts.b_enc)),
-                ("threshold", vector(threshold)),
+                ("b_enc", Tensor::vector(&parts.b_enc)),
+                ("threshold", Tensor::vector(threshold)),
             ]);
         }
         Architecture::BatchTopK { threshold, .. } => {
             uniform = vec![*threshold; n];
             tensors.extend([
-                ("b_enc", vector(&parts.b_enc)),
-                ("threshold", vector(&uniform)),
+                ("b_enc", Tensor::vector(&parts.b_enc)),
+                ("threshold", Tensor::vector(&uniform)),
             ]);
         }
         Architecture::Standard | Architecture::TopK { .. } | Architecture::GroupMax { .. } => {
-            tensors.push(("b_enc", vector(&parts.b_enc)));
+            tensors.push(("b_enc", Tensor::vector(&parts.b_enc)));
         }
     }
-    safetensors::serialize(tensors.iter().map(|(name, t)| (*name, t)), None)
+    safetensors::serialize(tensors, None)
         .map_err(|e| Error::internal("the weights could not be serialised").with_source(e))
-}
-
-fn vector(values: &[f32]) -> Tensor<'_> {
-    Tensor {
-        shape: vec![values.len()],
-        values: Cow::Borrowed(values),
-    }
 }
 
 /// `[rows, columns]` to `[columns, rows]`, in tiles that fit the cache.

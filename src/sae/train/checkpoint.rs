@@ -4,17 +4,17 @@
 //! `average.` and `best.`; the counters, the configuration and a fingerprint of the data are in the
 //! metadata under `latentdb.training`.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
 use crate::sae::record::{CurvePoint, TrainConfig};
+use crate::sae::weights::Tensor;
 use crate::whole_file;
 
 use super::parameters::Parameters;
@@ -66,26 +66,6 @@ pub(super) fn fingerprint(vectors: &[f32], d: usize) -> String {
     hex(digest.finalize())
 }
 
-struct Raw<'a>(&'a [f32], [usize; 1]);
-
-impl View for Raw<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.1
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.0.iter().flat_map(|v| v.to_le_bytes()).collect())
-    }
-
-    fn data_len(&self) -> usize {
-        size_of_val(self.0)
-    }
-}
-
 /// Writes a checkpoint in place of an older one, whole or not at all.
 pub(super) fn save(state: &State, path: &Path) -> Result<()> {
     let groups = [
@@ -99,7 +79,7 @@ pub(super) fn save(state: &State, path: &Path) -> Result<()> {
         parameters.into_iter().flat_map(move |parameters| {
             parameters
                 .named()
-                .map(|(name, values)| (format!("{group}.{name}"), Raw(values, [values.len()])))
+                .map(|(name, values)| (format!("{group}.{name}"), Tensor::vector(values)))
         })
     });
     let counters = serde_json::to_string(&state.counters)

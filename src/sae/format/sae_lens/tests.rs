@@ -52,7 +52,7 @@ fn foreign(dir: &Path, config: &Value, tensors: &[(&str, Vec<usize>, Vec<f32>)])
             (*name, tensor)
         })
         .collect();
-    let bytes = safetensors::serialize(tensors.iter().map(|(n, t)| (*n, t)), None).unwrap();
+    let bytes = safetensors::serialize(tensors, None).unwrap();
     fs::write(dir.join(WEIGHTS_FILE), bytes).unwrap();
 }
 
