@@ -122,7 +122,8 @@ impl Collection {
     }
 
     /// Applies operations in order, all or none; returns when they are durable and visible.
-    /// Documents must be valid, which [`crate::database::CollectionHandle::write`] checks. `position` makes a retry harmless.
+    /// Documents must be valid, as those are that [`CollectionHandle`](crate::CollectionHandle)
+    /// writes. `position` makes a retry harmless.
     ///
     /// Blocks for the length of a commit: call it off the async runtime.
     pub fn write(
