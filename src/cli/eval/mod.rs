@@ -3,8 +3,8 @@
 //! | question | file |
 //! |---|---|
 //! | How well are documents with a property found? | `property.rs` |
-//! | What does steering keep and what does it bring? | `steering.rs`, `steering_method.rs` |
-//! | What do one latent up and another down do? Does a judge see it? | `up_down.rs`, `judging.rs` |
+//! | What does steering keep and what does it bring? | `steering.rs`, `steered_searches.rs` |
+//! | Does a judge see what was steered? | `judging.rs` |
 //! | How good are searches for judged queries? | `queries.rs` |
 //! | How good are run files, how much do they agree? | `runs.rs` |
 //! | Which ways of searching are there to compare? | `method.rs` |
@@ -16,10 +16,8 @@ mod property;
 mod queries;
 mod ranking;
 mod runs;
+mod steered_searches;
 mod steering;
-mod steering_bench;
-mod steering_method;
-mod up_down;
 
 use serde_json::{Map, Value, json};
 
@@ -34,9 +32,9 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Property retrieval, against dense, BM25, random and hybrids (METHODS section 5)
+    /// Property retrieval, against dense, BM25, random and hybrids
     Property(property::Args),
-    /// Steering: target share against relevance kept, for every method (METHODS section 4)
+    /// Steering: target share against relevance kept, for every method
     Steering(steering::Args),
     /// Searches for queries with judgements: a BEIR folder, or queries with TREC qrels
     Queries(queries::Args),
