@@ -20,8 +20,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inputs", &["error"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
-    ("report", &[]),
-    ("records", &["error", "whole_file"]),
+    ("report", &["error", "plot", "sae"]),
+    (
+        "records",
+        &["error", "reading", "sae", "whole_file", "latentdb_index"],
+    ),
     (
         "service",
         &[

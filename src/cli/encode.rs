@@ -1,33 +1,27 @@
 //! `latentdb encode`: the records of a file to vectors or latents, in this process.
 //!
-//! A stopped run goes on where it was: one file of rows grows beside the output until it is whole
-//! (`partial`), a shard makes whole parts (`shards`).
+//! A stopped run resumes: one file of rows grows as partial output until it is whole (`rows`), a
+//! shard makes whole parts (`shards`).
 
 mod maker;
-mod partial;
+mod rows;
 mod shards;
-mod tokens;
-mod vectors;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
-use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::reading::ReaderArgs;
-use super::{flags, progress, text};
+use super::{flags, progress};
 use crate::encoder::reader::Reader;
 use crate::encoder::{EncoderOptions, Precision, SentenceEncoder};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::inputs::{self, Model};
 use crate::reading::CodePooling;
+use crate::records::shards::Shard;
 use crate::records::template::Template;
-use crate::records::{self, Format, Record, Source};
-use partial::Partial;
-use shards::Shard;
-
-pub(super) use partial::Run;
+use crate::records::{self, Format, Source};
 
 /// What is encoded.
 #[derive(Clone, Debug, clap::Args)]
@@ -79,9 +73,8 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
     let work = move || match (&args.reader.reader, args.tokens, args.shard) {
         (_, _, Some(shard)) => shards::encode(&args, shard, &interrupt),
-        (Some(_), true, None) => tokens::encode(&args, &interrupt),
         (Some(_), false, None) => bail!("--reader gives the states of tokens: add --tokens"),
-        (None, _, None) => vectors::encode(&args, &interrupt),
+        (_, _, None) => rows::encode(&args, &interrupt),
     };
     tokio::task::spawn_blocking(work).await?
 }
@@ -139,45 +132,4 @@ fn count(source: &Source, format: Option<Format>) -> Result<Option<u64>> {
         }
         _ => Ok(None),
     }
-}
-
-fn pass_over(records: &mut records::Records, rows: u64) -> Result<()> {
-    for _ in 0..rows {
-        match records.next() {
-            Some(record) => drop(record?),
-            None => {
-                return Err(Error::precondition(
-                    "the partial output has more rows than there are records; remove it",
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn texts_of(
-    records: impl Iterator<Item = Result<Record>>,
-    template: &Template,
-) -> Result<Vec<String>> {
-    records.map(|record| template.render(&record?)).collect()
-}
-
-/// Ends a run that was broken off, keeping what it made.
-fn stopped(error: Error, partial: &Partial, done: &str) -> anyhow::Result<()> {
-    partial.keep()?;
-    if error.kind() != ErrorKind::Cancelled {
-        return Err(error.into());
-    }
-    let advice = partial.is_kept().then(|| {
-        let records = text::thousands(partial.place().records);
-        format!("{records} records are {done}; the same command goes on from there")
-    });
-    Err(Interrupted { advice }.into())
-}
-
-/// The path with something put after its name.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -1,6 +1,7 @@
 //! Ctrl-C and SIGTERM: the first asks the command to stop, the second ends the process.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 
 use tokio::sync::watch;
 
@@ -46,6 +47,15 @@ impl Interrupt {
     /// Whether the user asked to stop; for work on a thread of its own.
     pub(super) fn is_asked(&self) -> bool {
         *self.asked.borrow()
+    }
+
+    /// `Break` once the user asked to stop.
+    pub(super) fn flow(&self) -> ControlFlow<()> {
+        if self.is_asked() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Returns when the user asks to stop.

@@ -2,9 +2,8 @@
 //! process or on a collection in the server.
 
 mod eval;
+mod files;
 mod import;
-mod plots;
-mod rows;
 mod sweep;
 mod train;
 

@@ -3,8 +3,9 @@
 //! [`open`] reads JSON Lines, CSV, TSV and Parquet, plain or compressed, from a file or standard
 //! input, one [`Record`] at a time. A [`mapping::Mapping`] makes the id, text, attributes, vector
 //! and latents of a document out of a record. [`vectors`] reads and writes the matrix files that
-//! stand beside record files, [`csr`] writes sparse ones; [`parts`] keep records with the vectors and
-//! latents that were made of them.
+//! belong to record files, [`csr`] writes sparse ones, [`rows`] reads several as one list; [`parts`]
+//! keep records with the vectors and latents that were made of them, [`shards`] writes them, and
+//! [`partial`] output is resumed. [`document`] makes documents out of records.
 //!
 //! | to add | open |
 //! |---|---|
@@ -27,13 +28,17 @@ mod arrow_value;
 pub mod csr;
 mod decompress;
 mod delimited;
+pub mod document;
 mod json_lines;
 pub mod kind;
 pub mod mapping;
 mod npy;
 mod parquet;
 pub mod parquet_vectors;
+pub mod partial;
 pub mod parts;
+pub mod rows;
+pub mod shards;
 pub mod template;
 pub mod vectors;
 

@@ -5,6 +5,8 @@
 //! programs can read it. Everything but plots is escaped; plots come from [`crate::plot`], which
 //! escapes what it writes.
 
+pub mod sae;
+
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("style.css");

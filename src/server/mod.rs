@@ -43,6 +43,7 @@ use crate::label::ChatConfig;
 use crate::service::Service;
 
 pub(crate) use model::wire_quality;
+pub(crate) use types::wire_value;
 
 /// Largest message the server reads, in bytes.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;

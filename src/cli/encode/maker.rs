@@ -6,11 +6,11 @@ use anyhow::bail;
 
 use super::{Args, open_encoder, open_reader};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::reading;
 use crate::encoder::SentenceEncoder;
 use crate::encoder::reader::{ReadToken, Reader};
 use crate::error::Result;
-use crate::reading::{CodePooling, PooledReading, Reading, TokenReading};
+use crate::reading::{self, CodePooling, PooledReading, Reading, TokenReading};
+use crate::records::shards::Batch;
 use crate::sae::{CodePool, Codes, Sae};
 
 /// Latents of a text, ascending.
@@ -30,12 +30,6 @@ pub(super) enum Maker {
         sae: Box<Sae>,
         reading: Box<TokenReading>,
     },
-}
-
-/// What was made of texts, a value each.
-pub(super) struct Batch {
-    pub vectors: Option<Vec<Vec<f32>>>,
-    pub latents: Option<Vec<Latents>>,
 }
 
 impl Maker {

@@ -1,10 +1,9 @@
 //! `latentdb ingest`: records of a file into a collection.
 //!
-//! Records are read and made into documents on a thread of their own (`convert`); batches go over
-//! one stream with several in flight (`stream`), and say what ready vectors and latents were made
-//! with (`identity`).
+//! Records are read and made into documents on a thread of their own; batches go over one stream
+//! with several in flight (`stream`), and say what ready vectors and latents were made with
+//! (`identity`).
 
-mod convert;
 mod identity;
 mod stream;
 
@@ -13,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::bail;
-use latentdb_proto::v1::{Collection, GetCollectionRequest, MadeWith};
+use latentdb_proto::v1::{self, Collection, GetCollectionRequest, MadeWith};
 use prost::Message as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -24,11 +23,13 @@ use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::{flags, output, progress, text};
 use crate::error::{Error, ErrorKind, Result};
+use crate::records::document::{Converter, Document, Rows};
 use crate::records::mapping::Mapping;
+use crate::records::partial::Run;
 use crate::records::parts::Parts;
 use crate::records::template::Template;
 use crate::records::{self, Format, Records, Source};
-use convert::{Converter, Rows};
+use crate::server::wire_value;
 pub(super) use stream::{Batch, Outcome, Target, send};
 
 /// Batches that are ready before they are sent.
@@ -195,8 +196,8 @@ impl Input {
                 if args.vector.is_some() || args.latents.is_some() {
                     bail!("the vectors and latents of parts are those that the workers made");
                 }
-                let run = identity::run_of(parts)?;
-                mapping.text = Some(identity::template(&run, mapping.text.take())?);
+                let run = Run::of_parts(parts)?;
+                mapping.text = Some(run.template(mapping.text.take())?);
                 identity::made_with(collection, &run.reading, run.sae)?
             }
             (None, Some(rows)) => match rows.reading()? {
@@ -305,7 +306,7 @@ struct Reader {
     input: Input,
     /// Made with the first record, which settles what the flags leave open.
     converter: Option<Converter>,
-    batch: Vec<latentdb_proto::v1::Document>,
+    batch: Vec<v1::Document>,
     positions: Vec<records::Position>,
     bytes: usize,
     skipped: u64,
@@ -329,7 +330,7 @@ impl Reader {
         };
         let is_read = record.is_ok();
         let document = record.and_then(|record| {
-            let document = converter.document(&record)?;
+            let document = wire_document(converter.document(&record)?);
             Ok((document, record.position().clone()))
         });
         match document {
@@ -357,6 +358,23 @@ impl Reader {
             documents: std::mem::replace(&mut self.batch, Vec::with_capacity(capacity)),
             positions: std::mem::replace(&mut self.positions, Vec::with_capacity(capacity)),
         }
+    }
+}
+
+/// A document as it is sent.
+pub(super) fn wire_document(document: Document) -> v1::Document {
+    let attributes = document.attributes.into_iter();
+    let activation = |(latent, activation)| v1::Activation { latent, activation };
+    v1::Document {
+        id: document.id,
+        text: document.text,
+        attributes: attributes
+            .map(|(name, value)| (name, wire_value(value)))
+            .collect(),
+        vector: document.vector.map(|values| v1::Vector { values }),
+        latents: document.latents.map(|pairs| v1::Activations {
+            values: pairs.into_iter().map(activation).collect(),
+        }),
     }
 }
 

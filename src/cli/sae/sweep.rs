@@ -1,18 +1,19 @@
 //! `latentdb sae sweep`: trainings over a grid of sizes, a table of their quality, and its law.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::plots;
-use super::rows::{FileArgs, Shards};
+use super::files::FileArgs;
 use super::train::{Settings, describe, progress_line, usual};
 use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};
 use crate::error::ErrorKind;
+use crate::plot;
+use crate::records::rows::RowFiles;
+use crate::report::sae as figures;
 use crate::sae::sweep::{PowerLaw, SweepPoint, laws};
 use crate::sae::{RowSource, Sae, TrainConfig, TrainOptions, train_source};
 
@@ -97,7 +98,7 @@ fn done(
 
 fn train_one(
     args: &Args,
-    shards: &Shards,
+    shards: &RowFiles,
     config: &TrainConfig,
     folder: &Path,
     interrupt: &Interrupt,
@@ -111,11 +112,7 @@ fn train_one(
         bar.set_length(now.steps as u64);
         bar.set_position(now.step as u64);
         bar.set_message(format!("n {n}, k {k}: {}", progress_line(now)));
-        if interrupt.is_asked() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        interrupt.flow()
     });
     bar.finish_and_clear();
     let mut trained = match trained {
@@ -137,7 +134,10 @@ fn write(out: &Path, points: &[SweepPoint]) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(&value(points))?;
     std::fs::write(&path, text + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
-    plots::sweep(&out.join("sweep.svg"), points)
+    Ok(plot::write(
+        &out.join("sweep.svg"),
+        &figures::sweep(points)?,
+    )?)
 }
 
 fn value(points: &[SweepPoint]) -> serde_json::Value {
@@ -150,8 +150,8 @@ fn value(points: &[SweepPoint]) -> serde_json::Value {
     json!({"points": points, "laws": laws})
 }
 
-/// FVU of every n under every k, as Paper B's table, with the law of every k: on held-out rows and
-/// on those trained on.
+/// FVU of every n under every k, with the law of every k (the table of O'Neill et al. 2024): on
+/// held-out rows and on those trained on.
 fn table(points: &[SweepPoint]) -> String {
     format!(
         "FVU on held-out vectors; A n^alpha fits each row\n{}\nFVU on vectors trained on\n{}",

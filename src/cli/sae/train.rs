@@ -1,16 +1,14 @@
 //! `latentdb sae train`: on files in this process, or on a collection in the server.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use latentdb_proto::v1::TrainSaeRequest;
 use serde_json::json;
 
-use super::rows::FileArgs;
+use super::files::FileArgs;
 use super::{local, quality_line, server_quality_line, train_in_server};
 use crate::cli::client::ClientArgs;
 use crate::cli::collection::absolute;
-use crate::cli::encode::beside;
 use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{json, output, progress, reading, text};
@@ -19,6 +17,7 @@ use crate::reading::{Reading, TokenReading};
 use crate::sae::{
     Normalisation, RowSource, Sae, Sparsity, TrainOptions, TrainProgress, Trained, train_source,
 };
+use crate::whole_file::with_suffix;
 
 /// What is trained on what.
 #[derive(Clone, Debug, clap::Args)]
@@ -187,18 +186,14 @@ fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Res
     let reading = shards.reading()?;
     let mut config = args.options().config(shards.rows());
     config.normalisation = args.normalise.unwrap_or_else(|| usual(reading.as_ref()));
-    let checkpoint = beside(&args.out, ".checkpoint");
+    let checkpoint = with_suffix(&args.out, ".checkpoint");
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
     let trained = train_source(&shards, &config, Some(&checkpoint), &mut |now| {
         bar.set_length(now.steps as u64);
         bar.set_position(now.step as u64);
         bar.set_message(progress_line(now));
-        if interrupt.is_asked() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        interrupt.flow()
     });
     bar.finish_and_clear();
     match trained {

@@ -1,59 +1,55 @@
-//! Plots of an SAE's quality, as SVG files.
+//! Figures of an SAE's training and quality, as SVG.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
-use latentdb_proto::v1::SaeQuality;
-
-use super::eval::density_names;
+use crate::error::Result;
 use crate::plot::{self, Axis, Bar, Series};
-use crate::sae::TrainingRecord;
 use crate::sae::sweep::{SweepPoint, laws};
 use crate::sae::train::CurvePoint;
 
-/// Writes `density.svg`, and `loss.svg` where the record has a curve; returns what was written.
-pub(super) fn evaluation(
-    folder: &Path,
-    quality: &SaeQuality,
-    record: &TrainingRecord,
-) -> anyhow::Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut plots = vec![("density.svg", density(quality)?)];
-    let curve = record.report.as_ref().map(|report| report.curve.as_slice());
-    if let Some(curve) = curve.filter(|curve| !curve.is_empty()) {
-        plots.push(("loss.svg", loss(curve)?));
-    }
-    plots
-        .into_iter()
-        .map(|(name, svg)| {
-            let path = folder.join(name);
-            plot::write(&path, &svg)?;
-            Ok(path)
-        })
-        .collect()
+/// Names of density bins, given by the share of vectors from which each counts, ascending.
+///
+/// ```
+/// use latentdb::report::sae::density_names;
+///
+/// let names = density_names(&[0.0, 1e-9, 1e-4, 0.1]);
+/// assert_eq!(names, ["none", "under 0.01%", "0.01% to 10%", "10% and more"]);
+/// ```
+pub fn density_names(bins: &[f64]) -> Vec<String> {
+    let share = |from: f64| format!("{}%", (from * 1e6).round() / 1e4);
+    let all = bins.iter().enumerate();
+    all.map(|(at, &from)| match bins.get(at + 1) {
+        Some(&next) if next < 1e-6 => "none".to_owned(),
+        Some(&next) if from < 1e-6 => format!("under {}", share(next)),
+        Some(&next) => format!("{} to {}", share(from), share(next)),
+        None => format!("{} and more", share(from)),
+    })
+    .collect()
 }
 
-/// How many latents are active in which share of the vectors.
-fn density(quality: &SaeQuality) -> anyhow::Result<String> {
-    let names = density_names(quality);
+/// The number of latents active in which share of `rows` vectors. Bins as in [`density_names`], with
+/// their latents.
+///
+/// # Errors
+/// Those of [`plot::horizontal_bars`]; also of the others here.
+pub fn density(rows: u64, bins: &[(f64, u64)]) -> Result<String> {
+    let names = density_names(&bins.iter().map(|(from, _)| *from).collect::<Vec<_>>());
     let bars: Vec<Bar> = names
         .iter()
-        .zip(&quality.density)
-        .map(|(name, bin)| Bar {
+        .zip(bins)
+        .map(|(name, (_, latents))| Bar {
             name,
-            value: bin.latents as f64,
+            value: *latents as f64,
             interval: None,
         })
         .collect();
-    let title = format!(
-        "Latents by the share of {} vectors they are active in",
-        quality.rows
-    );
-    Ok(plot::horizontal_bars(&title, &Axis::new("latents"), &bars)?)
+    let title = format!("Latents by the share of {rows} vectors they are active in");
+    plot::horizontal_bars(&title, &Axis::new("latents"), &bars)
 }
 
 /// Loss and FVU over the epochs of a training.
-fn loss(curve: &[CurvePoint]) -> anyhow::Result<String> {
+///
+/// # Errors
+/// See [`density`].
+pub fn loss(curve: &[CurvePoint]) -> Result<String> {
     let over = |value: &dyn Fn(&CurvePoint) -> Option<f64>| -> Vec<(f64, f64)> {
         curve
             .iter()
@@ -81,16 +77,19 @@ fn loss(curve: &[CurvePoint]) -> anyhow::Result<String> {
             points: &held_out,
         });
     }
-    Ok(plot::lines(
+    plot::lines(
         "Training",
         &Axis::new("epoch"),
         &Axis::new("share of variance").logarithmic(),
         &series,
-    )?)
+    )
 }
 
 /// FVU against n for every k, with the fitted laws.
-pub(super) fn sweep(path: &Path, points: &[SweepPoint]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// See [`density`].
+pub fn sweep(points: &[SweepPoint]) -> Result<String> {
     let mut lines: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     for (k, law) in laws(points, |point| point.fvu) {
         let mut measured: Vec<(f64, f64)> = points
@@ -111,25 +110,20 @@ pub(super) fn sweep(path: &Path, points: &[SweepPoint]) -> anyhow::Result<()> {
         .iter()
         .map(|(name, points)| Series { name, points })
         .collect();
-    let svg = plot::lines(
+    plot::lines(
         "FVU by number of latents",
         &Axis::new("latents").logarithmic(),
         &Axis::new("FVU").logarithmic(),
         &series,
-    )?;
-    Ok(plot::write(path, &svg)?)
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use latentdb_proto::v1::DensityBin;
-
     use super::*;
 
     #[test]
     fn a_sweep_shows_every_k_and_its_law() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sweep.svg");
         let point = |n_latents, k, fvu| SweepPoint {
             n_latents,
             k,
@@ -141,32 +135,16 @@ mod tests {
             examples_per_second: 1.0,
         };
         let points = [point(400, 4, 0.2), point(100, 4, 0.4), point(100, 8, 0.3)];
-        sweep(&path, &points).unwrap();
-        let svg = std::fs::read_to_string(path).unwrap();
+        let svg = sweep(&points).unwrap();
         for words in ["k = 4", "k = 8", "n^-0.500"] {
             assert!(svg.contains(words), "{words}");
         }
     }
 
     #[test]
-    fn an_evaluation_draws_what_it_has() {
-        let folder = tempfile::tempdir().unwrap();
-        let quality = SaeQuality {
-            rows: 100,
-            density: vec![
-                DensityBin {
-                    lower: 0.0,
-                    latents: 2,
-                },
-                DensityBin {
-                    lower: 0.1,
-                    latents: 6,
-                },
-            ],
-            ..SaeQuality::default()
-        };
-        let written = evaluation(folder.path(), &quality, &TrainingRecord::default()).unwrap();
-        assert_eq!(written, [folder.path().join("density.svg")]);
+    fn figures_show_what_there_is() {
+        let svg = density(100, &[(0.0, 2), (0.1, 6)]).unwrap();
+        assert!(svg.contains("under 10%") && svg.contains("10% and more"));
         let curve: Vec<CurvePoint> = (1..4)
             .map(|epoch| CurvePoint {
                 epoch,
