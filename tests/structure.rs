@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inputs", &["error"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
+    ("coder", &["error", "encoder", "reading", "records", "sae"]),
     ("report", &["error", "plot", "sae"]),
     (
         "records",
@@ -56,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "error",
+            "coder",
             "encoder",
             "eval",
             "sae",

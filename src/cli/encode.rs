@@ -3,7 +3,6 @@
 //! A stopped run resumes: one file of rows grows as partial output until it is whole (`rows`), a
 //! shard makes whole parts (`shards`).
 
-mod maker;
 mod rows;
 mod shards;
 
@@ -14,6 +13,7 @@ use anyhow::{Context as _, bail};
 use super::interrupt::Interrupt;
 use super::reading::ReaderArgs;
 use super::{flags, progress};
+use crate::coder::Coder;
 use crate::encoder::reader::Reader;
 use crate::encoder::{EncoderOptions, Precision, SentenceEncoder};
 use crate::error::Result;
@@ -22,6 +22,7 @@ use crate::reading::CodePooling;
 use crate::records::shards::Shard;
 use crate::records::template::Template;
 use crate::records::{self, Format, Source};
+use crate::sae::Sae;
 
 /// What is encoded.
 #[derive(Clone, Debug, clap::Args)]
@@ -112,6 +113,21 @@ fn open_reader(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Reader> {
         Model::Named(name) => name,
     };
     Ok(Reader::open(&place, &options)?)
+}
+
+/// Opens the models that the flags name.
+fn open_coder(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Coder> {
+    let sae = args.sae.as_deref().map(Sae::load).transpose()?;
+    if args.reader.reader.is_none() {
+        let encoder = open_encoder(args, interrupt)?;
+        return Ok(Coder::pooled(encoder, sae, args.threads)?);
+    }
+    let sae = sae.context("--reader makes latents of tokens: name their SAE with --sae")?;
+    Ok(Coder::tokens(
+        open_reader(args, interrupt)?,
+        sae,
+        args.pooling,
+    )?)
 }
 
 fn resolve(model: &str, interrupt: &Interrupt) -> Result<Model> {

@@ -1,12 +1,10 @@
 //! `latentdb demo`: a newcomer's first five minutes.
 //!
-//! `setup` builds a collection from pinned inputs, as far as it is not there; `tour` runs one
-//! example of each query kind on it; `words` says in words what a latent without a label is about.
-//! All of it goes through a real client of a server on this machine.
+//! `setup` builds what is missing of a collection from pinned inputs; `tour` runs one example of each
+//! query kind on it. All of it goes through a real client of a server on this machine.
 
 mod setup;
 mod tour;
-mod words;
 
 pub(super) use setup::fetch;
 
@@ -69,7 +67,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let visit = async {
         let client = Client::connect(&address).await?;
         setup::build(&client, &corpus, &data, &interrupt).await?;
-        tour::run(&client, &corpus, args.json).await?;
+        tour::run(&client, corpus.len(), args.json).await?;
         let folder = data.display();
         if args.serve {
             eprintln!(

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use latentdb_proto::v1::{
     Collection, CreateCollectionRequest, Document, LabelLatentsRequest, ListLatentsRequest,
-    Projection, ScrollRequest, TrainSaeRequest, Value, value::Kind,
+    TrainSaeRequest, Value, value::Kind,
 };
 use tokio::sync::mpsc;
 
@@ -14,7 +14,7 @@ use crate::cli::client::Client;
 use crate::cli::failure::Interrupted;
 use crate::cli::ingest::{self, Batch, Target};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{collection, progress, sae, text};
+use crate::cli::{collection, eval, progress, sae, text};
 use crate::inputs::{self, DemoDocument};
 
 /// The encoder of the collection.
@@ -55,7 +55,7 @@ pub(super) async fn build(
         None => create(client).await?,
     };
     if found.documents < corpus.len() as u64 {
-        write(client, corpus, &found, interrupt).await?;
+        write(client, corpus, interrupt).await?;
     }
     if found.sae.is_none() {
         let folder = data.join("saes").join(COLLECTION);
@@ -102,14 +102,12 @@ async fn create(client: &Client) -> anyhow::Result<Collection> {
 async fn write(
     client: &Client,
     corpus: &[DemoDocument],
-    found: &Collection,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
-    let known = if found.documents > 0 {
-        ids(client).await?
-    } else {
-        HashSet::new()
-    };
+    let known: HashSet<String> = eval::ids(client, COLLECTION, None)
+        .await?
+        .into_iter()
+        .collect();
     let missing: Vec<&DemoDocument> = corpus
         .iter()
         .filter(|document| !known.contains(&document.id))
@@ -156,22 +154,6 @@ async fn write(
     feeding.await?;
     eprintln!("{} documents written", text::thousands(outcome.written));
     Ok(())
-}
-
-/// The ids that the collection holds.
-async fn ids(client: &Client) -> anyhow::Result<HashSet<String>> {
-    let request = ScrollRequest {
-        collection: COLLECTION.to_owned(),
-        projection: Some(Projection::default()),
-        batch_size: 5_000,
-        ..ScrollRequest::default()
-    };
-    let mut stream = client.documents().scroll(request).await?.into_inner();
-    let mut ids = HashSet::new();
-    while let Some(response) = stream.message().await? {
-        ids.extend(response.documents.into_iter().map(|document| document.id));
-    }
-    Ok(ids)
 }
 
 fn to_wire(document: &DemoDocument) -> Document {

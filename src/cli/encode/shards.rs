@@ -6,11 +6,11 @@ use std::time::Instant;
 use anyhow::bail;
 use serde_json::json;
 
-use super::maker::Maker;
-use super::{Args, count};
+use super::{Args, count, open_coder};
 use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};
+use crate::coder::Coder;
 use crate::error::{ErrorKind, Result};
 use crate::records::partial::Run;
 use crate::records::parts::About;
@@ -22,11 +22,11 @@ pub(super) fn encode(args: &Args, shard: Shard, interrupt: &Interrupt) -> anyhow
     let Some(records) = count(&source, args.format)? else {
         bail!("shards share the records of a file; standard input comes to one process, once");
     };
-    let maker = Maker::open(args, interrupt)?;
+    let coder = open_coder(args, interrupt)?;
     let about = About {
         records,
         chunk: CHUNK,
-        made: serde_json::to_value(run(args, &source, &maker))?,
+        made: serde_json::to_value(run(args, &source, &coder))?,
     };
     let mut writer = ShardWriter::open(&args.out, shard, about)?;
     let before = writer.done;
@@ -41,7 +41,7 @@ pub(super) fn encode(args: &Args, shard: Shard, interrupt: &Interrupt) -> anyhow
             let texts = records.iter().map(|record| args.text.render(record));
             let texts = texts.collect::<Result<Vec<String>>>()?;
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            maker.make(&texts, &mut |texts| {
+            coder.encode(&texts, &mut |texts| {
                 bar.set_position(done + texts as u64);
                 interrupt.flow()
             })
@@ -91,11 +91,11 @@ fn report(args: &Args, writer: &ShardWriter, records: u64, seconds: f64) -> anyh
 
 /// What parts are made of and with. Workers on several machines see the file under several paths,
 /// so its name alone counts, with its size.
-fn run(args: &Args, source: &Source, maker: &Maker) -> Run {
-    let mut run = Run::new(source, args.text.to_string(), maker.reading());
+fn run(args: &Args, source: &Source, coder: &Coder) -> Run {
+    let mut run = Run::new(source, args.text.to_string(), coder.reading());
     if let Some(name) = Path::new(&args.file).file_name() {
         run.source = name.to_string_lossy().into_owned();
     }
-    run.sae = maker.sae().map(|sae| sae.hash().to_owned());
+    run.sae = coder.sae().map(|sae| sae.hash().to_owned());
     run
 }

@@ -19,6 +19,8 @@ mod runs;
 mod steered_searches;
 mod steering;
 
+pub(super) use ranking::ids;
+
 use serde_json::{Map, Value, json};
 
 use crate::eval::metrics::Measures;

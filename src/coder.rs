@@ -1,14 +1,10 @@
-//! Texts to vectors and latents, whichever way a shard is asked to make them.
+//! Texts to vectors and latents with the models and the SAE of this process.
 
 use std::ops::ControlFlow;
 
-use anyhow::bail;
-
-use super::{Args, open_encoder, open_reader};
-use crate::cli::interrupt::Interrupt;
 use crate::encoder::SentenceEncoder;
 use crate::encoder::reader::{ReadToken, Reader};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::reading::{self, CodePooling, PooledReading, Reading, TokenReading};
 use crate::records::shards::Batch;
 use crate::sae::{CodePool, Codes, Sae};
@@ -16,75 +12,78 @@ use crate::sae::{CodePool, Codes, Sae};
 /// Latents of a text, ascending.
 type Latents = Vec<(u32, f32)>;
 
-/// What makes vectors and latents.
-pub(super) enum Maker {
+/// What makes vectors and latents of texts.
+pub enum Coder {
     /// Vectors of whole texts, and their latents.
     Pooled {
+        /// The model of the vectors.
         encoder: Box<SentenceEncoder>,
+        /// The SAE of the vectors, if latents are made.
         sae: Option<Box<Sae>>,
+        /// Cores to use; 0 for all.
         threads: usize,
     },
     /// Latents of tokens, pooled.
     Tokens {
+        /// The model whose states the SAE reads.
         reader: Box<Reader>,
+        /// The SAE.
         sae: Box<Sae>,
+        /// What the SAE reads, and the pooling.
         reading: Box<TokenReading>,
     },
 }
 
-impl Maker {
-    /// Opens the models that the flags name, and checks that they fit each other.
-    pub fn open(args: &Args, interrupt: &Interrupt) -> anyhow::Result<Self> {
-        let sae = args
-            .sae
-            .as_deref()
-            .map(Sae::load)
-            .transpose()?
-            .map(Box::new);
-        let made_for = match &sae {
-            Some(sae) => sae.record().made_for()?,
-            None => None,
+impl Coder {
+    /// Vectors of whole texts, and with an SAE their latents.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` for an SAE that reads something else.
+    pub fn pooled(encoder: SentenceEncoder, sae: Option<Sae>, threads: usize) -> Result<Self> {
+        let width = encoder.dimension();
+        let coder = Self::Pooled {
+            encoder: Box::new(encoder),
+            sae: sae.map(Box::new),
+            threads,
         };
-        let (maker, width) = if args.reader.reader.is_some() {
-            let Some(sae) = sae else {
-                bail!("--reader makes latents of tokens: name their SAE with --sae");
-            };
-            let reader = Box::new(open_reader(args, interrupt)?);
-            let trained = made_for.as_ref().and_then(Reading::token);
-            let trained = trained.map(|trained| trained.pooling);
-            let reading = TokenReading {
-                pooling: args.pooling.or(trained).unwrap_or_default(),
-                normalisation: sae.normalisation().name().to_owned(),
-                ..reader.reading().clone()
-            };
-            let width = reader.width();
-            let maker = Self::Tokens {
-                reader,
-                sae,
-                reading: Box::new(reading),
-            };
-            (maker, width)
-        } else {
-            let encoder = Box::new(open_encoder(args, interrupt)?);
-            let width = encoder.dimension();
-            let maker = Self::Pooled {
-                encoder,
-                sae,
-                threads: args.threads,
-            };
-            (maker, width)
+        coder.checked(width)
+    }
+
+    /// Latents of tokens, pooled as in the SAE's training unless told otherwise.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` for an SAE that reads something else.
+    pub fn tokens(reader: Reader, sae: Sae, pooling: Option<CodePooling>) -> Result<Self> {
+        let made_for = sae.record().made_for()?;
+        let trained = made_for.as_ref().and_then(Reading::token);
+        let trained = trained.map(|trained| trained.pooling);
+        let reading = TokenReading {
+            pooling: pooling.or(trained).unwrap_or_default(),
+            normalisation: sae.normalisation().name().to_owned(),
+            ..reader.reading().clone()
         };
-        reading::check(Some(&maker.reading()), made_for.as_ref())?;
-        if let Some(sae) = maker.sae()
-            && sae.d_in() != width
-        {
-            bail!(
-                "the SAE reads {} values; {} gives {width}",
-                sae.d_in(),
-                maker.reading().describe()
-            );
+        let width = reader.width();
+        let coder = Self::Tokens {
+            reader: Box::new(reader),
+            sae: Box::new(sae),
+            reading: Box::new(reading),
+        };
+        coder.checked(width)
+    }
+
+    fn checked(self, width: usize) -> Result<Self> {
+        if let Some(sae) = self.sae() {
+            let made_for = sae.record().made_for()?;
+            reading::check(Some(&self.reading()), made_for.as_ref())?;
+            if sae.d_in() != width {
+                return Err(Error::precondition(format!(
+                    "the SAE reads {} values; {} gives {width}",
+                    sae.d_in(),
+                    self.reading().describe()
+                )));
+            }
         }
-        Ok(maker)
+        Ok(self)
     }
 
     /// The SAE that makes latents.
@@ -105,8 +104,11 @@ impl Maker {
         }
     }
 
-    /// Makes what there is to make of texts. `progress` gets the texts done; `Break` gives up.
-    pub fn make(
+    /// Makes vectors and latents of texts. `progress` gets the texts done; `Break` stops.
+    ///
+    /// # Errors
+    /// `Cancelled` after `Break`, `Internal` from the models.
+    pub fn encode(
         &self,
         texts: &[&str],
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
