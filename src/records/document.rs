@@ -32,6 +32,26 @@ pub struct Document {
     pub latents: Option<Vec<(u32, f32)>>,
 }
 
+impl Document {
+    /// About the bytes that it takes in a message.
+    pub fn bytes(&self) -> usize {
+        fn value_bytes(value: &Value) -> usize {
+            match value {
+                Value::String(text) => text.len(),
+                Value::List(values) => values.iter().map(value_bytes).sum(),
+                _ => 8,
+            }
+        }
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|(name, own)| name.len() + value_bytes(own));
+        self.id.len()
+            + self.text.as_ref().map_or(0, String::len)
+            + attributes.sum::<usize>()
+            + self.vector.as_ref().map_or(0, |vector| vector.len() * 4)
+            + self.latents.as_ref().map_or(0, |latents| latents.len() * 8)
+    }
+}
+
 /// The rows of a file of vectors, in their order.
 #[derive(Debug)]
 pub struct Rows {

@@ -5,7 +5,7 @@
 //! and latents of a document out of a record. [`vectors`] reads and writes the matrix files that
 //! belong to record files, [`csr`] writes sparse ones, [`rows`] reads several as one list; [`parts`]
 //! keep records with the vectors and latents that were made of them, [`shards`] writes them, and
-//! [`partial`] output is resumed. [`document`] makes documents out of records.
+//! [`partial`] output is resumed. [`document`] makes documents out of records, [`batches`] of many.
 //!
 //! | to add | open |
 //! |---|---|
@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 
 mod arrow_value;
+pub mod batches;
 pub mod csr;
 mod decompress;
 mod delimited;
