@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
     ("coder", &["error", "encoder", "reading", "records", "sae"]),
-    ("report", &["error", "plot", "sae"]),
+    ("report", &["error", "eval", "plot", "sae"]),
     (
         "records",
         &["error", "reading", "sae", "whole_file", "latentdb_index"],

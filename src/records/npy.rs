@@ -112,9 +112,10 @@ fn dictionary_value<'a>(dictionary: &'a str, key: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::vectors::VectorFile;
-    use super::*;
     use half::f16;
+
+    use super::*;
+    use crate::records::vectors::VectorFile;
 
     /// What `numpy.save` writes: the header padded with spaces to 64 bytes, a line feed last.
     fn file(version: u8, dictionary: &str, data: &[u8]) -> Vec<u8> {

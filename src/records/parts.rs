@@ -60,7 +60,7 @@ impl About {
     }
 }
 
-/// What was made of a record beside its fields.
+/// The vector and the latents of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Made {
     /// The record's number in the source, from 0.

@@ -6,6 +6,7 @@
 //! escapes what it writes.
 
 pub mod sae;
+pub mod steering;
 
 use std::fmt::Write as _;
 

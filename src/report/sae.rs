@@ -1,8 +1,8 @@
-//! Figures of an SAE's training and quality, as SVG.
+//! Figures of an SAE's training and quality, as SVG, and the table of a sweep.
 
 use crate::error::Result;
 use crate::plot::{self, Axis, Bar, Series};
-use crate::sae::sweep::{SweepPoint, laws};
+use crate::sae::sweep::{PowerLaw, SweepPoint, laws};
 use crate::sae::train::CurvePoint;
 
 /// Names of density bins, given by the share of vectors from which each counts, ascending.
@@ -116,6 +116,57 @@ pub fn sweep(points: &[SweepPoint]) -> Result<String> {
         &Axis::new("FVU").logarithmic(),
         &series,
     )
+}
+
+/// The head and the rows of a table: `quality` of every n under every k, and the law of every k (the
+/// table of O'Neill et al. 2024). `whole` writes large numbers.
+pub fn sweep_table(
+    points: &[SweepPoint],
+    quality: impl Fn(&SweepPoint) -> f64,
+    whole: fn(u64) -> String,
+) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut sizes: Vec<usize> = points.iter().map(|point| point.n_latents).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let mut header = vec!["k".to_owned()];
+    header.extend(sizes.iter().map(|n| format!("n={n}")));
+    header.extend(["A", "alpha", "dead", "examples/s"].map(str::to_owned));
+    let rows: Vec<Vec<String>> = laws(points, &quality)
+        .into_iter()
+        .map(|(k, law)| sweep_row(points, &sizes, k, law, &quality, whole))
+        .collect();
+    (header, rows)
+}
+
+fn sweep_row(
+    points: &[SweepPoint],
+    sizes: &[usize],
+    k: usize,
+    law: Option<PowerLaw>,
+    quality: impl Fn(&SweepPoint) -> f64,
+    whole: fn(u64) -> String,
+) -> Vec<String> {
+    let of_k: Vec<&SweepPoint> = points.iter().filter(|point| point.k == k).collect();
+    let mut row = vec![k.to_string()];
+    for n in sizes {
+        let point = of_k.iter().find(|point| point.n_latents == *n);
+        row.push(point.map_or("-".to_owned(), |point| format!("{:.4}", quality(point))));
+    }
+    match law {
+        Some(law) => row.extend([format!("{:.3}", law.a), format!("{:.3}", law.alpha)]),
+        None => row.extend(["-".to_owned(), "-".to_owned()]),
+    }
+    let dead = of_k
+        .iter()
+        .map(|point| point.dead_share)
+        .fold(0.0, f64::max);
+    let slowest = of_k
+        .iter()
+        .map(|point| point.examples_per_second)
+        .fold(f64::INFINITY, f64::min);
+    row.push(format!("{:.1}%", dead * 100.0));
+    row.push(whole(slowest.round() as u64));
+    row
 }
 
 #[cfg(test)]

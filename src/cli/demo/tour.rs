@@ -24,8 +24,8 @@ use crate::cli::{facet, json, output, text};
 const LIMIT: u32 = 3;
 /// Latents shown for a hit.
 const LATENTS: u32 = 3;
-/// How far the steered example turns its concept up, against a query vector of length 1.
-const TURNED_UP: f32 = 0.6;
+/// Amount added to the concept of the steered example, against a query vector of length 1.
+const STEERED_BY: f32 = 0.6;
 
 /// Runs the whole tour.
 pub(super) async fn run(client: &Client, documents: usize, is_json: bool) -> anyhow::Result<()> {
@@ -39,9 +39,7 @@ pub(super) async fn run(client: &Client, documents: usize, is_json: bool) -> any
     tour.steered(concept).await?;
     tour.like().await?;
     tour.latents(concept).await?;
-    tour.text().await?;
-    tour.fusion().await?;
-    tour.except().await?;
+    tour.other_kinds().await?;
     tour.filter(concept).await?;
     tour.saved_sets().await?;
     tour.facets(concept).await?;
@@ -199,7 +197,7 @@ impl Tour<'_> {
         let plain = self
             .example(
                 "nearest, before steering",
-                "The same kind, another text; next, one concept of it is turned up.",
+                "The same kind, another text; next, it is steered by one concept.",
                 &format!("search demo \"{TEXT}\""),
                 nearest(TEXT),
             )
@@ -208,7 +206,7 @@ impl Tour<'_> {
         if let Some(Kind::Nearest(nearest)) = &mut query.kind {
             nearest.steer.push(SteerEdit {
                 latent: concept,
-                edit: Some(Edit::Add(TURNED_UP)),
+                edit: Some(Edit::Add(STEERED_BY)),
                 ..SteerEdit::default()
             });
         }
@@ -223,8 +221,8 @@ impl Tour<'_> {
         );
         self.show_search(
             "nearest, steered",
-            &format!("The same text with latent {concept} turned up."),
-            &format!("search demo \"{TEXT}\" --steer {concept}=+{TURNED_UP}"),
+            &format!("The same text steered up by latent {concept}."),
+            &format!("search demo \"{TEXT}\" --steer {concept}=+{STEERED_BY}"),
             &steered,
             &note,
         )
@@ -243,14 +241,11 @@ impl Tour<'_> {
                 ..NearestQuery::default()
             }),
         );
-        let answer = self.search(query).await?;
-        self.show_search(
-            "nearest, to a stored document",
-            "More like this one.",
-            &format!("search demo --like {id}"),
-            &answer,
-            "",
-        )
+        let command = format!("search demo --like {id}");
+        let kind = "nearest, to a stored document";
+        self.example(kind, "More like this one.", &command, query)
+            .await?;
+        Ok(())
     }
 
     async fn latents(&self, concept: u32) -> anyhow::Result<()> {
@@ -265,7 +260,7 @@ impl Tour<'_> {
             ..SearchRequest::default()
         };
         let alone = self.send(request).await?.response;
-        // Something that the best hits have beside the concept, to be not wanted.
+        // Another latent of the best hits, to be not wanted.
         let other = alone
             .hits
             .iter()
@@ -280,55 +275,48 @@ impl Tour<'_> {
             .iter()
             .map(|(latent, weight)| format!("--latent {latent}={weight}"))
             .collect();
-        let answer = self.search(weighted(&weights)).await?;
-        self.show_search(
+        self.example(
             "latents",
             "A weighted sum of activations: the first latent is wanted, the second is not.",
             &format!("search demo {}", flags.join(" ")),
-            &answer,
-            "",
-        )
-    }
-
-    async fn text(&self) -> anyhow::Result<()> {
-        self.example(
-            "text",
-            "BM25 over the words of the documents.",
-            "search demo --text-query \"zoom lens\"",
-            words_query("text", "zoom lens"),
+            weighted(&weights),
         )
         .await?;
         Ok(())
     }
 
-    async fn fusion(&self) -> anyhow::Result<()> {
+    async fn other_kinds(&self) -> anyhow::Result<()> {
         let rankings = vec![
             nearest("a film that made me cry"),
             words_query("text", "tears cry"),
         ];
-        self.example(
-            "fusion",
-            "Several rankings made one, here by reciprocal rank.",
-            "search demo \"a film that made me cry\" --text-query \"tears cry\"",
-            fused(rankings, FusionMethod::ReciprocalRank),
-        )
-        .await?;
-        Ok(())
-    }
-
-    async fn except(&self) -> anyhow::Result<()> {
         let except = ExceptQuery {
             query: Some(nearest("a wonderful film").into()),
             minus: Some(nearest("brilliant acting").into()),
             top: 500,
         };
-        self.example(
-            "except",
-            "The hits of one query that are not among the best 500 of another.",
-            "search demo \"a wonderful film\" --except \"brilliant acting\" --except-top 500",
-            node("except", Kind::Excluding(except.into())),
-        )
-        .await?;
+        for (kind, what, command, query) in [
+            (
+                "text",
+                "BM25 over the words of the documents.",
+                "search demo --text-query \"zoom lens\"",
+                words_query("text", "zoom lens"),
+            ),
+            (
+                "fusion",
+                "Several rankings made one, here by reciprocal rank.",
+                "search demo \"a film that made me cry\" --text-query \"tears cry\"",
+                fused(rankings, FusionMethod::ReciprocalRank),
+            ),
+            (
+                "except",
+                "The hits of one query that are not among the best 500 of another.",
+                "search demo \"a wonderful film\" --except \"brilliant acting\" --except-top 500",
+                node("except", Kind::Excluding(except.into())),
+            ),
+        ] {
+            self.example(kind, what, command, query).await?;
+        }
         Ok(())
     }
 

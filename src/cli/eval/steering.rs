@@ -1,6 +1,6 @@
 //! `latentdb eval steering`: what steering keeps of a query and what it brings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value, json};
@@ -11,8 +11,11 @@ use crate::cli::client::ClientArgs;
 use crate::cli::json::number;
 use crate::cli::{output, text};
 use crate::eval::steering::{Evaluation, Settings, Step, evaluate};
-use crate::plot::{self, Axis, Series};
+use crate::plot;
 use crate::records::{self, Source};
+use crate::report::steering::{
+    Column, UP_COLUMNS, UP_DOWN_COLUMNS, table, up_down_figures, up_figure,
+};
 
 /// What is measured, and how.
 #[derive(Debug, clap::Args)]
@@ -78,7 +81,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         plot::write(path, &up_figure(&up)?)?;
     }
     if let (Some(folder), Some(up_down)) = (&args.plots, &up_down) {
-        draw(folder, up_down)?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        for (name, svg) in up_down_figures(up_down)? {
+            plot::write(&folder.join(name), &svg)?;
+        }
     }
     let value = json!({
         "methods": methods(&up, up_json),
@@ -86,14 +93,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         "top": args.top,
         "up_down": up_down.as_ref().map(up_down_json),
     });
-    let page = format!(
+    let text = format!(
         "{}{} queries, {} hits\n{}",
-        table(&up, UP_COLUMNS),
+        page(&up, UP_COLUMNS),
         up.queries,
         args.top,
         up_down.as_ref().map_or(String::new(), up_down_page)
     );
-    output::emit(args.client.json, &value, &page)?;
+    output::emit(args.client.json, &value, &text)?;
     Ok(())
 }
 
@@ -175,52 +182,8 @@ fn up_down_json(evaluation: &Evaluation) -> Value {
     })
 }
 
-/// A heading and the text of a step below it.
-type Column = (&'static str, fn(&Step) -> String);
-
-const UP_COLUMNS: &[Column] = &[
-    ("relevance kept", |step| {
-        format!("{:.3}", step.outcome.relevance)
-    }),
-    ("target share", |step| {
-        format!("{:.3}", step.outcome.target_share)
-    }),
-    ("overlap", |step| format!("{:.2}", step.outcome.overlap)),
-];
-
-const UP_DOWN_COLUMNS: &[Column] = &[
-    ("cosine", |step| format!("{:.3}", step.cosine)),
-    ("relevance kept", |step| {
-        format!("{:.3}", step.outcome.relevance)
-    }),
-    ("up share", |step| {
-        format!("{:.3}", step.outcome.target_share)
-    }),
-    ("down share", |step| format!("{:.3}", step.down_share)),
-    ("overlap", |step| format!("{:.2}", step.outcome.overlap)),
-    ("up picked", |step| share(step.up_picked.accuracy())),
-    ("down picked", |step| share(step.down_picked.accuracy())),
-];
-
-fn share(accuracy: Option<f64>) -> String {
-    accuracy.map_or("-".to_owned(), |accuracy| format!("{accuracy:.2}"))
-}
-
-fn table(evaluation: &Evaluation, columns: &[Column]) -> String {
-    let row = |name: &str, strength: String, step: &Step| -> Vec<String> {
-        let cells = columns.iter().map(|(_, cell)| cell(step));
-        [name.to_owned(), strength]
-            .into_iter()
-            .chain(cells)
-            .collect()
-    };
-    let mut rows = vec![row("unsteered", String::new(), &evaluation.unsteered)];
-    for (method, steps) in &evaluation.curves {
-        let steps = steps.iter();
-        rows.extend(steps.map(|step| row(method.name(), step.strength.to_string(), step)));
-    }
-    let head = columns.iter().map(|(name, _)| *name);
-    let head: Vec<&str> = ["method", "strength"].into_iter().chain(head).collect();
+fn page(evaluation: &Evaluation, columns: &[Column]) -> String {
+    let (head, rows) = table(evaluation, columns);
     text::table(&head, &rows)
 }
 
@@ -234,76 +197,7 @@ fn up_down_page(evaluation: &Evaluation) -> String {
     };
     format!(
         "\none up, one down\n{}{} queries{judged}\n",
-        table(evaluation, columns),
+        page(evaluation, columns),
         evaluation.queries
     )
-}
-
-fn up_figure(evaluation: &Evaluation) -> crate::error::Result<String> {
-    let queries = evaluation.queries;
-    figure(
-        evaluation,
-        &format!("Steering {queries} queries towards a latent inactive in them"),
-        &Axis::new("relevance kept"),
-        &Axis::new("target share of the first hits"),
-        |step| Some((step.outcome.relevance, step.outcome.target_share)),
-    )
-}
-
-/// Writes `up-share.svg`, `down-share.svg` and `overlap.svg`, and with a judge `up-picked.svg` and
-/// `down-picked.svg`, each against the cosine.
-fn draw(folder: &Path, evaluation: &Evaluation) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    type Measure = fn(&Step) -> Option<f64>;
-    let figures: [(&str, &str, Measure); 5] = [
-        ("up-share.svg", "hits with the latent steered up", |step| {
-            Some(step.outcome.target_share)
-        }),
-        (
-            "down-share.svg",
-            "hits with the latent steered down",
-            |step| Some(step.down_share),
-        ),
-        ("overlap.svg", "unsteered hits that stay", |step| {
-            Some(step.outcome.overlap)
-        }),
-        ("up-picked.svg", "latent steered up is picked", |step| {
-            step.up_picked.accuracy()
-        }),
-        ("down-picked.svg", "latent steered down is picked", |step| {
-            step.down_picked.accuracy()
-        }),
-    ];
-    let shown = if evaluation.judge.is_some() { 5 } else { 3 };
-    let title = format!("{} queries, one latent up and one down", evaluation.queries);
-    let x = Axis::new("cosine of the query before and after");
-    for (file, name, measure) in figures.into_iter().take(shown) {
-        let y = Axis::new(name).unit("share");
-        let point = |step: &Step| Some((step.cosine, measure(step)?));
-        plot::write(
-            &folder.join(file),
-            &figure(evaluation, &title, &x, &y, point)?,
-        )?;
-    }
-    Ok(())
-}
-
-/// A curve over the strengths for each method.
-fn figure(
-    evaluation: &Evaluation,
-    title: &str,
-    x: &Axis,
-    y: &Axis,
-    point: impl Fn(&Step) -> Option<(f64, f64)>,
-) -> crate::error::Result<String> {
-    let curves: Vec<(&str, Vec<(f64, f64)>)> = evaluation
-        .curves
-        .iter()
-        .map(|(method, steps)| (method.name(), steps.iter().filter_map(&point).collect()))
-        .collect();
-    let series: Vec<Series> = curves
-        .iter()
-        .map(|(name, points)| Series { name, points })
-        .collect();
-    plot::lines(title, x, y, &series)
 }

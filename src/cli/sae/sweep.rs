@@ -14,7 +14,7 @@ use crate::error::ErrorKind;
 use crate::plot;
 use crate::records::rows::RowFiles;
 use crate::report::sae as figures;
-use crate::sae::sweep::{PowerLaw, SweepPoint, laws};
+use crate::sae::sweep::{SweepPoint, laws};
 use crate::sae::{RowSource, Sae, TrainConfig, TrainOptions, train_source};
 
 /// What is trained.
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::
         points.push(point);
         write(&args.out, &points)?;
     }
-    output::emit(is_json, &value(&points), &table(&points))?;
+    output::emit(is_json, &value(&points), &page(&points))?;
     Ok(())
 }
 
@@ -150,59 +150,18 @@ fn value(points: &[SweepPoint]) -> serde_json::Value {
     json!({"points": points, "laws": laws})
 }
 
-/// FVU of every n under every k, with the law of every k (the table of O'Neill et al. 2024): on
-/// held-out rows and on those trained on.
-fn table(points: &[SweepPoint]) -> String {
+/// FVU of every n under every k, with the law of every k: on held-out rows and on those trained on.
+fn page(points: &[SweepPoint]) -> String {
+    let table = |quality: fn(&SweepPoint) -> f64| {
+        let (head, rows) = figures::sweep_table(points, quality, text::thousands);
+        let head: Vec<&str> = head.iter().map(String::as_str).collect();
+        text::table(&head, &rows)
+    };
     format!(
         "FVU on held-out vectors; A n^alpha fits each row\n{}\nFVU on vectors trained on\n{}",
-        table_of(points, |point| point.fvu),
-        table_of(points, |point| point.fvu_trained)
+        table(|point| point.fvu),
+        table(|point| point.fvu_trained)
     )
-}
-
-fn table_of(points: &[SweepPoint], quality: impl Fn(&SweepPoint) -> f64) -> String {
-    let mut sizes: Vec<usize> = points.iter().map(|point| point.n_latents).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    let mut header = vec!["k".to_owned()];
-    header.extend(sizes.iter().map(|n| format!("n={n}")));
-    header.extend(["A", "alpha", "dead", "examples/s"].map(str::to_owned));
-    let rows: Vec<Vec<String>> = laws(points, &quality)
-        .into_iter()
-        .map(|(k, law)| row(points, &sizes, k, law, &quality))
-        .collect();
-    let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    text::table(&header, &rows)
-}
-
-fn row(
-    points: &[SweepPoint],
-    sizes: &[usize],
-    k: usize,
-    law: Option<PowerLaw>,
-    quality: impl Fn(&SweepPoint) -> f64,
-) -> Vec<String> {
-    let of_k: Vec<&SweepPoint> = points.iter().filter(|point| point.k == k).collect();
-    let mut row = vec![k.to_string()];
-    for n in sizes {
-        let point = of_k.iter().find(|point| point.n_latents == *n);
-        row.push(point.map_or("-".to_owned(), |point| format!("{:.4}", quality(point))));
-    }
-    match law {
-        Some(law) => row.extend([format!("{:.3}", law.a), format!("{:.3}", law.alpha)]),
-        None => row.extend(["-".to_owned(), "-".to_owned()]),
-    }
-    let dead = of_k
-        .iter()
-        .map(|point| point.dead_share)
-        .fold(0.0, f64::max);
-    let slowest = of_k
-        .iter()
-        .map(|point| point.examples_per_second)
-        .fold(f64::INFINITY, f64::min);
-    row.push(format!("{:.1}%", dead * 100.0));
-    row.push(text::thousands(slowest.round() as u64));
-    row
 }
 
 #[cfg(test)]
@@ -222,7 +181,7 @@ mod tests {
             examples_per_second: 1234.5,
         };
         let points = [point(100, 4, 0.4), point(400, 4, 0.2), point(100, 8, 0.3)];
-        let table = table(&points);
+        let table = page(&points);
         let lines: Vec<&str> = table.lines().collect();
         assert!(lines[1].contains("n=100") && lines[1].contains("n=400"));
         assert!(

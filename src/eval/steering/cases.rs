@@ -183,8 +183,8 @@ impl<'a> Cases<'a> {
         Ok(cases)
     }
 
-    /// Gives each case an active latent that is steered down, and options for a judge: those beside
-    /// the latent steered up are inactive too, those beside the other active too, so that the query
+    /// Gives each case an active latent that is steered down, and options for a judge: distractors of
+    /// the latent steered up are inactive too, those of the other active too, so that the query
     /// gives neither away. Cases in which no other labelled latent is active are left out.
     pub async fn down<C: Collection>(
         &self,
