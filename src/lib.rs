@@ -6,6 +6,7 @@
 //! `reading` is the record of what an SAE reads, which several of them share.
 
 pub mod cli;
+pub mod client;
 pub mod coder;
 pub mod encoder;
 pub mod error;

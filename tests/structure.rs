@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inputs", &["error"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
+    ("client", &["error", "latentdb_proto", "tonic"]),
     ("coder", &["error", "encoder", "reading", "records", "sae"]),
     ("report", &["error", "eval", "plot", "sae"]),
     (
@@ -57,6 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "cli",
         &[
             "error",
+            "client",
             "coder",
             "encoder",
             "eval",

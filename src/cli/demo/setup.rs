@@ -12,9 +12,10 @@ use tokio::sync::mpsc;
 use super::COLLECTION;
 use crate::cli::client::Client;
 use crate::cli::failure::Interrupted;
-use crate::cli::ingest::{self, Batch, Target};
+use crate::cli::ingest;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{collection, eval, progress, sae, text};
+use crate::client::ingest::{Batch, Target};
 use crate::inputs::{self, DemoDocument};
 
 /// The encoder of the collection.
@@ -117,11 +118,11 @@ async fn write(
     bar.set_message("encoding and writing");
     bar.set_position(already);
     bar.reset_eta();
-    let batches: Vec<Batch> = missing
+    let batches: Vec<Batch<_>> = missing
         .chunks(BATCH)
         .map(|chunk| Batch {
             documents: chunk.iter().map(|document| to_wire(document)).collect(),
-            positions: Vec::new(),
+            context: Vec::new(),
         })
         .collect();
     let (sender, receiver) = mpsc::channel(1);
@@ -133,14 +134,13 @@ async fn write(
         }
     });
     let target = Target {
-        client,
         collection: COLLECTION.to_owned(),
         // What is missing is asked for, so batches differ from run to run.
         stream_id: String::new(),
         keep_going: false,
         made_with: None,
     };
-    let outcome = ingest::send(target, receiver, interrupt, &mut |done| {
+    let outcome = ingest::send(client, target, receiver, interrupt, &mut |done| {
         bar.set_position(already + done);
     })
     .await?;
@@ -149,7 +149,7 @@ async fn write(
         return Err(Interrupted::default().into());
     }
     if let Some(failure) = outcome.failures.first() {
-        anyhow::bail!("{failure}");
+        anyhow::bail!("{}", ingest::failure(failure));
     }
     feeding.await?;
     eprintln!("{} documents written", text::thousands(outcome.written));

@@ -1,11 +1,11 @@
 //! `latentdb ingest`: records of a file into a collection.
 //!
 //! Records are read and made into documents on a thread of their own; batches go over one stream
-//! with several in flight (`stream`), and say what ready vectors and latents were made with
+//! with several in flight (`send`), and say what ready vectors and latents were made with
 //! (`identity`).
 
 mod identity;
-mod stream;
+mod send;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use super::client::ClientArgs;
 use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::{flags, output, progress, text};
+use crate::client::ingest::{Batch, Outcome, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::records::batches::{self, Batching, Sink};
 use crate::records::document::{Document, Rows};
@@ -28,9 +29,9 @@ use crate::records::mapping::Mapping;
 use crate::records::partial::Run;
 use crate::records::parts::Parts;
 use crate::records::template::Template;
-use crate::records::{self, Format, Records, Source};
+use crate::records::{self, Format, Position, Records, Source};
 use crate::server::wire_value;
-pub(super) use stream::{Batch, Outcome, Target, send};
+pub(super) use send::{failure, send};
 
 /// Batches that are ready before they are sent.
 const READY: usize = 3;
@@ -113,7 +114,6 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let bar = progress::bar_or_counter(total, "documents");
     bar.set_message(args.name.clone());
     let target = Target {
-        client: &client,
         collection: args.name,
         stream_id,
         keep_going: args.keep_going,
@@ -121,7 +121,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     };
     let batching = input.batching;
     let reading = tokio::task::spawn_blocking(move || batching.read(opened, &mut Sender(sender)));
-    let sent = send(target, batches, &interrupt, &mut |done| {
+    let sent = send(&client, target, batches, &interrupt, &mut |done| {
         bar.set_position(done)
     })
     .await;
@@ -260,13 +260,13 @@ async fn open(
 }
 
 /// Passes batches on to the stream.
-struct Sender(mpsc::Sender<Result<Batch>>);
+struct Sender(mpsc::Sender<Result<Batch<Vec<Position>>>>);
 
 impl Sink for Sender {
     fn take(&mut self, batch: Result<batches::Batch>) -> bool {
         let batch = batch.map(|batch| Batch {
             documents: batch.documents.into_iter().map(wire_document).collect(),
-            positions: batch.positions,
+            context: batch.positions,
         });
         self.0.blocking_send(batch).is_ok()
     }
@@ -293,14 +293,19 @@ pub(super) fn wire_document(document: Document) -> v1::Document {
     }
 }
 
-fn advice(outcome: &Outcome) -> String {
+fn advice<C>(outcome: &Outcome<C>) -> String {
     format!(
         "{} documents are written; a run with --stream-id skips what it wrote before",
         text::thousands(outcome.written + outcome.recognised)
     )
 }
 
-fn report(outcome: &Outcome, skipped: u64, seconds: f64, is_json: bool) -> anyhow::Result<()> {
+fn report(
+    outcome: &Outcome<Vec<Position>>,
+    skipped: u64,
+    seconds: f64,
+    is_json: bool,
+) -> anyhow::Result<()> {
     let documents = outcome.written + outcome.recognised;
     let mut line = format!(
         "{} documents in {seconds:.2} s, {} documents/s",
@@ -333,7 +338,7 @@ fn report(outcome: &Outcome, skipped: u64, seconds: f64, is_json: bool) -> anyho
         .failures
         .iter()
         .take(SHOWN_FAILURES)
-        .cloned()
+        .map(failure)
         .collect();
     if outcome.failures.len() > SHOWN_FAILURES {
         lines.push(format!(
