@@ -1,4 +1,4 @@
-//! Texts to vectors and latents with the models and the SAE of this process.
+//! Texts to vectors, token states and latents with the models and the SAE of this process.
 
 use std::ops::ControlFlow;
 
@@ -6,11 +6,81 @@ use crate::encoder::SentenceEncoder;
 use crate::encoder::reader::{ReadToken, Reader};
 use crate::error::{Error, Result};
 use crate::reading::{self, CodePooling, PooledReading, Reading, TokenReading};
+use crate::records::partial::{Partial, row_bytes};
+use crate::records::rows::{ENCODER, READING};
 use crate::records::shards::Batch;
 use crate::sae::{CodePool, Codes, Sae};
 
 /// Latents of a text, ascending.
 type Latents = Vec<(u32, f32)>;
+
+/// What makes rows of texts: a vector each, or the states of their tokens.
+pub enum RowCoder {
+    /// Vectors of whole texts.
+    Vectors(Box<SentenceEncoder>),
+    /// Token states.
+    Tokens(Box<Reader>),
+}
+
+impl RowCoder {
+    /// What is read of a text.
+    pub fn reading(&self) -> Reading {
+        match self {
+            Self::Vectors(encoder) => Reading::Pooled(PooledReading {
+                encoder: Some(encoder.identity().clone()),
+            }),
+            Self::Tokens(reader) => Reading::Token(reader.reading().clone()),
+        }
+    }
+
+    /// Values of a row.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Vectors(encoder) => encoder.dimension(),
+            Self::Tokens(reader) => reader.width(),
+        }
+    }
+
+    /// Adds the rows of texts to `partial`. `progress` gets the texts done; `Break` stops.
+    ///
+    /// # Errors
+    /// `Cancelled` after `Break`, `Internal` from the model and from writing.
+    pub fn append(
+        &self,
+        texts: &[&str],
+        partial: &mut Partial,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Vectors(encoder) => partial.append(&row_bytes(&encoder.encode(texts, progress)?)),
+            Self::Tokens(reader) => reader.read(
+                texts,
+                &|batch| {
+                    let last = batch.tokens.last().map_or(0, |token| token.text);
+                    Ok((row_bytes(batch.states), last))
+                },
+                &mut |(states, last): (Vec<u8>, usize)| {
+                    partial.append(&states)?;
+                    Ok(progress(last))
+                },
+            ),
+        }
+    }
+
+    /// Name and value of the metadata by which a file says what made its rows.
+    ///
+    /// # Errors
+    /// `Internal` if the record is not JSON.
+    pub fn record(&self) -> Result<(String, String)> {
+        let (name, record) = match self {
+            Self::Vectors(encoder) => (ENCODER, serde_json::to_string(encoder.identity())),
+            Self::Tokens(_) => (READING, serde_json::to_string(&self.reading())),
+        };
+        let record =
+            record.map_err(|error| Error::internal("a reading is not JSON").with_source(error))?;
+        Ok((name.to_owned(), record))
+    }
+}
 
 /// What makes vectors and latents of texts.
 pub enum Coder {

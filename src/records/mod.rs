@@ -396,5 +396,32 @@ fn read_error(name: &str, error: io::Error) -> Error {
 /// What the text formats read from.
 type TextReader = Box<dyn BufRead + Send>;
 
+/// Texts of a file: the lines of a `.txt` file, or of each record the first of `fields` that is a
+/// text. Empty ones are left out.
+///
+/// # Errors
+/// `NotFound` for a missing file, `InvalidArgument` for a record without any of `fields`.
+pub fn texts(path: &Path, fields: &[&str]) -> Result<Vec<String>> {
+    let mut texts = Vec::new();
+    if path.extension().is_some_and(|extension| extension == "txt") {
+        let lines = std::fs::read_to_string(path).map_err(|error| {
+            Error::not_found(format!("reading {}", path.display())).with_source(error)
+        })?;
+        texts.extend(lines.lines().map(|line| line.trim().to_owned()));
+    } else {
+        for record in open(&Source::from(path), None)? {
+            let record = record?;
+            let found = fields.iter().find_map(|field| record.get(field)?.as_str());
+            let text = found.ok_or_else(|| {
+                let message = format!("{} has none of {fields:?} as a text", record.position());
+                Error::new(ErrorKind::InvalidArgument, message)
+            })?;
+            texts.push(text.trim().to_owned());
+        }
+    }
+    texts.retain(|text| !text.is_empty());
+    Ok(texts)
+}
+
 #[cfg(test)]
 mod tests;

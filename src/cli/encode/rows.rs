@@ -5,24 +5,19 @@
 //! stopped run resumes after the last chunk of records it finished.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
-use serde::Serialize;
 use serde_json::json;
 
 use super::{Args, count, open_encoder, open_reader};
 use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};
-use crate::encoder::SentenceEncoder;
-use crate::encoder::reader::Reader;
+use crate::coder::RowCoder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::reading::{PooledReading, Reading};
-use crate::records::partial::{Partial, Run, row_bytes};
-use crate::records::rows::{ENCODER, READING};
+use crate::records::partial::{Partial, Run};
 use crate::records::{self, Records, Source};
 
 /// Records that are encoded together: enough that batches of like length can be made of them.
@@ -30,20 +25,14 @@ const CHUNK: usize = 512;
 /// Records that are read token by token between two notes of the partial output.
 const TOKEN_CHUNK: usize = 256;
 
-/// What makes rows of texts.
-enum Model {
-    Vectors(Box<SentenceEncoder>),
-    Tokens(Box<Reader>),
-}
-
 pub(super) fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     let source = Source::from(Path::new(&args.file));
     // A wrong file is told before a model is fetched.
     let mut records = records::open(&source, args.format)?;
     let model = if args.tokens {
-        Model::Tokens(Box::new(open_reader(args, interrupt)?))
+        RowCoder::Tokens(Box::new(open_reader(args, interrupt)?))
     } else {
-        Model::Vectors(Box::new(open_encoder(args, interrupt)?))
+        RowCoder::Vectors(Box::new(open_encoder(args, interrupt)?))
     };
     let run = Run::new(&source, args.text.to_string(), model.reading());
     let is_kept = matches!(source, Source::Path(_));
@@ -52,8 +41,8 @@ pub(super) fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     pass_over(&mut records, before.records)?;
     let bar = progress::bar_or_counter(count(&source, args.format)?, "records");
     bar.set_message(match model {
-        Model::Vectors(_) => "encoding",
-        Model::Tokens(_) => "reading tokens",
+        RowCoder::Vectors(_) => "encoding",
+        RowCoder::Tokens(_) => "reading tokens",
     });
     bar.set_position(before.records);
     bar.reset_eta();
@@ -65,7 +54,12 @@ pub(super) fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let place = partial.place();
-    partial.finish(&args.out, model.metadata(args)?)?;
+    let mut metadata = BTreeMap::from([
+        ("source".to_owned(), args.file.clone()),
+        ("template".to_owned(), args.text.to_string()),
+    ]);
+    metadata.extend([model.record()?]);
+    partial.finish(&args.out, metadata)?;
     let (rows, width, out) = (
         text::thousands(place.rows),
         model.width(),
@@ -76,7 +70,7 @@ pub(super) fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
     let made = text::thousands(here);
     let per_second = here as f64 / seconds.max(1e-9);
     let (line, value) = match &model {
-        Model::Vectors(encoder) => (
+        RowCoder::Vectors(encoder) => (
             format!(
                 "{rows} vectors of {width} values in {out}; {made} records in {seconds:.1} s, \
                  {rate}/s"
@@ -90,7 +84,7 @@ pub(super) fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
                 "model": encoder.identity(),
             }),
         ),
-        Model::Tokens(_) => (
+        RowCoder::Tokens(_) => (
             format!(
                 "{rows} states of {width} values in {out}, of {} records; {made} tokens in \
                  {seconds:.1} s, {rate}/s",
@@ -127,15 +121,15 @@ fn pass_over(records: &mut Records, rows: u64) -> Result<()> {
 
 fn append_all(
     records: Records,
-    model: &Model,
+    model: &RowCoder,
     args: &Args,
     partial: &mut Partial,
     bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> Result<()> {
     let chunk = match model {
-        Model::Vectors(_) => CHUNK,
-        Model::Tokens(_) => TOKEN_CHUNK,
+        RowCoder::Vectors(_) => CHUNK,
+        RowCoder::Tokens(_) => TOKEN_CHUNK,
     };
     let mut records = records.peekable();
     while records.peek().is_some() {
@@ -155,78 +149,18 @@ fn append_all(
 }
 
 /// Ends a stopped run, keeping what it made.
-fn stopped(error: Error, partial: &Partial, model: &Model) -> anyhow::Result<()> {
+fn stopped(error: Error, partial: &Partial, model: &RowCoder) -> anyhow::Result<()> {
     partial.keep()?;
     if error.kind() != ErrorKind::Cancelled {
         return Err(error.into());
     }
     let done = match model {
-        Model::Vectors(_) => "encoded",
-        Model::Tokens(_) => "read",
+        RowCoder::Vectors(_) => "encoded",
+        RowCoder::Tokens(_) => "read",
     };
     let advice = partial.is_kept().then(|| {
         let records = text::thousands(partial.place().records);
         format!("{records} records are {done}; the same command goes on from there")
     });
     Err(Interrupted { advice }.into())
-}
-
-impl Model {
-    fn reading(&self) -> Reading {
-        match self {
-            Self::Vectors(encoder) => Reading::Pooled(PooledReading {
-                encoder: Some(encoder.identity().clone()),
-            }),
-            Self::Tokens(reader) => Reading::Token(reader.reading().clone()),
-        }
-    }
-
-    fn width(&self) -> usize {
-        match self {
-            Self::Vectors(encoder) => encoder.dimension(),
-            Self::Tokens(reader) => reader.width(),
-        }
-    }
-
-    /// Adds the rows of texts. `progress` gets the texts done; `Break` stops.
-    fn append(
-        &self,
-        texts: &[&str],
-        partial: &mut Partial,
-        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<()> {
-        match self {
-            Self::Vectors(encoder) => partial.append(&row_bytes(&encoder.encode(texts, progress)?)),
-            Self::Tokens(reader) => reader.read(
-                texts,
-                &|batch| {
-                    let last = batch.tokens.last().map_or(0, |token| token.text);
-                    Ok((row_bytes(batch.states), last))
-                },
-                &mut |(states, last): (Vec<u8>, usize)| {
-                    partial.append(&states)?;
-                    Ok(progress(last))
-                },
-            ),
-        }
-    }
-
-    /// What made the rows, for the file's `__metadata__`.
-    fn metadata(&self, args: &Args) -> Result<BTreeMap<String, String>> {
-        let (name, reading) = match self {
-            Self::Vectors(encoder) => (ENCODER, record(encoder.identity())?),
-            Self::Tokens(_) => (READING, record(&self.reading())?),
-        };
-        Ok([
-            ("source".to_owned(), args.file.clone()),
-            ("template".to_owned(), args.text.to_string()),
-            (name.to_owned(), reading),
-        ]
-        .into())
-    }
-}
-
-fn record(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| Error::internal("a reading is not JSON").with_source(error))
 }

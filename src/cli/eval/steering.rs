@@ -12,7 +12,7 @@ use crate::cli::json::number;
 use crate::cli::{output, text};
 use crate::eval::steering::{Evaluation, Settings, Step, evaluate};
 use crate::plot;
-use crate::records::{self, Source};
+use crate::records;
 use crate::report::steering::{
     Column, UP_COLUMNS, UP_DOWN_COLUMNS, table, up_down_figures, up_figure,
 };
@@ -61,7 +61,12 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let queries = read_queries(&args)?;
+    let fields = args.field.as_deref();
+    let fields = fields.map_or(vec!["title", "text", "query"], |field| vec![field]);
+    let queries = records::texts(&args.queries, &fields)?;
+    if queries.is_empty() {
+        bail!("{} holds no queries", args.queries.display());
+    }
     let settings = Settings {
         count: args.count,
         min_documents: args.min_documents,
@@ -102,34 +107,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     );
     output::emit(args.client.json, &value, &text)?;
     Ok(())
-}
-
-fn read_queries(args: &Args) -> anyhow::Result<Vec<String>> {
-    let is_text = args.queries.extension().is_some_and(|end| end == "txt");
-    let mut queries = Vec::new();
-    if is_text {
-        let content = std::fs::read_to_string(&args.queries)
-            .with_context(|| format!("reading {}", args.queries.display()))?;
-        queries.extend(content.lines().map(str::trim).map(str::to_owned));
-    } else {
-        for record in records::open(&Source::from(args.queries.as_path()), None)? {
-            let record = record?;
-            let fields = args
-                .field
-                .as_ref()
-                .map_or(vec!["title", "text", "query"], |field| vec![field.as_str()]);
-            let found = fields.iter().find_map(|field| record.get(field)?.as_str());
-            let Some(found) = found else {
-                bail!("{} has none of {fields:?} as a text", record.position());
-            };
-            queries.push(found.trim().to_owned());
-        }
-    }
-    queries.retain(|query| !query.is_empty());
-    if queries.is_empty() {
-        bail!("{} holds no queries", args.queries.display());
-    }
-    Ok(queries)
 }
 
 fn methods(evaluation: &Evaluation, step: fn(&Step) -> Value) -> Map<String, Value> {
