@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use super::parquet_vectors::ParquetVectors;
 use super::vectors::VectorFile;
 use crate::error::{Error, Result};
-use crate::reading::{EncoderIdentity, PooledReading, Reading};
-use crate::sae::RowSource;
+use crate::reading::{EncoderIdentity, PooledReading, Reading, TokenReading};
 use crate::sae::train::slices;
+use crate::sae::{Normalisation, RowSource, Sae};
 
 /// Metadata of a file of token states: a [`Reading`].
 pub const READING: &str = "reading";
@@ -122,6 +122,33 @@ impl RowFiles {
             Some((_, Shard::Matrix(file))) => reading(file),
             _ => Ok(None),
         }
+    }
+
+    /// Normalisation of the rows in training, unless told otherwise: token states are rescaled.
+    ///
+    /// # Errors
+    /// See [`reading`].
+    pub fn normalisation(&self) -> Result<Normalisation> {
+        Ok(match self.reading()? {
+            Some(Reading::Token(_)) => Normalisation::ConstantNormRescale,
+            _ => Normalisation::None,
+        })
+    }
+
+    /// Records in an SAE that it was trained on these rows.
+    ///
+    /// # Errors
+    /// See [`reading`].
+    pub fn describe(&self, sae: &mut Sae) -> Result<()> {
+        match self.reading()? {
+            Some(Reading::Token(rows)) => sae.set_reading(Reading::Token(TokenReading {
+                normalisation: sae.normalisation().name().to_owned(),
+                ..rows
+            })),
+            Some(pooled) => sae.set_reading(pooled),
+            None => {}
+        }
+        Ok(())
     }
 }
 

@@ -6,16 +6,14 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::files::FileArgs;
-use super::train::{Settings, describe, progress_line, usual};
-use crate::cli::failure::Interrupted;
+use super::train::{Settings, train_rows};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{output, progress, text};
-use crate::error::ErrorKind;
+use crate::cli::{output, text};
 use crate::plot;
 use crate::records::rows::RowFiles;
 use crate::report::sae as figures;
 use crate::sae::sweep::{SweepPoint, laws};
-use crate::sae::{RowSource, Sae, TrainConfig, TrainOptions, train_source};
+use crate::sae::{RowSource, Sae, TrainConfig, TrainOptions};
 
 /// What is trained.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,8 +38,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let shards = args.files.open()?;
-    let reading = shards.reading()?;
+    let rows = args.files.open()?;
+    let normalisation = rows.normalisation()?;
     let mut points = Vec::new();
     let mut grid: Vec<(usize, usize)> = args
         .k
@@ -57,12 +55,12 @@ pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::
             threads: args.threads,
             ..args.settings.options()
         };
-        let mut config = options.config(shards.rows());
-        config.normalisation = usual(reading.as_ref());
+        let mut config = options.config(rows.rows());
+        config.normalisation = normalisation;
         let folder = args.out.join(format!("n{n}-k{k}"));
         let point = match done(&folder, &config, n, k)? {
             Some(point) => point,
-            None => train_one(args, &shards, &config, &folder, interrupt)?,
+            None => train_one(args, &rows, &config, &folder, interrupt)?,
         };
         points.push(point);
         write(&args.out, &points)?;
@@ -98,7 +96,7 @@ fn done(
 
 fn train_one(
     args: &Args,
-    shards: &RowFiles,
+    rows: &RowFiles,
     config: &TrainConfig,
     folder: &Path,
     interrupt: &Interrupt,
@@ -107,24 +105,8 @@ fn train_one(
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make {}", args.out.display()))?;
     let checkpoint = args.out.join(format!("n{n}-k{k}.checkpoint"));
-    let bar = progress::bar(0, "steps");
-    let trained = train_source(shards, config, Some(&checkpoint), &mut |now| {
-        bar.set_length(now.steps as u64);
-        bar.set_position(now.step as u64);
-        bar.set_message(format!("n {n}, k {k}: {}", progress_line(now)));
-        interrupt.flow()
-    });
-    bar.finish_and_clear();
-    let mut trained = match trained {
-        Err(error) if error.kind() == ErrorKind::Cancelled => {
-            return Err(Interrupted {
-                advice: Some("the same command goes on where it was".to_owned()),
-            }
-            .into());
-        }
-        other => other?,
-    };
-    describe(&mut trained.sae, args.files.names(), shards.reading()?);
+    let name = format!("n {n}, k {k}: ");
+    let trained = train_rows(&args.files, rows, config, &checkpoint, &name, interrupt)?;
     trained.sae.save(folder)?;
     Ok(SweepPoint::of(n, k, &trained.report))
 }
