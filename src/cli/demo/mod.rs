@@ -6,6 +6,7 @@
 mod setup;
 mod tour;
 
+use setup::COLLECTION;
 pub(super) use setup::fetch;
 
 use std::path::PathBuf;
@@ -18,9 +19,6 @@ use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::{output, serve};
 use crate::inputs;
-
-/// The name of the collection.
-const COLLECTION: &str = "demo";
 
 /// Where the demo lies and what happens after it.
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,6 @@ use latentdb_proto::v1::{
 };
 use tokio::sync::mpsc;
 
-use super::COLLECTION;
 use crate::cli::client::Client;
 use crate::cli::failure::Interrupted;
 use crate::cli::ingest;
@@ -18,6 +17,8 @@ use crate::cli::{collection, eval, progress, sae, text};
 use crate::client::ingest::{Batch, Target};
 use crate::inputs::{self, DemoDocument};
 
+/// The name of the collection.
+pub(super) const COLLECTION: &str = "demo";
 /// The encoder of the collection.
 const ENCODER: &str = "all-MiniLM-L6-v2";
 /// Latents of the SAE, and how many are active at once.

@@ -15,7 +15,7 @@ use latentdb_proto::v1::{
 };
 use serde_json::{Value, json};
 
-use super::COLLECTION;
+use super::setup::COLLECTION;
 use crate::cli::client::Client;
 use crate::cli::search::{expression, fused, node, words_query};
 use crate::cli::{facet, json, output, text};

@@ -11,7 +11,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::{Args, count, open_encoder, open_reader};
+use super::args::{Args, count, open_encoder, open_reader};
 use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::bail;
 use serde_json::json;
 
-use super::{Args, count, open_coder};
+use super::args::{Args, count, open_coder};
 use crate::cli::failure::Interrupted;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};

@@ -9,8 +9,10 @@
 //! | How good are run files, how much do they agree? | `runs.rs` |
 //! | Which ways of searching are there to compare? | `method.rs` |
 //! | How are thousands of hits fetched? | `ranking.rs` |
+//! | How do measures read? | `measured.rs` |
 
 mod judging;
+mod measured;
 mod method;
 mod property;
 mod queries;
@@ -20,10 +22,6 @@ mod steered_searches;
 mod steering;
 
 pub(super) use ranking::ids;
-
-use serde_json::{Map, Value, json};
-
-use crate::eval::metrics::Measures;
 
 /// What is measured.
 #[derive(Debug, clap::Args)]
@@ -51,27 +49,4 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Queries(args) => queries::run(args).await,
         Action::Runs(args) => runs::run(&args),
     }
-}
-
-/// Measures by their names.
-fn measures(measures: &Measures) -> Map<String, Value> {
-    let named = measures.named();
-    named
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), json!(value)))
-        .collect()
-}
-
-/// A table of measures, one row per method.
-fn table(rows: &[(String, Measures)]) -> String {
-    let rows: Vec<Vec<String>> = rows
-        .iter()
-        .map(|(name, measures)| {
-            let values = measures.named().map(|(_, value)| format!("{value:.3}"));
-            std::iter::once(name.clone()).chain(values).collect()
-        })
-        .collect();
-    let head = Measures::default().named().map(|(name, _)| name);
-    let head: Vec<&str> = std::iter::once("method").chain(head).collect();
-    super::text::table(&head, &rows)
 }

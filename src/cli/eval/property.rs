@@ -10,9 +10,9 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
+use super::measured::{measures, table};
 use super::method::{Method, Settings};
 use super::ranking::{Ranker, ids};
-use super::{measures, table};
 use crate::cli::client::{Client, ClientArgs};
 use crate::cli::output;
 use crate::eval::metrics::Measures;

@@ -8,9 +8,9 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value};
 
+use super::measured::{measures, table};
 use super::method::{Method, Settings};
 use super::ranking::Ranker;
-use super::{measures, table};
 use crate::cli::client::ClientArgs;
 use crate::cli::output;
 use crate::eval::beir::BeirFolder;

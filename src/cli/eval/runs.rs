@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{measures, table};
+use super::measured::{measures, table};
 use crate::cli::output;
 use crate::eval::queries;
 use crate::eval::trec::{Run, parse_qrels, parse_run};

@@ -7,7 +7,7 @@ use latentdb_proto::v1::{EvaluateSaeRequest, SaeQuality};
 use serde_json::json;
 
 use super::files::FileArgs;
-use super::local;
+use super::page::local;
 use crate::cli::client::ClientArgs;
 use crate::cli::collection::absolute;
 use crate::cli::interrupt::Interrupt;

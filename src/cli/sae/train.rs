@@ -6,7 +6,7 @@ use latentdb_proto::v1::TrainSaeRequest;
 use serde_json::json;
 
 use super::files::FileArgs;
-use super::{local, quality_line, server_quality_line, train_in_server};
+use super::page::{local, quality_line, server_quality_line, train_in_server};
 use crate::cli::client::ClientArgs;
 use crate::cli::collection::absolute;
 use crate::cli::failure::Interrupted;

@@ -6,13 +6,31 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use super::{Answer, Collection, Latent, Query, Question, Settings};
+use super::collection::{Answer, Collection, Latent, Query};
+use super::judge::Question;
 use crate::error::{Error, Result};
 
 /// Options that a judge picks from.
 const OPTIONS: usize = 5;
 /// Sets the stream of latents steered down apart from that of the targets.
 const DOWN_STREAM: u64 = 0x75_70;
+
+/// What is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Queries drawn from those given; all when 0.
+    pub count: usize,
+    /// Minimum number of documents in which a target is active.
+    pub min_documents: u64,
+    /// Maximum number of documents in which a target is active.
+    pub max_documents: u64,
+    /// Minimum score of a target's label, where labels are scored.
+    pub min_label_score: Option<f32>,
+    /// Queries whose hits are judged; all when 0.
+    pub judged: usize,
+    /// Seed of the choice of queries and targets.
+    pub seed: u64,
+}
 
 /// A query and what it is steered by.
 #[derive(Clone, Debug)]

@@ -1,44 +1,12 @@
 //! Methods of bringing a concept into a query's hits, and the query each searches for.
 
 use super::cases::Case;
+use super::collection::{Change, Edit, Query};
 
 /// Steps of the consistent clamp.
 const CONSISTENT_STEPS: u32 = 10;
 /// Strength at which a latent is steered down, per unit that the other is steered up.
 const DOWN: f32 = 0.5;
-
-/// The nearest documents to a vector, exact.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Query {
-    /// The vector before the edits.
-    pub vector: Vec<f32>,
-    /// What is done to its latents.
-    pub edits: Vec<Edit>,
-    /// Steps that make the edited vector's code agree with the edits.
-    pub consistent_steps: u32,
-    /// Latent that must be active in the hits.
-    pub filter: Option<u32>,
-}
-
-/// A change of one latent of a query.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Edit {
-    /// The latent.
-    pub latent: u32,
-    /// Its change.
-    pub change: Change,
-}
-
-/// How a latent is changed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Change {
-    /// Step towards the latent's direction, relative to the query's length.
-    Boost(f32),
-    /// Added to the activation.
-    Add(f32),
-    /// The activation, in units of the latent's 90th percentile.
-    SetP90(f32),
-}
 
 /// A method of bringing a concept into a query's hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

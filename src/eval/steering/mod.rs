@@ -9,126 +9,28 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | Which query is steered towards which latent? | `cases.rs` |
+//! | What is asked of a collection and of a judge? | `collection.rs`, `judge.rs` |
+//! | Which query is steered by which latents? | `cases.rs` |
 //! | Which methods are compared, what do they search for? | `method.rs` |
 //! | What are hits worth? | `outcome.rs` |
 
 mod cases;
+mod collection;
+mod judge;
 mod method;
 mod outcome;
-
-use std::collections::BTreeSet;
-use std::future::Future;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+pub use cases::Settings;
 use cases::{Case, Cases};
-pub use method::{Change, Edit, Method, Query};
+pub use collection::{Answer, Change, Collection, Edit, Hit, Latent, Query};
+pub use judge::{Judge, Question};
+pub use method::Method;
 pub use outcome::{Outcome, Picked, Step};
-
-/// The collection that is searched.
-pub trait Collection {
-    /// Why a call failed.
-    type Error: From<Error>;
-
-    /// All latents of the collection.
-    fn latents(&self) -> impl Future<Output = Result<Vec<Latent>, Self::Error>>;
-
-    /// The vectors of texts under the collection's encoder, in their order.
-    fn encode(
-        &self,
-        texts: Vec<String>,
-    ) -> impl Future<Output = Result<Vec<Vec<f32>>, Self::Error>>;
-
-    /// The latents active in a vector.
-    fn active(&self, vector: &[f32]) -> impl Future<Output = Result<BTreeSet<u32>, Self::Error>>;
-
-    /// The hits of each query, in their order, with texts if `texts`.
-    fn search(
-        &self,
-        queries: &[Query],
-        texts: bool,
-    ) -> impl Future<Output = Result<Vec<Answer>, Self::Error>>;
-}
-
-/// Guesses which latents were steered.
-pub trait Judge {
-    /// Who judges.
-    fn name(&self) -> String;
-
-    /// For each question whether it was answered correctly; `None` for an unusable answer.
-    fn ask(&self, questions: Vec<Question>) -> impl Future<Output = Result<Vec<Option<bool>>>>;
-}
-
-/// A latent that may be steered.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Latent {
-    /// Its number.
-    pub number: u32,
-    /// Documents in which it is active.
-    pub documents: u64,
-    /// Its label.
-    pub label: Option<String>,
-    /// The label's score, if it was scored.
-    pub score: Option<f32>,
-}
-
-/// The hits of one query.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Answer {
-    /// Best first.
-    pub hits: Vec<Hit>,
-    /// Cosine of the query before and after the edits, if any.
-    pub cosine: Option<f64>,
-}
-
-/// A document that was found.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Hit {
-    /// Its id.
-    pub id: String,
-    /// Its vector.
-    pub vector: Vec<f32>,
-    /// The latents active in it.
-    pub latents: BTreeSet<u32>,
-    /// Its text, if asked for.
-    pub text: String,
-}
-
-/// Hits before and after steering, and labels of which one is the steered latent's.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// Texts of the unsteered hits.
-    pub before: Vec<String>,
-    /// Texts of the steered hits.
-    pub after: Vec<String>,
-    /// Labels to choose from.
-    pub options: Vec<String>,
-    /// Whether the latent was steered up or down.
-    pub up: bool,
-    /// Index of the right option.
-    pub answer: usize,
-}
-
-/// What is measured.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// Queries drawn from those given; all when 0.
-    pub count: usize,
-    /// Minimum number of documents in which a target is active.
-    pub min_documents: u64,
-    /// Maximum number of documents in which a target is active.
-    pub max_documents: u64,
-    /// Minimum score of a target's label, where labels are scored.
-    pub min_label_score: Option<f32>,
-    /// Queries whose hits are judged; all when 0.
-    pub judged: usize,
-    /// Seed of the choice of queries and targets.
-    pub seed: u64,
-}
 
 /// Outcome of every method at every strength.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cases::Case;
-use super::{Answer, Hit, Query};
+use super::collection::{Answer, Hit, Query};
 
 /// Measures of the hits of one search, or their means.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
