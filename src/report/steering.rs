@@ -73,8 +73,8 @@ pub fn up_figure(evaluation: &Evaluation) -> Result<String> {
     )
 }
 
-/// `up-share.svg`, `down-share.svg` and `overlap.svg`, and with a judge `up-picked.svg` and
-/// `down-picked.svg`, each against the cosine: file names and SVG.
+/// `up-share.svg`, `down-share.svg` and `overlap.svg`, and of a judge's guesses `up-picked.svg`
+/// and `down-picked.svg`, each against the cosine: file names and SVG.
 ///
 /// # Errors
 /// Those of [`plot::lines`].
@@ -99,11 +99,12 @@ pub fn up_down_figures(evaluation: &Evaluation) -> Result<Vec<(&'static str, Str
             step.down_picked.accuracy()
         }),
     ];
-    let shown = if evaluation.judge.is_some() { 5 } else { 3 };
     let title = format!("{} queries, one latent up and one down", evaluation.queries);
     let x = Axis::new("cosine of the query before and after");
-    let figures = figures.into_iter().take(shown);
+    let steps = || evaluation.curves.iter().flat_map(|(_, steps)| steps);
+    let figures = figures.into_iter();
     figures
+        .filter(|(_, _, measure)| steps().any(|step| measure(step).is_some()))
         .map(|(file, name, measure)| {
             let y = Axis::new(name).unit("share");
             let point = |step: &Step| Some((step.cosine, measure(step)?));
@@ -135,16 +136,22 @@ fn figure(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::steering::Method;
+    use crate::eval::steering::{Method, Outcome};
 
     #[test]
     fn every_method_has_its_rows_and_curves() {
         let step = |strength| Step {
             strength,
             cosine: 1.0 - f64::from(strength),
+            down_share: f64::from(strength),
+            outcome: Outcome {
+                relevance: 1.0 - f64::from(strength),
+                target_share: f64::from(strength),
+                overlap: 1.0 - f64::from(strength),
+            },
             ..Step::default()
         };
-        let mut evaluation = Evaluation {
+        let evaluation = Evaluation {
             queries: 3,
             unsteered: step(0.0),
             curves: vec![(Method::Boost, vec![step(0.25), step(0.5)])],
@@ -156,7 +163,5 @@ mod tests {
         assert_eq!((rows.len(), rows[2][7].as_str()), (3, "-"));
         assert!(up_figure(&evaluation).unwrap().contains("boost"));
         assert_eq!(up_down_figures(&evaluation).unwrap().len(), 3);
-        evaluation.judge = Some(("chat:m".to_owned(), 2));
-        assert_eq!(up_down_figures(&evaluation).unwrap().len(), 5);
     }
 }

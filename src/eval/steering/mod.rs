@@ -125,3 +125,134 @@ async fn measure<C: Collection, J: Judge>(
         judge: judge.map(|(judge, judged)| (judge.name(), judged)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::error::Error;
+
+    /// Latents are the letters a to d; a text activates those that it holds.
+    struct Letters(Vec<&'static str>);
+
+    fn vector(text: &str) -> Vec<f32> {
+        let counts = "abcd".chars().map(|letter| text.matches(letter).count());
+        counts.map(|count| count as f32).collect()
+    }
+
+    fn letters(vector: &[f32]) -> BTreeSet<u32> {
+        let all = (0..).zip(vector);
+        all.filter(|(_, value)| **value > 0.0)
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    impl Collection for Letters {
+        type Error = Error;
+
+        async fn latents(&self) -> Result<Vec<Latent>> {
+            let letters = (0..).zip(["a", "b", "c", "d"]);
+            Ok(letters
+                .map(|(number, letter)| Latent {
+                    number,
+                    documents: 5,
+                    label: Some(letter.to_owned()),
+                    score: None,
+                })
+                .collect())
+        }
+
+        async fn encode(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+            Ok(texts.iter().map(|text| vector(text)).collect())
+        }
+
+        async fn active(&self, vector: &[f32]) -> Result<BTreeSet<u32>> {
+            Ok(letters(vector))
+        }
+
+        async fn search(&self, queries: &[Query], _: bool) -> Result<Vec<Answer>> {
+            let answer = |query: &Query| {
+                let mut moved = query.vector.clone();
+                for edit in &query.edits {
+                    let (Change::Boost(by) | Change::Add(by) | Change::SetP90(by)) = edit.change;
+                    moved[edit.latent as usize] += by * 10.0;
+                }
+                let score =
+                    |hit: &Hit| -> f32 { moved.iter().zip(&hit.vector).map(|(a, b)| a * b).sum() };
+                let mut hits: Vec<Hit> = self
+                    .0
+                    .iter()
+                    .map(|text| Hit {
+                        id: (*text).to_owned(),
+                        vector: vector(text),
+                        latents: letters(&vector(text)),
+                        text: (*text).to_owned(),
+                    })
+                    .filter(|hit| query.filter.is_none_or(|only| hit.latents.contains(&only)))
+                    .collect();
+                hits.sort_by(|a, b| score(b).total_cmp(&score(a)));
+                hits.truncate(1);
+                Answer { hits, cosine: None }
+            };
+            Ok(queries.iter().map(answer).collect())
+        }
+    }
+
+    /// Picks the first option that the steered hits hold and the unsteered do not, or the reverse.
+    struct Comparing;
+
+    impl Judge for Comparing {
+        fn name(&self) -> String {
+            "comparing".to_owned()
+        }
+
+        async fn ask(&self, questions: Vec<Question>) -> Result<Vec<Option<bool>>> {
+            let right = |question: Question| {
+                let (mut gained, mut lost) = (&question.after[0], &question.before[0]);
+                if !question.up {
+                    (gained, lost) = (lost, gained);
+                }
+                let options = question.options.iter();
+                let changed =
+                    |option: &&String| gained.contains(*option) && !lost.contains(*option);
+                let picked: Vec<&String> = options.filter(changed).collect();
+                Some(picked == [&question.options[question.answer]])
+            };
+            Ok(questions.into_iter().map(right).collect())
+        }
+    }
+
+    #[tokio::test]
+    async fn steering_brings_one_letter_in_and_another_out() {
+        let collection = Letters(vec!["aaab", "bbba", "cccd", "dddc", "acac", "bdbd"]);
+        let settings = Settings {
+            count: 0,
+            min_documents: 1,
+            max_documents: 9,
+            min_label_score: None,
+            judged: 0,
+            seed: 7,
+        };
+        let queries = vec!["aaab".to_owned(), "bbba".to_owned(), "dddc".to_owned()];
+        let (up, up_down) = evaluate(&collection, queries, &settings, Some(&Comparing))
+            .await
+            .unwrap();
+        assert_eq!((up.queries, up.curves.len(), up.judge), (3, 7, None));
+        assert_eq!(up.unsteered.outcome.relevance, 1.0);
+        assert_eq!(up.unsteered.outcome.target_share, 0.0);
+        for (method, steps) in &up.curves {
+            let shares: Vec<f64> = steps.iter().map(|step| step.outcome.target_share).collect();
+            assert!(shares.is_sorted(), "{method:?}: {shares:?}");
+        }
+        let (_, filtered) = &up.curves[6];
+        assert_eq!(filtered[0].outcome.target_share, 1.0);
+        let up_down = up_down.unwrap();
+        assert_eq!(up_down.judge, Some(("comparing".to_owned(), 3)));
+        let (_, boosted) = &up_down.curves[0];
+        let last = boosted.last().unwrap();
+        assert!(last.down_share < up_down.unsteered.down_share);
+        assert!(last.outcome.target_share > 0.0);
+        assert!(last.up_picked.accuracy().is_some());
+    }
+}
