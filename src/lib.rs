@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod client;
+pub mod coder;
 pub mod encoder;
 pub mod error;
 pub mod eval;

@@ -283,6 +283,26 @@ impl Reading {
     }
 }
 
+/// Refuses rows that an SAE does not read, where both are known.
+///
+/// # Errors
+/// `FailedPrecondition` saying what both are.
+pub fn check(rows: Option<&Reading>, made_for: Option<&Reading>) -> Result<()> {
+    match (rows, made_for) {
+        (Some(Reading::Token(rows)), Some(Reading::Token(made_for))) => rows.check_fits(made_for),
+        (Some(Reading::Token(_)), Some(Reading::Pooled(_)))
+        | (Some(Reading::Pooled(_)), Some(Reading::Token(_))) => {
+            let words = |reading: Option<&Reading>| reading.map(Reading::describe);
+            Err(Error::precondition(format!(
+                "the SAE reads {}; the file holds {}",
+                words(made_for).unwrap_or_default(),
+                words(rows).unwrap_or_default()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl TokenReading {
     /// A description for messages.
     pub fn describe(&self) -> String {

@@ -75,6 +75,20 @@ impl Seek for WholeFile {
     }
 }
 
+/// The path with `suffix` added to its name.
+///
+/// ```
+/// use std::path::Path;
+///
+/// let path = latentdb::whole_file::with_suffix(Path::new("out/sae"), ".checkpoint");
+/// assert_eq!(path, Path::new("out/sae.checkpoint"));
+/// ```
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// Writes a file at once.
 ///
 /// # Errors

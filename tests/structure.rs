@@ -52,8 +52,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("inputs", &["error", "hex", "progress"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
-    ("report", &["error", "plot", "records", "whole_file"]),
-    ("records", &["error", "whole_file"]),
+    (
+        "coder",
+        &["error", "encoder", "progress", "reading", "records", "sae"],
+    ),
+    (
+        "report",
+        &["error", "eval", "plot", "records", "sae", "whole_file"],
+    ),
+    (
+        "records",
+        &[
+            "error",
+            "hex",
+            "reading",
+            "sae",
+            "vectors",
+            "whole_file",
+            "latentdb_index",
+        ],
+    ),
     (
         "service",
         &[
@@ -101,6 +119,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "client",
             "error",
+            "client",
+            "coder",
             "encoder",
             "eval",
             "hex",

@@ -1,4 +1,4 @@
-//! Readers on the command line: the flags that name one, and what files of states say of theirs.
+//! Readers on the command line: the flags that name one, and the words that latents fired on.
 
 use std::path::Path;
 
@@ -6,15 +6,8 @@ use latentdb_proto::v1;
 
 use super::flags::absolute;
 use crate::encoder::reader::ReaderOptions;
-use crate::error::{Error, Result};
-use crate::reading::{EncoderIdentity, PooledReading, Reading, TokenPolicy};
-use crate::records::vectors::VectorFile;
+use crate::reading::TokenPolicy;
 use crate::sae::Normalisation;
-
-/// Metadata of a file of token states: a [`Reading`].
-pub(super) const READING: &str = "reading";
-/// Metadata of a file of vectors: an [`EncoderIdentity`].
-pub(super) const ENCODER: &str = "encoder";
 
 /// A model that is read token by token.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -106,38 +99,4 @@ pub(super) fn normalisation(text: &str) -> std::result::Result<Normalisation, St
     ];
     let known = all.into_iter().find(|one| one.name() == text);
     known.ok_or_else(|| format!("accepted are {}", all.map(Normalisation::name).join(", ")))
-}
-
-/// What the rows of a file are, where it says so.
-pub(super) fn of_file(file: &VectorFile) -> Result<Option<Reading>> {
-    let metadata = file.metadata()?;
-    let unreadable = |error| Error::corrupted("a file's record of its rows").with_source(error);
-    if let Some(reading) = metadata.get(READING) {
-        return serde_json::from_str(reading).map(Some).map_err(unreadable);
-    }
-    let encoder = metadata.get(ENCODER);
-    // Another program may keep anything there.
-    let encoder = encoder.and_then(|json| serde_json::from_str::<EncoderIdentity>(json).ok());
-    Ok(encoder.map(|encoder| {
-        Reading::Pooled(PooledReading {
-            encoder: Some(encoder),
-        })
-    }))
-}
-
-/// Refuses rows that an SAE does not read, where both are known.
-pub(super) fn check(rows: Option<&Reading>, made_for: Option<&Reading>) -> Result<()> {
-    match (rows, made_for) {
-        (Some(Reading::Token(rows)), Some(Reading::Token(made_for))) => rows.check_fits(made_for),
-        (Some(Reading::Token(_)), Some(Reading::Pooled(_)))
-        | (Some(Reading::Pooled(_)), Some(Reading::Token(_))) => {
-            let words = |reading: Option<&Reading>| reading.map(Reading::describe);
-            Err(Error::precondition(format!(
-                "the SAE reads {}; the file holds {}",
-                words(made_for).unwrap_or_default(),
-                words(rows).unwrap_or_default()
-            )))
-        }
-        _ => Ok(()),
-    }
 }

@@ -226,7 +226,7 @@ pub(super) fn fused(rankings: Vec<Query>, method: FusionMethod) -> Query {
 }
 
 /// Several rankings, fused; those that have no weight get 1.
-fn weighted(rankings: Vec<Query>, weights: &[f32], method: FusionMethod) -> Query {
+pub(super) fn weighted(rankings: Vec<Query>, weights: &[f32], method: FusionMethod) -> Query {
     let children = rankings
         .into_iter()
         .enumerate()

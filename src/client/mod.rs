@@ -29,6 +29,7 @@
 //! ```
 
 mod connection;
+pub mod ingest;
 mod json;
 mod pairs;
 mod streams;

@@ -3,8 +3,9 @@
 //! [`open`] reads JSON Lines, CSV, TSV and Parquet, plain or compressed, from a file or standard
 //! input, one [`Record`] at a time. A [`mapping::Mapping`] makes the id, text, attributes, vector
 //! and latents of a document out of a record. [`vectors`] reads and writes the matrix files that
-//! stand beside record files, [`csr`] writes sparse ones; [`parts`] keep records with the vectors and
-//! latents that were made of them.
+//! belong to record files, [`csr`] writes sparse ones, [`rows`] reads several as one list; [`parts`]
+//! keep records with the vectors and latents that were made of them, [`shards`] writes them, and
+//! [`partial`] output is resumed. [`document`] makes documents out of records, [`batches`] of many.
 //!
 //! | to add | open |
 //! |---|---|
@@ -18,12 +19,14 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 mod arrow_value;
+pub mod batches;
 pub mod csr;
 mod decompress;
 mod delimited;
+pub mod document;
 mod json_lines;
 pub mod kind;
 pub mod latents;
@@ -32,8 +35,11 @@ mod matrix;
 mod npy;
 mod parquet;
 pub mod parquet_vectors;
+pub mod partial;
 pub mod parts;
 mod record;
+pub mod rows;
+pub mod shards;
 mod source;
 pub mod template;
 pub mod vectors;
@@ -180,6 +186,33 @@ fn sniff(start: &[u8], name: &str) -> Result<Format> {
             ),
         )),
     }
+}
+
+/// Texts of a file: the lines of a `.txt` file, or of each record the first of `fields` that is a
+/// text. Empty ones are left out.
+///
+/// # Errors
+/// `NotFound` for a missing file, `InvalidArgument` for a record without any of `fields`.
+pub fn texts(path: &Path, fields: &[&str]) -> Result<Vec<String>> {
+    let mut texts = Vec::new();
+    if path.extension().is_some_and(|extension| extension == "txt") {
+        let lines = std::fs::read_to_string(path).map_err(|error| {
+            Error::not_found(format!("reading {}", path.display())).with_source(error)
+        })?;
+        texts.extend(lines.lines().map(|line| line.trim().to_owned()));
+    } else {
+        for record in open(&Source::from(path), None)? {
+            let record = record?;
+            let found = fields.iter().find_map(|field| record.get(field)?.as_str());
+            let text = found.ok_or_else(|| {
+                let message = format!("{} has none of {fields:?} as a text", record.position());
+                Error::new(ErrorKind::InvalidArgument, message)
+            })?;
+            texts.push(text.trim().to_owned());
+        }
+    }
+    texts.retain(|text| !text.is_empty());
+    Ok(texts)
 }
 
 #[cfg(test)]

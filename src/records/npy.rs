@@ -112,9 +112,10 @@ fn dictionary_value<'a>(dictionary: &'a str, key: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use half::f16;
+
     use super::*;
     use crate::records::vectors::VectorFile;
-    use half::f16;
 
     /// What `numpy.save` writes: the header padded with spaces to 64 bytes, a line feed last.
     fn file(version: u8, dictionary: &str, data: &[u8]) -> Vec<u8> {

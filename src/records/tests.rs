@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression;
@@ -347,16 +348,13 @@ fn a_given_format_wins_over_the_name() {
     assert_eq!(values(records[0].as_ref().unwrap()), json!([1]));
 }
 
-/// 60,000 abstracts, where `LATENTDB_DATA` names their folder.
+/// Only where `LATENTDB_DATA` names the folder of the arXiv abstracts.
 #[test]
-fn abstracts_read() {
-    let Some(folder) = std::env::var_os("LATENTDB_DATA") else {
+fn the_arxiv_abstracts_read() {
+    let Some(data) = std::env::var_os("LATENTDB_DATA") else {
         return;
     };
-    let path = Path::new(&folder).join("arxiv-abstracts.jsonl.zst");
-    if !path.exists() {
-        return;
-    }
+    let path = PathBuf::from(data).join("arxiv-abstracts.jsonl.zst");
     let mapping = mapping::Mapping {
         id: Some("id".to_owned()),
         text: Some("{title}. {abstract}".parse().unwrap()),

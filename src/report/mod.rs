@@ -9,6 +9,8 @@ pub mod correlations;
 pub mod differences;
 pub mod format;
 mod html;
+pub mod sae;
+pub mod steering;
 mod table;
 pub mod trends;
 

@@ -51,6 +51,7 @@ use model::ModelAdapter;
 use search::SearchAdapter;
 
 pub(crate) use model::wire_quality;
+pub(crate) use types::wire_value;
 
 /// Largest message the server reads, in bytes.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;

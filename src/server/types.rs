@@ -62,7 +62,7 @@ fn values(list: v1::ValueList) -> Result<Vec<Value>> {
         .collect()
 }
 
-pub(super) fn wire_value(value: Value) -> v1::Value {
+pub(crate) fn wire_value(value: Value) -> v1::Value {
     use v1::value::Kind;
     let kind = match value {
         Value::String(text) => Kind::String(text),

@@ -122,12 +122,18 @@ def test_a_concept_in_words_turns_results(cli, topics):  # noqa: F811
 
 def test_property_retrieval_is_measured(cli, topics, tmp_path):  # noqa: F811
     file = tmp_path / "properties.json"
-    described = [{"text": text, "source": topic} for topic, text in PROPERTIES.items()]
-    file.write_text(json.dumps({"about": "text", "topics": described}))
+    described = [
+        {"text": text, "relevant": f'source = "{topic}"'} for topic, text in PROPERTIES.items()
+    ]
+    wrong = [{"text": "x", "relevant": "source ="}]
+    file.write_text(json.dumps({"topics": described, "wrong": wrong}))
+    measure = ("eval", "property", "--collection", topics, "--properties", file)
     found = cli(
-        *("eval", "property", "--collection", topics, "--properties", file),
+        *(*measure, "--set", "topics"),
         *("--candidates", 5, "--figure", tmp_path / "map.svg"),
     )
+    assert 'set "wrong", property 1' in cli(*measure, "--method", "dense", code=1)
+    assert '["topics", "wrong"]' in cli(*measure, "--set", "other", code=1)
     methods = found["methods"]
     for method in ("random", "dense", "bm25", "property-centroid", "property-label", "hybrid"):
         assert set(methods[method]) >= {"map", "p50"}

@@ -1,5 +1,7 @@
 """Latents that a language model chooses for a property, with the real encoder."""
 
+import json
+
 import grpc
 import pytest
 
@@ -160,7 +162,8 @@ def test_selection_by_a_model_is_measured_beside_the_others(
     tmp_path,
 ):
     file = tmp_path / "properties.json"
-    file.write_text('{"topics": [{"text": "telescope and rocket", "source": "space"}]}')
+    described = {"text": "telescope and rocket", "relevant": 'source = "space"'}
+    file.write_text(json.dumps({"topics": [described]}))
     measure = ("eval", "property", "--collection", topics, "--properties", file)
     found = cli(*measure, "--candidates", 9, "--selector", "chat")["methods"]
     assert found["property-selector"]["map"] > found["random"]["map"]

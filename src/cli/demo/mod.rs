@@ -1,13 +1,12 @@
 //! `latentdb demo`: a newcomer's first five minutes.
 //!
-//! `setup` builds a collection from pinned inputs, as far as it is not there; `tour` runs one
-//! example of each query kind on it; `words` says in words what a latent without a label is about.
-//! All of it goes through a real client of a server on this machine.
+//! `setup` builds what is missing of a collection from pinned inputs; `tour` runs one example of each
+//! query kind on it. All of it goes through a real client of a server on this machine.
 
 mod setup;
 mod tour;
-mod words;
 
+use setup::COLLECTION;
 pub(super) use setup::fetch;
 
 use std::path::PathBuf;
@@ -20,9 +19,6 @@ use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::{output, serve};
 use crate::inputs;
-
-/// The name of the collection.
-const COLLECTION: &str = "demo";
 
 /// Where the demo lies and what happens after it.
 #[derive(Debug, clap::Args)]
@@ -69,7 +65,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let visit = async {
         let client = Client::connect(&address).await?;
         setup::build(&client, &corpus, &data, &interrupt).await?;
-        tour::run(&client, &corpus, args.json).await?;
+        tour::run(&client, corpus.len(), args.json).await?;
         let folder = data.display();
         if args.serve {
             eprintln!(

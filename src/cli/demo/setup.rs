@@ -5,18 +5,20 @@ use std::path::Path;
 
 use latentdb_proto::v1::{
     Collection, CreateCollectionRequest, Document, LabelLatentsRequest, ListLatentsRequest,
-    Projection, ScrollRequest, TrainSaeRequest, Value, value::Kind,
+    TrainSaeRequest, Value, value::Kind,
 };
 use tokio::sync::mpsc;
 
-use super::COLLECTION;
 use crate::cli::client::Client;
 use crate::cli::failure::Interrupted;
-use crate::cli::ingest::{self, Batch, Target};
+use crate::cli::ingest;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{collection, flags, progress, sae, text};
+use crate::cli::{collection, eval, progress, sae, text};
+use crate::client::ingest::{Batch, Target};
 use crate::inputs::{self, DemoDocument};
 
+/// The name of the collection.
+pub(super) const COLLECTION: &str = "demo";
 /// The encoder of the collection.
 const ENCODER: &str = "all-MiniLM-L6-v2";
 /// Latents of the SAE, and how many are active at once.
@@ -55,7 +57,7 @@ pub(super) async fn build(
         None => create(client).await?,
     };
     if found.documents < corpus.len() as u64 {
-        write(client, corpus, &found, interrupt).await?;
+        write(client, corpus, interrupt).await?;
     }
     if found.sae.is_none() {
         let folder = data.join("saes").join(COLLECTION);
@@ -102,14 +104,12 @@ async fn create(client: &Client) -> anyhow::Result<Collection> {
 async fn write(
     client: &Client,
     corpus: &[DemoDocument],
-    found: &Collection,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
-    let known = if found.documents > 0 {
-        ids(client).await?
-    } else {
-        HashSet::new()
-    };
+    let known: HashSet<String> = eval::ids(client, COLLECTION, None)
+        .await?
+        .into_iter()
+        .collect();
     let missing: Vec<&DemoDocument> = corpus
         .iter()
         .filter(|document| !known.contains(&document.id))
@@ -119,11 +119,11 @@ async fn write(
     bar.set_message("encoding and writing");
     bar.set_position(already);
     bar.reset_eta();
-    let batches: Vec<Batch> = missing
+    let batches: Vec<Batch<_>> = missing
         .chunks(BATCH)
         .map(|chunk| Batch {
             documents: chunk.iter().map(|document| to_wire(document)).collect(),
-            positions: Vec::new(),
+            context: Vec::new(),
         })
         .collect();
     let (sender, receiver) = mpsc::channel(1);
@@ -135,14 +135,13 @@ async fn write(
         }
     });
     let target = Target {
-        client,
         collection: COLLECTION.to_owned(),
         // What is missing is asked for, so batches differ from run to run.
         stream_id: String::new(),
         keep_going: false,
         made_with: None,
     };
-    let outcome = ingest::send(target, receiver, interrupt, &mut |done| {
+    let outcome = ingest::send(client, target, receiver, interrupt, &mut |done| {
         bar.set_position(already + done);
     })
     .await?;
@@ -151,27 +150,11 @@ async fn write(
         return Err(Interrupted::default().into());
     }
     if let Some(failure) = outcome.failures.first() {
-        anyhow::bail!("{failure}");
+        anyhow::bail!("{}", ingest::failure(failure));
     }
     feeding.await?;
     eprintln!("{} documents written", text::thousands(outcome.written));
     Ok(())
-}
-
-/// The ids that the collection holds.
-async fn ids(client: &Client) -> anyhow::Result<HashSet<String>> {
-    let request = ScrollRequest {
-        collection: COLLECTION.to_owned(),
-        projection: Some(Projection::default()),
-        batch_size: 5_000,
-        ..ScrollRequest::default()
-    };
-    let mut stream = client.documents().scroll(request).await?.into_inner();
-    let mut ids = HashSet::new();
-    while let Some(response) = stream.message().await? {
-        ids.extend(response.documents.into_iter().map(|document| document.id));
-    }
-    Ok(ids)
 }
 
 fn to_wire(document: &DemoDocument) -> Document {
@@ -202,7 +185,7 @@ async fn train(client: &Client, folder: &Path) -> anyhow::Result<()> {
         collection: COLLECTION.to_owned(),
         n_latents: N_LATENTS,
         k: K,
-        output: flags::absolute(folder)?,
+        output: crate::cli::flags::absolute(folder)?,
         ..TrainSaeRequest::default()
     };
     let last = sae::train_in_server(client, request).await?;

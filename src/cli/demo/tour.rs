@@ -15,41 +15,32 @@ use latentdb_proto::v1::{
 };
 use serde_json::{Value, json};
 
-use super::COLLECTION;
-use super::words::Glossary;
+use super::setup::COLLECTION;
 use crate::cli::client::Client;
 use crate::cli::search::{expression, fused, node, words_query};
 use crate::cli::{facet, output, response, text};
 use crate::client::ToJson as _;
-use crate::inputs::DemoDocument;
 
 /// Hits of an example.
 const LIMIT: u32 = 3;
 /// Latents shown for a hit.
 const LATENTS: u32 = 3;
-/// How far the steered example turns its concept up, against a query vector of length 1.
-const TURNED_UP: f32 = 0.6;
+/// Amount added to the concept of the steered example, against a query vector of length 1.
+const STEERED_BY: f32 = 0.6;
 
 /// Runs the whole tour.
-pub(super) async fn run(
-    client: &Client,
-    corpus: &[DemoDocument],
-    is_json: bool,
-) -> anyhow::Result<()> {
-    let mut tour = Tour {
+pub(super) async fn run(client: &Client, documents: usize, is_json: bool) -> anyhow::Result<()> {
+    let tour = Tour {
         client,
-        glossary: Glossary::new(client, corpus),
         is_json,
         columns: output::columns(),
     };
-    tour.introduce(corpus.len())?;
+    tour.introduce(documents)?;
     let concept = tour.nearest().await?;
     tour.steered(concept).await?;
     tour.like().await?;
     tour.latents(concept).await?;
-    tour.text().await?;
-    tour.fusion().await?;
-    tour.except().await?;
+    tour.other_kinds().await?;
     tour.filter(concept).await?;
     tour.saved_sets().await?;
     tour.facets(concept).await?;
@@ -59,7 +50,6 @@ pub(super) async fn run(
 
 struct Tour<'a> {
     client: &'a Client,
-    glossary: Glossary<'a>,
     is_json: bool,
     columns: usize,
 }
@@ -88,8 +78,7 @@ impl Tour<'_> {
         let text = format!(
             "The collection \"{COLLECTION}\" holds {} snippets: tweets, film reviews, product \
              reviews and newspaper\nopinion. Under each hit stand its strongest latents: number, \
-             \"label\", activation and (part of the score).\nLatents without a label are shown \
-             with words that their strongest documents share.\n",
+             \"label\", activation and (part of the score).\n",
             text::thousands(documents as u64)
         );
         Ok(output::print(&text)?)
@@ -118,9 +107,9 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// Prints a search and its timings.
-    async fn show_search(
-        &mut self,
+    /// Prints a search, a note on it and its timings.
+    fn show_search(
+        &self,
         kind: &str,
         what: &str,
         command: &str,
@@ -134,12 +123,7 @@ impl Tour<'_> {
         let mut shown = answer.response.clone();
         let explanation = shown.explanation.take();
         shown.next_page_token.clear();
-        self.learn(&shown).await?;
-        let mut body = response::search(
-            &shown,
-            &|latent, _| self.glossary.name(latent).unwrap_or_default(),
-            self.columns,
-        );
+        let mut body = response::search(&shown, &|_, label| label.to_owned(), self.columns);
         body.push_str(note);
         if let Some(explanation) = &explanation {
             body.push_str(&response::timing(explanation));
@@ -148,17 +132,17 @@ impl Tour<'_> {
         self.show(kind, what, command, &body)
     }
 
-    async fn learn(&mut self, response: &SearchResponse) -> anyhow::Result<()> {
-        let mut latents: HashSet<u32> = response
-            .hits
-            .iter()
-            .flat_map(|hit| hit.latents.iter().map(|part| part.latent))
-            .collect();
-        for steering in &response.steering {
-            latents.extend(steering.before.iter().map(|a| a.latent));
-            latents.extend(steering.after.iter().map(|a| a.latent));
-        }
-        self.glossary.learn(latents).await
+    /// Runs a query and prints it.
+    async fn example(
+        &self,
+        kind: &str,
+        what: &str,
+        command: &str,
+        query: Query,
+    ) -> anyhow::Result<Answer> {
+        let answer = self.search(query).await?;
+        self.show_search(kind, what, command, &answer, "")?;
+        Ok(answer)
     }
 
     async fn search(&self, query: Query) -> anyhow::Result<Answer> {
@@ -197,41 +181,37 @@ impl Tour<'_> {
     }
 
     /// Returns the latent that made the hits match: the concept of the examples that follow.
-    async fn nearest(&mut self) -> anyhow::Result<u32> {
+    async fn nearest(&self) -> anyhow::Result<u32> {
         let answer = self
-            .search(nearest("the battery does not hold a charge"))
+            .example(
+                "nearest",
+                "Documents whose vectors are near to that of a text.",
+                "search demo \"the battery does not hold a charge\"",
+                nearest("the battery does not hold a charge"),
+            )
             .await?;
-        self.show_search(
-            "nearest",
-            "Documents whose vectors are near to that of a text.",
-            "search demo \"the battery does not hold a charge\"",
-            &answer,
-            "",
-        )
-        .await?;
         strongest(&answer.response).context("the hits have no latents: is an SAE attached?")
     }
 
-    async fn steered(&mut self, concept: u32) -> anyhow::Result<()> {
+    async fn steered(&self, concept: u32) -> anyhow::Result<()> {
         const TEXT: &str = "this is the best thing I ever bought";
-        let plain = self.search(nearest(TEXT)).await?;
+        let plain = self
+            .example(
+                "nearest, before steering",
+                "The same kind, another text; next, it is steered by one concept.",
+                &format!("search demo \"{TEXT}\""),
+                nearest(TEXT),
+            )
+            .await?;
         let mut query = nearest(TEXT);
         if let Some(Kind::Nearest(nearest)) = &mut query.kind {
             nearest.steer.push(SteerEdit {
                 latent: concept,
-                edit: Some(Edit::Add(TURNED_UP)),
+                edit: Some(Edit::Add(STEERED_BY)),
                 ..SteerEdit::default()
             });
         }
         let steered = self.search(query).await?;
-        self.show_search(
-            "nearest, before steering",
-            "The same kind, another text; next, one concept of it is turned up.",
-            &format!("search demo \"{TEXT}\""),
-            &plain,
-            "",
-        )
-        .await?;
         let before: HashSet<&str> = plain.ids().into_iter().collect();
         let ids = steered.ids();
         let kept = ids.iter().filter(|id| before.contains(**id)).count();
@@ -242,15 +222,14 @@ impl Tour<'_> {
         );
         self.show_search(
             "nearest, steered",
-            &format!("The same text with latent {concept} turned up."),
-            &format!("search demo \"{TEXT}\" --steer {concept}=+{TURNED_UP}"),
+            &format!("The same text steered up by latent {concept}."),
+            &format!("search demo \"{TEXT}\" --steer {concept}=+{STEERED_BY}"),
             &steered,
             &note,
         )
-        .await
     }
 
-    async fn like(&mut self) -> anyhow::Result<()> {
+    async fn like(&self) -> anyhow::Result<()> {
         let found = self
             .search(nearest("a moving performance by the lead actor"))
             .await?;
@@ -263,18 +242,14 @@ impl Tour<'_> {
                 ..NearestQuery::default()
             }),
         );
-        let answer = self.search(query).await?;
-        self.show_search(
-            "nearest, to a stored document",
-            "More like this one.",
-            &format!("search demo --like {id}"),
-            &answer,
-            "",
-        )
-        .await
+        let command = format!("search demo --like {id}");
+        let kind = "nearest, to a stored document";
+        self.example(kind, "More like this one.", &command, query)
+            .await?;
+        Ok(())
     }
 
-    async fn latents(&mut self, concept: u32) -> anyhow::Result<()> {
+    async fn latents(&self, concept: u32) -> anyhow::Result<()> {
         let request = SearchRequest {
             collection: COLLECTION.to_owned(),
             query: Some(weighted(&[(concept, 1.0)])),
@@ -286,7 +261,7 @@ impl Tour<'_> {
             ..SearchRequest::default()
         };
         let alone = self.send(request).await?.response;
-        // Something that the best hits have beside the concept, to be not wanted.
+        // Another latent of the best hits, to be not wanted.
         let other = alone
             .hits
             .iter()
@@ -301,67 +276,52 @@ impl Tour<'_> {
             .iter()
             .map(|(latent, weight)| format!("--latent {latent}={weight}"))
             .collect();
-        let answer = self.search(weighted(&weights)).await?;
-        self.show_search(
+        self.example(
             "latents",
             "A weighted sum of activations: the first latent is wanted, the second is not.",
             &format!("search demo {}", flags.join(" ")),
-            &answer,
-            "",
+            weighted(&weights),
         )
-        .await
+        .await?;
+        Ok(())
     }
 
-    async fn text(&mut self) -> anyhow::Result<()> {
-        let answer = self.search(words_query("text", "zoom lens")).await?;
-        self.show_search(
-            "text",
-            "BM25 over the words of the documents.",
-            "search demo --text-query \"zoom lens\"",
-            &answer,
-            "",
-        )
-        .await
-    }
-
-    async fn fusion(&mut self) -> anyhow::Result<()> {
+    async fn other_kinds(&self) -> anyhow::Result<()> {
         let rankings = vec![
             nearest("a film that made me cry"),
             words_query("text", "tears cry"),
         ];
-        let answer = self
-            .search(fused(rankings, FusionMethod::ReciprocalRank))
-            .await?;
-        self.show_search(
-            "fusion",
-            "Several rankings made one, here by reciprocal rank.",
-            "search demo \"a film that made me cry\" --text-query \"tears cry\"",
-            &answer,
-            "",
-        )
-        .await
-    }
-
-    async fn except(&mut self) -> anyhow::Result<()> {
         let except = ExceptQuery {
             query: Some(nearest("a wonderful film").into()),
             minus: Some(nearest("brilliant acting").into()),
             top: 500,
         };
-        let answer = self
-            .search(node("except", Kind::Excluding(except.into())))
-            .await?;
-        self.show_search(
-            "except",
-            "The hits of one query that are not among the best 500 of another.",
-            "search demo \"a wonderful film\" --except \"brilliant acting\" --except-top 500",
-            &answer,
-            "",
-        )
-        .await
+        for (kind, what, command, query) in [
+            (
+                "text",
+                "BM25 over the words of the documents.",
+                "search demo --text-query \"zoom lens\"",
+                words_query("text", "zoom lens"),
+            ),
+            (
+                "fusion",
+                "Several rankings made one, here by reciprocal rank.",
+                "search demo \"a film that made me cry\" --text-query \"tears cry\"",
+                fused(rankings, FusionMethod::ReciprocalRank),
+            ),
+            (
+                "except",
+                "The hits of one query that are not among the best 500 of another.",
+                "search demo \"a wonderful film\" --except \"brilliant acting\" --except-top 500",
+                node("except", Kind::Excluding(except.into())),
+            ),
+        ] {
+            self.example(kind, what, command, query).await?;
+        }
+        Ok(())
     }
 
-    async fn filter(&mut self, concept: u32) -> anyhow::Result<()> {
+    async fn filter(&self, concept: u32) -> anyhow::Result<()> {
         let filter = format!("latent({concept}) and source = \"products\" and sentiment < -1");
         let began = Instant::now();
         let count = self.count(&filter).await?;
@@ -380,10 +340,9 @@ impl Tour<'_> {
             &answer,
             &note,
         )
-        .await
     }
 
-    async fn saved_sets(&mut self) -> anyhow::Result<()> {
+    async fn saved_sets(&self) -> anyhow::Result<()> {
         for (name, filter) in [
             ("unhappy", "sentiment < -1.5"),
             ("films", "source = \"films\""),
@@ -412,7 +371,6 @@ impl Tour<'_> {
             &answer,
             &note,
         )
-        .await
     }
 
     async fn facet(&self, filter: &str, by: By) -> anyhow::Result<FacetResponse> {
@@ -425,7 +383,7 @@ impl Tour<'_> {
         Ok(self.client.searches().facet(request).await?.into_inner())
     }
 
-    async fn facets(&mut self, concept: u32) -> anyhow::Result<()> {
+    async fn facets(&self, concept: u32) -> anyhow::Result<()> {
         let of_concept = format!("latent({concept})");
         let unhappy = "set(\"unhappy\")";
         for (kind, what, flag, filter, by) in [
@@ -449,17 +407,13 @@ impl Tour<'_> {
             let response = self.facet(filter, by).await?;
             let took = waited(began.elapsed());
             self.show_json(kind, &command, response.to_json())?;
-            let latents = response.latents.iter().map(|entry| entry.latent).collect();
-            self.glossary.learn(latents).await?;
-            let page = facet::page(&response, &|latent, _| {
-                self.glossary.name(latent).unwrap_or_default()
-            });
+            let page = facet::page(&response, &|_, label| label.to_owned());
             self.show(kind, what, &command, &format!("{page}client {took}\n"))?;
         }
         Ok(())
     }
 
-    async fn explain(&mut self, concept: u32) -> anyhow::Result<()> {
+    async fn explain(&self, concept: u32) -> anyhow::Result<()> {
         let rankings = vec![
             nearest("it broke after a week"),
             weighted(&[(concept, 1.0)]),
@@ -479,10 +433,9 @@ impl Tour<'_> {
             &answer,
             &plan.unwrap_or_default(),
         )
-        .await
     }
 
-    async fn paging(&mut self) -> anyhow::Result<()> {
+    async fn paging(&self) -> anyhow::Result<()> {
         let first = self.search(nearest("good morning")).await?;
         let token = first.response.next_page_token.clone();
         let second = self
@@ -502,7 +455,6 @@ impl Tour<'_> {
             &second,
             &note,
         )
-        .await
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use crate::cli::chat::ChatArgs;
+use crate::error::{Error, Result};
+use crate::eval::steering::{Judge, Question};
 use crate::inputs::{self, Model};
 use crate::label::{
     ChatModel, ChatTopicJudge, Event, LocalModel, LocalTopicJudge, TopicJudge, Turn, run_each,
@@ -18,7 +20,7 @@ const DEFAULT_LOCAL_MODEL: &str = "smollm2";
 /// Who judges, and how much.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct JudgeArgs {
-    /// Who picks the latents that were turned from five options: the endpoint of --chat-url, or a
+    /// Who picks the steered latents from five options: the endpoint of --chat-url, or a
     /// language model in this process; when left out, the endpoint where one is named
     #[arg(long, value_enum)]
     judge: Option<JudgeKind>,
@@ -44,15 +46,6 @@ enum JudgeKind {
 pub(super) enum JudgeModel {
     Chat(Arc<ChatModel>),
     Local(Arc<LocalModel>),
-}
-
-/// Hits before and after, five options, and which of them it is.
-pub(super) struct Question {
-    pub(super) before: Vec<String>,
-    pub(super) after: Vec<String>,
-    pub(super) options: Vec<String>,
-    pub(super) up: bool,
-    pub(super) answer: usize,
 }
 
 impl JudgeArgs {
@@ -87,29 +80,31 @@ impl JudgeArgs {
 }
 
 impl JudgeModel {
-    /// Who it is.
-    pub(super) fn name(&self) -> String {
-        self.with(|judge| judge.name())
-    }
-
     fn with<T>(&self, work: impl FnOnce(&dyn TopicJudge) -> T) -> T {
         match self {
             Self::Chat(model) => work(&ChatTopicJudge(model)),
             Self::Local(model) => work(&LocalTopicJudge(model)),
         }
     }
+}
 
-    /// Whether each question was answered rightly; none where the answer is not usable.
-    pub(super) async fn ask(&self, questions: Vec<Question>) -> anyhow::Result<Vec<Option<bool>>> {
+impl Judge for JudgeModel {
+    fn name(&self) -> String {
+        self.with(|judge| judge.name())
+    }
+
+    async fn ask(&self, questions: Vec<Question>) -> Result<Vec<Option<bool>>> {
         let progress = Arc::new(Progress::default());
         let guard = progress.stop_on_drop();
         let model = self.clone();
         let asking = tokio::task::spawn_blocking(move || {
             model.with(|judge| ask_all(judge, &questions, &progress))
         });
-        let answers = asking.await?;
+        let answers = asking
+            .await
+            .map_err(|error| Error::internal("the judge failed").with_source(error))?;
         drop(guard);
-        Ok(answers?)
+        answers
     }
 }
 
@@ -117,7 +112,7 @@ fn ask_all(
     judge: &dyn TopicJudge,
     questions: &[Question],
     progress: &Progress,
-) -> crate::error::Result<Vec<Option<bool>>> {
+) -> Result<Vec<Option<bool>>> {
     let mut answers = vec![None; questions.len()];
     let ask = |question: &Question| {
         let turn = Turn {

@@ -1,13 +1,14 @@
 //! Ways of searching for a text.
 
+use clap::ValueEnum as _;
 use latentdb_proto::v1::{
-    FusionChild, FusionMethod, FusionQuery, NearestQuery, PropertyQuery, PropertyScorer,
-    PropertySelection, Query, nearest_query::To, property_query::From, query::Kind,
+    FusionMethod, NearestQuery, PropertyQuery, PropertyScorer, PropertySelection, Query,
+    nearest_query::To, property_query::From, query::Kind,
 };
 
 use crate::cli::concepts::SelectorArgs;
 use crate::cli::failure::Usage;
-use crate::cli::search::{node, words_query};
+use crate::cli::search::{fused, node, weighted, words_query};
 
 /// A way of searching for a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -43,42 +44,10 @@ pub(super) enum Method {
 }
 
 impl Method {
-    /// All of them.
-    pub(super) const ALL: [Self; 14] = [
-        Self::Random,
-        Self::Dense,
-        Self::Bm25,
-        Self::PropertyCentroid,
-        Self::PropertyLabel,
-        Self::PropertyBoth,
-        Self::PropertySelector,
-        Self::PropertyBm25,
-        Self::OwnLatents,
-        Self::Hybrid,
-        Self::HybridBoth,
-        Self::HybridSelector,
-        Self::HybridText,
-        Self::HybridRrf,
-    ];
-
-    /// Its name in output.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Random => "random",
-            Self::Dense => "dense",
-            Self::Bm25 => "bm25",
-            Self::PropertyCentroid => "property-centroid",
-            Self::PropertyLabel => "property-label",
-            Self::PropertyBoth => "property-both",
-            Self::PropertySelector => "property-selector",
-            Self::PropertyBm25 => "property-bm25",
-            Self::OwnLatents => "own-latents",
-            Self::Hybrid => "hybrid",
-            Self::HybridBoth => "hybrid-both",
-            Self::HybridSelector => "hybrid-selector",
-            Self::HybridText => "hybrid-text",
-            Self::HybridRrf => "hybrid-rrf",
-        }
+    /// Its name in flags and in output.
+    pub(super) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// True when it needs labels.
@@ -100,7 +69,14 @@ impl Method {
         let by_model = || settings.selected(text);
         let by_centroid = || property(PropertySelection::Centroids, PropertyScorer::Ranks);
         let by_both = || property(PropertySelection::Both, PropertyScorer::Ranks);
-        let standard = |children| fused(children, FusionMethod::Standard);
+        let hybrid = |property| {
+            let weights = [1.0, settings.property_weight];
+            weighted(
+                vec![dense(text), property],
+                &weights,
+                FusionMethod::Standard,
+            )
+        };
         Some(match self {
             Self::Random => return None,
             Self::Dense => dense(text),
@@ -111,25 +87,16 @@ impl Method {
             Self::PropertySelector => by_model(),
             Self::PropertyBm25 => property(PropertySelection::Centroids, PropertyScorer::Bm25),
             Self::OwnLatents => settings.own_latents(text),
-            Self::Hybrid => standard(vec![
-                (dense(text), 1.0),
-                (by_centroid(), settings.property_weight),
-            ]),
-            Self::HybridBoth => standard(vec![
-                (dense(text), 1.0),
-                (by_both(), settings.property_weight),
-            ]),
-            Self::HybridSelector => standard(vec![
-                (dense(text), 1.0),
-                (by_model(), settings.property_weight),
-            ]),
-            Self::HybridText => standard(vec![
-                (dense(text), 1.0),
-                (by_centroid(), settings.property_weight),
-                (words_query("text", text), settings.text_weight),
-            ]),
+            Self::Hybrid => hybrid(by_centroid()),
+            Self::HybridBoth => hybrid(by_both()),
+            Self::HybridSelector => hybrid(by_model()),
+            Self::HybridText => weighted(
+                vec![dense(text), by_centroid(), words_query("text", text)],
+                &[1.0, settings.property_weight, settings.text_weight],
+                FusionMethod::Standard,
+            ),
             Self::HybridRrf => fused(
-                vec![(dense(text), 1.0), (by_centroid(), 1.0)],
+                vec![dense(text), by_centroid()],
                 FusionMethod::ReciprocalRank,
             ),
         })
@@ -218,24 +185,11 @@ impl Settings {
 }
 
 /// Cosine to a text, exact.
-pub(super) fn dense(text: &str) -> Query {
+fn dense(text: &str) -> Query {
     let nearest = NearestQuery {
         to: Some(To::Text(text.to_owned())),
         exact: true,
         ..NearestQuery::default()
     };
     node("nearest", Kind::Nearest(nearest))
-}
-
-fn fused(children: Vec<(Query, f32)>, method: FusionMethod) -> Query {
-    let children = children.into_iter().map(|(query, weight)| FusionChild {
-        query: Some(query),
-        weight: Some(weight),
-    });
-    let fusion = FusionQuery {
-        children: children.collect(),
-        method: method.into(),
-        ..FusionQuery::default()
-    };
-    node("fusion", Kind::Fusion(fusion))
 }

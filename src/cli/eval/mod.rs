@@ -3,27 +3,25 @@
 //! | question | file |
 //! |---|---|
 //! | How well are documents with a property found? | `property.rs` |
-//! | What does steering keep and what does it bring? | `steering.rs`, `steering_method.rs` |
-//! | What do one latent up and another down do? Does a judge see it? | `up_down.rs`, `judging.rs` |
+//! | What does steering keep and what does it bring? | `steering.rs`, `steered_searches.rs` |
+//! | Does a judge see what was steered? | `judging.rs` |
 //! | How good are searches for judged queries? | `queries.rs` |
 //! | How good are run files, how much do they agree? | `runs.rs` |
 //! | Which ways of searching are there to compare? | `method.rs` |
 //! | How are thousands of hits fetched? | `ranking.rs` |
+//! | How do measures read? | `measured.rs` |
 
 mod judging;
+mod measured;
 mod method;
 mod property;
 mod queries;
 mod ranking;
 mod runs;
+mod steered_searches;
 mod steering;
-mod steering_bench;
-mod steering_method;
-mod up_down;
 
-use serde_json::{Map, Value, json};
-
-use crate::eval::metrics::Measures;
+pub(super) use ranking::ids;
 
 /// What is measured.
 #[derive(Debug, clap::Args)]
@@ -34,9 +32,9 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Property retrieval, against dense, BM25, random and hybrids (METHODS section 5)
+    /// Property retrieval, against dense, BM25, random and hybrids
     Property(property::Args),
-    /// Steering: target share against relevance kept, for every method (METHODS section 4)
+    /// Steering: target share against relevance kept, for every method
     Steering(steering::Args),
     /// Searches for queries with judgements: a BEIR folder, or queries with TREC qrels
     Queries(queries::Args),
@@ -51,27 +49,4 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Action::Queries(args) => queries::run(args).await,
         Action::Runs(args) => runs::run(&args),
     }
-}
-
-/// Measures by their names.
-fn measures(measures: &Measures) -> Map<String, Value> {
-    let named = measures.named();
-    named
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), json!(value)))
-        .collect()
-}
-
-/// A table of measures, one row per method.
-fn table(rows: &[(String, Measures)]) -> String {
-    let rows: Vec<Vec<String>> = rows
-        .iter()
-        .map(|(name, measures)| {
-            let values = measures.named().map(|(_, value)| format!("{value:.3}"));
-            std::iter::once(name.clone()).chain(values).collect()
-        })
-        .collect();
-    let head = Measures::default().named().map(|(name, _)| name);
-    let head: Vec<&str> = std::iter::once("method").chain(head).collect();
-    super::text::table(&head, &rows)
 }

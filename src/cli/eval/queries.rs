@@ -4,14 +4,19 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use serde_json::{Map, Value};
 
+use super::measured::{measures, table};
 use super::method::{Method, Settings};
-use super::{measures, ranking, table};
+use super::ranking::Ranker;
 use crate::cli::client::ClientArgs;
 use crate::cli::output;
 use crate::eval::beir::BeirFolder;
 use crate::eval::metrics::Measures;
+use crate::eval::property::Rankings as _;
+use crate::eval::queries;
 use crate::eval::trec::{Qrels, Run, parse_qrels, write_run};
 
 /// What is searched for, and how.
@@ -53,25 +58,31 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         bail!("--run-out writes one run: give one --method");
     }
     args.settings.check(&args.methods)?;
-    let client = args.client.connect().await?;
+    if args.methods.contains(&Method::Random) {
+        bail!("a random order is measured by `latentdb eval property` only");
+    }
+    let mut ranker = Ranker {
+        client: args.client.connect().await?,
+        collection: &args.collection,
+        settings: &args.settings,
+        all: Vec::new(),
+        random: StdRng::seed_from_u64(0),
+    };
     let mut rows = Vec::new();
     for &method in &args.methods {
         let mut run = Run::new();
         let mut all = Vec::with_capacity(queries.len());
         for (id, text) in &queries {
-            let Some(query) = method.query(text, &args.settings) else {
-                bail!("a random order is measured by `latentdb eval property` only");
-            };
-            let found = ranking::ranking(&client, &args.collection, query, args.depth).await?;
+            let found = ranker.ranking(method, text, args.depth).await?;
             let ids: Vec<String> = found.iter().map(|(id, _)| id.clone()).collect();
             all.push(Measures::of(&ids, &qrels[id]));
             run.insert(id.clone(), found);
         }
         if let Some(path) = &args.run_out {
-            fs::write(path, write_run(&run, method.name()))
+            fs::write(path, write_run(&run, &method.name()))
                 .with_context(|| format!("writing {}", path.display()))?;
         }
-        rows.push((method.name().to_owned(), Measures::mean(&all)));
+        rows.push((method.name(), Measures::mean(&all)));
     }
     let named: Map<String, Value> = rows
         .iter()
@@ -96,20 +107,5 @@ fn inputs(args: &Args) -> anyhow::Result<(Vec<(String, String)>, Qrels)> {
         fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
     };
     let qrels = parse_qrels(&read(qrels)?)?;
-    let mut found = Vec::new();
-    for (number, line) in (1..).zip(read(queries)?.lines()) {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let Some((id, text)) = line.split_once('\t') else {
-            bail!("line {number} of the queries is not an id, a tab and a text");
-        };
-        if qrels.contains_key(id) {
-            found.push((id.to_owned(), text.trim().to_owned()));
-        }
-    }
-    if found.is_empty() {
-        bail!("none of the queries has judgements");
-    }
-    Ok((found, qrels))
+    Ok((queries::parse(&read(queries)?, &qrels)?, qrels))
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{measures, table};
+use super::measured::{measures, table};
 use crate::cli::output;
-use crate::eval::metrics::{Measures, rank_biased_overlap};
+use crate::eval::queries;
 use crate::eval::trec::{Run, parse_qrels, parse_run};
 
 /// What is compared.
@@ -40,26 +40,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
     };
     let qrels = parse_qrels(&read(&args.qrels)?)?;
-    let none = Vec::new();
-    let ids = |run: &Run, query: &String| -> Vec<String> {
-        let ranking = run.get(query).unwrap_or(&none);
-        ranking.iter().map(|(id, _)| id.clone()).collect()
-    };
     let mut first: Option<Run> = None;
     let (mut rows, mut values) = (Vec::new(), Vec::new());
     for path in &args.runs {
         let run = parse_run(&read(path)?).with_context(|| path.display().to_string())?;
-        let measured = qrels.iter().map(|(query, judgements)| {
-            // A query that a run lacks counts 0, so that leaving out hard ones does not pay.
-            Measures::of(&ids(&run, query), judgements)
-        });
-        let mean = Measures::mean(&measured.collect::<Vec<_>>());
+        let mean = queries::mean(&run, &qrels);
         let against = first.get_or_insert_with(|| run.clone());
-        let overlap = qrels
-            .keys()
-            .map(|query| rank_biased_overlap(&ids(&run, query), &ids(against, query), args.rbo_p))
-            .sum::<f64>()
-            / qrels.len().max(1) as f64;
+        let overlap = queries::overlap(&run, against, &qrels, args.rbo_p);
         let mut fields = measures(&mean);
         fields.insert("run".to_owned(), json!(path.display().to_string()));
         fields.insert("rbo".to_owned(), json!(overlap));

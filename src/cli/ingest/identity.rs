@@ -3,30 +3,7 @@
 use anyhow::bail;
 use latentdb_proto::v1::{Collection, MadeWith};
 
-use crate::cli::encode::Run;
-use crate::error::{Error, Result};
 use crate::reading::{Reading, TokenReading};
-use crate::records::parts::Parts;
-use crate::records::template::Template;
-
-/// What parts were made of and with.
-pub(super) fn run_of(parts: &Parts) -> Result<Run> {
-    serde_json::from_value(parts.about().made.clone()).map_err(|error| {
-        Error::corrupted("the parts do not say what they were made with").with_source(error)
-    })
-}
-
-/// The text of the documents: what the vectors were made of.
-pub(super) fn template(run: &Run, asked: Option<Template>) -> anyhow::Result<Template> {
-    match asked {
-        Some(asked) if asked.to_string() != run.template => bail!(
-            "the parts were made of the text {:?}; leave --text out, or make them anew",
-            run.template
-        ),
-        Some(asked) => Ok(asked),
-        None => Ok(run.template.parse()?),
-    }
-}
 
 /// What there is to say to a collection. Of a model that the collection does not record there is
 /// nothing to compare: its owner takes ready numbers as they are.

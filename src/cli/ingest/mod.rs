@@ -1,20 +1,18 @@
 //! `latentdb ingest`: records of a file into a collection.
 //!
-//! Records are read and made into documents on a thread of their own (`convert`); batches go over
-//! one stream with several in flight (`stream`), and say what ready vectors and latents were made
-//! with (`identity`).
+//! Records are read and made into documents on a thread of their own; batches go over one stream
+//! with several in flight (`send`), and say what ready vectors and latents were made with
+//! (`identity`).
 
-mod convert;
 mod identity;
-mod stream;
+mod send;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::bail;
-use latentdb_proto::v1::{Collection, GetCollectionRequest, MadeWith};
-use prost::Message as _;
+use latentdb_proto::v1::{self, Collection, GetCollectionRequest, MadeWith};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -23,20 +21,21 @@ use super::client::ClientArgs;
 use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::{flags, output, progress, text};
+use crate::client::ingest::{Batch, Outcome, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
+use crate::records::batches::{self, Batching, Sink};
+use crate::records::document::{Document, Rows};
 use crate::records::mapping::Mapping;
+use crate::records::partial::Run;
 use crate::records::parts::Parts;
 use crate::records::template::Template;
-use crate::records::{self, Format, Records, Source};
-use convert::{Converter, Rows};
-pub(super) use stream::{Batch, Outcome, Target, send};
+use crate::records::{self, Format, Position, Records, Source};
+use crate::server::wire_value;
+pub(super) use send::{failure, send};
 
 /// Batches that are ready before they are sent.
 const READY: usize = 3;
-/// A batch is closed when it passes this, however few documents it has: far below the 64 MiB of a
-/// message.
-const BATCH_BYTES: usize = 16 << 20;
 /// Failures that are printed.
 const SHOWN_FAILURES: usize = 10;
 
@@ -104,19 +103,26 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             let total = parts.about().records;
             (parts.records(), Some(total))
         }
-        None => open(input.source.clone(), args.format, input.rows.as_ref()).await?,
+        None => {
+            open(
+                input.source.clone(),
+                args.format,
+                input.batching.rows.as_ref(),
+            )
+            .await?
+        }
     };
     let bar = progress::bar_or_counter(total, "documents");
     bar.set_message(args.name.clone());
     let target = Target {
-        client: &client,
         collection: args.name,
         stream_id,
         keep_going: args.keep_going,
         made_with: input.made_with.take(),
     };
-    let reading = tokio::task::spawn_blocking(move || read(opened, input, &sender));
-    let sent = send(target, batches, &interrupt, &mut |done| {
+    let batching = input.batching;
+    let reading = tokio::task::spawn_blocking(move || batching.read(opened, &mut Sender(sender)));
+    let sent = send(&client, target, batches, &interrupt, &mut |done| {
         bar.set_position(done)
     })
     .await;
@@ -141,13 +147,9 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
 /// What is read and how it is mapped.
 struct Input {
     source: Source,
-    mapping: Mapping,
-    rows: Option<Rows>,
+    batching: Batching,
     parts: Option<Parts>,
     made_with: Option<MadeWith>,
-    no_text: bool,
-    batch: usize,
-    keep_going: bool,
 }
 
 /// What the server knows the ingest by: a batch is recognised by its number, so that another file,
@@ -192,8 +194,8 @@ impl Input {
                 if args.vector.is_some() || args.latents.is_some() {
                     bail!("the vectors and latents of parts are those that the workers made");
                 }
-                let run = identity::run_of(parts)?;
-                mapping.text = Some(identity::template(&run, mapping.text.take())?);
+                let run = Run::of_parts(parts)?;
+                mapping.text = Some(run.template(mapping.text.take())?);
                 identity::made_with(collection, &run.reading, run.sae)?
             }
             (None, Some(rows)) => match rows.reading()? {
@@ -215,13 +217,15 @@ impl Input {
         }
         Ok(Self {
             source: Source::from(Path::new(&args.file)),
-            mapping,
-            rows,
+            batching: Batching {
+                mapping,
+                rows,
+                no_text: args.no_text,
+                size: args.batch as usize,
+                keep_going: args.keep_going,
+            },
             parts,
             made_with,
-            no_text: args.no_text,
-            batch: args.batch as usize,
-            keep_going: args.keep_going,
         })
     }
 }
@@ -252,119 +256,53 @@ async fn open(
     Ok((records, count.map(|count| count as u64)))
 }
 
-/// Reads all records into batches; returns how many were passed over. Ends early when nobody takes
-/// batches any more.
-fn read(records: Records, input: Input, sender: &mpsc::Sender<Result<Batch>>) -> u64 {
-    let mut reader = Reader {
-        converter: None,
-        batch: Vec::with_capacity(input.batch),
-        positions: Vec::with_capacity(input.batch),
-        bytes: 0,
-        skipped: 0,
-        input,
-    };
-    let mut fault = None;
-    for record in records {
-        match reader.take(record) {
-            Ok(full) => {
-                if full && sender.blocking_send(Ok(reader.close())).is_err() {
-                    return reader.skipped;
-                }
-            }
-            Err(error) => {
-                fault = Some(error);
-                break;
-            }
-        }
-    }
-    // Under a stream's name a batch is known by its number: one that a fault cut short would be
-    // taken for the whole one later.
-    if fault.is_none()
-        && !reader.batch.is_empty()
-        && sender.blocking_send(Ok(reader.close())).is_err()
-    {
-        return reader.skipped;
-    }
-    let fault = fault.or_else(|| reader.converter.as_ref()?.finish().err());
-    if let Some(fault) = fault {
-        // Nobody listens after a failed batch, which is then the error that is told.
-        let _ = sender.blocking_send(Err(fault));
-    } else if let Some(converter) = &reader.converter {
-        for field in converter.unseen() {
-            eprintln!("warning: no record has the field {field:?} of --attribute");
-        }
-    }
-    reader.skipped
-}
+/// Passes batches on to the stream.
+struct Sender(mpsc::Sender<Result<Batch<Vec<Position>>>>);
 
-/// Records on their way into batches.
-struct Reader {
-    input: Input,
-    /// Made with the first record, which settles what the flags leave open.
-    converter: Option<Converter>,
-    batch: Vec<latentdb_proto::v1::Document>,
-    positions: Vec<records::Position>,
-    bytes: usize,
-    skipped: u64,
-}
-
-impl Reader {
-    /// Adds a record to the batch; true when the batch is full.
-    fn take(&mut self, record: Result<records::Record>) -> Result<bool> {
-        let converter = match &mut self.converter {
-            Some(converter) => converter,
-            none => {
-                let mapping = std::mem::take(&mut self.input.mapping);
-                let first = record.as_ref().ok();
-                let rows = self.input.rows.take();
-                let converter = Converter::new(mapping, rows, first);
-                if let Some(first) = first.filter(|_| !self.input.no_text) {
-                    converter.check_content(first)?;
-                }
-                none.insert(converter)
-            }
-        };
-        let is_read = record.is_ok();
-        let document = record.and_then(|record| {
-            let document = converter.document(&record)?;
-            Ok((document, record.position().clone()))
+impl Sink for Sender {
+    fn take(&mut self, batch: Result<batches::Batch>) -> bool {
+        let batch = batch.map(|batch| Batch {
+            documents: batch.documents.into_iter().map(wire_document).collect(),
+            context: batch.positions,
         });
-        match document {
-            Ok((document, position)) => {
-                self.bytes += document.encoded_len();
-                self.batch.push(document);
-                self.positions.push(position);
-            }
-            Err(error) if self.input.keep_going && error.kind() == ErrorKind::InvalidArgument => {
-                if !is_read {
-                    converter.skip();
-                }
-                self.skipped += 1;
-                eprintln!("warning: passed over: {}", error.message());
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(self.batch.len() >= self.input.batch || self.bytes >= BATCH_BYTES)
+        self.0.blocking_send(batch).is_ok()
     }
 
-    fn close(&mut self) -> Batch {
-        self.bytes = 0;
-        let capacity = self.input.batch;
-        Batch {
-            documents: std::mem::replace(&mut self.batch, Vec::with_capacity(capacity)),
-            positions: std::mem::replace(&mut self.positions, Vec::with_capacity(capacity)),
-        }
+    fn warn(&mut self, message: String) {
+        eprintln!("warning: {message}");
     }
 }
 
-fn advice(outcome: &Outcome) -> String {
+/// A document as it is sent.
+pub(super) fn wire_document(document: Document) -> v1::Document {
+    let attributes = document.attributes.into_iter();
+    let activation = |(latent, activation)| v1::Activation { latent, activation };
+    v1::Document {
+        id: document.id,
+        text: document.text,
+        attributes: attributes
+            .map(|(name, value)| (name, wire_value(value)))
+            .collect(),
+        vector: document.vector.map(|values| v1::Vector { values }),
+        latents: document.latents.map(|pairs| v1::Activations {
+            values: pairs.into_iter().map(activation).collect(),
+        }),
+    }
+}
+
+fn advice<C>(outcome: &Outcome<C>) -> String {
     format!(
         "{} documents are written; a run with --stream-id skips what it wrote before",
         text::thousands(outcome.written + outcome.recognised)
     )
 }
 
-fn report(outcome: &Outcome, skipped: u64, seconds: f64, is_json: bool) -> anyhow::Result<()> {
+fn report(
+    outcome: &Outcome<Vec<Position>>,
+    skipped: u64,
+    seconds: f64,
+    is_json: bool,
+) -> anyhow::Result<()> {
     let documents = outcome.written + outcome.recognised;
     let mut line = format!(
         "{} documents in {seconds:.2} s, {} documents/s",
@@ -397,7 +335,7 @@ fn report(outcome: &Outcome, skipped: u64, seconds: f64, is_json: bool) -> anyho
         .failures
         .iter()
         .take(SHOWN_FAILURES)
-        .cloned()
+        .map(failure)
         .collect();
     if outcome.failures.len() > SHOWN_FAILURES {
         lines.push(format!(

@@ -6,13 +6,16 @@ use anyhow::Context as _;
 use latentdb_proto::v1::{EvaluateSaeRequest, SaeQuality};
 use serde_json::json;
 
-use super::rows::FileArgs;
-use super::{local, plots};
+use super::files::FileArgs;
+use super::page::local;
 use crate::cli::client::ClientArgs;
 use crate::cli::flags::absolute;
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{output, progress, reading, text};
+use crate::cli::{output, progress, text};
 use crate::client::ToJson;
+use crate::plot;
+use crate::reading;
+use crate::report::sae as figures;
 use crate::sae::{EvaluateOptions, RowSource, TrainingRecord, evaluate_source, format};
 use crate::server::wire_quality;
 
@@ -108,7 +111,17 @@ fn draw(args: &Args, quality: &SaeQuality, record: &TrainingRecord) -> anyhow::R
     let Some(folder) = &args.plots else {
         return Ok(());
     };
-    for path in plots::evaluation(folder, quality, record)? {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let bins = quality.density.iter();
+    let bins: Vec<(f64, u64)> = bins.map(|bin| (bin.lower, bin.latents)).collect();
+    let mut figures = vec![("density.svg", figures::density(quality.rows, &bins)?)];
+    let curve = record.report.as_ref().map(|report| report.curve.as_slice());
+    if let Some(curve) = curve.filter(|curve| !curve.is_empty()) {
+        figures.push(("loss.svg", figures::loss(curve)?));
+    }
+    for (name, svg) in figures {
+        let path = folder.join(name);
+        plot::write(&path, &svg)?;
         eprintln!("{}", path.display());
     }
     Ok(())
@@ -151,27 +164,14 @@ fn page(quality: &SaeQuality) -> String {
         .iter()
         .map(|(name, value)| format!("{name:<8} {value}\n"))
         .collect();
-    let rows: Vec<Vec<String>> = density_names(quality)
+    let bins: Vec<f64> = quality.density.iter().map(|bin| bin.lower).collect();
+    let rows: Vec<Vec<String>> = figures::density_names(&bins)
         .into_iter()
         .zip(&quality.density)
         .map(|(name, bin)| vec![name, text::thousands(bin.latents)])
         .collect();
     page.push_str(&text::table(&["active in", "latents"], &rows));
     page
-}
-
-/// What the density bins say: the share of vectors in which their latents are active.
-pub(super) fn density_names(quality: &SaeQuality) -> Vec<String> {
-    let share = |from: f64| format!("{}%", (from * 1e6).round() / 1e4);
-    let bins = &quality.density;
-    (0..bins.len())
-        .map(|at| match (bins[at].lower, bins.get(at + 1)) {
-            (_, Some(next)) if next.lower < 1e-6 => "none".to_owned(),
-            (from, Some(next)) if from < 1e-6 => format!("under {}", share(next.lower)),
-            (from, Some(next)) => format!("{} to {}", share(from), share(next.lower)),
-            (from, None) => format!("{} and more", share(from)),
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -195,10 +195,6 @@ mod tests {
             }),
             ..SaeQuality::default()
         };
-        assert_eq!(
-            density_names(&quality),
-            ["none", "under 0.01%", "0.01% to 10%", "10% and more"]
-        );
         let page = page(&quality);
         for words in ["FVU      0.2500", "of the 10 nearest", "1,200"] {
             assert!(page.contains(words), "{words}: {page}");

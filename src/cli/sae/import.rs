@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{info_page, local};
+use super::page::{info_page, local};
 use crate::cli::{output, progress};
 use crate::encoder::HubPlace;
 use crate::error::Error;

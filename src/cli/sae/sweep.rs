@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::plots;
-use super::rows::{FileArgs, Shards};
-use super::train::{Settings, describe, progress_line, usual};
-use crate::cli::failure::Interrupted;
+use super::files::FileArgs;
+use super::train::{Settings, train_rows};
 use crate::cli::interrupt::Interrupt;
-use crate::cli::{output, progress, text};
-use crate::error::ErrorKind;
-use crate::sae::sweep::{PowerLaw, SweepPoint, laws};
-use crate::sae::{RowSource, TrainConfig, TrainOptions, format, train_source};
+use crate::cli::{output, text};
+use crate::plot;
+use crate::records::rows::RowFiles;
+use crate::report::sae as figures;
+use crate::sae::sweep::{SweepPoint, laws};
+use crate::sae::{RowSource, TrainConfig, TrainOptions, format};
 
 /// What is trained.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,8 +38,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
-    let shards = args.files.open()?;
-    let reading = shards.reading()?;
+    let rows = args.files.open()?;
+    let normalisation = rows.normalisation()?;
     let mut points = Vec::new();
     let mut grid: Vec<(usize, usize)> = args
         .k
@@ -55,17 +55,17 @@ pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::
             threads: args.threads,
             ..args.settings.options()
         };
-        let mut config = options.config(shards.rows());
-        config.normalisation = usual(reading.as_ref());
+        let mut config = options.config(rows.rows());
+        config.normalisation = normalisation;
         let folder = args.out.join(format!("n{n}-k{k}"));
         let point = match done(&folder, &config, n, k)? {
             Some(point) => point,
-            None => train_one(args, &shards, &config, &folder, interrupt)?,
+            None => train_one(args, &rows, &config, &folder, interrupt)?,
         };
         points.push(point);
         write(&args.out, &points)?;
     }
-    output::emit(is_json, &value(&points), &table(&points))?;
+    output::emit(is_json, &value(&points), &page(&points))?;
     Ok(())
 }
 
@@ -96,7 +96,7 @@ fn done(
 
 fn train_one(
     args: &Args,
-    shards: &Shards,
+    rows: &RowFiles,
     config: &TrainConfig,
     folder: &Path,
     interrupt: &Interrupt,
@@ -105,24 +105,8 @@ fn train_one(
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make {}", args.out.display()))?;
     let checkpoint = args.out.join(format!("n{n}-k{k}.checkpoint"));
-    let bar = progress::bar(0, "steps");
-    let progress = interrupt.progress();
-    let trained = train_source(shards, config, Some(&checkpoint), &progress, &mut |now| {
-        bar.set_length(now.steps as u64);
-        bar.set_position(now.step as u64);
-        bar.set_message(format!("n {n}, k {k}: {}", progress_line(now)));
-    });
-    bar.finish_and_clear();
-    let mut trained = match trained {
-        Err(error) if error.kind() == ErrorKind::Cancelled => {
-            return Err(Interrupted {
-                advice: Some("the same command goes on where it was".to_owned()),
-            }
-            .into());
-        }
-        other => other?,
-    };
-    describe(&mut trained.sae, args.files.names(), shards.reading()?);
+    let name = format!("n {n}, k {k}: ");
+    let trained = train_rows(&args.files, rows, config, &checkpoint, &name, interrupt)?;
     format::save(&trained.sae, folder)?;
     Ok(SweepPoint::of(n, k, &trained.report))
 }
@@ -132,7 +116,10 @@ fn write(out: &Path, points: &[SweepPoint]) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(&value(points))?;
     std::fs::write(&path, text + "\n")
         .with_context(|| format!("cannot write {}", path.display()))?;
-    plots::sweep(&out.join("sweep.svg"), points)
+    Ok(plot::write(
+        &out.join("sweep.svg"),
+        &figures::sweep(points)?,
+    )?)
 }
 
 fn value(points: &[SweepPoint]) -> serde_json::Value {
@@ -145,59 +132,18 @@ fn value(points: &[SweepPoint]) -> serde_json::Value {
     json!({"points": points, "laws": laws})
 }
 
-/// FVU of every n under every k, as the table of O'Neill et al. 2024, with the law of every k: on held-out rows and
-/// on those trained on.
-fn table(points: &[SweepPoint]) -> String {
+/// FVU of every n under every k, with the law of every k: on held-out rows and on those trained on.
+fn page(points: &[SweepPoint]) -> String {
+    let table = |quality: fn(&SweepPoint) -> f64| {
+        let (head, rows) = figures::sweep_table(points, quality, text::thousands);
+        let head: Vec<&str> = head.iter().map(String::as_str).collect();
+        text::table(&head, &rows)
+    };
     format!(
         "FVU on held-out vectors; A n^alpha fits each row\n{}\nFVU on vectors trained on\n{}",
-        table_of(points, |point| point.fvu),
-        table_of(points, |point| point.fvu_trained)
+        table(|point| point.fvu),
+        table(|point| point.fvu_trained)
     )
-}
-
-fn table_of(points: &[SweepPoint], quality: impl Fn(&SweepPoint) -> f64) -> String {
-    let mut sizes: Vec<usize> = points.iter().map(|point| point.n_latents).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    let mut header = vec!["k".to_owned()];
-    header.extend(sizes.iter().map(|n| format!("n={n}")));
-    header.extend(["A", "alpha", "dead", "examples/s"].map(str::to_owned));
-    let rows: Vec<Vec<String>> = laws(points, &quality)
-        .into_iter()
-        .map(|(k, law)| row(points, &sizes, k, law, &quality))
-        .collect();
-    let header: Vec<&str> = header.iter().map(String::as_str).collect();
-    text::table(&header, &rows)
-}
-
-fn row(
-    points: &[SweepPoint],
-    sizes: &[usize],
-    k: usize,
-    law: Option<PowerLaw>,
-    quality: impl Fn(&SweepPoint) -> f64,
-) -> Vec<String> {
-    let of_k: Vec<&SweepPoint> = points.iter().filter(|point| point.k == k).collect();
-    let mut row = vec![k.to_string()];
-    for n in sizes {
-        let point = of_k.iter().find(|point| point.n_latents == *n);
-        row.push(point.map_or("-".to_owned(), |point| format!("{:.4}", quality(point))));
-    }
-    match law {
-        Some(law) => row.extend([format!("{:.3}", law.a), format!("{:.3}", law.alpha)]),
-        None => row.extend(["-".to_owned(), "-".to_owned()]),
-    }
-    let dead = of_k
-        .iter()
-        .map(|point| point.dead_share)
-        .fold(0.0, f64::max);
-    let slowest = of_k
-        .iter()
-        .map(|point| point.examples_per_second)
-        .fold(f64::INFINITY, f64::min);
-    row.push(format!("{:.1}%", dead * 100.0));
-    row.push(text::thousands(slowest.round() as u64));
-    row
 }
 
 #[cfg(test)]
@@ -217,7 +163,7 @@ mod tests {
             examples_per_second: 1234.5,
         };
         let points = [point(100, 4, 0.4), point(400, 4, 0.2), point(100, 8, 0.3)];
-        let table = table(&points);
+        let table = page(&points);
         let lines: Vec<&str> = table.lines().collect();
         assert!(lines[1].contains("n=100") && lines[1].contains("n=400"));
         assert!(

@@ -1,25 +1,25 @@
 //! `latentdb sae train`: on files in this process, or on a collection in the server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use latentdb_proto::v1::TrainSaeRequest;
 use serde_json::json;
 
-use super::rows::FileArgs;
-use super::{local, quality_line, server_quality_line, train_in_server};
+use super::files::FileArgs;
+use super::page::{local, quality_line, server_quality_line, train_in_server};
 use crate::cli::client::ClientArgs;
-use crate::cli::encode::beside;
 use crate::cli::failure::Interrupted;
 use crate::cli::flags::absolute;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, reading, text};
 use crate::client::ToJson;
 use crate::error::ErrorKind;
-use crate::reading::{Reading, TokenReading};
+use crate::records::rows::RowFiles;
 use crate::sae::{
-    Normalisation, RowSource, Sae, Sparsity, TrainOptions, TrainProgress, Trained, format,
+    Normalisation, RowSource, Sparsity, TrainConfig, TrainOptions, TrainProgress, Trained, format,
     train_source,
 };
+use crate::whole_file::with_suffix;
 
 /// What is trained on what.
 #[derive(Clone, Debug, clap::Args)]
@@ -184,35 +184,51 @@ pub(super) async fn run(
 
 fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
     format::check_destination(&args.out)?;
-    let shards = args.files.open()?;
-    let reading = shards.reading()?;
-    let mut config = args.options().config(shards.rows());
-    config.normalisation = args.normalise.unwrap_or_else(|| usual(reading.as_ref()));
-    let checkpoint = beside(&args.out, ".checkpoint");
+    let rows = args.files.open()?;
+    let mut config = args.options().config(rows.rows());
+    config.normalisation = match args.normalise {
+        Some(normalisation) => normalisation,
+        None => rows.normalisation()?,
+    };
+    let checkpoint = with_suffix(&args.out, ".checkpoint");
+    let trained = train_rows(&args.files, &rows, &config, &checkpoint, "", interrupt)?;
+    save(args, &trained, is_json)
+}
+
+/// Trains on files under a bar, and says in the SAE what it was trained on.
+pub(super) fn train_rows(
+    files: &FileArgs,
+    rows: &RowFiles,
+    config: &TrainConfig,
+    checkpoint: &Path,
+    name: &str,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Trained> {
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
     let progress = interrupt.progress();
-    let trained = train_source(&shards, &config, Some(&checkpoint), &progress, &mut |now| {
+    let trained = train_source(rows, config, Some(checkpoint), &progress, &mut |now| {
         bar.set_length(now.steps as u64);
         bar.set_position(now.step as u64);
-        bar.set_message(progress_line(now));
+        bar.set_message(format!("{name}{}", progress_line(now)));
     });
     bar.finish_and_clear();
-    match trained {
-        Ok(trained) => save(args, trained, reading, is_json),
-        Err(error) if error.kind() == ErrorKind::Cancelled => Err(Interrupted {
-            advice: Some(format!(
-                "the same command goes on from {}",
-                checkpoint.display()
-            )),
+    let mut trained = match trained {
+        Err(error) if error.kind() == ErrorKind::Cancelled => {
+            let checkpoint = checkpoint.display();
+            return Err(Interrupted {
+                advice: Some(format!("the same command goes on from {checkpoint}")),
+            }
+            .into());
         }
-        .into()),
-        Err(error) => Err(error.into()),
-    }
+        other => other?,
+    };
+    trained.sae.set_about("vectors", files.names());
+    rows.describe(&mut trained.sae)?;
+    Ok(trained)
 }
 
-/// Where a training stands.
-pub(super) fn progress_line(now: &TrainProgress) -> String {
+fn progress_line(now: &TrainProgress) -> String {
     format!(
         "epoch {}: loss {:.4}, FVU {:.4}{}, L0 {:.1}, {:.1}% dead, {} examples/s",
         now.epoch,
@@ -226,36 +242,9 @@ pub(super) fn progress_line(now: &TrainProgress) -> String {
     )
 }
 
-/// What is done to rows of a kind first, unless told otherwise.
-pub(super) fn usual(reading: Option<&Reading>) -> Normalisation {
-    match reading {
-        Some(Reading::Token(_)) => Normalisation::ConstantNormRescale,
-        _ => Normalisation::None,
-    }
-}
-
-/// Records what an SAE was trained on.
-pub(super) fn describe(sae: &mut Sae, names: String, reading: Option<Reading>) {
-    sae.set_about("vectors", names);
-    match reading {
-        Some(Reading::Token(rows)) => sae.set_reading(Reading::Token(TokenReading {
-            normalisation: sae.normalisation().name().to_owned(),
-            ..rows
-        })),
-        Some(pooled) => sae.set_reading(pooled),
-        None => {}
-    }
-}
-
-fn save(
-    args: &Args,
-    trained: Trained,
-    reading: Option<Reading>,
-    is_json: bool,
-) -> anyhow::Result<()> {
-    let Trained { mut sae, report } = trained;
-    describe(&mut sae, args.files.names(), reading);
-    format::save(&sae, &args.out)?;
+fn save(args: &Args, trained: &Trained, is_json: bool) -> anyhow::Result<()> {
+    let Trained { sae, report } = trained;
+    format::save(sae, &args.out)?;
     let dir = args.out.display();
     let mut page = format!(
         "{dir}: {} latents, k = {}, {} epochs over {} vectors in {:.1} s, {} examples/s\n",
@@ -270,7 +259,7 @@ fn save(
     if let Some(quality) = &report.held_out {
         page.push_str(&quality_line("held out", quality));
     }
-    let value = json!({"sae": local(&sae), "report": report, "out": args.out});
+    let value = json!({"sae": local(sae), "report": report, "out": args.out});
     output::emit(is_json, &value, &page)?;
     Ok(())
 }

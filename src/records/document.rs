@@ -1,26 +1,60 @@
-//! From a record to a document of the wire.
+//! From records to documents: ids, texts, attributes with their kinds, ready vectors and latents.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::DateTime;
-use latentdb_proto::v1::{Activation, Activations, Document, Value, ValueList, Vector, value};
-use prost_types::Timestamp;
+use latentdb_index::Value;
 use serde_json::Value as Json;
 
-use crate::cli::reading;
+use super::mapping::{Kind, Mapping};
+use super::template::Template;
+use super::vectors::VectorFile;
+use super::{Record, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reading::Reading;
-use crate::records::Record;
-use crate::records::mapping::{Kind, Mapping};
-use crate::records::template::Template;
-use crate::records::vectors::VectorFile;
 
 /// Rows read from a file of vectors at a time.
 const ROWS: usize = 1024;
 
+/// What a record says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Document {
+    /// The id; the record's number in the source without an id field.
+    pub id: String,
+    /// The text.
+    pub text: Option<String>,
+    /// Attributes by name.
+    pub attributes: BTreeMap<String, Value>,
+    /// A ready vector.
+    pub vector: Option<Vec<f32>>,
+    /// Ready latents.
+    pub latents: Option<Vec<(u32, f32)>>,
+}
+
+impl Document {
+    /// About the bytes that it takes in a message.
+    pub fn bytes(&self) -> usize {
+        fn value_bytes(value: &Value) -> usize {
+            match value {
+                Value::String(text) => text.len(),
+                Value::List(values) => values.iter().map(value_bytes).sum(),
+                _ => 8,
+            }
+        }
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|(name, own)| name.len() + value_bytes(own));
+        self.id.len()
+            + self.text.as_ref().map_or(0, String::len)
+            + attributes.sum::<usize>()
+            + self.vector.as_ref().map_or(0, |vector| vector.len() * 4)
+            + self.latents.as_ref().map_or(0, |latents| latents.len() * 8)
+    }
+}
+
 /// The rows of a file of vectors, in their order.
-pub(super) struct Rows {
+#[derive(Debug)]
+pub struct Rows {
     file: VectorFile,
     name: String,
     buffer: Vec<f32>,
@@ -28,7 +62,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// Those of [`VectorFile::open`].
+    pub fn open(path: &Path) -> Result<Self> {
         Ok(Self {
             file: VectorFile::open(path, None)?,
             name: path.display().to_string(),
@@ -37,21 +75,26 @@ impl Rows {
         })
     }
 
-    pub(super) fn rows(&self) -> usize {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
         self.file.rows()
     }
 
-    pub(super) fn dimension(&self) -> usize {
+    /// Values of a row.
+    pub fn dimension(&self) -> usize {
         self.file.dimension()
     }
 
-    /// What the vectors are, where the file says so.
-    pub(super) fn reading(&self) -> Result<Option<Reading>> {
-        reading::of_file(&self.file)
+    /// What the vectors are, if the file says so.
+    ///
+    /// # Errors
+    /// Those of [`rows::reading`].
+    pub fn reading(&self) -> Result<Option<Reading>> {
+        rows::reading(&self.file)
     }
 
     /// The error of a file that has not as many rows as there are records.
-    pub(super) fn mismatch(&self, records: &str) -> Error {
+    pub fn mismatch(&self, records: &str) -> Error {
         Error::invalid(
             "vectors",
             format!(
@@ -78,7 +121,8 @@ impl Rows {
 }
 
 /// Makes documents out of the records of one source, in their order.
-pub(super) struct Converter {
+#[derive(Debug)]
+pub struct Converter {
     mapping: Mapping,
     rows: Option<Rows>,
     /// Attributes whose strings are points in time.
@@ -92,7 +136,7 @@ pub(super) struct Converter {
 impl Converter {
     /// `first` settles what the flags leave open: the id is the field `id` where there is one, the
     /// text the field `text`.
-    pub(super) fn new(mut mapping: Mapping, rows: Option<Rows>, first: Option<&Record>) -> Self {
+    pub fn new(mut mapping: Mapping, rows: Option<Rows>, first: Option<&Record>) -> Self {
         if let Some(first) = first {
             if mapping.id.is_none() && first.get("id").is_some() {
                 mapping.id = Some("id".to_owned());
@@ -125,7 +169,7 @@ impl Converter {
     ///
     /// # Errors
     /// `InvalidArgument` naming the fields there are.
-    pub(super) fn check_content(&self, first: &Record) -> Result<()> {
+    pub fn check_content(&self, first: &Record) -> Result<()> {
         let mapping = &self.mapping;
         let has_rows = self.rows.is_some() || mapping.vector.is_some() || mapping.latents.is_some();
         if mapping.text.is_some() || has_rows {
@@ -145,7 +189,10 @@ impl Converter {
     }
 
     /// The document of the next record. A record without an id field has its number, from 0.
-    pub(super) fn document(&mut self, record: &Record) -> Result<Document> {
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the record.
+    pub fn document(&mut self, record: &Record) -> Result<Document> {
         let made = record.made();
         let row = self.next;
         self.next += 1;
@@ -153,7 +200,7 @@ impl Converter {
         if !self.unseen.is_empty() {
             self.unseen.retain(|field| record.get(field).is_none());
         }
-        let mut attributes = HashMap::with_capacity(mapped.attributes.len());
+        let mut attributes = BTreeMap::new();
         for (name, json) in mapped.attributes {
             let is_time = self.timestamps.contains(&name);
             let converted = attribute(json, is_time).map_err(|what| {
@@ -162,8 +209,8 @@ impl Converter {
                     format!("{}, attribute {name:?}: {what}", record.position()),
                 )
             })?;
-            if let Some(kind) = converted {
-                attributes.insert(name, Value { kind: Some(kind) });
+            if let Some(value) = converted {
+                attributes.insert(name, value);
             }
         }
         let vector = match (&mut self.rows, mapped.vector) {
@@ -176,23 +223,21 @@ impl Converter {
             id: mapped.id.unwrap_or_else(|| number.to_string()),
             text: mapped.text,
             attributes,
-            vector: vector.map(|values| Vector { values }),
-            latents: latents.map(|pairs| Activations {
-                values: pairs
-                    .into_iter()
-                    .map(|(latent, activation)| Activation { latent, activation })
-                    .collect(),
-            }),
+            vector,
+            latents,
         })
     }
 
     /// Passes over a record that cannot be read, whose row stays its own.
-    pub(super) fn skip(&mut self) {
+    pub fn skip(&mut self) {
         self.next += 1;
     }
 
     /// The error of rows left over after the last record.
-    pub(super) fn finish(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a file of vectors with more rows than there were records.
+    pub fn finish(&self) -> Result<()> {
         match &self.rows {
             Some(rows) if rows.rows() != self.next => {
                 Err(rows.mismatch(&format!("only {}", self.next)))
@@ -202,59 +247,47 @@ impl Converter {
     }
 
     /// Attribute fields that no record had.
-    pub(super) fn unseen(&self) -> impl Iterator<Item = &str> {
+    pub fn unseen(&self) -> impl Iterator<Item = &str> {
         self.unseen.iter().map(String::as_str)
     }
 }
 
-/// A JSON value as an attribute; nothing for an empty list.
-fn attribute(json: Json, is_time: bool) -> std::result::Result<Option<value::Kind>, String> {
+/// A JSON value as an attribute; `None` for an empty list.
+fn attribute(json: Json, is_time: bool) -> std::result::Result<Option<Value>, String> {
     let Json::Array(items) = json else {
         return scalar(json, is_time).map(Some);
     };
-    let mut kinds = Vec::with_capacity(items.len());
+    let mut values = Vec::with_capacity(items.len());
     for item in items {
         if !item.is_null() {
-            kinds.push(scalar(item, is_time)?);
+            values.push(scalar(item, is_time)?);
         }
     }
-    if kinds.is_empty() {
+    if values.is_empty() {
         return Ok(None);
     }
     // JSON writes 2.0 as 2: a list of numbers with one float is one of floats.
-    if kinds
-        .iter()
-        .any(|kind| matches!(kind, value::Kind::Float(_)))
-    {
-        for kind in &mut kinds {
-            if let value::Kind::Integer(number) = kind {
-                *kind = value::Kind::Float(*number as f64);
+    if values.iter().any(|value| matches!(value, Value::Float(_))) {
+        for value in &mut values {
+            if let Value::Integer(number) = value {
+                *value = Value::Float(*number as f64);
             }
         }
     }
-    let values = kinds
-        .into_iter()
-        .map(|kind| Value { kind: Some(kind) })
-        .collect();
-    Ok(Some(value::Kind::List(ValueList { values })))
+    Ok(Some(Value::List(values)))
 }
 
-fn scalar(json: Json, is_time: bool) -> std::result::Result<value::Kind, String> {
+fn scalar(json: Json, is_time: bool) -> std::result::Result<Value, String> {
     match json {
         Json::String(text) if is_time => match DateTime::parse_from_rfc3339(&text) {
-            Ok(at) => Ok(value::Kind::Timestamp(Timestamp {
-                seconds: at.timestamp(),
-                // Below 2^31, a leap second included.
-                nanos: i32::try_from(at.timestamp_subsec_nanos().min(999_999_999))
-                    .unwrap_or_default(),
-            })),
+            Ok(at) => Ok(Value::Timestamp(at.timestamp_micros())),
             Err(_) => Err(format!("{text:?} is not an RFC 3339 time")),
         },
-        Json::String(text) => Ok(value::Kind::String(text)),
-        Json::Bool(truth) => Ok(value::Kind::Boolean(truth)),
+        Json::String(text) => Ok(Value::String(text)),
+        Json::Bool(truth) => Ok(Value::Boolean(truth)),
         Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(integer), _) => Ok(value::Kind::Integer(integer)),
-            (None, Some(float)) if number.is_f64() => Ok(value::Kind::Float(float)),
+            (Some(integer), _) => Ok(Value::Integer(integer)),
+            (None, Some(float)) if number.is_f64() => Ok(Value::Float(float)),
             _ => Err(format!(
                 "{number} is not in the range of 64-bit signed integers; FIELD:string keeps it as \
                  text"
@@ -319,9 +352,8 @@ mod tests {
         let mut converter = Converter::new(mapping(&[]), None, Some(&record));
         let document = converter.document(&record).unwrap();
         assert_eq!(document.id, "700");
-        assert_eq!(document.vector.unwrap().values, [0.5, 1.0]);
-        let latents = document.latents.unwrap().values;
-        assert_eq!((latents[0].latent, latents[0].activation), (3, 0.25));
+        assert_eq!(document.vector, Some(vec![0.5, 1.0]));
+        assert_eq!(document.latents, Some(vec![(3, 0.25)]));
     }
 
     #[test]
@@ -333,25 +365,14 @@ mod tests {
         let flags = ["when=t:timestamp", "absent", "*"];
         let mut converter = Converter::new(mapping(&flags), None, Some(&record));
         let document = converter.document(&record).unwrap();
-        let kind = |name: &str| document.attributes[name].kind.clone().unwrap();
-        assert_eq!(kind("s"), value::Kind::String("x".into()));
-        assert_eq!(kind("i"), value::Kind::Integer(9_007_199_254_740_993));
-        assert_eq!(kind("f"), value::Kind::Float(0.5));
-        assert_eq!(kind("b"), value::Kind::Boolean(true));
-        let seconds = 1_740_787_200;
-        assert_eq!(
-            kind("when"),
-            value::Kind::Timestamp(Timestamp { seconds, nanos: 0 })
-        );
-        let value::Kind::List(list) = kind("mixed") else {
-            panic!("a list stays one");
-        };
-        assert_eq!(
-            list.values,
-            [1.0, 2.5].map(|number| Value {
-                kind: Some(value::Kind::Float(number))
-            })
-        );
+        let value = |name: &str| document.attributes[name].clone();
+        assert_eq!(value("s"), Value::String("x".into()));
+        assert_eq!(value("i"), Value::Integer(9_007_199_254_740_993));
+        assert_eq!(value("f"), Value::Float(0.5));
+        assert_eq!(value("b"), Value::Boolean(true));
+        assert_eq!(value("when"), Value::Timestamp(1_740_787_200_000_000));
+        let mixed = [1.0, 2.5].map(Value::Float).to_vec();
+        assert_eq!(value("mixed"), Value::List(mixed));
         assert_eq!(document.attributes.len(), 6);
         assert_eq!(converter.unseen().collect::<Vec<_>>(), ["absent"]);
     }
@@ -391,7 +412,7 @@ mod tests {
                 continue;
             }
             let vector = converter.document(&record).unwrap().vector.unwrap();
-            assert_eq!(vector.values, values[2 * row..2 * row + 2]);
+            assert_eq!(vector, values[2 * row..2 * row + 2]);
         }
         converter.finish().unwrap();
         let message = converter.document(&record).unwrap_err().to_string();

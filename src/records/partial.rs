@@ -1,25 +1,26 @@
-//! Output on its way: rows that are there already when a stopped run is started again.
+//! Partial output of an encode run: rows that a later run of the same kind resumes from.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::beside;
+use super::Source;
+use super::parts::Parts;
+use super::template::Template;
+use super::vectors::VectorWriter;
 use crate::error::{Error, Result};
 use crate::reading::Reading;
-use crate::records::Source;
-use crate::records::vectors::VectorWriter;
+use crate::whole_file::with_suffix;
 
 /// Rows that are copied to the output at a time.
 const COPY_ROWS: u64 = 1024;
 
-/// What output belongs to: a run that differs in any of it starts anew.
+/// What vectors and latents are made of and with. A run that differs in any of it does not resume.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::cli) struct Run {
+pub struct Run {
     /// The file of records.
     pub source: String,
     /// Its size; 0 for standard input.
@@ -47,17 +48,46 @@ impl Run {
             sae: None,
         }
     }
+
+    /// The run that made the parts of a folder.
+    ///
+    /// # Errors
+    /// `Corrupted` if the parts do not say.
+    pub fn of_parts(parts: &Parts) -> Result<Self> {
+        serde_json::from_value(parts.about().made.clone()).map_err(|error| {
+            Error::corrupted("the parts do not say what they were made with").with_source(error)
+        })
+    }
+
+    /// The template of the texts that were encoded.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` if another one is `asked` for.
+    pub fn template(&self, asked: Option<Template>) -> Result<Template> {
+        match asked {
+            Some(asked) if asked.to_string() != self.template => Err(Error::precondition(format!(
+                "the parts were made of the text {:?}; leave --text out, or make them anew",
+                self.template
+            ))),
+            Some(asked) => Ok(asked),
+            None => self.template.parse(),
+        }
+    }
 }
 
 /// How far the work is: whole records and their rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
+pub struct Place {
+    /// Records that are complete.
     pub records: u64,
+    /// Their rows.
     pub rows: u64,
 }
 
-/// The rows so far: little-endian f32, row-major, with a [`Run`] and a [`Place`] beside them.
-pub(super) struct Partial {
+/// The rows so far: little-endian f32, row-major, in `OUT.partial`; `OUT.partial.json` says of which
+/// [`Run`] and [`Place`] they are.
+#[derive(Debug)]
+pub struct Partial {
     file: File,
     path: PathBuf,
     about: PathBuf,
@@ -66,15 +96,19 @@ pub(super) struct Partial {
     place: Place,
     /// Rows of the chunk under way.
     pending: u64,
-    /// Whether a later run can go on; not for standard input, which comes only once.
+    /// Whether a later run can resume.
     is_kept: bool,
 }
 
 impl Partial {
-    /// Goes on with the rows beside `out`, where they are of the same run.
-    pub fn open(out: &Path, run: Run, width: usize, is_kept: bool) -> anyhow::Result<Self> {
-        let path = beside(out, ".partial");
-        let about = beside(out, ".partial.json");
+    /// Resumes from the rows next to `out` if they are of the same run. `is_kept` says whether a
+    /// later run can resume; not for standard input, which comes only once.
+    ///
+    /// # Errors
+    /// `Internal` where the files cannot be written.
+    pub fn open(out: &Path, run: Run, width: usize, is_kept: bool) -> Result<Self> {
+        let path = with_suffix(out, ".partial");
+        let about = with_suffix(out, ".partial.json");
         let known = fs::read(&about)
             .ok()
             .and_then(|bytes| serde_json::from_slice::<(Run, Place)>(&bytes).ok());
@@ -84,14 +118,16 @@ impl Partial {
             .create(true)
             .truncate(false)
             .open(&path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+            .map_err(|error| {
+                Error::internal(format!("cannot write {}", path.display())).with_source(error)
+            })?;
         let row_bytes = width as u64 * 4;
         let held = file.metadata()?.len() / row_bytes;
         let place = match known {
             Some((known, place)) if is_kept && known == run && place.rows <= held => place,
             _ => Place::default(),
         };
-        // What came behind the last note is made again.
+        // Rows after the last note are made again.
         file.set_len(place.rows * row_bytes)?;
         file.seek(SeekFrom::End(0))?;
         let partial = Self {
@@ -113,12 +149,15 @@ impl Partial {
         self.place
     }
 
-    /// Whether a later run can go on.
+    /// Whether a later run can resume.
     pub fn is_kept(&self) -> bool {
         self.is_kept
     }
 
-    /// Adds rows of the chunk under way.
+    /// Adds rows of the chunk under way, as [`row_bytes`] gives them.
+    ///
+    /// # Errors
+    /// `Internal` where the file cannot be written; the same of the others.
     pub fn append(&mut self, rows: &[u8]) -> Result<()> {
         self.file.write_all(rows)?;
         self.pending += (rows.len() / (self.width * 4)) as u64;
@@ -126,6 +165,9 @@ impl Partial {
     }
 
     /// Notes that the rows of `records` more records are complete.
+    ///
+    /// # Errors
+    /// See [`append`](Self::append).
     pub fn note(&mut self, records: usize) -> Result<()> {
         self.place.records += records as u64;
         self.place.rows += std::mem::take(&mut self.pending);
@@ -135,13 +177,16 @@ impl Partial {
     fn write_note(&self) -> Result<()> {
         let note = serde_json::to_vec(&(&self.run, &self.place))
             .map_err(|error| Error::internal("a note is not JSON").with_source(error))?;
-        let next = beside(&self.about, ".next");
+        let next = with_suffix(&self.about, ".next");
         fs::write(&next, note)?;
         fs::rename(&next, &self.about)?;
         Ok(())
     }
 
     /// Leaves what a later run can use.
+    ///
+    /// # Errors
+    /// See [`append`](Self::append).
     pub fn keep(&self) -> Result<()> {
         if self.is_kept {
             self.file.sync_all()?;
@@ -157,6 +202,9 @@ impl Partial {
     }
 
     /// Writes the rows out as safetensors and removes the partial file.
+    ///
+    /// # Errors
+    /// See [`append`](Self::append).
     pub fn finish(mut self, out: &Path, metadata: BTreeMap<String, String>) -> Result<()> {
         let mut writer = VectorWriter::create(out, self.width, metadata)?;
         self.file.seek(SeekFrom::Start(0))?;
@@ -178,7 +226,7 @@ impl Partial {
 }
 
 /// Rows as a partial file holds them.
-pub(super) fn row_bytes(rows: &[f32]) -> Vec<u8> {
+pub fn row_bytes(rows: &[f32]) -> Vec<u8> {
     rows.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 

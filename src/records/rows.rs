@@ -1,94 +1,71 @@
-//! Files of vectors as rows to train and measure on: shards of safetensors, `.npy` or Parquet.
+//! Files of vectors as rows to train and measure on: shards of safetensors, `.npy` or Parquet; and
+//! what such files say of their rows.
 
 use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::cli::reading;
+use super::parquet_vectors::ParquetVectors;
+use super::vectors::VectorFile;
 use crate::error::{Error, Result};
-use crate::reading::Reading;
-use crate::records::parquet_vectors::ParquetVectors;
-use crate::records::vectors::VectorFile;
-use crate::sae::{RowSource, slices};
+use crate::reading::{EncoderIdentity, PooledReading, Reading, TokenReading};
+use crate::sae::{Normalisation, RowSource, Sae, slices};
+
+/// Metadata of a file of token states: a [`Reading`].
+pub const READING: &str = "reading";
+/// Metadata of a file of vectors: an [`EncoderIdentity`].
+pub const ENCODER: &str = "encoder";
 
 /// Rows that are read at once of a file whose rows can be read anywhere.
 const PIECE: usize = 1024;
 /// Rows that are read at once of a row group.
 const GROUP_PIECE: usize = 16_384;
 
-/// Which files of vectors are read.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub(super) struct FileArgs {
-    /// Vectors of this file, in this process: safetensors, .npy or Parquet; several files are
-    /// shards, in the order given
-    #[arg(long, value_name = "FILE", group = "on")]
-    pub vectors: Vec<PathBuf>,
-    /// Tensor or column of the files; found by its name or alone when left out
-    #[arg(long, value_name = "NAME", requires = "vectors")]
-    tensor: Option<String>,
-    /// Only these of all their rows, the last left out
-    #[arg(long, value_name = "FIRST..LAST", requires = "vectors", value_parser = parse_range)]
-    rows: Option<Range<usize>>,
-}
-
-fn parse_range(text: &str) -> std::result::Result<Range<usize>, String> {
-    let wrong = || format!("{text:?} is no range of rows as 0..54000");
-    let (first, last) = text.split_once("..").ok_or_else(wrong)?;
-    let (first, last) = (first.parse(), last.parse());
-    match (first, last) {
-        (Ok(first), Ok(last)) if first < last => Ok(first..last),
-        _ => Err(wrong()),
+/// What the rows of a file are, if it says so.
+///
+/// # Errors
+/// `Corrupted` for a record of token states that cannot be read.
+pub fn reading(file: &VectorFile) -> Result<Option<Reading>> {
+    let metadata = file.metadata()?;
+    let unreadable = |error| Error::corrupted("a file's record of its rows").with_source(error);
+    if let Some(reading) = metadata.get(READING) {
+        return serde_json::from_str(reading).map(Some).map_err(unreadable);
     }
-}
-
-impl FileArgs {
-    /// Opens the files.
-    pub fn open(&self) -> Result<Shards> {
-        let mut shards = Shards::open(&self.vectors, self.tensor.as_deref())?;
-        if let Some(rows) = &self.rows {
-            if rows.end > shards.shown.end {
-                return Err(Error::invalid(
-                    "rows",
-                    format!(
-                        "{}..{} passes the {} rows of the files",
-                        rows.start, rows.end, shards.shown.end
-                    ),
-                ));
-            }
-            shards.shown = rows.clone();
-        }
-        Ok(shards)
-    }
-
-    /// The files, for a record.
-    pub fn names(&self) -> String {
-        let names: Vec<String> = self
-            .vectors
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        let rows = match &self.rows {
-            Some(rows) => format!(" rows {}..{}", rows.start, rows.end),
-            None => String::new(),
-        };
-        names.join(", ") + &rows
-    }
+    let encoder = metadata.get(ENCODER);
+    // Another program may keep anything there.
+    let encoder = encoder.and_then(|json| serde_json::from_str::<EncoderIdentity>(json).ok());
+    Ok(encoder.map(|encoder| {
+        Reading::Pooled(PooledReading {
+            encoder: Some(encoder),
+        })
+    }))
 }
 
 /// Files of one dimension, one after the other.
-pub(super) struct Shards {
+#[derive(Debug)]
+pub struct RowFiles {
     shards: Vec<(Range<usize>, Shard)>,
     dimension: usize,
-    /// The rows that are shown of all.
+    /// The rows that are read of all.
     shown: Range<usize>,
 }
 
+#[derive(Debug)]
 enum Shard {
     Matrix(VectorFile),
     Parquet(ParquetVectors),
 }
 
-impl Shards {
-    fn open(paths: &[PathBuf], tensor: Option<&str>) -> Result<Self> {
+impl RowFiles {
+    /// Opens files; `tensor` names the tensor or column, which is found by its usual name or alone
+    /// otherwise. `rows` limits the rows of all files together.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for files of several dimensions and for `rows` that pass the end.
+    pub fn open(
+        paths: &[PathBuf],
+        tensor: Option<&str>,
+        rows: Option<&Range<usize>>,
+    ) -> Result<Self> {
         let mut opened = Self {
             shards: Vec::with_capacity(paths.len()),
             dimension: 0,
@@ -119,20 +96,62 @@ impl Shards {
             opened.shards.push((start..start + rows, shard));
             start += rows;
         }
-        opened.shown = 0..start;
+        opened.shown = match rows {
+            Some(rows) if rows.end > start => {
+                return Err(Error::invalid(
+                    "rows",
+                    format!(
+                        "{}..{} passes the {start} rows of the files",
+                        rows.start, rows.end
+                    ),
+                ));
+            }
+            Some(rows) => rows.clone(),
+            None => 0..start,
+        };
         Ok(opened)
     }
 
-    /// What the rows are, where the first file says so.
+    /// What the rows are, if the first file says so.
+    ///
+    /// # Errors
+    /// See [`reading`].
     pub fn reading(&self) -> Result<Option<Reading>> {
         match self.shards.first() {
-            Some((_, Shard::Matrix(file))) => reading::of_file(file),
+            Some((_, Shard::Matrix(file))) => reading(file),
             _ => Ok(None),
         }
     }
+
+    /// Normalisation of the rows in training, unless told otherwise: token states are rescaled.
+    ///
+    /// # Errors
+    /// See [`reading`].
+    pub fn normalisation(&self) -> Result<Normalisation> {
+        Ok(match self.reading()? {
+            Some(Reading::Token(_)) => Normalisation::ConstantNormRescale,
+            _ => Normalisation::None,
+        })
+    }
+
+    /// Records in an SAE that it was trained on these rows.
+    ///
+    /// # Errors
+    /// See [`reading`].
+    pub fn describe(&self, sae: &mut Sae) -> Result<()> {
+        match self.reading()? {
+            Some(Reading::Token(rows)) => sae.set_reading(Reading::Token(TokenReading {
+                normalisation: sae.normalisation().name().to_owned(),
+                ..rows
+            })),
+            Some(pooled) => sae.set_reading(pooled),
+            None => {}
+        }
+        Ok(())
+    }
 }
 
-impl RowSource for Shards {
+impl RowSource for RowFiles {
     fn rows(&self) -> usize {
         self.shown.len()
     }
@@ -190,7 +209,7 @@ mod tests {
     use super::*;
     use crate::records::vectors::VectorWriter;
 
-    fn all(shards: &Shards) -> Vec<f32> {
+    fn all(shards: &RowFiles) -> Vec<f32> {
         let mut piece = Vec::new();
         let mut all = Vec::new();
         for range in shards.chunks() {
@@ -214,7 +233,7 @@ mod tests {
             writer.finish().unwrap();
             paths.push(path);
         }
-        let shards = Shards::open(&paths, None).unwrap();
+        let shards = RowFiles::open(&paths, None, None).unwrap();
         assert_eq!((shards.rows(), shards.dimension()), (2200, 2));
         let expected: Vec<f32> = (0..2200u16)
             .flat_map(|v| [f32::from(v), -f32::from(v)])
@@ -225,22 +244,16 @@ mod tests {
         shards.read(1500..1501, &mut out).unwrap();
         assert_eq!(out, [1500.0, -1500.0]);
         assert!(shards.read(1499..1501, &mut out).is_err());
-        let some = FileArgs {
-            vectors: paths.clone(),
-            tensor: None,
-            rows: Some(1000..1600),
-        };
-        assert!(some.names().ends_with("1.safetensors rows 1000..1600"));
-        let some = some.open().unwrap();
+        let some = RowFiles::open(&paths, None, Some(&(1000..1600))).unwrap();
         assert_eq!(some.chunks(), [0..24, 24..500, 500..600]);
         assert_eq!(all(&some), expected[2000..3200]);
-        assert!(parse_range("5..5").is_err() && parse_range("7").is_err());
+        assert!(RowFiles::open(&paths, None, Some(&(1000..2201))).is_err());
 
         let other = folder.path().join("other.safetensors");
         let mut writer = VectorWriter::create(&other, 3, BTreeMap::new()).unwrap();
         writer.write_rows(&[0.0; 3]).unwrap();
         writer.finish().unwrap();
         paths.push(other);
-        assert!(Shards::open(&paths, None).is_err());
+        assert!(RowFiles::open(&paths, None, None).is_err());
     }
 }

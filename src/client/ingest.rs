@@ -1,0 +1,281 @@
+//! Sending batches over the ingest stream, several in flight, and what becomes of them.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt as _};
+use latentdb_proto::v1::document_service_client::DocumentServiceClient;
+use latentdb_proto::v1::{BatchError, Document, IngestRequest, IngestResponse, MadeWith};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tonic::Status;
+use tonic::transport::Channel;
+
+use crate::error::{Error, Result};
+
+/// Batches that are sent and not answered at a time. The server encodes one while it commits
+/// another and a third is on the wire.
+const IN_FLIGHT: usize = 6;
+
+/// Documents that are written together, with what the caller knows of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch<C> {
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// Comes back with a failure, for example where the documents come from.
+    pub context: C,
+}
+
+/// Where batches go.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Target {
+    /// The collection.
+    pub collection: String,
+    /// Name under which batches of an earlier try are recognised; empty: they are not.
+    pub stream_id: String,
+    /// Continue after a batch that was not written.
+    pub keep_going: bool,
+    /// What the documents' vectors and latents were made with, if known.
+    pub made_with: Option<MadeWith>,
+}
+
+/// What became of all batches.
+#[derive(Debug)]
+pub struct Outcome<C> {
+    /// Documents acknowledged, those of recognised batches not counted.
+    pub written: u64,
+    /// Documents of batches that an earlier try had written.
+    pub recognised: u64,
+    /// Batches answered.
+    pub batches: u64,
+    /// Batches that were not written.
+    pub failures: Vec<Failure<C>>,
+    /// The caller asked to stop; what was sent by then is answered.
+    pub stopped: bool,
+    /// What ended the stream early.
+    pub fault: Option<Fault>,
+}
+
+/// A batch that was not written.
+#[derive(Debug)]
+pub struct Failure<C> {
+    /// Its number in the stream, from 1.
+    pub number: u64,
+    /// Its documents.
+    pub documents: u64,
+    /// Why.
+    pub error: BatchError,
+    /// What the caller knows of the batch.
+    pub context: C,
+}
+
+/// What ended a stream early.
+#[derive(Debug)]
+pub enum Fault {
+    /// The source of the batches failed.
+    Source(Error),
+    /// The call failed.
+    Call(Status),
+    /// The server ended the stream with so many batches unanswered.
+    Unanswered(usize),
+    /// The server answered this batch, which was not next.
+    OutOfOrder(u64),
+}
+
+/// News of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// So many documents are done.
+    Done(u64),
+    /// The caller asked to stop; so many batches are still to be answered.
+    Stopping(usize),
+}
+
+/// A batch that is not answered yet.
+struct Pending<C> {
+    number: u64,
+    documents: u64,
+    context: C,
+}
+
+/// What sending and receiving share.
+struct Shared<C> {
+    pending: Mutex<VecDeque<Pending<C>>>,
+    /// The source's error, which ended the sending.
+    fault: Mutex<Option<Error>>,
+}
+
+/// Sends all batches and waits for every answer. When `stop` ends, no more are sent.
+///
+/// # Errors
+/// The status of a call that cannot start. What ends it later is the outcome's fault, and what was
+/// acknowledged before stays written.
+pub async fn send<C: Send + 'static>(
+    mut service: DocumentServiceClient<Channel>,
+    target: Target,
+    batches: mpsc::Receiver<Result<Batch<C>>>,
+    stop: impl Future<Output = ()>,
+    watch: &mut (dyn FnMut(Event) + Send),
+) -> Result<Outcome<C>, Status> {
+    tokio::pin!(stop);
+    let keep_going = target.keep_going;
+    let shared = Arc::new(Shared {
+        pending: Mutex::default(),
+        fault: Mutex::default(),
+    });
+    let permits = Arc::new(Semaphore::new(IN_FLIGHT));
+    let (end, ended) = oneshot::channel::<()>();
+    // Requests end when `end` is dropped, also with the caller. Otherwise a call that is dropped
+    // while they wait (for a permit or for the source) would keep its connection open for ever.
+    let requests =
+        requests(target, batches, Arc::clone(&shared), Arc::clone(&permits)).take_until(ended);
+    let mut end = Some(end);
+    let mut outcome = Outcome::default();
+    let mut responses = tokio::select! {
+        result = service.ingest(requests) => result?.into_inner(),
+        () = &mut stop => {
+            outcome.stopped = true;
+            return Ok(outcome);
+        }
+    };
+    loop {
+        let response = tokio::select! {
+            response = responses.message() => response,
+            () = &mut stop, if !outcome.stopped => {
+                outcome.stopped = true;
+                drop(end.take());
+                watch(Event::Stopping(shared.pending.lock().len()));
+                continue;
+            }
+        };
+        let response = match response {
+            Ok(Some(response)) => response,
+            Ok(None) => break,
+            Err(status) => {
+                outcome.fault = Some(Fault::Call(status));
+                return Ok(outcome);
+            }
+        };
+        permits.add_permits(1);
+        let pending = shared.pending.lock().pop_front();
+        if !outcome.settle(response, pending) {
+            return Ok(outcome);
+        }
+        watch(Event::Done(outcome.written + outcome.recognised));
+        if !outcome.failures.is_empty() && !keep_going {
+            drop(end.take());
+        }
+    }
+    let unanswered = shared.pending.lock().len();
+    outcome.fault = match shared.fault.lock().take() {
+        Some(fault) => Some(Fault::Source(fault)),
+        None => (unanswered > 0).then_some(Fault::Unanswered(unanswered)),
+    };
+    Ok(outcome)
+}
+
+/// The stream of requests: a batch each, when there is a permit for it.
+fn requests<C: Send + 'static>(
+    target: Target,
+    batches: mpsc::Receiver<Result<Batch<C>>>,
+    shared: Arc<Shared<C>>,
+    permits: Arc<Semaphore>,
+) -> impl Stream<Item = IngestRequest> + Send {
+    let made_with = target.made_with;
+    let first = (target.collection, target.stream_id);
+    let state = (batches, shared, permits, first, 1);
+    futures::stream::unfold(state, move |state| {
+        let made_with = made_with.clone();
+        async move {
+            let (mut batches, shared, permits, (collection, stream_id), number) = state;
+            permits.acquire().await.ok()?.forget();
+            let batch = match batches.recv().await? {
+                Ok(batch) => batch,
+                Err(fault) => {
+                    *shared.fault.lock() = Some(fault);
+                    return None;
+                }
+            };
+            shared.pending.lock().push_back(Pending {
+                number,
+                documents: batch.documents.len() as u64,
+                context: batch.context,
+            });
+            let request = IngestRequest {
+                collection,
+                documents: batch.documents,
+                batch: number,
+                stream_id,
+                made_with,
+            };
+            // Only the first message names the collection and the stream.
+            let next = (String::new(), String::new());
+            Some((request, (batches, shared, permits, next, number + 1)))
+        }
+    })
+}
+
+impl<C> Default for Outcome<C> {
+    fn default() -> Self {
+        Self {
+            written: 0,
+            recognised: 0,
+            batches: 0,
+            failures: Vec::new(),
+            stopped: false,
+            fault: None,
+        }
+    }
+}
+
+impl<C> Outcome<C> {
+    /// Counts an answer; false when it is not that of the batch that is next.
+    fn settle(&mut self, response: IngestResponse, pending: Option<Pending<C>>) -> bool {
+        let Some(pending) = pending.filter(|pending| pending.number == response.batch) else {
+            self.fault = Some(Fault::OutOfOrder(response.batch));
+            return false;
+        };
+        self.batches += 1;
+        match response.error {
+            Some(error) => self.failures.push(Failure {
+                number: pending.number,
+                documents: pending.documents,
+                error,
+                context: pending.context,
+            }),
+            None if response.duplicate => self.recognised += pending.documents,
+            None => self.written += response.upserted,
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_come_in_the_order_of_batches() {
+        let mut outcome = Outcome::default();
+        let pending = |number| {
+            Some(Pending {
+                number,
+                documents: 5,
+                context: (),
+            })
+        };
+        let response = |batch, upserted, duplicate| IngestResponse {
+            batch,
+            upserted,
+            duplicate,
+            ..IngestResponse::default()
+        };
+        assert!(outcome.settle(response(1, 5, false), pending(1)));
+        assert!(outcome.settle(response(2, 0, true), pending(2)));
+        assert_eq!((outcome.written, outcome.recognised), (5, 5));
+        assert!(!outcome.settle(response(4, 5, false), pending(3)));
+        assert!(!outcome.settle(response(4, 5, false), None));
+        assert!(matches!(outcome.fault, Some(Fault::OutOfOrder(4))));
+    }
+}
