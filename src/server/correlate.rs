@@ -6,8 +6,8 @@ use latentdb_proto::v1::correlate_response::Part;
 use latentdb_proto::v1::correlated_pair::Other;
 
 use super::address::address;
-use super::analysis::BATCH;
 use super::diff::wire_test;
+use super::streams::BATCH;
 use super::types::{filter, non_empty, non_zero, set, wire_value};
 use crate::error::{Error, Result};
 use crate::service::{

@@ -6,9 +6,9 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::diff_response::Part;
 
 use super::address::{address, address_in};
-use super::analysis::BATCH;
 use super::reader::span_of;
 use super::status::required;
+use super::streams::BATCH;
 use super::types::{count_or, non_empty, set, wire_document};
 use crate::error::{Error, Result};
 use crate::service::{Comparison, DiffRequest, DiffResult, LabelledDiffRow, LatentGroup, NamedSet};
