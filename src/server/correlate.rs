@@ -14,7 +14,7 @@ use crate::service::{
     CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair, ShownLabel,
 };
 
-/// Labels as similar as this say the same (METHODS section 7).
+/// Labels as similar as this say the same (Jiang et al. 2025).
 const DEFAULT_LABEL_SIMILARITY: f64 = 0.2;
 
 pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
