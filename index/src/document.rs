@@ -145,7 +145,7 @@ pub struct Document {
     pub vector: Option<Vec<f32>>,
     /// Its codes under each SAE of the collection, in the order of the collection's list; shorter
     /// where the last SAEs give it none. A document read in the space of one SAE
-    /// ([`Snapshot::document`](crate::collection::Snapshot::document)) has the codes of that SAE
+    /// ([`Snapshot::document`](crate::Snapshot::document)) has the codes of that SAE
     /// alone.
     pub codes: Vec<Codes>,
 }

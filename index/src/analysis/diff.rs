@@ -4,23 +4,13 @@ use std::cmp::Ordering;
 
 use half::slice::HalfFloatSliceExt;
 
-use super::Members;
+use super::members::Members;
 use super::statistics::{Sample, Test, adjust, independence, newcombe, normal_quantile, welch};
 use super::units::{Floor, UnitIndex, Units, count_units, over_chunks};
 use crate::error::{Error, Result};
-use crate::filter::{Allowed, ResolvedFilter};
+use crate::filter::Allowed;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
-
-/// A set of documents: those of a snapshot that a filter describes. The two sides of a
-/// diff may be of two snapshots, of two collections even, when their latents mean the same.
-#[derive(Clone, Copy)]
-pub struct Side<'a> {
-    /// Where the documents are.
-    pub snapshot: &'a Snapshot,
-    /// Which of them.
-    pub filter: &'a ResolvedFilter,
-}
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

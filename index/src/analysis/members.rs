@@ -1,12 +1,21 @@
-//! The documents of a side, found once and asked often.
+//! A set of documents, and its members, found once and asked often.
 
 use std::collections::HashMap;
 
-use super::Side;
 use crate::error::Result;
-use crate::filter::Allowed;
+use crate::filter::{Allowed, ResolvedFilter};
 use crate::rank::TopK;
 use crate::snapshot::Snapshot;
+
+/// A set of documents: those of a snapshot that a filter describes. The two sides of a
+/// diff may be of two snapshots, of two collections even, when their latents mean the same.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    /// Where the documents are.
+    pub snapshot: &'a Snapshot,
+    /// Which of them.
+    pub filter: &'a ResolvedFilter,
+}
 
 /// The documents of a [`Side`].
 pub struct Members<'a> {

@@ -52,14 +52,13 @@ pub use correlate::{
 };
 pub use counterparts::Counterparts;
 pub use diff::{
-    Diff, DiffOptions, DiffRow, Direction, Measure, Measured, Selection, Side, compare, measure,
-    select,
+    Diff, DiffOptions, DiffRow, Direction, Measure, Measured, Selection, compare, measure, select,
 };
 pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicates};
 pub use facet::{
     AttributeFacet, LatentCount, ValueCount, attribute_facet, attribute_kinds, latent_counts,
 };
-pub use members::Members;
+pub use members::{Members, Side};
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;
 pub use trends::{ChangePoint, Monotone, TrendOptions, TrendRow, Trends, trends, trends_over_sets};

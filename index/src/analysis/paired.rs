@@ -1,7 +1,8 @@
 //! Two sets compared row by row: the same prompt answered by two models.
 
-use super::diff::{Diff, DiffOptions, Measure, Side, adjust_rows, finish, row};
+use super::diff::{Diff, DiffOptions, Measure, adjust_rows, finish, row};
 use super::joined::join;
+use super::members::Side;
 use super::statistics::{mcnemar, newcombe_paired, normal_quantile};
 use super::units::{Counter, Floor, UnitIndex, Units};
 use crate::error::{Error, Result};

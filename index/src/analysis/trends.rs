@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::MAX_BUCKETS;
-use super::diff::{Direction, Side};
+use super::diff::Direction;
+use super::members::Side;
 use super::order::{Bucket, Buckets, Order, order};
 use super::statistics::{adjust, normal_two_sided};
 use super::units::{Counter, Floor, UnitIndex, Units, add_to, count_units};

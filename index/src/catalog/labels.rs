@@ -2,17 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::{ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{ReadableDatabase, ReadableTable};
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, decode, encode, fault};
+use super::store::{Catalog, FORMER_LABELS, LABELS, decode, encode, fault};
 use crate::error::{Error, Result};
-
-/// Current labels: collection, SAE, latent.
-pub(super) const LABELS: TableDefinition<(&str, &str, u32), &[u8]> = TableDefinition::new("labels");
-/// Labels that are not current: collection, SAE, latent, version.
-pub(super) const FORMER_LABELS: TableDefinition<(&str, &str, u32, u32), &[u8]> =
-    TableDefinition::new("former_labels");
 
 /// Scores below this mark a label as one of low confidence: with a Pearson correlation of .3 it
 /// explains less than a tenth of the variance of "active or not" on held-out documents.
@@ -109,7 +103,7 @@ impl Catalog {
     }
 
     /// Every version of every label, by latent: the former ones in their order, then the current
-    /// one, so that writing them anew in this order gives the same current labels.
+    /// one, so that writing them again in this order gives the same current labels.
     pub fn label_versions(&self, collection: &str, sae: &str) -> Result<Vec<(u32, Label)>> {
         let mut versions = self.former_labels(collection, sae, 0..=u32::MAX)?;
         versions.extend(self.labels(collection, sae)?);

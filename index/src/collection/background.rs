@@ -3,17 +3,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tantivy::index::SegmentId;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::dense::{DenseReader, Graph, GraphSettings, build_graph};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
 use crate::query::SCAN_BELOW;
 use crate::snapshot::SegmentView;
 
@@ -27,7 +26,7 @@ const GATE_RECALL: f64 = 0.97;
 
 /// The thread; dropping it stops it and waits.
 pub(super) struct Background {
-    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -36,11 +35,11 @@ impl Background {
         shared: &Arc<Shared>,
         merge: impl Fn(Vec<SegmentId>) + Send + 'static,
     ) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let progress = Arc::new(Progress::default());
         let worker = Worker {
             shared: Arc::downgrade(shared),
             merge: Box::new(merge),
-            stop: stop.clone(),
+            progress: progress.clone(),
             refused: HashSet::new(),
             merging: Vec::new(),
         };
@@ -48,7 +47,7 @@ impl Background {
             .name("latentdb-background".into())
             .spawn(move || worker.run())?;
         Ok(Self {
-            stop,
+            progress,
             thread: Some(thread),
         })
     }
@@ -56,7 +55,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.progress.stop();
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join();
@@ -67,7 +66,7 @@ impl Drop for Background {
 struct Worker {
     shared: Weak<Shared>,
     merge: Box<dyn Fn(Vec<SegmentId>) + Send>,
-    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
     /// Segments whose graph failed the gate; they stay with exact scans.
     refused: HashSet<SegmentId>,
     /// Segments of the last merge asked for; the same merge is not asked for twice.
@@ -78,7 +77,7 @@ impl Worker {
     fn run(mut self) {
         let mut seen = 0;
         let mut changed = Instant::now();
-        while !self.stop.load(Ordering::Relaxed) {
+        while !self.progress.is_stopped() {
             std::thread::park_timeout(TICK);
             let Some(shared) = self.shared.upgrade() else {
                 return;
@@ -126,13 +125,11 @@ impl Worker {
 
     fn build(&mut self, shared: &Arc<Shared>, id: SegmentId, dense: &DenseReader) -> Result<()> {
         let started = Instant::now();
-        let proceed = |_inserted: usize| {
-            let gone = !shared.is_live(id);
-            if gone || self.stop.load(Ordering::Relaxed) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
+        let proceed = || {
+            if !shared.is_live(id) {
+                return Err(Error::cancelled());
             }
+            self.progress.check()
         };
         let pool = rayon::ThreadPoolBuilder::new()
             .thread_name(|at| format!("latentdb-graph-{at}"))
@@ -140,7 +137,7 @@ impl Worker {
             .map_err(|error| Error::internal("a thread pool").with_source(error))?;
         let bytes = match build_graph(dense, GraphSettings::default(), &pool, &proceed) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == crate::error::ErrorKind::Cancelled => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Ok(()),
             Err(error) => return Err(error),
         };
         let path = shared.graph_path(id);

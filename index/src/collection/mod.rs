@@ -1,39 +1,37 @@
 //! One generation of a collection's data: a tantivy index with LatentDB's two components, its
 //! writer, its snapshots and its graphs.
 //!
-//! A generation is bound to its SAEs. Attaching or detaching one builds a new generation beside it
-//! ([`crate::database`]).
+//! A generation is bound to its SAEs. Attaching or detaching one builds a new generation while it
+//! serves ([`crate::database`]).
 
 mod background;
+mod operation;
 mod positions;
-mod validate;
+mod shared;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use tantivy::directory::MmapDirectory;
-use tantivy::index::SegmentId;
 use tantivy::schema::Schema;
-use tantivy::{Index, IndexReader, ReloadPolicy};
+use tantivy::{Index, ReloadPolicy};
 
-use crate::dense::{DensePlugin, Graph};
+use crate::dense::DensePlugin;
 use crate::error::{Error, Result};
 use crate::latents::LatentsPlugin;
 use crate::schema::Fields;
 use crate::snapshot::{ComponentCache, Snapshot};
 use background::Background;
 use positions::CommitPayload;
+use shared::Shared;
 use writer::WriterHandle;
 
-pub use writer::{Operation, StreamPosition, Update, Written};
-
-/// Times a snapshot is tried while merges and commits move the files.
-const REFRESH_ATTEMPTS: usize = 16;
+pub use operation::{Operation, StreamPosition, Update, Written};
 
 /// An open generation.
 pub struct Collection {
@@ -41,22 +39,6 @@ pub struct Collection {
     background: Option<Background>,
     writer: WriterHandle,
     shared: Arc<Shared>,
-}
-
-/// What the writer, the background thread and readers share.
-pub(crate) struct Shared {
-    /// tantivy's directory.
-    directory: PathBuf,
-    /// Where graphs lie, one file per segment id.
-    graph_directory: PathBuf,
-    fields: Fields,
-    index: Index,
-    reader: IndexReader,
-    current: RwLock<Arc<Snapshot>>,
-    graphs: RwLock<HashMap<SegmentId, Arc<Graph>>>,
-    cache: Mutex<ComponentCache>,
-    /// Ids changed since [`Collection::track_changes`]; `None` when nobody asked.
-    changes: Mutex<Option<HashSet<String>>>,
 }
 
 impl Collection {
@@ -145,8 +127,8 @@ impl Collection {
         self.writer.write(operations, position, queued)
     }
 
-    /// Goes on from the commit number and stream positions of an older generation, to which
-    /// nothing is written meanwhile.
+    /// Resumes from the commit number and stream positions of an older generation, to which nothing
+    /// is written meanwhile.
     pub(crate) fn adopt_positions(&self, older: &Collection) -> Result<()> {
         self.writer.adopt(older.shared.stored_payload()?)
     }
@@ -219,97 +201,5 @@ fn fields_of(directory: &Path) -> Result<Fields> {
 impl Drop for Collection {
     fn drop(&mut self) {
         self.background = None;
-    }
-}
-
-impl Shared {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        self.current.read().clone()
-    }
-
-    /// Makes what tantivy's manifest says the current snapshot.
-    fn refresh(&self) -> Result<()> {
-        let mut cache = self.cache.lock();
-        for left in (0..REFRESH_ATTEMPTS).rev() {
-            let sequence = self.stored_sequence()?;
-            self.reader.reload()?;
-            let opened = Snapshot::new(
-                self.reader.searcher(),
-                self.fields.clone(),
-                sequence,
-                &mut cache,
-                &self.graphs.read(),
-            );
-            match opened {
-                // A commit between the two readings would put its number on the data before it.
-                Ok(_) if left > 0 && self.stored_sequence()? != sequence => {}
-                Ok(snapshot) => {
-                    *self.current.write() = Arc::new(snapshot);
-                    break;
-                }
-                // A merge has ended, and its sources went before our components were open.
-                Err(error) if left > 0 => tracing::debug!(%error, "a snapshot is taken again"),
-                Err(error) => return Err(error),
-            }
-        }
-        self.drop_dead_graphs();
-        Ok(())
-    }
-
-    /// Number of the last commit on disk.
-    fn stored_sequence(&self) -> Result<u64> {
-        Ok(self.stored_payload()?.sequence)
-    }
-
-    fn stored_payload(&self) -> Result<CommitPayload> {
-        CommitPayload::parse(self.index.load_metas()?.payload.as_deref())
-    }
-
-    /// Refreshes when what is on disk is not what is shown: after a merge, or where showing a
-    /// commit failed.
-    fn refresh_if_merged(&self) -> Result<()> {
-        let stored: HashSet<SegmentId> = self.index.searchable_segment_ids()?.into_iter().collect();
-        let snapshot = self.snapshot();
-        let open: HashSet<SegmentId> = snapshot
-            .segments()
-            .iter()
-            .map(|segment| segment.reader.segment_id())
-            .collect();
-        if stored == open && snapshot.sequence() == self.stored_sequence()? {
-            return Ok(());
-        }
-        self.refresh()
-    }
-
-    fn is_live(&self, id: SegmentId) -> bool {
-        let snapshot = self.snapshot();
-        let mut segments = snapshot.segments().iter();
-        segments.any(|segment| segment.reader.segment_id() == id)
-    }
-
-    fn graph_path(&self, id: SegmentId) -> PathBuf {
-        self.graph_directory
-            .join(format!("{}.graph", id.uuid_string()))
-    }
-
-    fn publish_graph(&self, id: SegmentId, graph: Graph) -> Result<()> {
-        self.graphs.write().insert(id, Arc::new(graph));
-        self.refresh()
-    }
-
-    fn drop_dead_graphs(&self) {
-        self.graphs.write().retain(|&id, _| {
-            let live = self.is_live(id);
-            if !live && let Err(error) = fs::remove_file(self.graph_path(id)) {
-                tracing::warn!(%error, "a graph file of a merged segment stays behind");
-            }
-            live
-        });
-    }
-
-    fn note_changes<'a>(&self, ids: impl Iterator<Item = &'a String>) {
-        if let Some(changes) = self.changes.lock().as_mut() {
-            changes.extend(ids.cloned());
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::StreamPosition;
+use super::operation::StreamPosition;
 use crate::error::{Error, Result};
 
 /// Ingest streams that are remembered; the one silent for longest is forgotten first.

@@ -4,7 +4,7 @@
 //! **Invariant:** an acknowledged write is on disk and visible. The commit is the log: tantivy
 //! renames its manifest, we sync the directory behind it, and only then answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -16,9 +16,10 @@ use tantivy::index::SegmentId;
 use tantivy::merge_policy::LogMergePolicy;
 use tantivy::{Index, IndexWriter, Term};
 
-use super::Shared;
+use super::operation::{Operation, StreamPosition, Update, Written};
 use super::positions::CommitPayload;
-use crate::document::{Codes, Document, Value};
+use super::shared::Shared;
+use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::ResolvedFilter;
 
@@ -34,60 +35,6 @@ const INDEXING_BYTES: usize = 256 << 20;
 const MERGE_ATTEMPTS: usize = 200;
 const MERGE_PAUSE: Duration = Duration::from_millis(10);
 
-/// One change of a collection.
-#[derive(Clone, Debug)]
-pub enum Operation {
-    /// Insert a document or replace the one with its id. It must be valid
-    /// ([`Document::validate`]).
-    Upsert(Box<Document>),
-    /// Change parts of a stored document; its id must exist.
-    Update(Box<Update>),
-    /// Delete documents by id; ids that do not exist are passed over.
-    Delete(Vec<String>),
-    /// Delete the documents a filter describes.
-    DeleteMatching(ResolvedFilter),
-}
-
-/// A change of parts of a document.
-#[derive(Clone, Debug, Default)]
-pub struct Update {
-    /// The document's id.
-    pub id: String,
-    /// A new text, with the vector and latents that belong to it.
-    pub text: Option<String>,
-    /// A new vector.
-    pub vector: Option<Vec<f32>>,
-    /// New codes under each SAE of the collection, in its order; `None`, and beyond the end, keeps
-    /// what is stored.
-    pub codes: Vec<Option<Codes>>,
-    /// Attributes to set.
-    pub set: BTreeMap<String, Value>,
-    /// Attributes to remove.
-    pub remove: Vec<String>,
-}
-
-/// A batch's place in a stream of batches, by which a retried one is recognised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamPosition {
-    /// The stream's name, chosen by the client.
-    pub stream: String,
-    /// The batch's number in it, from 1, ascending.
-    pub batch: u64,
-}
-
-/// What an acknowledged write did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Written {
-    /// Number of the commit that holds it; snapshots from this one on show it.
-    pub sequence: u64,
-    /// Documents inserted, replaced or updated.
-    pub upserted: u64,
-    /// Documents deleted.
-    pub deleted: u64,
-    /// True when the batch had been written before and was not written again.
-    pub duplicate: bool,
-}
-
 /// A request to the writer thread.
 struct Write {
     operations: Vec<Operation>,
@@ -101,7 +48,7 @@ enum Message {
     MergeAll(Sender<Result<()>>),
     /// Begin to merge these segments.
     MergeThese(Vec<SegmentId>),
-    /// Go on from the positions of an older generation.
+    /// Resume from the positions of an older generation.
     Adopt(CommitPayload, Sender<Result<()>>),
 }
 
@@ -476,7 +423,7 @@ impl WriterThread {
 
     fn roll_back(&mut self) -> Result<()> {
         self.writer.rollback()?;
-        // tantivy makes itself anew, with its own policy.
+        // tantivy starts a new writer, with its own policy.
         self.writer.set_merge_policy(Box::new(merge_policy()));
         let metas = self.writer.index().load_metas()?;
         self.payload = CommitPayload::parse(metas.payload.as_deref())?;

@@ -1,7 +1,7 @@
 //! Rows at 8 bits a value: what searches walk through, a quarter of the bytes of the vectors.
 //!
-//! A row x of unit norm is stored as x ≈ s·c, with c in -127..=127 and s = max|x| / 127, and beside
-//! it the length of what is lost, e = ‖x - s·c‖. With a query q ≈ t·d coded in the same way,
+//! A row x of unit norm is stored as x ≈ s·c, with c in -127..=127 and s = max|x| / 127, together
+//! with the length of what is lost, e = ‖x - s·c‖. With a query q ≈ t·d coded in the same way,
 //!
 //! ```text
 //! |⟨q, x⟩ - s·t·⟨d, c⟩|  =  |⟨q - t·d, s·c⟩ + ⟨q, x - s·c⟩|  ≤  ‖q - t·d‖·(1 + e) + e

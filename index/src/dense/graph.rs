@@ -1,4 +1,4 @@
-//! The frozen graph: a flat adjacency in a memory map, searched beside the vectors.
+//! The frozen graph: a flat adjacency in a memory map, searched together with the vectors.
 //!
 //! Layer 0 has a fixed stride; the few nodes of the layers above have theirs in a table sorted by
 //! node. The file is checked as a whole when it is opened (FORMAT.md, "graph").

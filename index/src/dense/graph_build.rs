@@ -1,7 +1,5 @@
 //! Builds a segment's graph with `hnsw_rs`, checks it, and freezes it into a file.
 
-use std::ops::ControlFlow;
-
 use hnsw_rs::prelude::{Distance, Hnsw};
 use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
@@ -44,15 +42,15 @@ impl Distance<u32> for CosineDistance<'_> {
     }
 }
 
-/// The file of a graph over all rows of `vectors`. `proceed` is asked between batches with the
-/// number of rows inserted; `Break` gives the work up as `Cancelled`.
+/// The file of a graph over all rows of `vectors`. `proceed` is asked before each batch of rows;
+/// its error ends the work.
 ///
-/// Rows go in shuffled: in topic order, the graph falls apart into islands (GUIDE, hnsw_rs facts).
+/// Rows go in shuffled: in topic order, the graph falls apart into islands.
 pub(crate) fn build_graph(
     vectors: &DenseReader,
     settings: GraphSettings,
     pool: &rayon::ThreadPool,
-    proceed: &dyn Fn(usize) -> ControlFlow<()>,
+    proceed: &dyn Fn() -> Result<()>,
 ) -> Result<Vec<u8>> {
     let n_rows = vectors.n_rows();
     let rows = u32::try_from(n_rows)
@@ -69,9 +67,7 @@ pub(crate) fn build_graph(
     let insert = |row: &u32| hnsw.insert((std::slice::from_ref(row), *row as usize));
     let mut inserted = 0;
     for batch in order.chunks(INSERT_BATCH) {
-        if proceed(inserted).is_break() {
-            return Err(Error::cancelled());
-        }
+        proceed()?;
         // The first points go in one by one, so that no two of them miss each other.
         let alone = if inserted == 0 {
             batch.len().min(64)

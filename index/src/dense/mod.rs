@@ -1,9 +1,10 @@
 //! The `dense` segment component: one vector per document, and a graph over them.
 //!
 //! Vectors live in a file of the segment (FORMAT.md, "dense"), written and merged with tantivy's
-//! own, each beside its 8-bit codes, which searches read first. The graph is derived: a file per segment id beside the index, built in the background by
-//! `hnsw_rs`, verified, frozen into a flat adjacency and searched in place. Missing or damaged, it
-//! means an exact scan and a rebuild, never an error.
+//! own, each with its 8-bit codes, which searches read first. The graph is derived: a file per
+//! segment id in a directory of its own, built in the background by `hnsw_rs`, verified, frozen into
+//! a flat adjacency and searched in place. Missing or damaged, it means an exact scan and a rebuild,
+//! never an error.
 
 mod codes;
 mod graph;

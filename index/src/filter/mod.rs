@@ -103,7 +103,7 @@ pub enum Referent {
     Ids(Arc<[String]>),
     /// A filter in the space of the SAE at a place.
     InSpace {
-        /// The place, 0 for the first.
+        /// The place in the collection's list of SAEs.
         space: usize,
         /// The filter.
         filter: Box<ResolvedFilter>,
@@ -185,8 +185,8 @@ impl Filter {
         }
     }
 
-    /// The names of the SAEs that latents are tested through, empty for the first; not counting what
-    /// names stand for.
+    /// The names of the SAEs in whose spaces latents are tested, empty for the default; not counting
+    /// what names stand for.
     pub fn saes(&self) -> BTreeSet<&str> {
         match self {
             Self::Named(Name::Through { sae, filter }) => {

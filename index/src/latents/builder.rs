@@ -4,7 +4,7 @@ use bitpacking::{BitPacker, BitPacker4x};
 use half::f16;
 use roaring::RoaringBitmap;
 
-use super::{BLOCK, ENTRY_BYTES, HEADER_BYTES, MAGIC, SHORT_LIST};
+use super::layout::{BLOCK, ENTRY_BYTES, HEADER_BYTES, MAGIC, SHORT_LIST};
 use crate::document::Activation;
 use crate::error::Result;
 use crate::segment_file::{align, narrow};

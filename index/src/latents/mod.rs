@@ -11,38 +11,23 @@
 //! has several SAEs, the file holds a matrix for each (`spaces`).
 
 mod builder;
+mod layout;
 mod plugin;
 mod reader;
 mod spaces;
 
-use builder::LatentsBuilder;
+pub(crate) use layout::{BLOCK, EXTENSION};
 pub(crate) use plugin::{LatentsPlugin, refuse_reordering};
 pub(crate) use reader::{LatentsReader, PostingList, Row, Rows};
 pub(crate) use spaces::open_spaces;
-
-/// File extension of the component.
-pub(crate) const EXTENSION: &str = "latents";
-
-/// First bytes of the file: name and format version.
-const MAGIC: [u8; 8] = *b"LDBLATN1";
-/// First bytes of a file of several matrices.
-const SPACES_MAGIC: [u8; 8] = *b"LDBLATS1";
-/// Bytes of the header.
-const HEADER_BYTES: usize = 64;
-/// Documents in a full block.
-pub(crate) const BLOCK: usize = 128;
-/// Lists up to this long have no bitmap: their tail, raw ids, is the set.
-const SHORT_LIST: usize = 7;
-/// Bytes of a directory entry.
-const ENTRY_BYTES: usize = 24;
-/// Bytes of a block's entry in a list's block table.
-const BLOCK_ENTRY_BYTES: usize = 12;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use tantivy::directory::OwnedBytes;
 
+    use super::builder::LatentsBuilder;
+    use super::layout::HEADER_BYTES;
     use super::*;
     use crate::document::Activation;
 

@@ -11,8 +11,8 @@ use tantivy::schema::document::ErasedDocument;
 use tantivy::schema::{Field, Schema, Value as _};
 use tantivy::{DocId, Segment, TantivyDocument};
 
-use super::spaces::SpacesBuilder;
-use super::{EXTENSION, open_spaces};
+use super::layout::EXTENSION;
+use super::spaces::{SpacesBuilder, open_spaces};
 use crate::engine_error::to_tantivy;
 use crate::error::Error;
 use crate::schema::{LATENTS_FIELD, decode_latents};

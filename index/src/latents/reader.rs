@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use tantivy::directory::OwnedBytes;
 
 use super::builder::LatentsBuilder;
-use super::{BLOCK, BLOCK_ENTRY_BYTES, ENTRY_BYTES, HEADER_BYTES, MAGIC, SHORT_LIST};
+use super::layout::{BLOCK, BLOCK_ENTRY_BYTES, ENTRY_BYTES, HEADER_BYTES, MAGIC, SHORT_LIST};
 use crate::document::Activation;
 use crate::error::{Error, Result};
 use crate::segment_file::{AlignedBytes, widen};
@@ -24,7 +24,7 @@ pub(crate) struct LatentsReader {
     directory_at: usize,
 }
 
-/// A document's latents, ascending, beside their activations.
+/// A document's latents, ascending, and their activations.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     pub latents: &'a [u32],

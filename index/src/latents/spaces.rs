@@ -4,11 +4,14 @@
 
 use tantivy::directory::OwnedBytes;
 
-use super::{LatentsBuilder, LatentsReader, SPACES_MAGIC};
+use super::builder::LatentsBuilder;
+use super::reader::LatentsReader;
 use crate::document::Activation;
 use crate::error::{Error, Result};
 use crate::segment_file::{align, narrow, widen};
 
+/// First bytes of a file of several matrices.
+const SPACES_MAGIC: [u8; 8] = *b"LDBLATS1";
 /// Bytes before the table: magic, number of spaces, checksum of what precedes the spaces.
 const HEADER_BYTES: usize = 16;
 /// Bytes of a space's entry: where it starts, how long it is.
@@ -173,7 +176,7 @@ mod tests {
         builder.push([row(&[3])].into_iter());
         builder.push(std::iter::empty::<std::vec::IntoIter<Activation>>());
         let bytes = builder.finish().unwrap();
-        assert_eq!(bytes[..8], crate::latents::MAGIC);
+        assert_eq!(bytes[..8], crate::latents::layout::MAGIC);
         let spaces = open_spaces(OwnedBytes::new(bytes)).unwrap();
         assert_eq!((spaces.len(), spaces[0].n_docs()), (1, 2));
         let none = SpacesBuilder::default().finish().unwrap();

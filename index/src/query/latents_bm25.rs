@@ -7,28 +7,12 @@
 
 use roaring::RoaringBitmap;
 
-use super::LatentWeight;
+use super::{LatentWeight, LatentsBm25};
 use crate::error::{Error, Result};
 use crate::filter::AllowedInSegment;
 use crate::latents::Row;
 use crate::rank::TopK;
 use crate::snapshot::{SegmentView, Snapshot};
-
-/// k1 of the published settings: activations saturate late.
-pub const DEFAULT_K1: f32 = 8.0;
-/// b of the published settings.
-pub const DEFAULT_B: f32 = 0.7;
-
-/// A BM25 query whose words are latents.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LatentsBm25 {
-    /// The latents and their weights, of either sign.
-    pub weights: Vec<LatentWeight>,
-    /// Where an activation's part saturates, above 0.
-    pub k1: f32,
-    /// How much a document with many strong latents is held back, 0 to 1.
-    pub b: f32,
-}
 
 impl LatentsBm25 {
     /// What each of the query's latents gives to a document's score.

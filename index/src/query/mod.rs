@@ -22,7 +22,6 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::rank::{Fusion, Scale};
 pub use execute::{effective_weights, execute};
-pub use latents_bm25::{DEFAULT_B, DEFAULT_K1, LatentsBm25};
 pub(crate) use nearest::SCAN_BELOW;
 
 use crate::filter::{Filter, ResolvedFilter, TextMode};
@@ -63,8 +62,8 @@ pub struct ResolvedQuery {
 pub enum Kind<Q = Query> {
     /// Cosine similarity to a vector.
     Nearest(Nearest),
-    /// Cosine similarity to a vector plus a weighted sum of activations (the methods guide, boost). Hits
-    /// have a vector.
+    /// Cosine similarity to a vector plus a weighted sum of activations (the methods guide, boost).
+    /// Hits have a vector.
     Boost(Nearest, Latents),
     /// A weighted sum of activations.
     Latents(Latents),
@@ -133,6 +132,22 @@ pub struct LatentWeight {
     /// Its weight: positive wants it, negative does not.
     pub weight: f32,
 }
+
+/// A BM25 query whose words are latents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatentsBm25 {
+    /// The latents and their weights, of either sign.
+    pub weights: Vec<LatentWeight>,
+    /// Where an activation's part saturates, above 0.
+    pub k1: f32,
+    /// How much a document with many strong latents is held back, 0 to 1.
+    pub b: f32,
+}
+
+/// k1 of the published settings: activations saturate late.
+pub const DEFAULT_K1: f32 = 8.0;
+/// b of the published settings.
+pub const DEFAULT_B: f32 = 0.7;
 
 /// What activations are divided by before they are weighted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,14 +1,14 @@
 //! Centroids: where in the space of vectors the documents of a latent lie (the methods guide).
 //!
 //! A latent's centroid is the mean of its documents' unit vectors, weighted by their activations
-//! and brought to norm 1. (Dividing activations by a percentile of the latent, as the methods
-//! guide writes it, changes its sum by a factor and its direction not at all.) A text whose vector is near a
-//! latent's centroid names what the latent's documents have in common, so latents can be chosen by
-//! a text without labels.
+//! and brought to norm 1. (Dividing activations by a percentile of the latent, as the methods guide
+//! writes it, scales its sum and leaves its direction alone.) A text whose vector is near a latent's
+//! centroid names what the latent's documents have in common, so latents can be chosen by a text
+//! without labels.
 //!
-//! The sums of segments add up. A segment never changes but for its deletes, so its sum is kept
-//! beside its open components, deleted documents are taken out again, and after a write only what
-//! is new is read.
+//! The sums of segments add up. A segment never changes but for its deletes, so its sum is cached
+//! with its open components, deleted documents are subtracted, and after a write only what is new
+//! is read.
 
 use std::collections::HashMap;
 

@@ -329,8 +329,8 @@ impl Snapshot {
             .fold(0.0, f32::max)
     }
 
-    /// The centroids of the latents (the methods guide, centroids). The first call of a snapshot reads what earlier
-    /// snapshots have not.
+    /// The centroids of the latents (the methods guide, centroids). The first call of a snapshot
+    /// reads what earlier snapshots have not.
     pub fn centroids(&self) -> Arc<Centroids> {
         let derived = &self.derived.centroids;
         derived

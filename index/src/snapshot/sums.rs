@@ -62,8 +62,8 @@ impl Sums {
             if let Some(list) = latents.list(latent)
                 && deleted[at] * 2 > list.len()
             {
-                let anew = sum_list(dense, &list, &|doc| alive.contains(doc));
-                sums.rows[at * dimension..(at + 1) * dimension].copy_from_slice(&anew);
+                let sum = sum_list(dense, &list, &|doc| alive.contains(doc));
+                sums.rows[at * dimension..(at + 1) * dimension].copy_from_slice(&sum);
             }
         }
         sums

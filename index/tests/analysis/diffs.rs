@@ -301,7 +301,7 @@ fn a_selection_keeps_the_largest() {
             ..Selection::default()
         },
     );
-    // Latent 17 was planted beside latent 3.
+    // Latent 17 was planted together with latent 3.
     assert_eq!((kept[0].unit, kept[1].unit), (3, 17));
     assert!(
         kept.windows(2)

@@ -285,7 +285,7 @@ fn joined_sides_are_counted_by_value() {
     }
 }
 
-/// The injection test of paper A: a pair planted in 1% of 10,000 documents is among the first ten.
+/// An injection test, as in Jiang et al. 2025: a pair planted in 1% of 10,000 documents is among the first ten.
 #[test]
 fn a_planted_correlation_is_found() {
     const LATENTS: usize = 400;

@@ -1,4 +1,4 @@
-//! The graph beside a segment: found, used, obeyed and repaired.
+//! The graph of a segment: found, used, obeyed and repaired.
 
 use std::fs;
 use std::path::{Path, PathBuf};

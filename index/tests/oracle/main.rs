@@ -1,4 +1,4 @@
-//! The engine against a naive implementation of the same (GUIDE section 5).
+//! The engine against a naive implementation of the same.
 //!
 //! Random sequences of writes, merges and reopenings are applied to a [`Collection`] and to a map
 //! of documents; after every step random filters and queries are asked of both. A failure prints

@@ -1,7 +1,15 @@
 //! Clusters in order of size, with what sets them apart.
 
 use super::incidence::Incidence;
-use super::{Cluster, ClusterOptions, Clustering, Distinctive, Member, Placed};
+use super::options::ClusterOptions;
+use super::result::{Cluster, Clustering, Distinctive, Member};
+
+/// A document in its cluster, as numbered by k-means.
+pub(super) struct Placed {
+    pub cluster: usize,
+    pub affinity: f64,
+    pub position: [f64; 2],
+}
 
 /// Fills the clustering with what was placed. `covered` are the documents of the rows.
 pub(super) fn describe(

@@ -15,6 +15,7 @@
 //!
 //! | question | where |
 //! |---|---|
+//! | What can be asked, within which bounds? What comes back? | `options.rs`, `result.rs` |
 //! | Which sets do documents stand for, how alike are two? | `incidence.rs` |
 //! | What are the leading eigenvectors? | `spectral.rs` |
 //! | Which points lie together? | `k_means.rs` |
@@ -23,24 +24,26 @@
 mod describe;
 mod incidence;
 mod k_means;
+mod options;
+mod result;
 mod spectral;
 
 use rand::rngs::StdRng;
 use rand::{SeedableRng, seq::index};
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::filter::ResolvedFilter;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
+use describe::{Placed, describe};
 use incidence::{Incidence, Landmarks};
 use k_means::KMeans;
 use spectral::{Embedding, Spectrum};
 
-/// Maximum clusters that are made.
-pub const MAX_CLUSTERS: usize = 100;
-/// Maximum documents of which all pairs are compared: their matrix takes 512 MB.
-pub const MAX_EXACT: usize = 8_000;
+pub use options::{ClusterOptions, MAX_CLUSTERS, MAX_EXACT};
+pub use result::{Cluster, Clustering, Distinctive, Member};
+
 /// Maximum clusters that the eigengap chooses.
 const MAX_CHOSEN: usize = 10;
 /// Eigenvalues below this say nothing of clusters: ties between documents as weak as those that are
@@ -48,96 +51,6 @@ const MAX_CHOSEN: usize = 10;
 const FAINT: f64 = spectral::SPREAD;
 /// Documents that are placed between two looks at whether to stop.
 const CHUNK: usize = 512;
-
-/// How documents are clustered.
-#[derive(Clone, Debug)]
-pub struct ClusterOptions {
-    /// How many clusters, 1 to [`MAX_CLUSTERS`]; by the eigengap where absent.
-    pub clusters: Option<usize>,
-    /// Decides everything random: landmarks, the solver's start, the starts of k-means.
-    pub seed: u64,
-    /// Up to this many documents all pairs are compared; at most [`MAX_EXACT`].
-    pub exact_up_to: usize,
-    /// Documents that stand for the others beyond that; 2 to [`MAX_EXACT`].
-    pub landmarks: usize,
-    /// Over-active and under-active latents listed per cluster, each.
-    pub distinctive: usize,
-    /// Documents listed per cluster.
-    pub representatives: usize,
-}
-
-impl Default for ClusterOptions {
-    fn default() -> Self {
-        Self {
-            clusters: None,
-            seed: 0,
-            exact_up_to: 5_000,
-            landmarks: 2_000,
-            distinctive: 10,
-            representatives: 5,
-        }
-    }
-}
-
-/// Documents in groups.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Clustering {
-    /// The groups, largest first. Fewer than asked where there are fewer distinct sets of latents.
-    pub clusters: Vec<Cluster>,
-    /// The documents in them, ascending.
-    pub members: Vec<Member>,
-    /// Documents in which no latent of the axis is active, ascending.
-    pub uncovered: Vec<u32>,
-    /// Documents that share no latent of the axis with any landmark, ascending; none where all
-    /// pairs are compared.
-    pub unreached: Vec<u32>,
-    /// Leading eigenvalues of the normalised affinity, descending.
-    pub eigenvalues: Vec<f64>,
-    /// How many landmarks stood for all; `None` where all pairs were compared.
-    pub landmarks: Option<usize>,
-}
-
-/// A document of a cluster.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Member {
-    /// Its number in the snapshot.
-    pub doc: u32,
-    /// Its cluster, a place in [`Clustering::clusters`].
-    pub cluster: usize,
-    /// Its mean affinity to the other members, or to the landmarks among them; 0 without any.
-    pub affinity: f64,
-    /// Where it is drawn: principal components of the spectral embedding.
-    pub position: [f64; 2],
-}
-
-/// A group of documents.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cluster {
-    /// Documents in it.
-    pub size: usize,
-    /// Mean of its members' affinities.
-    pub affinity: f64,
-    /// Latents of the axis that are active in more of its documents than in the others, the
-    /// largest difference first.
-    pub over: Vec<Distinctive>,
-    /// Those active in fewer, the largest difference first.
-    pub under: Vec<Distinctive>,
-    /// Documents with the highest affinity.
-    pub documents: Vec<u32>,
-}
-
-/// How much more or less often a latent is active in a cluster than in the other clusters.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Distinctive {
-    /// The latent.
-    pub latent: u32,
-    /// Documents of the cluster in which it is active.
-    pub count: u64,
-    /// The same as a share of the cluster.
-    pub inside: f64,
-    /// Its share in the documents of the other clusters; 0 where there are none.
-    pub outside: f64,
-}
 
 /// Clusters the documents a filter describes by the latents of `axis` (distinct,
 /// ascending). The same snapshot, axis and options give the same answer on the same machine.
@@ -152,7 +65,7 @@ pub fn cluster(
     options: &ClusterOptions,
     progress: &Progress,
 ) -> Result<Clustering> {
-    check(axis, options)?;
+    options.check(axis)?;
     let docs = snapshot.documents_matching(filter)?;
     let (covered, uncovered, incidence) = Incidence::read(snapshot, &docs, axis);
     let mut clustering = Clustering {
@@ -194,7 +107,7 @@ pub fn cluster(
     )?;
     let placed = place_all(&incidence, &landmarks, &embedding, &found, progress)?;
     clustering.eigenvalues = spectrum.values().to_vec();
-    describe::describe(
+    describe(
         &mut clustering,
         &placed,
         &covered,
@@ -203,13 +116,6 @@ pub fn cluster(
         options,
     );
     Ok(clustering)
-}
-
-/// A document in its cluster, as numbered by k-means.
-struct Placed {
-    cluster: usize,
-    affinity: f64,
-    position: [f64; 2],
 }
 
 /// Every row's place; `None` for one that shares nothing with any landmark.
@@ -282,37 +188,6 @@ fn eigengap(values: &[f64]) -> usize {
         }
     }
     best
-}
-
-fn check(axis: &[u32], options: &ClusterOptions) -> Result<()> {
-    let wrong = |field: &str, found: usize, low: usize, high: usize| {
-        let message = format!("is {found}; {low} to {high} is accepted");
-        Err(Error::invalid(field, message))
-    };
-    if axis.is_empty() {
-        return Err(Error::invalid(
-            "axis",
-            "has no latents; one or more are accepted",
-        ));
-    }
-    if axis.windows(2).any(|pair| pair[0] >= pair[1]) {
-        return Err(Error::invalid("axis", "has latents that do not ascend"));
-    }
-    match options {
-        ClusterOptions {
-            clusters: Some(clusters),
-            ..
-        } if !(1..=MAX_CLUSTERS).contains(clusters) => {
-            wrong("clusters", *clusters, 1, MAX_CLUSTERS)
-        }
-        ClusterOptions { exact_up_to, .. } if *exact_up_to > MAX_EXACT => {
-            wrong("exact_up_to", *exact_up_to, 0, MAX_EXACT)
-        }
-        ClusterOptions { landmarks, .. } if !(2..=MAX_EXACT).contains(landmarks) => {
-            wrong("landmarks", *landmarks, 2, MAX_EXACT)
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(super) const NOTHING: f64 = 1e-9;
 pub(super) const SPREAD: f64 = 0.1;
 /// Up to this size all eigenvectors are computed, which is then faster.
 const DENSE: usize = 400;
-/// Vectors iterated beside those wanted; they make the others converge.
+/// Vectors iterated in addition to those wanted, which make those converge.
 const EXTRA: usize = 12;
 /// The residual of a unit eigenvector that is good enough: k-means sees no difference below.
 const TOLERANCE: f64 = 1e-6;

@@ -1,0 +1,92 @@
+//! What can be written, what a write must satisfy before the writer takes it, and what it did.
+
+use std::collections::BTreeMap;
+
+use crate::document::{
+    Codes, Document, Value, validate_attributes, validate_codes, validate_id, validate_text,
+    validate_vector,
+};
+use crate::error::{Result, Within as _};
+use crate::filter::ResolvedFilter;
+
+/// One change of a collection.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// Insert a document or replace the one with its id. It must be valid
+    /// ([`Document::validate`]).
+    Upsert(Box<Document>),
+    /// Change parts of a stored document; its id must exist.
+    Update(Box<Update>),
+    /// Delete documents by id; ids that do not exist are passed over.
+    Delete(Vec<String>),
+    /// Delete the documents a filter describes.
+    DeleteMatching(ResolvedFilter),
+}
+
+/// A change of parts of a document.
+#[derive(Clone, Debug, Default)]
+pub struct Update {
+    /// The document's id.
+    pub id: String,
+    /// A new text, with the vector and latents that belong to it.
+    pub text: Option<String>,
+    /// A new vector.
+    pub vector: Option<Vec<f32>>,
+    /// New codes under each SAE of the collection, in its order; `None`, and beyond the end, keeps
+    /// what is stored.
+    pub codes: Vec<Option<Codes>>,
+    /// Attributes to set.
+    pub set: BTreeMap<String, Value>,
+    /// Attributes to remove.
+    pub remove: Vec<String>,
+}
+
+/// A batch's place in a stream of batches, by which a retried one is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamPosition {
+    /// The stream's name, chosen by the client.
+    pub stream: String,
+    /// The batch's number in it, from 1, ascending.
+    pub batch: u64,
+}
+
+/// What an acknowledged write did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Number of the commit that holds it; snapshots from this one on show it.
+    pub sequence: u64,
+    /// Documents inserted, replaced or updated.
+    pub upserted: u64,
+    /// Documents deleted.
+    pub deleted: u64,
+    /// True when the batch had been written before and was not written again.
+    pub duplicate: bool,
+}
+
+impl Operation {
+    /// Checks what is written against the limits of documents, the collection's `dimension` and
+    /// the number of latents of each of its SAEs. The error's field is a path inside the document
+    /// or the update.
+    pub(crate) fn validate(&self, dimension: Option<usize>, n_latents: &[usize]) -> Result<()> {
+        match self {
+            Self::Upsert(document) => document.validate(dimension, n_latents),
+            Self::Update(update) => update.validate(dimension, n_latents),
+            Self::Delete(_) | Self::DeleteMatching(_) => Ok(()),
+        }
+    }
+}
+
+impl Update {
+    /// Checks every field as [`Document::validate`](crate::document::Document::validate) does.
+    pub fn validate(&self, dimension: Option<usize>, n_latents: &[usize]) -> Result<()> {
+        validate_id(&self.id).within("id")?;
+        if let Some(text) = &self.text {
+            validate_text(text).within("text")?;
+        }
+        validate_attributes(&self.set).within("set_attributes")?;
+        if let Some(vector) = &self.vector {
+            validate_vector(vector, dimension).within("vector")?;
+        }
+        validate_codes(self.codes.iter().map(Option::as_ref), n_latents)
+    }
+}
