@@ -1,4 +1,4 @@
-//! An axis: the latents that matter to a question (METHODS section 8).
+//! An axis: the latents that matter to a question (Clustering along an axis in the methods guide).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -190,7 +190,7 @@ fn no_labels(view: &View) -> Error {
 }
 
 /// Labels, unless all of them are the built-in keyphrases: those find fewer of the documents than
-/// centroids do (METHODS section 5, step 2).
+/// centroids do (Property retrieval in the methods guide).
 fn best_source(labels: &BTreeMap<u32, Label>) -> AxisSource {
     if labels
         .values()
