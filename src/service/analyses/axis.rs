@@ -1,4 +1,4 @@
-//! An axis: the latents that matter to a question (Jiang et al. 2025).
+//! An axis: the latents that matter to a question (Clustering along an axis in the methods guide).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -190,7 +190,7 @@ fn no_labels(view: &View) -> Error {
 }
 
 /// Labels, unless all of them are the built-in keyphrases: those find fewer of the documents than
-/// centroids do (the methods guide, property retrieval).
+/// centroids do (Property retrieval in the methods guide).
 fn best_source(labels: &BTreeMap<u32, Label>) -> AxisSource {
     if labels
         .values()

@@ -1,4 +1,4 @@
-//! What occurs together (Jiang et al. 2025).
+//! What occurs together (Correlations in the methods guide).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -171,14 +171,14 @@ fn check(request: &CorrelateRequest, n_latents: usize) -> Result<()> {
         if !request.others.is_empty() || request.join.is_some() {
             return Err(Error::invalid(
                 "attribute",
-                "is given beside `others` or `join_by`; one of them is accepted",
+                "is given with `others` or `join_by`; one of them is accepted",
             ));
         }
     }
     if request.options.exclude_adjacent && (request.attribute.is_some() || request.join.is_some()) {
         return Err(Error::invalid(
             "exclude_adjacent",
-            "is given beside `attribute` or `join_by`, where nothing fires on one word",
+            "is given with `attribute` or `join_by`, where nothing fires on one word",
         ));
     }
     if let Some(join) = &request.join {

@@ -1,4 +1,4 @@
-//! What sets sets apart (Jiang et al. 2025).
+//! What sets sets apart (Set difference in the methods guide).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

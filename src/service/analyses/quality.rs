@@ -147,7 +147,7 @@ impl Analyses {
         .await
     }
 
-    /// The documents whose vectors the collection's SAE leaves most of, from vectors encoded anew.
+    /// The documents whose vectors the collection's SAE explains least, by re-encoding the vectors.
     ///
     /// # Errors
     /// `InvalidArgument` naming the field; `NotFound` for a collection or saved set;

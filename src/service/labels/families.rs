@@ -6,7 +6,7 @@ use std::sync::Arc;
 use latentdb_index::analysis::families::{self, FamilyOptions};
 use latentdb_index::{Label, Progress};
 
-use super::Labels;
+use super::part::Labels;
 use crate::error::Result;
 use crate::service::blocking;
 use crate::service::core::{Address, View};

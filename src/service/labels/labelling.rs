@@ -8,8 +8,9 @@ use latentdb_index::analysis::latent_counts;
 use latentdb_index::{Filter, Label, now};
 
 use super::corpus::Corpus;
+use super::language_models::ChatUse;
 use super::list::check_latent;
-use super::{Caller, ChatUse, EVIDENCE_TOGETHER, KEPT_AFTER, KEPT_TOGETHER, Labels};
+use super::part::{Caller, EVIDENCE_TOGETHER, KEPT_AFTER, KEPT_TOGETHER, Labels};
 use crate::encoder::SentenceEncoder;
 use crate::error::{Result, Within as _};
 use crate::label::{

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use latentdb_index::analysis::latent_counts;
 use latentdb_index::{Filter, Label, now};
 
-use super::Labels;
+use super::part::Labels;
 use crate::error::{Error, Result, Within as _};
 use crate::label::MAX_LABEL_BYTES;
 use crate::service::blocking;

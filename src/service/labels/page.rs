@@ -8,8 +8,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::Labels;
 use super::list::{LatentStatistics, check_latent};
+use super::part::Labels;
 use crate::error::{Result, Within as _};
 use crate::sae::Sae;
 use crate::service::blocking;
@@ -22,7 +22,7 @@ const QUANTILES: [f64; 8] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0];
 /// Bins of the histogram.
 const BINS: usize = 20;
 
-/// What a page holds besides statistics.
+/// What a page holds in addition to statistics.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PageRequest {
     /// Documents in which it is strongest.

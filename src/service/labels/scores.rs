@@ -1,4 +1,4 @@
-//! Scoring labels on held-out documents (O'Neill et al. 2024).
+//! Scoring labels on held-out documents (Labels in the methods guide).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use super::corpus::Corpus;
-use super::find::Which;
 use super::labelling::asked_latents;
-use super::{Caller, ChatUse, KEPT_AFTER, KEPT_TOGETHER, Labels};
+use super::language_models::ChatUse;
+use super::part::{Caller, KEPT_AFTER, KEPT_TOGETHER, Labels};
+use super::vectors::Which;
 use crate::error::{Error, Result};
 use crate::label::{
     ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median, run_each, score,

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Labels;
-use super::find::Which;
+use super::part::Labels;
+use super::vectors::Which;
 use crate::error::Result;
 use crate::service::core::View;
 use crate::vectors::{cosine, dot};
 
 /// How similar the labels of two latents are.
-pub(in super::super) struct SimilarLabels {
+pub(in crate::service) struct SimilarLabels {
     /// Vectors of labels at unit norm, by latent.
     vectors: HashMap<u32, Arc<[f32]>>,
 }
@@ -35,7 +35,7 @@ impl SimilarLabels {
 
 impl Labels {
     /// The collection's labels ready to be compared; `None` where it has no labels or no encoder.
-    pub(in super::super) async fn similar(
+    pub(in crate::service) async fn similar(
         self: &Arc<Self>,
         view: &View,
     ) -> Result<Option<SimilarLabels>> {

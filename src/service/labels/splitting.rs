@@ -7,7 +7,7 @@ use latentdb_index::analysis::across::{Overlap, overlaps};
 use latentdb_index::analysis::latent_counts;
 use latentdb_index::{Filter, Label};
 
-use super::Labels;
+use super::part::Labels;
 use crate::error::{Error, Result, Within as _};
 use crate::sae::splitting::{Counterpart, counterparts};
 use crate::service::blocking;

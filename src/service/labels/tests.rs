@@ -1,11 +1,14 @@
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use latentdb_index::{Activation, Codes, Document};
 
-use super::language_models::lower;
-use super::*;
+use super::language_models::{LanguageModels, lower};
+use super::{ChatUse, LabelProgress, LabelRequest};
 use crate::error::ErrorKind;
-use crate::label::ChatLimits;
+use crate::label::{ChatConfig, ChatLimits};
+use crate::progress::Progress;
 use crate::service::{Address, CreateCollection, MadeWith, Service};
 
 #[test]

@@ -1,126 +1,24 @@
-//! Edits as a client means them, and the latents they stand for.
+//! Resolving edits: the latents they stand for, and amounts in raw units.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::Search;
-use super::property::{PropertySelection, choose, rank_weight};
-use super::resolve::Encoded;
+use super::encoded::Encoded;
+use super::examples;
+use super::node::{PropertySelection, SteerChange, SteerEdit, SteerTarget, SteerUnit};
+use super::part::Search;
+use super::property::{choose, rank_weight};
+use super::result::AppliedEdit;
 use crate::error::{Error, Result, Within as _};
 use crate::service::core::{View, no_sae};
 use crate::service::families;
 
 /// Most edits of one node, presets included.
-pub(in crate::service) const MAX_EDITS: usize = 1000;
-/// Latents that a text stands for, unless said otherwise.
-pub const DEFAULT_CONCEPT_LATENTS: usize = 3;
-/// Most latents that a text stands for.
-pub const MAX_CONCEPT_LATENTS: usize = 100;
-/// Most documents of one list of examples.
-pub(in crate::service) const MAX_EXAMPLES: usize = 1000;
+pub(super) const MAX_EDITS: usize = 1000;
 /// Latents that examples stand for.
 const EXAMPLE_LATENTS: usize = 10;
-/// How fast the weights of a concept's latents fall with their ranks (T of Jiang et al. 2025).
+/// How fast the weights of a concept's latents fall with their ranks (T of Property
+/// retrieval in the methods guide).
 const CONCEPT_TEMPERATURE: f32 = 0.5;
-
-/// One edit of a query.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SteerEdit {
-    /// What is edited.
-    pub of: SteerTarget,
-    /// What is done.
-    pub change: SteerChange,
-    /// What amounts count in.
-    pub unit: SteerUnit,
-}
-
-/// The latents of an edit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SteerTarget {
-    /// One latent.
-    Latent(u32),
-    /// The latents that a text names, by labels and centroids.
-    Concept {
-        /// The text.
-        text: String,
-        /// How many latents.
-        latents: usize,
-    },
-    /// A family, by its root.
-    Family(u32),
-    /// Latents that are stronger in these documents than in the collection.
-    Examples(Vec<String>),
-}
-
-/// What an edit does (O'Neill et al. 2024).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SteerChange {
-    /// Moves the vector along unit decoder directions.
-    Add(f32),
-    /// Multiplies activations; the residual is kept.
-    Scale(f32),
-    /// Gives latents an activation; the residual is kept.
-    Set(f32),
-    /// Turns latents off; the residual is kept.
-    Zero,
-    /// Leaves the vector alone and adds this many times a / p90 to documents' cosines.
-    Boost(f32),
-}
-
-/// What the amounts of `add` and `set` count in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SteerUnit {
-    /// The vector's own length; the SAE's activations.
-    #[default]
-    Raw,
-    /// The 90th percentile of the latent's activations.
-    Percentile90,
-}
-
-/// An edit of one latent, its amount raw (a boost's in units of p90).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AppliedEdit {
-    /// The latent.
-    pub latent: u32,
-    /// What is done to it.
-    pub change: SteerChange,
-}
-
-impl SteerChange {
-    /// The same at `strength` times the strength: amounts times it, a factor to its power; what
-    /// has no strength happens at every strength but 0.
-    pub(super) fn at(self, strength: f32) -> Option<Self> {
-        match self {
-            Self::Add(amount) => Some(Self::Add(amount * strength)),
-            Self::Boost(amount) => Some(Self::Boost(amount * strength)),
-            Self::Scale(factor) => Some(Self::Scale(factor.powf(strength))),
-            Self::Set(_) | Self::Zero => (strength != 0.0).then_some(self),
-        }
-    }
-
-    /// True when it turns a latent up.
-    pub(super) fn turns_up(self) -> bool {
-        match self {
-            Self::Add(amount) | Self::Boost(amount) | Self::Set(amount) => amount > 0.0,
-            Self::Scale(factor) => factor > 1.0,
-            Self::Zero => false,
-        }
-    }
-
-    /// True when it turns a latent down.
-    pub(super) fn turns_down(self) -> bool {
-        match self {
-            Self::Add(amount) | Self::Boost(amount) => amount < 0.0,
-            Self::Set(amount) => amount == 0.0,
-            Self::Scale(factor) => factor < 1.0,
-            Self::Zero => true,
-        }
-    }
-}
 
 impl Search {
     /// Edits of single latents, in order. Errors name the edit.
@@ -175,7 +73,7 @@ impl Search {
                 Ok(shared(weighted.collect()))
             }
             SteerTarget::Family(root) => {
-                let family = families::family(&view, *root)?;
+                let family = families::family(view, *root)?;
                 let members = family.members.iter().map(|member| (member.latent, 1.0));
                 Ok(shared(members.collect()))
             }
@@ -197,7 +95,7 @@ fn shared(weights: Vec<(u32, f32)>) -> Vec<(u32, f32)> {
 /// how much they do.
 fn example_latents(view: &View, ids: &[String]) -> Result<Vec<(u32, f32)>> {
     let snapshot = &view.snapshot;
-    let docs = super::examples::documents(view, ids)?;
+    let docs = examples::documents(view, ids)?;
     let mut means: BTreeMap<u32, f32> = BTreeMap::new();
     for &doc in &docs {
         snapshot.for_each_latent(doc, |entry| {

@@ -1,25 +1,16 @@
-//! Weights fitted from example documents: on latents, to read, and on vectors, beside them.
+//! Weights fitted from example documents: on latents, to read, and on vectors.
 
 use latentdb_index::analysis::logistic::{self, SparseRow};
 
-use super::edits::MAX_EXAMPLES;
+use super::node::PropertyExamples;
 use crate::error::{Error, Result, Within as _};
 use crate::service::core::View;
 use crate::vectors::unit;
 
+/// Most documents of one list of examples.
+const MAX_EXAMPLES: usize = 1000;
 /// Negatives that are drawn where a client gives none.
 const DRAWN_NEGATIVES: u64 = 50;
-
-/// Documents that have a property and documents that have not.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PropertyExamples {
-    /// Ids of documents that have it.
-    pub positive: Vec<String>,
-    /// Ids of documents that have not; evenly spaced documents where there are none.
-    pub negative: Vec<String>,
-    /// Weight of the squared norm against the examples' loss.
-    pub regularisation: f32,
-}
 
 /// What examples teach.
 pub(super) struct Fitted {
@@ -62,7 +53,7 @@ pub(super) fn fit(view: &View, examples: &PropertyExamples) -> Result<Fitted> {
     };
     if negative.is_empty() {
         return Err(Error::precondition(
-            "the collection holds no document besides the positive examples",
+            "the collection holds no document other than the positive examples",
         ));
     }
     let rows = |docs: &[u32], row: &dyn Fn(u32) -> Option<SparseRow>| -> Vec<SparseRow> {

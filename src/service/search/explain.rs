@@ -2,56 +2,18 @@
 
 use std::time::Instant;
 
-use latentdb_index::query::{self, Hit, Kind, LatentWeight};
-use latentdb_index::{Activation, Label, ResolvedQuery};
+use latentdb_index::query::Hit;
+use latentdb_index::{Activation, Label};
 
-use super::pages::Page;
-use super::pages::Session;
-use super::{Contribution, ExplainedHit, Explanation, Ready, SearchResult};
+use super::pages::{Page, Session};
+use super::resolved::{Leaf, ResolvedSearch};
+use super::result::{Contribution, ExplainedHit, Explanation, SearchResult};
 use crate::error::Result;
-use crate::service::core::View;
-use crate::vectors::{dot, norm, unit};
-
-/// What is needed to explain a hit of a leaf.
-#[derive(Clone, Debug)]
-pub(super) enum Leaf {
-    /// Effective weights, ascending by latent.
-    Latents(Vec<LatentWeight>),
-    /// BM25 over latents.
-    LatentsBm25(query::LatentsBm25),
-    /// The query vector at unit norm.
-    Nearest(Vec<f32>),
-}
-
-/// The leaves whose scores latents explain; the right side of `except` gives no scores.
-pub(super) fn collect_leaves(query: &ResolvedQuery, view: &View, leaves: &mut Vec<(String, Leaf)>) {
-    let name = query.name.clone();
-    match &query.kind {
-        Kind::Nearest(nearest) | Kind::Boost(nearest, _) => {
-            if let Kind::Boost(_, boosts) = &query.kind {
-                let weights = query::effective_weights(boosts, &view.snapshot);
-                leaves.push((name.clone(), Leaf::Latents(weights)));
-            }
-            leaves.push((name, Leaf::Nearest(unit(&nearest.vector))));
-        }
-        Kind::Latents(latents) => {
-            let weights = query::effective_weights(latents, &view.snapshot);
-            leaves.push((name, Leaf::Latents(weights)));
-        }
-        Kind::LatentsBm25(bm25) => leaves.push((name, Leaf::LatentsBm25(bm25.clone()))),
-        Kind::Except { query, .. } => collect_leaves(query, view, leaves),
-        Kind::Fusion { children, .. } => {
-            for (child, _) in children {
-                collect_leaves(child, view, leaves);
-            }
-        }
-        Kind::Text { .. } | Kind::Matching => {}
-    }
-}
+use crate::vectors::{dot, norm};
 
 pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Result<SearchResult> {
     let fetching = Instant::now();
-    let ready = &session.ready;
+    let search = &session.search;
     let hits = session.hits[page.range.clone()]
         .iter()
         .map(|hit| {
@@ -59,36 +21,36 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
                 document: session
                     .options
                     .projection
-                    .read(&ready.view.snapshot, hit.doc)?,
+                    .read(&search.view.snapshot, hit.doc)?,
                 score: hit.score,
                 components: hit.components.clone(),
-                latents: contributions(ready, hit, session.options.latents_per_hit)?,
+                latents: contributions(search, hit, session.options.latents_per_hit)?,
             })
         })
         .collect::<Result<_>>()?;
     Ok(SearchResult {
         hits,
         next_page_token: None,
-        steering: ready.steering.clone(),
-        properties: ready.properties.clone(),
+        steering: search.steering.clone(),
+        properties: search.properties.clone(),
         explanation: Explanation {
-            encode: ready.encode,
+            encode: search.encode,
             fetch: fetching.elapsed(),
             total: started.elapsed(),
             ..Explanation::default()
         },
-        sequence: ready.view.snapshot.sequence(),
+        sequence: search.view.snapshot.sequence(),
     })
 }
 
 /// The `most` latents that gave the most to a hit.
-fn contributions(ready: &Ready, hit: &Hit, most: usize) -> Result<Vec<Contribution>> {
-    let row = ready.view.snapshot.latents(hit.doc);
+fn contributions(search: &ResolvedSearch, hit: &Hit, most: usize) -> Result<Vec<Contribution>> {
+    let row = search.view.snapshot.latents(hit.doc);
     if most == 0 || row.is_empty() {
         return Ok(Vec::new());
     }
     let mut parts: Vec<(Activation, f32, &str)> = Vec::new();
-    for (name, leaf) in &ready.leaves {
+    for (name, leaf) in &search.leaves {
         if !hit
             .components
             .iter()
@@ -106,14 +68,14 @@ fn contributions(ready: &Ready, hit: &Hit, most: usize) -> Result<Vec<Contributi
                 }
             }
             Leaf::LatentsBm25(bm25) => {
-                for (latent, part) in bm25.contributions(&ready.view.snapshot, hit.doc) {
+                for (latent, part) in bm25.contributions(&search.view.snapshot, hit.doc) {
                     if let Ok(at) = row.binary_search_by_key(&latent, |entry| entry.latent) {
                         parts.push((row[at], part, name));
                     }
                 }
             }
             Leaf::Nearest(unit) => {
-                let (Some(sae), Some(vector)) = (&ready.sae, ready.view.snapshot.vector(hit.doc))
+                let (Some(sae), Some(vector)) = (&search.sae, search.view.snapshot.vector(hit.doc))
                 else {
                     continue;
                 };
@@ -134,7 +96,7 @@ fn contributions(ready: &Ready, hit: &Hit, most: usize) -> Result<Vec<Contributi
         by_part.then(b.0.activation.total_cmp(&a.0.activation))
     });
     parts.truncate(most);
-    let label_of = |latent: u32| ready.labels.get(&latent);
+    let label_of = |latent: u32| search.labels.get(&latent);
     Ok(parts
         .into_iter()
         .map(|(entry, contribution, component)| Contribution {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::{Filter, Label, Value, validate_attribute_name};
 
-use super::Search;
+use super::part::Search;
 use crate::error::{Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, no_sae};

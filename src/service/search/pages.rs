@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use latentdb_index::query::{Hit, MAX_HITS, Plan};
 use parking_lot::Mutex;
 
-use super::{Ready, SearchOptions};
+use super::resolved::ResolvedSearch;
+use super::result::SearchOptions;
 use crate::error::{Error, Result};
 
 /// How long a session lives after it was last used.
@@ -21,7 +22,7 @@ const MAX_SESSIONS: usize = 1024;
 
 /// A search that may have more pages.
 pub(super) struct Session {
-    pub ready: Ready,
+    pub search: ResolvedSearch,
     pub options: SearchOptions,
     /// Hits found so far, best first.
     pub hits: Vec<Hit>,
@@ -35,9 +36,9 @@ pub(super) struct Page {
 }
 
 impl Session {
-    pub fn new(ready: Ready, hits: Vec<Hit>, options: SearchOptions) -> Self {
+    pub fn new(search: ResolvedSearch, hits: Vec<Hit>, options: SearchOptions) -> Self {
         Self {
-            ready,
+            search,
             options,
             hits,
         }
@@ -59,7 +60,7 @@ impl Session {
             return Ok(Plan::default());
         }
         // Twice as many, so that not every page runs the query again.
-        let (found, plan) = self.ready.execute((wanted * 2).min(MAX_HITS))?;
+        let (found, plan) = self.search.execute((wanted * 2).min(MAX_HITS))?;
         let known: HashSet<u32> = self.hits.iter().map(|hit| hit.doc).collect();
         self.hits
             .extend(found.into_iter().filter(|hit| !known.contains(&hit.doc)));
@@ -121,7 +122,7 @@ impl Pages {
         self.sessions.lock().retain(|_, (session, _)| {
             session
                 .try_lock()
-                .is_none_or(|session| session.ready.collection_id() != collection)
+                .is_none_or(|session| session.search.collection_id() != collection)
         });
     }
 }

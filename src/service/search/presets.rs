@@ -5,8 +5,9 @@ use std::sync::Arc;
 use latentdb_index::RecordKind;
 use serde::{Deserialize, Serialize};
 
-use super::edits::{MAX_EDITS, SteerEdit, SteerTarget};
-use super::{NearestNode, Node, NodeKind, Search};
+use super::edits::MAX_EDITS;
+use super::node::{NearestNode, Node, NodeKind, SteerEdit, SteerTarget};
+use super::part::Search;
 use crate::error::{Error, Result};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
@@ -21,15 +22,6 @@ pub struct Preset {
     /// SHA-256 of the SAE whose latents it turns by their numbers; `None` where it turns none.
     #[serde(default)]
     pub sae: Option<String>,
-}
-
-/// A preset in a query, and how strongly it is used.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PresetUse {
-    /// Its name.
-    pub name: String,
-    /// What its amounts are multiplied by.
-    pub strength: f32,
 }
 
 impl Search {

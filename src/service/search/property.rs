@@ -1,109 +1,17 @@
-//! Property retrieval (Jiang et al. 2025): latents are chosen for a property, ranked and weighted, and
+//! Property retrieval (the methods guide): latents are chosen for a property, ranked and weighted, and
 //! become a query that can be read.
 
 use latentdb_index::query::{
     ActivationScale, Kind, LatentWeight, Latents, LatentsBm25, MAX_WEIGHTS,
 };
 
-use super::Search;
-use super::examples::{PropertyExamples, fit};
-use super::resolve::Encoded;
-use super::selector::{SelectedBy, SelectorChoice};
+use super::encoded::Encoded;
+use super::examples::fit;
+use super::node::{PropertyNode, PropertyScorer, PropertySelection, PropertySource};
+use super::part::Search;
+use super::result::{ChosenLatent, PropertyReport};
 use crate::error::{Error, Result, Within as _};
 use crate::service::core::{View, no_sae};
-
-/// Latents chosen, unless said otherwise.
-pub const DEFAULT_CANDIDATES: usize = 100;
-/// T of the weights by rank, unless said otherwise.
-pub const DEFAULT_TEMPERATURE: f32 = 0.3;
-
-/// Documents with a property.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PropertyNode {
-    /// Where the property comes from.
-    pub source: PropertySource,
-    /// Latents chosen.
-    pub candidates: usize,
-    /// The best of them that are kept.
-    pub kept: Option<usize>,
-    /// T of `exp(-(rank / kept) / T)`.
-    pub temperature: f32,
-    /// How documents are scored.
-    pub scorer: PropertyScorer,
-}
-
-/// Where a property comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PropertySource {
-    /// Words, compared with what latents are about.
-    Text {
-        /// The words.
-        text: String,
-        /// What they are compared with.
-        selection: PropertySelection,
-        /// The language model that drops and orders what was chosen so.
-        selector: Option<SelectorChoice>,
-    },
-    /// The latents of a text's own vector.
-    OwnLatents(String),
-    /// Example documents.
-    Examples(PropertyExamples),
-}
-
-/// What the text of a property is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PropertySelection {
-    /// The latents' centroids.
-    Centroids,
-    /// The latents' labels.
-    Labels,
-    /// Both, each standardised over the latents.
-    Both,
-}
-
-/// How documents are scored with the chosen latents.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum PropertyScorer {
-    /// Weights by rank, activations over their 90th percentiles.
-    Ranks,
-    /// Weights by rank, BM25.
-    Bm25 {
-        /// Where an activation's part saturates.
-        k1: f32,
-        /// How much a long document is held back.
-        b: f32,
-    },
-    /// Similarities as weights, raw activations.
-    Dot,
-}
-
-/// The latents that stand for a property.
-#[derive(Clone, Debug)]
-pub struct PropertyReport {
-    /// The node.
-    pub component: String,
-    /// Best first.
-    pub chosen: Vec<ChosenLatent>,
-    /// The node as a query over them.
-    pub query: Kind,
-    /// A direction in the space of vectors that was fitted beside.
-    pub vector: Option<Vec<f32>>,
-    /// The language model that chose, where one did.
-    pub selected_by: Option<SelectedBy>,
-}
-
-/// A chosen latent; its rank is its place.
-#[derive(Clone, Debug)]
-pub struct ChosenLatent {
-    /// The latent.
-    pub latent: u32,
-    /// Its label.
-    pub label: Option<String>,
-    /// Its weight in the query.
-    pub weight: f32,
-    /// What it was chosen by.
-    pub similarity: f32,
-}
 
 /// `exp(-(rank / kept) / temperature)`.
 pub(super) fn rank_weight(rank: usize, kept: usize, temperature: f32) -> f32 {
@@ -228,7 +136,7 @@ impl Search {
                 }
             }));
         }
-        let labels = self.labels.of(&view)?;
+        let labels = self.labels.of(view)?;
         let chosen: Vec<ChosenLatent> = chosen
             .into_iter()
             .zip(weights)

@@ -1,66 +1,27 @@
 //! Resolving: texts, documents, properties and edits become vectors and latents, and a node the
 //! engine's query.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use latentdb_index::query::{self, Kind, Nearest};
 use latentdb_index::{Query, ResolvedQuery};
 
-use super::edits::{MAX_EDITS, SteerTarget};
-use super::explain::collect_leaves;
-use super::property::{PropertyNode, PropertyReport, PropertySelection, PropertySource};
-use super::selector::{Choice, Selected};
-use super::{NearestNode, Node, NodeKind, Ready, Search, SteeringReport, Target};
+use super::edits::MAX_EDITS;
+use super::encoded::Encoded;
+use super::node::{
+    NearestNode, Node, NodeKind, PropertyNode, PropertySelection, PropertySource, SteerTarget,
+    Target,
+};
+use super::part::Search;
+use super::resolved::{ResolvedSearch, collect_leaves};
+use super::result::{PropertyReport, SteeringReport};
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::View;
-use crate::service::labels::SimilarLabels;
 
-/// What the encoder makes before a tree is resolved.
-#[derive(Default)]
-pub(super) struct Encoded {
-    texts: HashMap<String, Vec<f32>>,
-    /// The labels, where the tree compares with them and there are any.
-    labels: Option<SimilarLabels>,
-    /// What language models chose.
-    selected: Vec<(Choice, Selected)>,
-}
-
-impl Encoded {
-    /// The vector of a text of the tree.
-    pub fn text(&self, text: &str) -> Result<&[f32]> {
-        if text.trim().is_empty() {
-            return Err(Error::invalid("text", "is empty; words are accepted"));
-        }
-        let vector = self.texts.get(text);
-        vector
-            .map(Vec::as_slice)
-            .ok_or_else(|| Error::internal("a text was not encoded"))
-    }
-
-    /// Every latent with a label, with the cosine of it and `vector`; in order of latents.
-    pub fn label_similarities(&self, vector: &[f32]) -> Vec<(u32, f32)> {
-        let labels = self.labels.as_ref();
-        labels.map_or(Vec::new(), |labels| labels.cosines(vector))
-    }
-
-    /// What a language model chose for a property, where the property leaves the choice to one.
-    pub fn selected(&self, node: &PropertyNode) -> Option<&Selected> {
-        let choice = Choice::of(node);
-        let mut kept = self.selected.iter();
-        kept.find(|(other, _)| *other == choice)
-            .map(|(_, selected)| selected)
-    }
-
-    pub fn keep_selected(&mut self, choice: Choice, selected: Selected) {
-        self.selected.push((choice, selected));
-    }
-}
-
-/// What a leaf of the tree reports besides its hits, in the order of leaves.
-pub(super) enum LeafReport {
+/// What a leaf of the tree reports in addition to its hits, in the order of leaves.
+enum LeafReport {
     None,
     Steering(SteeringReport),
     Property(PropertyReport),
@@ -97,23 +58,20 @@ impl Search {
         } else {
             None
         };
-        let encoded = Encoded {
-            texts: texts.into_iter().zip(vectors).collect(),
-            labels,
-            selected: Vec::new(),
-        };
+        let encoded = Encoded::new(texts.into_iter().zip(vectors).collect(), labels);
         self.ask_selectors(view, encoded, needs.selections)
             .await
             .within("query.property")
     }
 
-    pub(super) fn ready(
+    /// Resolves a tree with what models contributed to it.
+    pub(super) fn resolved(
         &self,
         view: View,
         node: Node,
         encoded: &Encoded,
         started: Instant,
-    ) -> Result<Ready> {
+    ) -> Result<ResolvedSearch> {
         let mut reports = Vec::new();
         let lowered = self
             .lower(&view, &node, encoded, &mut reports)
@@ -128,7 +86,7 @@ impl Search {
             &mut steering,
             &mut properties,
         );
-        Ok(Ready {
+        Ok(ResolvedSearch {
             sae: self.core.sae_of(&view)?,
             labels: self.labels.of(&view)?,
             query,

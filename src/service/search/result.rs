@@ -1,15 +1,14 @@
-//! What a search gives back.
+//! Search response.
 
 use std::time::Duration;
 
-use latentdb_index::query::{Component, Plan};
+use latentdb_index::query::{Component, Kind, Plan};
 use latentdb_index::{Activation, Document};
 
-use super::edits::AppliedEdit;
-use super::property::PropertyReport;
+use super::node::SteerChange;
 use crate::service::documents::Projection;
 
-/// What comes back beside the hits' scores.
+/// What a search returns in addition to scores.
 #[derive(Clone, Debug)]
 pub struct SearchOptions {
     /// Hits a page, 1 to 1,000.
@@ -87,6 +86,52 @@ pub struct SteeringReport {
     /// Squared distance of the steered vector's code and the wanted one, before and after the
     /// steps that make them agree.
     pub inconsistency: Option<(f64, f64)>,
+}
+
+/// An edit of one latent, its amount raw (a boost's in units of p90).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AppliedEdit {
+    /// The latent.
+    pub latent: u32,
+    /// What is done to it.
+    pub change: SteerChange,
+}
+
+/// The latents that stand for a property.
+#[derive(Clone, Debug)]
+pub struct PropertyReport {
+    /// The node.
+    pub component: String,
+    /// Best first.
+    pub chosen: Vec<ChosenLatent>,
+    /// The node as a query over them.
+    pub query: Kind,
+    /// A direction in the space of vectors, fitted from the same examples; `None` without examples.
+    pub vector: Option<Vec<f32>>,
+    /// The language model that chose, where one did.
+    pub selected_by: Option<SelectedBy>,
+}
+
+/// A chosen latent; its rank is its place.
+#[derive(Clone, Debug)]
+pub struct ChosenLatent {
+    /// The latent.
+    pub latent: u32,
+    /// Its label.
+    pub label: Option<String>,
+    /// Its weight in the query.
+    pub weight: f32,
+    /// What it was chosen by.
+    pub similarity: f32,
+}
+
+/// Who chose latents, among how many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedBy {
+    /// `chat:MODEL` or `local:MODEL`.
+    pub model: String,
+    /// Candidates that it was shown.
+    pub candidates: usize,
 }
 
 /// How a query was run.

@@ -1,12 +1,14 @@
 //! Latents for a property, chosen among candidates by a language model that reads their labels
-//! (Jiang et al. 2025).
+//! (Property retrieval in the methods guide).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Search;
-use super::property::{PropertyNode, PropertySource, check, choose};
-use super::resolve::Encoded;
+use super::encoded::{Choice, Encoded, Selected};
+use super::node::{PropertyNode, PropertySource, SelectorChoice};
+use super::part::Search;
+use super::property::{check, choose};
+use super::result::SelectedBy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::label::{ChatSelector, LocalSelector, Selector};
 use crate::progress::Progress;
@@ -16,49 +18,6 @@ use crate::service::labels::ChatUse;
 
 /// How long one choice may take.
 const MOST_TIME: Duration = Duration::from_secs(120);
-
-/// Which language model chooses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SelectorChoice {
-    /// The chat endpoint that the service was opened with; its model, or another of its models.
-    Chat(Option<String>),
-    /// A GGUF file on this machine, or the pinned model.
-    Local(Option<String>),
-}
-
-/// What a language model chose.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Selected {
-    /// Latents with what they were candidates by, the most telling first.
-    pub latents: Vec<(u32, f32)>,
-    /// Who chose.
-    pub by: SelectedBy,
-}
-
-/// Who chose latents, among how many.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SelectedBy {
-    /// `chat:MODEL` or `local:MODEL`.
-    pub model: String,
-    /// Candidates that it was shown.
-    pub candidates: usize,
-}
-
-/// What decides a choice: one choice serves all nodes of a tree that agree in it.
-#[derive(Clone, PartialEq)]
-pub(super) struct Choice {
-    source: PropertySource,
-    candidates: usize,
-}
-
-impl Choice {
-    pub fn of(node: &PropertyNode) -> Self {
-        Self {
-            source: node.source.clone(),
-            candidates: node.candidates,
-        }
-    }
-}
 
 impl Search {
     /// Asks language models for the choices that the property nodes of a tree leave to them.
@@ -114,7 +73,7 @@ impl Search {
                 "a property without a selector asks for one",
             ));
         };
-        let (labels, name) = (self.labels.of(&view)?, &view.name());
+        let (labels, name) = (self.labels.of(view)?, &view.name());
         if labels.is_empty() {
             return Err(Error::precondition(format!(
                 "no latent of collection {name:?} has a label, and a language model chooses \

@@ -1,19 +1,19 @@
 //! Steering a query vector and boosting latents, and what that did.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use latentdb_index::query::{ActivationScale, LatentWeight, Latents};
 use latentdb_index::validate_vector;
 
-use super::edits::{AppliedEdit, SteerChange};
-use super::resolve::{Encoded, target_vector};
-use super::{NearestNode, Node, NodeKind, Search, SteeringReport};
+use super::encoded::Encoded;
+use super::node::{NearestNode, SteerChange};
+use super::part::Search;
+use super::result::{AppliedEdit, SteeringReport};
 use crate::error::{Error, Result, Within as _};
 use crate::sae::steer::{Edit, steer};
 use crate::sae::{Codes, Sae};
-use crate::service::core::{Address, View};
-use crate::service::{blocking, models};
+use crate::service::core::View;
+use crate::service::models;
 
 /// Most steps that make a steered vector's code agree with the edited one.
 const MAX_CONSISTENT_STEPS: usize = 100;
@@ -26,37 +26,6 @@ pub(super) struct Steered {
 }
 
 impl Search {
-    /// A vector with its latents turned up or down, without searching.
-    pub async fn steer(
-        self: &Arc<Self>,
-        address: &Address,
-        nearest: NearestNode,
-    ) -> Result<SteeringReport> {
-        let view = self.core.view(address)?;
-        let mut node = Node {
-            kind: NodeKind::Nearest(nearest),
-            filter: None,
-            name: None,
-        };
-        self.insert_presets(&view, &mut node)?;
-        let encoded = self.encode_texts_of(&view, &node).await?;
-        let service = self.clone();
-        blocking(move || {
-            let NodeKind::Nearest(nearest) = &node.kind else {
-                return Err(Error::internal("a nearest node became another"));
-            };
-            let within = |error: Error| error.within("nearest");
-            let vector = target_vector(&view, &nearest.target, &encoded).map_err(within)?;
-            // Without edits the latents of the text are shown, and they need an SAE.
-            service.core.required_sae(&view)?;
-            let steered = service.steered(&view, &vector, nearest, &encoded);
-            let mut report = steered.map_err(within)?.report;
-            "nearest".clone_into(&mut report.component);
-            Ok(report)
-        })
-        .await
-    }
-
     /// Applies a node's edits to its vector. Boosts alone need no SAE.
     pub(super) fn steered(
         &self,
@@ -78,7 +47,7 @@ impl Search {
         let applied = self.applied_edits(view, encoded, &nearest.edits)?;
         let edits: Vec<Edit> = applied.iter().filter_map(vector_edit).collect();
         let sae = if edits.is_empty() {
-            self.core.sae_of(&view)?
+            self.core.sae_of(view)?
         } else {
             Some(self.core.required_sae(view)?)
         };

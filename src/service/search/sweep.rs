@@ -1,4 +1,5 @@
-//! A sweep: the hits of a steered query at several strengths.
+//! Steering by itself: what edits do to one vector, and a sweep, the hits of a steered query at
+//! several strengths.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -6,10 +7,12 @@ use std::sync::Arc;
 use latentdb_index::query::{self, Hit, Kind};
 use latentdb_index::{Filter, Query, ResolvedFilter};
 
-use super::edits::SteerChange;
+use super::encoded::Encoded;
+use super::node::{NearestNode, Node, NodeKind, SteerChange};
+use super::part::Search;
 use super::presets::at_strength;
-use super::resolve::{Encoded, target_vector};
-use super::{NearestNode, Node, NodeKind, Search, SteeringReport};
+use super::resolve::target_vector;
+use super::result::SteeringReport;
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
@@ -50,6 +53,28 @@ pub struct SweepHit {
 }
 
 impl Search {
+    /// A vector with its latents turned up or down, without searching.
+    pub async fn steer(
+        self: &Arc<Self>,
+        address: &Address,
+        nearest: NearestNode,
+    ) -> Result<SteeringReport> {
+        let view = self.core.view(address)?;
+        let (nearest, encoded) = self.near(&view, nearest).await?;
+        let service = self.clone();
+        blocking(move || {
+            let within = |error: Error| error.within("nearest");
+            let vector = target_vector(&view, &nearest.target, &encoded).map_err(within)?;
+            // Without edits the latents of the text are shown, and they need an SAE.
+            service.core.required_sae(&view)?;
+            let steered = service.steered(&view, &vector, &nearest, &encoded);
+            let mut report = steered.map_err(within)?.report;
+            "nearest".clone_into(&mut report.component);
+            Ok(report)
+        })
+        .await
+    }
+
     /// Runs a steered query at several strengths over one snapshot.
     ///
     /// # Errors
@@ -64,21 +89,12 @@ impl Search {
     ) -> Result<Vec<SweepStep>> {
         check_strengths(&strengths)?;
         let view = self.core.view(address)?;
-        let mut node = Node {
-            kind: NodeKind::Nearest(nearest),
-            filter: None,
-            name: None,
-        };
-        self.insert_presets(&view, &mut node)?;
-        let encoded = self.encode_texts_of(&view, &node).await?;
+        let (nearest, encoded) = self.near(&view, nearest).await?;
         let filter = filter
             .map(|filter| resolve_filter(&view, &filter))
             .transpose()?;
         let service = self.clone();
         blocking(move || {
-            let NodeKind::Nearest(nearest) = node.kind else {
-                return Err(Error::internal("a nearest node became another"));
-            };
             if nearest.edits.is_empty() {
                 let message = "has no edits and no presets; a sweep needs one to make stronger";
                 return Err(Error::invalid("nearest.steer", message));
@@ -93,6 +109,25 @@ impl Search {
             sweep.run(&nearest, &strengths).within("nearest")
         })
         .await
+    }
+
+    /// A node with its presets inserted, and its texts encoded.
+    async fn near(
+        self: &Arc<Self>,
+        view: &View,
+        nearest: NearestNode,
+    ) -> Result<(NearestNode, Encoded)> {
+        let mut node = Node {
+            kind: NodeKind::Nearest(nearest),
+            filter: None,
+            name: None,
+        };
+        self.insert_presets(view, &mut node)?;
+        let encoded = self.encode_texts_of(view, &node).await?;
+        match node.kind {
+            NodeKind::Nearest(nearest) => Ok((nearest, encoded)),
+            _ => Err(Error::internal("a nearest node became another")),
+        }
     }
 }
 

@@ -1,0 +1,39 @@
+//! Search as one part of the service: its state, which the files of this folder share.
+
+use std::sync::Arc;
+
+use super::pages::Pages;
+use crate::error::Result;
+use crate::service::core::{Address, Core};
+use crate::service::identity::MadeWith;
+use crate::service::labels::Labels;
+
+/// Searching over collections, with the pages that are kept.
+pub struct Search {
+    pub(super) core: Arc<Core>,
+    pub(super) labels: Arc<Labels>,
+    pub(super) pages: Pages,
+}
+
+impl Search {
+    pub(in crate::service) fn new(core: Arc<Core>, labels: Arc<Labels>) -> Self {
+        Self {
+            core,
+            labels,
+            pages: Pages::default(),
+        }
+    }
+
+    /// Forgets the pages of a collection.
+    pub(in crate::service) fn forget(&self, id: &str) {
+        self.pages.forget(id);
+    }
+
+    /// Compares what a query was made with against a collection.
+    ///
+    /// # Errors
+    /// `NotFound` for the collection, `FailedPrecondition` for a difference.
+    pub fn check_made_with(&self, address: &Address, made_with: &MadeWith) -> Result<()> {
+        made_with.check(&self.core.view(address)?)
+    }
+}

@@ -1,0 +1,140 @@
+//! Running searches: one, a batch, the next page.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use latentdb_index::query::MAX_HITS;
+
+use super::explain::explain;
+use super::node::Node;
+use super::pages::Session;
+use super::part::Search;
+use super::result::{SearchOptions, SearchResult};
+use crate::error::{Error, Result, Within as _};
+use crate::service::blocking;
+use crate::service::core::{Address, View};
+
+/// Maximum hits per page.
+const MAX_PAGE: usize = 1000;
+/// Maximum searches per batch.
+const MAX_SEARCHES: usize = 1000;
+/// Maximum latents listed per hit.
+const MAX_LATENTS_PER_HIT: usize = 1000;
+
+impl Search {
+    /// The best hits of a query.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the part of the query; `NotFound` for a collection, document or
+    /// saved set; `FailedPrecondition` where the query needs an encoder or an SAE that the
+    /// collection has not.
+    pub async fn search(
+        self: &Arc<Self>,
+        address: &Address,
+        node: Node,
+        options: SearchOptions,
+    ) -> Result<SearchResult> {
+        check_options(&options)?;
+        let view = self.core.view(address)?;
+        self.search_view(view, node, options).await
+    }
+
+    /// Several searches over one snapshot.
+    pub async fn search_batch(
+        self: &Arc<Self>,
+        address: &Address,
+        searches: Vec<(Node, SearchOptions)>,
+    ) -> Result<Vec<SearchResult>> {
+        if searches.len() > MAX_SEARCHES {
+            return Err(Error::invalid(
+                "searches",
+                format!(
+                    "has {} entries; at most {MAX_SEARCHES} are accepted",
+                    searches.len()
+                ),
+            ));
+        }
+        let view = self.core.view(address)?;
+        let mut results = Vec::with_capacity(searches.len());
+        for (at, (node, options)) in searches.into_iter().enumerate() {
+            let place = format!("searches[{at}]");
+            check_options(&options).within(&place)?;
+            let result = self.search_view(view.clone(), node, options).await;
+            results.push(result.within(&place)?);
+        }
+        Ok(results)
+    }
+
+    async fn search_view(
+        self: &Arc<Self>,
+        view: View,
+        mut node: Node,
+        options: SearchOptions,
+    ) -> Result<SearchResult> {
+        let started = Instant::now();
+        self.insert_presets(&view, &mut node)?;
+        let encoded = self.encode_texts_of(&view, &node).await?;
+        let service = self.clone();
+        blocking(move || {
+            let search = service.resolved(view, node, &encoded, started)?;
+            let running = Instant::now();
+            let (hits, plan) = search.execute((options.limit + 1).min(MAX_HITS))?;
+            let execute = running.elapsed();
+            let session = Session::new(search, hits, options);
+            let page = session.page(0);
+            let mut result = explain(&session, &page, started)?;
+            result.explanation.plan = plan;
+            result.explanation.execute = execute;
+            if page.more {
+                let next = page.range.end;
+                result.next_page_token = Some(service.pages.keep(session, next));
+            }
+            Ok(result)
+        })
+        .await
+    }
+
+    /// The next page of an earlier search.
+    pub async fn next_page(self: &Arc<Self>, token: String) -> Result<SearchResult> {
+        let service = self.clone();
+        blocking(move || {
+            let started = Instant::now();
+            let (session, offset) = service.pages.find(&token)?;
+            let mut session = session.lock();
+            let running = Instant::now();
+            let plan = session.extend_to(offset)?;
+            let execute = running.elapsed();
+            let page = session.page(offset);
+            let mut result = explain(&session, &page, started)?;
+            result.explanation.plan = plan;
+            result.explanation.execute = execute;
+            if page.more {
+                result.next_page_token = Some(Session::token(&token, page.range.end)?);
+            }
+            Ok(result)
+        })
+        .await
+    }
+}
+
+fn check_options(options: &SearchOptions) -> Result<()> {
+    if !(1..=MAX_PAGE).contains(&options.limit) {
+        return Err(Error::invalid(
+            "limit",
+            format!(
+                "is {}; 1 to {MAX_PAGE} is accepted (use page tokens)",
+                options.limit
+            ),
+        ));
+    }
+    if options.latents_per_hit > MAX_LATENTS_PER_HIT {
+        return Err(Error::invalid(
+            "latents_per_hit",
+            format!(
+                "is {}; 0 to {MAX_LATENTS_PER_HIT} is accepted",
+                options.latents_per_hit
+            ),
+        ));
+    }
+    Ok(())
+}
