@@ -235,7 +235,7 @@ pub(super) fn decode<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T> {
 mod tests {
     use super::*;
     use crate::catalog::{AttachedSae, Label, SetContent};
-    use crate::filter::Filter;
+    use crate::filter::{Filter, Name};
 
     #[test]
     fn records_sets_and_labels_survive_a_reopen() {
@@ -261,6 +261,9 @@ mod tests {
             sae: Some("hash".into()),
             saes: BTreeMap::from([("large".to_owned(), "ab".to_owned())]),
         };
+        let other = SetContent::Filter(Filter::Named(Name::SavedSet("other".into())));
+        let stored = serde_json::json!({"filter": {"named": {"saved_set": "other"}}});
+        assert_eq!(serde_json::to_value(other).unwrap(), stored, "FORMAT.md");
         let label = Label::new("late delivery", "person", Some(0.5), 2);
         {
             let catalog = Catalog::open(directory.path()).unwrap();
