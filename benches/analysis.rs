@@ -2,8 +2,8 @@
 //! with statistics, all-pairs NPMI with statistics, trends and near-duplicates.
 //!
 //! `cargo bench --bench analysis` builds a collection in a temporary directory from the vectors of
-//! `arxiv-embeddings.safetensors` (from `LATENTDB_DATA`, else `../shared/data`) and prints the
-//! median and 99th percentile of 30 runs beside criterion's mean. Latents are codes over a
+//! `arxiv-embeddings.safetensors` (from `LATENTDB_DATA`, else `data`) and prints the
+//! median and 99th percentile of 30 runs next to criterion's mean. Latents are codes over a
 //! dictionary of 3,072 documents, the 32 closest of each: no SAE is needed, and their frequencies
 //! are as uneven as an SAE's. With a Python that has SciPy (the one `LATENTDB_PYTHON` names, else
 //! that of `~/.cache/latentdb/test-venv`, which the tests make), the same run prints its times over
@@ -68,7 +68,7 @@ p50("X.T @ X", lambda: x.T @ x, 5)
 
 fn data(name: &str) -> PathBuf {
     std::env::var_os("LATENTDB_DATA")
-        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from)
+        .map_or_else(|| PathBuf::from("data"), PathBuf::from)
         .join(name)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench engine` builds a collection in a temporary directory (vectors of
 //! `arxiv-embeddings.safetensors`, texts of `arxiv-abstracts.jsonl.zst`, from `LATENTDB_DATA`, else
-//! `../shared/data`), waits for its graph, and prints per question the median and 99th percentile
-//! over 200 queries beside criterion's mean. Without the data it measures nothing. Latents are
+//! `data`), waits for its graph, and prints per question the median and 99th percentile
+//! over 200 queries next to criterion's mean. Without the data it measures nothing. Latents are
 //! codes over a dictionary of 3,072 documents, the 32 closest of each: no SAE is needed, and their
 //! frequencies are as uneven as an SAE's. Peers and their figures: GUIDE section 6.
 #![allow(clippy::unwrap_used, reason = "a benchmark without its data stops")]
@@ -46,7 +46,7 @@ const INGESTED: usize = 10_000;
 
 fn data(name: &str) -> PathBuf {
     std::env::var_os("LATENTDB_DATA")
-        .map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from)
+        .map_or_else(|| PathBuf::from("data"), PathBuf::from)
         .join(name)
 }
 

@@ -1,8 +1,8 @@
 //! How fast an SAE encodes and trains: n = 3,072 latents, k = 32, on the arXiv embeddings where they
-//! are (`LATENTDB_DATA`, else `../shared/data`), on random unit vectors otherwise.
+//! are (`LATENTDB_DATA`, else `data`), on random unit vectors otherwise.
 //!
 //! `cargo bench --bench sae`. The peer is a PyTorch top-k trainer at 6,190 examples/s on the same
-//! two cores (shared/data/README.md).
+//! two cores (guide, measurements).
 
 #![allow(
     missing_docs,
@@ -27,8 +27,7 @@ const K: usize = 32;
 const STEPS: u32 = 10;
 
 fn embeddings() -> Vec<f32> {
-    let dir =
-        std::env::var_os("LATENTDB_DATA").map_or_else(|| "../shared/data".into(), PathBuf::from);
+    let dir = std::env::var_os("LATENTDB_DATA").map_or_else(|| "data".into(), PathBuf::from);
     if let Ok(bytes) = std::fs::read(dir.join("arxiv-embeddings.safetensors"))
         && let Ok(tensors) = SafeTensors::deserialize(&bytes)
         && let Ok(tensor) = tensors.tensor("embeddings")

@@ -1,6 +1,6 @@
 //! What an SAE reads of a text: the vector of a whole text, or the state of each token.
 //!
-//! Plain data that encoders, SAEs and collections share and keep beside what was made with it.
+//! Plain data that encoders, SAEs and collections share and keep with what was made with it.
 //!
 //! **Architecture Invariant:** the two levels never mix (methods guide, section 2). An SAE that was made
 //! for token states refuses pooled vectors, and the other way round; the error names both.
@@ -134,7 +134,7 @@ pub struct TokenReading {
     pub chat_template: Option<ChatTemplate>,
     /// The windows of long texts.
     pub window: Window,
-    /// The tokens read besides those of the text.
+    /// The tokens read in addition to those of the text.
     #[serde(default)]
     pub tokens: TokenPolicy,
     /// The pooling of token codes.
@@ -173,7 +173,7 @@ pub struct Window {
     pub stride: usize,
 }
 
-/// Which tokens beside those of the text are read. They fire constant latents on every document,
+/// Which tokens other than those of the text are read. They fire constant latents on every document,
 /// which cancel in a difference but ruin co-occurrence; so none are, unless asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TokenPolicy {

@@ -37,7 +37,7 @@ struct Abstract {
 }
 
 pub fn data_folder() -> PathBuf {
-    std::env::var_os("LATENTDB_DATA").map_or_else(|| "../shared/data".into(), PathBuf::from)
+    std::env::var_os("LATENTDB_DATA").map_or_else(|| "data".into(), PathBuf::from)
 }
 
 impl Corpus {

@@ -1,7 +1,7 @@
 //! LatentDB's side of `benches/peers/run`: the peers are measured by `peers.py` on the same files.
 //!
 //! `cargo bench --bench peers -- DIR` reads the arXiv embeddings (`LATENTDB_DATA`, else
-//! `../shared/data`), encodes them by an SAE of 3,072 latents with k = 32 (trained on first use and
+//! `data`), encodes them by an SAE of 3,072 latents with k = 32 (trained on first use and
 //! kept in LatentDB's cache), builds a collection, and writes to DIR what the peers need: the
 //! matrix of activations, the vectors, the attributes and the queries. It then prints one line of
 //! JSON with the figures of the ingest, and answers requests on standard input, one line of JSON

@@ -334,7 +334,7 @@ def environment(latentdb):
 
 def main():
     parser = argparse.ArgumentParser(prog="benches/peers/run", description=(
-        "Measures LatentDB beside its peers on 60,000 arXiv abstracts: times are the medians of "
+        "Measures LatentDB and its peers on 60,000 arXiv abstracts: times are the medians of "
         "200 queries, one after the other, on one thread, in process."))
     parser.add_argument("--only", metavar="WORKS", default=",".join(GROUPS),
                         help=f"some of {','.join(GROUPS)}")

@@ -52,7 +52,7 @@ impl HubPlace {
 
     /// Fetches the wanted files of the place, from the cache where they are, and returns the local
     /// folder that holds them, or the local file where the place names one (with the `.json` files
-    /// beside it). `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT` and `HF_HUB_OFFLINE` are respected.
+    /// next to it). `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT` and `HF_HUB_OFFLINE` are respected.
     ///
     /// # Errors
     /// `NotFound` when the place holds no wanted file, naming folders that do; `Unavailable` when
@@ -157,13 +157,13 @@ fn choose<'a>(
     };
     if names.contains(&path) {
         let folder = folder_of(path);
-        let beside = names.iter().filter(|name| {
+        let neighbours = names.iter().filter(|name| {
             **name != path
                 && folder_of(name) == folder
                 && name.ends_with(".json")
                 && is_wanted(name)
         });
-        return Ok(beside.copied().chain([path]).collect());
+        return Ok(neighbours.copied().chain([path]).collect());
     }
     let chosen: Vec<&str> = names
         .iter()

@@ -67,7 +67,7 @@ fn tokenizer() -> Value {
 }
 
 /// Weights of the shapes that candle's own model asks for, pseudo-random by name. Layer norms scale
-/// by about 1 and products are small beside the residual, so that tokens keep different states.
+/// by about 1 and products are small next to the residual, so that tokens keep different states.
 fn made_up_weights(config: &Value) -> HashMap<String, Tensor> {
     let map = VarMap::new();
     let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);

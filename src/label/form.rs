@@ -13,7 +13,7 @@ const FEWEST: usize = 10;
 const LEAST_SHARE: f64 = 0.4;
 /// How many times that must be the share of all documents.
 const LEAST_LIFT: f64 = 5.0;
-/// Share of the documents with an opening that must hold a phrase for it to be said beside it.
+/// Share of the documents with an opening that must hold a phrase for it to be said with it.
 const FEW: f64 = 0.25;
 /// Share of all documents that are called very short.
 const SHORTEST: f64 = 0.1;
@@ -27,7 +27,7 @@ const LEAST_SHORT: f64 = 0.6;
 pub(super) struct Form {
     /// As a label says it.
     pub text: String,
-    /// Weighted share of the latent's documents that must hold a phrase for it to be said beside
+    /// Weighted share of the latent's documents that must hold a phrase for it to be said with
     /// the form. What few of them say is chance where they begin alike; a very short text is made
     /// of few words.
     pub least_phrase: f64,

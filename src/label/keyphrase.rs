@@ -230,7 +230,7 @@ impl<'a> Keyphrases<'a> {
 }
 
 impl Keyphrases<'_> {
-    /// The forms of a latent's documents, and the phrases that say something beside them.
+    /// The forms of a latent's documents, and the phrases that add something to them.
     fn with_forms(&self, evidence: &Evidence<'_>, phrases: &[&Candidate]) -> Option<String> {
         let read = evidence.active.len().min(self.options.documents);
         let forms = self.forms.of(&evidence.active[..read]);

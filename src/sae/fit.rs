@@ -52,7 +52,7 @@ impl Fit {
         if codes.rows() != rows {
             return Err(Error::invalid(
                 "codes",
-                format!("has {} rows beside {rows} vectors", codes.rows()),
+                format!("has {} rows for {rows} vectors", codes.rows()),
             ));
         }
         let restored = sae.restore(vectors, codes)?;

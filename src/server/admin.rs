@@ -8,8 +8,8 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::admin_service_server::AdminService;
 use tonic::{Request, Response, Status};
 
-use super::MAX_MESSAGE_BYTES;
 use super::address::address;
+use super::limits::MAX_MESSAGE_BYTES;
 use super::status::status;
 use crate::service::{Collections, Core, MAX_BATCH};
 

@@ -11,9 +11,6 @@ use super::streams::{Answers, stream};
 use super::{cluster, correlate, diff, quality, trends};
 use crate::service::Analyses;
 
-/// Rows of one message.
-pub(super) const BATCH: usize = 2_000;
-
 /// Serves the analyses.
 pub(super) struct AnalysisAdapter(pub Arc<Analyses>);
 

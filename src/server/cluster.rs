@@ -7,8 +7,8 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::cluster_response::Part;
 
 use super::address::address;
-use super::analysis::BATCH;
 use super::status::required;
+use super::streams::BATCH;
 use super::types::{count_or, filter, non_zero, projection, wire_document};
 use crate::error::{Error, Result};
 use crate::service::{

@@ -6,15 +6,15 @@ use latentdb_proto::v1::correlate_response::Part;
 use latentdb_proto::v1::correlated_pair::Other;
 
 use super::address::address;
-use super::analysis::BATCH;
 use super::diff::wire_test;
+use super::streams::BATCH;
 use super::types::{filter, non_empty, non_zero, set, wire_value};
 use crate::error::{Error, Result};
 use crate::service::{
     CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair, ShownLabel,
 };
 
-/// Labels as similar as this say the same (METHODS section 7).
+/// Labels as similar as this say the same (Jiang et al. 2025).
 const DEFAULT_LABEL_SIMILARITY: f64 = 0.2;
 
 pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {

@@ -6,16 +6,16 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::diff_response::Part;
 
 use super::address::{address, address_in};
-use super::analysis::BATCH;
 use super::reader::span_of;
 use super::status::required;
+use super::streams::BATCH;
 use super::types::{count_or, non_empty, set, wire_document};
 use crate::error::{Error, Result};
 use crate::service::{Comparison, DiffRequest, DiffResult, LabelledDiffRow, LatentGroup, NamedSet};
 
-/// Smallest difference of shares that is listed, unless said otherwise (METHODS section 6).
+/// Smallest difference of shares that is listed, unless said otherwise (Jiang et al. 2025).
 const DEFAULT_MIN_DELTA: f64 = 0.03;
-/// Rows that are listed, unless said otherwise (METHODS section 6).
+/// Rows that are listed, unless said otherwise (Jiang et al. 2025).
 const DEFAULT_LIMIT: usize = 200;
 /// Most rows that are listed; `all` has no limit.
 const MAX_LIMIT: usize = 1_000_000;

@@ -13,6 +13,7 @@ mod diff;
 mod document;
 mod family;
 mod latent;
+mod limits;
 mod model;
 mod property;
 mod quality;
@@ -47,14 +48,12 @@ use analysis::AnalysisAdapter;
 use collection::CollectionAdapter;
 use document::DocumentAdapter;
 use latent::LatentAdapter;
+use limits::MAX_MESSAGE_BYTES;
 use model::ModelAdapter;
 use search::SearchAdapter;
 
 pub(crate) use model::wire_quality;
 pub(crate) use types::wire_value;
-
-/// Largest message the server reads, in bytes.
-pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
 /// Bytes a client may send ahead on one stream; a batch of vectors fits.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;

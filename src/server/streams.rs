@@ -17,6 +17,9 @@ use crate::error::Result;
 /// How often a client is told how far the work is.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Rows of one message.
+pub(super) const BATCH: usize = 2_000;
+
 /// Answers of a call.
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 

@@ -5,8 +5,8 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::trends_response::Part;
 
 use super::address::address;
-use super::analysis::BATCH;
 use super::diff::{groups, named_sets, no_such};
+use super::streams::BATCH;
 use super::types::{count_or, filter, wire_value};
 use crate::error::{Error, Result};
 use crate::service::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};

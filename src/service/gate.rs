@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use latentdb_index::{Activation, RecordKind, Snapshot};
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::core::View;
-use super::spec::{Level, ReaderRecord, SaeRecord, SaeSpec, to_json};
+use super::spec::{Gate, Level, ReaderRecord, SaeRecord, SaeSpec, to_json};
 use super::token_coder::TokenCoder;
 use crate::error::{Error, Result};
 use crate::hex::hex;
@@ -23,18 +22,6 @@ const LEAST: usize = 64;
 pub(super) const MOST: usize = 1024;
 /// The limit for SAEs that say nothing of their own quality.
 const DEFAULT_LIMIT: f64 = 0.6;
-
-/// What a collection asks of its SAE.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Gate {
-    /// The highest FVU that is accepted. `None`: .6, or the middle between the FVU that the SAE's
-    /// own training measured and 1, whichever is higher (a small SAE fits loosely even where it
-    /// belongs).
-    pub limit: Option<f64>,
-    /// Log a worse one instead of refusing it.
-    pub warn: bool,
-}
 
 /// How an SAE fits the first vectors of a collection.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,20 +37,6 @@ pub struct FitInfo {
 }
 
 impl Gate {
-    /// Checks the limit.
-    ///
-    /// # Errors
-    /// `InvalidArgument` naming `fvu_limit` when it is not above 0.
-    pub fn check(&self) -> Result<()> {
-        match self.limit {
-            Some(limit) if limit <= 0.0 || limit.is_nan() => Err(Error::invalid(
-                "fvu_limit",
-                format!("is {limit}; a number above 0 is accepted"),
-            )),
-            _ => Ok(()),
-        }
-    }
-
     /// The limit that holds for an SAE.
     pub fn limit_for(&self, sae: &Sae) -> f64 {
         self.limit.unwrap_or_else(|| {

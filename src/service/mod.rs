@@ -5,6 +5,7 @@
 //! the encoder's own thread, in batches across requests.
 
 mod analyses;
+mod blocking;
 mod coder;
 mod collections;
 mod core;
@@ -24,7 +25,7 @@ mod training;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::label::{ChatConfig, ChatModel};
 
 pub use analyses::{
@@ -34,6 +35,7 @@ pub use analyses::{
     LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, TrendOrder,
     TrendsRequest, TrendsResult, Unexplained, UnexplainedRequest,
 };
+pub(crate) use blocking::blocking;
 pub use collections::{
     AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, ReaderRequest,
     SetInfo,
@@ -41,7 +43,7 @@ pub use collections::{
 pub use core::{Address, Core};
 pub use documents::{Documents, MAX_BATCH, Projected, Projection, Turn};
 pub use families::{FamilyMemberRecord, FamilyRecord};
-pub use gate::{FitInfo, Gate};
+pub use gate::FitInfo;
 pub use identity::MadeWith;
 pub(crate) use labels::DEFAULT_DOCUMENTS;
 pub use labels::{
@@ -58,7 +60,7 @@ pub use search::{
     SearchOptions, SearchResult, SelectedBy, SelectorChoice, SteerChange, SteerEdit, SteerTarget,
     SteerUnit, SteeringReport, SweepHit, SweepStep, Target,
 };
-pub use spec::{EncoderRecord, Level, ReaderRecord, SaeRecord, SaeSpec, Spec};
+pub use spec::{EncoderRecord, Gate, Level, ReaderRecord, SaeRecord, SaeSpec, Spec};
 pub use training::{TrainRequest, Training, TrainingEnd};
 
 /// The parts of the product over one data directory; each owns its state, and uses those before it.
@@ -113,14 +115,4 @@ impl Service {
             collections,
         })
     }
-}
-
-/// Runs blocking work off the async threads.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let span = tracing::Span::current();
-    tokio::task::spawn_blocking(move || span.in_scope(work))
-        .await
-        .map_err(|error| Error::internal("a task failed").with_source(error))?
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use latentdb_index::CollectionRecord;
 use serde::{Deserialize, Serialize};
 
-use super::gate::Gate;
 use crate::encoder::EncoderIdentity;
 use crate::error::{Error, Result};
 use crate::reading::{PooledReading, Reading, TokenReading};
@@ -71,6 +70,34 @@ pub struct SaeRecord {
     pub level: Level,
     /// What the collection asks of its fit.
     pub gate: Gate,
+}
+
+/// What a collection asks of its SAE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Gate {
+    /// The highest FVU that is accepted. `None`: .6, or the middle between the FVU that the SAE's
+    /// own training measured and 1, whichever is higher (a small SAE fits loosely even where it
+    /// belongs).
+    pub limit: Option<f64>,
+    /// Log a worse one instead of refusing it.
+    pub warn: bool,
+}
+
+impl Gate {
+    /// Checks the limit.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming `fvu_limit` when it is not above 0.
+    pub fn check(&self) -> Result<()> {
+        match self.limit {
+            Some(limit) if limit <= 0.0 || limit.is_nan() => Err(Error::invalid(
+                "fvu_limit",
+                format!("is {limit}; a number above 0 is accepted"),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What an SAE reads; the two levels never mix.

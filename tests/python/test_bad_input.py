@@ -198,7 +198,7 @@ DOCUMENTS = {
             v1.DeleteRequest(collection=name, ids=["k1"], filter=expr("all"))
         ),
         "filter",
-        "beside ids",
+        "with ids",
     ),
     "delete: bad filter": Case(
         lambda api, name: api.documents.Delete(

@@ -349,7 +349,7 @@ class TestChat:
         assert summary.median_pearson == pytest.approx(1.0)
         assert page(chat, "c", 3).summary.label.low_confidence
         assert page(chat, "c", 0).summary.label.score == pytest.approx(1.0)
-        # Kept with the version, beside what another judge says.
+        # Kept with the version, with what another judge says.
         hard, _ = score_labels(
             chat, "c", judge=v1.JUDGE_KIND_CHAT, hard_negatives=True, latents=[0]
         )

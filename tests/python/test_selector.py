@@ -155,7 +155,7 @@ def test_without_an_endpoint_the_answer_says_how_to_get_one(without_endpoint, ow
         api.search("c", v1.Query(property=query))
 
 
-def test_selection_by_a_model_is_measured_beside_the_others(
+def test_selection_by_a_model_is_measured_with_the_others(
     cli,  # noqa: F811
     topics,  # noqa: F811
     quiet,

@@ -17,7 +17,7 @@ import wire
 from stubs import REPOSITORY, v1
 from test_ingest import Stream
 
-DATA = pathlib.Path(os.environ.get("LATENTDB_DATA", REPOSITORY.parent / "shared/data"))
+DATA = pathlib.Path(os.environ.get("LATENTDB_DATA", REPOSITORY / "data"))
 ROWS = 5000
 pytestmark = [
     pytest.mark.slow,

@@ -192,7 +192,7 @@ def attach(api: Api, collection: str, folder: pathlib.Path, **fields):
 
 
 @pytest.mark.parametrize("marks", [pytest.param(None, marks=NEEDS_MINILM)])
-def test_an_sae_of_tokens_stands_beside_one_of_vectors(marks, own_server, name, trained, tmp_path):
+def test_an_sae_of_tokens_stands_with_one_of_vectors(marks, own_server, name, trained, tmp_path):
     api = own_server.api
     corpus = f"{name}-corpus"
     for target in (name, corpus):
@@ -371,10 +371,10 @@ def test_states_of_another_layer_or_normalisation_are_refused(api, name, trained
     api.upsert(name, documents())
     fit = api.info(name).fit
     assert fit.vectors == len(trained.states) and fit.fvu < fit.limit == 0.6
-    # Another SAE beside it changes nothing of that.
-    beside = without_origin(trained, tmp_path / "beside")
+    # Another SAE changes nothing of that.
+    second = without_origin(trained, tmp_path / "second")
     attach = v1.AttachSaeRequest(
-        collection=name, sae=str(beside), name="beside", reader=reader(layer=LAYER), gate=gate
+        collection=name, sae=str(second), name="second", reader=reader(layer=LAYER), gate=gate
     )
     list(api.collections.AttachSae(attach))
     assert api.info(name).fit == fit
@@ -432,7 +432,7 @@ def test_workers_make_the_latents_that_the_server_makes(server, name, trained, t
 
 
 @pytest.mark.parametrize("marks", [pytest.param(None, marks=NEEDS_MINILM)])
-def test_an_encoder_may_make_vectors_beside_token_latents(api, name, trained, marks):
+def test_an_encoder_may_make_vectors_for_token_latents(api, name, trained, marks):
     api.create(name, encoder=MODEL, sae=str(trained.sae), reader=reader(positions=True))
     info = api.info(name)
     assert (info.dimension, info.n_latents, info.encoder.model) == (384, N_LATENTS, MODEL)

@@ -1,6 +1,7 @@
 //! The catalog's file: every change is one durable transaction.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -13,6 +14,10 @@ use crate::error::{Error, Result};
 const FILE: &str = "catalog.redb";
 const COLLECTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("collections");
 const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("saved_sets");
+/// The version of everything in the data directory.
+const FORMAT: TableDefinition<&str, u32> = TableDefinition::new("format");
+/// Counts up when a directory of the version before cannot be read.
+const FORMAT_VERSION: u32 = 2;
 /// Collection, kind, name.
 const RECORDS: TableDefinition<(&str, &str, &str), &[u8]> = TableDefinition::new("records");
 /// Current labels: collection, SAE, latent.
@@ -27,13 +32,15 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Whether a directory holds a catalog.
+    /// Whether a directory holds a catalog; an empty file is none.
     pub(crate) fn exists(directory: &Path) -> bool {
-        directory.join(FILE).is_file()
+        fs::metadata(directory.join(FILE)).is_ok_and(|file| file.is_file() && file.len() > 0)
     }
 
-    /// Opens or creates the catalog in a data directory. `FailedPrecondition` when another process
-    /// has it open.
+    /// Opens or creates the catalog in a data directory.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` when another process has it open, or another version made it.
     pub(crate) fn open(directory: &Path) -> Result<Self> {
         let database = Database::create(directory.join(FILE)).map_err(|error| {
             if matches!(error, redb::DatabaseError::DatabaseAlreadyOpen) {
@@ -45,7 +52,12 @@ impl Catalog {
                 fault(error)
             }
         })?;
+        check_format(&database, directory)?;
         let transaction = database.begin_write().map_err(fault)?;
+        {
+            let mut table = transaction.open_table(FORMAT).map_err(fault)?;
+            table.insert("format", FORMAT_VERSION).map_err(fault)?;
+        }
         transaction.open_table(COLLECTIONS).map_err(fault)?;
         transaction.open_table(SAVED_SETS).map_err(fault)?;
         transaction.open_table(LABELS).map_err(fault)?;
@@ -217,6 +229,29 @@ impl Catalog {
     }
 }
 
+/// Refuses a catalog of another version, and leaves it as it is.
+fn check_format(database: &Database, directory: &Path) -> Result<()> {
+    let transaction = database.begin_read().map_err(fault)?;
+    let version = match transaction.open_table(FORMAT) {
+        Ok(table) => table
+            .get("format")
+            .map_err(fault)?
+            .map(|found| found.value()),
+        Err(redb::TableError::TableDoesNotExist(_)) => None,
+        Err(error) => return Err(fault(error)),
+    };
+    if version == Some(FORMAT_VERSION) {
+        return Ok(());
+    }
+    let found = version.map_or("an earlier one".to_owned(), |version| version.to_string());
+    Err(Error::precondition(format!(
+        "the data directory {} is of another format ({found}) than this version's \
+         ({FORMAT_VERSION}): ingest the documents into a new directory, or open it with the \
+         version that made it",
+        directory.display()
+    )))
+}
+
 pub(super) fn fault(error: impl Into<redb::Error>) -> Error {
     Error::internal("the catalog failed").with_source(error.into())
 }
@@ -236,6 +271,24 @@ mod tests {
     use super::*;
     use crate::catalog::{AttachedSae, Label, SetContent};
     use crate::filter::{Filter, Name};
+
+    #[test]
+    fn a_catalog_of_another_version_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(FILE);
+        {
+            // As the versions before wrote it.
+            let earlier = Database::create(&file).unwrap();
+            let transaction = earlier.begin_write().unwrap();
+            transaction.open_table(COLLECTIONS).unwrap();
+            transaction.commit().unwrap();
+        }
+        for _ in 0..2 {
+            let error = Catalog::open(directory.path()).err().unwrap();
+            assert_eq!(error.kind(), crate::error::ErrorKind::FailedPrecondition);
+            assert!(error.message().contains("another format"), "{error}");
+        }
+    }
 
     #[test]
     fn records_sets_and_labels_survive_a_reopen() {

@@ -136,15 +136,15 @@ impl GgufFile {
         }
     }
 
-    /// The tokenizer: `tokenizer.json` beside the file where there is one, else the file's own.
+    /// The tokenizer: `tokenizer.json` next to the file, if any, else the file's own.
     ///
     /// # Errors
     /// `FailedPrecondition` naming a kind of tokenizer that GGUF files do not describe completely.
     pub(super) fn tokenizer(&self, path: &Path) -> Result<Tokenizer> {
-        let beside = path.with_file_name("tokenizer.json");
-        if beside.is_file() {
-            return Tokenizer::from_file(&beside).map_err(|error| {
-                Error::corrupted(format!("{} is not a usable tokenizer", beside.display()))
+        let own = path.with_file_name("tokenizer.json");
+        if own.is_file() {
+            return Tokenizer::from_file(&own).map_err(|error| {
+                Error::corrupted(format!("{} is not a usable tokenizer", own.display()))
                     .with_source(error)
             });
         }
@@ -155,7 +155,7 @@ impl GgufFile {
             return Err(Error::precondition(format!(
                 "{} has a tokenizer of kind {kind:?} that splits text as {split:?}; gpt2 with \
                  default, smollm, starcoder, llama-bpe or qwen2 is built from a GGUF file. Put the \
-                 model's tokenizer.json beside it",
+                 model's tokenizer.json next to it",
                 self.origin
             )));
         };

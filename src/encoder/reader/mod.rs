@@ -73,7 +73,7 @@ pub struct ReaderOptions {
     /// Tokens of the text by which the next window starts later; `None` for seven eighths of those
     /// in a window.
     pub stride: Option<usize>,
-    /// Which tokens beside those of the text are read.
+    /// Which tokens other than those of the text are read.
     pub tokens: TokenPolicy,
     /// Name of the model in the [`TokenReading`]; `None` takes the hub id or the file's name.
     pub name: Option<String>,

@@ -2,7 +2,7 @@
 //!
 //! Both give tensors as f32 by the names that transformers has. Quantised weights are dequantised
 //! once, at load, since many tokens share each weight (`cargo bench --bench readers` measures the
-//! products over f32 panels beside candle's quantised ones); memory is what they cost, so only the
+//! products over f32 panels next to candle's quantised ones); memory is what they cost, so only the
 //! layers up to the hooked one are loaded.
 
 use std::collections::HashMap;
@@ -109,7 +109,7 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
         .collect();
     names.sort_unstable();
     names.dedup();
-    // A shard lies beside its index, whatever the index says.
+    // A shard lies in the folder of its index, whatever the index says.
     let is_plain = |name: &&str| Path::new(name).components().count() == 1 && *name != "..";
     if names.is_empty() || !names.iter().all(is_plain) {
         return Err(Error::corrupted(format!(

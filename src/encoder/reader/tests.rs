@@ -614,7 +614,7 @@ fn smollm2_gives_the_recorded_states() {
     }
 }
 
-/// All layers and the head, beside candle's quantised Llama, which multiplies the 4-bit weights
+/// All layers and the head, against candle's quantised Llama, which multiplies the 4-bit weights
 /// with activations rounded to 8 bits.
 #[test]
 fn smollm2_predicts_what_candles_quantised_model_does() {

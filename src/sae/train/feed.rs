@@ -25,7 +25,7 @@ const WINDOW_BYTES: usize = 1 << 30;
 const MOST_HELD_OUT: usize = 100_000;
 /// Chunks that a sample is drawn from.
 const SAMPLED_CHUNKS: usize = 64;
-/// Rows that identify a source beside its shape.
+/// Rows that identify a source, in addition to its shape.
 const FINGERPRINT_ROWS: usize = 64;
 
 /// The rows of a training.

@@ -56,7 +56,7 @@ pub(super) struct Scratch {
     selector: Selector,
 }
 
-/// Inputs of a step besides the weights.
+/// Inputs of a step other than the weights.
 pub(super) struct StepInput<'a> {
     /// The training rows, `[all, d]`.
     pub vectors: &'a [f32],

@@ -1,4 +1,4 @@
-//! An axis: the latents that matter to a question (METHODS section 8).
+//! An axis: the latents that matter to a question (Jiang et al. 2025).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -190,7 +190,7 @@ fn no_labels(view: &View) -> Error {
 }
 
 /// Labels, unless all of them are the built-in keyphrases: those find fewer of the documents than
-/// centroids do (METHODS section 5, step 2).
+/// centroids do (the methods guide, property retrieval).
 fn best_source(labels: &BTreeMap<u32, Label>) -> AxisSource {
     if labels
         .values()

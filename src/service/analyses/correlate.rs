@@ -1,4 +1,4 @@
-//! What occurs together (METHODS section 7).
+//! What occurs together (Jiang et al. 2025).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What sets sets apart (METHODS section 6).
+//! What sets sets apart (Jiang et al. 2025).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use latentdb_index::NewCollection;
 
-use super::{CreateCollection, agree};
+use super::info::{CreateCollection, ReaderRequest, agree};
 use crate::encoder::reader::ReaderOptions;
 use crate::error::{Error, ErrorKind, Result, Within as _};
-use crate::reading::{CodePooling, PooledReading, Precision, Reading, TokenPolicy, TokenReading};
+use crate::reading::{PooledReading, Reading, TokenReading};
 use crate::sae::Sae;
 use crate::service::core::Core;
 use crate::service::readers::{check_readings, check_reads, template_name};
@@ -18,32 +18,6 @@ use crate::service::spec::{EncoderRecord, ReaderRecord, SaeSpec, to_json};
 const MAX_DIMENSION: usize = 65_536;
 /// Most latents of a collection.
 const MAX_LATENTS: usize = 1 << 24;
-
-/// The reader that a collection is made with. What is absent is as in the SAE's training, where
-/// that is known.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ReaderRequest {
-    /// A pinned model, a folder, a GGUF file or a hub id.
-    pub model: String,
-    /// The layer, counted from 0.
-    pub layer: Option<usize>,
-    /// What texts are wrapped in.
-    pub chat_template: Option<String>,
-    /// Tokens of a window.
-    pub window: Option<usize>,
-    /// Tokens of the text between the starts of two windows.
-    pub stride: Option<usize>,
-    /// Which tokens other than those of the text are read.
-    pub tokens: Option<TokenPolicy>,
-    /// Whether a beginning-of-sequence token stands before a text that is not wrapped.
-    pub prepend_bos: Option<bool>,
-    /// How codes are pooled.
-    pub pooling: Option<CodePooling>,
-    /// Whether the place where a latent is strongest is stored with each document.
-    pub positions: bool,
-    /// What the reader's products are computed on.
-    pub precision: Option<Precision>,
-}
 
 /// An SAE of token states with its reader.
 pub(super) struct PlannedTokens {

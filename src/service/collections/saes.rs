@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use latentdb_index::{Codes, CollectionRecord, Document, Progress, validate_name};
 
-use super::plan::{ReaderRequest, plan_tokens};
-use super::{CollectionInfo, Collections, agree};
+use super::info::{AttachedSae, CollectionInfo, Collections, ReaderRequest, agree};
+use super::plan::plan_tokens;
 use crate::error::{Error, Result, Within as _};
 use crate::sae::{Fit, Sae};
 use crate::service::blocking;
 use crate::service::coder::{Coder, Source};
 use crate::service::core::{Address, View};
-use crate::service::gate::{FitInfo, Gate, judge_attach, judge_token_attach};
+use crate::service::gate::{judge_attach, judge_token_attach};
 use crate::service::models::beyond_storage;
 use crate::service::readers::check_reads;
-use crate::service::spec::{ReaderRecord, SaeRecord, SaeSpec, Spec};
+use crate::service::spec::{Gate, SaeSpec, Spec};
 use crate::service::token_coder::TokenCoder;
 
 /// An SAE to attach.
@@ -37,23 +37,6 @@ pub struct AttachRequest {
     /// What it reads, where it has a name and reads token states; absent, what the SAE it replaces
     /// reads, else the vectors.
     pub reader: Option<ReaderRequest>,
-}
-
-/// One SAE of a collection.
-#[derive(Clone, Debug)]
-pub struct AttachedSae {
-    /// Its name; empty for the one that was attached without a name.
-    pub name: String,
-    /// What is recorded of it.
-    pub sae: SaeRecord,
-    /// What it reads, at level token.
-    pub reader: Option<ReaderRecord>,
-    /// How it fits its first vectors, where it was asked for.
-    pub fit: Option<FitInfo>,
-    /// Bytes of its latents, on disk and mapped.
-    pub latents_bytes: u64,
-    /// Bytes of its weights in memory; 0 while it is not opened.
-    pub weights_bytes: u64,
 }
 
 /// Where an SAE comes to stand in a list.

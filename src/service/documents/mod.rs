@@ -22,7 +22,7 @@ pub const MAX_BATCH: usize = 10_000;
 /// Times a write is prepared again when an SAE is attached under it.
 const ATTEMPTS: usize = 3;
 
-/// Which parts of documents are read, besides ids.
+/// Which parts of documents are read, in addition to ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Projection {
     /// Their text.

@@ -1,4 +1,4 @@
-//! Scoring labels on held-out documents (METHODS section 3).
+//! Scoring labels on held-out documents (O'Neill et al. 2024).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -21,7 +21,7 @@ pub const MAX_CONCEPT_LATENTS: usize = 100;
 pub(in crate::service) const MAX_EXAMPLES: usize = 1000;
 /// Latents that examples stand for.
 const EXAMPLE_LATENTS: usize = 10;
-/// How fast the weights of a concept's latents fall with their ranks (METHODS §5, T).
+/// How fast the weights of a concept's latents fall with their ranks (T of Jiang et al. 2025).
 const CONCEPT_TEMPERATURE: f32 = 0.5;
 
 /// One edit of a query.
@@ -54,7 +54,7 @@ pub enum SteerTarget {
     Examples(Vec<String>),
 }
 
-/// What an edit does (METHODS §4).
+/// What an edit does (O'Neill et al. 2024).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SteerChange {

@@ -1,4 +1,4 @@
-//! Property retrieval (METHODS §5): latents are chosen for a property, ranked and weighted, and
+//! Property retrieval (Jiang et al. 2025): latents are chosen for a property, ranked and weighted, and
 //! become a query that can be read.
 
 use latentdb_index::query::{

@@ -1,5 +1,5 @@
 //! Latents for a property, chosen among candidates by a language model that reads their labels
-//! (METHODS §5, step 3).
+//! (Jiang et al. 2025).
 
 use std::sync::Arc;
 use std::time::Duration;
