@@ -240,7 +240,9 @@ fn check_format(database: &Database, directory: &Path) -> Result<()> {
         Err(redb::TableError::TableDoesNotExist(_)) => None,
         Err(error) => return Err(fault(error)),
     };
-    if version == Some(FORMAT_VERSION) {
+    // A catalog without tables is a new one.
+    let is_new = transaction.list_tables().map_err(fault)?.next().is_none();
+    if is_new || version == Some(FORMAT_VERSION) {
         return Ok(());
     }
     let found = version.map_or("an earlier one".to_owned(), |version| version.to_string());
