@@ -240,7 +240,9 @@ fn check_format(database: &Database, directory: &Path) -> Result<()> {
         Err(redb::TableError::TableDoesNotExist(_)) => None,
         Err(error) => return Err(fault(error)),
     };
-    if version == Some(FORMAT_VERSION) {
+    // A catalog without tables is a new one.
+    let is_new = transaction.list_tables().map_err(fault)?.next().is_none();
+    if is_new || version == Some(FORMAT_VERSION) {
         return Ok(());
     }
     let found = version.map_or("an earlier one".to_owned(), |version| version.to_string());
@@ -270,7 +272,7 @@ pub(super) fn decode<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T> {
 mod tests {
     use super::*;
     use crate::catalog::{AttachedSae, Label, SetContent};
-    use crate::filter::Filter;
+    use crate::filter::{Filter, Name};
 
     #[test]
     fn a_catalog_of_another_version_is_refused_and_left_alone() {
@@ -314,6 +316,9 @@ mod tests {
             sae: Some("hash".into()),
             saes: BTreeMap::from([("large".to_owned(), "ab".to_owned())]),
         };
+        let other = SetContent::Filter(Filter::Named(Name::SavedSet("other".into())));
+        let stored = serde_json::json!({"filter": {"named": {"saved_set": "other"}}});
+        assert_eq!(serde_json::to_value(other).unwrap(), stored, "FORMAT.md");
         let label = Label::new("late delivery", "person", Some(0.5), 2);
         {
             let catalog = Catalog::open(directory.path()).unwrap();
