@@ -164,7 +164,7 @@ impl Training {
             let checkpoint = PathBuf::from(format!("{}.checkpoint", request.output));
             let mut trained =
                 train_source(&source, &config, Some(&checkpoint), &progress, &mut watch)?;
-            trained.sae.set_about("collection", &view.name());
+            trained.sae.set_about("collection", view.name());
             trained.sae.set_reading(view.spec.vectors());
             format::save(&trained.sae, &output)?;
             let sae = format::open(&output)?;

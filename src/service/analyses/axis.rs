@@ -85,7 +85,7 @@ impl Analyses {
         if request.texts.is_empty() {
             return Ok(axis(entries, None));
         }
-        let labels = self.labels.of(&view)?;
+        let labels = self.labels.of(view)?;
         let source = request.source.unwrap_or_else(|| best_source(&labels));
         let queries = self.encode_on(view, request.texts.clone()).await?;
         let similarities: Vec<Vec<(u32, f32)>> = match source {

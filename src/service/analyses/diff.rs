@@ -188,7 +188,7 @@ impl Analyses {
         }
         let mut others = Vec::with_capacity(request.b.len() + 1);
         for (at, set) in request.b.iter().enumerate() {
-            let filter = resolve_set(&view, &set.filter, &format!("b[{at}].filter"))?;
+            let filter = resolve_set(view, &set.filter, &format!("b[{at}].filter"))?;
             let name = match (&*set.name, request.b.len()) {
                 ("", 1) => "b".to_owned(),
                 ("", _) => format!("b{}", at + 1),

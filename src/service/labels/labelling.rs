@@ -123,7 +123,7 @@ impl Labels {
         match &request.labeller {
             LabellerChoice::Keyphrases => {
                 let wanted = self.latents_to_label(view, request, Keyphrases::SOURCE)?;
-                let encoder = self.core.encoder_of(&view)?;
+                let encoder = self.core.encoder_of(view)?;
                 let embed = encoder.map(|encoder| PhraseEncoder(encoder.encoder().clone()));
                 let corpus = wanted.corpus(view, caller)?;
                 let evidence = wanted.evidence(&corpus, request.seed, caller)?;
@@ -192,7 +192,7 @@ impl Labels {
                 }
                 if pending.len() >= KEPT_TOGETHER || last_kept.elapsed() >= KEPT_AFTER {
                     last_kept = Instant::now();
-                    match self.keep(&view, std::mem::take(&mut pending)) {
+                    match self.keep(view, std::mem::take(&mut pending)) {
                         Ok(labels) => {
                             kept.written += labels.len();
                             kept.labels.extend(labels);
@@ -214,7 +214,7 @@ impl Labels {
         if let Some(error) = failure {
             return Err(error);
         }
-        let labels = self.keep(&view, pending)?;
+        let labels = self.keep(view, pending)?;
         kept.written += labels.len();
         kept.labels = labels;
         kept.tokens = tokens();
@@ -248,7 +248,7 @@ impl Labels {
         let key = view.label_key();
         let handle = &view.handle;
         let own = handle.catalog().labelled_by(&key.0, &key.1, source)?;
-        let current = self.of(&view)?;
+        let current = self.of(view)?;
         let mut latents = asked.clone();
         latents.retain(|latent| {
             let is_foreign = current

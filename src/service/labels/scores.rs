@@ -178,7 +178,7 @@ impl Labels {
         let mut labels = if request.compare {
             self.labels_to_compare(view)?
         } else {
-            let current = self.of(&view)?;
+            let current = self.of(view)?;
             let current = current.iter();
             current
                 .map(|(&latent, label)| (latent, vec![label.clone()]))

@@ -39,12 +39,12 @@ impl Labels {
         self: &Arc<Self>,
         view: &View,
     ) -> Result<Option<SimilarLabels>> {
-        let labels = self.of(&view)?;
+        let labels = self.of(view)?;
         if labels.is_empty() || view.encoder().is_none() {
             return Ok(None);
         }
         let texts: Vec<String> = labels.values().map(|label| label.text.clone()).collect();
-        let vectors = self.vectors_of(&view, &texts, Which::All).await?;
+        let vectors = self.vectors_of(view, &texts, Which::All).await?;
         Ok(Some(SimilarLabels {
             vectors: labels.keys().copied().zip(vectors).collect(),
         }))
