@@ -7,7 +7,7 @@
 //! |---|---|
 //! | a subcommand | one file here, one arm in `Command` and [`run`] |
 //! | how a thing reads on a terminal | `text.rs`, `response.rs` |
-//! | a column of an analysis | `table` of its file: terminal, CSV, Parquet and report have it |
+//! | a column of an analysis | `table` of its file in `src/client/view/`: terminal, CSV, Parquet and report have it |
 //!
 //! `--json` prints the API message by the proto JSON mapping ([`crate::client::ToJson`]): the names
 //! of the fields as in `proto/`, fields at their default printed, absent ones left out, numbers as
