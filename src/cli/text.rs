@@ -89,29 +89,23 @@ pub(super) fn collection(collection: &Collection) -> String {
             format!("{}: {}", attribute.name, attribute.kinds.join(", ")),
         );
     }
-    if let Some(reader) = &collection.reader {
-        fact("reader", reader_line(reader));
-    }
-    match &collection.sae {
-        Some(sae) => fact("SAE", sae_line(sae)),
-        None if collection.n_latents > 0 => fact(
-            "latents",
-            format!(
-                "{}, from the client",
-                thousands(collection.n_latents.into())
+    if collection.saes.is_empty() {
+        match collection.n_latents {
+            0 => fact("SAE", "none attached".to_owned()),
+            count => fact(
+                "latents",
+                format!("{}, from the client", thousands(count.into())),
             ),
-        ),
-        None => fact("SAE", "none attached".to_owned()),
-    }
-    if let Some(fit) = collection.fit.as_ref().and_then(fit_line) {
-        fact("fit", fit);
+        }
     }
     for attached in &collection.saes {
+        let mut facts = attached_facts(attached).into_iter();
         let name = match attached.name.as_str() {
-            "" => "costs",
-            name => name,
+            "" => "SAE".to_owned(),
+            name => format!("SAE {name}"),
         };
-        fact(name, attached_line(attached));
+        fact(&name, facts.next().unwrap_or_default());
+        facts.for_each(|line| fact("", line));
     }
     fact(
         "storage",
@@ -136,21 +130,18 @@ fn fit_line(fit: &latentdb_proto::v1::Fit) -> Option<String> {
     ))
 }
 
-/// One SAE of a collection and what it costs; the first is described before.
-fn attached_line(attached: &latentdb_proto::v1::AttachedSae) -> String {
+/// An SAE of a collection: what it is, what it reads, how it fits, what it costs.
+fn attached_facts(attached: &latentdb_proto::v1::AttachedSae) -> Vec<String> {
+    let sae = attached.sae.as_ref().map(sae_line);
+    let reader = attached.reader.as_ref().map(reader_line);
+    let fit = attached.fit.as_ref().and_then(fit_line);
     let costs = format!(
         "latents {}, weights {} in memory",
         bytes(attached.latents_bytes),
         bytes(attached.weights_bytes)
     );
-    if attached.name.is_empty() {
-        return costs;
-    }
-    let sae = attached.sae.as_ref().map(sae_line);
-    let reader = attached.reader.as_ref().map(reader_line);
-    let fit = attached.fit.as_ref().and_then(fit_line);
-    let facts = [sae, reader, fit, Some(costs)].into_iter().flatten();
-    facts.collect::<Vec<_>>().join("; ")
+    let facts = [sae, reader, fit, Some(costs)].into_iter();
+    facts.flatten().collect()
 }
 
 /// What the SAE of a collection of level token reads, on one line.
@@ -161,7 +152,7 @@ fn reader_line(reader: &latentdb_proto::v1::ReaderInfo) -> String {
     };
     let positions = if reader.positions { ", positions" } else { "" };
     format!(
-        "token states of {} behind layer {}, {} values, {} pooling, windows of {}, {}{template}{positions}",
+        "residual stream of {} after layer {}, {} values, {} pooling, windows of {}, {}{template}{positions}",
         reader.model, reader.layer, reader.width, reader.pooling, reader.window, reader.precision
     )
 }

@@ -7,7 +7,7 @@ use crate::service::Address;
 /// The address in the field `collection` of a request.
 ///
 /// # Errors
-/// `InvalidArgument` for a name of an SAE that is empty.
+/// `NotFound` for an SAE whose name is empty.
 pub(super) fn address(text: String) -> Result<Address> {
     address_in(text, "collection")
 }
@@ -19,10 +19,9 @@ pub(super) fn address_in(text: String, field: &str) -> Result<Address> {
             collection: text,
             sae: None,
         }),
-        Some((_, "")) => Err(Error::invalid(
-            field,
-            "ends with \":\"; NAME or NAME:SAE is accepted",
-        )),
+        Some((_, "")) => Err(Error::not_found(format!(
+            "{field} ends with \":\", and no SAE has an empty name; NAME or NAME:SAE is accepted"
+        ))),
         Some((collection, sae)) => Ok(Address {
             collection: collection.to_owned(),
             sae: Some(sae.to_owned()),
