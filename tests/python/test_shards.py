@@ -150,4 +150,4 @@ def test_parts_of_other_models_and_texts_are_refused(server, name, corpus_of_sha
     flags = ["--vectors", corpus.vectors, "--text", "{body} {n}"]
     run("ingest", mean, corpus.few, *flags, server=address)
     hits = run("search", mean, "planets and stars", "--limit", 1, server=address)["hits"]
-    assert TEXTS.index(hits[0]["text"].rsplit(" ", 1)[0]) < 6
+    assert TEXTS.index(hits[0]["document"]["text"].rsplit(" ", 1)[0]) < 6
