@@ -1,7 +1,7 @@
 //! The query tree: what is asked, how it is planned and run, and what comes back.
 //!
 //! A [`Query`] is a node with an optional filter; nodes nest freely. [`Query::resolve`] checks it
-//! and turns it into a [`ResolvedQuery`], which [`execute`] runs. A filter holds for the node it
+//! and turns it into a [`ResolvedQuery`], which [`execute()`] runs. A filter holds for the node it
 //! stands on and everything below it: it is applied before ranking, so a node returns its best
 //! documents *among those allowed*. The one exception is the right side of [`Kind::Except`], which
 //! is a query of its own.
