@@ -59,6 +59,9 @@ struct State {
     record: Arc<CollectionRecord>,
     /// `None` once the collection is dropped.
     generation: Option<Arc<Collection>>,
+    /// Whether a change of the record in the catalog failed, so that nobody knows which of the two
+    /// the disk has.
+    is_unsettled: bool,
 }
 
 /// What a request reads: a snapshot and the record that goes with it.
@@ -115,7 +118,8 @@ pub fn validate_name(name: &str) -> Result<()> {
 
 impl Database {
     /// Opens a data directory, creating it when it does not exist. Directories of collections and
-    /// generations that the catalog does not name (left by a crash) are removed.
+    /// generations that the catalog does not name (left by a crash, or newer than a catalog that was
+    /// put back) are moved to `orphaned/`.
     ///
     /// # Errors
     /// `Corrupted` where the catalog and the directories are not of one another: nothing is removed
@@ -148,7 +152,7 @@ impl Database {
         let mut known = Vec::new();
         for record in records {
             let path = root.join(&record.id);
-            remove_all_but(&path, &[record.generation.to_string()])?;
+            set_aside_all_but(directory, &path, &[record.generation.to_string()])?;
             let generation = Collection::open(&path.join(record.generation.to_string()))?;
             known.push(record.id.clone());
             collections.insert(
@@ -156,7 +160,7 @@ impl Database {
                 Arc::new(Held::new(path, &catalog, record, generation)),
             );
         }
-        remove_all_but(&root, &known)?;
+        set_aside_all_but(directory, &root, &known)?;
         Ok(Self {
             directory: directory.to_owned(),
             catalog,
@@ -223,8 +227,9 @@ impl Database {
             // Waits for writes on their way; those behind it see the empty state.
             let _no_writes = held.writing.write();
             let mut state = held.state.write();
-            state.generation()?;
-            self.catalog.remove_collection(&state.record)?;
+            state.changeable()?;
+            let removed = self.catalog.remove_collection(&state.record);
+            state.settle(removed)?;
             state.generation.take()
         };
         self.collections.write().remove(name);
@@ -234,7 +239,7 @@ impl Database {
         }
         let _no_attach = held.attaching.lock();
         if let Err(error) = fs::remove_dir_all(&held.directory) {
-            tracing::warn!(%error, "files of a dropped collection go at the next start");
+            tracing::warn!(%error, "files of a dropped collection are set aside at the next start");
         }
         Ok(())
     }
@@ -244,14 +249,23 @@ fn missing(name: &str) -> Error {
     Error::not_found(format!("collection {name:?} does not exist"))
 }
 
-fn remove_all_but(directory: &Path, keep: &[String]) -> Result<()> {
+/// Moves what the catalog does not name to `orphaned/` in the data directory: what a crash left, or
+/// what a catalog of another time does not know.
+fn set_aside_all_but(data: &Path, directory: &Path, keep: &[String]) -> Result<()> {
     for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !keep.iter().any(|kept| name.to_str() == Some(kept)) {
-            tracing::info!(path = %entry.path().display(), "removing what an interrupted change left");
-            fs::remove_dir_all(entry.path())?;
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if keep.iter().any(|kept| *kept == name) {
+            continue;
         }
+        let orphaned = data.join("orphaned");
+        fs::create_dir_all(&orphaned)?;
+        let parent = directory.file_name().unwrap_or_default().to_string_lossy();
+        let target = orphaned.join(format!("{parent}-{name}-{}", now()));
+        tracing::warn!(from = %path.display(), to = %target.display(), "set aside: the catalog does not name it");
+        fs::rename(&path, &target)?;
+        File::open(&orphaned)?.sync_all()?;
+        File::open(directory)?.sync_all()?;
     }
     Ok(())
 }
@@ -278,6 +292,7 @@ impl Held {
             state: RwLock::new(State {
                 record: Arc::new(record),
                 generation: Some(Arc::new(generation)),
+                is_unsettled: false,
             }),
             writing: RwLock::new(()),
             attaching: Mutex::new(()),
@@ -324,7 +339,7 @@ impl CollectionHandle {
                     "the collection's SAEs were changed meanwhile; send the write again",
                 ));
             }
-            (state.generation()?.clone(), state.record.clone())
+            (state.changeable()?.clone(), state.record.clone())
         };
         let n_latents = record.n_latents();
         for (at, operation) in operations.iter().enumerate() {
@@ -428,6 +443,28 @@ impl CollectionHandle {
 }
 
 impl State {
+    /// The generation, where the collection may be changed.
+    fn changeable(&self) -> Result<&Arc<Collection>> {
+        if self.is_unsettled {
+            return Err(Error::precondition(format!(
+                "collection {:?} takes no changes: a change of it in the catalog failed, and the \
+                 disk may have it or not. Nothing was deleted; restart the server, which reads the \
+                 catalog again",
+                self.record.name
+            )));
+        }
+        self.generation()
+    }
+
+    /// Notes how a change of the record in the catalog ended.
+    fn settle(&mut self, changed: Result<()>) -> Result<()> {
+        if let Err(error) = &changed {
+            tracing::error!(collection = self.record.name, %error, "the catalog failed");
+            self.is_unsettled = true;
+        }
+        changed
+    }
+
     fn generation(&self) -> Result<&Arc<Collection>> {
         self.generation
             .as_ref()

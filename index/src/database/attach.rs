@@ -54,7 +54,7 @@ impl CollectionHandle {
         progress: &Progress,
     ) -> Result<Arc<CollectionRecord>> {
         let before = self.held.state.read().clone();
-        let old = before.generation()?.clone();
+        let old = before.changeable()?.clone();
         let mut record = CollectionRecord::clone(&before.record);
         // `old` must become the last owner of its generation.
         drop(before);
@@ -79,10 +79,12 @@ impl CollectionHandle {
                     .directory
                     .join((record.generation - 1).to_string())
             }
+            // The catalog may name either: both stay until a start reads it again.
+            Err(_) if self.held.state.read().is_unsettled => return result.map(|()| record),
             Err(_) => path,
         };
         if let Err(error) = fs::remove_dir_all(&unused) {
-            tracing::warn!(%error, "files of an unused generation go at the next start");
+            tracing::warn!(%error, "files of an unused generation are set aside at the next start");
         }
         result.map(|()| record)
     }
@@ -166,8 +168,9 @@ impl<'b> Building<'b> {
         self.new.adopt_positions(self.old)?;
         make_durable(self.path)?;
         let mut state = self.held.state.write();
-        state.generation()?;
-        self.held.catalog.put_collection(record)?;
+        state.changeable()?;
+        let named = self.held.catalog.put_collection(record);
+        state.settle(named)?;
         state.record = record.clone();
         state.generation = Some(Arc::new(self.new));
         Ok(())

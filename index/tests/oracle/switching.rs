@@ -165,3 +165,42 @@ fn nothing_is_removed_where_catalog_and_files_disagree() {
     let view = database.collection("c").unwrap().view().unwrap();
     assert_eq!(view.snapshot.n_docs(), 1);
 }
+
+/// A catalog that is put back from a copy does not know what was created since: a start keeps the
+/// files.
+#[test]
+fn what_an_older_catalog_does_not_name_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let catalog = directory.path().join("catalog.redb");
+    drop(Database::open(directory.path()).unwrap());
+    fs::copy(&catalog, directory.path().join("copy")).unwrap();
+    let (database, handle) = opened(&directory);
+    write(&handle, "first");
+    let id = handle.record().id.clone();
+    drop((handle, database));
+    fs::copy(directory.path().join("copy"), &catalog).unwrap();
+    let database = Database::open(directory.path()).unwrap();
+    assert!(database.collections().is_empty());
+    let orphaned: Vec<_> = fs::read_dir(directory.path().join("orphaned"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    let [kept] = orphaned.as_slice() else {
+        panic!("{orphaned:?}");
+    };
+    assert!(kept.to_string_lossy().contains(&id));
+    assert!(kept.join("1").join("index").join("meta.json").is_file());
+}
+
+/// An empty catalog file is none: nothing is taken for unknown.
+#[test]
+fn an_empty_catalog_is_refused_where_collections_are() {
+    let directory = tempfile::tempdir().unwrap();
+    let (database, handle) = opened(&directory);
+    write(&handle, "first");
+    drop((handle, database));
+    fs::write(directory.path().join("catalog.redb"), "").unwrap();
+    let error = Database::open(directory.path()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Corrupted);
+    assert!(!directory.path().join("orphaned").exists());
+}
