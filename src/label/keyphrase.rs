@@ -96,6 +96,7 @@ impl<'a> Keyphrases<'a> {
     /// labels are chosen among the phrases by meaning.
     ///
     /// ```
+    /// use latentdb::progress::Progress;
     /// use latentdb::label::{Evidence, KeyphraseOptions, Keyphrases, Labeller};
     ///
     /// let mut texts = vec!["the battery life is short", "short battery life", "poor battery life"];
