@@ -93,11 +93,6 @@ impl Record {
         &self.fields
     }
 
-    /// The fields, without the position.
-    pub fn into_fields(self) -> Vec<(String, Value)> {
-        self.fields
-    }
-
     /// The position of the record in its source.
     pub fn position(&self) -> &Position {
         &self.position

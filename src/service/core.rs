@@ -94,7 +94,7 @@ impl Core {
     }
 
     /// The records of a collection, typed.
-    fn spec(&self, record: &Arc<CollectionRecord>) -> Result<Arc<Spec>> {
+    pub(super) fn spec(&self, record: &Arc<CollectionRecord>) -> Result<Arc<Spec>> {
         let mut specs = self.specs.lock();
         if let Some(spec) = specs.get(&record.id)
             && spec.record.generation == record.generation

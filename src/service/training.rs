@@ -133,7 +133,7 @@ impl Training {
     }
 
     /// Trains an SAE on a collection's vectors and writes it to a folder. A training of the same
-    /// settings that was broken off goes on where it was. `progress` counts steps and
+    /// settings that was broken off resumes. `progress` counts steps and
     /// stops it.
     pub async fn train_sae(
         self: &Arc<Self>,

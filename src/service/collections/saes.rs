@@ -208,7 +208,7 @@ impl Collections {
     pub(super) fn close_unused_saes(&self) -> Result<()> {
         let mut used = HashSet::new();
         for handle in self.core.database.collections() {
-            let spec = Spec::parse(handle.record())?;
+            let spec = self.core.spec(&handle.record())?;
             let saes = spec.saes.iter().filter_map(|entry| entry.sae.as_ref());
             used.extend(saes.map(|sae| sae.sha256.clone()));
         }

@@ -89,7 +89,7 @@ impl Embed for PhraseEncoder {
 impl Labels {
     /// Labels latents from the documents that are not held out. Labels are kept as they come;
     /// latents that the labeller has labelled before, and those whose label is another's, are
-    /// passed over, so the same call goes on where an earlier one ended. `watch` is told at
+    /// passed over, so the same call resumes where an earlier one ended. `watch` is told at
     /// least every half second or so; `progress` stops the work.
     ///
     /// # Errors
