@@ -260,6 +260,7 @@ fn resolved(queries: impl IntoIterator<Item = Query>) -> Vec<ResolvedQuery> {
     let shape = Shape {
         dimension: Some(DIMENSION),
         n_latents: Some(N_LATENTS),
+        ..Shape::default()
     };
     let queries = queries.into_iter();
     queries

@@ -20,6 +20,8 @@ mod errors;
 mod fit;
 #[path = "grpc/ingest.rs"]
 mod ingest;
+#[path = "grpc/limits.rs"]
+mod limits;
 #[path = "grpc/running.rs"]
 mod running;
 #[path = "grpc/saes.rs"]

@@ -177,6 +177,7 @@ impl<'a> Session<'a> {
         Shape {
             dimension: Some(self.corpus.dimension),
             n_latents: Some(self.built.n_latents),
+            ..Shape::default()
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::filter::Filter;
+use crate::text::Analyzer;
 
 pub use labels::{LOW_SCORE, Label, LabelScore};
 pub use store::Catalog;
@@ -32,6 +33,8 @@ pub struct CollectionRecord {
     pub encoder: Option<serde_json::Value>,
     /// Its SAEs; the first is the default.
     pub saes: Vec<AttachedSae>,
+    /// How its text becomes words.
+    pub analyzer: Analyzer,
 }
 
 /// One SAE of a collection, with a matrix of latents of its own in every segment.

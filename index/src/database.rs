@@ -22,6 +22,7 @@ use crate::collection::{Collection, Operation, StreamPosition, Written};
 use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
+use crate::text::Analyzer;
 
 /// Longest name of a collection or a saved set, in bytes.
 const MAX_NAME_BYTES: usize = 128;
@@ -84,6 +85,8 @@ pub struct NewCollection {
     pub encoder: Option<serde_json::Value>,
     /// Its SAEs; the first is the default.
     pub saes: Vec<AttachedSae>,
+    /// How its text becomes words, for good.
+    pub analyzer: Analyzer,
 }
 
 /// Microseconds since the epoch.
@@ -176,6 +179,7 @@ impl Database {
     /// Creates a collection. `AlreadyExists` when the name is taken.
     pub fn create(&self, new: NewCollection) -> Result<CollectionHandle> {
         validate_name(&new.name)?;
+        new.analyzer.validate().within("analyzer")?;
         let mut collections = self.collections.write();
         if collections.contains_key(&new.name) {
             return Err(Error::new(
@@ -191,9 +195,10 @@ impl Database {
             created: now(),
             encoder: new.encoder,
             saes: new.saes,
+            analyzer: new.analyzer,
         };
         let path = self.directory.join("collections").join(&record.id);
-        let generation = Collection::open(&path.join("1"))?;
+        let generation = Collection::create(&path.join("1"), record.analyzer)?;
         make_durable(&path.join("1"))?;
         self.catalog.put_collection(&record)?;
         let name = record.name.clone();

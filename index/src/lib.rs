@@ -94,6 +94,7 @@ mod rank;
 mod schema;
 mod segment_file;
 mod snapshot;
+mod text;
 mod vector;
 
 pub use catalog::{
@@ -112,3 +113,4 @@ pub use progress::{Progress, StopOnDrop};
 pub use query::{Query, ResolvedQuery};
 pub use rank::{ScoredDoc, TopK};
 pub use snapshot::{Centroids, Snapshot};
+pub use text::{Analyzer, MAX_QUERY_WORDS, TextLanguage};

@@ -3,7 +3,7 @@
 //! | field | tantivy type | for |
 //! |---|---|---|
 //! | `id` | raw term, stored | the key of upserts and deletes |
-//! | `text` | tokenised with positions, stored | BM25, text match, phrases |
+//! | `text` | words of the collection's analyzer with positions, stored | BM25, text match, phrases |
 //! | `attributes` | JSON, fast, stored | filters and facets read the columns |
 //! | `vector` | custom bytes | the `dense` component |
 //! | `latents` | custom bytes, one value per SAE | the `latents` component |
@@ -13,13 +13,14 @@ use std::collections::BTreeMap;
 
 use tantivy::TantivyDocument;
 use tantivy::schema::{
-    BytesOptions, Field, IndexRecordOption, JsonObjectOptions, OwnedValue, STORED, STRING, Schema,
-    TextFieldIndexing, TextOptions, Value as _,
+    BytesOptions, Field, FieldType, IndexRecordOption, JsonObjectOptions, OwnedValue, STORED,
+    STRING, Schema, TextFieldIndexing, TextOptions, Value as _,
 };
 
 use crate::document::{Activation, Codes, Document, Value};
 use crate::error::{Error, Result};
 use crate::latent_positions;
+use crate::text::Analyzer;
 
 /// Name of the custom field type of the `dense` component.
 pub(crate) const VECTOR_FIELD: &str = "vector";
@@ -40,6 +41,7 @@ pub(crate) struct Fields {
     pub vector: Field,
     pub latents: Field,
     pub positions: Field,
+    pub analyzer: Analyzer,
 }
 
 impl Fields {
@@ -50,9 +52,17 @@ impl Fields {
                 Error::corrupted("an index has not the fields of a collection").with_source(error)
             })
         };
+        let text = field("text")?;
+        let tokenizer = match schema.get_field_entry(text).field_type() {
+            FieldType::Str(options) => options
+                .get_indexing_options()
+                .map(TextFieldIndexing::tokenizer),
+            _ => None,
+        };
         Ok(Self {
             id: field("id")?,
-            text: field("text")?,
+            text,
+            analyzer: Analyzer::of_name(tokenizer.unwrap_or_default())?,
             attributes: field(ATTRIBUTES_FIELD)?,
             vector: field(VECTOR_FIELD)?,
             latents: field(LATENTS_FIELD)?,
@@ -61,15 +71,15 @@ impl Fields {
         })
     }
 
-    /// The schema that every collection is made with.
-    pub fn new() -> Self {
+    /// The schema of a new collection.
+    pub fn new(analyzer: Analyzer) -> Self {
         let mut builder = Schema::builder();
         let id = builder.add_text_field("id", STRING | STORED);
         let text = builder.add_text_field(
             "text",
             TextOptions::default().set_stored().set_indexing_options(
                 TextFieldIndexing::default()
-                    .set_tokenizer("default")
+                    .set_tokenizer(&analyzer.name())
                     .set_index_option(IndexRecordOption::WithFreqsAndPositions),
             ),
         );
@@ -89,6 +99,7 @@ impl Fields {
             vector,
             latents,
             positions,
+            analyzer,
         }
     }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use latentdb_proto::v1::{
-    AttachSaeRequest, Collection, CreateCollectionRequest, DetachSaeRequest, DropCollectionRequest,
-    DropSetRequest, FitGate, GetCollectionRequest, ListCollectionsRequest, ListSetsRequest,
-    OptimizeRequest, Reader, SaveSetRequest, SavedSet,
+    Analyzer, AttachSaeRequest, Collection, CreateCollectionRequest, DetachSaeRequest,
+    DropCollectionRequest, DropSetRequest, FitGate, GetCollectionRequest, ListCollectionsRequest,
+    ListSetsRequest, OptimizeRequest, Reader, SaveSetRequest, SavedSet,
 };
 
 use super::client::{Client, ClientArgs};
@@ -129,6 +129,15 @@ struct Create {
     /// which is faster where the server's machine has AVX512_BF16
     #[arg(long, value_name = "HOW", value_parser = flags::precision)]
     precision: Option<Precision>,
+    /// Search words by their stems in this language, as english
+    #[arg(long, value_name = "LANGUAGE")]
+    stemming: Option<String>,
+    /// Leave this language's most frequent words out of text search
+    #[arg(long, value_name = "LANGUAGE")]
+    stop_words: Option<String>,
+    /// Search café and cafe as one word
+    #[arg(long)]
+    fold_diacritics: bool,
 }
 
 /// The model whose token states an SAE reads, and what becomes of their codes.
@@ -288,6 +297,11 @@ fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
         gate: create.gate.request(),
         reader: create.reads.request()?,
         precision: precision_name(create.precision),
+        analyzer: Some(Analyzer {
+            stemming: create.stemming.unwrap_or_default(),
+            stop_words: create.stop_words.unwrap_or_default(),
+            fold_diacritics: create.fold_diacritics,
+        }),
     })
 }
 
@@ -384,6 +398,9 @@ mod tests {
             gate: GateArgs::default(),
             reads: ReadsArgs::default(),
             precision: None,
+            stemming: None,
+            stop_words: None,
+            fold_diacritics: false,
         })
         .unwrap()
     }

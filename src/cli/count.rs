@@ -24,5 +24,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let client = args.client.connect().await?;
     let response = client.searches().count(request).await?.into_inner();
+    output::warn(&response.warnings);
     output::respond(args.client.json, &response, || response.count.to_string())
 }

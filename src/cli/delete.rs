@@ -17,6 +17,9 @@ pub(super) struct Args {
     /// Delete the documents of this filter
     #[arg(long, value_name = "EXPR", group = "what")]
     filter: Option<String>,
+    /// Delete although the filter tests an attribute that no document has, or of another kind
+    #[arg(long, requires = "filter")]
+    ignore_warnings: bool,
     #[command(flatten)]
     client: ClientArgs,
 }
@@ -26,6 +29,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         collection: args.name,
         ids: args.ids,
         filter: args.filter.map(search::expression),
+        ignore_warnings: args.ignore_warnings,
     };
     let client = args.client.connect().await?;
     let response = client.documents().delete(request).await?.into_inner();

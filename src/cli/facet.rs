@@ -42,6 +42,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let client = args.client.connect().await?;
     let response = client.searches().facet(request).await?.into_inner();
+    output::warn(&response.warnings);
     output::respond(args.client.json, &response, || {
         page(&response, &|_, label| label.to_owned())
     })

@@ -81,6 +81,13 @@ pub(super) fn respond(
     Ok(())
 }
 
+/// Writes what makes an answer doubtful, beside it.
+pub(super) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
 /// Columns of the terminal.
 pub(super) fn columns() -> usize {
     terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| usize::from(width.0).max(40))

@@ -131,6 +131,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         false => Names::read(&client, &collection).await?,
     };
     let name = |latent: u32, label: &str| names.of(latent, label);
+    output::warn(&found.warnings);
     output::respond(client_args.json, &found, || {
         response::search(&found, &name, output::columns())
     })

@@ -9,8 +9,7 @@ use tokio::net::TcpListener;
 
 use super::chat::ChatArgs;
 use super::interrupt::Interrupt;
-use crate::label::ChatConfig;
-use crate::server::{Server, ServerOptions};
+use crate::server::{Limits, Server, ServerOptions};
 
 /// How long requests on their way may take after the user asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -28,13 +27,48 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
     #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     chat: ChatArgs,
+}
+
+/// What the server takes on at once.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct LimitArgs {
+    /// Maximum open connections; more are closed at once
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = at_least_one())]
+    max_connections: u32,
+    /// Maximum requests under way, streams included; more are answered RESOURCE_EXHAUSTED
+    #[arg(long, value_name = "N", default_value_t = Limits::default().requests, value_parser = at_least_one())]
+    max_requests: u32,
+    /// Maximum requests under way of one client, by its address
+    #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_client, value_parser = at_least_one())]
+    max_requests_per_client: u32,
+}
+
+fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..)
+}
+
+impl LimitArgs {
+    fn limits(self) -> Limits {
+        Limits {
+            connections: self.max_connections,
+            requests: self.max_requests,
+            requests_per_client: self.max_requests_per_client,
+        }
+    }
 }
 
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
     let listener = listen(&args.listen).await?;
     let address = listener.local_addr()?;
-    let server = open(args.data.clone(), args.chat.config()).await?;
+    let server = open(ServerOptions {
+        data: args.data.clone(),
+        chat: args.chat.config(),
+        limits: args.limits.limits(),
+    })
+    .await?;
     if let Some(file) = &args.ready_file {
         write_ready_file(file, &address.to_string())
             .with_context(|| format!("cannot write {}", file.display()))?;
@@ -73,8 +107,7 @@ pub(super) async fn listen(address: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Opens the data off the async threads.
-pub(super) async fn open(data: PathBuf, chat: Option<ChatConfig>) -> anyhow::Result<Server> {
-    let options = ServerOptions { data, chat };
+pub(super) async fn open(options: ServerOptions) -> anyhow::Result<Server> {
     Ok(tokio::task::spawn_blocking(move || Server::open(options)).await??)
 }
 

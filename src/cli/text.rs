@@ -82,6 +82,22 @@ pub(super) fn collection(collection: &Collection) -> String {
             ),
         );
     }
+    let analyzer = collection.analyzer.iter().flat_map(|analyzer| {
+        let language = |what: &str, language: &str| {
+            (!language.is_empty()).then(|| format!("{language} {what}"))
+        };
+        let folded = analyzer.fold_diacritics.then(|| "no diacritics".to_owned());
+        let parts = [
+            language("stems", &analyzer.stemming),
+            language("stop words left out", &analyzer.stop_words),
+            folded,
+        ];
+        parts.into_iter().flatten()
+    });
+    let analyzer: Vec<String> = analyzer.collect();
+    if !analyzer.is_empty() {
+        fact("words", analyzer.join(", "));
+    }
     for (at, attribute) in collection.attributes.iter().enumerate() {
         let name = if at == 0 { "attributes" } else { "" };
         fact(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::SetContent;
+use latentdb_index::{Analyzer, SetContent, TextLanguage};
 use latentdb_proto::v1;
 use latentdb_proto::v1::collection_service_server::CollectionService;
 use tonic::{Request, Response, Status};
@@ -47,6 +47,11 @@ impl CollectionService for CollectionAdapter {
     ) -> Result<Response<v1::Collection>, Status> {
         let wire = request.into_inner();
         let (reader, precision) = reader_of(wire.reader, wire.precision).map_err(status)?;
+        let analyzer = wire.analyzer.map(analyzer).transpose();
+        let analyzer = analyzer
+            .within("analyzer")
+            .map_err(status)?
+            .unwrap_or_default();
         let info = self
             .0
             .create_collection(CreateCollection {
@@ -58,6 +63,7 @@ impl CollectionService for CollectionAdapter {
                 gate: wire.gate.map(gate).unwrap_or_default(),
                 reader,
                 precision,
+                analyzer,
             })
             .await
             .map_err(status)?;
@@ -190,6 +196,28 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
                 kinds: kinds.into_iter().map(str::to_owned).collect(),
             })
             .collect(),
+        analyzer: Some(wire_analyzer(info.analyzer)),
+    }
+}
+
+fn analyzer(wire: v1::Analyzer) -> crate::error::Result<Analyzer> {
+    let language = |name: String, field: &str| {
+        let parsed = non_empty(name).map(|name| name.parse::<TextLanguage>());
+        parsed.transpose().within(field)
+    };
+    Ok(Analyzer {
+        stemming: language(wire.stemming, "stemming")?,
+        stop_words: language(wire.stop_words, "stop_words")?,
+        fold_diacritics: wire.fold_diacritics,
+    })
+}
+
+fn wire_analyzer(analyzer: Analyzer) -> v1::Analyzer {
+    let name = |language: Option<TextLanguage>| language.map(|language| language.to_string());
+    v1::Analyzer {
+        stemming: name(analyzer.stemming).unwrap_or_default(),
+        stop_words: name(analyzer.stop_words).unwrap_or_default(),
+        fold_diacritics: analyzer.fold_diacritics,
     }
 }
 

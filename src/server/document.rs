@@ -95,7 +95,11 @@ impl DocumentService for DocumentAdapter {
                 Some(described) => {
                     let described = filter(Some(described))?;
                     self.0
-                        .delete_matching(&changed(wire.collection)?, described)
+                        .delete_matching(
+                            &changed(wire.collection)?,
+                            described,
+                            wire.ignore_warnings,
+                        )
                         .await
                 }
                 None => {

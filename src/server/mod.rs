@@ -5,6 +5,7 @@
 
 mod address;
 mod admin;
+mod admission;
 mod analysis;
 mod cluster;
 mod collection;
@@ -44,13 +45,16 @@ use crate::error::{Error, Result};
 use crate::label::ChatConfig;
 use crate::service::Service;
 use admin::AdminAdapter;
+use admission::{Admission, connections};
 use analysis::AnalysisAdapter;
 use collection::CollectionAdapter;
 use document::DocumentAdapter;
 use latent::LatentAdapter;
-use limits::MAX_MESSAGE_BYTES;
+use limits::{KEEPALIVE, MAX_MESSAGE_BYTES, STREAMS_PER_CONNECTION};
 use model::ModelAdapter;
 use search::SearchAdapter;
+
+pub use limits::Limits;
 
 pub(crate) use model::wire_quality;
 pub(crate) use types::wire_value;
@@ -65,6 +69,8 @@ pub struct ServerOptions {
     pub data: PathBuf,
     /// A chat endpoint for labellers and judges, where there is one.
     pub chat: Option<ChatConfig>,
+    /// What it takes on at once.
+    pub limits: Limits,
 }
 
 /// A server over an open data directory.
@@ -81,6 +87,7 @@ pub struct ServerOptions {
 /// ```
 pub struct Server {
     service: Service,
+    limits: Limits,
 }
 
 impl Server {
@@ -91,6 +98,7 @@ impl Server {
     pub fn open(options: ServerOptions) -> Result<Self> {
         Ok(Self {
             service: Service::open(&options.data, options.chat)?,
+            limits: options.limits,
         })
     }
 
@@ -135,9 +143,13 @@ impl Server {
         // On the connections themselves: the builder's setting does not reach a given listener,
         // and without it every answer waits for the client's delayed acknowledgement.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = connections(incoming, self.limits.connections);
         tonic::transport::Server::builder()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(4 * STREAM_WINDOW_BYTES)
+            .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .layer(Admission::new(self.limits))
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(fault)?)
             .add_service(reflection().build_v1alpha().map_err(fault)?)

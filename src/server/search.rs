@@ -102,8 +102,8 @@ impl SearchService for SearchAdapter {
         let wire = request.into_inner();
         let described = filter(wire.filter).map_err(status)?;
         let address = address(wire.collection).map_err(status)?;
-        let count = self.0.count(&address, described).await.map_err(status)?;
-        Ok(Response::new(v1::CountResponse { count }))
+        let (count, warnings) = self.0.count(&address, described).await.map_err(status)?;
+        Ok(Response::new(v1::CountResponse { count, warnings }))
     }
 
     async fn facet(
@@ -145,6 +145,7 @@ impl SearchService for SearchAdapter {
                 .collect(),
             distinct: facet.distinct,
             documents: facet.documents,
+            warnings: facet.warnings,
         }))
     }
 
@@ -345,6 +346,7 @@ fn response(result: SearchResult, explain: bool) -> v1::SearchResponse {
         explanation: explain.then(|| wire_explanation(result.explanation)),
         sequence: result.sequence,
         properties: result.properties.into_iter().map(wire_property).collect(),
+        warnings: result.warnings,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The bottom of the service: the data directory, the models in memory, and what a request reads of
 //! a collection.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub(super) struct View {
     pub snapshot: Arc<Snapshot>,
     /// The SAE's place in the collection's list.
     pub place: usize,
+    /// What the filters of the request make doubtful.
+    doubts: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Core {
@@ -126,6 +128,7 @@ impl Core {
             snapshot: view.snapshot.in_space(place)?,
             handle,
             place,
+            doubts: Arc::default(),
         })
     }
 
@@ -162,6 +165,24 @@ impl View {
             Some(sae) if self.place > 0 => format!("{}:{}", self.spec.record.name, sae.name),
             _ => self.spec.record.name.clone(),
         }
+    }
+
+    /// The same for another request, which has doubts of its own.
+    pub fn for_another(&self) -> Self {
+        Self {
+            doubts: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Keeps a doubt about the request, for its answer.
+    pub fn doubt(&self, doubt: String) {
+        self.doubts.lock().insert(doubt);
+    }
+
+    /// What the filters resolved so far make doubtful, each once.
+    pub fn warnings(&self) -> Vec<String> {
+        self.doubts.lock().iter().cloned().collect()
     }
 
     /// The collection's entry for the SAE.

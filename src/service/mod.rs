@@ -35,7 +35,7 @@ pub use analyses::{
     LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, TrendOrder,
     TrendsRequest, TrendsResult, Unexplained, UnexplainedRequest,
 };
-pub(crate) use blocking::blocking;
+pub(crate) use blocking::{blocking, cancellable};
 pub use collections::{
     AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, ReaderRequest,
     SetInfo,

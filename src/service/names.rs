@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use latentdb_index::filter::{Name, Nesting, Referent, Resolver, Shape};
+use latentdb_index::filter::{AttributeTest, Name, Nesting, Referent, Resolver, Shape};
 use latentdb_index::{Filter, ResolvedFilter, SetContent};
 
 use super::core::View;
@@ -14,7 +14,15 @@ impl Resolver for View {
         Shape {
             dimension: self.spec.record.dimension,
             n_latents: self.n_latents(),
+            analyzer: self.snapshot.analyzer(),
         }
+    }
+
+    fn consider(&self, name: &str, test: &AttributeTest) -> Result<()> {
+        if let Some(doubt) = self.snapshot.doubt(name, test)? {
+            self.doubt(doubt);
+        }
+        Ok(())
     }
 
     fn look_up(&self, name: &Name, nesting: &Nesting) -> Result<ResolvedFilter> {

@@ -18,8 +18,8 @@ use crate::sae::{
     Codes, EvaluateOptions, Quality, RowSource, TrainOptions, TrainProgress, evaluate_source,
     format, train_source,
 };
-use crate::service::blocking;
 use crate::service::core::{Address, Core, no_sae};
+use crate::service::{blocking, cancellable};
 
 /// Fewest vectors that an SAE is trained on.
 const MIN_TRAINING_ROWS: usize = 100;
@@ -150,7 +150,7 @@ impl Training {
         }
         blocking(move || {
             format::check_destination(Path::new(&request.output))?;
-            let source = SnapshotRows::of(view.snapshot.clone())?;
+            let source = SnapshotRows::of(view.snapshot.clone(), &progress)?;
             let rows = source.rows();
             if rows < MIN_TRAINING_ROWS {
                 return Err(Error::precondition(format!(
@@ -184,7 +184,7 @@ impl Training {
     ) -> Result<(SaeRecord, Quality)> {
         let view = self.core.view(address)?;
         let service = self.clone();
-        blocking(move || {
+        cancellable(move |progress| {
             let sae = match folder {
                 Some(folder) => {
                     let sae = Arc::new(format::open(Path::new(&folder))?);
@@ -193,7 +193,7 @@ impl Training {
                 }
                 None => service.core.required_sae(&view)?,
             };
-            let source = SnapshotRows::of(view.snapshot.clone())?;
+            let source = SnapshotRows::of(view.snapshot.clone(), progress)?;
             let quality = evaluate_source(&sae, &source, &EvaluateOptions::default())?;
             Ok((SaeRecord::of(&sae), quality))
         })
@@ -227,10 +227,12 @@ struct SnapshotRows {
     snapshot: Arc<Snapshot>,
     docs: Vec<u32>,
     dimension: usize,
+    progress: Arc<Progress>,
 }
 
 impl SnapshotRows {
-    fn of(snapshot: Arc<Snapshot>) -> Result<Self> {
+    /// Reading ends with `Cancelled` once the work is called off.
+    fn of(snapshot: Arc<Snapshot>, progress: &Arc<Progress>) -> Result<Self> {
         let docs: Vec<u32> = snapshot
             .living()
             .filter(|doc| snapshot.vector(*doc).is_some())
@@ -243,6 +245,7 @@ impl SnapshotRows {
             snapshot,
             docs,
             dimension,
+            progress: progress.clone(),
         })
     }
 }
@@ -257,6 +260,7 @@ impl RowSource for SnapshotRows {
     }
 
     fn read(&self, rows: Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+        self.progress.check()?;
         out.clear();
         let docs = self.docs.get(rows.clone()).ok_or_else(|| {
             Error::invalid(

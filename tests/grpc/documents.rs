@@ -100,6 +100,7 @@ async fn documents_are_written_changed_read_and_deleted() {
     assert_eq!(found.documents[0].latents, documents[7].latents);
 
     let delete = DeleteRequest {
+        ignore_warnings: false,
         collection: "c".into(),
         filter: Some(expr("source = 'films'")),
         ids: Vec::new(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use latentdb::client::Client;
 use latentdb::error::Result;
-use latentdb::server::{Server, ServerOptions};
+use latentdb::server::{Limits, Server, ServerOptions};
 use latentdb_proto::v1::{
     Collection, CountRequest, CreateCollectionRequest, Document, Filter, Query, SearchRequest,
     SearchResponse, UpsertRequest, WriteResponse, filter,
@@ -18,6 +18,8 @@ use tonic::Status;
 /// A server on a free port.
 pub(crate) struct Running {
     pub(crate) client: Client,
+    /// Where it listens, as host:port.
+    pub(crate) address: String,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<Result<()>>,
 }
@@ -33,8 +35,13 @@ impl Deref for Running {
 
 impl Running {
     pub(crate) async fn start(data: &Path) -> Self {
+        Self::start_with(data, Limits::default()).await
+    }
+
+    pub(crate) async fn start_with(data: &Path, limits: Limits) -> Self {
         let options = ServerOptions {
             data: data.to_owned(),
+            limits,
             ..ServerOptions::default()
         };
         let opened = tokio::task::spawn_blocking(move || Server::open(options));
@@ -46,9 +53,11 @@ impl Running {
             // A dropped sender stops it too.
             let _ = stopped.await;
         }));
-        let client = Client::connect(&address.to_string()).await.unwrap();
+        let address = address.to_string();
+        let client = Client::connect(&address).await.unwrap();
         Self {
             client,
+            address,
             stop,
             serving,
         }
@@ -58,6 +67,7 @@ impl Running {
     pub(crate) async fn stop(self) {
         let Self {
             client,
+            address: _,
             stop,
             serving,
         } = self;

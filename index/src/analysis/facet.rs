@@ -1,15 +1,13 @@
 //! Counts over the documents of a filter: per attribute value, and per latent.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use tantivy::columnar::Column;
-use tantivy::schema::Type;
 
 use super::value_key::Key;
 use crate::document::Value;
 use crate::error::Result;
 use crate::filter::{AttributeColumn, ResolvedFilter, attribute_columns};
-use crate::schema::ATTRIBUTES_FIELD;
 use crate::snapshot::Snapshot;
 
 /// How many documents of a set have a value.
@@ -88,30 +86,6 @@ pub fn attribute_facet(
         distinct,
         documents,
     })
-}
-
-/// The attributes of a collection with the kinds of their values ([`Value::kind`]), by name. Those of
-/// deleted documents are among them until their segments are merged.
-pub fn attribute_kinds(snapshot: &Snapshot) -> Result<BTreeMap<String, BTreeSet<&'static str>>> {
-    let mut found: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
-    let prefix = format!("{ATTRIBUTES_FIELD}.");
-    for segment in snapshot.segments() {
-        for column in segment.reader.fields_metadata()? {
-            let Some(name) = column.field_name.strip_prefix(&prefix) else {
-                continue;
-            };
-            let kind = match column.typ {
-                Type::Str => "string",
-                Type::I64 | Type::U64 => "integer",
-                Type::F64 => "float",
-                Type::Bool => "boolean",
-                Type::Date => "timestamp",
-                _ => continue,
-            };
-            found.entry(name.to_owned()).or_default().insert(kind);
-        }
-    }
-    Ok(found)
 }
 
 /// Every latent active in any document that a filter describes, ascending.

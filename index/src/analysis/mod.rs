@@ -55,9 +55,7 @@ pub use diff::{
     Diff, DiffOptions, DiffRow, Direction, Measure, Measured, Selection, compare, measure, select,
 };
 pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicates};
-pub use facet::{
-    AttributeFacet, LatentCount, ValueCount, attribute_facet, attribute_kinds, latent_counts,
-};
+pub use facet::{AttributeFacet, LatentCount, ValueCount, attribute_facet, latent_counts};
 pub use members::{Members, Side};
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;

@@ -1,13 +1,12 @@
 //! What one latent goes with: how its activations are spread, the latents active in the same
 //! documents, and the attribute values that its documents have more often than others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::{attribute_facet, latent_counts};
 use crate::document::Value;
 use crate::error::Result;
 use crate::filter::Filter;
-use crate::schema::ATTRIBUTES_FIELD;
 use crate::snapshot::Snapshot;
 
 /// Documents that a pair, or a value, has at least.
@@ -128,7 +127,7 @@ pub fn attribute_lifts(
     let inside = snapshot.count(&filter)? as f64;
     let documents = snapshot.n_docs() as f64;
     let mut found: Vec<(f64, AttributeLift)> = Vec::new();
-    for name in attribute_names(snapshot)? {
+    for name in snapshot.attribute_kinds()?.into_keys() {
         let own = attribute_facet(snapshot, &filter, &name, usize::MAX)?;
         let own: Vec<_> = own
             .values
@@ -165,21 +164,4 @@ pub fn attribute_lifts(
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
     found.truncate(most);
     Ok(found.into_iter().map(|(_, lift)| lift).collect())
-}
-
-/// Names of all attributes that documents have, ascending.
-pub fn attribute_names(snapshot: &Snapshot) -> Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    let root = format!("{ATTRIBUTES_FIELD}.");
-    for segment in snapshot.segments() {
-        for field in segment.reader.fields_metadata()? {
-            if field.is_fast()
-                && let Some(name) = field.field_name.strip_prefix(&root)
-            {
-                // Dots in names may come escaped.
-                names.insert(name.replace("\\.", "."));
-            }
-        }
-    }
-    Ok(names)
 }

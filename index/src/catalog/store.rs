@@ -17,7 +17,7 @@ const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("s
 /// The version of everything in the data directory.
 const FORMAT: TableDefinition<&str, u32> = TableDefinition::new("format");
 /// Counts up when a directory of the version before cannot be read.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 /// Collection, kind, name.
 const RECORDS: TableDefinition<(&str, &str, &str), &[u8]> = TableDefinition::new("records");
 /// Current labels: collection, SAE, latent.
@@ -273,6 +273,7 @@ mod tests {
     use super::*;
     use crate::catalog::{AttachedSae, Label, SetContent};
     use crate::filter::{Filter, Name};
+    use crate::text::Analyzer;
 
     #[test]
     fn a_catalog_of_another_version_is_refused_and_left_alone() {
@@ -308,6 +309,7 @@ mod tests {
                 sae: None,
                 reader: None,
             }],
+            analyzer: Analyzer::default(),
         };
         let set = SavedSet {
             name: "late".into(),

@@ -26,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::latents::LatentsPlugin;
 use crate::schema::Fields;
 use crate::snapshot::{ComponentCache, Snapshot};
+use crate::text::Analyzer;
 use background::Background;
 use positions::CommitPayload;
 use shared::Shared;
@@ -42,18 +43,25 @@ pub struct Collection {
 }
 
 impl Collection {
-    /// Opens the generation in `directory`, creating it when there is none.
+    /// Opens the generation in `directory`, creating one with the default [`Analyzer`] when there
+    /// is none.
     pub fn open(directory: &Path) -> Result<Self> {
+        Self::create(directory, Analyzer::default())
+    }
+
+    /// Creates a generation in `directory`, or opens the one that is there, with its own analyzer.
+    pub fn create(directory: &Path, analyzer: Analyzer) -> Result<Self> {
         let index_directory = directory.join("index");
         let graph_directory = directory.join("graphs");
         fs::create_dir_all(&index_directory)?;
         fs::create_dir_all(&graph_directory)?;
-        let fields = fields_of(&index_directory)?;
+        let fields = fields_of(&index_directory, analyzer)?;
         let index = Index::builder()
             .schema(fields.schema.clone())
             .register_plugin(Arc::new(LatentsPlugin))
             .register_plugin(Arc::new(DensePlugin))
             .open_or_create(MmapDirectory::open(&index_directory)?)?;
+        fields.analyzer.register(index.tokenizers());
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -182,14 +190,14 @@ impl Collection {
 }
 
 /// The fields of the index in a directory; those of a new one where there is none.
-fn fields_of(directory: &Path) -> Result<Fields> {
+fn fields_of(directory: &Path, analyzer: Analyzer) -> Result<Fields> {
     #[derive(serde::Deserialize)]
     struct Manifest {
         schema: Schema,
     }
     let manifest = match fs::read(directory.join("meta.json")) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Fields::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Fields::new(analyzer)),
         Err(error) => return Err(error.into()),
     };
     let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|error| {

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indexmap::IndexMap;
 use tantivy::index::SegmentId;
@@ -242,6 +242,12 @@ impl WriterThread {
             pending.push((write.reply, written));
             return;
         }
+        let seconds = now_seconds();
+        let admitted = known.map_or(Ok(()), |position| self.payload.admit(position, seconds));
+        if let Err(error) = admitted {
+            let _ = write.reply.send(Err(error));
+            return;
+        }
         let reads_matches =
             |operation: &Operation| matches!(operation, Operation::DeleteMatching(_));
         if !group.documents.is_empty() && write.operations.iter().any(reads_matches) {
@@ -263,7 +269,7 @@ impl WriterThread {
             }
         }
         if let Some(position) = write.position {
-            self.payload.note(position, written.sequence);
+            self.payload.note(position, written.sequence, seconds);
             group.positioned = true;
         }
         pending.push((write.reply, written));
@@ -450,6 +456,12 @@ impl WriterThread {
         }
         self.shared.refresh()
     }
+}
+
+/// Seconds since the epoch.
+fn now_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// What a commit under way holds.

@@ -131,7 +131,7 @@ impl<'b> Building<'b> {
         let building = Self {
             held,
             old,
-            new: Collection::open(path)?,
+            new: Collection::create(path, old.snapshot().analyzer())?,
             path,
             recode,
             progress,

@@ -36,6 +36,7 @@ impl Resolver for View {
         Shape {
             dimension: self.record.dimension,
             n_latents: self.record.saes.first().map(|sae| sae.n_latents),
+            analyzer: self.snapshot.analyzer(),
         }
     }
 }

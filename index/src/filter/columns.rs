@@ -127,6 +127,9 @@ impl AttributeColumn {
         upper: &Bound<Value>,
         n_docs: u32,
     ) -> Result<RoaringBitmap> {
+        if let (Bound::Unbounded, Bound::Unbounded) = (lower, upper) {
+            return Ok(self.present(n_docs));
+        }
         match self {
             Self::String(column) => {
                 let (Some(low), Some(high)) = (as_string(lower), as_string(upper)) else {

@@ -2,14 +2,17 @@
 
 use std::ops::Bound;
 
+use indexmap::IndexMap;
 use roaring::RoaringBitmap;
-use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, TermQuery};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet, Searcher, TERMINATED, Term};
+use tantivy::query::{
+    BooleanQuery, BoostQuery, EmptyQuery, EnableScoring, PhraseQuery, Query, TermQuery,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocSet, TERMINATED, Term};
 
 use super::columns::from_sorted;
 use super::{Filter, Referent, ResolvedFilter, TextMode, attribute_columns};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::snapshot::{SegmentView, Snapshot};
 
 /// The living documents of `segment` that `filter` describes.
@@ -111,10 +114,20 @@ fn documents_with_ids(
     snapshot: &Snapshot,
     segment: &SegmentView,
 ) -> Result<RoaringBitmap> {
-    let index = segment.reader.inverted_index(snapshot.fields().id)?;
+    let field = snapshot.fields().id;
+    let terms = ids.iter().map(|id| Term::from_field_text(field, id));
+    documents_with_any(field, terms, segment)
+}
+
+/// Documents with any of a field's terms.
+fn documents_with_any(
+    field: Field,
+    terms: impl Iterator<Item = Term>,
+    segment: &SegmentView,
+) -> Result<RoaringBitmap> {
+    let index = segment.reader.inverted_index(field)?;
     let mut docs = RoaringBitmap::new();
-    for id in ids {
-        let term = Term::from_field_text(snapshot.fields().id, id);
+    for term in terms {
         if let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? {
             let mut doc = postings.doc();
             while doc != TERMINATED {
@@ -132,6 +145,12 @@ fn matching_text(
     snapshot: &Snapshot,
     segment: &SegmentView,
 ) -> Result<RoaringBitmap> {
+    if mode == TextMode::Any {
+        let words = text_words(snapshot, text)?
+            .into_iter()
+            .map(|word| word.term);
+        return documents_with_any(snapshot.fields().text, words, segment);
+    }
     let query = text_query(snapshot, text, mode)?;
     let scoring = EnableScoring::disabled_from_searcher(snapshot.searcher());
     let weight = query.weight(scoring)?;
@@ -142,47 +161,71 @@ fn matching_text(
     Ok(docs)
 }
 
-/// The engine's query for words: any of them, all of them, or the phrase. Words the analyser
-/// drops match nothing.
+/// A word of a query's text.
+pub(crate) struct QueryWord {
+    /// The term by which it is indexed.
+    pub term: Term,
+    /// How often the text has it.
+    pub count: usize,
+}
+
+/// The different words of a query's text, in order.
+pub(crate) fn text_words(snapshot: &Snapshot, text: &str) -> Result<Vec<QueryWord>> {
+    let mut counts = IndexMap::new();
+    for (_, term) in analyse(snapshot, text)? {
+        *counts.entry(term).or_insert(0) += 1;
+    }
+    let words = counts.into_iter();
+    Ok(words
+        .map(|(term, count)| QueryWord { term, count })
+        .collect())
+}
+
+/// tantivy's query for words: any of them, all of them, or the phrase. A word that the text has
+/// several times counts as often in the score.
 pub(crate) fn text_query(
     snapshot: &Snapshot,
     text: &str,
     mode: TextMode,
 ) -> Result<Box<dyn Query>> {
-    let terms = analyse(snapshot.searcher(), snapshot.fields().text, text)?;
-    Ok(match (terms.len(), mode) {
-        (0, _) => Box::new(EmptyQuery),
-        (1, _) => Box::new(TermQuery::new(
-            terms[0].1.clone(),
-            IndexRecordOption::WithFreqs,
-        )),
-        (_, TextMode::Phrase) => Box::new(PhraseQuery::new_with_offset(terms)),
-        (_, TextMode::Any | TextMode::All) => {
-            let clauses = terms
-                .into_iter()
-                .map(|(_, term)| -> Box<dyn Query> {
-                    Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
-                })
-                .collect();
-            if mode == TextMode::All {
-                Box::new(BooleanQuery::intersection(clauses))
-            } else {
-                Box::new(BooleanQuery::union(clauses))
-            }
+    let word = |term: Term| Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs));
+    if mode == TextMode::Phrase {
+        let mut terms = analyse(snapshot, text)?;
+        return Ok(match terms.len() {
+            0 => Box::new(EmptyQuery),
+            1 => word(terms.swap_remove(0).1),
+            _ => Box::new(PhraseQuery::new_with_offset(terms)),
+        });
+    }
+    let clauses = text_words(snapshot, text)?.into_iter();
+    let clauses = clauses.map(|QueryWord { term, count }| -> Box<dyn Query> {
+        match count {
+            1 => word(term),
+            count => Box::new(BoostQuery::new(word(term), count as f32)),
         }
+    });
+    let mut clauses: Vec<_> = clauses.collect();
+    Ok(match (clauses.len(), mode) {
+        (0, _) => Box::new(EmptyQuery),
+        (1, _) => clauses.swap_remove(0),
+        (_, TextMode::All) => Box::new(BooleanQuery::intersection(clauses)),
+        _ => Box::new(BooleanQuery::union(clauses)),
     })
 }
 
-/// The terms of a text with their places, which words the analyser drops leave empty.
-fn analyse(
-    searcher: &Searcher,
-    field: tantivy::schema::Field,
-    text: &str,
-) -> Result<Vec<(usize, Term)>> {
-    let mut analyser = searcher.index().tokenizer_for_field(field)?;
+/// The terms of a query's text with their positions, which stop words leave empty.
+fn analyse(snapshot: &Snapshot, text: &str) -> Result<Vec<(usize, Term)>> {
+    let fields = snapshot.fields();
+    let tokenizers = snapshot.searcher().index().tokenizers();
+    let mut analyzer = tokenizers
+        .get(&fields.analyzer.query_name())
+        .ok_or_else(|| Error::internal("the analyzer of queries is not registered"))?;
     let mut terms = Vec::new();
-    analyser.token_stream(text).process(&mut |token| {
-        terms.push((token.position, Term::from_field_text(field, &token.text)));
+    analyzer.token_stream(text).process(&mut |token| {
+        terms.push((
+            token.position,
+            Term::from_field_text(fields.text, &token.text),
+        ));
     });
     Ok(terms)
 }

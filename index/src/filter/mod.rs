@@ -8,8 +8,10 @@
 
 mod allowed;
 mod columns;
+mod doubt;
 mod evaluate;
 mod parse;
+mod print;
 mod resolve;
 
 use std::collections::BTreeSet;
@@ -22,7 +24,7 @@ use crate::document::Value;
 
 pub(crate) use allowed::{Allowed, AllowedInSegment};
 pub(crate) use columns::{AttributeColumn, attribute_columns};
-pub(crate) use evaluate::text_query;
+pub(crate) use evaluate::{QueryWord, text_query, text_words};
 pub use parse::{parse, parse_timestamp};
 pub(crate) use resolve::check_latent;
 pub use resolve::{Nesting, Resolver, Shape};
@@ -181,6 +183,17 @@ impl Filter {
             Self::Latent { .. } | Self::Named(Name::Family(_)) => true,
             Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::reads_latents),
             Self::Not(part) => part.reads_latents(),
+            _ => false,
+        }
+    }
+
+    /// Whether a group of no parts, which every document meets, is anywhere in it.
+    pub fn has_empty_and(&self) -> bool {
+        match self {
+            Self::And(parts) if parts.is_empty() => true,
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::has_empty_and),
+            Self::Not(part) => part.has_empty_and(),
+            Self::Named(Name::Through { filter, .. }) => filter.has_empty_and(),
             _ => false,
         }
     }

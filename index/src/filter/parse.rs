@@ -3,14 +3,18 @@
 //! ```text
 //! latent(812) and not latent(91, > 0.3) and source = "tweets" and sentiment < -1
 //! (text("battery life") or phrase("does not work")) and stars in (1, 2)
+//! visits(>= 10, < 100)
 //! date >= timestamp("2025-03-01") and set("complaints") and not family(12)
 //! author exists and id not in ("a-1", "a-2")
 //! latent(812) and not sae("large", latent(3) or latent(77, > 0.3))
 //! ```
 //!
 //! `and` binds tighter than `or`, `not` tighter than both. Words are case-insensitive, strings
-//! stand in double or single quotes with `\` as escape. A latent's bounds are tests of its
-//! activation; a document in which it is inactive never matches. An attribute named like a word of
+//! stand in double or single quotes. In quotes and backticks `\\` is a backslash and `\` before a
+//! quote of either kind or a backtick is that; a backslash before anything else is an error, so that
+//! `"C:\new"` does not quietly become something else. A latent's bounds are tests of its
+//! activation; a document in which it is inactive never matches. Of an attribute with several values
+//! `visits >= 10 and visits < 100` may be met by two of them, `visits(>= 10, < 100)` by one. An attribute named like a word of
 //! the language is written in backticks. `sae` tests latents of another SAE of the collection.
 
 use std::ops::Bound;
@@ -118,10 +122,19 @@ fn tokenise(text: &str) -> Result<Vec<(Token, usize)>> {
                 match characters.get(at) {
                     None => return Err(at_column(column, format!("{first} is not closed"))),
                     Some(&next) if next == first => break,
-                    Some('\\') if at + 1 < characters.len() => {
-                        value.push(characters[at + 1]);
-                        at += 2;
-                    }
+                    Some('\\') => match characters.get(at + 1) {
+                        Some(&escaped @ ('\\' | '"' | '\'' | '`')) => {
+                            value.push(escaped);
+                            at += 2;
+                        }
+                        _ => {
+                            return Err(at_column(
+                                at + 1,
+                                "a backslash stands before a quote or another backslash; write \\\\ \
+                                 for a backslash",
+                            ));
+                        }
+                    },
                     Some(&next) => {
                         value.push(next);
                         at += 1;
@@ -278,6 +291,10 @@ impl Parser {
                         }
                         "family" => return self.family(),
                         "sae" => return self.through(),
+                        // `visits(>= 10, < 100)`
+                        _ if matches!(self.tokens[self.at + 1].0, Token::Symbol(_)) => {
+                            return self.attribute(word);
+                        }
                         _ => {
                             self.at = start;
                             return Err(self.unexpected(
@@ -334,34 +351,54 @@ impl Parser {
     fn latent(&mut self) -> Result<Filter> {
         self.expect_symbol("(")?;
         let latent = self.latent_number()?;
-        let (mut lower, mut upper) = (Bound::Unbounded, Bound::Unbounded);
-        while self.eat_symbol(",") {
-            let operator = self.operator()?;
-            let column = self.column();
-            let bound = match self.next() {
-                Token::Integer(number) => number as f32,
-                Token::Float(number) => number as f32,
-                _ => return Err(at_column(column, "expected an activation")),
-            };
-            match operator {
-                ">" => lower = Bound::Excluded(bound),
-                ">=" => lower = Bound::Included(bound),
-                "<" => upper = Bound::Excluded(bound),
-                "<=" => upper = Bound::Included(bound),
-                _ => {
-                    return Err(at_column(
-                        column,
-                        "an activation is tested with >, >=, < or <=",
-                    ));
-                }
-            }
-        }
-        self.expect_symbol(")")?;
+        let (lower, upper) = if self.eat_symbol(",") {
+            self.bounds(Self::activation)?
+        } else {
+            self.expect_symbol(")")?;
+            (Bound::Unbounded, Bound::Unbounded)
+        };
         Ok(Filter::Latent {
             latent,
             lower,
             upper,
         })
+    }
+
+    /// Tests such as `> 0.3, <= 1` up to the closing parenthesis; each bound once.
+    fn bounds<T>(
+        &mut self,
+        value: impl Fn(&mut Self) -> Result<T>,
+    ) -> Result<(Bound<T>, Bound<T>)> {
+        let (mut lower, mut upper) = (Bound::Unbounded, Bound::Unbounded);
+        loop {
+            let column = self.column();
+            let operator = self.operator()?;
+            let (side, bound) = match operator {
+                ">" => (&mut lower, Bound::Excluded(value(self)?)),
+                ">=" => (&mut lower, Bound::Included(value(self)?)),
+                "<" => (&mut upper, Bound::Excluded(value(self)?)),
+                "<=" => (&mut upper, Bound::Included(value(self)?)),
+                _ => return Err(at_column(column, "a bound is tested with >, >=, < or <=")),
+            };
+            if !matches!(side, Bound::Unbounded) {
+                return Err(at_column(column, "a second bound on the same side"));
+            }
+            *side = bound;
+            if !self.eat_symbol(",") {
+                break;
+            }
+        }
+        self.expect_symbol(")")?;
+        Ok((lower, upper))
+    }
+
+    fn activation(&mut self) -> Result<f32> {
+        let column = self.column();
+        match self.next() {
+            Token::Integer(number) => Ok(number as f32),
+            Token::Float(number) => Ok(number as f32),
+            _ => Err(at_column(column, "expected an activation")),
+        }
     }
 
     fn text(&mut self, mode: TextMode) -> Result<Filter> {
@@ -435,6 +472,10 @@ impl Parser {
         }
         if self.eat_word("in") {
             return Ok(filter(AttributeTest::In(self.values()?)));
+        }
+        if self.eat_symbol("(") {
+            let (lower, upper) = self.bounds(Self::value)?;
+            return Ok(filter(AttributeTest::Range { lower, upper }));
         }
         if !matches!(self.peek(), Token::Symbol(_)) {
             return Err(self.unexpected(&format!(
@@ -569,6 +610,19 @@ mod tests {
             Filter::equals("quote", Value::String("it's".into()))
         );
         assert_eq!(
+            parse(r#"path = "C:\\new\\table""#).unwrap(),
+            Filter::equals("path", Value::String(r"C:\new\table".into()))
+        );
+        let visits = Filter::Attribute {
+            name: "visits".into(),
+            test: AttributeTest::Range {
+                lower: Bound::Included(Value::Integer(10)),
+                upper: Bound::Excluded(Value::Integer(100)),
+            },
+        };
+        assert_eq!(parse("visits(>= 10, < 100)").unwrap(), visits);
+        assert_eq!(parse("`visits` (< 100, >= 10)").unwrap(), visits);
+        assert_eq!(
             parse("day = timestamp('1970-01-02')").unwrap(),
             Filter::equals("day", Value::Timestamp(86_400_000_000))
         );
@@ -584,6 +638,10 @@ mod tests {
         assert_eq!(column_of("a = 'open"), 5);
         assert_eq!(column_of("a = 1 and ;"), 11);
         assert_eq!(column_of("colour(3)"), 1);
+        assert_eq!(column_of(r#"p = "C:\new""#), 8);
+        assert_eq!(column_of(r#"p = "C:\"#), 8);
+        assert_eq!(column_of("latent(3, > 1, >= 2)"), 16);
+        assert_eq!(column_of("visits(= 1)"), 8);
         assert_eq!(column_of("t > timestamp('soon')"), 5);
         assert!(parse(&format!("{}latent(1)", "not ".repeat(50))).is_err());
         assert!(parse(&format!("{}latent(1)", "(".repeat(50))).is_err());

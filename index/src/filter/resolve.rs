@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::ops::Bound;
 
-use super::{AttributeTest, Filter, MAX_DEPTH, MAX_LIST_VALUES, Name, ResolvedFilter};
+use super::{AttributeTest, Filter, MAX_DEPTH, MAX_LIST_VALUES, Name, ResolvedFilter, TextMode};
 use crate::document::{Value, validate_attribute_name};
 use crate::error::{Error, Result, Within as _};
+use crate::text::Analyzer;
 
 /// Maximum nodes of a filter, saved sets expanded.
 const MAX_NODES: usize = 4096;
@@ -14,6 +15,13 @@ const MAX_NODES: usize = 4096;
 pub trait Resolver {
     /// The shape of the collection.
     fn shape(&self) -> Shape;
+
+    /// Sees each test of an attribute: who answers a request can warn of those that cannot match
+    /// ([`Snapshot::doubt`](crate::Snapshot::doubt)).
+    fn consider(&self, name: &str, test: &AttributeTest) -> Result<()> {
+        let _ = (name, test);
+        Ok(())
+    }
 
     /// What a name refers to. A filter it stands for is resolved within `nesting`
     /// ([`Filter::resolve_within`]). A resolver without names refuses all of them.
@@ -27,13 +35,15 @@ pub trait Resolver {
     }
 }
 
-/// What the vectors and latents of a collection look like; the resolver of one without names.
+/// What the vectors, latents and words of a collection look like; the resolver of one without names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
     /// The dimension of its vectors, if it has any.
     pub dimension: Option<usize>,
     /// The number of its latents, if it has any.
     pub n_latents: Option<usize>,
+    /// How its text becomes words.
+    pub analyzer: Analyzer,
 }
 
 impl Resolver for Shape {
@@ -125,6 +135,7 @@ impl Filter {
             Self::Attribute { name, test } => {
                 validate_attribute_name(name).within("attribute")?;
                 test.validate().within(name)?;
+                resolver.consider(name, test)?;
                 Filter::Attribute {
                     name: name.clone(),
                     test: test.clone(),
@@ -141,10 +152,14 @@ impl Filter {
                 ));
             }
             Self::Ids(ids) => Filter::Ids(ids.clone()),
-            Self::Text { text, mode } => Filter::Text {
-                text: text.clone(),
-                mode: *mode,
-            },
+            Self::Text { text, mode } => {
+                let every = *mode != TextMode::Any;
+                resolver.shape().analyzer.check(text, every)?;
+                Filter::Text {
+                    text: text.clone(),
+                    mode: *mode,
+                }
+            }
             Self::Named(name @ Name::Through { .. }) => {
                 resolver.look_up(name, nesting).within("through")?
             }

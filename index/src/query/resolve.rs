@@ -7,7 +7,7 @@ use super::{
 };
 use crate::document::validate_vector;
 use crate::error::{Error, Result, Within as _};
-use crate::filter::{Resolver, Shape, check_latent};
+use crate::filter::{Resolver, Shape, TextMode, check_latent};
 use crate::rank::Fusion;
 
 /// Maximum nodes of a query.
@@ -88,13 +88,14 @@ impl Kind {
                 validate_weights(&bm25.weights, shape).within(name)?;
                 Kind::LatentsBm25(bm25.clone())
             }
-            Self::Text { text, .. } if text.trim().is_empty() => {
-                return Err(Error::invalid("text", "is empty; words are accepted")).within(name);
+            Self::Text { text, mode } => {
+                let every = *mode != TextMode::Any;
+                shape.analyzer.check(text, every).within(name)?;
+                Kind::Text {
+                    text: text.clone(),
+                    mode: *mode,
+                }
             }
-            Self::Text { text, mode } => Kind::Text {
-                text: text.clone(),
-                mode: *mode,
-            },
             Self::Fusion {
                 children,
                 method,

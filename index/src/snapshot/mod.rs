@@ -16,6 +16,7 @@ use crate::dense::Graph;
 use crate::document::{Activation, Document};
 use crate::error::{Error, Result};
 use crate::schema::Fields;
+use crate::text::Analyzer;
 
 pub use centroids::Centroids;
 pub(crate) use segment::{ComponentCache, SegmentView};
@@ -121,6 +122,11 @@ impl Snapshot {
         segments
             .map(|segment| segment.latents.n_bytes() as u64)
             .sum()
+    }
+
+    /// How its text becomes words.
+    pub fn analyzer(&self) -> Analyzer {
+        self.fields.analyzer
     }
 
     /// Number of the last write it contains.

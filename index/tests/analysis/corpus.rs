@@ -136,6 +136,7 @@ pub fn filter(text: &str) -> ResolvedFilter {
     let shape = Shape {
         dimension: None,
         n_latents: Some(N_LATENTS),
+        ..Shape::default()
     };
     parse(text).unwrap().resolve(&shape).unwrap()
 }

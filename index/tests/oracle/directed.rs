@@ -77,7 +77,12 @@ fn bm25_of_long_documents_is_to_the_digit() {
     }
     let snapshot = collection.snapshot();
     let checked = Checked::new(&snapshot, &model);
+    // More words than are skipped through, some of them twice.
+    let many: Vec<String> = (0..40)
+        .map(|word| format!("word{}", word % 30 + 20))
+        .collect();
     for text in [
+        many.join(" ").as_str(),
         "word0",
         "word59",
         "word3 word40",

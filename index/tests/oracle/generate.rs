@@ -19,7 +19,7 @@ use crate::naive::{DIMENSION, N_LATENTS};
 /// Documents have ids of this many numbers.
 pub const IDS: usize = 400;
 
-/// Too long for the index, but it keeps its place in the text.
+/// Longer than many analyzers keep.
 const LONG: &str = "hippopotomonstrosesquippedaliophobiahippopotomonstrosesquippedaliophobia";
 const WORDS: [&str; 13] = [
     "a", "b", "Solar", "wind", "the", "über", "x1", "wave", "tide", "coast", "moon", "star", LONG,

@@ -73,6 +73,7 @@ fn nearest(snapshot: &Snapshot, vector: &[f32], filter: &Filter, exact: bool) ->
     let shape = Shape {
         dimension: Some(DIMENSION),
         n_latents: None,
+        ..Shape::default()
     };
     let resolved = query.resolve(&shape);
     execute(&resolved.unwrap(), snapshot, 10).unwrap()

@@ -12,6 +12,7 @@ mod generate;
 mod graph;
 mod naive;
 mod switching;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

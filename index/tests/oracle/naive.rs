@@ -292,6 +292,7 @@ impl Resolver for Names {
         Shape {
             dimension: Some(DIMENSION),
             n_latents: Some(N_LATENTS),
+            ..Shape::default()
         }
     }
 
@@ -427,7 +428,7 @@ fn passes(test: &AttributeTest, scalar: &Value) -> bool {
 }
 
 /// The order of two scalars of one kind, numbers being one kind; `None` across kinds.
-fn compare(a: &Value, b: &Value) -> Option<Ordering> {
+pub fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::String(a), Value::String(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
         (Value::Boolean(a), Value::Boolean(b)) => Some(a.cmp(b)),
@@ -458,13 +459,11 @@ fn compare_mixed(integer: i64, float: f64) -> Ordering {
     })
 }
 
-/// Words with their places: letters and digits, lower case; words of 40 bytes and more keep their
-/// place but are not indexed.
+/// Words with their places: letters and digits, lower case.
 pub fn words(text: &str) -> Vec<(usize, String)> {
     text.split(|character: char| !character.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .enumerate()
-        .filter(|(_, word)| word.len() < 40)
         .map(|(place, word)| (place, word.to_lowercase()))
         .collect()
 }

@@ -19,6 +19,7 @@ use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::{output, serve};
 use crate::inputs;
+use crate::server::ServerOptions;
 
 /// Where the demo lies and what happens after it.
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,11 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let listener = serve::listen(address).await?;
     let address = listener.local_addr()?.to_string();
     let corpus = setup::fetch(&interrupt).await?;
-    let server = serve::open(data.clone(), None).await?;
+    let server = serve::open(ServerOptions {
+        data: data.clone(),
+        ..ServerOptions::default()
+    })
+    .await?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(listener, async move {
         // A sender that is gone says the same.

@@ -159,6 +159,7 @@ mod tests {
                 created: 0,
                 encoder: None,
                 saes: Vec::new(),
+                analyzer: Default::default(),
             }),
             encoder: None,
             saes: vec![SaeSpec {

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use latentdb_index::analysis::attribute_kinds;
-use latentdb_index::{SavedSet, Snapshot};
+use latentdb_index::{Analyzer, SavedSet, Snapshot};
 
 use crate::error::{Error, Result};
 use crate::reading::{CodePooling, Precision, TokenPolicy};
@@ -69,6 +68,8 @@ pub struct CreateCollection {
     /// What the products of the encoder and the reader are computed on; absent, `f32`, and for a
     /// reader what the SAE's training took.
     pub precision: Option<Precision>,
+    /// How its text becomes words.
+    pub analyzer: Analyzer,
 }
 
 /// A collection's record and statistics.
@@ -82,6 +83,8 @@ pub struct CollectionInfo {
     pub dimension: Option<usize>,
     /// Latents a document can have.
     pub n_latents: Option<usize>,
+    /// How its text becomes words.
+    pub analyzer: Analyzer,
     /// Its encoder.
     pub encoder: Option<EncoderRecord>,
     /// Its SAE.
@@ -145,7 +148,7 @@ impl Collections {
     pub(super) fn describe(&self, address: &Address, measure: bool) -> Result<CollectionInfo> {
         let view = self.core.view(address)?;
         let (fit, attributes) = if measure {
-            (self.fit_info(&view)?, attribute_kinds(&view.snapshot)?)
+            (self.fit_info(&view)?, view.snapshot.attribute_kinds()?)
         } else {
             (None, BTreeMap::new())
         };
@@ -158,6 +161,7 @@ impl Collections {
             reader: view.reader().cloned(),
             name: address.to_string(),
             created: view.spec.record.created,
+            analyzer: view.spec.record.analyzer,
             dimension: view.spec.record.dimension,
             n_latents: view.n_latents(),
             disk_bytes: view.handle.disk_bytes()?,

@@ -154,6 +154,7 @@ pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<
             .iter()
             .map(SaeSpec::to_record)
             .collect::<Result<_>>()?,
+        analyzer: request.analyzer,
     })
 }
 

@@ -208,15 +208,35 @@ impl Documents {
     }
 
     /// Deletes what a filter describes.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` where a test in the filter cannot match and warnings are not ignored;
+    /// `InvalidArgument` for an `all_of` of nothing.
     pub async fn delete_matching(
         self: &Arc<Self>,
         collection: &str,
         filter: Filter,
+        ignore_warnings: bool,
     ) -> Result<Written> {
+        if filter.has_empty_and() {
+            return Err(Error::invalid(
+                "filter",
+                "has an `all_of` of nothing, which every document meets; to delete all of them the \
+                 filter is `all`",
+            ));
+        }
         self.prepared(collection, None, Turn::default(), |view| {
             let filter = filter.clone();
             async move {
                 let resolved = resolve_filter(&view, &filter)?;
+                let warnings = view.warnings();
+                if !ignore_warnings && !warnings.is_empty() {
+                    return Err(Error::precondition(format!(
+                        "filter: {}; nothing was deleted (ignore_warnings, or \
+                         `--ignore-warnings`, deletes what it matches nevertheless)",
+                        warnings.join("; ")
+                    )));
+                }
                 Ok(vec![Operation::DeleteMatching(resolved)])
             }
         })

@@ -40,6 +40,7 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
             ..Explanation::default()
         },
         sequence: search.view.snapshot.sequence(),
+        warnings: search.view.warnings(),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::{attribute_facet, latent_counts};
+use latentdb_index::filter::{AttributeTest, Resolver as _};
 use latentdb_index::{Filter, Label, Value, validate_attribute_name};
 
 use super::part::Search;
@@ -46,14 +47,20 @@ pub struct FacetResult {
     pub distinct: u64,
     /// Documents in the set.
     pub documents: u64,
+    /// Filters that cannot match, each once.
+    pub warnings: Vec<String>,
 }
 
 impl Search {
-    /// The exact number of documents a filter describes.
-    pub async fn count(self: &Arc<Self>, address: &Address, filter: Filter) -> Result<u64> {
+    /// The exact number of documents a filter describes, and warnings of filters that cannot match.
+    pub async fn count(
+        self: &Arc<Self>,
+        address: &Address,
+        filter: Filter,
+    ) -> Result<(u64, Vec<String>)> {
         let view = self.core.view(address)?;
         let filter = resolve_filter(&view, &filter)?;
-        blocking(move || view.snapshot.count(&filter)).await
+        blocking(move || Ok((view.snapshot.count(&filter)?, view.warnings()))).await
     }
 
     /// Exact counts by attribute value or by latent.
@@ -75,12 +82,14 @@ impl Search {
             match by {
                 FacetBy::Attribute(name) => {
                     validate_attribute_name(&name).within("attribute")?;
+                    view.consider(&name, &AttributeTest::Exists)?;
                     let facet = attribute_facet(snapshot, &filter, &name, limit)?;
                     let pairs = facet.values.into_iter();
                     Ok(FacetResult {
                         values: pairs.map(|entry| (entry.value, entry.count)).collect(),
                         distinct: facet.distinct,
                         documents: snapshot.count(&filter)?,
+                        warnings: view.warnings(),
                         ..FacetResult::default()
                     })
                 }
@@ -104,6 +113,7 @@ impl Search {
                             .collect(),
                         distinct,
                         documents: snapshot.count(&filter)?,
+                        warnings: view.warnings(),
                         ..FacetResult::default()
                     })
                 }

@@ -34,6 +34,8 @@ pub struct SearchResult {
     pub explanation: Explanation,
     /// Number of the commit the snapshot shows.
     pub sequence: u64,
+    /// Filters that cannot match, each once.
+    pub warnings: Vec<String>,
 }
 
 /// A hit with its reasons.

@@ -59,7 +59,7 @@ impl Search {
         for (at, (node, options)) in searches.into_iter().enumerate() {
             let place = format!("searches[{at}]");
             check_options(&options).within(&place)?;
-            let result = self.search_view(view.clone(), node, options).await;
+            let result = self.search_view(view.for_another(), node, options).await;
             results.push(result.within(&place)?);
         }
         Ok(results)
