@@ -6,6 +6,7 @@
 mod address;
 mod admin;
 mod analysis;
+mod calls;
 mod cluster;
 mod collection;
 mod correlate;
@@ -52,7 +53,7 @@ use limits::MAX_MESSAGE_BYTES;
 use model::ModelAdapter;
 use search::SearchAdapter;
 
-pub(crate) use model::wire_quality;
+pub(crate) use model::{train_options, wire_progress, wire_quality};
 pub(crate) use types::wire_value;
 
 /// Bytes a client may send ahead on one stream; a batch of vectors fits.

@@ -9,7 +9,7 @@ use futures::Stream;
 use latentdb_index::Progress;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Response, Status};
+use tonic::Status;
 
 use super::status::status;
 use crate::error::Result;
@@ -23,13 +23,16 @@ pub(super) const BATCH: usize = 2_000;
 /// Answers of a call.
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
+/// Where the messages of an answer go.
+pub(super) type Told<T> = mpsc::Sender<Result<T, Status>>;
+
 /// Runs `work`, with messages that `told` makes of the units done and known, then sends the messages
 /// that `answer` makes of its result.
 pub(super) fn stream<T, R, W>(
     work: impl FnOnce(Arc<Progress>) -> W,
     told: fn(u64, u64) -> T,
     answer: impl FnOnce(R) -> Vec<T> + Send + 'static,
-) -> Response<Answers<T>>
+) -> Answers<T>
 where
     T: Send + 'static,
     R: Send + 'static,
@@ -56,7 +59,7 @@ where
             }
         }
     });
-    Response::new(Box::pin(ReceiverStream::new(receive)))
+    Box::pin(ReceiverStream::new(receive))
 }
 
 /// Says how far the work is until nobody listens any more; then calls it off.
