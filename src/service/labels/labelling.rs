@@ -14,8 +14,7 @@ use super::part::{Caller, EVIDENCE_TOGETHER, KEPT_AFTER, KEPT_TOGETHER, Labels};
 use crate::encoder::SentenceEncoder;
 use crate::error::{Result, Within as _};
 use crate::label::{
-    ChatLabeller, Embed, Event, Evidence, KeyphraseOptions, Keyphrases, Labeller, LocalLabeller,
-    Naming, run_each,
+    Embed, Event, Evidence, KeyphraseOptions, Keyphrases, Labeller, Naming, run_each,
 };
 use crate::progress::Progress;
 use crate::service::blocking;
@@ -133,26 +132,30 @@ impl Labels {
                     KeyphraseOptions::default(),
                     embed.as_ref().map(|embed| embed as &dyn Embed),
                 );
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, caller)
+                self.run(view, &wanted, &evidence, &labeller, caller)
             }
             LabellerChoice::Chat(usage) => {
                 let model = self.language_models.chat(usage)?;
-                let labeller = ChatLabeller(&model);
-                let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, caller)?;
-                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
-                let tokens = || model.tokens();
-                self.run(view, &wanted, &evidence, &labeller, &tokens, caller)
+                self.label_by_model(view, request, &model, caller)
             }
             LabellerChoice::Local(name) => {
                 let model = self.language_models.local(name.as_deref())?;
-                let labeller = LocalLabeller(&model);
-                let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, caller)?;
-                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, caller)
+                self.label_by_model(view, request, &*model, caller)
             }
         }
+    }
+
+    fn label_by_model(
+        &self,
+        view: &View,
+        request: &LabelRequest,
+        labeller: &dyn Labeller,
+        caller: &mut Caller<'_, LabelProgress>,
+    ) -> Result<()> {
+        let wanted = self.latents_to_label(view, request, &labeller.name())?;
+        let corpus = wanted.corpus(view, caller)?;
+        let evidence = wanted.evidence(&corpus, request.seed, caller)?;
+        self.run(view, &wanted, &evidence, labeller, caller)
     }
 
     /// Runs a labeller and keeps what it says.
@@ -162,10 +165,9 @@ impl Labels {
         wanted: &Wanted,
         evidence: &[Evidence<'_>],
         labeller: &dyn Labeller,
-        tokens: &dyn Fn() -> u64,
         caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<()> {
-        let source = labeller.source();
+        let source = labeller.name();
         let mut kept = LabelProgress {
             total: evidence.len(),
             passed_over: wanted.passed_over,
@@ -204,7 +206,7 @@ impl Labels {
                         }
                     }
                 }
-                kept.tokens = tokens();
+                kept.tokens = labeller.tokens();
                 let report = kept.clone();
                 kept.labels.clear();
                 kept.unlabelled.clear();
@@ -217,7 +219,7 @@ impl Labels {
         let labels = self.keep(view, pending)?;
         kept.written += labels.len();
         kept.labels = labels;
-        kept.tokens = tokens();
+        kept.tokens = labeller.tokens();
         (caller.watch)(kept);
         outcome
     }

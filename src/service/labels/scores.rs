@@ -15,9 +15,7 @@ use super::language_models::ChatUse;
 use super::part::{Caller, KEPT_AFTER, KEPT_TOGETHER, Labels};
 use super::vectors::Which;
 use crate::error::{Error, Result};
-use crate::label::{
-    ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median, run_each, score,
-};
+use crate::label::{Event, Judge, SimilarityJudge, choose_threshold, median, run_each, score};
 use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
@@ -156,18 +154,15 @@ impl Labels {
             match &request.judge {
                 JudgeChoice::Similarity => {
                     let judge = SimilarityJudge::new(vectors);
-                    service.judge(&view, &request, &tasks, &judge, &|| 0, caller)
+                    service.judge(&view, &request, &tasks, &judge, caller)
                 }
                 JudgeChoice::Chat(usage) => {
                     let model = service.language_models.chat(usage)?;
-                    let tokens = || model.tokens();
-                    let judge = ChatJudge(&model);
-                    service.judge(&view, &request, &tasks, &judge, &tokens, caller)
+                    service.judge(&view, &request, &tasks, &model, caller)
                 }
                 JudgeChoice::Local(name) => {
                     let model = service.language_models.local(name.as_deref())?;
-                    let judge = LocalJudge(&model);
-                    service.judge(&view, &request, &tasks, &judge, &|| 0, caller)
+                    service.judge(&view, &request, &tasks, &*model, caller)
                 }
             }
         })
@@ -232,7 +227,6 @@ impl Labels {
         request: &ScoreRequest,
         tasks: &[Task],
         judge: &dyn Judge,
-        tokens: &dyn Fn() -> u64,
         mut caller: Caller<'_, ScoreProgress>,
     ) -> Result<ScoreSummary> {
         let mut report = ScoreProgress {
@@ -267,7 +261,7 @@ impl Labels {
                         }
                     }
                 }
-                report.tokens = tokens();
+                report.tokens = judge.tokens();
                 all.extend(report.scores.iter().map(|scored| scored.score.clone()));
                 (caller.watch)(report.clone());
                 report.scores.clear();
@@ -277,7 +271,7 @@ impl Labels {
             return Err(error);
         }
         report.scores = self.keep_scores(view, tasks, pending)?;
-        report.tokens = tokens();
+        report.tokens = judge.tokens();
         all.extend(report.scores.iter().map(|scored| scored.score.clone()));
         (caller.watch)(report);
         outcome.map(|()| ScoreSummary::of(&all, tasks.len()))
