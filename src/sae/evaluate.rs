@@ -3,11 +3,12 @@
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::vectors::{cosine, squared_distance, unit};
 
-use super::encode::{on_threads, thread_count};
+use super::encode::on_threads;
 use super::kernel;
 use super::model::Sae;
 use super::record::{DensityBin, Quality, Recall, Spread};
@@ -263,23 +264,14 @@ fn measure_recall(sae: &Sae, searched: &[f32], options: &EvaluateOptions) -> Res
         .collect();
     let (reconstructed, _) = sae.reconstruct(&queries, options.threads)?;
     let k = options.recall_k.min(rows.saturating_sub(1)).max(1);
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let worker = || {
-        let mut found = 0usize;
-        loop {
-            let query = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(own) = drawn.get(query) else {
-                return found;
-            };
-            let range = query * d..(query + 1) * d;
-            let with_x = nearest(&directions, &queries[range.clone()], *own, k);
-            let with_x_hat = nearest(&directions, &reconstructed[range], *own, k);
-            found += with_x.iter().filter(|row| with_x_hat.contains(row)).count();
-        }
+    let kept = |query: usize| {
+        let range = query * d..(query + 1) * d;
+        let with_x = nearest(&directions, &queries[range.clone()], drawn[query], k);
+        let with_x_hat = nearest(&directions, &reconstructed[range], drawn[query], k);
+        with_x.iter().filter(|row| with_x_hat.contains(row)).count()
     };
-    let found: usize = on_threads(thread_count(options.threads), &worker)?
-        .into_iter()
-        .sum();
+    let each = (0..drawn.len()).into_par_iter();
+    let found: usize = on_threads(options.threads, || each.map(kept).sum())?;
     Ok(Recall {
         queries: drawn.len(),
         rows,
