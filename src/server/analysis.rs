@@ -14,10 +14,9 @@ use crate::service::Analyses;
 /// Serves the analyses.
 pub(super) struct AnalysisAdapter(pub Arc<Analyses>);
 
-/// The calls, each with what makes its request, tells its progress and makes its answer.
+/// The calls, each with what makes its request, and what makes its answer.
 macro_rules! analyses {
-    ($($name:ident as $stream:ident: $wire:ty => $message:ty =
-        $request:path, $progress:path, $answer:path;)*) => {
+    ($($name:ident as $stream:ident: $wire:ty => $message:ty = $request:path, $answer:path;)*) => {
         calls! {
             AnalysisService of AnalysisAdapter {}
             streams {
@@ -31,7 +30,7 @@ macro_rules! analyses {
                     let request = $request(wire)?;
                     let service = self.0.clone();
                     let work = |progress| async move { service.$name(request, progress).await };
-                    Ok(stream(work, $progress, $answer))
+                    Ok(stream(work, $answer))
                 }
             )*
         }
@@ -39,18 +38,17 @@ macro_rules! analyses {
 }
 
 analyses! {
-    diff as DiffStream: v1::DiffRequest => v1::DiffResponse =
-        diff::request, diff::progress, diff::answer;
+    diff as DiffStream: v1::DiffRequest => v1::DiffResponse = diff::request, diff::answer;
     correlate as CorrelateStream: v1::CorrelateRequest => v1::CorrelateResponse =
-        correlate::request, correlate::progress, correlate::answer;
+        correlate::request, correlate::answer;
     trends as TrendsStream: v1::TrendsRequest => v1::TrendsResponse =
-        trends::request, trends::progress, trends::answer;
+        trends::request, trends::answer;
     near_duplicates as NearDuplicatesStream:
         v1::NearDuplicatesRequest => v1::NearDuplicatesResponse =
-        quality::duplicates, quality::duplicates_progress, quality::duplicates_answer;
+        quality::duplicates, quality::duplicates_answer;
     poorly_explained as PoorlyExplainedStream:
         v1::PoorlyExplainedRequest => v1::PoorlyExplainedResponse =
-        quality::unexplained, quality::unexplained_progress, quality::unexplained_answer;
+        quality::unexplained, quality::unexplained_answer;
     cluster as ClusterStream: v1::ClusterRequest => v1::ClusterResponse =
-        cluster::request, cluster::progress, cluster::answer;
+        cluster::request, cluster::answer;
 }

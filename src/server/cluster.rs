@@ -15,10 +15,6 @@ use crate::service::{
     Axis, AxisRequest, AxisSource, ClusterRequest, ClusterResult, DescribedCluster, Projection,
 };
 
-pub(super) fn progress(done: u64, total: u64) -> v1::ClusterResponse {
-    response(Part::Progress(v1::AnalysisProgress { done, total }))
-}
-
 pub(super) fn answer(mut result: ClusterResult) -> Vec<v1::ClusterResponse> {
     let members: Vec<v1::ClusterMember> = std::mem::take(&mut result.members)
         .into_iter()

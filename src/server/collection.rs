@@ -10,7 +10,7 @@ use super::address::{address, changed};
 use super::calls::calls;
 use super::reader::{reader_request, wire_reader};
 use super::status::required;
-use super::streams::{Answers, stream};
+use super::streams::{Answers, Progressing, stream};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::{Pooling, Precision};
 use crate::error::{Result, Within as _};
@@ -22,11 +22,13 @@ use crate::service::{
 /// Serves collections and their saved sets.
 pub(super) struct CollectionAdapter(pub Arc<Collections>);
 
-fn change_progress(done: u64, total: u64) -> v1::AttachSaeProgress {
-    v1::AttachSaeProgress {
-        done,
-        total,
-        collection: None,
+impl Progressing for v1::AttachSaeProgress {
+    fn progress(done: u64, total: u64) -> Self {
+        Self {
+            done,
+            total,
+            collection: None,
+        }
     }
 }
 
@@ -108,7 +110,7 @@ impl CollectionAdapter {
         };
         let service = self.0.clone();
         let work = |progress| async move { service.attach_sae(request, progress).await };
-        Ok(stream(work, change_progress, changed_collection))
+        Ok(stream(work, changed_collection))
     }
 
     async fn detach_sae(
@@ -119,7 +121,7 @@ impl CollectionAdapter {
         let service = self.0.clone();
         let work =
             |progress| async move { service.detach_sae(collection, wire.name, progress).await };
-        Ok(stream(work, change_progress, changed_collection))
+        Ok(stream(work, changed_collection))
     }
 
     async fn save_set(&self, wire: v1::SaveSetRequest) -> Result<v1::SavedSet> {

@@ -91,10 +91,6 @@ pub(super) fn groups(wire: Vec<v1::LatentGroup>) -> Vec<LatentGroup> {
         .collect()
 }
 
-pub(super) fn progress(done: u64, total: u64) -> v1::DiffResponse {
-    response(Part::Progress(v1::AnalysisProgress { done, total }))
-}
-
 pub(super) fn answer(result: DiffResult) -> Vec<v1::DiffResponse> {
     let mut messages = Vec::new();
     for comparison in result.comparisons {

@@ -59,10 +59,6 @@ fn buckets(kind: i32, bins: u32) -> Result<Buckets> {
     })
 }
 
-pub(super) fn progress(done: u64, total: u64) -> v1::TrendsResponse {
-    response(Part::Progress(v1::AnalysisProgress { done, total }))
-}
-
 pub(super) fn answer(result: TrendsResult) -> Vec<v1::TrendsResponse> {
     let buckets = result.buckets.into_iter().map(|bucket| v1::TrendBucket {
         name: bucket.name,
