@@ -299,25 +299,13 @@ fn nearest(rows: &[f32], query: &[f32], without: usize, k: usize) -> Vec<usize> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sae::{Architecture, Normalisation, SaeParts, TrainingRecord};
+    use crate::sae::SaeParts;
 
     /// Two latents along the two axes, the first of them kept: reconstructions are known.
     fn sae() -> Sae {
-        Sae::new(SaeParts {
-            architecture: Architecture::TopK {
-                k: 1,
-                rescale_by_decoder_norm: false,
-            },
-            normalisation: Normalisation::None,
-            d_in: 2,
-            w_enc_t: vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0],
-            b_enc: vec![0.0; 3],
-            w_dec: vec![1.0, 0.0, 0.0, 1.0, 0.0, -1.0],
-            b_dec: vec![0.0; 2],
-            apply_b_dec_to_input: true,
-            record: TrainingRecord::default(),
-        })
-        .unwrap()
+        let w_enc_t = vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0];
+        let w_dec = vec![1.0, 0.0, 0.0, 1.0, 0.0, -1.0];
+        Sae::new(SaeParts::plain(1, 2, w_enc_t, w_dec)).unwrap()
     }
 
     #[test]
