@@ -92,39 +92,9 @@ pub(super) fn word_count(text: &str) -> usize {
 
 /// Marks of punctuation, and of formulas and markup, whose parts make no phrases.
 fn is_break(c: char) -> bool {
-    matches!(
-        c,
-        '.' | ','
-            | ';'
-            | ':'
-            | '!'
-            | '?'
-            | '('
-            | ')'
-            | '['
-            | ']'
-            | '"'
-            | '\u{201c}'
-            | '\u{201d}'
-            | '\n'
-            | '$'
-            | '\\'
-            | '{'
-            | '}'
-            | '^'
-            | '_'
-            | '='
-            | '<'
-            | '>'
-            | '/'
-            | '|'
-            | '&'
-            | '*'
-            | '~'
-            | '%'
-            | '\u{2013}'
-            | '\u{2014}'
-    )
+    let is_of_words = matches!(c, '#' | '\'' | '+' | '-' | '@' | '`');
+    (c.is_ascii_punctuation() && !is_of_words)
+        || matches!(c, '\n' | '\u{201c}' | '\u{201d}' | '\u{2013}' | '\u{2014}')
 }
 
 fn is_word_character(c: char) -> bool {
@@ -217,6 +187,7 @@ mod tests {
         assert_eq!(phrases("really good"), ["really good", "good"]);
         assert_eq!(phrases("wind and rain"), ["wind", "rain"]);
         assert_eq!(phrases("it does not work"), ["not work", "work"]);
+        assert_eq!(phrases("they'd won"), ["won"]);
     }
 
     #[test]

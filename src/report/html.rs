@@ -97,12 +97,10 @@ impl Report {
             })
             .map_err(Into::into)
         });
-        let rendered = environment.render_named_str("report.html", TEMPLATE, self.context());
+        let report = Value::from(Serde(self));
+        let context = context! { style => STYLE, folded_from => SHOWN, ..report };
+        let rendered = environment.render_named_str("report.html", TEMPLATE, context);
         rendered.map_err(|error| Error::internal("a report was not written").with_source(error))
-    }
-
-    fn context(&self) -> Value {
-        context! { style => STYLE, folded_from => SHOWN, ..Value::from(Serde(self)) }
     }
 }
 
