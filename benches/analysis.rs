@@ -13,13 +13,12 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use half::f16;
 use latentdb_index::analysis::{
     Buckets, CorrelateOptions, DiffOptions, DuplicateOptions, Members, Scope, Selection, Side,
     TrendOptions, Units, compare, compare_paired, correlate, measure, near_duplicates, select,
@@ -29,16 +28,11 @@ use latentdb_index::filter::{Shape, parse};
 use latentdb_index::{
     Activation, Collection, Document, Filter, Operation, Progress, ResolvedFilter, Snapshot, Value,
 };
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
-use rayon::prelude::*;
-use safetensors::SafeTensors;
 
-const DIMENSION: usize = 384;
-const N_LATENTS: usize = 3072;
-/// Active latents of a document.
-const ACTIVE: usize = 32;
+mod arxiv;
+
+use arxiv::{ACTIVE, N_LATENTS};
+
 const RUNS: usize = 30;
 /// Documents of a batch.
 const BATCH: usize = 5000;
@@ -65,76 +59,6 @@ def p50(name, run, n):
 p50("shares of two halves", lambda: np.asarray(x[:half].mean(axis=0)) - np.asarray(x[half:].mean(axis=0)), 30)
 p50("X.T @ X", lambda: x.T @ x, 5)
 "#;
-
-fn data(name: &str) -> PathBuf {
-    std::env::var_os("LATENTDB_DATA")
-        .map_or_else(|| PathBuf::from("data"), PathBuf::from)
-        .join(name)
-}
-
-/// Centred vectors, row-major.
-fn vectors() -> Option<Vec<f32>> {
-    let bytes = std::fs::read(data("arxiv-embeddings.safetensors")).ok()?;
-    let tensors = SafeTensors::deserialize(&bytes).ok()?;
-    let mut values: Vec<f32> = tensors
-        .tensor("embeddings")
-        .ok()?
-        .data()
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|two| f16::from_le_bytes(*two).to_f32())
-        .collect();
-    let rows = values.len() / DIMENSION;
-    let mut mean = [0.0_f32; DIMENSION];
-    for row in values.chunks_exact(DIMENSION) {
-        for (sum, value) in mean.iter_mut().zip(row) {
-            *sum += value / rows as f32;
-        }
-    }
-    for row in values.chunks_exact_mut(DIMENSION) {
-        for (value, mean) in row.iter_mut().zip(&mean) {
-            *value -= mean;
-        }
-    }
-    Some(values)
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 16];
-    for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
-        for lane in 0..16 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum()
-}
-
-/// Of 3,072 documents, the 32 most similar to each document.
-fn codes(vectors: &[f32]) -> Vec<Vec<Activation>> {
-    let rows: Vec<&[f32]> = vectors.chunks_exact(DIMENSION).collect();
-    let mut random = StdRng::seed_from_u64(1);
-    let dictionary: Vec<&[f32]> = rows
-        .choose_multiple(&mut random, N_LATENTS)
-        .copied()
-        .collect();
-    rows.par_iter()
-        .map(|vector| {
-            let mut similar: Vec<Activation> = (0..)
-                .zip(&dictionary)
-                .map(|(latent, entry)| Activation {
-                    latent,
-                    activation: dot(vector, entry),
-                })
-                .collect();
-            similar.select_nth_unstable_by(ACTIVE, |a, b| b.activation.total_cmp(&a.activation));
-            similar.truncate(ACTIVE);
-            similar.retain(|entry| entry.activation > 0.0);
-            similar.sort_by_key(|entry| entry.latent);
-            similar
-        })
-        .collect()
-}
 
 fn collection(directory: &Path, codes: &[Vec<Activation>]) -> (Collection, Arc<Snapshot>) {
     let collection = Collection::open(directory).unwrap();
@@ -198,11 +122,11 @@ fn diffs(
 }
 
 fn analyses(criterion: &mut Criterion) {
-    let Some(vectors) = vectors() else {
+    let Some((vectors, dimension)) = arxiv::vectors() else {
         eprintln!("skipped: needs arxiv-embeddings.safetensors");
         return;
     };
-    let codes = codes(&vectors);
+    let codes = arxiv::codes(&vectors, dimension);
     let directory = tempfile::tempdir().unwrap();
     let (_collection, snapshot) = collection(directory.path(), &codes);
     let snapshot = &*snapshot;

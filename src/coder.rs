@@ -1,14 +1,21 @@
 //! Texts to vectors, token states and latents with the models and the SAE of this process.
 
+mod tokens;
+
+use std::sync::Arc;
+
+use latentdb_index::Activation;
+
 use crate::encoder::SentenceEncoder;
-use crate::encoder::reader::{ReadToken, Reader};
+use crate::encoder::reader::Reader;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reading::{self, CodePooling, PooledReading, Reading, TokenReading};
 use crate::records::partial::{Partial, row_bytes};
 use crate::records::rows::{ENCODER, READING};
 use crate::records::shards::Batch;
-use crate::sae::{CodePool, Codes, Sae};
+use crate::sae::{Fit, Sae};
+pub use tokens::TokenCoder;
 
 /// Latents of a text, ascending.
 type Latents = Vec<(u32, f32)>;
@@ -84,10 +91,8 @@ pub enum Coder {
     },
     /// Latents of tokens, pooled.
     Tokens {
-        /// The model whose states the SAE reads.
-        reader: Box<Reader>,
-        /// The SAE.
-        sae: Box<Sae>,
+        /// The model whose states are read, and the SAE that reads them.
+        coder: TokenCoder,
         /// What the SAE reads, and the pooling.
         reading: Box<TokenReading>,
     },
@@ -122,9 +127,9 @@ impl Coder {
             ..reader.reading().clone()
         };
         let width = reader.width();
+        let coder = TokenCoder::new(Arc::new(reader), Arc::new(sae), reading.pooling, false);
         let coder = Self::Tokens {
-            reader: Box::new(reader),
-            sae: Box::new(sae),
+            coder,
             reading: Box::new(reading),
         };
         coder.checked(width)
@@ -149,7 +154,7 @@ impl Coder {
     pub fn sae(&self) -> Option<&Sae> {
         match self {
             Self::Pooled { sae, .. } => sae.as_deref(),
-            Self::Tokens { sae, .. } => Some(sae),
+            Self::Tokens { coder, .. } => Some(coder.sae()),
         }
     }
 
@@ -185,14 +190,16 @@ impl Coder {
                     latents: codes.map(|codes| codes.iter().map(pairs).collect()),
                 })
             }
-            Self::Tokens {
-                reader,
-                sae,
-                reading,
-            } => Ok(Batch {
-                vectors: None,
-                latents: Some(pooled(reader, sae, reading.pooling, texts, progress)?),
-            }),
+            Self::Tokens { coder, .. } => {
+                let codes = coder.encode(texts, 0, &mut Fit::default(), progress)?;
+                let pair = |one: Activation| (one.latent, one.activation);
+                let codes = codes.into_iter();
+                let latents = codes.map(|code| code.latents.into_iter().map(pair).collect());
+                Ok(Batch {
+                    vectors: None,
+                    latents: Some(latents.collect()),
+                })
+            }
         }
     }
 }
@@ -203,49 +210,4 @@ fn pairs((latents, activations): (&[u32], &[f32])) -> Latents {
         .copied()
         .zip(activations.iter().copied())
         .collect()
-}
-
-/// Codes of tokens, pooled text by text.
-fn pooled(
-    reader: &Reader,
-    sae: &Sae,
-    pooling: CodePooling,
-    texts: &[&str],
-    progress: &Progress,
-) -> Result<Vec<Latents>> {
-    let mut made = vec![Latents::new(); texts.len()];
-    let mut pool = CodePool::new(sae.n_latents(), pooling);
-    let (mut text, mut token) = (0, 0);
-    let mut close = |pool: &mut CodePool, text: usize| {
-        if let Some(made) = made.get_mut(text) {
-            let code = pool.finish();
-            *made = code
-                .iter()
-                .map(|one| (one.latent, one.activation))
-                .collect();
-        }
-    };
-    reader.read(
-        texts,
-        progress,
-        &|batch| {
-            let mut codes = Codes::new();
-            sae.encode(batch.states, &mut codes)?;
-            Ok((codes, batch.tokens.to_vec()))
-        },
-        &mut |(codes, tokens): (Codes, Vec<ReadToken>)| {
-            // The tokens of a text follow one another.
-            for (one, (latents, activations)) in tokens.iter().zip(codes.iter()) {
-                if one.text != text {
-                    close(&mut pool, text);
-                    (text, token) = (one.text, 0);
-                }
-                pool.add(token, latents, activations);
-                token += 1;
-            }
-            Ok(())
-        },
-    )?;
-    close(&mut pool, text);
-    Ok(made)
 }

@@ -22,18 +22,28 @@ use source::{repository, rust_files, tokens};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["latentdb_index"]),
     ("hex", &[]),
+    ("instructions", &[]),
     ("progress", &["latentdb_index"]),
     ("vectors", &[]),
     ("reading", &["error"]),
     (
         "encoder",
-        &["error", "hex", "progress", "reading", "vectors", "candle"],
+        &[
+            "error",
+            "hex",
+            "instructions",
+            "progress",
+            "reading",
+            "vectors",
+            "candle",
+        ],
     ),
     (
         "sae",
         &[
             "error",
             "hex",
+            "instructions",
             "progress",
             "reading",
             "vectors",
@@ -54,7 +64,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("plot", &["error", "whole_file"]),
     (
         "coder",
-        &["error", "encoder", "progress", "reading", "records", "sae"],
+        &[
+            "error",
+            "encoder",
+            "progress",
+            "reading",
+            "records",
+            "sae",
+            "latentdb_index",
+        ],
     ),
     (
         "report",
@@ -75,6 +93,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "service",
         &[
+            "coder",
             "error",
             "encoder",
             "hex",

@@ -1,20 +1,12 @@
 //! What is measured on: embeddings and categories of arXiv abstracts, and an SAE for them.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
-use half::f16;
+use anyhow::Result;
 use latentdb::inputs::cache_dir;
 use latentdb::progress::Progress;
 use latentdb::sae::{Sae, TrainConfig, format, train};
-use safetensors::SafeTensors;
 
-pub const EMBEDDINGS: &str = "arxiv-embeddings.safetensors";
-pub const ABSTRACTS: &str = "arxiv-abstracts.jsonl.zst";
+use crate::arxiv::{self, N_LATENTS};
 
-const N_LATENTS: usize = 3072;
 const K: usize = 32;
 /// Enough for document frequencies like those of a finished training.
 const EPOCHS: usize = 6;
@@ -27,43 +19,21 @@ pub struct Corpus {
     pub categories: Vec<String>,
 }
 
-/// A line of the abstracts' file.
-#[derive(serde::Deserialize)]
-struct Abstract {
-    title: String,
-    #[serde(rename = "abstract")]
-    text: String,
-    categories: Vec<String>,
-}
-
-pub fn data_folder() -> PathBuf {
-    std::env::var_os("LATENTDB_DATA").map_or_else(|| "data".into(), PathBuf::from)
-}
-
 impl Corpus {
     /// `None` where the files are not.
     pub fn read() -> Result<Option<Self>> {
-        let path = data_folder().join(EMBEDDINGS);
-        if !path.is_file() || !data_folder().join(ABSTRACTS).is_file() {
+        let (Some((mut vectors, dimension)), Some(abstracts)) =
+            (arxiv::vectors(), arxiv::abstracts())
+        else {
             return Ok(None);
-        }
-        let bytes = std::fs::read(&path)?;
-        let tensors = SafeTensors::deserialize(&bytes)?;
-        let tensor = tensors.tensor("embeddings")?;
-        let [rows, dimension] = *tensor.shape() else {
-            anyhow::bail!("{} is not a matrix", path.display());
         };
-        let values = tensor.data().as_chunks::<2>().0;
-        let mut vectors: Vec<f32> = values
-            .iter()
-            .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
-            .collect();
+        let rows = vectors.len() / dimension;
         // Rounding to f16 has moved the norms; peers that take inner products need them at 1.
         for vector in vectors.chunks_exact_mut(dimension) {
             let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
             vector.iter_mut().for_each(|value| *value /= norm);
         }
-        let categories = abstracts()?
+        let categories = abstracts
             .take(rows)
             .map(|line| Ok(line?.categories.into_iter().next().unwrap_or_default()))
             .collect::<Result<Vec<_>>>()?;
@@ -121,19 +91,4 @@ impl Corpus {
         format::save(&trained.sae, &folder)?;
         Ok(trained.sae)
     }
-}
-
-/// The first `count` texts, as the embeddings were made from them.
-pub fn texts(count: usize) -> Result<Vec<String>> {
-    abstracts()?
-        .take(count)
-        .map(|line| line.map(|line| format!("{}. {}", line.title, line.text)))
-        .collect()
-}
-
-fn abstracts() -> Result<impl Iterator<Item = Result<Abstract>>> {
-    let path = data_folder().join(ABSTRACTS);
-    let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
-    let lines = BufReader::new(zstd::Decoder::new(file)?).lines();
-    Ok(lines.map(|line| Ok(serde_json::from_str(&line?)?)))
 }

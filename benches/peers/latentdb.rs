@@ -20,6 +20,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+#[path = "../arxiv/mod.rs"]
+mod arxiv;
 mod build;
 mod corpus;
 mod measure;
@@ -43,9 +45,9 @@ fn main() -> Result<()> {
     let Some(corpus) = Corpus::read()? else {
         eprintln!(
             "nothing measured: {} and {} are not in {} (LATENTDB_DATA names another folder)",
-            corpus::EMBEDDINGS,
-            corpus::ABSTRACTS,
-            corpus::data_folder().display()
+            arxiv::EMBEDDINGS,
+            arxiv::ABSTRACTS,
+            arxiv::folder().display()
         );
         return Ok(());
     };

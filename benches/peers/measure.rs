@@ -16,8 +16,9 @@ use latentdb_index::{Error, Filter, Query, Snapshot, Value};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use crate::arxiv;
 use crate::build::Built;
-use crate::corpus::{self, Corpus};
+use crate::corpus::Corpus;
 use crate::workload::{LIMIT, Weighted, Windows, Workload};
 
 /// Queries of the unmeasured start of every work.
@@ -244,7 +245,7 @@ impl<'a> Session<'a> {
     }
 
     fn encode(&mut self) -> Result<Json> {
-        let texts = corpus::texts(ENCODED)?;
+        let texts = arxiv::texts(ENCODED).context("the abstracts are not readable")?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let fresh = self.encoder.is_none();
         if fresh {
@@ -272,7 +273,7 @@ impl<'a> Session<'a> {
             "documents_per_second": texts.len() as f64 / seconds,
             "lowest_cosine": lowest,
             "model_folder": folder,
-            "abstracts": corpus::data_folder().join(corpus::ABSTRACTS),
+            "abstracts": arxiv::folder().join(arxiv::ABSTRACTS),
         }))
     }
 }

@@ -80,8 +80,7 @@ pub(super) async fn run(args: Args, client: ClientArgs) -> anyhow::Result<()> {
         text::thousands(entries),
         ids_path.display()
     );
-    output::emit(is_json, &value, &page)?;
-    Ok(())
+    output::emit(is_json, &value, &page)
 }
 
 async fn collection(client: &Client, name: &str) -> anyhow::Result<Collection> {

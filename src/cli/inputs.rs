@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::interrupt::Interrupt;
 use super::{demo, output, progress};
-use crate::inputs::{self, DemoDocument, cache_dir};
+use crate::inputs::{Cache, DemoDocument, cache_dir};
 
 /// What is done with the inputs.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     // Not dropped when the user asks to stop: fetching stops by itself and cleans up.
     let fetching = tokio::task::spawn_blocking(move || {
         let bar = progress::spinner("looking for the reader");
-        let reader = inputs::smollm2(&interrupt.progress(), &mut |package, step| {
+        let reader = Cache::of_user().smollm2(&interrupt.progress(), &mut |package, step| {
             progress::show_step(&bar, package, step);
         });
         bar.finish_and_clear();

@@ -64,8 +64,8 @@ pub(super) fn print_json(value: &Value) -> io::Result<()> {
 }
 
 /// Writes either form, as `--json` says.
-pub(super) fn emit(json: bool, value: &Value, text: &str) -> io::Result<()> {
-    if json { print_json(value) } else { print(text) }
+pub(super) fn emit(json: bool, value: &Value, text: &str) -> anyhow::Result<()> {
+    Ok(if json { print_json(value) } else { print(text) }?)
 }
 
 /// Writes a response of the server: the message itself or, for people, the page.

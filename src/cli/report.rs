@@ -48,9 +48,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let made = now.format("%Y-%m-%d %H:%M UTC").to_string();
     let with = format!("LatentDB {}", env!("CARGO_PKG_VERSION"));
     report.parameters.extend([("made", made), ("with", with)]);
-    let html = report.html();
+    let html = report.html()?;
     whole_file::write(&args.out, html.as_bytes())?;
     let value = json!({"out": args.out, "bytes": html.len()});
     let page = format!("{}: {} bytes\n", args.out.display(), html.len());
-    Ok(output::emit(args.client.json, &value, &page)?)
+    output::emit(args.client.json, &value, &page)
 }

@@ -61,6 +61,5 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
 
 fn info(dir: &Path, is_json: bool) -> anyhow::Result<()> {
     let sae = format::open(dir)?;
-    output::emit(is_json, &local(&sae), &info_page(dir, &sae))?;
-    Ok(())
+    output::emit(is_json, &local(&sae), &info_page(dir, &sae))
 }

@@ -60,28 +60,21 @@ impl ToJson for Comparisons {
     }
 }
 
-impl ToJson for Correlations {
-    fn to_json(&self) -> Json {
-        with(&self.summary, [("pairs", list(&self.pairs))])
-    }
+macro_rules! summarised {
+    ($($result:ident: $rows:ident,)*) => {
+        $(impl ToJson for $result {
+            fn to_json(&self) -> Json {
+                with(&self.summary, [(stringify!($rows), list(&self.$rows))])
+            }
+        })*
+    };
 }
 
-impl ToJson for Trends {
-    fn to_json(&self) -> Json {
-        with(&self.summary, [("rows", list(&self.rows))])
-    }
-}
-
-impl ToJson for Clusters {
-    fn to_json(&self) -> Json {
-        with(&self.summary, [("members", list(&self.members))])
-    }
-}
-
-impl ToJson for Duplicates {
-    fn to_json(&self) -> Json {
-        with(&self.summary, [("groups", list(&self.groups))])
-    }
+summarised! {
+    Correlations: pairs,
+    Trends: rows,
+    Clusters: members,
+    Duplicates: groups,
 }
 
 impl ToJson for Scoring {

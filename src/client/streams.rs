@@ -143,6 +143,55 @@ fn complete<T>(result: Option<T>, before: &str) -> Result<T, Status> {
     result.ok_or_else(|| Status::aborted(format!("the server ended the call before {before}")))
 }
 
+/// Calls whose stream is a summary and batches of rows.
+macro_rules! summarised {
+    ($(
+        $(#[$doc:meta])*
+        $call:ident($request:ty, $response:ty) -> $result:ident { $rows:ident },
+        $module:ident::$batch:ident, $before:literal;
+    )*) => {
+        impl Client {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// As [`Self::diff`].
+                pub async fn $call(
+                    &self,
+                    request: $request,
+                    watch: impl FnMut(&$response),
+                ) -> Result<$result, Status> {
+                    let stream = self.analyses().$call(request).await?.into_inner();
+                    let (mut summary, mut $rows) = (None, Vec::new());
+                    read(stream, watch, |message| match message.part {
+                        Some($module::Part::Summary(found)) => summary = Some(found),
+                        Some($module::Part::$batch(batch)) => $rows.extend(batch.$rows),
+                        _ => {}
+                    })
+                    .await?;
+                    let summary = complete(summary, $before)?;
+                    Ok($result { summary, $rows })
+                }
+            )*
+        }
+    };
+}
+
+summarised! {
+    /// Finds latents that occur together, or with a value of an attribute.
+    correlate(CorrelateRequest, CorrelateResponse) -> Correlations { pairs },
+    correlate_response::Pairs, "anything was counted";
+    /// Finds latents that rise, fall or break along an order.
+    trends(TrendsRequest, TrendsResponse) -> Trends { rows },
+    trends_response::Rows, "anything was counted";
+    /// Groups documents along an axis.
+    cluster(ClusterRequest, ClusterResponse) -> Clusters { members },
+    cluster_response::Members, "the clusters were found";
+    /// Finds groups of documents that are nearly the same.
+    near_duplicates(NearDuplicatesRequest, NearDuplicatesResponse) -> Duplicates { groups },
+    near_duplicates_response::Groups, "the groups were found";
+}
+
 impl Client {
     /// Compares sets of documents; `watch` sees each message of the stream.
     ///
@@ -177,90 +226,6 @@ impl Client {
         Ok(Comparisons { comparisons })
     }
 
-    /// Finds latents that occur together, or with a value of an attribute.
-    ///
-    /// # Errors
-    /// As [`Self::diff`].
-    pub async fn correlate(
-        &self,
-        request: CorrelateRequest,
-        watch: impl FnMut(&CorrelateResponse),
-    ) -> Result<Correlations, Status> {
-        let stream = self.analyses().correlate(request).await?.into_inner();
-        let (mut summary, mut pairs) = (None, Vec::new());
-        read(stream, watch, |message| match message.part {
-            Some(correlate_response::Part::Summary(found)) => summary = Some(found),
-            Some(correlate_response::Part::Pairs(batch)) => pairs.extend(batch.pairs),
-            _ => {}
-        })
-        .await?;
-        let summary = complete(summary, "anything was counted")?;
-        Ok(Correlations { summary, pairs })
-    }
-
-    /// Finds latents that rise, fall or break along an order.
-    ///
-    /// # Errors
-    /// As [`Self::diff`].
-    pub async fn trends(
-        &self,
-        request: TrendsRequest,
-        watch: impl FnMut(&TrendsResponse),
-    ) -> Result<Trends, Status> {
-        let stream = self.analyses().trends(request).await?.into_inner();
-        let (mut summary, mut rows) = (None, Vec::new());
-        read(stream, watch, |message| match message.part {
-            Some(trends_response::Part::Summary(found)) => summary = Some(found),
-            Some(trends_response::Part::Rows(batch)) => rows.extend(batch.rows),
-            _ => {}
-        })
-        .await?;
-        let summary = complete(summary, "anything was counted")?;
-        Ok(Trends { summary, rows })
-    }
-
-    /// Groups documents along an axis.
-    ///
-    /// # Errors
-    /// As [`Self::diff`].
-    pub async fn cluster(
-        &self,
-        request: ClusterRequest,
-        watch: impl FnMut(&ClusterResponse),
-    ) -> Result<Clusters, Status> {
-        let stream = self.analyses().cluster(request).await?.into_inner();
-        let (mut summary, mut members) = (None, Vec::new());
-        read(stream, watch, |message| match message.part {
-            Some(cluster_response::Part::Summary(found)) => summary = Some(found),
-            Some(cluster_response::Part::Members(batch)) => members.extend(batch.members),
-            _ => {}
-        })
-        .await?;
-        let summary = complete(summary, "the clusters were found")?;
-        Ok(Clusters { summary, members })
-    }
-
-    /// Finds groups of documents that are nearly the same.
-    ///
-    /// # Errors
-    /// As [`Self::diff`].
-    pub async fn near_duplicates(
-        &self,
-        request: NearDuplicatesRequest,
-        watch: impl FnMut(&NearDuplicatesResponse),
-    ) -> Result<Duplicates, Status> {
-        let stream = self.analyses().near_duplicates(request).await?.into_inner();
-        let (mut summary, mut groups) = (None, Vec::new());
-        read(stream, watch, |message| match message.part {
-            Some(near_duplicates_response::Part::Summary(found)) => summary = Some(found),
-            Some(near_duplicates_response::Part::Groups(batch)) => groups.extend(batch.groups),
-            _ => {}
-        })
-        .await?;
-        let summary = complete(summary, "the groups were found")?;
-        Ok(Duplicates { summary, groups })
-    }
-
     /// Finds the documents that the SAE explains worst.
     ///
     /// # Errors
@@ -270,13 +235,9 @@ impl Client {
         request: PoorlyExplainedRequest,
         watch: impl FnMut(&PoorlyExplainedResponse),
     ) -> Result<PoorlyExplained, Status> {
-        let stream = self
-            .analyses()
-            .poorly_explained(request)
-            .await?
-            .into_inner();
+        let stream = self.analyses().poorly_explained(request).await?;
         let mut result = None;
-        read(stream, watch, |message| {
+        read(stream.into_inner(), watch, |message| {
             if let Some(poorly_explained_response::Part::Result(found)) = message.part {
                 result = Some(found);
             }
@@ -298,11 +259,8 @@ impl Client {
         let stream = self.latents().label_latents(request).await?.into_inner();
         let mut all = LabelLatentsProgress::default();
         read(stream, watch, |message| {
-            let LabelLatentsProgress {
-                mut labels,
-                mut unlabelled,
-                ..
-            } = std::mem::take(&mut all);
+            let mut labels = std::mem::take(&mut all.labels);
+            let mut unlabelled = std::mem::take(&mut all.unlabelled);
             labels.extend(message.labels);
             unlabelled.extend(message.unlabelled);
             all = LabelLatentsProgress {
@@ -373,11 +331,8 @@ impl Client {
         request: AttachSaeRequest,
         watch: impl FnMut(&AttachSaeProgress),
     ) -> Result<Collection, Status> {
-        changed(
-            self.collections().attach_sae(request).await?.into_inner(),
-            watch,
-        )
-        .await
+        let stream = self.collections().attach_sae(request).await?;
+        changed(stream.into_inner(), watch).await
     }
 
     /// Detaches an SAE and returns the collection without it.
@@ -389,11 +344,8 @@ impl Client {
         request: DetachSaeRequest,
         watch: impl FnMut(&AttachSaeProgress),
     ) -> Result<Collection, Status> {
-        changed(
-            self.collections().detach_sae(request).await?.into_inner(),
-            watch,
-        )
-        .await
+        let stream = self.collections().detach_sae(request).await?;
+        changed(stream.into_inner(), watch).await
     }
 
     /// Trains an SAE and returns the last message, which carries the SAE and its quality.
@@ -418,11 +370,6 @@ async fn changed(
     watch: impl FnMut(&AttachSaeProgress),
 ) -> Result<Collection, Status> {
     let mut collection = None;
-    read(stream, watch, |message| {
-        if let Some(changed) = message.collection {
-            collection = Some(changed);
-        }
-    })
-    .await?;
+    read(stream, watch, |message| collection = message.collection).await?;
     complete(collection, "the change was made")
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use candle_transformers::models::bert::Config;
-use hf_hub::api::sync::{ApiBuilder, ApiRepo};
+use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -85,15 +85,7 @@ pub(super) fn locate(model: &str, hub: &Hub) -> Result<PathBuf> {
     if path.is_dir() {
         return Ok(path.to_path_buf());
     }
-    let is_id = model.split('/').count() <= 2
-        && model.split('/').all(|part| {
-            !part.is_empty()
-                && !part.starts_with('.')
-                && part
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        });
-    if !is_id {
+    if model.split('/').count() > 2 || !model.split('/').all(is_hub_name) {
         return Err(Error::not_found(format!(
             "{model} is neither a folder nor a model id such as \
              sentence-transformers/all-MiniLM-L6-v2"
@@ -101,8 +93,18 @@ pub(super) fn locate(model: &str, hub: &Hub) -> Result<PathBuf> {
     }
     match hub.cached(model) {
         Some(folder) => Ok(folder),
-        None => hub.download(model),
+        None => hub.download(
+            &format!("the model {model}"),
+            Repo::model(model.to_owned()),
+            fetch,
+        ),
     }
+}
+
+/// Whether a part of a hub id can be one.
+pub(super) fn is_hub_name(part: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !part.is_empty() && !part.starts_with('.') && part.chars().all(allowed)
 }
 
 /// The hub as the environment describes it.
@@ -138,15 +140,17 @@ impl Hub {
         files[0].parent().map(Path::to_path_buf)
     }
 
-    fn download(&self, id: &str) -> Result<PathBuf> {
+    /// What `get` takes from a repository through the network; an error says that `what` is missing.
+    pub(super) fn download<T>(
+        &self,
+        what: &str,
+        repo: Repo,
+        get: impl FnOnce(&ApiRepo) -> Result<T, ApiError>,
+    ) -> Result<T> {
         let missing = |reason: &str| {
-            Error::new(
-                ErrorKind::Unavailable,
-                format!(
-                    "the model {id} is not in {} and {reason}; give the folder of a local copy",
-                    self.cache.display()
-                ),
-            )
+            let cache = self.cache.display();
+            let message = format!("{what} is not in {cache} and {reason}; give a local copy");
+            Error::new(ErrorKind::Unavailable, message)
         };
         if self.offline {
             return Err(missing("HF_HUB_OFFLINE forbids to download it"));
@@ -155,18 +159,15 @@ impl Hub {
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint.clone());
         }
-        let repo = builder
-            .with_progress(false)
-            .build()
-            .map(|api| api.repo(Repo::model(id.to_owned())))
-            .map_err(|error| missing("cannot be downloaded").with_source(error))?;
-        fetch(&repo).map_err(|error| missing("cannot be downloaded").with_source(error))
+        let api = builder.with_progress(false).build();
+        api.and_then(|api| get(&api.repo(repo)))
+            .map_err(|error| missing("cannot be downloaded").with_source(error))
     }
 }
 
 /// Downloads the files of a model and returns their folder. What the model does not have is not
 /// asked for, so that a failed transfer of an optional file is a failure, not another model.
-fn fetch(repo: &ApiRepo) -> Result<PathBuf, hf_hub::api::sync::ApiError> {
+fn fetch(repo: &ApiRepo) -> Result<PathBuf, ApiError> {
     let listing = repo.info()?.siblings;
     for file in OPTIONAL {
         if listing.iter().any(|sibling| sibling.rfilename == file) {

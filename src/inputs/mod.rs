@@ -195,37 +195,5 @@ impl Cache {
     }
 }
 
-/// [`Cache::minilm`] in the user's cache.
-///
-/// # Errors
-/// As [`Cache::ensure`].
-pub fn minilm(progress: &Progress, watch: Watch<'_>) -> Result<PathBuf> {
-    Cache::of_user().minilm(progress, watch)
-}
-
-/// [`Cache::smollm2`] in the user's cache.
-///
-/// # Errors
-/// As [`Cache::ensure`].
-pub fn smollm2(progress: &Progress, watch: Watch<'_>) -> Result<PathBuf> {
-    Cache::of_user().smollm2(progress, watch)
-}
-
-/// [`Cache::demo_corpus`] in the user's cache.
-///
-/// # Errors
-/// As [`Cache::ensure`].
-pub fn demo_corpus(progress: &Progress, watch: Watch<'_>) -> Result<Vec<DemoDocument>> {
-    Cache::of_user().demo_corpus(progress, watch)
-}
-
-/// [`Cache::resolve_model`] in the user's cache.
-///
-/// # Errors
-/// As [`Cache::ensure`].
-pub fn resolve_model(name: &str, progress: &Progress, watch: Watch<'_>) -> Result<Model> {
-    Cache::of_user().resolve_model(name, progress, watch)
-}
-
 #[cfg(test)]
 mod tests;

@@ -18,12 +18,9 @@ use serde_json::json;
 
 use super::judge::{Judge, Trial};
 use super::prompt::{Prompt, Shown, clean_label, judge_prompt, label_prompt, read_scores};
-use super::{Evidence, Labeller, Naming};
+use super::{Annotator, Evidence, Labeller, Naming};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
-
-pub use pick::ChatTopicJudge;
-pub use select::ChatSelector;
 
 /// What a label prompt shows (arXiv 2512.10092: ten activating documents and ten others).
 const SHOWN: Shown = Shown {
@@ -181,20 +178,6 @@ impl ChatModel {
             next_start: Mutex::new(Instant::now()),
             config,
         })
-    }
-
-    /// Tokens that the endpoint counted so far.
-    pub fn tokens(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// Requests under way at once.
-    pub fn concurrency(&self) -> usize {
-        self.config.limits.concurrency.max(1)
-    }
-
-    fn name(&self) -> String {
-        format!("chat:{}", self.config.model)
     }
 
     /// The model's answer to a prompt.
@@ -358,25 +341,29 @@ fn sleep(time: Duration, progress: &Progress) -> Result<()> {
     }
 }
 
-/// Names latents by asking a chat model.
-pub struct ChatLabeller<'a>(pub &'a ChatModel);
-
-impl Labeller for ChatLabeller<'_> {
-    fn source(&self) -> String {
-        self.0.name()
+impl Annotator for ChatModel {
+    fn name(&self) -> String {
+        format!("chat:{}", self.config.model)
     }
 
+    /// Requests under way at once.
     fn concurrency(&self) -> usize {
-        self.0.concurrency()
+        self.config.limits.concurrency.max(1)
     }
 
+    fn tokens(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+}
+
+impl Labeller for ChatModel {
     fn label(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Naming> {
         if evidence.active.is_empty() {
             return Ok(Naming::None("no document that may be shown activates it"));
         }
         let mut prompt = label_prompt(evidence, SHOWN);
         for _ in 0..ASKED {
-            let answer = self.0.ask(&prompt, LABEL_TOKENS, progress)?;
+            let answer = self.ask(&prompt, LABEL_TOKENS, progress)?;
             if let Some(label) = clean_label(&answer) {
                 return Ok(Naming::Name(label));
             }
@@ -388,18 +375,7 @@ impl Labeller for ChatLabeller<'_> {
     }
 }
 
-/// Judges labels by asking a chat model.
-pub struct ChatJudge<'a>(pub &'a ChatModel);
-
-impl Judge for ChatJudge<'_> {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
-    fn concurrency(&self) -> usize {
-        self.0.concurrency()
-    }
-
+impl Judge for ChatModel {
     fn threshold(&self) -> Option<f64> {
         Some(0.0)
     }
@@ -415,7 +391,7 @@ impl Judge for ChatJudge<'_> {
         let tokens = u32::try_from(texts.len()).unwrap_or(u32::MAX);
         let tokens = tokens.saturating_mul(SCORE_TOKENS).saturating_add(32);
         for _ in 0..ASKED {
-            let answer = self.0.ask(&prompt, tokens, progress)?;
+            let answer = self.ask(&prompt, tokens, progress)?;
             if let Some(scores) = read_scores(&answer, texts.len()) {
                 return Ok(Some(scores));
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Annotator;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::vectors::cosine;
@@ -16,13 +17,7 @@ pub struct Trial<'a> {
 }
 
 /// Predicts from a label alone which documents activate the latent.
-pub trait Judge: Send + Sync {
-    /// Name of the judge, as scores record it: `similarity`, `chat:MODEL`, `local:MODEL`.
-    fn name(&self) -> String;
-
-    /// Labels that may be judged at once.
-    fn concurrency(&self) -> usize;
-
+pub trait Judge: Annotator {
     /// The prediction above which a document counts as active; `None` where that depends on the
     /// label and is chosen on documents that are not held out.
     fn threshold(&self) -> Option<f64>;
@@ -152,7 +147,7 @@ impl SimilarityJudge {
     }
 }
 
-impl Judge for SimilarityJudge {
+impl Annotator for SimilarityJudge {
     fn name(&self) -> String {
         "similarity".to_owned()
     }
@@ -160,7 +155,9 @@ impl Judge for SimilarityJudge {
     fn concurrency(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
+}
 
+impl Judge for SimilarityJudge {
     fn threshold(&self) -> Option<f64> {
         None
     }

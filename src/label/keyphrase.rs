@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::form::Forms;
 use super::phrases::{fold, for_each_phrase, phrase_key};
-use super::{Embed, Evidence, Labeller, MAX_WORDS, Naming};
+use super::{Annotator, Embed, Evidence, Labeller, MAX_WORDS, Naming};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::vectors::cosine;
@@ -253,15 +253,17 @@ impl Keyphrases<'_> {
     }
 }
 
-impl Labeller for Keyphrases<'_> {
-    fn source(&self) -> String {
+impl Annotator for Keyphrases<'_> {
+    fn name(&self) -> String {
         Self::SOURCE.to_owned()
     }
 
     fn concurrency(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
+}
 
+impl Labeller for Keyphrases<'_> {
     fn label(&self, evidence: &Evidence<'_>, _progress: &Progress) -> Result<Naming> {
         let mut candidates = self.candidates(evidence);
         candidates.truncate(self.options.candidates);

@@ -21,14 +21,11 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use parking_lot::Mutex;
 use tokenizers::Tokenizer;
 
+use super::Annotator;
 use super::judge::{Judge, Trial};
 use super::prompt::excerpt;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-
-pub use name::LocalLabeller;
-pub use pick::LocalTopicJudge;
-pub use select::LocalSelector;
 
 /// Characters of a document that a judge is shown.
 const JUDGED_CHARACTERS: usize = 400;
@@ -107,10 +104,6 @@ impl LocalModel {
             end,
             weights: Mutex::new(weights),
         })
-    }
-
-    fn name(&self) -> String {
-        format!("local:{}", self.name)
     }
 
     /// The tokens of a conversation whose answer begins with `begun`.
@@ -263,18 +256,17 @@ fn largest(logits: &[f32]) -> u32 {
     best.map_or(0, |(id, _)| id)
 }
 
-/// Judges labels by asking a model in this process.
-pub struct LocalJudge<'a>(pub &'a LocalModel);
-
-impl Judge for LocalJudge<'_> {
+impl Annotator for LocalModel {
     fn name(&self) -> String {
-        self.0.name()
+        format!("local:{}", self.name)
     }
 
     fn concurrency(&self) -> usize {
         1
     }
+}
 
+impl Judge for LocalModel {
     fn threshold(&self) -> Option<f64> {
         None
     }
@@ -289,12 +281,12 @@ impl Judge for LocalJudge<'_> {
         let predict = |trial: &Trial<'_>| {
             progress.check()?;
             let text = excerpt(trial.text, JUDGED_CHARACTERS);
-            let tokens = self.0.tokens(
+            let tokens = self.tokens(
                 "You name the topics of texts.",
                 &format!("What is this text about?\n\n{text}"),
                 "The text is about",
             )?;
-            let found = self.0.likelihoods(&tokens, &continuation, progress)?;
+            let found = self.likelihoods(&tokens, &continuation, progress)?;
             Ok(found[0])
         };
         trials.iter().map(predict).collect::<Result<_>>().map(Some)
@@ -345,19 +337,17 @@ mod tests {
             ..Evidence::default()
         };
         let progress = Progress::default();
-        let labeller = LocalLabeller(&model);
-        let label = labeller.label(&evidence, &progress).unwrap();
+        let label = model.label(&evidence, &progress).unwrap();
         let Naming::Name(name) = &label else {
             panic!("{label:?}")
         };
         assert!((1..=8).contains(&name.split(' ').count()), "{name}");
-        assert_eq!(labeller.label(&evidence, &progress).unwrap(), label);
+        assert_eq!(model.label(&evidence, &progress).unwrap(), label);
         let trials =
             [active[0], "The bank raised its rates."].map(|text| Trial { text, vector: None });
-        let judge = LocalJudge(&model);
-        let found = judge.predict("music", &trials, &progress).unwrap().unwrap();
+        let found = model.predict("music", &trials, &progress).unwrap().unwrap();
         assert!(found[0] > found[1], "{found:?}");
-        let found = judge
+        let found = model
             .predict("interest rates", &trials, &progress)
             .unwrap()
             .unwrap();

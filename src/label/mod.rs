@@ -31,12 +31,10 @@ mod stop_words;
 use crate::error::Result;
 use crate::progress::Progress;
 
-pub use chat::{
-    ChatConfig, ChatJudge, ChatLabeller, ChatLimits, ChatModel, ChatSelector, ChatTopicJudge,
-};
+pub use chat::{ChatConfig, ChatLimits, ChatModel};
 pub use judge::{Judge, LabelFit, SimilarityJudge, Trial, choose_threshold, median, score};
 pub use keyphrase::{KeyphraseOptions, Keyphrases};
-pub use local::{LocalJudge, LocalLabeller, LocalModel, LocalSelector, LocalTopicJudge};
+pub use local::LocalModel;
 pub use phrases::fold;
 pub use pick::{TopicJudge, Turn};
 pub use run::{Event, run_each};
@@ -63,14 +61,23 @@ pub struct Evidence<'a> {
     pub seed: u64,
 }
 
-/// Names latents.
-pub trait Labeller: Send + Sync {
-    /// Name of the labeller, as labels record it: `keyphrases`, `chat:MODEL`, `local:MODEL`.
-    fn source(&self) -> String;
+/// Who names latents, judges names or chooses among them.
+pub trait Annotator: Send + Sync {
+    /// The name, as labels and scores record it: `keyphrases`, `similarity`, `chat:MODEL`,
+    /// `local:MODEL`.
+    fn name(&self) -> String;
 
-    /// Latents that may be worked on at once.
+    /// Latents, labels or answers that may be worked on at once.
     fn concurrency(&self) -> usize;
 
+    /// Tokens that an endpoint counted so far; 0 where none is asked.
+    fn tokens(&self) -> u64 {
+        0
+    }
+}
+
+/// Names latents.
+pub trait Labeller: Annotator {
     /// A name, or why there is none.
     ///
     /// # Errors

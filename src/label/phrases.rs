@@ -1,5 +1,7 @@
 //! Runs of words that can stand as phrases, and what makes two words one.
 
+use frostem::{Algorithm, Stemmer};
+
 use super::stop_words::{is_link, is_stop_word, is_weak_word};
 
 /// Longest phrase, in words.
@@ -90,39 +92,9 @@ pub(super) fn word_count(text: &str) -> usize {
 
 /// Marks of punctuation, and of formulas and markup, whose parts make no phrases.
 fn is_break(c: char) -> bool {
-    matches!(
-        c,
-        '.' | ','
-            | ';'
-            | ':'
-            | '!'
-            | '?'
-            | '('
-            | ')'
-            | '['
-            | ']'
-            | '"'
-            | '\u{201c}'
-            | '\u{201d}'
-            | '\n'
-            | '$'
-            | '\\'
-            | '{'
-            | '}'
-            | '^'
-            | '_'
-            | '='
-            | '<'
-            | '>'
-            | '/'
-            | '|'
-            | '&'
-            | '*'
-            | '~'
-            | '%'
-            | '\u{2013}'
-            | '\u{2014}'
-    )
+    let is_of_words = matches!(c, '#' | '\'' | '+' | '-' | '@' | '`');
+    (c.is_ascii_punctuation() && !is_of_words)
+        || matches!(c, '\n' | '\u{201c}' | '\u{201d}' | '\u{2013}' | '\u{2014}')
 }
 
 fn is_word_character(c: char) -> bool {
@@ -173,8 +145,8 @@ pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// What singular and plural, and the plainest forms of a verb, have in common. For comparing words,
-/// never for showing them.
+/// What the forms of a word have in common: its stem, by Snowball's English stemmer. For comparing
+/// words, never for showing them.
 ///
 /// ```
 /// use latentdb::label::fold;
@@ -184,25 +156,8 @@ pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
 /// assert_ne!(fold("news"), fold("new"));
 /// ```
 pub fn fold(word: &str) -> String {
-    let mut stem = word.to_lowercase();
-    let cut = |stem: &str, suffix: &str, least: usize| {
-        let rest = stem.strip_suffix(suffix)?;
-        (rest.chars().count() >= least).then(|| rest.to_owned())
-    };
-    if let Some(rest) = cut(&stem, "ies", 3) {
-        stem = rest + "y";
-    } else if ["sses", "xes", "ches", "shes", "zes"]
-        .iter()
-        .any(|s| stem.ends_with(s))
-    {
-        stem = cut(&stem, "es", 3).unwrap_or(stem);
-    } else if !["ss", "us", "is"].iter().any(|s| stem.ends_with(s)) {
-        stem = cut(&stem, "s", 4).unwrap_or(stem);
-    }
-    for suffix in ["ing", "ed", "e"] {
-        stem = cut(&stem, suffix, 4).unwrap_or(stem);
-    }
-    stem
+    let stemmer = Stemmer::new(Algorithm::English);
+    stemmer.stem(&word.to_lowercase()).into_owned()
 }
 
 #[cfg(test)]
@@ -232,6 +187,7 @@ mod tests {
         assert_eq!(phrases("really good"), ["really good", "good"]);
         assert_eq!(phrases("wind and rain"), ["wind", "rain"]);
         assert_eq!(phrases("it does not work"), ["not work", "work"]);
+        assert_eq!(phrases("they'd won"), ["won"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which concept did steering turn? Asked of a judge that sees the hits before and after
 //! (methods guide, section 4: the evaluation of O'Neill et al. 2024).
 
+use super::Annotator;
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -18,13 +19,7 @@ pub struct Turn<'a> {
 }
 
 /// Picks the concept that was turned.
-pub trait TopicJudge: Send + Sync {
-    /// Name of the judge: `chat:MODEL`, `local:MODEL`.
-    fn name(&self) -> String;
-
-    /// Turns that may be judged at once.
-    fn concurrency(&self) -> usize;
-
+pub trait TopicJudge: Annotator {
     /// The place of the concept among the options; `None` where the judge says nothing usable.
     ///
     /// # Errors

@@ -1,13 +1,11 @@
 //! Which of many labels fit a property, and in which order (methods guide, section 5, step 3).
 
+use super::Annotator;
 use crate::error::Result;
 use crate::progress::Progress;
 
 /// Chooses among the labels of candidate latents.
-pub trait Selector: Send + Sync {
-    /// Name of the selector: `chat:MODEL`, `local:MODEL`.
-    fn name(&self) -> String;
-
+pub trait Selector: Annotator {
     /// The places of the labels that fit `property`, the most telling first, none twice; empty
     /// where none fits.
     ///

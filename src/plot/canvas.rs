@@ -68,8 +68,7 @@ pub(super) fn render(
     let mut svg = String::new();
     draw(&mut svg, frame, paint)
         .map_err(|error| Error::internal("a plot could not be drawn").with_source(error))?;
-    let mut name = String::new();
-    escape(frame.title, &mut name);
+    let name = escaped(&plain(frame.title));
     let labelled = format!("<svg role=\"img\" aria-label=\"{name}\" font-family=\"sans-serif\" ");
     Ok(svg.replacen("<svg ", &labelled, 1))
 }
@@ -266,20 +265,30 @@ fn shortened(text: &str, most: usize) -> String {
 
 /// Without the characters that XML cannot hold.
 fn plain(text: &str) -> String {
-    let allowed = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
     text.chars()
-        .map(|c| if allowed(c) { c } else { ' ' })
+        .map(|c| if is_allowed(c) { c } else { ' ' })
         .collect()
 }
 
-fn escape(text: &str, out: &mut String) {
-    for c in plain(text).chars() {
+fn is_allowed(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
+}
+
+/// Text as it may stand in an element or a quoted attribute. Control characters, which XML cannot
+/// hold, become spaces.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
         match c {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '"' => out.push_str("&quot;"),
-            other => out.push(other),
+            '\'' => out.push_str("&#39;"),
+            '\n' | '\t' => out.push(c),
+            c if is_allowed(c) => out.push(c),
+            _ => out.push(' '),
         }
     }
+    out
 }

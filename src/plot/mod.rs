@@ -21,6 +21,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::whole_file;
 pub use axis::Axis;
+pub(crate) use canvas::escaped;
 use canvas::{Frame, bar_colour, marks, polyline, rectangle, render, whisker};
 use scale::Scale;
 
@@ -33,6 +34,13 @@ pub struct Series<'a> {
     pub points: &'a [(f64, f64)],
 }
 
+impl<'a> Series<'a> {
+    /// Points under a name.
+    pub fn new(name: &'a str, points: &'a [(f64, f64)]) -> Self {
+        Self { name, points }
+    }
+}
+
 /// A bar with, where known, an interval around its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Bar<'a> {
@@ -42,6 +50,17 @@ pub struct Bar<'a> {
     pub value: f64,
     /// The interval drawn as a whisker: low and high.
     pub interval: Option<(f64, f64)>,
+}
+
+impl<'a> Bar<'a> {
+    /// A bar without an interval.
+    pub fn new(name: &'a str, value: f64) -> Self {
+        Self {
+            name,
+            value,
+            interval: None,
+        }
+    }
 }
 
 /// A chart of lines, with a marker on each point where a line has few.
@@ -58,8 +77,8 @@ pub struct Bar<'a> {
 ///     &Axis::new("latents").logarithmic(),
 ///     &Axis::new("FVU"),
 ///     &[
-///         Series { name: "k = 32", points: &[(1024.0, 0.31), (3072.0, 0.25)] },
-///         Series { name: "k = 64", points: &[(1024.0, 0.27), (3072.0, 0.21)] },
+///         Series::new("k = 32", &[(1024.0, 0.31), (3072.0, 0.25)]),
+///         Series::new("k = 64", &[(1024.0, 0.27), (3072.0, 0.21)]),
 ///     ],
 /// )?;
 /// assert!(svg.starts_with("<svg") && svg.contains("k = 64"));

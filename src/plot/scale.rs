@@ -31,7 +31,7 @@ impl Scale {
         }
         if logarithmic {
             let margin = ((high / low).ln() * MARGIN).max(0.05).exp();
-            return Self::logarithmic(low / margin, high * margin);
+            return Self::between(low / margin, high * margin, true);
         }
         let spread = high - low;
         let margin = if spread > 0.0 {
@@ -49,7 +49,7 @@ impl Scale {
         } else {
             high + margin
         };
-        Self::linear(below, above)
+        Self::between(below, above, false)
     }
 
     /// The places 0 to `count` - 1, one tick each.
@@ -63,29 +63,18 @@ impl Scale {
         }
     }
 
-    fn linear(low: f64, high: f64) -> Self {
-        let (ticks, step) = even_ticks(low, high);
-        Self {
-            low,
-            high,
-            logarithmic: false,
-            ticks,
-            step: Some(step),
-        }
-    }
-
-    fn logarithmic(low: f64, high: f64) -> Self {
+    fn between(low: f64, high: f64, logarithmic: bool) -> Self {
         let decades = (high / low).log10();
-        let (ticks, step) = if decades < 0.8 {
+        let (ticks, step) = if logarithmic && decades >= 0.8 {
+            (decade_ticks(low, high, decades), None)
+        } else {
             let (ticks, step) = even_ticks(low, high);
             (ticks, Some(step))
-        } else {
-            (decade_ticks(low, high, decades), None)
         };
         Self {
             low,
             high,
-            logarithmic: true,
+            logarithmic,
             ticks,
             step,
         }
@@ -261,10 +250,10 @@ mod tests {
 
     #[test]
     fn values_lie_where_they_should() {
-        let scale = Scale::linear(0.0, 10.0);
+        let scale = Scale::between(0.0, 10.0, false);
         assert_eq!(scale.map(&2.5, (0, 400)), 100);
         assert_eq!(scale.map(&2.5, (400, 0)), 300);
-        let scale = Scale::logarithmic(1.0, 10_000.0);
+        let scale = Scale::between(1.0, 10_000.0, true);
         assert_eq!(scale.map(&100.0, (0, 400)), 200);
     }
 

@@ -30,14 +30,8 @@ fn a_chart_says_what_it_shows() {
         &Axis::new("latents").logarithmic(),
         &Axis::new("FVU").unit("share"),
         &[
-            Series {
-                name: "k = 16",
-                points: &[(1000.0, 0.3), (10_000.0, 0.2)],
-            },
-            Series {
-                name: "k = 32",
-                points: &[(1000.0, 0.2), (10_000.0, 0.1)],
-            },
+            Series::new("k = 16", &[(1000.0, 0.3), (10_000.0, 0.2)]),
+            Series::new("k = 32", &[(1000.0, 0.2), (10_000.0, 0.1)]),
         ],
     )
     .unwrap();
@@ -69,10 +63,7 @@ fn points_lie_in_proportion_and_cover_each_other_once() {
         "t",
         &Axis::new("x"),
         &Axis::new("y"),
-        &[Series {
-            name: "",
-            points: &points,
-        }],
+        &[Series::new("", &points)],
     )
     .unwrap();
     let read = |name| -> Vec<i32> {
@@ -89,13 +80,7 @@ fn points_lie_in_proportion_and_cover_each_other_once() {
 fn classes_beyond_the_colours_change_their_marker() {
     let point = [(1.0, 1.0)];
     let names: Vec<String> = (0..13).map(|class| class.to_string()).collect();
-    let classes: Vec<Series<'_>> = names
-        .iter()
-        .map(|name| Series {
-            name,
-            points: &point,
-        })
-        .collect();
+    let classes: Vec<Series<'_>> = names.iter().map(|name| Series::new(name, &point)).collect();
     let svg = scatter("t", &Axis::new("x"), &Axis::new("y"), &classes).unwrap();
     assert_eq!(attribute(&svg, "circle", "fill").len(), 12);
     assert_eq!(attribute(&svg, "polygon", "fill").len(), 12);
@@ -109,11 +94,7 @@ fn bars_are_as_long_as_their_values() {
             value: 0.4,
             interval: Some((0.3, 0.5)),
         },
-        Bar {
-            name: "down",
-            value: -0.2,
-            interval: None,
-        },
+        Bar::new("down", -0.2),
     ];
     let svg = horizontal_bars("t", &Axis::new("difference"), &bars).unwrap();
     let widths: Vec<i32> = attribute(&svg, "rect", "width")
@@ -156,16 +137,10 @@ fn what_cannot_be_drawn_is_refused_by_name() {
     let none = lines("empty", &axis, &axis, &[]).unwrap_err();
     assert!(none.message().contains("\"empty\""), "{none}");
     let points = [(1.0, f64::NAN)];
-    let series = [Series {
-        name: "s",
-        points: &points,
-    }];
+    let series = [Series::new("s", &points)];
     assert!(lines("t", &axis, &axis, &series).is_err());
     let points = [(0.0, 1.0)];
-    let series = [Series {
-        name: "s",
-        points: &points,
-    }];
+    let series = [Series::new("s", &points)];
     assert!(lines("t", &axis.clone().logarithmic(), &axis, &series).is_err());
     assert!(lines("t", &axis, &axis, &series).is_ok());
     assert!(histogram("t", &axis, &axis, &[1.0], 0).is_err());

@@ -101,10 +101,7 @@ impl Clusters {
         let classes: Vec<Series<'_>> = names
             .iter()
             .zip(&self.groups)
-            .map(|(name, group)| Series {
-                name,
-                points: &group.points,
-            })
+            .map(|(name, group)| Series::new(name, &group.points))
             .collect();
         plot::scatter(
             &self.title,
@@ -152,10 +149,7 @@ impl Clusters {
             "Leading eigenvalues",
             &Axis::new("number"),
             &Axis::new("eigenvalue of the normalised affinity"),
-            &[Series {
-                name: "",
-                points: &values,
-            }],
+            &[Series::new("", &values)],
         )?;
         Ok(vec![
             Block::Table(table),
@@ -211,11 +205,7 @@ impl Group {
         let drawn = self.over.iter().take(DRAWN);
         let bars: Vec<Bar<'_>> = drawn
             .chain(self.under.iter().take(DRAWN))
-            .map(|latent| Bar {
-                name: &latent.name,
-                value: (latent.inside - latent.outside) * 100.0,
-                interval: None,
-            })
+            .map(|latent| Bar::new(&latent.name, (latent.inside - latent.outside) * 100.0))
             .collect();
         if !bars.is_empty() {
             let title = format!("What sets group {number} apart");

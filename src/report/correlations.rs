@@ -79,11 +79,7 @@ impl Correlations {
         let bars: Vec<Bar<'_>> = drawn
             .iter()
             .zip(&names)
-            .map(|(pair, name)| Bar {
-                name,
-                value: pair.npmi,
-                interval: None,
-            })
+            .map(|(pair, name)| Bar::new(name, pair.npmi))
             .collect();
         let axis = Axis::new("normalised pointwise mutual information");
         let title = format!("What occurs together in {}", self.collection);

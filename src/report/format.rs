@@ -1,5 +1,7 @@
 //! How numbers, texts and names read, on a terminal and in a report.
 
+use indicatif::HumanCount;
+
 /// Longest label of a latent that is shown, in characters.
 const LABEL_WIDTH: usize = 48;
 /// Heights of a bar of a row of bars.
@@ -7,15 +9,7 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 /// `1234567` as `1,234,567`.
 pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number).to_string()
 }
 
 /// Things a second, readable from .1 to millions.

@@ -2,19 +2,24 @@
 //!
 //! A file holds all it needs (styles and SVG inline, no script) and says so to the browser, so it
 //! reads the same offline, in a mail, on a phone, light or dark. It is well-formed XML too, so
-//! programs can read it. Everything but plots is escaped; plots come from [`crate::plot`], which
-//! escapes what it writes.
+//! programs can read it. `report.html` lays it out. Everything but plots is escaped; plots come from
+//! [`crate::plot`], which escapes what it writes.
 
-use std::fmt::Write as _;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, context};
+use serde::Serialize;
 
 use super::table::Table;
+use crate::error::{Error, Result};
+use crate::plot::escaped;
 
+const TEMPLATE: &str = include_str!("report.html");
 const STYLE: &str = include_str!("style.css");
 /// Characters of a document shown before it is folded.
 const SHOWN: usize = 700;
 
 /// A report.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// What it is about; the heading and the window's title.
     pub title: String,
@@ -27,7 +32,7 @@ pub struct Report {
 }
 
 /// A part of a report under a heading of its own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Section {
     /// The heading.
     pub heading: String,
@@ -36,7 +41,7 @@ pub struct Section {
 }
 
 /// Something in a section.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub enum Block {
     /// A paragraph.
     Text(String),
@@ -56,7 +61,7 @@ pub enum Block {
 }
 
 /// A document shown.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Example {
     /// Its id.
     pub id: String,
@@ -75,115 +80,28 @@ impl Report {
     /// use latentdb::report::Report;
     ///
     /// let report = Report { title: "a < b".to_owned(), ..Report::default() };
-    /// assert!(report.html().contains("<h1>a &lt; b</h1>"));
+    /// assert!(report.html()?.contains("<h1>a &lt; b</h1>"));
+    /// # Ok::<(), latentdb::error::Error>(())
     /// ```
-    pub fn html(&self) -> String {
-        let title = escaped(&self.title);
-        let mut out = String::from("<!DOCTYPE html>\n");
-        let _ = writeln!(
-            out,
-            "<html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\">\n<head>\n\
-             <meta charset=\"utf-8\" />\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n\
-             <meta http-equiv=\"Content-Security-Policy\" \
-             content=\"default-src 'none'; style-src 'unsafe-inline'\" />\n\
-             <meta name=\"color-scheme\" content=\"light dark\" />\n\
-             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-             <header>\n<h1>{title}</h1>\n<p>{}</p>\n<dl>",
-            escaped(&self.summary)
-        );
-        for (name, value) in &self.parameters {
-            let (name, value) = (escaped(name), escaped(value));
-            let _ = writeln!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
-        }
-        out.push_str("</dl>\n</header>\n<main>\n");
-        for section in &self.sections {
-            let _ = writeln!(out, "<section>\n<h2>{}</h2>", escaped(&section.heading));
-            for block in &section.blocks {
-                block.write(&mut out);
-            }
-            out.push_str("</section>\n");
-        }
-        out.push_str("</main>\n</body>\n</html>\n");
-        out
+    ///
+    /// # Errors
+    /// `Internal` where the template does not take it.
+    pub fn html(&self) -> Result<String> {
+        let mut environment = Environment::new();
+        environment.set_formatter(|out, _, value| {
+            let text = value.to_string();
+            out.write_str(&if value.is_safe() {
+                text
+            } else {
+                escaped(&text)
+            })
+            .map_err(Into::into)
+        });
+        let report = Value::from(Serde(self));
+        let context = context! { style => STYLE, folded_from => SHOWN, ..report };
+        let rendered = environment.render_named_str("report.html", TEMPLATE, context);
+        rendered.map_err(|error| Error::internal("a report was not written").with_source(error))
     }
-}
-
-impl Block {
-    fn write(&self, out: &mut String) {
-        match self {
-            Self::Text(text) => {
-                let _ = writeln!(out, "<p>{}</p>", escaped(text));
-            }
-            Self::Plot { svg, caption } => {
-                let caption = escaped(caption);
-                let _ = writeln!(
-                    out,
-                    "<figure>\n{svg}<figcaption>{caption}</figcaption>\n</figure>"
-                );
-            }
-            Self::Table(table) => table.html(out, escaped),
-            Self::Folded(summary, table) => {
-                let _ = writeln!(out, "<details>\n<summary>{}</summary>", escaped(summary));
-                table.html(out, escaped);
-                out.push_str("</details>\n");
-            }
-            Self::Documents(examples) => {
-                for example in examples {
-                    example.write(out);
-                }
-            }
-        }
-    }
-}
-
-impl Example {
-    fn write(&self, out: &mut String) {
-        let (id, about) = (escaped(&self.id), escaped(&self.about));
-        let class = if self.is_counterpart {
-            " class=\"counterpart\""
-        } else {
-            ""
-        };
-        let _ = write!(
-            out,
-            "<article{class}>\n<p class=\"about\"><b>{id}</b> {about}</p>\n"
-        );
-        match self.text.char_indices().nth(SHOWN) {
-            None => {
-                let _ = writeln!(out, "<p class=\"text\">{}</p>", escaped(&self.text));
-            }
-            Some((cut, _)) => {
-                let (shown, rest) = self.text.split_at(cut);
-                let _ = writeln!(
-                    out,
-                    "<details class=\"text\"><summary>{}…</summary><p>…{}</p></details>",
-                    escaped(shown),
-                    escaped(rest)
-                );
-            }
-        }
-        out.push_str("</article>\n");
-    }
-}
-
-/// Text as it may stand in an element or a quoted attribute. Control characters, which XML cannot
-/// hold, become spaces.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -219,12 +137,31 @@ mod tests {
                 ],
             }],
         };
-        let html = report.html();
+        let html = report.html().unwrap();
         assert!(!html.contains("<script") && !html.contains('\u{1b}'));
         assert_eq!(
             html.matches("&lt;script&gt;alert(&quot;x&quot;)").count(),
             15 + 30
         );
+    }
+
+    #[test]
+    fn tables_have_their_columns() {
+        let table = Table::of(&["a", "b", "c"])
+            .text("what", |row| (*row).to_owned())
+            .number("part", |_| "0.1".to_owned())
+            .build();
+        let report = Report {
+            sections: vec![Section {
+                heading: String::new(),
+                blocks: vec![Block::Table(table)],
+            }],
+            ..Report::default()
+        };
+        let html = report.html().unwrap();
+        assert!(html.contains("<th scope=\"col\" class=\"number\">part</th>"));
+        assert_eq!(html.matches("<tr>").count(), 4);
+        assert!(html.contains("<tr><td>b</td><td class=\"number\">0.1</td></tr>\n"));
     }
 
     #[test]
@@ -239,7 +176,7 @@ mod tests {
             }],
             ..Report::default()
         };
-        let html = report.html();
+        let html = report.html().unwrap();
         for tag in [
             "section", "article", "details", "summary", "main", "header", "dl", "p",
         ] {

@@ -35,11 +35,7 @@ pub fn density(rows: u64, bins: &[(f64, u64)]) -> Result<String> {
     let bars: Vec<Bar> = names
         .iter()
         .zip(bins)
-        .map(|(name, (_, latents))| Bar {
-            name,
-            value: *latents as f64,
-            interval: None,
-        })
+        .map(|(name, (_, latents))| Bar::new(name, *latents as f64))
         .collect();
     let title = format!("Latents by the share of {rows} vectors they are active in");
     plot::horizontal_bars(&title, &Axis::new("latents"), &bars)
@@ -62,10 +58,7 @@ pub fn loss(curve: &[CurvePoint]) -> Result<String> {
     );
     let held_out = over(&|point| point.held_out_fvu);
     let mut series = vec![
-        Series {
-            name: "loss",
-            points: &loss,
-        },
+        Series::new("loss", &loss),
         Series {
             name: "FVU, trained on",
             points: &fvu,
@@ -108,7 +101,7 @@ pub fn sweep(points: &[SweepPoint]) -> Result<String> {
     }
     let series: Vec<Series> = lines
         .iter()
-        .map(|(name, points)| Series { name, points })
+        .map(|(name, points)| Series::new(name, points))
         .collect();
     plot::lines(
         "FVU by number of latents",

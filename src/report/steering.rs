@@ -128,7 +128,7 @@ fn figure(
         .collect();
     let series: Vec<Series> = curves
         .iter()
-        .map(|(name, points)| Series { name, points })
+        .map(|(name, points)| Series::new(name, points))
         .collect();
     plot::lines(title, x, y, &series)
 }

@@ -9,6 +9,7 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array}
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use serde::Serialize;
 use serde_json::Value;
 
 /// A value of a column in files; `None` is an empty cell.
@@ -57,7 +58,7 @@ cells! {
 }
 
 /// How a column stands on a page.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 struct Shown {
     heading: String,
     is_number: bool,
@@ -77,9 +78,10 @@ struct Shown {
 ///     .build();
 /// assert_eq!(table.page(), "concept        share\nlate delivery    25%\nweather          50%\n");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Table {
     rows: usize,
+    #[serde(skip)]
     values: Vec<(String, Values)>,
     shown: Vec<Shown>,
 }
@@ -213,30 +215,6 @@ impl Table {
         };
         (0..self.rows).map(object)
     }
-
-    /// The page as HTML; `escaped` makes text safe.
-    pub(super) fn html(&self, out: &mut String, escaped: impl Fn(&str) -> String) {
-        let class = |column: &Shown| match column.is_number {
-            true => " class=\"number\"",
-            false => "",
-        };
-        out.push_str("<div class=\"wide\"><table>\n<thead><tr>");
-        for column in &self.shown {
-            let heading = escaped(&column.heading);
-            // Writing to a String cannot fail.
-            let _ = write!(out, "<th scope=\"col\"{}>{heading}</th>", class(column));
-        }
-        out.push_str("</tr></thead>\n<tbody>\n");
-        for row in 0..self.rows {
-            out.push_str("<tr>");
-            for column in &self.shown {
-                let cell = escaped(&column.cells[row]);
-                let _ = write!(out, "<td{}>{cell}</td>", class(column));
-            }
-            out.push_str("</tr>\n");
-        }
-        out.push_str("</tbody>\n</table></div>\n");
-    }
 }
 
 /// Columns aligned: the first to the left, the others to the right.
@@ -320,10 +298,6 @@ mod tests {
         let records: Vec<Value> = table.records().collect();
         assert_eq!(records[1]["label"], Value::Null);
         assert_eq!(records[0]["bound"], 0.5);
-        let mut html = String::new();
-        table.html(&mut html, str::to_owned);
-        assert!(html.contains("<th scope=\"col\" class=\"number\">part</th>"));
-        assert_eq!(html.matches("<tr>").count(), 4);
         let mut csv = Vec::new();
         table.csv(&mut csv).unwrap();
         let text = String::from_utf8(csv).unwrap();

@@ -37,7 +37,7 @@ impl Trends {
             .collect();
         let series: Vec<Series<'_>> = lines
             .iter()
-            .map(|(name, points)| Series { name, points })
+            .map(|(name, points)| Series::new(name, points))
             .collect();
         let across = match self.unit {
             None => Axis::new(&*self.order),

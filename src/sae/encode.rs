@@ -6,13 +6,15 @@
 //! contain every latent that the exact comparison could keep, so the code of a row is a function
 //! of that row alone.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
+use crate::instructions::dispatched;
 use crate::vectors::norm;
 
 use super::codes::Codes;
-use super::kernel::{self, dispatched};
+use super::kernel;
 use super::model::Sae;
 use super::parts::Architecture;
 use super::topk::{Selector, positions_at_least};
@@ -60,33 +62,22 @@ impl Sae {
     /// Those of [`Sae::encode`].
     pub fn encode_parallel(&self, vectors: &[f32], threads: usize) -> Result<Codes> {
         let rows = self.check_rows(vectors)?;
-        let blocks = rows.div_ceil(BLOCK_ROWS);
-        let threads = thread_count(threads).min(blocks);
+        let starts: Vec<usize> = (0..rows).step_by(BLOCK_ROWS).collect();
         let mut codes = Codes::new();
-        if threads <= 1 {
+        if threads == 1 || starts.len() <= 1 {
             self.encode(vectors, &mut codes)?;
             return Ok(codes);
         }
-        let next = AtomicUsize::new(0);
-        let worker = || -> Result<Vec<(usize, Codes)>> {
-            let mut scratch = Scratch::default();
-            let mut done = Vec::new();
-            loop {
-                let block = next.fetch_add(1, Ordering::Relaxed);
-                if block >= blocks {
-                    return Ok(done);
-                }
-                let mut codes = Codes::new();
-                self.encode_block(vectors, block * BLOCK_ROWS, rows, &mut scratch, &mut codes)?;
-                done.push((block, codes));
-            }
+        let encode = |scratch: &mut Scratch, start: usize| {
+            let mut codes = Codes::new();
+            self.encode_block(vectors, start, rows, scratch, &mut codes)?;
+            Ok(codes)
         };
-        let mut done = Vec::with_capacity(blocks);
-        for result in on_threads(threads, &worker)? {
-            done.extend(result?);
-        }
-        done.sort_unstable_by_key(|(block, _)| *block);
-        for (_, block) in &done {
+        let blocks: Result<Vec<Codes>> = on_threads(threads, || {
+            let starts = starts.into_par_iter();
+            starts.map_init(Scratch::default, encode).collect()
+        })?;
+        for block in &blocks? {
             codes.append(block);
         }
         Ok(codes)
@@ -363,25 +354,18 @@ fn push_positive(latents: &[u32], values: &[f32], out: &mut Codes) {
     );
 }
 
-/// `threads`, or one per core for 0.
-pub(super) fn thread_count(threads: usize) -> usize {
-    if threads > 0 {
-        return threads;
+/// Runs `work` with `threads` threads for what it does in parallel; 0 is one per core.
+pub(super) fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
+    if threads == 0 {
+        return Ok(work());
     }
-    std::thread::available_parallelism().map_or(1, usize::from)
+    Ok(pool(threads)?.install(work))
 }
 
-/// Runs `work` on `threads` threads at once and gathers what each returns.
-pub(super) fn on_threads<T: Send>(threads: usize, work: &(dyn Fn() -> T + Sync)) -> Result<Vec<T>> {
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        handles
-            .into_iter()
-            .map(|handle| {
-                handle
-                    .join()
-                    .map_err(|_| Error::internal("a worker thread of the SAE panicked"))
-            })
-            .collect()
-    })
+/// A pool of `threads` threads; 0 is one per core.
+pub(super) fn pool(threads: usize) -> Result<ThreadPool> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads);
+    pool.thread_name(|index| format!("sae-{index}"))
+        .build()
+        .map_err(|error| Error::internal("no threads for the SAE").with_source(error))
 }

@@ -3,11 +3,12 @@
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::vectors::{cosine, squared_distance, unit};
 
-use super::encode::{on_threads, thread_count};
+use super::encode::on_threads;
 use super::kernel;
 use super::model::Sae;
 use super::record::{DensityBin, Quality, Recall, Spread};
@@ -263,23 +264,14 @@ fn measure_recall(sae: &Sae, searched: &[f32], options: &EvaluateOptions) -> Res
         .collect();
     let (reconstructed, _) = sae.reconstruct(&queries, options.threads)?;
     let k = options.recall_k.min(rows.saturating_sub(1)).max(1);
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let worker = || {
-        let mut found = 0usize;
-        loop {
-            let query = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some(own) = drawn.get(query) else {
-                return found;
-            };
-            let range = query * d..(query + 1) * d;
-            let with_x = nearest(&directions, &queries[range.clone()], *own, k);
-            let with_x_hat = nearest(&directions, &reconstructed[range], *own, k);
-            found += with_x.iter().filter(|row| with_x_hat.contains(row)).count();
-        }
+    let kept = |query: usize| {
+        let range = query * d..(query + 1) * d;
+        let with_x = nearest(&directions, &queries[range.clone()], drawn[query], k);
+        let with_x_hat = nearest(&directions, &reconstructed[range], drawn[query], k);
+        with_x.iter().filter(|row| with_x_hat.contains(row)).count()
     };
-    let found: usize = on_threads(thread_count(options.threads), &worker)?
-        .into_iter()
-        .sum();
+    let each = (0..drawn.len()).into_par_iter();
+    let found: usize = on_threads(options.threads, || each.map(kept).sum())?;
     Ok(Recall {
         queries: drawn.len(),
         rows,
@@ -307,25 +299,13 @@ fn nearest(rows: &[f32], query: &[f32], without: usize, k: usize) -> Vec<usize> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sae::{Architecture, Normalisation, SaeParts, TrainingRecord};
+    use crate::sae::SaeParts;
 
     /// Two latents along the two axes, the first of them kept: reconstructions are known.
     fn sae() -> Sae {
-        Sae::new(SaeParts {
-            architecture: Architecture::TopK {
-                k: 1,
-                rescale_by_decoder_norm: false,
-            },
-            normalisation: Normalisation::None,
-            d_in: 2,
-            w_enc_t: vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0],
-            b_enc: vec![0.0; 3],
-            w_dec: vec![1.0, 0.0, 0.0, 1.0, 0.0, -1.0],
-            b_dec: vec![0.0; 2],
-            apply_b_dec_to_input: true,
-            record: TrainingRecord::default(),
-        })
-        .unwrap()
+        let w_enc_t = vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0];
+        let w_dec = vec![1.0, 0.0, 0.0, 1.0, 0.0, -1.0];
+        Sae::new(SaeParts::plain(1, 2, w_enc_t, w_dec)).unwrap()
     }
 
     #[test]

@@ -1,77 +1,14 @@
 //! The arithmetic that all of the module rests on, compiled for the machine it runs on.
 //!
-//! The default build targets plain x86-64, so every hot loop is compiled three times (AVX-512,
-//! AVX2, baseline) and picked at run time. The loops are written over fixed lanes and never fuse a
-//! multiplication with an addition, so all three give the same bits: what a document was encoded
-//! to does not depend on the machine.
+//! Loops never fuse a multiplication with an addition, so every instruction set gives the same bits:
+//! what a document was encoded to does not depend on the machine.
 
 use faer::{Accum, MatMut, MatRef, Par};
 
+use crate::instructions::dispatched;
+
 /// Lanes of the running sums of [`dot`]; part of the definition of its result.
 const LANES: usize = 32;
-
-/// Compiles a function for AVX-512, AVX2 and the baseline and picks one when it is called.
-macro_rules! dispatched {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
-        $(#[$meta])*
-        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
-            #[inline(always)]
-            fn portable($($arg: $ty),*) $(-> $ret)? $body
-
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2")]
-                fn wide($($arg: $ty),*) $(-> $ret)? {
-                    portable($($arg),*)
-                }
-                #[target_feature(enable = "avx2")]
-                fn narrow($($arg: $ty),*) $(-> $ret)? {
-                    portable($($arg),*)
-                }
-                match $crate::sae::kernel::width() {
-                    $crate::sae::kernel::Width::Avx512 => {
-                        // SAFETY: `width` found every feature that `wide` is compiled for.
-                        #[expect(unsafe_code, reason = "calling a function compiled for detected features")]
-                        return unsafe { wide($($arg),*) };
-                    }
-                    $crate::sae::kernel::Width::Avx2 => {
-                        // SAFETY: `width` found AVX2.
-                        #[expect(unsafe_code, reason = "calling a function compiled for detected features")]
-                        return unsafe { narrow($($arg),*) };
-                    }
-                    $crate::sae::kernel::Width::Baseline => {}
-                }
-            }
-            portable($($arg),*)
-        }
-    };
-}
-pub(super) use dispatched;
-
-/// The widest vectors this machine has and this module is compiled for.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Width {
-    Avx512,
-    Avx2,
-    Baseline,
-}
-
-#[cfg(target_arch = "x86_64")]
-pub(super) fn width() -> Width {
-    if is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx2")
-    {
-        Width::Avx512
-    } else if is_x86_feature_detected!("avx2") {
-        Width::Avx2
-    } else {
-        Width::Baseline
-    }
-}
 
 /// `out[rows, n] = x[rows, d] W` with `W` given by its columns, `columns[n, d]`, all row-major.
 ///

@@ -94,6 +94,25 @@ pub struct SaeParts {
 }
 
 impl SaeParts {
+    /// A top-k SAE without biases.
+    #[cfg(test)]
+    pub(super) fn plain(k: usize, d_in: usize, w_enc_t: Vec<f32>, w_dec: Vec<f32>) -> Self {
+        Self {
+            architecture: Architecture::TopK {
+                k,
+                rescale_by_decoder_norm: false,
+            },
+            normalisation: Normalisation::None,
+            d_in,
+            b_enc: vec![0.0; w_enc_t.len() / d_in],
+            w_enc_t,
+            w_dec,
+            b_dec: vec![0.0; d_in],
+            apply_b_dec_to_input: true,
+            record: TrainingRecord::default(),
+        }
+    }
+
     /// Checks shapes, values and `k`.
     ///
     /// # Errors

@@ -112,24 +112,11 @@ fn directions(sae: &Sae) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sae::{Architecture, Normalisation, SaeParts, TrainingRecord};
+    use crate::sae::SaeParts;
 
     fn sae(rows: &[[f32; 2]]) -> Sae {
-        Sae::new(SaeParts {
-            d_in: 2,
-            w_enc_t: vec![0.5; rows.len() * 2],
-            b_enc: vec![0.0; rows.len()],
-            w_dec: rows.concat(),
-            b_dec: vec![0.0; 2],
-            architecture: Architecture::TopK {
-                k: 1,
-                rescale_by_decoder_norm: false,
-            },
-            normalisation: Normalisation::None,
-            apply_b_dec_to_input: true,
-            record: TrainingRecord::default(),
-        })
-        .unwrap()
+        let w_enc_t = vec![0.5; rows.len() * 2];
+        Sae::new(SaeParts::plain(1, 2, w_enc_t, rows.concat())).unwrap()
     }
 
     #[test]

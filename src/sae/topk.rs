@@ -4,7 +4,7 @@
 //! is a floor under the k-th largest value, because k different values reach it; a second pass
 //! collects the few values at or above the floor, and only those are compared exactly.
 
-use super::kernel::dispatched;
+use crate::instructions::dispatched;
 
 const LANES: usize = 16;
 /// How many maxima are taken per wanted value: more make the floor tighter and the search longer.

@@ -6,11 +6,11 @@ use latentdb_index::query::MAX_HITS;
 use latentdb_index::{MAX_ID_BYTES, MAX_TEXT_BYTES};
 use latentdb_proto::v1;
 use latentdb_proto::v1::admin_service_server::AdminService;
-use tonic::{Request, Response, Status};
 
 use super::address::address;
+use super::calls::calls;
 use super::limits::MAX_MESSAGE_BYTES;
-use super::status::status;
+use crate::error::Result;
 use crate::service::{Collections, Core, MAX_BATCH};
 
 /// Serves the server itself.
@@ -19,13 +19,16 @@ pub(super) struct AdminAdapter {
     pub collections: Arc<Collections>,
 }
 
-#[tonic::async_trait]
-impl AdminService for AdminAdapter {
-    async fn get_server_info(
-        &self,
-        _request: Request<v1::GetServerInfoRequest>,
-    ) -> Result<Response<v1::ServerInfo>, Status> {
-        Ok(Response::new(v1::ServerInfo {
+calls! {
+    AdminService of AdminAdapter {
+        get_server_info(v1::GetServerInfoRequest) -> v1::ServerInfo;
+        optimize(v1::OptimizeRequest) -> v1::OptimizeResponse;
+    }
+}
+
+impl AdminAdapter {
+    async fn get_server_info(&self, _request: v1::GetServerInfoRequest) -> Result<v1::ServerInfo> {
+        Ok(v1::ServerInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.core.uptime_seconds(),
             collections: self.core.collection_count() as u32,
@@ -38,19 +41,13 @@ impl AdminService for AdminAdapter {
                 max_hits: MAX_HITS as u32,
                 max_page: 1000,
             }),
-        }))
+        })
     }
 
-    async fn optimize(
-        &self,
-        request: Request<v1::OptimizeRequest>,
-    ) -> Result<Response<v1::OptimizeResponse>, Status> {
-        let name = address(request.into_inner().collection).map_err(status)?;
-        let name = name.collection;
-        let segments = self.collections.optimize(name).await.map_err(status)?;
-        Ok(Response::new(v1::OptimizeResponse {
-            segments: segments as u32,
-        }))
+    async fn optimize(&self, wire: v1::OptimizeRequest) -> Result<v1::OptimizeResponse> {
+        let name = address(wire.collection)?.collection;
+        let segments = self.collections.optimize(name).await? as u32;
+        Ok(v1::OptimizeResponse { segments })
     }
 }
 

@@ -7,17 +7,13 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::cluster_response::Part;
 
 use super::address::address;
-use super::status::required;
+use super::status::{entry, required};
 use super::streams::BATCH;
 use super::types::{count_or, filter, non_zero, projection, wire_document};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service::{
     Axis, AxisRequest, AxisSource, ClusterRequest, ClusterResult, DescribedCluster, Projection,
 };
-
-pub(super) fn progress(done: u64, total: u64) -> v1::ClusterResponse {
-    response(Part::Progress(v1::AnalysisProgress { done, total }))
-}
 
 pub(super) fn answer(mut result: ClusterResult) -> Vec<v1::ClusterResponse> {
     let members: Vec<v1::ClusterMember> = std::mem::take(&mut result.members)
@@ -44,14 +40,10 @@ pub(super) fn request(wire: v1::ClusterRequest) -> Result<ClusterRequest> {
             latents: axis.latents,
             families: axis.families,
             per_text: count_or(axis.latents_per_text, 100, 10_000, "axis.latents_per_text")?,
-            source: match v1::AxisSource::try_from(axis.source) {
-                Ok(v1::AxisSource::Best) => None,
-                Ok(v1::AxisSource::Labels) => Some(AxisSource::Labels),
-                Ok(v1::AxisSource::Centroids) => Some(AxisSource::Centroids),
-                Err(_) => {
-                    let message = format!("is {}, which is no source", axis.source);
-                    return Err(Error::invalid("axis.source", message));
-                }
+            source: match entry(axis.source, "axis.source")? {
+                v1::AxisSource::Best => None,
+                v1::AxisSource::Labels => Some(AxisSource::Labels),
+                v1::AxisSource::Centroids => Some(AxisSource::Centroids),
             },
         },
         options: ClusterOptions {

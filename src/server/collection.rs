@@ -5,15 +5,15 @@ use std::sync::Arc;
 use latentdb_index::{Analyzer, SetContent, TextLanguage};
 use latentdb_proto::v1;
 use latentdb_proto::v1::collection_service_server::CollectionService;
-use tonic::{Request, Response, Status};
 
 use super::address::{address, changed};
+use super::calls::calls;
 use super::reader::{reader_request, wire_reader};
-use super::status::{required, status};
-use super::streams::{Answers, stream};
+use super::status::required;
+use super::streams::{Answers, Progressing, stream};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::{Pooling, Precision};
-use crate::error::Within as _;
+use crate::error::{Result, Within as _};
 use crate::service::{
     AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, EncoderRecord,
     FitInfo, Gate, ReaderRequest, SaeRecord, SetInfo,
@@ -22,11 +22,13 @@ use crate::service::{
 /// Serves collections and their saved sets.
 pub(super) struct CollectionAdapter(pub Arc<Collections>);
 
-fn change_progress(done: u64, total: u64) -> v1::AttachSaeProgress {
-    v1::AttachSaeProgress {
-        done,
-        total,
-        collection: None,
+impl Progressing for v1::AttachSaeProgress {
+    fn progress(done: u64, total: u64) -> Self {
+        Self {
+            done,
+            total,
+            collection: None,
+        }
     }
 }
 
@@ -39,75 +41,70 @@ fn changed_collection(info: CollectionInfo) -> Vec<v1::AttachSaeProgress> {
     }]
 }
 
-#[tonic::async_trait]
-impl CollectionService for CollectionAdapter {
-    async fn create_collection(
-        &self,
-        request: Request<v1::CreateCollectionRequest>,
-    ) -> Result<Response<v1::Collection>, Status> {
-        let wire = request.into_inner();
-        let (reader, precision) = reader_of(wire.reader, wire.precision).map_err(status)?;
-        let analyzer = wire.analyzer.map(analyzer).transpose();
-        let analyzer = analyzer
-            .within("analyzer")
-            .map_err(status)?
-            .unwrap_or_default();
-        let info = self
-            .0
-            .create_collection(CreateCollection {
-                name: wire.name,
-                encoder: non_empty(wire.encoder),
-                dimension: non_zero(wire.dimension),
-                sae: non_empty(wire.sae),
-                n_latents: non_zero(wire.n_latents),
-                gate: wire.gate.map(gate).unwrap_or_default(),
-                reader,
-                precision,
-                analyzer,
-            })
-            .await
-            .map_err(status)?;
-        Ok(Response::new(wire_collection(info)))
+calls! {
+    CollectionService of CollectionAdapter {
+        create_collection(v1::CreateCollectionRequest) -> v1::Collection;
+        get_collection(v1::GetCollectionRequest) -> v1::Collection;
+        list_collections(v1::ListCollectionsRequest) -> v1::ListCollectionsResponse;
+        drop_collection(v1::DropCollectionRequest) -> v1::DropCollectionResponse;
+        save_set(v1::SaveSetRequest) -> v1::SavedSet;
+        list_sets(v1::ListSetsRequest) -> v1::ListSetsResponse;
+        drop_set(v1::DropSetRequest) -> v1::DropSetResponse;
+    }
+    streams {
+        attach_sae(v1::AttachSaeRequest) -> AttachSaeStream = v1::AttachSaeProgress;
+        detach_sae(v1::DetachSaeRequest) -> DetachSaeStream = v1::AttachSaeProgress;
+    }
+}
+
+impl CollectionAdapter {
+    async fn create_collection(&self, wire: v1::CreateCollectionRequest) -> Result<v1::Collection> {
+        let (reader, precision) = reader_of(wire.reader, wire.precision)?;
+        let analyzer = wire.analyzer.map(analyzer).transpose().within("analyzer")?;
+        let created = self.0.create_collection(CreateCollection {
+            name: wire.name,
+            encoder: non_empty(wire.encoder),
+            dimension: non_zero(wire.dimension),
+            sae: non_empty(wire.sae),
+            n_latents: non_zero(wire.n_latents),
+            gate: wire.gate.map(gate).unwrap_or_default(),
+            reader,
+            precision,
+            analyzer: analyzer.unwrap_or_default(),
+        });
+        Ok(wire_collection(created.await?))
     }
 
-    async fn get_collection(
-        &self,
-        request: Request<v1::GetCollectionRequest>,
-    ) -> Result<Response<v1::Collection>, Status> {
-        let address = address(request.into_inner().name).map_err(status)?;
-        let info = self.0.collection_info(address).await.map_err(status)?;
-        Ok(Response::new(wire_collection(info)))
+    async fn get_collection(&self, wire: v1::GetCollectionRequest) -> Result<v1::Collection> {
+        let info = self.0.collection_info(address(wire.name)?).await?;
+        Ok(wire_collection(info))
     }
 
     async fn list_collections(
         &self,
-        _request: Request<v1::ListCollectionsRequest>,
-    ) -> Result<Response<v1::ListCollectionsResponse>, Status> {
-        let infos = self.0.list_collections().await.map_err(status)?;
-        Ok(Response::new(v1::ListCollectionsResponse {
+        _request: v1::ListCollectionsRequest,
+    ) -> Result<v1::ListCollectionsResponse> {
+        let infos = self.0.list_collections().await?;
+        Ok(v1::ListCollectionsResponse {
             collections: infos.into_iter().map(wire_collection).collect(),
-        }))
+        })
     }
 
     async fn drop_collection(
         &self,
-        request: Request<v1::DropCollectionRequest>,
-    ) -> Result<Response<v1::DropCollectionResponse>, Status> {
-        let name = changed(request.into_inner().name).map_err(status)?;
-        self.0.drop_collection(name).await.map_err(status)?;
-        Ok(Response::new(v1::DropCollectionResponse {}))
+        wire: v1::DropCollectionRequest,
+    ) -> Result<v1::DropCollectionResponse> {
+        self.0.drop_collection(changed(wire.name)?).await?;
+        Ok(v1::DropCollectionResponse {})
     }
-
-    type AttachSaeStream = Answers<v1::AttachSaeProgress>;
 
     async fn attach_sae(
         &self,
-        request: Request<v1::AttachSaeRequest>,
-    ) -> Result<Response<Self::AttachSaeStream>, Status> {
-        let wire = request.into_inner();
-        let (reader, _) = reader_of(wire.reader, wire.precision).map_err(status)?;
+        wire: v1::AttachSaeRequest,
+    ) -> Result<Answers<v1::AttachSaeProgress>> {
+        let (reader, _) = reader_of(wire.reader, wire.precision)?;
         let request = AttachRequest {
-            collection: changed(wire.collection).map_err(status)?,
+            collection: changed(wire.collection)?,
             sae: wire.sae,
             name: non_empty(wire.name),
             gate: wire.gate.map(gate),
@@ -115,58 +112,39 @@ impl CollectionService for CollectionAdapter {
         };
         let service = self.0.clone();
         let work = |progress| async move { service.attach_sae(request, progress).await };
-        Ok(stream(work, change_progress, changed_collection))
+        Ok(stream(work, changed_collection))
     }
-
-    type DetachSaeStream = Self::AttachSaeStream;
 
     async fn detach_sae(
         &self,
-        request: Request<v1::DetachSaeRequest>,
-    ) -> Result<Response<Self::DetachSaeStream>, Status> {
-        let wire = request.into_inner();
-        let collection = changed(wire.collection).map_err(status)?;
+        wire: v1::DetachSaeRequest,
+    ) -> Result<Answers<v1::AttachSaeProgress>> {
+        let collection = changed(wire.collection)?;
         let service = self.0.clone();
         let work =
             |progress| async move { service.detach_sae(collection, wire.name, progress).await };
-        Ok(stream(work, change_progress, changed_collection))
+        Ok(stream(work, changed_collection))
     }
 
-    async fn save_set(
-        &self,
-        request: Request<v1::SaveSetRequest>,
-    ) -> Result<Response<v1::SavedSet>, Status> {
-        let wire = request.into_inner();
-        let described = required(wire.filter, "filter").map_err(status)?;
-        let described = filter(Some(described)).map_err(status)?;
-        let address = address(wire.collection).map_err(status)?;
-        let info = self
-            .0
-            .save_set(address, wire.name, described, wire.frozen)
-            .await
-            .map_err(status)?;
-        Ok(Response::new(wire_set(info)))
+    async fn save_set(&self, wire: v1::SaveSetRequest) -> Result<v1::SavedSet> {
+        let described = required(wire.filter, "filter")?;
+        let described = filter(Some(described))?;
+        let (address, frozen) = (address(wire.collection)?, wire.frozen);
+        let saved = self.0.save_set(address, wire.name, described, frozen);
+        Ok(wire_set(saved.await?))
     }
 
-    async fn list_sets(
-        &self,
-        request: Request<v1::ListSetsRequest>,
-    ) -> Result<Response<v1::ListSetsResponse>, Status> {
-        let address = address(request.into_inner().collection).map_err(status)?;
-        let sets = self.0.list_sets(address).await.map_err(status)?;
-        Ok(Response::new(v1::ListSetsResponse {
+    async fn list_sets(&self, wire: v1::ListSetsRequest) -> Result<v1::ListSetsResponse> {
+        let sets = self.0.list_sets(address(wire.collection)?).await?;
+        Ok(v1::ListSetsResponse {
             sets: sets.into_iter().map(wire_set).collect(),
-        }))
+        })
     }
 
-    async fn drop_set(
-        &self,
-        request: Request<v1::DropSetRequest>,
-    ) -> Result<Response<v1::DropSetResponse>, Status> {
-        let wire = request.into_inner();
-        let address = address(wire.collection).map_err(status)?;
-        self.0.drop_set(address, wire.name).await.map_err(status)?;
-        Ok(Response::new(v1::DropSetResponse {}))
+    async fn drop_set(&self, wire: v1::DropSetRequest) -> Result<v1::DropSetResponse> {
+        let address = address(wire.collection)?;
+        self.0.drop_set(address, wire.name).await?;
+        Ok(v1::DropSetResponse {})
     }
 }
 
@@ -200,7 +178,7 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
     }
 }
 
-fn analyzer(wire: v1::Analyzer) -> crate::error::Result<Analyzer> {
+fn analyzer(wire: v1::Analyzer) -> Result<Analyzer> {
     let language = |name: String, field: &str| {
         let parsed = non_empty(name).map(|name| name.parse::<TextLanguage>());
         parsed.transpose().within(field)
@@ -225,7 +203,7 @@ fn wire_analyzer(analyzer: Analyzer) -> v1::Analyzer {
 fn reader_of(
     reader: Option<v1::Reader>,
     precision: String,
-) -> crate::error::Result<(Option<ReaderRequest>, Option<Precision>)> {
+) -> Result<(Option<ReaderRequest>, Option<Precision>)> {
     let precision = non_empty(precision)
         .map(|name| Precision::parse(&name))
         .transpose()?;

@@ -57,10 +57,6 @@ pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
     })
 }
 
-pub(super) fn progress(done: u64, total: u64) -> v1::CorrelateResponse {
-    response(Part::Progress(v1::AnalysisProgress { done, total }))
-}
-
 pub(super) fn answer(result: CorrelateResult) -> Vec<v1::CorrelateResponse> {
     let mut messages = vec![response(Part::Summary(v1::CorrelateSummary {
         documents: result.documents,

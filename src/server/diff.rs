@@ -7,7 +7,7 @@ use latentdb_proto::v1::diff_response::Part;
 
 use super::address::{address, address_in};
 use super::reader::span_of;
-use super::status::required;
+use super::status::{entry, required};
 use super::streams::BATCH;
 use super::types::{count_or, non_empty, set, wire_document};
 use crate::error::{Error, Result};
@@ -23,16 +23,14 @@ const MAX_LIMIT: usize = 1_000_000;
 const MAX_DOCUMENTS: u32 = 20;
 
 pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {
-    let measure = match v1::DiffMeasure::try_from(wire.measure) {
-        Ok(v1::DiffMeasure::Prevalence) => Measure::Prevalence,
-        Ok(v1::DiffMeasure::MeanActivation) => Measure::MeanActivation,
-        Err(_) => return Err(no_such("measure", wire.measure)),
+    let measure = match entry(wire.measure, "measure")? {
+        v1::DiffMeasure::Prevalence => Measure::Prevalence,
+        v1::DiffMeasure::MeanActivation => Measure::MeanActivation,
     };
-    let direction = match v1::DiffDirection::try_from(wire.direction) {
-        Ok(v1::DiffDirection::Both) => Direction::Both,
-        Ok(v1::DiffDirection::MoreInA) => Direction::MoreInA,
-        Ok(v1::DiffDirection::MoreInB) => Direction::MoreInB,
-        Err(_) => return Err(no_such("direction", wire.direction)),
+    let direction = match entry(wire.direction, "direction")? {
+        v1::DiffDirection::Both => Direction::Both,
+        v1::DiffDirection::MoreInA => Direction::MoreInA,
+        v1::DiffDirection::MoreInB => Direction::MoreInB,
     };
     let min_delta = match measure {
         Measure::Prevalence => DEFAULT_MIN_DELTA,
@@ -71,11 +69,6 @@ pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {
     })
 }
 
-/// A number that stands for no entry of an enumeration.
-pub(super) fn no_such(field: &str, number: i32) -> Error {
-    Error::invalid(field, format!("is {number}, which is none of its values"))
-}
-
 pub(super) fn named_sets(wire: Vec<v1::NamedSet>, field: &str) -> Result<Vec<NamedSet>> {
     wire.into_iter()
         .enumerate()
@@ -96,10 +89,6 @@ pub(super) fn groups(wire: Vec<v1::LatentGroup>) -> Vec<LatentGroup> {
             latents: group.latents,
         })
         .collect()
-}
-
-pub(super) fn progress(done: u64, total: u64) -> v1::DiffResponse {
-    response(Part::Progress(v1::AnalysisProgress { done, total }))
 }
 
 pub(super) fn answer(result: DiffResult) -> Vec<v1::DiffResponse> {

@@ -1,20 +1,21 @@
 //! DocumentService.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use latentdb_index::{StreamPosition, Update, Written};
 use latentdb_proto::v1;
 use latentdb_proto::v1::document_service_server::DocumentService;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use super::address::{address, changed};
+use super::calls::calls;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, shortened, status};
+use super::streams::{Answers, Told};
 use super::types::{
     attributes, codes, count_or, documents, filter, made_with, projection, wire_document,
 };
@@ -28,119 +29,86 @@ const BATCHES_IN_FLIGHT: usize = 4;
 #[derive(Clone)]
 pub(super) struct DocumentAdapter(pub Arc<Documents>);
 
-#[tonic::async_trait]
-impl DocumentService for DocumentAdapter {
-    async fn upsert(
-        &self,
-        request: Request<v1::UpsertRequest>,
-    ) -> Result<Response<v1::WriteResponse>, Status> {
-        let wire = request.into_inner();
-        let written = async {
-            let documents = documents(wire.documents)?;
-            let made_with = made_with(wire.made_with);
-            self.0
-                .upsert(&changed(wire.collection)?, documents, made_with)
-                .await
-        };
-        written.await.map(answer).map_err(status)
+calls! {
+    DocumentService of DocumentAdapter {
+        upsert(v1::UpsertRequest) -> v1::WriteResponse;
+        update(v1::UpdateRequest) -> v1::WriteResponse;
+        delete(v1::DeleteRequest) -> v1::WriteResponse;
+        get(v1::GetRequest) -> v1::GetResponse;
     }
+    streams {
+        ingest(Streaming<v1::IngestRequest>) -> IngestStream = v1::IngestResponse;
+        scroll(v1::ScrollRequest) -> ScrollStream = v1::ScrollResponse;
+    }
+}
 
-    type IngestStream = Pin<Box<dyn Stream<Item = Result<v1::IngestResponse, Status>> + Send>>;
+impl DocumentAdapter {
+    async fn upsert(&self, wire: v1::UpsertRequest) -> Result<v1::WriteResponse> {
+        let documents = documents(wire.documents)?;
+        let made_with = made_with(wire.made_with);
+        let collection = changed(wire.collection)?;
+        let written = self.0.upsert(&collection, documents, made_with).await?;
+        Ok(answer(written))
+    }
 
     async fn ingest(
         &self,
-        request: Request<Streaming<v1::IngestRequest>>,
-    ) -> Result<Response<Self::IngestStream>, Status> {
+        batches: Streaming<v1::IngestRequest>,
+    ) -> Result<Answers<v1::IngestResponse>> {
         let (send, receive) = mpsc::channel(1);
         let api = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = api.run_ingest(request.into_inner(), &send).await {
+            if let Err(error) = api.run_ingest(batches, &send).await {
                 let _ = send.send(Err(error)).await;
             }
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+        Ok(Box::pin(ReceiverStream::new(receive)))
     }
 
-    async fn update(
-        &self,
-        request: Request<v1::UpdateRequest>,
-    ) -> Result<Response<v1::WriteResponse>, Status> {
-        let wire = request.into_inner();
-        let written = async {
-            let updates = wire
-                .updates
-                .into_iter()
-                .enumerate()
-                .map(|(at, wire)| update(wire).within(&format!("updates[{at}]")))
-                .collect::<Result<_>>()?;
-            let made_with = made_with(wire.made_with);
-            self.0
-                .update(&changed(wire.collection)?, updates, made_with)
-                .await
-        };
-        written.await.map(answer).map_err(status)
+    async fn update(&self, wire: v1::UpdateRequest) -> Result<v1::WriteResponse> {
+        let updates = wire.updates.into_iter().enumerate();
+        let updates = updates.map(|(at, one)| update(one).within(&format!("updates[{at}]")));
+        let updates = updates.collect::<Result<_>>()?;
+        let made_with = made_with(wire.made_with);
+        let collection = changed(wire.collection)?;
+        let written = self.0.update(&collection, updates, made_with).await?;
+        Ok(answer(written))
     }
 
-    async fn delete(
-        &self,
-        request: Request<v1::DeleteRequest>,
-    ) -> Result<Response<v1::WriteResponse>, Status> {
-        let wire = request.into_inner();
-        let written = async {
-            match wire.filter {
-                Some(_) if !wire.ids.is_empty() => Err(Error::invalid(
-                    "filter",
-                    "is given with ids; one of them is accepted",
-                )),
-                Some(described) => {
-                    let described = filter(Some(described))?;
-                    self.0
-                        .delete_matching(
-                            &changed(wire.collection)?,
-                            described,
-                            wire.ignore_warnings,
-                        )
-                        .await
-                }
-                None => {
-                    self.0
-                        .delete_ids(&changed(wire.collection)?, wire.ids)
-                        .await
-                }
+    async fn delete(&self, wire: v1::DeleteRequest) -> Result<v1::WriteResponse> {
+        if wire.filter.is_some() && !wire.ids.is_empty() {
+            let message = "is given with ids; one of them is accepted";
+            return Err(Error::invalid("filter", message));
+        }
+        let collection = changed(wire.collection)?;
+        let written = match wire.filter {
+            Some(described) => {
+                let described = filter(Some(described))?;
+                let ignore = wire.ignore_warnings;
+                self.0
+                    .delete_matching(&collection, described, ignore)
+                    .await?
             }
+            None => self.0.delete_ids(&collection, wire.ids).await?,
         };
-        written.await.map(answer).map_err(status)
+        Ok(answer(written))
     }
 
-    async fn get(
-        &self,
-        request: Request<v1::GetRequest>,
-    ) -> Result<Response<v1::GetResponse>, Status> {
-        let wire = request.into_inner();
+    async fn get(&self, wire: v1::GetRequest) -> Result<v1::GetResponse> {
         let projection = projection(wire.projection, Projection::everything());
-        let address = address(wire.collection).map_err(status)?;
-        let found = self
-            .0
-            .get(&address, wire.ids, projection)
-            .await
-            .map_err(status)?;
-        Ok(Response::new(v1::GetResponse {
+        let address = address(wire.collection)?;
+        let found = self.0.get(&address, wire.ids, projection).await?;
+        Ok(v1::GetResponse {
             documents: found.documents.into_iter().map(wire_document).collect(),
             missing: found.missing,
-        }))
+        })
     }
 
-    type ScrollStream = Pin<Box<dyn Stream<Item = Result<v1::ScrollResponse, Status>> + Send>>;
-
-    async fn scroll(
-        &self,
-        request: Request<v1::ScrollRequest>,
-    ) -> Result<Response<Self::ScrollStream>, Status> {
-        let wire = request.into_inner();
-        let described = filter(wire.filter).map_err(status)?;
-        let address = address(wire.collection).map_err(status)?;
+    async fn scroll(&self, wire: v1::ScrollRequest) -> Result<Answers<v1::ScrollResponse>> {
+        let described = filter(wire.filter)?;
+        let address = address(wire.collection)?;
         let projection = projection(wire.projection, Projection::readable());
-        let batch = count_or(wire.batch_size, 500, MAX_BATCH, "batch_size").map_err(status)?;
+        let batch = count_or(wire.batch_size, 500, MAX_BATCH, "batch_size")?;
         let (send, receive) = mpsc::channel(4);
         let service = self.0.clone();
         // Ends when the documents do, or when nobody receives them any more.
@@ -161,7 +129,7 @@ impl DocumentService for DocumentAdapter {
                 let _ = send.blocking_send(Err(status(error)));
             }
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+        Ok(Box::pin(ReceiverStream::new(receive)))
     }
 }
 
@@ -175,7 +143,7 @@ impl DocumentAdapter {
     async fn run_ingest(
         &self,
         mut batches: Streaming<v1::IngestRequest>,
-        send: &mpsc::Sender<Result<v1::IngestResponse, Status>>,
+        send: &Told<v1::IngestResponse>,
     ) -> Result<(), Status> {
         let mut stream = None;
         let mut flying = InFlight::new();
@@ -275,12 +243,12 @@ fn batch_answer(batch: u64, written: Result<Written>) -> v1::IngestResponse {
     }
 }
 
-fn answer(written: Written) -> Response<v1::WriteResponse> {
-    Response::new(v1::WriteResponse {
+fn answer(written: Written) -> v1::WriteResponse {
+    v1::WriteResponse {
         sequence: written.sequence,
         upserted: written.upserted,
         deleted: written.deleted,
-    })
+    }
 }
 
 fn update(wire: v1::DocumentUpdate) -> Result<Update> {

@@ -1,23 +1,22 @@
 //! LatentService.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::Stream;
 use latentdb_index::{Document, Label, LabelScore};
 use latentdb_proto::v1;
 use latentdb_proto::v1::latent_service_server::LatentService;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
 
 use super::address::address;
+use super::calls::calls;
 use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
-use super::status::status;
+use super::status::{entry, status};
+use super::streams::{Answers, Told};
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
-use crate::error::{Error, Within as _};
+use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
 use crate::service::{
     ChatUse, DEFAULT_DOCUMENTS, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
@@ -32,192 +31,134 @@ const MAX_FOUND: usize = 10_000;
 /// Labels in one message of a list.
 const LABELS_A_MESSAGE: usize = 1000;
 
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
 /// Serves latents and their labels.
 pub(super) struct LatentAdapter(pub Arc<Labels>);
 
-#[tonic::async_trait]
-impl LatentService for LatentAdapter {
-    async fn list_latents(
-        &self,
-        request: Request<v1::ListLatentsRequest>,
-    ) -> Result<Response<v1::ListLatentsResponse>, Status> {
-        let wire = request.into_inner();
-        let listed = async {
-            let order = match v1::LatentOrder::try_from(wire.order) {
-                Ok(v1::LatentOrder::Documents) => LatentOrder::Documents,
-                Ok(v1::LatentOrder::Number) => LatentOrder::Number,
-                Err(_) => {
-                    let message = format!("is {}, which is no order", wire.order);
-                    return Err(Error::invalid("order", message));
-                }
-            };
-            let limit = count_or(wire.limit, 100, 100_000, "limit")?;
-            let (query, offset) = (&wire.label_query, wire.offset as usize);
-            self.0
-                .list_latents(&address(wire.collection)?, query, order, limit, offset)
-                .await
+calls! {
+    LatentService of LatentAdapter {
+        list_latents(v1::ListLatentsRequest) -> v1::ListLatentsResponse;
+        get_latent(v1::GetLatentRequest) -> v1::Latent;
+        set_labels(v1::SetLabelsRequest) -> v1::SetLabelsResponse;
+        use_label(v1::UseLabelRequest) -> v1::Label;
+        search_labels(v1::SearchLabelsRequest) -> v1::SearchLabelsResponse;
+        find_families(v1::FindFamiliesRequest) -> v1::FamiliesResponse;
+        list_families(v1::ListFamiliesRequest) -> v1::FamiliesResponse;
+        split_latents(v1::SplitLatentsRequest) -> v1::SplitLatentsResponse;
+    }
+    streams {
+        list_labels(v1::ListLabelsRequest) -> ListLabelsStream = v1::ListLabelsResponse;
+        label_latents(v1::LabelLatentsRequest) -> LabelLatentsStream = v1::LabelLatentsProgress;
+        score_labels(v1::ScoreLabelsRequest) -> ScoreLabelsStream = v1::ScoreLabelsProgress;
+    }
+}
+
+impl LatentAdapter {
+    async fn list_latents(&self, wire: v1::ListLatentsRequest) -> Result<v1::ListLatentsResponse> {
+        let order = match entry(wire.order, "order")? {
+            v1::LatentOrder::Documents => LatentOrder::Documents,
+            v1::LatentOrder::Number => LatentOrder::Number,
         };
-        let (latents, total) = listed.await.map_err(status)?;
-        Ok(Response::new(v1::ListLatentsResponse {
+        let limit = count_or(wire.limit, 100, 100_000, "limit")?;
+        let (query, offset) = (&wire.label_query, wire.offset as usize);
+        let address = address(wire.collection)?;
+        let listed = self.0.list_latents(&address, query, order, limit, offset);
+        let (latents, total) = listed.await?;
+        Ok(v1::ListLatentsResponse {
             latents: latents.into_iter().map(wire_statistics).collect(),
             total,
-        }))
+        })
     }
 
-    async fn get_latent(
-        &self,
-        request: Request<v1::GetLatentRequest>,
-    ) -> Result<Response<v1::Latent>, Status> {
-        let wire = request.into_inner();
-        let page = async {
-            let request = PageRequest {
-                documents: count_or(wire.documents, 5, MAX_LISTED, "documents")?,
-                random_documents: count_or(
-                    wire.random_documents,
-                    0,
-                    MAX_LISTED,
-                    "random_documents",
-                )?,
-                seed: wire.seed,
-                related: count_or(wire.related, 0, MAX_LISTED, "related")?,
-            };
-            self.0
-                .latent(&address(wire.collection)?, wire.latent, request)
-                .await
+    async fn get_latent(&self, wire: v1::GetLatentRequest) -> Result<v1::Latent> {
+        let request = PageRequest {
+            documents: count_or(wire.documents, 5, MAX_LISTED, "documents")?,
+            random_documents: count_or(wire.random_documents, 0, MAX_LISTED, "random_documents")?,
+            seed: wire.seed,
+            related: count_or(wire.related, 0, MAX_LISTED, "related")?,
         };
-        Ok(Response::new(wire_page(page.await.map_err(status)?)))
+        let address = address(wire.collection)?;
+        let page = self.0.latent(&address, wire.latent, request).await?;
+        Ok(wire_page(page))
     }
 
-    async fn set_labels(
-        &self,
-        request: Request<v1::SetLabelsRequest>,
-    ) -> Result<Response<v1::SetLabelsResponse>, Status> {
-        let wire = request.into_inner();
-        let written = async {
-            let entries = wire.labels.into_iter().enumerate();
-            let labels =
-                entries.map(|(at, entry)| new_label(entry).within(&format!("labels[{at}]")));
-            let labels = labels.collect::<crate::error::Result<_>>()?;
-            let sae = non_empty(wire.sae_sha256);
-            self.0
-                .set_labels(&address(wire.collection)?, labels, sae)
-                .await
-        };
-        let written = written.await.map_err(status)?;
-        Ok(Response::new(v1::SetLabelsResponse {
-            written: written as u32,
-        }))
+    async fn set_labels(&self, wire: v1::SetLabelsRequest) -> Result<v1::SetLabelsResponse> {
+        let entries = wire.labels.into_iter().enumerate();
+        let labels = entries.map(|(at, entry)| new_label(entry).within(&format!("labels[{at}]")));
+        let labels = labels.collect::<Result<_>>()?;
+        let sae = non_empty(wire.sae_sha256);
+        let address = address(wire.collection)?;
+        let written = self.0.set_labels(&address, labels, sae).await? as u32;
+        Ok(v1::SetLabelsResponse { written })
     }
 
-    async fn use_label(
-        &self,
-        request: Request<v1::UseLabelRequest>,
-    ) -> Result<Response<v1::Label>, Status> {
-        let wire = request.into_inner();
-        let address = address(wire.collection).map_err(status)?;
-        let label = self
-            .0
-            .use_label(&address, wire.latent, wire.version)
-            .await
-            .map_err(status)?;
-        Ok(Response::new(wire_label(label)))
+    async fn use_label(&self, wire: v1::UseLabelRequest) -> Result<v1::Label> {
+        let address = address(wire.collection)?;
+        let used = self.0.use_label(&address, wire.latent, wire.version);
+        Ok(wire_label(used.await?))
     }
-
-    type ListLabelsStream = Answers<v1::ListLabelsResponse>;
 
     async fn list_labels(
         &self,
-        request: Request<v1::ListLabelsRequest>,
-    ) -> Result<Response<Self::ListLabelsStream>, Status> {
-        let wire = request.into_inner();
-        let address = address(wire.collection).map_err(status)?;
-        let labels = self
-            .0
-            .list_labels(&address, wire.all_versions)
-            .await
-            .map_err(status)?;
-        let messages: Vec<_> = labels
-            .chunks(LABELS_A_MESSAGE)
-            .map(|labels| {
-                Ok(v1::ListLabelsResponse {
-                    labels: labels.iter().cloned().map(wire_latent_label).collect(),
-                })
-            })
-            .collect();
-        Ok(Response::new(Box::pin(futures::stream::iter(messages))))
+        wire: v1::ListLabelsRequest,
+    ) -> Result<Answers<v1::ListLabelsResponse>> {
+        let address = address(wire.collection)?;
+        let labels = self.0.list_labels(&address, wire.all_versions).await?;
+        let message = |labels: &[(u32, Label)]| {
+            let labels = labels.iter().cloned().map(wire_latent_label).collect();
+            Ok(v1::ListLabelsResponse { labels })
+        };
+        let messages: Vec<_> = labels.chunks(LABELS_A_MESSAGE).map(message).collect();
+        Ok(Box::pin(futures::stream::iter(messages)))
     }
 
     async fn search_labels(
         &self,
-        request: Request<v1::SearchLabelsRequest>,
-    ) -> Result<Response<v1::SearchLabelsResponse>, Status> {
-        let wire = request.into_inner();
-        let found = async {
-            let how = match v1::LabelSearchMode::try_from(wire.mode) {
-                Ok(v1::LabelSearchMode::Default) => LabelSearch::Any,
-                Ok(v1::LabelSearchMode::Meaning) => LabelSearch::Meaning,
-                Ok(v1::LabelSearchMode::Words) => LabelSearch::Words,
-                Err(_) => return Err(unknown("mode", wire.mode, "mode")),
-            };
-            let limit = count_or(wire.limit, 10, MAX_FOUND, "limit")?;
-            self.0
-                .search_labels(&address(wire.collection)?, &wire.text, how, limit)
-                .await
+        wire: v1::SearchLabelsRequest,
+    ) -> Result<v1::SearchLabelsResponse> {
+        let how = match entry(wire.mode, "mode")? {
+            v1::LabelSearchMode::Default => LabelSearch::Any,
+            v1::LabelSearchMode::Meaning => LabelSearch::Meaning,
+            v1::LabelSearchMode::Words => LabelSearch::Words,
         };
-        let found = found.await.map_err(status)?;
-        Ok(Response::new(v1::SearchLabelsResponse {
-            labels: found
-                .into_iter()
-                .map(|found| v1::FoundLabel {
-                    latent: found.latent,
-                    label: Some(wire_label(found.label)),
-                    score: found.score as f32,
-                    documents: found.documents,
-                })
-                .collect(),
-        }))
+        let limit = count_or(wire.limit, 10, MAX_FOUND, "limit")?;
+        let address = address(wire.collection)?;
+        let found = self.0.search_labels(&address, &wire.text, how, limit);
+        let labels = found.await?.into_iter().map(|found| v1::FoundLabel {
+            latent: found.latent,
+            label: Some(wire_label(found.label)),
+            score: found.score as f32,
+            documents: found.documents,
+        });
+        Ok(v1::SearchLabelsResponse {
+            labels: labels.collect(),
+        })
     }
 
-    async fn find_families(
-        &self,
-        request: Request<v1::FindFamiliesRequest>,
-    ) -> Result<Response<v1::FamiliesResponse>, Status> {
-        let wire = request.into_inner();
-        let found = async {
-            let find = find_families(&wire)?;
-            self.0.find_families(&address(wire.collection)?, find).await
-        };
-        Ok(Response::new(wire_families(found.await.map_err(status)?)))
+    async fn find_families(&self, wire: v1::FindFamiliesRequest) -> Result<v1::FamiliesResponse> {
+        let find = find_families(&wire)?;
+        let address = address(wire.collection)?;
+        let found = self.0.find_families(&address, find).await?;
+        Ok(wire_families(found))
     }
 
-    async fn list_families(
-        &self,
-        request: Request<v1::ListFamiliesRequest>,
-    ) -> Result<Response<v1::FamiliesResponse>, Status> {
-        let address = address(request.into_inner().collection).map_err(status)?;
-        let found = self.0.list_families(&address).await;
-        Ok(Response::new(wire_families(found.map_err(status)?)))
+    async fn list_families(&self, wire: v1::ListFamiliesRequest) -> Result<v1::FamiliesResponse> {
+        let found = self.0.list_families(&address(wire.collection)?).await?;
+        Ok(wire_families(found))
     }
 
     async fn split_latents(
         &self,
-        request: Request<v1::SplitLatentsRequest>,
-    ) -> Result<Response<v1::SplitLatentsResponse>, Status> {
-        let request = split_request(request.into_inner()).map_err(status)?;
-        let found = self.0.split_latents(request).await.map_err(status)?;
-        Ok(Response::new(wire_split(found)))
+        wire: v1::SplitLatentsRequest,
+    ) -> Result<v1::SplitLatentsResponse> {
+        let found = self.0.split_latents(split_request(wire)?).await?;
+        Ok(wire_split(found))
     }
-
-    type LabelLatentsStream = Answers<v1::LabelLatentsProgress>;
 
     async fn label_latents(
         &self,
-        request: Request<v1::LabelLatentsRequest>,
-    ) -> Result<Response<Self::LabelLatentsStream>, Status> {
-        let request = label_request(request.into_inner()).map_err(status)?;
+        wire: v1::LabelLatentsRequest,
+    ) -> Result<Answers<v1::LabelLatentsProgress>> {
+        let request = label_request(wire)?;
         let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
         tokio::spawn(async move {
@@ -227,16 +168,14 @@ impl LatentService for LatentAdapter {
                 let _ = send.send(Err(status(error))).await;
             }
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+        Ok(Box::pin(ReceiverStream::new(receive)))
     }
-
-    type ScoreLabelsStream = Answers<v1::ScoreLabelsProgress>;
 
     async fn score_labels(
         &self,
-        request: Request<v1::ScoreLabelsRequest>,
-    ) -> Result<Response<Self::ScoreLabelsStream>, Status> {
-        let request = score_request(request.into_inner()).map_err(status)?;
+        wire: v1::ScoreLabelsRequest,
+    ) -> Result<Answers<v1::ScoreLabelsProgress>> {
+        let request = score_request(wire)?;
         let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
         tokio::spawn(async move {
@@ -257,16 +196,13 @@ impl LatentService for LatentAdapter {
             });
             let _ = send.send(last).await;
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+        Ok(Box::pin(ReceiverStream::new(receive)))
     }
 }
 
 /// Sends what is told to a stream, from the thread that does the work. Waits for a slow client, so
 /// that no message is lost; stops the work once the client is gone.
-fn sends_progress<T, P: Into<T>>(
-    updates: mpsc::Sender<Result<T, Status>>,
-    progress: Arc<Progress>,
-) -> impl FnMut(P) {
+fn sends_progress<T, P: Into<T>>(updates: Told<T>, progress: Arc<Progress>) -> impl FnMut(P) {
     move |told| {
         if updates.blocking_send(Ok(told.into())).is_err() {
             progress.stop();
@@ -315,10 +251,6 @@ impl From<ScoreProgress> for v1::ScoreLabelsProgress {
     }
 }
 
-fn unknown(field: &str, value: i32, what: &str) -> Error {
-    Error::invalid(field, format!("is {value}, which is no {what}"))
-}
-
 fn chat_use(model: Option<String>, limits: Option<v1::ChatLimits>) -> ChatUse {
     let limits = limits.unwrap_or_default();
     ChatUse {
@@ -330,14 +262,13 @@ fn chat_use(model: Option<String>, limits: Option<v1::ChatLimits>) -> ChatUse {
     }
 }
 
-fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest, Error> {
+fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest> {
     let model = non_empty(wire.model);
     Ok(LabelRequest {
-        labeller: match v1::LabellerKind::try_from(wire.labeller) {
-            Ok(v1::LabellerKind::Keyphrase) => LabellerChoice::Keyphrases,
-            Ok(v1::LabellerKind::Chat) => LabellerChoice::Chat(chat_use(model, wire.chat)),
-            Ok(v1::LabellerKind::Local) => LabellerChoice::Local(model),
-            Err(_) => return Err(unknown("labeller", wire.labeller, "labeller")),
+        labeller: match entry(wire.labeller, "labeller")? {
+            v1::LabellerKind::Keyphrase => LabellerChoice::Keyphrases,
+            v1::LabellerKind::Chat => LabellerChoice::Chat(chat_use(model, wire.chat)),
+            v1::LabellerKind::Local => LabellerChoice::Local(model),
         },
         address: address(wire.collection)?,
         replace: wire.replace,
@@ -348,18 +279,17 @@ fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest, Error> {
     })
 }
 
-fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest, Error> {
+fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest> {
     let model = non_empty(wire.model);
     let documents = count_or(wire.documents, DEFAULT_DOCUMENTS, 200, "documents")?;
     if documents < 2 {
         return Err(Error::invalid("documents", "is 1; 2 to 200 is accepted"));
     }
     Ok(ScoreRequest {
-        judge: match v1::JudgeKind::try_from(wire.judge) {
-            Ok(v1::JudgeKind::Similarity) => JudgeChoice::Similarity,
-            Ok(v1::JudgeKind::Chat) => JudgeChoice::Chat(chat_use(model, wire.chat)),
-            Ok(v1::JudgeKind::Local) => JudgeChoice::Local(model),
-            Err(_) => return Err(unknown("judge", wire.judge, "judge")),
+        judge: match entry(wire.judge, "judge")? {
+            v1::JudgeKind::Similarity => JudgeChoice::Similarity,
+            v1::JudgeKind::Chat => JudgeChoice::Chat(chat_use(model, wire.chat)),
+            v1::JudgeKind::Local => JudgeChoice::Local(model),
         },
         address: address(wire.collection)?,
         latents: wire.latents,
@@ -371,7 +301,7 @@ fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest, Error> {
     })
 }
 
-fn new_label(entry: v1::LabelEntry) -> Result<NewLabel, Error> {
+fn new_label(entry: v1::LabelEntry) -> Result<NewLabel> {
     let created = entry.created.as_ref().map(micros).transpose();
     Ok(NewLabel {
         latent: entry.latent,

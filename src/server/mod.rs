@@ -7,6 +7,7 @@ mod address;
 mod admin;
 mod admission;
 mod analysis;
+mod calls;
 mod cluster;
 mod collection;
 mod correlate;
@@ -56,7 +57,7 @@ use search::SearchAdapter;
 
 pub use limits::Limits;
 
-pub(crate) use model::wire_quality;
+pub(crate) use model::{train_options, wire_progress, wire_quality};
 pub(crate) use types::wire_value;
 
 /// Bytes a client may send ahead on one stream; a batch of vectors fits.
@@ -125,9 +126,9 @@ impl Server {
             .set_service_status("", tonic_health::ServingStatus::Serving)
             .await;
         macro_rules! service {
-            ($server:ident, $adapter:ty, $part:expr) => {{
+            ($server:ident, $adapter:ident $part:tt) => {{
                 health.set_serving::<$server<$adapter>>().await;
-                $server::new($part)
+                $server::new($adapter $part)
                     .max_decoding_message_size(MAX_MESSAGE_BYTES)
                     .max_encoding_message_size(MAX_MESSAGE_BYTES)
                     .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
@@ -155,39 +156,17 @@ impl Server {
             .add_service(reflection().build_v1alpha().map_err(fault)?)
             .add_service(service!(
                 CollectionServiceServer,
-                CollectionAdapter,
                 CollectionAdapter(collections.clone())
             ))
-            .add_service(service!(
-                DocumentServiceServer,
-                DocumentAdapter,
-                DocumentAdapter(documents)
-            ))
-            .add_service(service!(
-                SearchServiceServer,
-                SearchAdapter,
-                SearchAdapter(search)
-            ))
-            .add_service(service!(
-                LatentServiceServer,
-                LatentAdapter,
-                LatentAdapter(labels)
-            ))
-            .add_service(service!(
-                ModelServiceServer,
-                ModelAdapter,
-                ModelAdapter(training)
-            ))
+            .add_service(service!(DocumentServiceServer, DocumentAdapter(documents)))
+            .add_service(service!(SearchServiceServer, SearchAdapter(search)))
+            .add_service(service!(LatentServiceServer, LatentAdapter(labels)))
+            .add_service(service!(ModelServiceServer, ModelAdapter(training)))
             .add_service(service!(
                 AdminServiceServer,
-                AdminAdapter,
                 AdminAdapter { core, collections }
             ))
-            .add_service(service!(
-                AnalysisServiceServer,
-                AnalysisAdapter,
-                AnalysisAdapter(analyses)
-            ))
+            .add_service(service!(AnalysisServiceServer, AnalysisAdapter(analyses)))
             .serve_with_incoming_shutdown(incoming, shutdown)
             .await
             .map_err(|error| Error::internal("the server stopped").with_source(error))

@@ -1,19 +1,19 @@
 //! ModelService.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::Stream;
 use latentdb_proto::v1;
 use latentdb_proto::v1::model_service_server::ModelService;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
 
 use super::address::address;
+use super::calls::calls;
 use super::collection::wire_sae;
 use super::status::{required, status};
+use super::streams::Answers;
 use super::types::{activations, non_empty, non_zero, wire_activations};
+use crate::error::Result;
 use crate::progress::Progress;
 use crate::sae::{Quality, Sparsity, TrainOptions, TrainProgress};
 use crate::service::{TrainRequest, Training};
@@ -21,107 +21,62 @@ use crate::service::{TrainRequest, Training};
 /// Serves encoders and SAEs.
 pub(super) struct ModelAdapter(pub Arc<Training>);
 
-#[tonic::async_trait]
-impl ModelService for ModelAdapter {
-    async fn encode_texts(
-        &self,
-        request: Request<v1::EncodeTextsRequest>,
-    ) -> Result<Response<v1::EncodeTextsResponse>, Status> {
+calls! {
+    ModelService of ModelAdapter {
+        encode_texts(v1::EncodeTextsRequest) -> v1::EncodeTextsResponse;
+        encode_vectors(v1::EncodeVectorsRequest) -> v1::EncodeVectorsResponse;
+        decode_latents(v1::DecodeLatentsRequest) -> v1::DecodeLatentsResponse;
+        evaluate_sae(v1::EvaluateSaeRequest) -> v1::EvaluateSaeResponse;
+        get_sae(v1::GetSaeRequest) -> v1::SaeInfo;
+    }
+    streams {
+        train_sae(v1::TrainSaeRequest) -> TrainSaeStream = v1::TrainSaeProgress;
+    }
+}
+
+impl ModelAdapter {
+    async fn encode_texts(&self, wire: v1::EncodeTextsRequest) -> Result<v1::EncodeTextsResponse> {
         use v1::encode_texts_request::With;
-        let wire = request.into_inner();
-        let (collection, model) = match required(wire.with, "with").map_err(status)? {
-            With::Collection(name) => (Some(address(name).map_err(status)?), None),
+        let (collection, model) = match required(wire.with, "with")? {
+            With::Collection(name) => (Some(address(name)?), None),
             With::Model(model) => (None, Some(model)),
         };
-        let vectors = self
-            .0
-            .encode_texts(collection, model, wire.texts)
-            .await
-            .map_err(status)?;
-        Ok(Response::new(v1::EncodeTextsResponse {
-            vectors: vectors
-                .into_iter()
-                .map(|values| v1::Vector { values })
-                .collect(),
-        }))
+        let vectors = self.0.encode_texts(collection, model, wire.texts).await?;
+        let vectors = vectors.into_iter().map(wire_vector).collect();
+        Ok(v1::EncodeTextsResponse { vectors })
     }
 
     async fn encode_vectors(
         &self,
-        request: Request<v1::EncodeVectorsRequest>,
-    ) -> Result<Response<v1::EncodeVectorsResponse>, Status> {
-        let wire = request.into_inner();
+        wire: v1::EncodeVectorsRequest,
+    ) -> Result<v1::EncodeVectorsResponse> {
         let vectors = wire.vectors.into_iter().map(|vector| vector.values);
-        let address = address(wire.collection).map_err(status)?;
-        let rows = self
-            .0
-            .encode_vectors(&address, vectors.collect())
-            .await
-            .map_err(status)?;
-        Ok(Response::new(v1::EncodeVectorsResponse {
-            rows: rows
-                .iter()
-                .map(|row| v1::Activations {
-                    values: wire_activations(row),
-                })
-                .collect(),
-        }))
+        let address = address(wire.collection)?;
+        let rows = self.0.encode_vectors(&address, vectors.collect()).await?;
+        let rows = rows.iter().map(|row| v1::Activations {
+            values: wire_activations(row),
+        });
+        Ok(v1::EncodeVectorsResponse {
+            rows: rows.collect(),
+        })
     }
 
     async fn decode_latents(
         &self,
-        request: Request<v1::DecodeLatentsRequest>,
-    ) -> Result<Response<v1::DecodeLatentsResponse>, Status> {
-        let wire = request.into_inner();
+        wire: v1::DecodeLatentsRequest,
+    ) -> Result<v1::DecodeLatentsResponse> {
         let rows = wire.rows.into_iter().map(activations).collect();
-        let address = address(wire.collection).map_err(status)?;
-        let vectors = self
-            .0
-            .decode_latents(&address, rows)
-            .await
-            .map_err(status)?;
-        Ok(Response::new(v1::DecodeLatentsResponse {
-            vectors: vectors
-                .into_iter()
-                .map(|values| v1::Vector { values })
-                .collect(),
-        }))
+        let address = address(wire.collection)?;
+        let vectors = self.0.decode_latents(&address, rows).await?;
+        let vectors = vectors.into_iter().map(wire_vector).collect();
+        Ok(v1::DecodeLatentsResponse { vectors })
     }
 
-    type TrainSaeStream = Pin<Box<dyn Stream<Item = Result<v1::TrainSaeProgress, Status>> + Send>>;
-
-    async fn train_sae(
-        &self,
-        request: Request<v1::TrainSaeRequest>,
-    ) -> Result<Response<Self::TrainSaeStream>, Status> {
-        let wire = request.into_inner();
+    async fn train_sae(&self, wire: v1::TrainSaeRequest) -> Result<Answers<v1::TrainSaeProgress>> {
         let train = TrainRequest {
-            address: address(wire.collection).map_err(status)?,
+            options: train_options(&wire),
+            address: address(wire.collection)?,
             output: wire.output,
-            options: TrainOptions {
-                n_latents: non_zero(wire.n_latents),
-                k: non_zero(wire.k),
-                epochs: non_zero(wire.epochs),
-                sparsity: if wire.batch_top_k {
-                    Sparsity::BatchTopK
-                } else {
-                    Sparsity::TopK
-                },
-                matryoshka: wire.matryoshka,
-                prefixes: wire
-                    .prefixes
-                    .iter()
-                    .map(|length| *length as usize)
-                    .collect(),
-                batch: non_zero(wire.batch_size),
-                learning_rate: wire.learning_rate,
-                warm_up: wire.warm_up,
-                decay: wire.decay,
-                held_out: wire.held_out,
-                patience: wire.patience.map(|epochs| epochs as usize),
-                seed: wire.seed,
-                ..TrainOptions::default()
-            },
         };
         let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
@@ -146,41 +101,59 @@ impl ModelService for ModelAdapter {
             });
             let _ = send.send(last).await;
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(receive))))
+        Ok(Box::pin(ReceiverStream::new(receive)))
     }
 
-    async fn evaluate_sae(
-        &self,
-        request: Request<v1::EvaluateSaeRequest>,
-    ) -> Result<Response<v1::EvaluateSaeResponse>, Status> {
-        let wire = request.into_inner();
-        let address = address(wire.collection).map_err(status)?;
-        let (sae, quality) = self
-            .0
-            .evaluate_sae(&address, non_empty(wire.sae))
-            .await
-            .map_err(status)?;
-        Ok(Response::new(v1::EvaluateSaeResponse {
+    async fn evaluate_sae(&self, wire: v1::EvaluateSaeRequest) -> Result<v1::EvaluateSaeResponse> {
+        let address = address(wire.collection)?;
+        let (sae, quality) = self.0.evaluate_sae(&address, non_empty(wire.sae)).await?;
+        Ok(v1::EvaluateSaeResponse {
             sae: Some(wire_sae(sae)),
             quality: Some(wire_quality(&quality)),
-        }))
+        })
     }
 
-    async fn get_sae(
-        &self,
-        request: Request<v1::GetSaeRequest>,
-    ) -> Result<Response<v1::SaeInfo>, Status> {
+    async fn get_sae(&self, wire: v1::GetSaeRequest) -> Result<v1::SaeInfo> {
         use v1::get_sae_request::Of;
-        let (path, collection) = match required(request.into_inner().of, "of").map_err(status)? {
+        let (path, collection) = match required(wire.of, "of")? {
             Of::Path(path) => (Some(path), None),
-            Of::Collection(name) => (None, Some(address(name).map_err(status)?)),
+            Of::Collection(name) => (None, Some(address(name)?)),
         };
-        let sae = self.0.sae_info(path, collection).await.map_err(status)?;
-        Ok(Response::new(wire_sae(sae)))
+        Ok(wire_sae(self.0.sae_info(path, collection).await?))
     }
 }
 
-fn wire_progress(progress: &TrainProgress) -> v1::TrainSaeProgress {
+fn wire_vector(values: Vec<f32>) -> v1::Vector {
+    v1::Vector { values }
+}
+
+/// How an SAE is to be trained; what a request leaves at 0 is chosen by the vectors.
+pub(crate) fn train_options(wire: &v1::TrainSaeRequest) -> TrainOptions {
+    let lengths = wire.prefixes.iter();
+    TrainOptions {
+        n_latents: non_zero(wire.n_latents),
+        k: non_zero(wire.k),
+        epochs: non_zero(wire.epochs),
+        sparsity: if wire.batch_top_k {
+            Sparsity::BatchTopK
+        } else {
+            Sparsity::TopK
+        },
+        matryoshka: wire.matryoshka,
+        prefixes: lengths.map(|length| *length as usize).collect(),
+        batch: non_zero(wire.batch_size),
+        learning_rate: wire.learning_rate,
+        warm_up: wire.warm_up,
+        decay: wire.decay,
+        held_out: wire.held_out,
+        patience: wire.patience.map(|epochs| epochs as usize),
+        seed: wire.seed,
+        ..TrainOptions::default()
+    }
+}
+
+/// Where a training stands, as the wire has it.
+pub(crate) fn wire_progress(progress: &TrainProgress) -> v1::TrainSaeProgress {
     v1::TrainSaeProgress {
         step: progress.step as u64,
         steps: progress.steps as u64,

@@ -5,7 +5,7 @@ use latentdb_index::query::{
 };
 use latentdb_proto::v1;
 
-use super::status::required;
+use super::status::{entry, required};
 use super::types::{count_or, non_empty, non_zero};
 use crate::error::{Error, Result};
 use crate::service::{
@@ -26,13 +26,9 @@ pub(super) fn latents(wire: v1::LatentsQuery) -> Result<NodeKind> {
             weight: entry.weight,
         })
         .collect();
-    let scale = match v1::ActivationScale::try_from(wire.scale) {
-        Ok(v1::ActivationScale::Raw) => ActivationScale::Raw,
-        Ok(v1::ActivationScale::P90) => ActivationScale::Percentile90,
-        Err(_) => {
-            let message = format!("is {}, which is no scale", wire.scale);
-            return Err(Error::invalid("scale", message));
-        }
+    let scale = match entry(wire.scale, "scale")? {
+        v1::ActivationScale::Raw => ActivationScale::Raw,
+        v1::ActivationScale::P90 => ActivationScale::Percentile90,
     };
     Ok(match wire.bm25 {
         None => NodeKind::Latents(Latents { weights, scale }),
@@ -64,17 +60,13 @@ pub(super) fn property(wire: v1::PropertyQuery) -> Result<PropertyNode> {
             regularisation: examples.regularisation.unwrap_or(DEFAULT_REGULARISATION),
         }),
     };
-    let scorer = match v1::PropertyScorer::try_from(wire.scorer) {
-        Ok(v1::PropertyScorer::Ranks) => PropertyScorer::Ranks,
-        Ok(v1::PropertyScorer::Bm25) => PropertyScorer::Bm25 {
+    let scorer = match entry(wire.scorer, "scorer")? {
+        v1::PropertyScorer::Ranks => PropertyScorer::Ranks,
+        v1::PropertyScorer::Bm25 => PropertyScorer::Bm25 {
             k1: wire.k1.unwrap_or(DEFAULT_K1),
             b: wire.b.unwrap_or(DEFAULT_B),
         },
-        Ok(v1::PropertyScorer::Dot) => PropertyScorer::Dot,
-        Err(_) => {
-            let message = format!("is {}, which is no scorer", wire.scorer);
-            return Err(Error::invalid("scorer", message));
-        }
+        v1::PropertyScorer::Dot => PropertyScorer::Dot,
     };
     Ok(PropertyNode {
         source,
@@ -91,27 +83,19 @@ pub(super) fn property(wire: v1::PropertyQuery) -> Result<PropertyNode> {
 }
 
 fn selection(wire: i32) -> Result<PropertySelection> {
-    match v1::PropertySelection::try_from(wire) {
-        Ok(v1::PropertySelection::Centroids) => Ok(PropertySelection::Centroids),
-        Ok(v1::PropertySelection::Labels) => Ok(PropertySelection::Labels),
-        Ok(v1::PropertySelection::Both) => Ok(PropertySelection::Both),
-        Err(_) => {
-            let message = format!("is {wire}, which is no selection");
-            Err(Error::invalid("selection", message))
-        }
-    }
+    Ok(match entry(wire, "selection")? {
+        v1::PropertySelection::Centroids => PropertySelection::Centroids,
+        v1::PropertySelection::Labels => PropertySelection::Labels,
+        v1::PropertySelection::Both => PropertySelection::Both,
+    })
 }
 
 fn selector(wire: v1::LatentSelector) -> Result<SelectorChoice> {
     let model = non_empty(wire.model);
-    match v1::SelectorKind::try_from(wire.kind) {
-        Ok(v1::SelectorKind::Chat) => Ok(SelectorChoice::Chat(model)),
-        Ok(v1::SelectorKind::Local) => Ok(SelectorChoice::Local(model)),
-        Err(_) => {
-            let message = format!("is {}, which is no kind of selector", wire.kind);
-            Err(Error::invalid("selector.kind", message))
-        }
-    }
+    Ok(match entry(wire.kind, "selector.kind")? {
+        v1::SelectorKind::Chat => SelectorChoice::Chat(model),
+        v1::SelectorKind::Local => SelectorChoice::Local(model),
+    })
 }
 
 pub(super) fn wire_property(report: PropertyReport) -> v1::ChosenLatents {

@@ -40,13 +40,6 @@ pub(super) fn duplicates(wire: v1::NearDuplicatesRequest) -> Result<DuplicatesRe
     })
 }
 
-pub(super) fn duplicates_progress(done: u64, total: u64) -> v1::NearDuplicatesResponse {
-    duplicates_response(DuplicatesPart::Progress(v1::AnalysisProgress {
-        done,
-        total,
-    }))
-}
-
 pub(super) fn duplicates_answer(result: DuplicatesResult) -> Vec<v1::NearDuplicatesResponse> {
     let summary = DuplicatesPart::Summary(v1::NearDuplicatesSummary {
         documents: result.documents,
@@ -115,13 +108,6 @@ pub(super) fn unexplained(wire: v1::PoorlyExplainedRequest) -> Result<Unexplaine
         limit: count_or(wire.limit, 20, 10_000, "limit")?,
         projection: projection(wire.projection, Projection::readable()),
     })
-}
-
-pub(super) fn unexplained_progress(done: u64, total: u64) -> v1::PoorlyExplainedResponse {
-    unexplained_response(UnexplainedPart::Progress(v1::AnalysisProgress {
-        done,
-        total,
-    }))
 }
 
 pub(super) fn unexplained_answer(result: Unexplained) -> Vec<v1::PoorlyExplainedResponse> {

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use latentdb_index::Filter;
 use latentdb_index::query::{
     DEFAULT_EF, DEFAULT_FUSION_DEPTH, Fusion, MAX_DEPTH, MAX_HITS, Plan, Scale,
 };
 use latentdb_proto::v1;
 use latentdb_proto::v1::search_service_server::SearchService;
-use tonic::{Request, Response, Status};
 
 use super::address::address;
+use super::calls::calls;
 use super::property::{latents, property, wire_property};
 use super::reader::span_of;
-use super::status::{required, status};
+use super::status::{entry, required};
 use super::steer::{edits, preset, preset_uses, wire_preset, wire_steering, wire_step};
 use super::types::{
     count_or, filter, made_with, non_empty, projection, text_mode, wire_document, wire_value,
@@ -33,205 +34,149 @@ const DEFAULT_LATENTS_PER_HIT: usize = 5;
 /// Serves searches.
 pub(super) struct SearchAdapter(pub Arc<Search>);
 
-#[tonic::async_trait]
-impl SearchService for SearchAdapter {
-    async fn search(
-        &self,
-        request: Request<v1::SearchRequest>,
-    ) -> Result<Response<v1::SearchResponse>, Status> {
-        let mut wire = request.into_inner();
+calls! {
+    SearchService of SearchAdapter {
+        search(v1::SearchRequest) -> v1::SearchResponse;
+        search_batch(v1::SearchBatchRequest) -> v1::SearchBatchResponse;
+        count(v1::CountRequest) -> v1::CountResponse;
+        facet(v1::FacetRequest) -> v1::FacetResponse;
+        steer(v1::SteerRequest) -> v1::SteerResponse;
+        steer_sweep(v1::SteerSweepRequest) -> v1::SteerSweepResponse;
+        save_preset(v1::SavePresetRequest) -> v1::Preset;
+        list_presets(v1::ListPresetsRequest) -> v1::ListPresetsResponse;
+        drop_preset(v1::DropPresetRequest) -> v1::DropPresetResponse;
+    }
+}
+
+impl SearchAdapter {
+    async fn search(&self, mut wire: v1::SearchRequest) -> Result<v1::SearchResponse> {
         let explain = wire.explain;
-        let result = async {
-            match non_empty(std::mem::take(&mut wire.page_token)) {
-                Some(token) => self.0.next_page(token).await,
-                None => {
-                    let address = address(std::mem::take(&mut wire.collection))?;
-                    let made_with = made_with(wire.made_with.take());
-                    self.0.check_made_with(&address, &made_with)?;
-                    let (node, options) = search(wire)?;
-                    self.0.search(&address, node, options).await
-                }
+        let result = match non_empty(std::mem::take(&mut wire.page_token)) {
+            Some(token) => self.0.next_page(token).await?,
+            None => {
+                let address = address(std::mem::take(&mut wire.collection))?;
+                let made_with = made_with(wire.made_with.take());
+                self.0.check_made_with(&address, &made_with)?;
+                let (node, options) = search(wire)?;
+                self.0.search(&address, node, options).await?
             }
         };
-        let result = result.await.map_err(status)?;
-        Ok(Response::new(response(result, explain)))
+        Ok(response(result, explain))
     }
 
-    async fn search_batch(
-        &self,
-        request: Request<v1::SearchBatchRequest>,
-    ) -> Result<Response<v1::SearchBatchResponse>, Status> {
-        let wire = request.into_inner().searches;
+    async fn search_batch(&self, wire: v1::SearchBatchRequest) -> Result<v1::SearchBatchResponse> {
+        let wire = wire.searches;
+        let Some(collection) = wire.first().map(|first| first.collection.clone()) else {
+            return Ok(v1::SearchBatchResponse::default());
+        };
         let explain: Vec<bool> = wire.iter().map(|search| search.explain).collect();
-        let results = async {
-            let Some(collection) = wire.first().map(|first| first.collection.clone()) else {
-                return Ok(Vec::new());
-            };
-            let target = address(collection.clone())?;
-            let mut searches = Vec::with_capacity(wire.len());
-            for (at, mut one) in wire.into_iter().enumerate() {
-                let made_with = made_with(one.made_with.take());
-                self.0.check_made_with(&target, &made_with)?;
-                let place = format!("searches[{at}]");
-                if one.collection != collection {
-                    let message = "differs from the first's; a batch searches one collection";
-                    return Err(Error::invalid(format!("{place}.collection"), message));
-                }
-                if !one.page_token.is_empty() {
-                    let message = "is not accepted in a batch";
-                    return Err(Error::invalid(format!("{place}.page_token"), message));
-                }
-                searches.push(search(one).within(&place)?);
+        let target = address(collection.clone())?;
+        let mut searches = Vec::with_capacity(wire.len());
+        for (at, mut one) in wire.into_iter().enumerate() {
+            let made_with = made_with(one.made_with.take());
+            self.0.check_made_with(&target, &made_with)?;
+            let place = format!("searches[{at}]");
+            if one.collection != collection {
+                let message = "differs from the first's; a batch searches one collection";
+                return Err(Error::invalid(format!("{place}.collection"), message));
             }
-            self.0.search_batch(&target, searches).await
-        };
-        let results = results.await.map_err(status)?;
-        Ok(Response::new(v1::SearchBatchResponse {
-            responses: results
-                .into_iter()
-                .zip(explain)
-                .map(|(result, explain)| response(result, explain))
-                .collect(),
-        }))
+            if !one.page_token.is_empty() {
+                let message = "is not accepted in a batch";
+                return Err(Error::invalid(format!("{place}.page_token"), message));
+            }
+            searches.push(search(one).within(&place)?);
+        }
+        let results = self.0.search_batch(&target, searches).await?;
+        let responses = results.into_iter().zip(explain);
+        let responses = responses.map(|(result, explain)| response(result, explain));
+        Ok(v1::SearchBatchResponse {
+            responses: responses.collect(),
+        })
     }
 
-    async fn count(
-        &self,
-        request: Request<v1::CountRequest>,
-    ) -> Result<Response<v1::CountResponse>, Status> {
-        let wire = request.into_inner();
-        let described = filter(wire.filter).map_err(status)?;
-        let address = address(wire.collection).map_err(status)?;
-        let (count, warnings) = self.0.count(&address, described).await.map_err(status)?;
-        Ok(Response::new(v1::CountResponse { count, warnings }))
+    async fn count(&self, wire: v1::CountRequest) -> Result<v1::CountResponse> {
+        let described = filter(wire.filter)?;
+        let address = address(wire.collection)?;
+        let (count, warnings) = self.0.count(&address, described).await?;
+        Ok(v1::CountResponse { count, warnings })
     }
 
-    async fn facet(
-        &self,
-        request: Request<v1::FacetRequest>,
-    ) -> Result<Response<v1::FacetResponse>, Status> {
-        let wire = request.into_inner();
-        let result = async {
-            let described = filter(wire.filter)?;
-            let by = match required(wire.by, "by")? {
-                v1::facet_request::By::Attribute(name) => FacetBy::Attribute(name),
-                v1::facet_request::By::Latents(_) => FacetBy::Latents,
-            };
-            let limit = count_or(wire.limit, 20, 100_000, "limit")?;
-            self.0
-                .facet(&address(wire.collection)?, described, by, limit)
-                .await
+    async fn facet(&self, wire: v1::FacetRequest) -> Result<v1::FacetResponse> {
+        let described = filter(wire.filter)?;
+        let by = match required(wire.by, "by")? {
+            v1::facet_request::By::Attribute(name) => FacetBy::Attribute(name),
+            v1::facet_request::By::Latents(_) => FacetBy::Latents,
         };
-        let facet = result.await.map_err(status)?;
-        Ok(Response::new(v1::FacetResponse {
-            values: facet
-                .values
-                .into_iter()
-                .map(|(value, count)| v1::ValueCount {
-                    value: Some(wire_value(value)),
-                    count,
-                })
-                .collect(),
-            latents: facet
-                .latents
-                .into_iter()
-                .map(|entry| v1::LatentCount {
-                    low_confidence: entry.low_confidence,
-                    latent: entry.latent,
-                    label: entry.label.unwrap_or_default(),
-                    count: entry.count,
-                    mean_activation: entry.mean_activation,
-                })
-                .collect(),
+        let limit = count_or(wire.limit, 20, 100_000, "limit")?;
+        let address = address(wire.collection)?;
+        let facet = self.0.facet(&address, described, by, limit).await?;
+        let value = |(value, count)| v1::ValueCount {
+            value: Some(wire_value(value)),
+            count,
+        };
+        let latents = facet.latents.into_iter().map(|entry| v1::LatentCount {
+            low_confidence: entry.low_confidence,
+            latent: entry.latent,
+            label: entry.label.unwrap_or_default(),
+            count: entry.count,
+            mean_activation: entry.mean_activation,
+        });
+        Ok(v1::FacetResponse {
+            values: facet.values.into_iter().map(value).collect(),
+            latents: latents.collect(),
             distinct: facet.distinct,
             documents: facet.documents,
             warnings: facet.warnings,
-        }))
+        })
     }
 
-    async fn steer(
-        &self,
-        request: Request<v1::SteerRequest>,
-    ) -> Result<Response<v1::SteerResponse>, Status> {
-        let wire = request.into_inner();
-        let report = async {
-            let nearest = nearest(required(wire.nearest, "nearest")?).within("nearest")?;
-            self.0.steer(&address(wire.collection)?, nearest).await
-        };
-        let report = report.await.map_err(status)?;
-        Ok(Response::new(v1::SteerResponse {
+    async fn steer(&self, wire: v1::SteerRequest) -> Result<v1::SteerResponse> {
+        let nearest = nearest(required(wire.nearest, "nearest")?).within("nearest")?;
+        let report = self.0.steer(&address(wire.collection)?, nearest).await?;
+        Ok(v1::SteerResponse {
             steering: Some(wire_steering(report)),
-        }))
+        })
     }
 
-    async fn steer_sweep(
-        &self,
-        request: Request<v1::SteerSweepRequest>,
-    ) -> Result<Response<v1::SteerSweepResponse>, Status> {
-        let wire = request.into_inner();
-        let steps = async {
-            let nearest = nearest(required(wire.nearest, "nearest")?).within("nearest")?;
-            let filter = match wire.filter {
-                None => None,
-                described => Some(filter(described)?),
-            };
-            let limit = count_or(wire.limit, 10, 1000, "limit")?;
-            self.0
-                .steer_sweep(
-                    &address(wire.collection)?,
-                    nearest,
-                    filter,
-                    wire.strengths,
-                    limit,
-                )
-                .await
-        };
-        let steps = steps.await.map_err(status)?;
-        Ok(Response::new(v1::SteerSweepResponse {
-            steps: steps.into_iter().map(wire_step).collect(),
-        }))
+    async fn steer_sweep(&self, wire: v1::SteerSweepRequest) -> Result<v1::SteerSweepResponse> {
+        let nearest = nearest(required(wire.nearest, "nearest")?).within("nearest")?;
+        let filter = optional_filter(wire.filter)?;
+        let limit = count_or(wire.limit, 10, 1000, "limit")?;
+        let address = address(wire.collection)?;
+        let strengths = wire.strengths;
+        let sweep = self
+            .0
+            .steer_sweep(&address, nearest, filter, strengths, limit);
+        Ok(v1::SteerSweepResponse {
+            steps: sweep.await?.into_iter().map(wire_step).collect(),
+        })
     }
 
-    async fn save_preset(
-        &self,
-        request: Request<v1::SavePresetRequest>,
-    ) -> Result<Response<v1::Preset>, Status> {
-        let wire = request.into_inner();
-        let saved = async {
-            let described = required(wire.preset, "preset")?;
-            let address = address(wire.collection)?;
-            let saved = preset(described).within("preset")?;
-            self.0
-                .save_preset(&address, saved.clone())
-                .await
-                .within("preset")?;
-            Ok(saved)
-        };
-        Ok(Response::new(wire_preset(saved.await.map_err(status)?)))
+    async fn save_preset(&self, wire: v1::SavePresetRequest) -> Result<v1::Preset> {
+        let described = required(wire.preset, "preset")?;
+        let address = address(wire.collection)?;
+        let saved = preset(described).within("preset")?;
+        let saving = self.0.save_preset(&address, saved.clone());
+        saving.await.within("preset")?;
+        Ok(wire_preset(saved))
     }
 
-    async fn list_presets(
-        &self,
-        request: Request<v1::ListPresetsRequest>,
-    ) -> Result<Response<v1::ListPresetsResponse>, Status> {
-        let address = address(request.into_inner().collection).map_err(status)?;
-        let presets = self.0.list_presets(&address).await;
-        let presets = presets.map_err(status)?.into_iter();
-        Ok(Response::new(v1::ListPresetsResponse {
-            presets: presets.map(wire_preset).collect(),
-        }))
+    async fn list_presets(&self, wire: v1::ListPresetsRequest) -> Result<v1::ListPresetsResponse> {
+        let presets = self.0.list_presets(&address(wire.collection)?).await?;
+        Ok(v1::ListPresetsResponse {
+            presets: presets.into_iter().map(wire_preset).collect(),
+        })
     }
 
-    async fn drop_preset(
-        &self,
-        request: Request<v1::DropPresetRequest>,
-    ) -> Result<Response<v1::DropPresetResponse>, Status> {
-        let wire = request.into_inner();
-        let address = address(wire.collection).map_err(status)?;
-        let dropped = self.0.drop_preset(&address, wire.name).await;
-        dropped.map_err(status)?;
-        Ok(Response::new(v1::DropPresetResponse {}))
+    async fn drop_preset(&self, wire: v1::DropPresetRequest) -> Result<v1::DropPresetResponse> {
+        let address = address(wire.collection)?;
+        self.0.drop_preset(&address, wire.name).await?;
+        Ok(v1::DropPresetResponse {})
     }
+}
+
+fn optional_filter(wire: Option<v1::Filter>) -> Result<Option<Filter>> {
+    wire.map(|described| filter(Some(described))).transpose()
 }
 
 fn search(wire: v1::SearchRequest) -> Result<(Node, SearchOptions)> {
@@ -267,13 +212,9 @@ fn node(wire: v1::Query, depth: usize) -> Result<Node> {
         Kind::Excluding(wire) => excluding(*wire, depth).within("excluding")?,
         Kind::Matching(_) => NodeKind::Matching,
     };
-    let filter = match wire.filter {
-        None => None,
-        described => Some(filter(described)?),
-    };
     Ok(Node {
         kind,
-        filter,
+        filter: optional_filter(wire.filter)?,
         name: non_empty(wire.name),
     })
 }
@@ -306,18 +247,14 @@ fn fusion(wire: v1::FusionQuery, depth: usize) -> Result<NodeKind> {
             Ok((query, child.weight.unwrap_or(1.0)))
         })
         .collect::<Result<_>>()?;
-    let method = match v1::FusionMethod::try_from(wire.method) {
-        Ok(v1::FusionMethod::ReciprocalRank) => Fusion::ReciprocalRank {
+    let method = match entry(wire.method, "method")? {
+        v1::FusionMethod::ReciprocalRank => Fusion::ReciprocalRank {
             k: wire.rank_constant.unwrap_or(DEFAULT_RANK_CONSTANT),
         },
-        Ok(v1::FusionMethod::MinMax) => Fusion::MinMax,
-        Ok(v1::FusionMethod::Distribution) => Fusion::DistributionBased,
-        Ok(v1::FusionMethod::Linear) => Fusion::Linear(Scale::Raw),
-        Ok(v1::FusionMethod::Standard) => Fusion::Linear(Scale::Standard),
-        Err(_) => {
-            let message = format!("is {}, which is no method", wire.method);
-            return Err(Error::invalid("method", message));
-        }
+        v1::FusionMethod::MinMax => Fusion::MinMax,
+        v1::FusionMethod::Distribution => Fusion::DistributionBased,
+        v1::FusionMethod::Linear => Fusion::Linear(Scale::Raw),
+        v1::FusionMethod::Standard => Fusion::Linear(Scale::Standard),
     };
     Ok(NodeKind::Fusion {
         children,

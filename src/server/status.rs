@@ -56,6 +56,12 @@ pub(super) fn status(error: Error) -> Status {
     }
 }
 
+/// The entry of an enumeration that a number of a request stands for.
+pub(super) fn entry<E: TryFrom<i32>>(number: i32, field: &str) -> Result<E, Error> {
+    let unknown = |_| Error::invalid(field, format!("is {number}, which is none of its values"));
+    E::try_from(number).map_err(unknown)
+}
+
 /// A part of a request that must be there.
 pub(super) fn required<T>(value: Option<T>, field: &str) -> Result<T, Error> {
     value.ok_or_else(|| Error::invalid(field, "is missing"))

@@ -2,7 +2,7 @@
 
 use latentdb_proto::v1;
 
-use super::status::required;
+use super::status::{entry, required};
 use super::types::{count_or, wire_activations};
 use crate::error::{Error, Result, Within as _};
 use crate::service::{
@@ -20,13 +20,9 @@ pub(super) fn edits(wire: Vec<v1::SteerEdit>, place: &str) -> Result<Vec<SteerEd
 
 fn edit(wire: v1::SteerEdit) -> Result<SteerEdit> {
     use v1::steer_edit::Edit;
-    let unit = match v1::SteerUnit::try_from(wire.unit) {
-        Ok(v1::SteerUnit::Raw) => SteerUnit::Raw,
-        Ok(v1::SteerUnit::P90) => SteerUnit::Percentile90,
-        Err(_) => {
-            let message = format!("is {}, which is no unit", wire.unit);
-            return Err(Error::invalid("unit", message));
-        }
+    let unit = match entry(wire.unit, "unit")? {
+        v1::SteerUnit::Raw => SteerUnit::Raw,
+        v1::SteerUnit::P90 => SteerUnit::Percentile90,
     };
     let change = match required(wire.edit, "edit")? {
         Edit::Add(amount) => SteerChange::Add(amount),

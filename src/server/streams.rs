@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use futures::Stream;
 use latentdb_index::Progress;
+use latentdb_proto::v1;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Response, Status};
+use tonic::Status;
 
 use super::status::status;
 use crate::error::Result;
@@ -23,15 +24,44 @@ pub(super) const BATCH: usize = 2_000;
 /// Answers of a call.
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// Runs `work`, with messages that `told` makes of the units done and known, then sends the messages
-/// that `answer` makes of its result.
+/// Where the messages of an answer go.
+pub(super) type Told<T> = mpsc::Sender<Result<T, Status>>;
+
+/// A message that says how far the work is.
+pub(super) trait Progressing: Send + 'static {
+    /// Of the units done and known.
+    fn progress(done: u64, total: u64) -> Self;
+}
+
+macro_rules! progressing {
+    ($($response:ident: $module:ident,)*) => {
+        $(impl Progressing for v1::$response {
+            fn progress(done: u64, total: u64) -> Self {
+                let progress = v1::AnalysisProgress { done, total };
+                let part = Some(v1::$module::Part::Progress(progress));
+                Self { part }
+            }
+        })*
+    };
+}
+
+progressing! {
+    ClusterResponse: cluster_response,
+    CorrelateResponse: correlate_response,
+    DiffResponse: diff_response,
+    NearDuplicatesResponse: near_duplicates_response,
+    PoorlyExplainedResponse: poorly_explained_response,
+    TrendsResponse: trends_response,
+}
+
+/// Runs `work`, with messages of its progress, then sends the messages that `answer` makes of its
+/// result.
 pub(super) fn stream<T, R, W>(
     work: impl FnOnce(Arc<Progress>) -> W,
-    told: fn(u64, u64) -> T,
     answer: impl FnOnce(R) -> Vec<T> + Send + 'static,
-) -> Response<Answers<T>>
+) -> Answers<T>
 where
-    T: Send + 'static,
+    T: Progressing,
     R: Send + 'static,
     W: Future<Output = Result<R>> + Send + 'static,
 {
@@ -41,7 +71,7 @@ where
     tokio::spawn(async move {
         let ended = tokio::select! {
             ended = work => ended,
-            () = tell(&progress, &send, told) => return,
+            () = tell(&progress, &send) => return,
         };
         match ended {
             Ok(result) => {
@@ -56,15 +86,11 @@ where
             }
         }
     });
-    Response::new(Box::pin(ReceiverStream::new(receive)))
+    Box::pin(ReceiverStream::new(receive))
 }
 
 /// Says how far the work is until nobody listens any more; then calls it off.
-async fn tell<T>(
-    progress: &Progress,
-    send: &mpsc::Sender<Result<T, Status>>,
-    told: fn(u64, u64) -> T,
-) {
+async fn tell<T: Progressing>(progress: &Progress, send: &Told<T>) {
     let mut last = None;
     loop {
         tokio::select! {
@@ -74,7 +100,7 @@ async fn tell<T>(
         let (done, total) = progress.units();
         if last.replace((done, total)) != Some((done, total)) {
             // A full channel misses a number only.
-            let _ = send.try_send(Ok(told(done, total)));
+            let _ = send.try_send(Ok(T::progress(done, total)));
         }
     }
     progress.stop();

@@ -5,7 +5,8 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::trends_response::Part;
 
 use super::address::address;
-use super::diff::{groups, named_sets, no_such};
+use super::diff::{groups, named_sets};
+use super::status::entry;
 use super::streams::BATCH;
 use super::types::{count_or, filter, wire_value};
 use crate::error::{Error, Result};
@@ -25,11 +26,10 @@ pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
             return Err(Error::invalid("attribute", message));
         }
     };
-    let direction = match v1::TrendDirection::try_from(wire.direction) {
-        Ok(v1::TrendDirection::Both) => Direction::Both,
-        Ok(v1::TrendDirection::Rising) => Direction::MoreInA,
-        Ok(v1::TrendDirection::Falling) => Direction::MoreInB,
-        Err(_) => return Err(no_such("direction", wire.direction)),
+    let direction = match entry(wire.direction, "direction")? {
+        v1::TrendDirection::Both => Direction::Both,
+        v1::TrendDirection::Rising => Direction::MoreInA,
+        v1::TrendDirection::Falling => Direction::MoreInB,
     };
     Ok(TrendsRequest {
         address: address(wire.collection)?,
@@ -49,19 +49,14 @@ pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
 }
 
 fn buckets(kind: i32, bins: u32) -> Result<Buckets> {
-    Ok(match v1::TrendBuckets::try_from(kind) {
-        Ok(v1::TrendBuckets::Values) => Buckets::Values,
-        Ok(v1::TrendBuckets::Day) => Buckets::Day,
-        Ok(v1::TrendBuckets::Week) => Buckets::Week,
-        Ok(v1::TrendBuckets::Month) => Buckets::Month,
-        Ok(v1::TrendBuckets::Year) => Buckets::Year,
-        Ok(v1::TrendBuckets::Bins) => Buckets::Bins(bins as usize),
-        Err(_) => return Err(no_such("buckets", kind)),
+    Ok(match entry(kind, "buckets")? {
+        v1::TrendBuckets::Values => Buckets::Values,
+        v1::TrendBuckets::Day => Buckets::Day,
+        v1::TrendBuckets::Week => Buckets::Week,
+        v1::TrendBuckets::Month => Buckets::Month,
+        v1::TrendBuckets::Year => Buckets::Year,
+        v1::TrendBuckets::Bins => Buckets::Bins(bins as usize),
     })
-}
-
-pub(super) fn progress(done: u64, total: u64) -> v1::TrendsResponse {
-    response(Part::Progress(v1::AnalysisProgress { done, total }))
 }
 
 pub(super) fn answer(result: TrendsResult) -> Vec<v1::TrendsResponse> {

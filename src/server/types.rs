@@ -7,7 +7,7 @@ use latentdb_index::filter::{self, AttributeTest, Name, TextMode};
 use latentdb_index::{Activation, Codes, Document, Filter, Value};
 use latentdb_proto::v1;
 
-use super::status::required;
+use super::status::{entry, required};
 use crate::error::{Error, Result, Within as _};
 use crate::service::{MadeWith, Projection};
 
@@ -260,15 +260,11 @@ fn range_test(range: v1::Range) -> Result<AttributeTest> {
 }
 
 pub(super) fn text_mode(wire: i32) -> Result<TextMode> {
-    match v1::TextMode::try_from(wire) {
-        Ok(v1::TextMode::Any) => Ok(TextMode::Any),
-        Ok(v1::TextMode::All) => Ok(TextMode::All),
-        Ok(v1::TextMode::Phrase) => Ok(TextMode::Phrase),
-        Err(_) => Err(Error::invalid(
-            "mode",
-            format!("is {wire}, which is no mode"),
-        )),
-    }
+    Ok(match entry(wire, "mode")? {
+        v1::TextMode::Any => TextMode::Any,
+        v1::TextMode::All => TextMode::All,
+        v1::TextMode::Phrase => TextMode::Phrase,
+    })
 }
 
 /// A count that is 0 where the client leaves the choice to us.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latentdb_index::{Codes, Progress};
 
 use super::models::activations;
-use super::token_coder::TokenCoder;
+use crate::coder::TokenCoder;
 use crate::error::Result;
 use crate::sae::{Fit, Sae};
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::core::View;
 use super::spec::{Gate, Level, ReaderRecord, SaeRecord, SaeSpec, to_json};
-use super::token_coder::TokenCoder;
+use crate::coder::TokenCoder;
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::sae::{Codes, Fit, Sae};

@@ -19,7 +19,6 @@ mod names;
 mod readers;
 mod search;
 mod spec;
-mod token_coder;
 mod training;
 
 use std::path::Path;

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::spec::EncoderRecord;
 use crate::encoder::{BatchingEncoder, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
-use crate::inputs::{self, Model};
+use crate::inputs::{Cache, Model};
 use crate::progress::Progress;
 use crate::reading::Precision;
 use crate::sae::{Codes, Sae, format};
@@ -56,10 +56,11 @@ impl Models {
             precision,
             ..EncoderOptions::default()
         };
-        let place = match inputs::resolve_model(model, &Progress::default(), &mut |_, _| {})? {
-            Model::Pinned(folder) => folder.to_string_lossy().into_owned(),
-            Model::Named(name) => name,
-        };
+        let place =
+            match Cache::of_user().resolve_model(model, &Progress::default(), &mut |_, _| {})? {
+                Model::Pinned(folder) => folder.to_string_lossy().into_owned(),
+                Model::Named(name) => name,
+            };
         let opened = Arc::new(SentenceEncoder::open(&place, &options)?);
         let encoder = BatchingEncoder::new(opened);
         encoders.insert(key, encoder.clone());

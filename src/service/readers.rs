@@ -6,9 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::spec::ReaderRecord;
+use crate::coder::TokenCoder;
 use crate::encoder::reader::{Reader, ReaderOptions};
 use crate::error::{Error, Result};
-use crate::inputs::{self, Model};
+use crate::inputs::{Cache, Model};
 use crate::progress::Progress;
 use crate::reading::{Reading, TokenReading};
 use crate::sae::Sae;
@@ -29,10 +30,11 @@ impl Readers {
         if let Some(reader) = readers.get(&key(&options)) {
             return Ok(reader.clone());
         }
-        let place = match inputs::resolve_model(model, &Progress::default(), &mut |_, _| {})? {
-            Model::Pinned(path) => path.to_string_lossy().into_owned(),
-            Model::Named(name) => name,
-        };
+        let place =
+            match Cache::of_user().resolve_model(model, &Progress::default(), &mut |_, _| {})? {
+                Model::Pinned(path) => path.to_string_lossy().into_owned(),
+                Model::Named(name) => name,
+            };
         let reader = Arc::new(Reader::open(&place, &options)?);
         // What was left open is settled now, and asked for in full by the collection's record.
         readers.insert(key(&options_of(reader.reading())), reader.clone());
@@ -53,6 +55,13 @@ impl Readers {
             .with_source(error)
         })?;
         Ok(reader)
+    }
+
+    /// What turns texts into the latents of an SAE, with the reader a collection records for it.
+    pub fn coder(&self, sae: Arc<Sae>, record: &ReaderRecord) -> Result<TokenCoder> {
+        let reader = self.of(record)?;
+        let pooling = record.reading.pooling;
+        Ok(TokenCoder::new(reader, sae, pooling, record.positions))
     }
 }
 

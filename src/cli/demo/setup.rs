@@ -15,7 +15,7 @@ use crate::cli::ingest;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{collection, eval, progress, sae, text};
 use crate::client::ingest::{Batch, Target};
-use crate::inputs::{self, DemoDocument};
+use crate::inputs::{self, Cache, DemoDocument};
 
 /// The name of the collection.
 pub(super) const COLLECTION: &str = "demo";
@@ -37,8 +37,8 @@ pub(in crate::cli) async fn fetch(interrupt: &Interrupt) -> anyhow::Result<Vec<D
             progress::show_step(&bar, package, step);
         };
         let stopped = interrupt.progress();
-        inputs::minilm(&stopped, &mut step)?;
-        let corpus = inputs::demo_corpus(&stopped, &mut step);
+        Cache::of_user().minilm(&stopped, &mut step)?;
+        let corpus = Cache::of_user().demo_corpus(&stopped, &mut step);
         bar.finish_and_clear();
         corpus
     });
@@ -83,8 +83,7 @@ async fn label(client: &Client) -> anyhow::Result<()> {
             collection: COLLECTION.to_owned(),
             ..LabelLatentsRequest::default()
         };
-        let mut stream = client.latents().label_latents(request).await?.into_inner();
-        while stream.message().await?.is_some() {}
+        client.label_latents(request, |_| ()).await?;
         bar.finish_and_clear();
     }
     Ok(())

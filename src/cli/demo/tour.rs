@@ -171,13 +171,8 @@ impl Tour<'_> {
             collection: COLLECTION.to_owned(),
             filter: Some(expression(filter.to_owned())),
         };
-        Ok(self
-            .client
-            .searches()
-            .count(request)
-            .await?
-            .into_inner()
-            .count)
+        let response = self.client.searches().count(request).await?;
+        Ok(response.into_inner().count)
     }
 
     /// Returns the latent that made the hits match: the concept of the examples that follow.

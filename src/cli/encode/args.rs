@@ -11,7 +11,7 @@ use crate::coder::Coder;
 use crate::encoder::reader::Reader;
 use crate::encoder::{EncoderOptions, Precision, SentenceEncoder};
 use crate::error::Result;
-use crate::inputs::{self, Model};
+use crate::inputs::{Cache, Model};
 use crate::reading::CodePooling;
 use crate::records::shards::Shard;
 use crate::records::template::Template;
@@ -117,9 +117,10 @@ pub(super) fn open_coder(args: &Args, interrupt: &Interrupt) -> anyhow::Result<C
 
 fn resolve(model: &str, interrupt: &Interrupt) -> Result<Model> {
     let bar = progress::spinner(format!("opening {model}"));
-    let resolved = inputs::resolve_model(model, &interrupt.progress(), &mut |package, step| {
-        progress::show_step(&bar, package, step);
-    });
+    let resolved =
+        Cache::of_user().resolve_model(model, &interrupt.progress(), &mut |package, step| {
+            progress::show_step(&bar, package, step);
+        });
     bar.finish_and_clear();
     resolved
 }

@@ -101,8 +101,7 @@ pub(super) fn encode(args: &Args, interrupt: &Interrupt) -> anyhow::Result<()> {
             }),
         ),
     };
-    output::emit(args.json, &value, &line)?;
-    Ok(())
+    output::emit(args.json, &value, &line)
 }
 
 fn pass_over(records: &mut Records, rows: u64) -> Result<()> {

@@ -81,8 +81,7 @@ fn report(args: &Args, writer: &ShardWriter, records: u64, seconds: f64) -> anyh
         "records_per_second": records as f64 / seconds.max(1e-9),
         "made": about.made,
     });
-    output::emit(args.json, &value, &line)?;
-    Ok(())
+    output::emit(args.json, &value, &line)
 }
 
 /// What parts are made of and with. Workers on several machines see the file under several paths,

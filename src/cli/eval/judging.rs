@@ -8,10 +8,8 @@ use anyhow::bail;
 use crate::cli::chat::ChatArgs;
 use crate::error::{Error, Result};
 use crate::eval::steering::{Judge, Question};
-use crate::inputs::{self, Model};
-use crate::label::{
-    ChatModel, ChatTopicJudge, Event, LocalModel, LocalTopicJudge, TopicJudge, Turn, run_each,
-};
+use crate::inputs::{Cache, Model};
+use crate::label::{ChatModel, Event, LocalModel, TopicJudge, Turn, run_each};
 use crate::progress::Progress;
 
 /// The local model where none is named.
@@ -65,11 +63,14 @@ impl JudgeArgs {
                 let name = self.judge_model.clone();
                 let open = move || -> anyhow::Result<LocalModel> {
                     let name = name.as_deref().unwrap_or(DEFAULT_LOCAL_MODEL);
-                    let place =
-                        match inputs::resolve_model(name, &Progress::default(), &mut |_, _| {})? {
-                            Model::Pinned(file) => file,
-                            Model::Named(name) => Path::new(&name).to_path_buf(),
-                        };
+                    let place = match Cache::of_user().resolve_model(
+                        name,
+                        &Progress::default(),
+                        &mut |_, _| {},
+                    )? {
+                        Model::Pinned(file) => file,
+                        Model::Named(name) => Path::new(&name).to_path_buf(),
+                    };
                     Ok(LocalModel::open(&place)?)
                 };
                 let model = tokio::task::spawn_blocking(open).await??;
@@ -82,8 +83,8 @@ impl JudgeArgs {
 impl JudgeModel {
     fn with<T>(&self, work: impl FnOnce(&dyn TopicJudge) -> T) -> T {
         match self {
-            Self::Chat(model) => work(&ChatTopicJudge(model)),
-            Self::Local(model) => work(&LocalTopicJudge(model)),
+            Self::Chat(model) => work(&**model),
+            Self::Local(model) => work(&**model),
         }
     }
 }

@@ -126,8 +126,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             "the first {depth} ranks"
         ))
     );
-    output::emit(args.client.json, &value, &text)?;
-    Ok(())
+    output::emit(args.client.json, &value, &text)
 }
 
 /// MAP by method, best first.
@@ -139,11 +138,7 @@ fn figure(found: &Evaluation<Method>) -> anyhow::Result<String> {
     means.sort_by(|a, b| b.1.total_cmp(&a.1));
     let bars: Vec<Bar> = means
         .iter()
-        .map(|(name, value)| Bar {
-            name,
-            value: *value,
-            interval: None,
-        })
+        .map(|(name, value)| Bar::new(name, *value))
         .collect();
     let title = format!("Property retrieval, {} properties", found.properties.len());
     let axis = Axis::new("mean average precision");

@@ -90,8 +90,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .collect();
     let value = serde_json::json!({"methods": named, "queries": queries.len()});
     let text = format!("{}{} queries\n", table(&rows), queries.len());
-    output::emit(args.client.json, &value, &text)?;
-    Ok(())
+    output::emit(args.client.json, &value, &text)
 }
 
 /// Queries that have judgements, and the judgements.

@@ -84,10 +84,6 @@ pub(in crate::cli) async fn ids(
         batch_size: 10_000,
         limit: 0,
     };
-    let mut stream = client.documents().scroll(request).await?.into_inner();
-    let mut ids = Vec::new();
-    while let Some(batch) = stream.message().await? {
-        ids.extend(batch.documents.into_iter().map(|document| document.id));
-    }
-    Ok(ids)
+    let documents = client.scroll(request).await?.into_iter();
+    Ok(documents.map(|document| document.id).collect())
 }

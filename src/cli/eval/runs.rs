@@ -55,6 +55,5 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let value = json!({"runs": values, "queries": qrels.len()});
     let text = format!("{}{} queries\n", table(&rows), qrels.len());
-    output::emit(args.json, &value, &text)?;
-    Ok(())
+    output::emit(args.json, &value, &text)
 }

@@ -105,8 +105,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         args.top,
         up_down.as_ref().map_or(String::new(), up_down_page)
     );
-    output::emit(args.client.json, &value, &text)?;
-    Ok(())
+    output::emit(args.client.json, &value, &text)
 }
 
 fn methods(evaluation: &Evaluation, step: fn(&Step) -> Value) -> Map<String, Value> {

@@ -187,7 +187,7 @@ async fn export(
     write_labels(&labels, sae.as_deref(), format, &mut out)?;
     let value = json!({"exported": labels.len()});
     let line = format!("{} labels in {file}", text::thousands(labels.len() as u64));
-    Ok(output::emit(client.json, &value, &line)?)
+    output::emit(client.json, &value, &line)
 }
 
 fn write_labels(

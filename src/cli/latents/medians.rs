@@ -42,7 +42,7 @@ pub(super) async fn run(args: Args, client: &ClientArgs) -> anyhow::Result<()> {
         true => "no label is scored yet: `latentdb latents score` does it\n".to_owned(),
         false => table.page(),
     };
-    Ok(output::emit(is_json, &value, &page)?)
+    output::emit(is_json, &value, &page)
 }
 
 /// Of the scores that are kept with labels. A labeller's later label of a latent stands for its

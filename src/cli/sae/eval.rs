@@ -74,8 +74,7 @@ fn evaluate_files(args: &Args, is_json: bool) -> anyhow::Result<()> {
     let value = json!({"sae": local(&sae), "quality": quality});
     let quality = wire_quality(&quality);
     draw(args, &quality, sae.record())?;
-    output::emit(is_json, &value, &page(&quality))?;
-    Ok(())
+    output::emit(is_json, &value, &page(&quality))
 }
 
 async fn evaluate_collection(args: &Args, client: &ClientArgs) -> anyhow::Result<()> {
@@ -103,8 +102,7 @@ async fn evaluate_collection(args: &Args, client: &ClientArgs) -> anyhow::Result
         let record = serde_json::from_str(&sae.training).context("the SAE's record")?;
         draw(args, &quality, &record)?;
     }
-    output::emit(client.json, &value, &page(&quality))?;
-    Ok(())
+    output::emit(client.json, &value, &page(&quality))
 }
 
 fn draw(args: &Args, quality: &SaeQuality, record: &TrainingRecord) -> anyhow::Result<()> {

@@ -35,8 +35,7 @@ pub(super) fn run(args: &Args, is_json: bool) -> anyhow::Result<()> {
     }
     format::save(&sae, &args.out)?;
     waiting.finish_and_clear();
-    output::emit(is_json, &local(&sae), &info_page(&args.out, &sae))?;
-    Ok(())
+    output::emit(is_json, &local(&sae), &info_page(&args.out, &sae))
 }
 
 /// What is on this machine comes first; then the hub.

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use indicatif::ProgressBar;
 use latentdb_proto::v1::{SaeQuality, TrainSaeProgress, TrainSaeRequest};
 use serde_json::{Value, json};
 
@@ -72,15 +70,9 @@ pub(super) fn info_page(dir: &Path, sae: &Sae) -> String {
     page
 }
 
-/// Shows where a training in the server stands.
-fn show_training(bar: &ProgressBar, now: &TrainSaeProgress) {
-    // The last message carries what came of it, not where it stands.
-    if now.steps == 0 {
-        return;
-    }
-    bar.set_length(now.steps);
-    bar.set_position(now.step);
-    bar.set_message(format!(
+/// Where a training stands, on a line.
+pub(super) fn progress_line(now: &TrainSaeProgress) -> String {
+    format!(
         "epoch {}: loss {:.4}, FVU {:.4}{}, L0 {:.1}, {:.1}% dead, {} examples/s",
         now.epoch,
         now.loss,
@@ -90,7 +82,7 @@ fn show_training(bar: &ProgressBar, now: &TrainSaeProgress) {
         now.l0,
         now.dead * 100.0,
         text::thousands(now.examples_per_second.round() as u64)
-    ));
+    )
 }
 
 /// Trains on a collection, with a bar; the last message of the stream.
@@ -100,15 +92,16 @@ pub(in crate::cli) async fn train_in_server(
 ) -> anyhow::Result<TrainSaeProgress> {
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
-    let mut stream = client.models().train_sae(request).await?.into_inner();
-    let mut last = None;
-    while let Some(now) = stream.message().await? {
-        show_training(&bar, &now);
-        last = Some(now);
-    }
+    let watch = |now: &TrainSaeProgress| {
+        // The last message carries what came of it, not where it stands.
+        if now.steps > 0 {
+            progress::advance(&bar, now);
+            bar.set_message(progress_line(now));
+        }
+    };
+    let last = client.train_sae(request, watch).await?;
     bar.finish_and_clear();
-    last.filter(|last| last.sae.is_some())
-        .context("the server ended the call before the SAE was trained")
+    Ok(last)
 }
 
 /// The quality that the server measured, on a line.

@@ -65,8 +65,7 @@ pub(super) fn run(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::
         points.push(point);
         write(&args.out, &points)?;
     }
-    output::emit(is_json, &value(&points), &page(&points))?;
-    Ok(())
+    output::emit(is_json, &value(&points), &page(&points))
 }
 
 /// The point of an SAE that an earlier run trained with the same settings.

@@ -6,7 +6,7 @@ use latentdb_proto::v1::TrainSaeRequest;
 use serde_json::json;
 
 use super::files::FileArgs;
-use super::page::{local, quality_line, server_quality_line, train_in_server};
+use super::page::{local, progress_line, quality_line, server_quality_line, train_in_server};
 use crate::cli::client::ClientArgs;
 use crate::cli::failure::Interrupted;
 use crate::cli::flags::absolute;
@@ -16,9 +16,9 @@ use crate::client::ToJson;
 use crate::error::ErrorKind;
 use crate::records::rows::RowFiles;
 use crate::sae::{
-    Normalisation, RowSource, Sparsity, TrainConfig, TrainOptions, TrainProgress, Trained, format,
-    train_source,
+    Normalisation, RowSource, TrainConfig, TrainOptions, Trained, format, train_source,
 };
+use crate::server::{train_options, wire_progress};
 use crate::whole_file::with_suffix;
 
 /// What is trained on what.
@@ -97,35 +97,27 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The settings, for a training in this process.
-    pub fn options(&self) -> TrainOptions {
-        let whole = |value: Option<u32>| value.map(|value| value as usize);
-        TrainOptions {
-            n_latents: None,
-            k: None,
-            epochs: whole(self.epochs),
-            sparsity: if self.batch_top_k {
-                Sparsity::BatchTopK
-            } else {
-                Sparsity::TopK
-            },
+    /// The settings, for a training of the server.
+    fn request(&self) -> TrainSaeRequest {
+        TrainSaeRequest {
+            epochs: self.epochs.unwrap_or_default(),
+            seed: self.seed,
+            batch_top_k: self.batch_top_k,
             matryoshka: self.matryoshka,
-            prefixes: self
-                .prefixes
-                .iter()
-                .map(|length| *length as usize)
-                .collect(),
-            batch: whole(self.batch_size),
+            prefixes: self.prefixes.clone(),
+            batch_size: self.batch_size.unwrap_or_default(),
             learning_rate: self.learning_rate,
             warm_up: self.warm_up,
             decay: self.decay,
             held_out: self.held_out,
-            patience: whole(self.patience),
-            window_rows: None,
-            normalisation: Normalisation::None,
-            seed: self.seed,
-            threads: 0,
+            patience: self.patience,
+            ..TrainSaeRequest::default()
         }
+    }
+
+    /// The settings, for a training in this process.
+    pub fn options(&self) -> TrainOptions {
+        train_options(&self.request())
     }
 }
 
@@ -143,23 +135,12 @@ impl Args {
 
     /// What is asked of a training in the server.
     fn request(&self, collection: String, output: String) -> TrainSaeRequest {
-        let settings = &self.settings;
         TrainSaeRequest {
             collection,
             output,
             n_latents: self.n.unwrap_or_default(),
             k: self.k.unwrap_or_default(),
-            epochs: settings.epochs.unwrap_or_default(),
-            seed: settings.seed,
-            batch_top_k: settings.batch_top_k,
-            matryoshka: settings.matryoshka,
-            prefixes: settings.prefixes.clone(),
-            batch_size: settings.batch_size.unwrap_or_default(),
-            learning_rate: settings.learning_rate,
-            warm_up: settings.warm_up,
-            decay: settings.decay,
-            held_out: settings.held_out,
-            patience: settings.patience,
+            ..self.settings.request()
         }
     }
 }
@@ -210,7 +191,7 @@ pub(super) fn train_rows(
     let trained = train_source(rows, config, Some(checkpoint), &progress, &mut |now| {
         bar.set_length(now.steps as u64);
         bar.set_position(now.step as u64);
-        bar.set_message(format!("{name}{}", progress_line(now)));
+        bar.set_message(format!("{name}{}", progress_line(&wire_progress(now))));
     });
     bar.finish_and_clear();
     let mut trained = match trained {
@@ -226,20 +207,6 @@ pub(super) fn train_rows(
     trained.sae.set_about("vectors", files.names());
     rows.describe(&mut trained.sae)?;
     Ok(trained)
-}
-
-fn progress_line(now: &TrainProgress) -> String {
-    format!(
-        "epoch {}: loss {:.4}, FVU {:.4}{}, L0 {:.1}, {:.1}% dead, {} examples/s",
-        now.epoch,
-        now.loss,
-        now.fvu,
-        now.held_out_fvu
-            .map_or(String::new(), |fvu| format!(" (held out {fvu:.4})")),
-        now.l0,
-        now.dead_share * 100.0,
-        text::thousands(now.examples_per_second.round() as u64),
-    )
 }
 
 fn save(args: &Args, trained: &Trained, is_json: bool) -> anyhow::Result<()> {
@@ -260,8 +227,7 @@ fn save(args: &Args, trained: &Trained, is_json: bool) -> anyhow::Result<()> {
         page.push_str(&quality_line("held out", quality));
     }
     let value = json!({"sae": local(sae), "report": report, "out": args.out});
-    output::emit(is_json, &value, &page)?;
-    Ok(())
+    output::emit(is_json, &value, &page)
 }
 
 async fn train_collection(
@@ -282,8 +248,7 @@ async fn train_collection(
         "quality": last.quality.as_ref().map(ToJson::to_json),
         "out": args.out,
     });
-    output::emit(client.json, &value, &page)?;
-    Ok(())
+    output::emit(client.json, &value, &page)
 }
 
 #[cfg(test)]
@@ -291,6 +256,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::sae::Sparsity;
 
     #[derive(Parser)]
     struct Line {

@@ -15,8 +15,9 @@ use std::arch::x86_64::{
 
 use super::buffer::Buffer;
 use super::elementwise::{activate_body, exponentiate};
-use super::engine::{Engine, Level};
+use super::engine::Engine;
 use super::layer::{Attention, AttentionScratch, Epilogue, Linear};
+use crate::instructions::Level;
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 14;

@@ -1,12 +1,9 @@
 //! Fused element-wise loops: bias and activation, softmax, residual and layer norm.
 //!
-//! The default target of the project is plain x86-64 (SSE2), so every loop is compiled several
-//! times, for the instruction sets found at run time. The bodies are written once, over blocks of
-//! [`LANES`] values that LLVM turns into vector registers; `FMA` tells whether a fused
-//! multiply-add is one instruction (without it `f32::mul_add` is a slow library call).
+//! Bodies are written once, over blocks of [`LANES`] values, and compiled for the instruction sets
+//! found at run time (`instructions`).
 
-#[cfg(target_arch = "x86_64")]
-use super::engine::Level;
+use crate::instructions::dispatched;
 
 /// Values that a loop body handles at a time: one AVX-512 register, two AVX2 ones.
 pub(super) const LANES: usize = 16;
@@ -24,74 +21,93 @@ pub(in crate::encoder) enum Activation {
     Silu,
 }
 
-/// Defines `pub fn name(args)` that runs `body::<FMA>(args)` compiled for the best instruction set
-/// of this machine.
-macro_rules! multiversion {
-    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),* $(,)?) = $body:ident) => {
-        $(#[$doc])*
-        #[cfg(target_arch = "x86_64")]
-        pub(super) fn $name($($arg: $ty),*) {
-            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-            fn v4($($arg: $ty),*) {
-                $body::<true>($($arg),*);
-            }
-            #[target_feature(enable = "avx2,fma")]
-            fn v3($($arg: $ty),*) {
-                $body::<true>($($arg),*);
-            }
-            if Level::detect() == Level::Avx512 {
-                #[expect(unsafe_code, reason = "calls code compiled for AVX-512")]
-                // SAFETY: `detect` found every feature that `v4` enables.
-                unsafe {
-                    v4($($arg),*);
-                }
-            } else if Level::detect() == Level::Avx2 {
-                #[expect(unsafe_code, reason = "calls code compiled for AVX2 and FMA")]
-                // SAFETY: `detect` found every feature that `v3` enables.
-                unsafe {
-                    v3($($arg),*);
-                }
-            } else {
-                $body::<false>($($arg),*);
-            }
-        }
-
-        $(#[$doc])*
-        #[cfg(not(target_arch = "x86_64"))]
-        pub(super) fn $name($($arg: $ty),*) {
-            $body::<{ cfg!(target_arch = "aarch64") }>($($arg),*);
-        }
-    };
-}
-
-multiversion! {
+dispatched! {
     /// `values[r, :] += bias` for rows of `bias.len()` values.
-    fn add_bias(values: &mut [f32], bias: &[f32]) = add_bias_body
+    pub(super) fn add_bias(values: &mut [f32], bias: &[f32]) {
+        for row in values.chunks_exact_mut(bias.len()) {
+            for (value, &b) in row.iter_mut().zip(bias) {
+                *value += b;
+            }
+        }
+    }
 }
-multiversion! {
+
+dispatched! {
     /// `values[r, :] = activation(values[r, :] + bias)` for rows of `bias.len()` values.
-    fn activate(values: &mut [f32], bias: &[f32], activation: Activation) = activate_body
+    pub(super) fn activate(values: &mut [f32], bias: &[f32], activation: Activation) {
+        activate_body::<FMA>(values, bias, activation)
+    }
 }
-multiversion! {
+
+dispatched! {
     /// `values[r, :] = softmax(values[r, :])` for rows of `width` values.
-    fn softmax_rows(values: &mut [f32], width: usize) = softmax_rows_body
+    pub(super) fn softmax_rows(values: &mut [f32], width: usize) {
+        for row in values.chunks_exact_mut(width) {
+            let scale = 1.0 / exponentiate::<FMA>(row);
+            for v in row {
+                *v *= scale;
+            }
+        }
+    }
 }
-multiversion! {
+
+dispatched! {
     /// `values[r, :] = (v - mean) / sqrt(variance + eps) * weight + bias` for rows of
     /// `weight.len()` values (arXiv 1607.06450).
-    fn layer_norm(values: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) = layer_norm_body
+    pub(in crate::encoder) fn layer_norm(values: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+        for row in values.chunks_exact_mut(weight.len()) {
+            let width = row.len() as f32;
+            let mean = lane_sum(row, |v| v) / width;
+            let variance = lane_sum(row, |v| (v - mean) * (v - mean)) / width;
+            let scale = 1.0 / (variance + eps).sqrt();
+            for ((v, &w), &b) in row.iter_mut().zip(weight).zip(bias) {
+                *v = fma::<FMA>((*v - mean) * scale, w, b);
+            }
+        }
+    }
 }
-multiversion! {
+
+dispatched! {
     /// `values[r, :] = v / sqrt(mean(v²) + eps) * weight` for rows of `weight.len()` values.
-    fn rms_norm(values: &mut [f32], weight: &[f32], eps: f32) = rms_norm_body
+    pub(in crate::encoder) fn rms_norm_in_place(values: &mut [f32], weight: &[f32], eps: f32) {
+        for row in values.chunks_exact_mut(weight.len()) {
+            let mean_square = lane_sum(row, |v| v * v) / row.len() as f32;
+            let scale = 1.0 / (mean_square + eps).sqrt();
+            for (v, &w) in row.iter_mut().zip(weight) {
+                *v = *v * scale * w;
+            }
+        }
+    }
 }
-multiversion! {
-    /// `(a, b) = (a cos - b sin, b cos + a sin)` for the first and second half of every head.
-    fn rotate(heads: &mut [f32], cos: &[f32], sin: &[f32]) = rotate_body
+
+dispatched! {
+    /// Rotary position embedding (arXiv 2104.09864) of the heads of one token, in place: value `i` of
+    /// a head and value `i + half` are a pair, turned by angle `i` of the token's position.
+    ///
+    /// # Shape
+    /// `heads` is `[number of heads, 2 * half]`; `cos` and `sin` are `[half]`.
+    pub(in crate::encoder) fn rotate(heads: &mut [f32], cos: &[f32], sin: &[f32]) {
+        for head in heads.chunks_exact_mut(2 * cos.len()) {
+            let (first, second) = head.split_at_mut(cos.len());
+            for (((a, b), &c), &s) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+                (*a, *b) = (*a * c - *b * s, *b * c + *a * s);
+            }
+        }
+    }
 }
-multiversion! {
+
+dispatched! {
     /// `out[r, :] *= values[r, :] + bias` for rows of `bias.len()` values.
-    fn multiply(out: &mut [f32], values: &[f32], bias: &[f32]) = multiply_body
+    pub(super) fn multiply(out: &mut [f32], values: &[f32], bias: &[f32]) {
+        for (out, values) in out
+            .chunks_exact_mut(bias.len())
+            .zip(values.chunks_exact(bias.len()))
+        {
+            for ((o, &v), &b) in out.iter_mut().zip(values).zip(bias) {
+                *o *= v + b;
+            }
+        }
+    }
 }
 
 #[inline(always)]
@@ -167,15 +183,6 @@ fn silu<const FMA: bool>(x: f32) -> f32 {
 }
 
 #[inline(always)]
-pub(super) fn add_bias_body<const FMA: bool>(values: &mut [f32], bias: &[f32]) {
-    for row in values.chunks_exact_mut(bias.len()) {
-        for (value, &b) in row.iter_mut().zip(bias) {
-            *value += b;
-        }
-    }
-}
-
-#[inline(always)]
 pub(super) fn activate_body<const FMA: bool>(
     values: &mut [f32],
     bias: &[f32],
@@ -239,16 +246,6 @@ pub(super) fn exponentiate<const FMA: bool>(row: &mut [f32]) -> f32 {
     sum
 }
 
-#[inline(always)]
-fn softmax_rows_body<const FMA: bool>(values: &mut [f32], width: usize) {
-    for row in values.chunks_exact_mut(width) {
-        let scale = 1.0 / exponentiate::<FMA>(row);
-        for v in row {
-            *v *= scale;
-        }
-    }
-}
-
 /// Sum over the row of `f(v)`, in [`LANES`] parts.
 #[inline(always)]
 fn lane_sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
@@ -260,55 +257,4 @@ fn lane_sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
         }
     }
     sums.iter().sum::<f32>() + rest.iter().map(|&v| f(v)).sum::<f32>()
-}
-
-#[inline(always)]
-pub(super) fn layer_norm_body<const FMA: bool>(
-    values: &mut [f32],
-    weight: &[f32],
-    bias: &[f32],
-    eps: f32,
-) {
-    for row in values.chunks_exact_mut(weight.len()) {
-        let width = row.len() as f32;
-        let mean = lane_sum(row, |v| v) / width;
-        let variance = lane_sum(row, |v| (v - mean) * (v - mean)) / width;
-        let scale = 1.0 / (variance + eps).sqrt();
-        for ((v, &w), &b) in row.iter_mut().zip(weight).zip(bias) {
-            *v = fma::<FMA>((*v - mean) * scale, w, b);
-        }
-    }
-}
-
-#[inline(always)]
-fn rms_norm_body<const FMA: bool>(values: &mut [f32], weight: &[f32], eps: f32) {
-    for row in values.chunks_exact_mut(weight.len()) {
-        let mean_square = lane_sum(row, |v| v * v) / row.len() as f32;
-        let scale = 1.0 / (mean_square + eps).sqrt();
-        for (v, &w) in row.iter_mut().zip(weight) {
-            *v = *v * scale * w;
-        }
-    }
-}
-
-#[inline(always)]
-fn rotate_body<const FMA: bool>(heads: &mut [f32], cos: &[f32], sin: &[f32]) {
-    for head in heads.chunks_exact_mut(2 * cos.len()) {
-        let (first, second) = head.split_at_mut(cos.len());
-        for (((a, b), &c), &s) in first.iter_mut().zip(second).zip(cos).zip(sin) {
-            (*a, *b) = (*a * c - *b * s, *b * c + *a * s);
-        }
-    }
-}
-
-#[inline(always)]
-fn multiply_body<const FMA: bool>(out: &mut [f32], values: &[f32], bias: &[f32]) {
-    for (out, values) in out
-        .chunks_exact_mut(bias.len())
-        .zip(values.chunks_exact(bias.len()))
-    {
-        for ((o, &v), &b) in out.iter_mut().zip(values).zip(bias) {
-            *o *= v + b;
-        }
-    }
 }

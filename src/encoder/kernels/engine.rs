@@ -1,38 +1,7 @@
 //! The implementations of the arithmetic, and which of them this machine runs.
 
+use crate::instructions::Level;
 use crate::reading::Precision;
-
-/// The instruction sets that the code is compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::encoder) enum Level {
-    /// Whatever the build target has.
-    Baseline,
-    /// AVX2 and FMA.
-    Avx2,
-    /// AVX-512 F, VL, DQ, BW.
-    Avx512,
-}
-
-impl Level {
-    /// The best level of this machine. The standard library remembers the answer, so this costs a
-    /// load and a test.
-    pub(in crate::encoder) fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                if is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512bw")
-                {
-                    return Self::Avx512;
-                }
-                return Self::Avx2;
-            }
-        }
-        Self::Baseline
-    }
-}
 
 /// The implementation of matrix products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ mod portable;
 mod tests;
 
 pub(super) use buffer::Buffer;
-pub(super) use elementwise::Activation;
+pub(super) use elementwise::{Activation, layer_norm, rms_norm_in_place, rotate};
 pub(super) use engine::{Arithmetic, Engine};
 pub(super) use layer::{Attention, AttentionScratch, Epilogue, Linear, Rounded};
 
@@ -160,30 +160,11 @@ impl Attention {
     }
 }
 
-/// Layer normalisation over rows of `weight.len()` values, in place.
-pub(super) fn layer_norm(values: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
-    elementwise::layer_norm(values, weight, bias, eps);
-}
-
 /// Root mean square normalisation (arXiv 1910.07467) of rows of `weight.len()` values.
 ///
 /// # Shape
 /// `values` and `out` are `[rows, weight.len()]`.
 pub(super) fn rms_norm(values: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     out.copy_from_slice(values);
-    elementwise::rms_norm(out, weight, eps);
-}
-
-/// [`rms_norm`] in place.
-pub(super) fn rms_norm_in_place(values: &mut [f32], weight: &[f32], eps: f32) {
-    elementwise::rms_norm(values, weight, eps);
-}
-
-/// Rotary position embedding (arXiv 2104.09864) of the heads of one token, in place: value `i` of a
-/// head and value `i + half` are a pair, turned by angle `i` of the token's position.
-///
-/// # Shape
-/// `heads` is `[number of heads, 2 * half]`; `cos` and `sin` are `[half]`.
-pub(super) fn rotate(heads: &mut [f32], cos: &[f32], sin: &[f32]) {
-    elementwise::rotate(heads, cos, sin);
+    rms_norm_in_place(out, weight, eps);
 }

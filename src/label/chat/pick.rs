@@ -11,22 +11,11 @@ const CHARACTERS: usize = 300;
 /// Maximum tokens of an answer.
 const TOKENS: u32 = 16;
 
-/// Picks concepts by asking a chat model.
-pub struct ChatTopicJudge<'a>(pub &'a ChatModel);
-
-impl TopicJudge for ChatTopicJudge<'_> {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
-    fn concurrency(&self) -> usize {
-        self.0.concurrency()
-    }
-
+impl TopicJudge for ChatModel {
     fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>> {
         let mut prompt = pick_prompt(turn, CHARACTERS);
         for _ in 0..ASKED {
-            let answer = self.0.ask(&prompt, TOKENS, progress)?;
+            let answer = self.ask(&prompt, TOKENS, progress)?;
             if let Some([place]) = read_numbers(&answer, turn.options.len()).as_deref() {
                 return Ok(Some(*place));
             }

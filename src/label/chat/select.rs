@@ -2,28 +2,21 @@
 
 use super::{ASKED, ChatModel};
 use crate::error::{Error, ErrorKind, Result};
-use crate::label::Selector;
 use crate::label::prompt::{excerpt, read_numbers, select_prompt};
+use crate::label::{Annotator as _, Selector};
 use crate::progress::Progress;
 
 /// Maximum tokens of an answer per label that it may name.
 const NUMBER_TOKENS: u32 = 6;
 
-/// Chooses latents by asking a chat model.
-pub struct ChatSelector<'a>(pub &'a ChatModel);
-
-impl Selector for ChatSelector<'_> {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
+impl Selector for ChatModel {
     fn select(&self, property: &str, labels: &[&str], progress: &Progress) -> Result<Vec<usize>> {
         let mut prompt = select_prompt(property, labels);
         let tokens = u32::try_from(labels.len()).unwrap_or(u32::MAX);
         let tokens = tokens.saturating_mul(NUMBER_TOKENS).saturating_add(32);
         let mut answer = String::new();
         for _ in 0..ASKED {
-            answer = self.0.ask(&prompt, tokens, progress)?;
+            answer = self.ask(&prompt, tokens, progress)?;
             if let Some(chosen) = read_numbers(&answer, labels.len()) {
                 return Ok(chosen);
             }

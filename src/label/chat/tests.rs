@@ -126,7 +126,7 @@ fn evidence() -> Evidence<'static> {
 
 fn label(config: ChatConfig) -> Result<Option<String>> {
     let model = ChatModel::new(config)?;
-    let named = ChatLabeller(&model).label(&evidence(), &Progress::default());
+    let named = model.label(&evidence(), &Progress::default());
     named.map(Naming::name)
 }
 
@@ -208,7 +208,7 @@ fn connections_are_kept() {
     let endpoint = serve(vec![say("a"), say("b"), say("c")]);
     let model = ChatModel::new(model(&endpoint.url)).unwrap();
     for expected in ["a", "b", "c"] {
-        let label = ChatLabeller(&model).label(&evidence(), &Progress::default());
+        let label = model.label(&evidence(), &Progress::default());
         assert_eq!(label.unwrap(), Naming::Name(expected.to_owned()));
     }
     assert_eq!(model.tokens(), 300);
@@ -233,7 +233,7 @@ fn the_budget_ends_the_work_before_it_is_passed() {
     let mut config = model(&endpoint.url);
     config.limits.tokens = Some(300);
     let model = ChatModel::new(config).unwrap();
-    let ask = || ChatLabeller(&model).label(&evidence(), &Progress::default());
+    let ask = || model.label(&evidence(), &Progress::default());
     assert!(ask().is_ok() && ask().is_ok());
     // 200 are used; the next prompt and answer may take more than what is left.
     assert_eq!(model.tokens(), 200);
@@ -249,9 +249,7 @@ fn the_rate_spaces_requests() {
     let model = ChatModel::new(config).unwrap();
     let began = Instant::now();
     for _ in 0..3 {
-        ChatLabeller(&model)
-            .label(&evidence(), &Progress::default())
-            .unwrap();
+        model.label(&evidence(), &Progress::default()).unwrap();
     }
     // The third may not start before .2 s have passed, however fast the machine is.
     assert!(began.elapsed() >= Duration::from_millis(200));
@@ -263,7 +261,7 @@ fn cancelling_ends_a_wait() {
     let model = Arc::new(ChatModel::new(model(&endpoint.url)).unwrap());
     let progress = Arc::new(Progress::default());
     let (asked, also) = (model.clone(), progress.clone());
-    let asking = std::thread::spawn(move || ChatLabeller(&asked).label(&evidence(), &also));
+    let asking = std::thread::spawn(move || asked.label(&evidence(), &also));
     endpoint.seen.recv().unwrap();
     progress.stop();
     assert_eq!(
@@ -277,11 +275,10 @@ fn a_judge_reads_a_score_for_every_text() {
     let endpoint = serve(vec![say("1: 1"), say("1: 1\n2: -0.5"), say("?"), say("?")]);
     let model = ChatModel::new(model(&endpoint.url)).unwrap();
     let trials = ["battery died", "fine day"].map(|text| Trial { text, vector: None });
-    let judge = ChatJudge(&model);
     let progress = Progress::default();
-    let scores = judge.predict("battery", &trials, &progress).unwrap();
+    let scores = model.predict("battery", &trials, &progress).unwrap();
     assert_eq!(scores, Some(vec![1.0, -0.5]));
-    assert_eq!(judge.predict("battery", &trials, &progress).unwrap(), None);
+    assert_eq!(model.predict("battery", &trials, &progress).unwrap(), None);
 }
 
 #[test]
@@ -305,7 +302,7 @@ fn latents_are_chosen_by_their_numbers_and_nothing_else() {
     let model = ChatModel::new(model(&endpoint.url)).unwrap();
     let select = || {
         let labels = ["late parcels", "weather", "broken goods"];
-        ChatSelector(&model).select("a complaint", &labels, &Progress::default())
+        model.select("a complaint", &labels, &Progress::default())
     };
     assert_eq!(select().unwrap(), [2, 0]);
     assert_eq!(select().unwrap(), [1]);
@@ -327,7 +324,7 @@ fn a_choice_is_never_guessed_at() {
     for answer in ["1, 9", "1 1", "", "the first", "1, 1"] {
         let endpoint = serve(vec![say(answer), say(answer)]);
         let model = ChatModel::new(model(&endpoint.url)).unwrap();
-        let found = ChatSelector(&model).select("x", &["a", "b"], &Progress::default());
+        let found = model.select("x", &["a", "b"], &Progress::default());
         let error = found.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.message().contains("chat:m"), "{error}");

@@ -42,32 +42,21 @@ const SYSTEM: &str = "You are a helpful assistant.";
 /// How its answer begins; it ends with the closing quote.
 const BEGUN: &str = "The topic of these texts is \"";
 
-/// Names latents by asking a model in this process.
-pub struct LocalLabeller<'a>(pub &'a LocalModel);
-
-impl Labeller for LocalLabeller<'_> {
-    fn source(&self) -> String {
-        self.0.name()
-    }
-
-    fn concurrency(&self) -> usize {
-        1
-    }
-
+impl Labeller for LocalModel {
     fn label(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Naming> {
         if evidence.active.is_empty() {
             return Ok(Naming::None("no document that may be shown activates it"));
         }
-        let names = self.suggestions(evidence, progress)?;
+        let names = suggestions(self, evidence, progress)?;
         if names.is_empty() {
             return Ok(Naming::None(
                 "the model repeats the question or a single document, or says nothing short",
             ));
         }
         let (active, inactive) = drawn(evidence, COMPARED_ON, evidence.seed.wrapping_add(DRAWS));
-        let mut gains = self.likelihoods(&active, &names, progress)?;
+        let mut gains = likelihoods(self, &active, &names, progress)?;
         if !inactive.is_empty() {
-            let others = self.likelihoods(&inactive, &names, progress)?;
+            let others = likelihoods(self, &inactive, &names, progress)?;
             gains
                 .iter_mut()
                 .zip(others)
@@ -87,38 +76,41 @@ impl Labeller for LocalLabeller<'_> {
     }
 }
 
-impl LocalLabeller<'_> {
-    /// Different names, each from a draw of its own.
-    fn suggestions(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Vec<String>> {
-        let strongest = evidence.active.iter().take(STRONGEST);
-        let strongest: Vec<Vec<String>> = strongest.map(|(text, _)| words(text)).collect();
-        let mut names = Vec::new();
-        for draw in 0..DRAWS {
-            let (active, _) = drawn(evidence, SUGGESTED_FROM, evidence.seed.wrapping_add(draw));
-            let question = topic_question(&active, SUGGESTED_FROM.characters);
-            let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
-            let quoted = self.0.continue_quote(&tokens, TOKENS, progress)?;
-            if let Some(name) = quoted.as_deref().and_then(clean_label) {
-                // The quote makes titles of names.
-                let name = name.strip_prefix("The ").unwrap_or(&name);
-                if !is_an_echo(name, &strongest) && !names.iter().any(|other| other == name) {
-                    names.push(name.to_owned());
-                }
+/// Different names, each from a draw of its own.
+fn suggestions(
+    model: &LocalModel,
+    evidence: &Evidence<'_>,
+    progress: &Progress,
+) -> Result<Vec<String>> {
+    let strongest = evidence.active.iter().take(STRONGEST);
+    let strongest: Vec<Vec<String>> = strongest.map(|(text, _)| words(text)).collect();
+    let mut names = Vec::new();
+    for draw in 0..DRAWS {
+        let (active, _) = drawn(evidence, SUGGESTED_FROM, evidence.seed.wrapping_add(draw));
+        let question = topic_question(&active, SUGGESTED_FROM.characters);
+        let tokens = model.tokens(SYSTEM, &question, BEGUN)?;
+        let quoted = model.continue_quote(&tokens, TOKENS, progress)?;
+        if let Some(name) = quoted.as_deref().and_then(clean_label) {
+            // The quote makes titles of names.
+            let name = name.strip_prefix("The ").unwrap_or(&name);
+            if !is_an_echo(name, &strongest) && !names.iter().any(|other| other == name) {
+                names.push(name.to_owned());
             }
         }
-        Ok(names)
     }
+    Ok(names)
+}
 
-    fn likelihoods(
-        &self,
-        texts: &[&str],
-        names: &[String],
-        progress: &Progress,
-    ) -> Result<Vec<f64>> {
-        let question = topic_question(texts, COMPARED_ON.characters);
-        let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
-        self.0.likelihoods(&tokens, names, progress)
-    }
+/// How likely texts make each of the names.
+fn likelihoods(
+    model: &LocalModel,
+    texts: &[&str],
+    names: &[String],
+    progress: &Progress,
+) -> Result<Vec<f64>> {
+    let question = topic_question(texts, COMPARED_ON.characters);
+    let tokens = model.tokens(SYSTEM, &question, BEGUN)?;
+    model.likelihoods(&tokens, names, progress)
 }
 
 /// True where a name says what the question says, or is one text's own: of many texts none shares a word

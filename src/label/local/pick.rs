@@ -9,41 +9,28 @@ use crate::progress::Progress;
 /// Characters of a text that the model is shown.
 const CHARACTERS: usize = 120;
 
-/// Picks concepts by asking a model in this process.
-pub struct LocalTopicJudge<'a>(pub &'a LocalModel);
-
-impl LocalTopicJudge<'_> {
-    /// How likely the texts make each of the concepts.
-    fn likelihoods(
-        &self,
-        texts: &[String],
-        options: &[String],
-        progress: &Progress,
-    ) -> Result<Vec<f64>> {
-        let lines: Vec<String> = texts
-            .iter()
-            .map(|text| format!("- {}", excerpt(text, CHARACTERS)))
-            .collect();
-        let question = format!("What are these texts about?\n\n{}", lines.join("\n"));
-        let system = "You name the topics of texts.";
-        let tokens = self.0.tokens(system, &question, "The texts are about")?;
-        let options: Vec<String> = options.iter().map(|option| format!(" {option}")).collect();
-        self.0.likelihoods(&tokens, &options, progress)
-    }
+/// How likely texts make each of the concepts.
+fn likelihoods(
+    model: &LocalModel,
+    texts: &[String],
+    options: &[String],
+    progress: &Progress,
+) -> Result<Vec<f64>> {
+    let lines: Vec<String> = texts
+        .iter()
+        .map(|text| format!("- {}", excerpt(text, CHARACTERS)))
+        .collect();
+    let question = format!("What are these texts about?\n\n{}", lines.join("\n"));
+    let system = "You name the topics of texts.";
+    let tokens = model.tokens(system, &question, "The texts are about")?;
+    let options: Vec<String> = options.iter().map(|option| format!(" {option}")).collect();
+    model.likelihoods(&tokens, &options, progress)
 }
 
-impl TopicJudge for LocalTopicJudge<'_> {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
-    fn concurrency(&self) -> usize {
-        1
-    }
-
+impl TopicJudge for LocalModel {
     fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>> {
-        let before = self.likelihoods(turn.before, turn.options, progress)?;
-        let after = self.likelihoods(turn.after, turn.options, progress)?;
+        let before = likelihoods(self, turn.before, turn.options, progress)?;
+        let after = likelihoods(self, turn.after, turn.options, progress)?;
         let gains = after.iter().zip(&before).map(|(after, before)| {
             let gain = after - before;
             if turn.up { gain } else { -gain }

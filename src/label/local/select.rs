@@ -10,21 +10,15 @@ const SYSTEM: &str = "You name the topics of texts.";
 /// How its answer begins.
 const BEGUN: &str = "The text is about";
 
-/// Chooses latents by asking a model in this process. A small model cannot sort a list, but it can
-/// say how likely a label is: those that the property makes likelier are chosen, the most so first.
-pub struct LocalSelector<'a>(pub &'a LocalModel);
-
-impl Selector for LocalSelector<'_> {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
+/// A small model cannot sort a list, but it can say how likely a label is: those that the property
+/// makes likelier are chosen, the most so first.
+impl Selector for LocalModel {
     fn select(&self, property: &str, labels: &[&str], progress: &Progress) -> Result<Vec<usize>> {
         let continuations: Vec<String> = labels.iter().map(|label| format!(" {label}")).collect();
         let likelihoods = |text: &str| {
             let question = format!("What is this text about?\n\n{text}");
-            let tokens = self.0.tokens(SYSTEM, &question, BEGUN)?;
-            self.0.likelihoods(&tokens, &continuations, progress)
+            let tokens = self.tokens(SYSTEM, &question, BEGUN)?;
+            self.likelihoods(&tokens, &continuations, progress)
         };
         let (with, without) = (likelihoods(property)?, likelihoods("...")?);
         let mut gains: Vec<(usize, f64)> = with

@@ -239,20 +239,7 @@ fn a_row_has_one_code_in_every_batch_and_on_every_number_of_threads() {
 
 #[test]
 fn ties_keep_the_smaller_latent() {
-    let parts = SaeParts {
-        architecture: Architecture::TopK {
-            k: 2,
-            rescale_by_decoder_norm: false,
-        },
-        normalisation: Normalisation::None,
-        d_in: 1,
-        w_enc_t: vec![1.0; 40],
-        b_enc: vec![0.0; 40],
-        w_dec: vec![1.0; 40],
-        b_dec: vec![0.0],
-        apply_b_dec_to_input: true,
-        record: TrainingRecord::default(),
-    };
+    let parts = SaeParts::plain(2, 1, vec![1.0; 40], vec![1.0; 40]);
     let codes = Sae::new(parts)
         .unwrap()
         .encode_parallel(&[2.0, -2.0], 1)

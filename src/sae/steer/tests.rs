@@ -2,7 +2,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::sae::{Architecture, SaeParts, TrainingRecord};
+use crate::sae::SaeParts;
 
 const D: usize = 16;
 const N: usize = 40;
@@ -14,22 +14,12 @@ fn case() -> (Sae, Vec<f32>) {
     w_dec.chunks_exact_mut(D).for_each(normalise);
     let mut x: Vec<f32> = (0..D).map(|_| rng.random_range(-1.0..1.0)).collect();
     normalise(&mut x);
+    let parts = SaeParts::plain(4, D, w_dec.clone(), w_dec);
     let sae = Sae::new(SaeParts {
-        architecture: Architecture::TopK {
-            k: 4,
-            rescale_by_decoder_norm: false,
-        },
-        normalisation: Normalisation::None,
-        d_in: D,
-        w_enc_t: w_dec.clone(),
-        b_enc: vec![0.0; N],
-        w_dec,
         b_dec: vec![0.01; D],
-        apply_b_dec_to_input: true,
-        record: TrainingRecord::default(),
-    })
-    .unwrap();
-    (sae, x)
+        ..parts
+    });
+    (sae.unwrap(), x)
 }
 
 fn inactive(codes: &Codes) -> u32 {

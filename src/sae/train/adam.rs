@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::sae::kernel::{self, dispatched};
+use crate::instructions::dispatched;
+use crate::sae::kernel;
 
 use super::parameters::Parameters;
 use super::step::{Backprop, CHUNK_LATENTS};

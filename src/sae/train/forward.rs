@@ -1,6 +1,7 @@
 //! The forward pass: a batch in blocks of rows, what every row keeps and what is left of it.
 
-use crate::sae::kernel::{self, dispatched};
+use crate::instructions::dispatched;
+use crate::sae::kernel;
 use crate::sae::topk::{Selector, positions_at_least};
 
 use super::kept::{Found, Keep, Kept};

@@ -22,12 +22,10 @@ mod training;
 use std::borrow::Cow;
 use std::path::Path;
 
-use rayon::ThreadPoolBuilder;
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::progress::Progress;
 
-use super::encode::thread_count;
+use super::encode::pool;
 use super::record::TrainConfig;
 use super::rows::RowSource;
 
@@ -83,11 +81,7 @@ fn run(
     progress: &Progress,
     watch: &mut dyn FnMut(&TrainProgress),
 ) -> Result<Trained> {
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(thread_count(config.threads))
-        .thread_name(|index| format!("sae-train-{index}"))
-        .build()
-        .map_err(|e| Error::internal("no threads for the training").with_source(e))?;
+    let pool = pool(config.threads)?;
     let mut training = Training::start(feed, config, checkpoint)?;
     training.run(&pool, progress, watch)?;
     let trained = training.finish(&pool)?;

@@ -20,7 +20,8 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use crate::sae::kernel::{self, dispatched};
+use crate::instructions::dispatched;
+use crate::sae::kernel;
 use crate::vectors::norm;
 
 use super::forward::{BLOCK_ROWS, Block, Scratch, StepInput, Sums};

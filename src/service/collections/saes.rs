@@ -20,7 +20,6 @@ use crate::service::gate::{judge_attach, judge_token_attach};
 use crate::service::models::beyond_storage;
 use crate::service::readers::check_reads;
 use crate::service::spec::{Gate, SaeSpec, Spec};
-use crate::service::token_coder::TokenCoder;
 
 /// An SAE to attach.
 #[derive(Clone, Debug, Default)]
@@ -178,7 +177,7 @@ impl Collections {
         refuse_twice(&view.spec, name, &sae)?;
         let entry = SaeSpec::of(name, &sae, gate, reader);
         if let Some(reader) = &entry.reader {
-            let coder = TokenCoder::new(&self.core, sae, reader)?;
+            let coder = self.core.readers.coder(sae, reader)?;
             let fit = judge_token_attach(&gate, &view.spec.record.name, &view.snapshot, &coder)?;
             return Ok(Planned {
                 entry,

@@ -13,7 +13,6 @@ use crate::service::coder::{Coder, Source};
 use crate::service::core::View;
 use crate::service::gate;
 use crate::service::models::beyond_storage;
-use crate::service::token_coder::TokenCoder;
 
 /// The parts of a document that models make from one another.
 #[derive(Default)]
@@ -176,9 +175,12 @@ impl Documents {
         {
             // Side by side, batches of texts would share the cores and finish no earlier.
             let _one = reads_tokens.then(|| self.reading.lock());
-            let coder = match TokenCoder::of(&self.core, entry)? {
-                Some(coder) => Coder::Tokens(coder),
-                None => Coder::Vectors(self.core.required_sae(view)?),
+            let coder = match (&entry.sae, &entry.reader) {
+                (Some(sae), Some(reader)) => {
+                    let sae = self.core.models.sae(&sae.sha256)?;
+                    Coder::Tokens(self.core.readers.coder(sae, reader)?)
+                }
+                _ => Coder::Vectors(self.core.required_sae(view)?),
             };
             let room = if reads_tokens {
                 self.gates.room(view)?

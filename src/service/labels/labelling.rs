@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
 
 use latentdb_index::analysis::latent_counts;
 use latentdb_index::{Filter, Label, now};
@@ -10,13 +9,10 @@ use latentdb_index::{Filter, Label, now};
 use super::corpus::Corpus;
 use super::language_models::ChatUse;
 use super::list::check_latent;
-use super::part::{Caller, EVIDENCE_TOGETHER, KEPT_AFTER, KEPT_TOGETHER, Labels};
+use super::part::{Caller, EVIDENCE_TOGETHER, Labels};
 use crate::encoder::SentenceEncoder;
 use crate::error::{Result, Within as _};
-use crate::label::{
-    ChatLabeller, Embed, Event, Evidence, KeyphraseOptions, Keyphrases, Labeller, LocalLabeller,
-    Naming, run_each,
-};
+use crate::label::{Embed, Evidence, KeyphraseOptions, Keyphrases, Labeller, Naming};
 use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
@@ -133,26 +129,30 @@ impl Labels {
                     KeyphraseOptions::default(),
                     embed.as_ref().map(|embed| embed as &dyn Embed),
                 );
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, caller)
+                self.run(view, &wanted, &evidence, &labeller, caller)
             }
             LabellerChoice::Chat(usage) => {
                 let model = self.language_models.chat(usage)?;
-                let labeller = ChatLabeller(&model);
-                let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, caller)?;
-                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
-                let tokens = || model.tokens();
-                self.run(view, &wanted, &evidence, &labeller, &tokens, caller)
+                self.label_by_model(view, request, &model, caller)
             }
             LabellerChoice::Local(name) => {
                 let model = self.language_models.local(name.as_deref())?;
-                let labeller = LocalLabeller(&model);
-                let wanted = self.latents_to_label(view, request, &labeller.source())?;
-                let corpus = wanted.corpus(view, caller)?;
-                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
-                self.run(view, &wanted, &evidence, &labeller, &|| 0, caller)
+                self.label_by_model(view, request, &*model, caller)
             }
         }
+    }
+
+    fn label_by_model(
+        &self,
+        view: &View,
+        request: &LabelRequest,
+        labeller: &dyn Labeller,
+        caller: &mut Caller<'_, LabelProgress>,
+    ) -> Result<()> {
+        let wanted = self.latents_to_label(view, request, &labeller.name())?;
+        let corpus = wanted.corpus(view, caller)?;
+        let evidence = wanted.evidence(&corpus, request.seed, caller)?;
+        self.run(view, &wanted, &evidence, labeller, caller)
     }
 
     /// Runs a labeller and keeps what it says.
@@ -162,64 +162,34 @@ impl Labels {
         wanted: &Wanted,
         evidence: &[Evidence<'_>],
         labeller: &dyn Labeller,
-        tokens: &dyn Fn() -> u64,
         caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<()> {
-        let source = labeller.source();
-        let mut kept = LabelProgress {
-            total: evidence.len(),
-            passed_over: wanted.passed_over,
-            ..LabelProgress::default()
-        };
-        let mut pending: Vec<(u32, Label)> = Vec::new();
-        let mut failure = None;
-        let mut last_kept = Instant::now();
-        let outcome = run_each(
-            evidence,
-            labeller.concurrency(),
-            caller.progress,
-            |evidence| labeller.label(evidence, caller.progress),
-            &mut |event: Event<Naming>| {
-                if let Event::Done(at, naming) = event {
-                    kept.done += 1;
-                    let latent = wanted.latents[at];
-                    match naming {
-                        Naming::Name(text) => {
-                            pending.push((latent, Label::new(text, &source, None, now())));
-                        }
-                        Naming::None(why) => kept.unlabelled.push((latent, why)),
+        let (source, progress) = (labeller.name(), caller.progress);
+        let mut written = 0;
+        let work = |evidence: &Evidence<'_>| labeller.label(evidence, progress);
+        caller.keep_each(evidence, labeller.concurrency(), work, |done, named| {
+            let (mut labels, mut unlabelled) = (Vec::new(), Vec::new());
+            for (at, naming) in named {
+                let latent = wanted.latents[at];
+                match naming {
+                    Naming::Name(text) => {
+                        labels.push((latent, Label::new(text, &source, None, now())));
                     }
+                    Naming::None(why) => unlabelled.push((latent, why)),
                 }
-                if pending.len() >= KEPT_TOGETHER || last_kept.elapsed() >= KEPT_AFTER {
-                    last_kept = Instant::now();
-                    match self.keep(view, std::mem::take(&mut pending)) {
-                        Ok(labels) => {
-                            kept.written += labels.len();
-                            kept.labels.extend(labels);
-                        }
-                        Err(error) => {
-                            failure = Some(error);
-                            caller.progress.stop();
-                            return;
-                        }
-                    }
-                }
-                kept.tokens = tokens();
-                let report = kept.clone();
-                kept.labels.clear();
-                kept.unlabelled.clear();
-                (caller.watch)(report);
-            },
-        );
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        let labels = self.keep(view, pending)?;
-        kept.written += labels.len();
-        kept.labels = labels;
-        kept.tokens = tokens();
-        (caller.watch)(kept);
-        outcome
+            }
+            let labels = self.keep(view, labels)?;
+            written += labels.len();
+            Ok(LabelProgress {
+                done,
+                total: evidence.len(),
+                written,
+                passed_over: wanted.passed_over,
+                labels,
+                unlabelled,
+                tokens: labeller.tokens(),
+            })
+        })
     }
 
     /// Makes labels the current ones, and gives them back as they are kept.

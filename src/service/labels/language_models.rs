@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result, Within as _};
-use crate::inputs::{self, Model};
+use crate::inputs::{Cache, Model};
 use crate::label::{ChatConfig, ChatModel, LocalModel};
 use crate::progress::Progress;
 
@@ -69,10 +69,11 @@ impl LanguageModels {
         if let Some(model) = open.get(name) {
             return Ok(model.clone());
         }
-        let place = match inputs::resolve_model(name, &Progress::default(), &mut |_, _| {})? {
-            Model::Pinned(file) => file.to_string_lossy().into_owned(),
-            Model::Named(name) => name,
-        };
+        let place =
+            match Cache::of_user().resolve_model(name, &Progress::default(), &mut |_, _| {})? {
+                Model::Pinned(file) => file.to_string_lossy().into_owned(),
+                Model::Named(name) => name,
+            };
         let model = LocalModel::open(Path::new(&place)).within("model")?;
         let model = Arc::new(model);
         open.insert(name.to_owned(), model.clone());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use latentdb_index::Label;
 use parking_lot::Mutex;
@@ -10,15 +10,15 @@ use parking_lot::Mutex;
 use super::language_models::LanguageModels;
 use super::vectors::LabelVectors;
 use crate::error::Result;
-use crate::label::ChatConfig;
+use crate::label::{ChatConfig, Event, run_each};
 use crate::progress::Progress;
 use crate::service::core::{Core, LabelKey, View};
 
 /// Latents whose documents are gathered between two checks for cancellation.
 pub(super) const EVIDENCE_TOGETHER: usize = 1024;
 /// Labels written together, and how long one may wait for others.
-pub(super) const KEPT_TOGETHER: usize = 256;
-pub(super) const KEPT_AFTER: Duration = Duration::from_secs(2);
+const KEPT_TOGETHER: usize = 256;
+const KEPT_AFTER: Duration = Duration::from_secs(2);
 
 /// The labels of latents, and the models that make, judge and compare them.
 pub struct Labels {
@@ -99,5 +99,46 @@ impl<E> Caller<'_, E> {
     pub fn tell(&mut self, event: E) -> Result<()> {
         (self.watch)(event);
         self.progress.check()
+    }
+
+    /// Runs an annotator's `work` on every item, up to `concurrency` at once. `keep` keeps what comes
+    /// of them, by their places: many together, at the latest after a while, often none. It makes the
+    /// event that is told, of that and of the number done.
+    ///
+    /// # Errors
+    /// Those of `keep` and of `work`, and `Cancelled`; all after what was done is kept.
+    pub fn keep_each<T: Sync, R: Send>(
+        &mut self,
+        items: &[T],
+        concurrency: usize,
+        work: impl Fn(&T) -> Result<R> + Sync,
+        mut keep: impl FnMut(usize, Vec<(usize, R)>) -> Result<E>,
+    ) -> Result<()> {
+        let (mut done, mut pending) = (0, Vec::new());
+        let (mut failure, mut last_kept) = (None, Instant::now());
+        let (progress, watch) = (self.progress, &mut *self.watch);
+        let outcome = run_each(items, concurrency, progress, work, &mut |event| {
+            if let Event::Done(at, result) = event {
+                done += 1;
+                pending.push((at, result));
+            }
+            let mut due = Vec::new();
+            if pending.len() >= KEPT_TOGETHER || last_kept.elapsed() >= KEPT_AFTER {
+                last_kept = Instant::now();
+                due = std::mem::take(&mut pending);
+            }
+            match keep(done, due) {
+                Ok(event) => watch(event),
+                Err(error) => {
+                    failure = Some(error);
+                    progress.stop();
+                }
+            }
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        watch(keep(done, pending)?);
+        outcome
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
 
 use latentdb_index::{LOW_SCORE, Label, LabelScore, now};
 use rand::SeedableRng;
@@ -12,12 +11,10 @@ use rand::seq::SliceRandom;
 use super::corpus::Corpus;
 use super::labelling::asked_latents;
 use super::language_models::ChatUse;
-use super::part::{Caller, KEPT_AFTER, KEPT_TOGETHER, Labels};
+use super::part::{Caller, Labels};
 use super::vectors::Which;
 use crate::error::{Error, Result};
-use crate::label::{
-    ChatJudge, Event, Judge, LocalJudge, SimilarityJudge, choose_threshold, median, run_each, score,
-};
+use crate::label::{Judge, SimilarityJudge, choose_threshold, median, score};
 use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
@@ -156,18 +153,15 @@ impl Labels {
             match &request.judge {
                 JudgeChoice::Similarity => {
                     let judge = SimilarityJudge::new(vectors);
-                    service.judge(&view, &request, &tasks, &judge, &|| 0, caller)
+                    service.judge(&view, &request, &tasks, &judge, caller)
                 }
                 JudgeChoice::Chat(usage) => {
                     let model = service.language_models.chat(usage)?;
-                    let tokens = || model.tokens();
-                    let judge = ChatJudge(&model);
-                    service.judge(&view, &request, &tasks, &judge, &tokens, caller)
+                    service.judge(&view, &request, &tasks, &model, caller)
                 }
                 JudgeChoice::Local(name) => {
                     let model = service.language_models.local(name.as_deref())?;
-                    let judge = LocalJudge(&model);
-                    service.judge(&view, &request, &tasks, &judge, &|| 0, caller)
+                    service.judge(&view, &request, &tasks, &*model, caller)
                 }
             }
         })
@@ -232,55 +226,32 @@ impl Labels {
         request: &ScoreRequest,
         tasks: &[Task],
         judge: &dyn Judge,
-        tokens: &dyn Fn() -> u64,
         mut caller: Caller<'_, ScoreProgress>,
     ) -> Result<ScoreSummary> {
-        let mut report = ScoreProgress {
-            total: tasks.len(),
+        let total = tasks.len();
+        let nothing_yet = || ScoreProgress {
+            total,
             ..ScoreProgress::default()
         };
-        caller.tell(report.clone())?;
+        caller.tell(nothing_yet())?;
         let corpus = Corpus::read(view.snapshot.clone())?;
-        caller.tell(report.clone())?;
+        caller.tell(nothing_yet())?;
         let mut all = Vec::new();
-        let mut pending: Vec<(usize, LabelScore)> = Vec::new();
-        let mut failure = None;
-        let mut last_kept = Instant::now();
-        let outcome = run_each(
-            tasks,
-            judge.concurrency(),
-            caller.progress,
-            |task| judge_label(&corpus, request, judge, task, caller.progress),
-            &mut |event: Event<Option<LabelScore>>| {
-                if let Event::Done(at, found) = event {
-                    report.done += 1;
-                    pending.extend(found.map(|score| (at, score)));
-                }
-                if pending.len() >= KEPT_TOGETHER || last_kept.elapsed() >= KEPT_AFTER {
-                    last_kept = Instant::now();
-                    match self.keep_scores(view, tasks, std::mem::take(&mut pending)) {
-                        Ok(scores) => report.scores = scores,
-                        Err(error) => {
-                            failure = Some(error);
-                            caller.progress.stop();
-                            return;
-                        }
-                    }
-                }
-                report.tokens = tokens();
-                all.extend(report.scores.iter().map(|scored| scored.score.clone()));
-                (caller.watch)(report.clone());
-                report.scores.clear();
-            },
-        );
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        report.scores = self.keep_scores(view, tasks, pending)?;
-        report.tokens = tokens();
-        all.extend(report.scores.iter().map(|scored| scored.score.clone()));
-        (caller.watch)(report);
-        outcome.map(|()| ScoreSummary::of(&all, tasks.len()))
+        let progress = caller.progress;
+        let work = |task: &Task| judge_label(&corpus, request, judge, task, progress);
+        caller.keep_each(tasks, judge.concurrency(), work, |done, found| {
+            let found = found.into_iter();
+            let found = found.filter_map(|(at, score)| Some((at, score?)));
+            let scores = self.keep_scores(view, tasks, found.collect())?;
+            all.extend(scores.iter().map(|scored| scored.score.clone()));
+            Ok(ScoreProgress {
+                done,
+                total,
+                scores,
+                tokens: judge.tokens(),
+            })
+        })?;
+        Ok(ScoreSummary::of(&all, total))
     }
 
     fn keep_scores(

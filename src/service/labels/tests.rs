@@ -7,7 +7,7 @@ use latentdb_index::{Activation, Codes, Document};
 use super::language_models::{LanguageModels, lower};
 use super::{ChatUse, LabelProgress, LabelRequest};
 use crate::error::ErrorKind;
-use crate::label::{ChatConfig, ChatLimits};
+use crate::label::{Annotator as _, ChatConfig, ChatLimits};
 use crate::progress::Progress;
 use crate::service::{Address, CreateCollection, MadeWith, Service};
 

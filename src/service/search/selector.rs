@@ -10,7 +10,7 @@ use super::part::Search;
 use super::property::{check, choose};
 use super::result::SelectedBy;
 use crate::error::{Error, ErrorKind, Result};
-use crate::label::{ChatSelector, LocalSelector, Selector};
+use crate::label::Selector;
 use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::View;
@@ -111,11 +111,11 @@ impl Search {
                     model: model.clone(),
                     ..ChatUse::default()
                 };
-                ask(&ChatSelector(&self.labels.language_models.chat(&usage)?))
+                ask(&self.labels.language_models.chat(&usage)?)
             }
             SelectorChoice::Local(name) => {
                 let model = self.labels.language_models.local(name.as_deref())?;
-                ask(&LocalSelector(&model))
+                ask(&*model)
             }
         }
     }

@@ -48,27 +48,30 @@ fn top(sums: &[f64], allowed: &[usize], k: usize) -> Vec<usize> {
     order
 }
 
+/// A row about `b_dec`, and its sums before ReLU.
+fn encoded(case: &Case, weights: &[Vec<f64>; 4], row: u32) -> (Vec<f64>, Vec<f64>) {
+    let [w_enc, b_enc, _, b_dec] = weights;
+    let x = &case.vectors[row as usize * D..(row as usize + 1) * D];
+    let centred = x.iter().zip(b_dec).map(|(x, b)| f64::from(*x) - b);
+    let centred: Vec<f64> = centred.collect();
+    let sum = |i| b_enc[i] + (0..D).map(|j| centred[j] * w_enc[i * D + j]).sum::<f64>();
+    let sums = (0..N).map(sum).collect();
+    (centred, sums)
+}
+
 /// `x_hat - x` of every row, and what the dead latents leave of `fixed`.
 fn residuals(
     case: &Case,
     weights: &[Vec<f64>; 4],
     fixed: Option<&[Vec<f64>]>,
 ) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
-    let [w_enc, b_enc, w_dec, b_dec] = weights;
+    let w_dec = &weights[2];
     let all: Vec<usize> = (0..N).collect();
     let dead: Vec<usize> = case.dead.iter().map(|i| *i as usize).collect();
     let mut main = Vec::new();
     let mut left = Vec::new();
     for (position, row) in case.rows.iter().enumerate() {
-        let x = &case.vectors[*row as usize * D..(*row as usize + 1) * D];
-        let centred: Vec<f64> = x
-            .iter()
-            .zip(b_dec)
-            .map(|(x, b)| f64::from(*x) - b)
-            .collect();
-        let sums: Vec<f64> = (0..N)
-            .map(|i| b_enc[i] + (0..D).map(|j| centred[j] * w_enc[i * D + j]).sum::<f64>())
-            .collect();
+        let (centred, sums) = encoded(case, weights, *row);
         let decode = |kept: &[usize]| -> Vec<f64> {
             (0..D)
                 .map(|j| kept.iter().map(|i| sums[*i] * w_dec[i * D + j]).sum())
@@ -246,22 +249,9 @@ fn noise_has_the_deviation_asked_for() {
 
 /// The mean over `prefixes` of the squared residuals, of codes that share `K * ROWS` activations.
 fn shared_codes_loss(case: &Case, weights: &[Vec<f64>; 4], prefixes: &[usize]) -> (f64, f64) {
-    let [w_enc, b_enc, w_dec, b_dec] = weights;
-    let mut centred = Vec::new();
-    let mut sums = Vec::new();
-    for row in &case.rows {
-        let x = &case.vectors[*row as usize * D..(*row as usize + 1) * D];
-        let c: Vec<f64> = x
-            .iter()
-            .zip(b_dec)
-            .map(|(x, b)| f64::from(*x) - b)
-            .collect();
-        let row_sums: Vec<f64> = (0..N)
-            .map(|i| b_enc[i] + (0..D).map(|j| c[j] * w_enc[i * D + j]).sum::<f64>())
-            .collect();
-        centred.push(c);
-        sums.push(row_sums);
-    }
+    let w_dec = &weights[2];
+    let rows = case.rows.iter().map(|row| encoded(case, weights, *row));
+    let (centred, sums): (Vec<_>, Vec<_>) = rows.unzip();
     let mut all: Vec<f64> = sums
         .iter()
         .flatten()

@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use latentdb_index::{Activation, LatentPosition, Progress};
 
-use super::core::Core;
-use super::spec::{ReaderRecord, SaeSpec};
 use crate::encoder::reader::{ReadToken, Reader, TokenSpan};
 use crate::error::Result;
 use crate::reading::CodePooling;
@@ -16,7 +14,7 @@ use crate::sae::{CodePool, Codes, Fit, Sae};
 const MEASURED_TEXTS: usize = 8;
 
 /// What turns texts into latents.
-pub(super) struct TokenCoder {
+pub struct TokenCoder {
     reader: Arc<Reader>,
     sae: Arc<Sae>,
     pooling: CodePooling,
@@ -24,23 +22,14 @@ pub(super) struct TokenCoder {
 }
 
 impl TokenCoder {
-    /// What turns texts into the latents of an SAE of a collection; `None` at level pooled. Blocks
-    /// while models are opened.
-    pub fn of(core: &Core, entry: &SaeSpec) -> Result<Option<Self>> {
-        let (Some(sae), Some(reader)) = (&entry.sae, &entry.reader) else {
-            return Ok(None);
-        };
-        Self::new(core, core.models.sae(&sae.sha256)?, reader).map(Some)
-    }
-
-    /// The same with an SAE at hand.
-    pub fn new(core: &Core, sae: Arc<Sae>, reader: &ReaderRecord) -> Result<Self> {
-        Ok(Self {
-            reader: core.readers.of(reader)?,
+    /// What turns texts into the latents of an SAE, with their places if `positions`.
+    pub fn new(reader: Arc<Reader>, sae: Arc<Sae>, pooling: CodePooling, positions: bool) -> Self {
+        Self {
+            reader,
             sae,
-            pooling: reader.reading.pooling,
-            positions: reader.positions,
-        })
+            pooling,
+            positions,
+        }
     }
 
     /// The SAE.
