@@ -275,10 +275,13 @@ impl Client {
             .poorly_explained(request)
             .await?
             .into_inner();
-        let mut result = None;
+        let mut result: Option<PoorlyExplained> = None;
         read(stream, watch, |message| {
             if let Some(poorly_explained_response::Part::Result(found)) = message.part {
-                result = Some(found);
+                match &mut result {
+                    Some(result) => result.worst.extend(found.worst),
+                    none => *none = Some(found),
+                }
             }
         })
         .await?;

@@ -16,6 +16,7 @@ use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
 use super::status::status;
+use super::streams::cut;
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
 use crate::error::{Error, Within as _};
 use crate::progress::Progress;
@@ -29,8 +30,6 @@ use crate::service::{
 const MAX_LISTED: usize = 100;
 /// Most labels that one search returns.
 const MAX_FOUND: usize = 10_000;
-/// Labels in one message of a list.
-const LABELS_A_MESSAGE: usize = 1000;
 
 /// A stream of answers.
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -139,13 +138,9 @@ impl LatentService for LatentAdapter {
             .list_labels(&address, wire.all_versions)
             .await
             .map_err(status)?;
-        let messages: Vec<_> = labels
-            .chunks(LABELS_A_MESSAGE)
-            .map(|labels| {
-                Ok(v1::ListLabelsResponse {
-                    labels: labels.iter().cloned().map(wire_latent_label).collect(),
-                })
-            })
+        let lists = cut(labels.into_iter().map(wire_latent_label)).into_iter();
+        let messages: Vec<_> = lists
+            .map(|labels| Ok(v1::ListLabelsResponse { labels }))
             .collect();
         Ok(Response::new(Box::pin(futures::stream::iter(messages))))
     }
