@@ -16,6 +16,7 @@ pub mod guide;
 pub mod hex;
 pub mod inputs;
 pub mod label;
+mod npy;
 pub mod plot;
 pub mod progress;
 pub mod reading;

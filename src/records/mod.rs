@@ -32,7 +32,6 @@ pub mod kind;
 pub mod latents;
 pub mod mapping;
 mod matrix;
-mod npy;
 mod parquet;
 pub mod parquet_vectors;
 pub mod partial;
