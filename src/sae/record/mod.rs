@@ -36,7 +36,32 @@ pub struct TrainingRecord {
     pub about: BTreeMap<String, String>,
 }
 
+/// Facts of imported configurations that say what an SAE reads.
+const READS: [&str; 8] = [
+    "hook_name",
+    "hook_point",
+    "hookpoint",
+    "model_name",
+    "lm_name",
+    "prepend_bos",
+    "context_size",
+    "normalize_activations",
+];
+
 impl TrainingRecord {
+    /// All that the record says of what the SAE reads, as one text; `None` where that is nothing.
+    pub(super) fn reads(&self) -> Option<String> {
+        let facts: BTreeMap<&str, &String> = READS
+            .iter()
+            .filter_map(|name| Some((*name, self.about.get(*name)?)))
+            .collect();
+        if self.reading.is_none() && facts.is_empty() {
+            return None;
+        }
+        // Plain data: it always serialises.
+        serde_json::to_string(&(&self.reading, facts)).ok()
+    }
+
     /// The input of the SAE: as recorded, or as the hook of an imported configuration says.
     /// `None` where nothing is known, or where it says so in words of its own.
     ///
