@@ -58,6 +58,7 @@ impl CollectionService for CollectionAdapter {
                 gate: wire.gate.map(gate).unwrap_or_default(),
                 reader,
                 precision,
+                states: non_empty(wire.states),
             })
             .await
             .map_err(status)?;
@@ -106,6 +107,7 @@ impl CollectionService for CollectionAdapter {
             name: non_empty(wire.name),
             gate: wire.gate.map(gate),
             reader,
+            states: non_empty(wire.states),
         };
         let service = self.0.clone();
         let work = |progress| async move { service.attach_sae(request, progress).await };

@@ -69,6 +69,8 @@ pub struct CreateCollection {
     /// What the products of the encoder and the reader are computed on; absent, `f32`, and for a
     /// reader what the SAE's training took.
     pub precision: Option<Precision>,
+    /// The states of a model that the client's vectors are, as `MODEL HOOK`.
+    pub states: Option<String>,
 }
 
 /// A collection's record and statistics.
