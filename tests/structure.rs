@@ -25,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("progress", &["latentdb_index"]),
     ("vectors", &[]),
     ("reading", &["error"]),
+    ("npy", &["error"]),
     (
         "encoder",
         &["error", "hex", "progress", "reading", "vectors", "candle"],
@@ -34,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "hex",
+            "npy",
             "progress",
             "reading",
             "vectors",
@@ -65,6 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "hex",
+            "npy",
             "reading",
             "sae",
             "vectors",

@@ -5,7 +5,6 @@ use std::io::{BufRead, Read};
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::record::{Position, Record, Unread};
@@ -154,18 +153,4 @@ impl<'de> Deserialize<'de> for Fields {
 
         deserializer.deserialize_map(FieldsVisitor)
     }
-}
-
-/// The text of an object with these members, in their order.
-pub(super) fn ordered(fields: &[(String, Value)]) -> Result<String> {
-    struct Ordered<'f>(&'f [(String, Value)]);
-
-    impl Serialize for Ordered<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-        }
-    }
-
-    serde_json::to_string(&Ordered(fields))
-        .map_err(|error| Error::internal("a record is not JSON").with_source(error))
 }

@@ -33,9 +33,9 @@ use parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::json_lines::{Fields, ordered};
+use super::json_lines::Fields;
 pub use super::record::Made;
-use super::record::{Position, Record, Records};
+use super::record::{Position, Record, Records, ordered};
 use super::source::open_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::whole_file::WholeFile;

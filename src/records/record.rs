@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -217,6 +218,20 @@ impl From<Unread> for Error {
     fn from(unread: Unread) -> Self {
         unread.error
     }
+}
+
+/// The text of an object with these members, in their order.
+pub(super) fn ordered(fields: &[(String, Value)]) -> Result<String> {
+    struct Ordered<'f>(&'f [(String, Value)]);
+
+    impl Serialize for Ordered<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        }
+    }
+
+    serde_json::to_string(&Ordered(fields))
+        .map_err(|error| Error::internal("a record is not JSON").with_source(error))
 }
 
 /// The stream of records of a source.

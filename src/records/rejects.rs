@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Source;
-use super::json_lines::ordered;
-use super::record::{Made, Record, Unread};
+use super::record::{Made, Record, Unread, ordered};
 use crate::error::{Error, ErrorKind, Result};
 use crate::whole_file::with_suffix;
 

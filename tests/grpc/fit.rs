@@ -412,7 +412,10 @@ async fn equal_weights_of_two_records_are_two_saes_and_states_are_said() {
     let states = "gpt2 blocks.3.hook_resid_post";
     let created = create("d", &hooked, states).await.unwrap().into_inner();
     assert_eq!(created.sae.unwrap().sha256, own.hash());
-    server.upsert("d", documents(Source::Own, 100, "d")).await.unwrap();
+    server
+        .upsert("d", documents(Source::Own, 100, "d"))
+        .await
+        .unwrap();
 
     // The same of an attach.
     let request = |states: &str| AttachSaeRequest {

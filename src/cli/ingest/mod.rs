@@ -37,6 +37,10 @@ use crate::records::{self, Format, Records, Source};
 use crate::server::wire_value;
 pub(super) use send::{Origin, failure, send};
 
+/// Documents of a batch.
+const WRITTEN: u32 = 1000;
+/// The same where the server encodes them: what is done is seen, and little is lost with a batch.
+const ENCODED: u32 = 128;
 /// Batches that are ready before they are sent.
 const READY: usize = 3;
 /// Failures that are printed.
@@ -79,10 +83,9 @@ pub(super) struct Args {
     /// Field of ready latents
     #[arg(long, value_name = "FIELD")]
     latents: Option<String>,
-    /// Documents that are written together
-    #[arg(long, value_name = "N", default_value_t = 1000,
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    batch: u32,
+    /// Documents that are written together; 1,000, and 128 where the server encodes them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch: Option<u32>,
     /// Name of this ingest: run again under the same name with the same file and flags, it does
     /// not write again what was written. Of standard input, only the flags are compared
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
@@ -118,7 +121,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             total,
         },
     ) = interrupt.stops(prepared).await?;
-    let stream_id = stream_name(&args)?;
+    let stream_id = stream_name(&args, input.batching.size)?;
     let began = Instant::now();
     let (sender, batches) = mpsc::channel(READY);
     let bar = progress::bar_or_counter(total, "documents");
@@ -178,7 +181,7 @@ struct Input {
 
 /// What the server knows the ingest by: a batch is recognised by its number, so that another file,
 /// or the same cut in another way, must be another stream.
-fn stream_name(args: &Args) -> anyhow::Result<String> {
+fn stream_name(args: &Args, batch: usize) -> anyhow::Result<String> {
     if args.stream_id.is_empty() {
         return Ok(String::new());
     }
@@ -186,7 +189,7 @@ fn stream_name(args: &Args) -> anyhow::Result<String> {
         "{:?}",
         (
             (
-                args.batch,
+                batch,
                 &args.id,
                 &args.attributes,
                 &args.vectors,
@@ -245,13 +248,19 @@ impl Input {
                 collection.dimension
             );
         }
+        let brings_vectors = parts.is_some() || rows.is_some() || args.vector.is_some();
+        let encodes =
+            collection.reader.is_some() || (collection.encoder.is_some() && !brings_vectors);
+        let size = args
+            .batch
+            .unwrap_or(if encodes { ENCODED } else { WRITTEN });
         Ok(Self {
             source: Source::from(Path::new(&args.file)),
             batching: Batching {
                 mapping,
                 rows,
                 no_text: args.no_text,
-                size: args.batch as usize,
+                size: size as usize,
                 keep_going: args.keep_going,
                 checked: false,
             },
@@ -355,7 +364,9 @@ pub(super) fn wire_document(document: Document) -> v1::Document {
 }
 
 fn advice<C>(outcome: &Outcome<C>) -> String {
-    let written = text::counted(outcome.written + outcome.recognised, "document");
+    let documents = outcome.written + outcome.recognised;
+    let written = text::counted(documents, "document");
+    let verb = if documents == 1 { "is" } else { "are" };
     let unanswered = match outcome.unanswered {
         0 => String::new(),
         batches => format!(
@@ -363,7 +374,7 @@ fn advice<C>(outcome: &Outcome<C>) -> String {
             text::counted(batches as u64, "batch")
         ),
     };
-    format!("{written} written{unanswered}; a run with --stream-id skips what it wrote before")
+    format!("{written} {verb} written{unanswered}; a run with --stream-id skips what it wrote before")
 }
 
 fn report(
