@@ -17,6 +17,7 @@ pub mod hex;
 pub mod inputs;
 mod instructions;
 pub mod label;
+mod npy;
 pub mod plot;
 pub mod progress;
 pub mod reading;

@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("progress", &["latentdb_index"]),
     ("vectors", &[]),
     ("reading", &["error"]),
+    ("npy", &["error"]),
     (
         "encoder",
         &[
@@ -44,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "error",
             "hex",
             "instructions",
+            "npy",
             "progress",
             "reading",
             "vectors",
@@ -83,6 +85,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "hex",
+            "npy",
             "reading",
             "sae",
             "vectors",

@@ -354,6 +354,12 @@ impl CollectionHandle {
         serving.write_queued(operations, position, queued)
     }
 
+    /// The commit a stream had reached, when this batch of it was written already.
+    pub fn written(&self, position: &StreamPosition) -> Result<Option<u64>> {
+        let generation = self.held.state.read().generation()?.clone();
+        generation.written(position)
+    }
+
     /// Merges all segments into one. Blocks until done.
     pub fn merge(&self) -> Result<()> {
         let generation = self.held.state.read().generation()?.clone();

@@ -152,6 +152,10 @@ struct ReadsArgs {
     /// Store with each document the words on which its latents are strongest
     #[arg(long, requires = "reader")]
     positions: bool,
+    /// What the vectors that you bring are, where they are states of a model that the SAE reads: the
+    /// model and the hook, for example "gpt2 blocks.3.hook_resid_post"
+    #[arg(long, value_name = "MODEL HOOK", conflicts_with = "reader")]
+    states: Option<String>,
 }
 
 impl ReadsArgs {
@@ -214,6 +218,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 sae: absolute(&sae)?,
                 gate: gate.request(),
                 name: called.unwrap_or_default(),
+                states: reads.states.clone().unwrap_or_default(),
                 reader: reads.request()?,
                 precision: precision_name(precision),
             };
@@ -295,6 +300,7 @@ fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
         },
         n_latents: create.n_latents.unwrap_or_default(),
         gate: create.gate.request(),
+        states: create.reads.states.clone().unwrap_or_default(),
         reader: create.reads.request()?,
         precision: precision_name(create.precision),
         analyzer: Some(Analyzer {

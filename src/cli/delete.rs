@@ -7,6 +7,8 @@ use super::{output, search, text};
 
 /// What is deleted.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "latentdb delete [OPTIONS] <NAME> <ID>...\n       \
+                            latentdb delete [OPTIONS] <NAME> --filter <EXPR>")]
 #[command(group = clap::ArgGroup::new("what").required(true))]
 pub(super) struct Args {
     /// The collection
@@ -34,6 +36,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let response = client.documents().delete(request).await?.into_inner();
     output::respond(args.client.json, &response, || {
-        format!("deleted {} documents", text::thousands(response.deleted))
+        format!("deleted {}", text::counted(response.deleted, "document"))
     })
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use anyhow::bail;
 use latentdb_proto::v1::{GetRequest, GetResponse, Projection};
 
 use super::client::ClientArgs;
@@ -27,7 +28,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let request = GetRequest {
-        collection: args.name,
+        collection: args.name.clone(),
         ids: args.ids,
         projection: Some(Projection {
             text: true,
@@ -37,9 +38,19 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             latents: !args.no_latents,
         }),
     };
+    let collection = args.name;
     let client = args.client.connect().await?;
     let response = client.documents().get(request).await?.into_inner();
-    output::respond(args.client.json, &response, || page(&response))
+    output::respond(args.client.json, &response, || page(&response))?;
+    match &response.missing[..] {
+        [] => Ok(()),
+        [id] => bail!("the collection {collection} has no document {id:?}"),
+        ids => bail!(
+            "the collection {collection} has none of {} ids: {}",
+            ids.len(),
+            ids.join(", ")
+        ),
+    }
 }
 
 fn page(response: &GetResponse) -> String {
@@ -68,9 +79,6 @@ fn page(response: &GetResponse) -> String {
                 .collect();
             let _ = writeln!(page, "  latents {}", parts.join(" · "));
         }
-    }
-    for id in &response.missing {
-        let _ = writeln!(page, "{id}: does not exist");
     }
     page
 }

@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use latentdb_proto::v1::document_service_client::DocumentServiceClient;
 use latentdb_proto::v1::{BatchError, Document, IngestRequest, IngestResponse, MadeWith};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -17,6 +19,9 @@ use crate::error::{Error, Result};
 /// Batches that are sent and not answered at a time. The server encodes one while it commits
 /// another and a third is on the wire.
 const IN_FLIGHT: usize = 6;
+/// How long answers are waited for after the caller asked to stop. A server that still encodes has
+/// nothing to lose: it gives up what nobody waits for.
+pub const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Documents that are written together, with what the caller knows of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +39,7 @@ pub struct Target {
     pub collection: String,
     /// Name under which batches of an earlier try are recognised; empty: they are not.
     pub stream_id: String,
-    /// Continue after a batch that was not written.
+    /// Have documents set aside that cannot be written, and continue after a batch that was not.
     pub keep_going: bool,
     /// What the documents' vectors and latents were made with, if known.
     pub made_with: Option<MadeWith>,
@@ -47,12 +52,16 @@ pub struct Outcome<C> {
     pub written: u64,
     /// Documents of batches that an earlier try had written.
     pub recognised: u64,
+    /// Documents that the server set aside.
+    pub set_aside: u64,
     /// Batches answered.
     pub batches: u64,
     /// Batches that were not written.
     pub failures: Vec<Failure<C>>,
-    /// The caller asked to stop; what was sent by then is answered.
+    /// The caller asked to stop.
     pub stopped: bool,
+    /// Batches that were sent and not answered when it stopped.
+    pub unanswered: usize,
     /// What ended the stream early.
     pub fault: Option<Fault>,
 }
@@ -84,13 +93,32 @@ pub enum Fault {
 }
 
 /// News of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+#[derive(Debug)]
+pub enum Event<'e, C> {
     /// So many documents are done.
-    Done(u64),
+    Done {
+        /// Written now.
+        written: u64,
+        /// Written by an earlier try.
+        recognised: u64,
+    },
+    /// A document of a batch was set aside.
+    SetAside {
+        /// What the caller knows of the batch.
+        context: &'e C,
+        /// The document's place in it.
+        document: usize,
+        /// Why.
+        error: &'e BatchError,
+    },
+    /// A batch was not written.
+    Failed(&'e mut Failure<C>),
     /// The caller asked to stop; so many batches are still to be answered.
     Stopping(usize),
 }
+
+/// What follows a stream; an error ends it.
+pub type Watch<'w, C> = dyn FnMut(Event<'_, C>) -> Result<()> + Send + 'w;
 
 /// A batch that is not answered yet.
 struct Pending<C> {
@@ -106,7 +134,8 @@ struct Shared<C> {
     fault: Mutex<Option<Error>>,
 }
 
-/// Sends all batches and waits for every answer. When `stop` ends, no more are sent.
+/// Sends all batches and waits for every answer. When `stop` ends, no more are sent, and answers are
+/// waited for no longer than [`PATIENCE`].
 ///
 /// # Errors
 /// The status of a call that cannot start. What ends it later is the outcome's fault, and what was
@@ -116,7 +145,7 @@ pub async fn send<C: Send + 'static>(
     target: Target,
     batches: mpsc::Receiver<Result<Batch<C>>>,
     stop: impl Future<Output = ()>,
-    watch: &mut (dyn FnMut(Event) + Send),
+    watch: &mut Watch<'_, C>,
 ) -> Result<Outcome<C>, Status> {
     tokio::pin!(stop);
     let keep_going = target.keep_going;
@@ -139,14 +168,25 @@ pub async fn send<C: Send + 'static>(
             return Ok(outcome);
         }
     };
+    let patience = tokio::time::sleep(PATIENCE);
+    tokio::pin!(patience);
     loop {
         let response = tokio::select! {
             response = responses.message() => response,
             () = &mut stop, if !outcome.stopped => {
                 outcome.stopped = true;
                 drop(end.take());
-                watch(Event::Stopping(shared.pending.lock().len()));
+                patience.as_mut().reset(Instant::now() + PATIENCE);
+                let pending = shared.pending.lock().len();
+                if let Err(fault) = watch(Event::Stopping(pending)) {
+                    outcome.fault = Some(Fault::Source(fault));
+                    return Ok(outcome);
+                }
                 continue;
+            }
+            () = &mut patience, if outcome.stopped => {
+                outcome.unanswered = shared.pending.lock().len();
+                return Ok(outcome);
             }
         };
         let response = match response {
@@ -159,10 +199,10 @@ pub async fn send<C: Send + 'static>(
         };
         permits.add_permits(1);
         let pending = shared.pending.lock().pop_front();
-        if !outcome.settle(response, pending) {
+        if let Err(fault) = outcome.settle(response, pending, watch) {
+            outcome.fault = Some(fault);
             return Ok(outcome);
         }
-        watch(Event::Done(outcome.written + outcome.recognised));
         if !outcome.failures.is_empty() && !keep_going {
             drop(end.take());
         }
@@ -182,7 +222,7 @@ fn requests<C: Send + 'static>(
     shared: Arc<Shared<C>>,
     permits: Arc<Semaphore>,
 ) -> impl Stream<Item = IngestRequest> + Send {
-    let made_with = target.made_with;
+    let (made_with, set_aside) = (target.made_with, target.keep_going);
     let first = (target.collection, target.stream_id);
     let state = (batches, shared, permits, first, 1);
     futures::stream::unfold(state, move |state| {
@@ -207,6 +247,7 @@ fn requests<C: Send + 'static>(
                 documents: batch.documents,
                 batch: number,
                 stream_id,
+                set_aside,
                 made_with,
             };
             // Only the first message names the collection and the stream.
@@ -221,33 +262,56 @@ impl<C> Default for Outcome<C> {
         Self {
             written: 0,
             recognised: 0,
+            set_aside: 0,
             batches: 0,
             failures: Vec::new(),
             stopped: false,
+            unanswered: 0,
             fault: None,
         }
     }
 }
 
 impl<C> Outcome<C> {
-    /// Counts an answer; false when it is not that of the batch that is next.
-    fn settle(&mut self, response: IngestResponse, pending: Option<Pending<C>>) -> bool {
+    /// Counts an answer; a fault when it is not that of the batch that is next.
+    fn settle(
+        &mut self,
+        response: IngestResponse,
+        pending: Option<Pending<C>>,
+        watch: &mut Watch<'_, C>,
+    ) -> Result<(), Fault> {
         let Some(pending) = pending.filter(|pending| pending.number == response.batch) else {
-            self.fault = Some(Fault::OutOfOrder(response.batch));
-            return false;
+            return Err(Fault::OutOfOrder(response.batch));
         };
         self.batches += 1;
-        match response.error {
-            Some(error) => self.failures.push(Failure {
+        for rejected in &response.rejected {
+            self.set_aside += 1;
+            watch(Event::SetAside {
+                context: &pending.context,
+                document: rejected.document as usize,
+                error: &rejected.error.clone().unwrap_or_default(),
+            })
+            .map_err(Fault::Source)?;
+        }
+        if let Some(error) = response.error {
+            let mut failure = Failure {
                 number: pending.number,
                 documents: pending.documents,
                 error,
                 context: pending.context,
-            }),
-            None if response.duplicate => self.recognised += pending.documents,
-            None => self.written += response.upserted,
+            };
+            watch(Event::Failed(&mut failure)).map_err(Fault::Source)?;
+            self.failures.push(failure);
+        } else if response.duplicate {
+            self.recognised += pending.documents;
+        } else {
+            self.written += response.upserted;
         }
-        true
+        watch(Event::Done {
+            written: self.written,
+            recognised: self.recognised,
+        })
+        .map_err(Fault::Source)
     }
 }
 
@@ -271,11 +335,12 @@ mod tests {
             duplicate,
             ..IngestResponse::default()
         };
-        assert!(outcome.settle(response(1, 5, false), pending(1)));
-        assert!(outcome.settle(response(2, 0, true), pending(2)));
+        let mut settle = |response, pending| outcome.settle(response, pending, &mut |_| Ok(()));
+        settle(response(1, 5, false), pending(1)).unwrap();
+        settle(response(2, 0, true), pending(2)).unwrap();
+        let fault = settle(response(4, 5, false), pending(3)).unwrap_err();
+        assert!(matches!(fault, Fault::OutOfOrder(4)));
+        assert!(settle(response(4, 5, false), None).is_err());
         assert_eq!((outcome.written, outcome.recognised), (5, 5));
-        assert!(!outcome.settle(response(4, 5, false), pending(3)));
-        assert!(!outcome.settle(response(4, 5, false), None));
-        assert!(matches!(outcome.fault, Some(Fault::OutOfOrder(4))));
     }
 }

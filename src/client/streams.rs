@@ -236,10 +236,13 @@ impl Client {
         watch: impl FnMut(&PoorlyExplainedResponse),
     ) -> Result<PoorlyExplained, Status> {
         let stream = self.analyses().poorly_explained(request).await?;
-        let mut result = None;
+        let mut result: Option<PoorlyExplained> = None;
         read(stream.into_inner(), watch, |message| {
             if let Some(poorly_explained_response::Part::Result(found)) = message.part {
-                result = Some(found);
+                match &mut result {
+                    Some(result) => result.worst.extend(found.worst),
+                    none => *none = Some(found),
+                }
             }
         })
         .await?;

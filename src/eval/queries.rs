@@ -37,6 +37,23 @@ pub fn parse(text: &str, qrels: &Qrels) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
+/// Takes the document of the query's own id out of its ranking, as BEIR's evaluation does
+/// (`ignore_identical_ids`): where queries are documents of the corpus, it is always found. Returns
+/// whether it was there.
+///
+/// ```
+/// use latentdb::eval::queries::leave_out_identical;
+///
+/// let mut ranking = vec![("q1".to_owned(), 1.0), ("d1".to_owned(), 0.5)];
+/// assert!(leave_out_identical(&mut ranking, "q1"));
+/// assert_eq!(ranking, [("d1".to_owned(), 0.5)]);
+/// ```
+pub fn leave_out_identical(ranking: &mut Vec<(String, f32)>, query: &str) -> bool {
+    let before = ranking.len();
+    ranking.retain(|(id, _)| id != query);
+    ranking.len() < before
+}
+
 /// Means of the measures of a run over all judged queries. A query that the run lacks counts 0, so
 /// that leaving out hard ones does not pay.
 pub fn mean(run: &Run, qrels: &Qrels) -> Measures {

@@ -8,8 +8,8 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::npy;
 use crate::error::{Error, Result};
+use crate::npy;
 use crate::whole_file::WholeFile;
 
 /// A CSR matrix of f32 on its way to a file, row by row, without knowing its number of rows or

@@ -7,13 +7,16 @@ use chrono::DateTime;
 use latentdb_index::Value;
 use serde_json::Value as Json;
 
-use super::mapping::{Kind, Mapping};
+use super::kind::iso_time;
+use super::mapping::{AttributeField, Mapped, MappedRecord, Mapping, absent_field};
 use super::template::Template;
 use super::vectors::VectorFile;
-use super::{Record, rows};
+use super::{Position, Record, rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reading::Reading;
 
+/// Records whose texts are looked at for dates.
+const NOTED: usize = 1000;
 /// Rows read from a file of vectors at a time.
 const ROWS: usize = 1024;
 
@@ -95,14 +98,11 @@ impl Rows {
 
     /// The error of a file that has not as many rows as there are records.
     pub fn mismatch(&self, records: &str) -> Error {
-        Error::invalid(
-            "vectors",
-            format!(
-                "{} has {} rows and there are {records} records; the i-th record gets the i-th row",
-                self.name,
-                self.rows()
-            ),
-        )
+        Error::precondition(format!(
+            "{} has {} rows and there are {records} records; the i-th record gets the i-th row",
+            self.name,
+            self.rows()
+        ))
     }
 
     fn row(&mut self, row: usize) -> Result<&[f32]> {
@@ -125,32 +125,26 @@ impl Rows {
 pub struct Converter {
     mapping: Mapping,
     rows: Option<Rows>,
-    /// Attributes whose strings are points in time.
-    timestamps: BTreeSet<String>,
+    /// Where the first record stands, which settled what the mapping leaves open.
+    first: Option<Position>,
+    /// Documents get no text.
+    no_text: bool,
     /// Attribute fields that no record has had so far.
     unseen: BTreeSet<String>,
+    /// The fields of the first record.
+    names: Vec<String>,
+    /// Attributes of no named kind whose texts are dates.
+    dates: BTreeSet<String>,
     /// Records seen.
     next: usize,
+    /// Whether records say which rows are theirs.
+    numbered: bool,
 }
 
 impl Converter {
-    /// `first` settles what the flags leave open: the id is the field `id` where there is one, the
-    /// text the field `text`.
-    pub fn new(mut mapping: Mapping, rows: Option<Rows>, first: Option<&Record>) -> Self {
-        if let Some(first) = first {
-            if mapping.id.is_none() && first.get("id").is_some() {
-                mapping.id = Some("id".to_owned());
-            }
-            if mapping.text.is_none() && first.get("text").is_some() {
-                mapping.text = Some(Template::of_field("text"));
-            }
-        }
-        let timestamps = mapping
-            .attributes
-            .iter()
-            .filter(|attribute| attribute.kind == Some(Kind::Timestamp))
-            .map(|attribute| attribute.name.clone())
-            .collect();
+    /// A converter by a mapping, and `rows` of vectors for the records. With `no_text`, documents
+    /// get none.
+    pub fn new(mapping: Mapping, rows: Option<Rows>, no_text: bool) -> Self {
         let unseen = mapping
             .attributes
             .iter()
@@ -159,23 +153,47 @@ impl Converter {
         Self {
             mapping,
             rows,
-            timestamps,
+            first: None,
+            no_text,
             unseen,
+            names: Vec::new(),
+            dates: BTreeSet::new(),
             next: 0,
+            numbered: false,
         }
     }
 
-    /// Refuses what would make documents of attributes alone: mostly the text has another name.
+    /// Settles by the first record what the flags leave open: the id is the field `id` where there
+    /// is one, the text the field `text`. Later calls do nothing.
     ///
     /// # Errors
-    /// `InvalidArgument` naming the fields there are.
-    pub fn check_content(&self, first: &Record) -> Result<()> {
-        let mapping = &self.mapping;
+    /// `InvalidArgument` where documents would have attributes alone: mostly the text has another
+    /// name.
+    pub fn settle(&mut self, first: &Record) -> Result<()> {
+        if self.first.is_some() {
+            return Ok(());
+        }
+        self.first = Some(first.position().clone());
+        self.names = first
+            .fields()
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
+        let mapping = &mut self.mapping;
+        if mapping.id.is_none() && first.get("id").is_some() {
+            mapping.id = Some("id".to_owned());
+        }
+        if self.no_text {
+            mapping.text = None;
+            return Ok(());
+        }
+        if mapping.text.is_none() && first.get("text").is_some() {
+            mapping.text = Some(Template::of_field("text"));
+        }
         let has_rows = self.rows.is_some() || mapping.vector.is_some() || mapping.latents.is_some();
         if mapping.text.is_some() || has_rows {
             return Ok(());
         }
-        let names: Vec<&str> = first.fields().iter().map(|(name, _)| &**name).collect();
         Err(Error::new(
             ErrorKind::InvalidArgument,
             format!(
@@ -183,27 +201,62 @@ impl Converter {
                  with --text, for example --text \"{{title}}. {{body}}\" (there are {}), or write \
                  documents without text with --no-text",
                 first.position(),
-                names.join(", ")
+                self.names.join(", ")
             ),
         ))
     }
 
-    /// The document of the next record. A record without an id field has its number, from 0.
+    /// Refuses an id or a text that the first record did not have and nothing names: it would be
+    /// left out of some documents and not of others.
+    fn check_settled(&self, record: &Record) -> Result<()> {
+        let Some(first) = &self.first else {
+            return Ok(());
+        };
+        let mapping = &self.mapping;
+        let (field, flags) = if mapping.id.is_none() && record.get("id").is_some() {
+            ("id", "name the id with --id")
+        } else if mapping.text.is_none() && !self.no_text && record.get("text").is_some() {
+            (
+                "text",
+                "name the text with --text, or leave it out with --no-text",
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "{} has a field {field:?} and the first record, {first}, has none: {flags}",
+                record.position()
+            ),
+        ))
+    }
+
+    /// The number of a record that is next: its own, or its place from 0.
+    pub fn number(&self, record: &Record) -> u64 {
+        record.made().map_or(self.next as u64, |made| made.number)
+    }
+
+    /// The document of the next record. A record without an id field has its number.
     ///
     /// # Errors
-    /// `InvalidArgument` naming the record.
+    /// `InvalidArgument` naming the record; `FailedPrecondition` where there is no row for it.
     pub fn document(&mut self, record: &Record) -> Result<Document> {
         let made = record.made();
-        let row = self.next;
+        let number = self.number(record);
+        self.numbered |= made.is_some();
         self.next += 1;
-        let mapped = self.mapping.apply(record)?;
         if !self.unseen.is_empty() {
             self.unseen.retain(|field| record.get(field).is_none());
         }
+        self.check_settled(record)?;
+        let mapped = self.mapping.apply(record)?;
+        if self.next <= NOTED {
+            self.note_dates(&mapped);
+        }
         let mut attributes = BTreeMap::new();
-        for (name, json) in mapped.attributes {
-            let is_time = self.timestamps.contains(&name);
-            let converted = attribute(json, is_time).map_err(|what| {
+        for (name, own) in mapped.attributes {
+            let converted = attribute(own).map_err(|what| {
                 Error::new(
                     ErrorKind::InvalidArgument,
                     format!("{}, attribute {name:?}: {what}", record.position()),
@@ -214,11 +267,13 @@ impl Converter {
             }
         }
         let vector = match (&mut self.rows, mapped.vector) {
-            (Some(rows), _) => Some(rows.row(row)?.to_vec()),
+            (Some(rows), _) => {
+                let row = usize::try_from(number).unwrap_or(usize::MAX);
+                Some(rows.row(row)?.to_vec())
+            }
             (None, vector) => vector.or_else(|| made?.vector.clone()),
         };
         let latents = mapped.latents.or_else(|| made?.latents.clone());
-        let number = made.map_or(row as u64, |made| made.number);
         Ok(Document {
             id: mapped.id.unwrap_or_else(|| number.to_string()),
             text: mapped.text,
@@ -228,9 +283,27 @@ impl Converter {
         })
     }
 
-    /// Passes over a record that cannot be read, whose row stays its own.
-    pub fn skip(&mut self) {
+    fn note_dates(&mut self, mapped: &MappedRecord) {
+        for (name, value) in &mapped.attributes {
+            let of_kind = |known: &AttributeField| known.name == *name && known.kind.is_some();
+            if let Mapped::Plain(Json::String(text)) = value
+                && iso_time(text).is_some()
+                && !self.mapping.attributes.iter().any(of_kind)
+            {
+                self.dates.insert(name.clone());
+            }
+        }
+    }
+
+    /// Attributes of no named kind whose texts were dates in the first records.
+    pub fn dates(&self) -> impl Iterator<Item = &str> {
+        self.dates.iter().map(String::as_str)
+    }
+
+    /// Passes over a record that cannot be read, whose row stays its own; returns its number.
+    pub fn skip(&mut self) -> u64 {
         self.next += 1;
+        self.next as u64 - 1
     }
 
     /// The error of rows left over after the last record.
@@ -239,21 +312,31 @@ impl Converter {
     /// `InvalidArgument` for a file of vectors with more rows than there were records.
     pub fn finish(&self) -> Result<()> {
         match &self.rows {
-            Some(rows) if rows.rows() != self.next => {
+            Some(rows) if !self.numbered && rows.rows() != self.next => {
                 Err(rows.mismatch(&format!("only {}", self.next)))
             }
             _ => Ok(()),
         }
     }
 
-    /// Attribute fields that no record had.
-    pub fn unseen(&self) -> impl Iterator<Item = &str> {
-        self.unseen.iter().map(String::as_str)
+    /// Refuses attribute fields that no record has had so far.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming them.
+    pub fn check_seen(&self) -> Result<()> {
+        match self.unseen.first() {
+            None => Ok(()),
+            Some(field) => Err(absent_field(field, "of the first batch ", &self.names)),
+        }
     }
 }
 
-/// A JSON value as an attribute; `None` for an empty list.
-fn attribute(json: Json, is_time: bool) -> std::result::Result<Option<Value>, String> {
+/// A mapped value as an attribute; `None` for an empty list.
+fn attribute(mapped: Mapped) -> std::result::Result<Option<Value>, String> {
+    let (json, is_time) = match mapped {
+        Mapped::Plain(json) => (json, false),
+        Mapped::Time(json) => (json, true),
+    };
     let Json::Array(items) = json else {
         return scalar(json, is_time).map(Some);
     };
@@ -304,10 +387,11 @@ fn scalar(json: Json, is_time: bool) -> std::result::Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
-    use crate::records::Position;
     use crate::records::vectors::VectorWriter;
 
     fn record(fields: Json) -> Record {
@@ -328,17 +412,48 @@ mod tests {
     #[test]
     fn the_first_record_settles_id_and_text() {
         let first = record(json!({"id": 7, "text": "T"}));
-        let mut converter = Converter::new(mapping(&[]), None, Some(&first));
+        let mut converter = Converter::new(mapping(&[]), None, false);
+        converter.settle(&first).unwrap();
         let document = converter.document(&first).unwrap();
         assert_eq!(
             (document.id.as_str(), document.text.as_deref()),
             ("7", Some("T"))
         );
-        let first = record(json!({"title": "T"}));
-        let mut converter = Converter::new(mapping(&[]), None, Some(&first));
-        assert_eq!(converter.document(&first).unwrap().id, "0");
-        let second = converter.document(&first).unwrap();
+        let message = |converter: &mut Converter, fields| {
+            converter.document(&record(fields)).unwrap_err().to_string()
+        };
+        assert!(message(&mut converter, json!({"text": "T"})).contains("no field \"id\""));
+        assert!(message(&mut converter, json!({"id": 1})).contains("no field \"text\""));
+
+        let bare = record(json!({"title": "T"}));
+        let mut converter = Converter::new(mapping(&[]), None, false);
+        assert!(converter.settle(&bare).is_err());
+        let mut converter = Converter::new(mapping(&[]), None, true);
+        converter.settle(&bare).unwrap();
+        assert_eq!(converter.document(&bare).unwrap().id, "0");
+        let second = converter.document(&bare).unwrap();
         assert_eq!((second.id.as_str(), second.text), ("1", None));
+        assert!(message(&mut converter, json!({"id": 1})).contains("has a field \"id\""));
+    }
+
+    #[test]
+    fn without_texts_no_record_brings_one_whatever_the_first_has() {
+        let (with, without) = (json!({"id": 1, "text": "T"}), json!({"id": 2}));
+        for order in [[&with, &without], [&without, &with]] {
+            let records = order.map(|fields| record(fields.clone()));
+            let mut converter = Converter::new(mapping(&[]), None, true);
+            converter.settle(&records[0]).unwrap();
+            for record in &records {
+                assert_eq!(converter.document(record).unwrap().text, None);
+            }
+        }
+        let mut ready = mapping(&[]);
+        ready.vector = Some("v".to_owned());
+        let mut converter = Converter::new(ready, None, false);
+        converter.settle(&record(json!({"v": [1]}))).unwrap();
+        let error = converter.document(&record(json!({"v": [1], "text": "T"})));
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("has a field \"text\""), "{message}");
     }
 
     #[test]
@@ -349,11 +464,46 @@ mod tests {
             latents: Some(vec![(3, 0.25)]),
         };
         let record = record(json!({"text": "T"})).with_made(made);
-        let mut converter = Converter::new(mapping(&[]), None, Some(&record));
+        let mut converter = Converter::new(mapping(&[]), None, false);
         let document = converter.document(&record).unwrap();
         assert_eq!(document.id, "700");
         assert_eq!(document.vector, Some(vec![0.5, 1.0]));
         assert_eq!(document.latents, Some(vec![(3, 0.25)]));
+    }
+
+    #[test]
+    fn columns_of_timestamps_are_timestamps_and_other_dates_are_told() {
+        let times: Arc<[String]> = ["day".to_owned(), "meta.at".to_owned()].into();
+        let record = record(json!({
+            "day": "2025-03-01", "meta": {"at": "2025-03-01T12:00:00Z"},
+            "text_date": "2025-03-01", "told": "2025-03-01", "n": 20_250_301
+        }))
+        .with_times(times);
+        let march = 1_740_787_200_000_000;
+        let flags = [
+            "day",
+            "kept=day:string",
+            "meta.at:timestamp(ms)",
+            "told:string",
+            "*",
+        ];
+        let mut mapping = mapping(&flags);
+        mapping.text = Some("{n}".parse().unwrap());
+        let mut converter = Converter::new(mapping, None, false);
+        let error = converter.document(&record).unwrap_err().to_string();
+        assert!(
+            error.contains("attribute \"meta\": is an object"),
+            "{error}"
+        );
+        converter.mapping.all_attributes = false;
+        converter.mapping.add_attribute("text_date").unwrap();
+        let document = converter.document(&record).unwrap();
+        let value = |name: &str| document.attributes[name].clone();
+        assert_eq!(value("day"), Value::Timestamp(march));
+        assert_eq!(value("kept"), Value::String("2025-03-01".into()));
+        assert_eq!(value("meta.at"), Value::Timestamp(march + 43_200_000_000));
+        assert_eq!(value("text_date"), Value::String("2025-03-01".into()));
+        assert_eq!(converter.dates().collect::<Vec<_>>(), ["text_date"]);
     }
 
     #[test]
@@ -363,7 +513,7 @@ mod tests {
             "mixed": [1, 2.5, null], "empty": [], "null": null
         }));
         let flags = ["when=t:timestamp", "absent", "*"];
-        let mut converter = Converter::new(mapping(&flags), None, Some(&record));
+        let mut converter = Converter::new(mapping(&flags), None, false);
         let document = converter.document(&record).unwrap();
         let value = |name: &str| document.attributes[name].clone();
         assert_eq!(value("s"), Value::String("x".into()));
@@ -374,7 +524,8 @@ mod tests {
         let mixed = [1.0, 2.5].map(Value::Float).to_vec();
         assert_eq!(value("mixed"), Value::List(mixed));
         assert_eq!(document.attributes.len(), 6);
-        assert_eq!(converter.unseen().collect::<Vec<_>>(), ["absent"]);
+        let error = converter.check_seen().unwrap_err().to_string();
+        assert!(error.contains("the field \"absent\""), "{error}");
     }
 
     #[test]
@@ -385,7 +536,7 @@ mod tests {
             (json!(u64::MAX), "64-bit signed"),
         ] {
             let record = record(json!({ "a": value }));
-            let mut converter = Converter::new(mapping(&["a"]), None, None);
+            let mut converter = Converter::new(mapping(&["a"]), None, true);
             let message = converter.document(&record).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
             assert!(
@@ -404,7 +555,7 @@ mod tests {
         writer.write_rows(&values).unwrap();
         writer.finish().unwrap();
         let record = record(json!({"x": 1}));
-        let mut converter = Converter::new(mapping(&[]), Some(Rows::open(&path).unwrap()), None);
+        let mut converter = Converter::new(mapping(&[]), Some(Rows::open(&path).unwrap()), false);
         for row in 0..3000_usize {
             assert!(converter.finish().is_err());
             if row == 5 {
@@ -417,5 +568,15 @@ mod tests {
         converter.finish().unwrap();
         let message = converter.document(&record).unwrap_err().to_string();
         assert!(message.contains("3000 rows"), "{message}");
+
+        // A record that was set aside finds its row by its number.
+        let made = crate::records::parts::Made {
+            number: 2000,
+            ..Default::default()
+        };
+        let mut converter = Converter::new(mapping(&[]), Some(Rows::open(&path).unwrap()), false);
+        let document = converter.document(&record.with_made(made)).unwrap();
+        assert_eq!(document.vector.unwrap(), values[4000..4002]);
+        converter.finish().unwrap();
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::record::{Position, Record};
+use super::record::{Position, Record, Unread};
+use super::rejects;
 use super::source::{MAX_RECORD_BYTES, TextReader, read_error};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -66,28 +67,32 @@ impl JsonLines {
         Position::line(&self.name, self.number)
     }
 
-    fn parse(&self) -> Result<Record> {
+    fn parse(&self) -> Result<Record, Unread> {
         let fields: Fields =
             serde_json::from_slice(self.line.trim_ascii_end()).map_err(|error| {
                 let message = error.to_string();
                 let reason = message
                     .rfind(" at line ")
                     .map_or(message.as_str(), |at| &message[..at]);
-                Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!(
-                        "{}: not a JSON object, at column {}: {reason}",
-                        self.here(),
-                        error.column()
-                    ),
-                )
+                let start = error.column().saturating_sub(1).min(self.line.len());
+                let reason = no_number(&self.line[start..]).unwrap_or_else(|| reason.to_owned());
+                let message = format!(
+                    "{}: not a JSON object, at column {}: {reason}",
+                    self.here(),
+                    error.column()
+                );
+                Unread {
+                    error: Error::new(ErrorKind::InvalidArgument, message),
+                    fields: Vec::new(),
+                    text: Some(String::from_utf8_lossy(self.line.trim_ascii()).into_owned()),
+                }
             })?;
-        Ok(Record::new(fields.0, self.here()))
+        rejects::taken_back(Record::new(fields.0, self.here()))
     }
 }
 
 impl Iterator for JsonLines {
-    type Item = Result<Record>;
+    type Item = Result<Record, Unread>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
@@ -101,10 +106,22 @@ impl Iterator for JsonLines {
             }
             Err(error) => {
                 self.ended = true;
-                Some(Err(error))
+                Some(Err(error.into()))
             }
         }
     }
+}
+
+/// What to say of a number that JSON has not, at the start of `text` or just before it.
+fn no_number(text: &[u8]) -> Option<String> {
+    let words = ["NaN", "Infinity", "aN", "nfinity"];
+    let at = words
+        .iter()
+        .position(|word| text.starts_with(word.as_bytes()))?;
+    Some(format!(
+        "{} is no value of JSON; null is, which leaves the field out",
+        words[at % 2]
+    ))
 }
 
 /// An object's members in their order, which `serde_json::Map` does not keep. A name that comes

@@ -1,14 +1,18 @@
 //! From a record to the parts of a document.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::Record;
-pub use super::kind::Kind;
+pub use super::kind::{Kind, TimeForm, TimeUnit};
 use super::kind::{excerpt, scalar_text};
 pub use super::template::Template;
+use super::{Record, Records};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Fields that a message names.
+const SHOWN_FIELDS: usize = 30;
 
 /// One field of a record that becomes an attribute.
 ///
@@ -32,7 +36,9 @@ impl FromStr for AttributeField {
             Some((name, source)) => (Some(name.trim()), source),
             None => (None, text),
         };
-        let (field, kind) = match source.rsplit_once(':') {
+        // A pattern of a timestamp may hold colons.
+        let colon = source.find(":timestamp(").or_else(|| source.rfind(':'));
+        let (field, kind) = match colon.map(|at| (&source[..at], &source[at + 1..])) {
             Some((field, kind)) => (
                 field.trim(),
                 Some(kind.trim().parse::<Kind>().map_err(|error| {
@@ -77,6 +83,15 @@ pub struct Mapping {
     pub all_attributes: bool,
 }
 
+/// A value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mapped {
+    /// As it stands in the record, or as the kind of the attribute has it.
+    Plain(Value),
+    /// RFC 3339 strings: a timestamp, or a list of them.
+    Time(Value),
+}
+
 /// The parts of a document, as its record has them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MappedRecord {
@@ -85,7 +100,7 @@ pub struct MappedRecord {
     /// The text.
     pub text: Option<String>,
     /// Name and value of the attributes that the record has; none of them null.
-    pub attributes: Vec<(String, Value)>,
+    pub attributes: Vec<(String, Mapped)>,
     /// The dense vector `[d]`, finite.
     pub vector: Option<Vec<f32>>,
     /// Latents and their activations: ascending, distinct, finite, above 0.
@@ -117,13 +132,42 @@ impl Mapping {
         Ok(())
     }
 
-    /// The attribute fields that `record` lacks. They are no error, since optional fields are
-    /// the rule in JSON; a caller who sees one missing from every record should say so.
-    pub fn absent_attributes<'a>(&'a self, record: &'a Record) -> impl Iterator<Item = &'a str> {
-        self.attributes
-            .iter()
-            .map(|attribute| attribute.field.as_str())
-            .filter(|field| record.get(field).is_none())
+    /// The fields that parts of documents are made of.
+    fn fields(&self) -> impl Iterator<Item = &str> {
+        let parts = [&self.id, &self.vector, &self.latents];
+        let parts = parts.into_iter().flatten().map(String::as_str);
+        let text = self.text.iter().flat_map(Template::fields);
+        let attributes = self.attributes.iter();
+        let attributes = attributes.map(|attribute| attribute.field.as_str());
+        parts.chain(text).chain(attributes)
+    }
+
+    /// Refuses fields that none of `records` has: optional fields are the rule in JSON, but one that
+    /// is missing everywhere is misspelt. Ends with the record that has the last of them.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming a field and those that there are.
+    pub fn check_fields(&self, records: Records) -> Result<()> {
+        let mut absent: BTreeSet<&str> = self.fields().collect();
+        let mut names: Vec<String> = Vec::new();
+        for record in records {
+            if absent.is_empty() {
+                return Ok(());
+            }
+            let Ok(record) = record else {
+                continue;
+            };
+            absent.retain(|field| record.get(field).is_none());
+            for (name, _) in record.fields() {
+                if names.len() < SHOWN_FIELDS && !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+        match absent.first() {
+            Some(field) if !names.is_empty() => Err(absent_field(field, "", &names)),
+            _ => Ok(()),
+        }
     }
 
     /// The parts of a document in `record`.
@@ -159,25 +203,21 @@ impl Mapping {
         Ok(mapped)
     }
 
-    fn map_attributes(&self, record: &Record) -> Result<Vec<(String, Value)>> {
+    fn map_attributes(&self, record: &Record) -> Result<Vec<(String, Mapped)>> {
         let mut attributes = Vec::new();
         for attribute in &self.attributes {
             let Some(value) = record.get(&attribute.field) else {
                 continue;
             };
-            let converted = match attribute.kind {
-                Some(kind) => kind
-                    .convert(value)
-                    .map_err(|error| field_error(record, &attribute.field, error.message()))?,
-                None => Some(value.clone()).filter(|value| !value.is_null()),
-            };
-            attributes.extend(converted.map(|value| (attribute.name.clone(), value)));
+            let mapped = mapped(record, &attribute.field, attribute.kind.as_ref(), value)?;
+            attributes.extend(mapped.map(|value| (attribute.name.clone(), value)));
         }
         if self.all_attributes {
             for (name, value) in record.fields() {
                 let named = self.attributes.iter().any(|known| known.name == *name);
-                if !named && !value.is_null() && !self.reads(name) {
-                    attributes.push((name.clone(), value.clone()));
+                if !named && !self.reads(name) {
+                    let mapped = mapped(record, name, None, value)?;
+                    attributes.extend(mapped.map(|value| (name.clone(), value)));
                 }
             }
         }
@@ -196,6 +236,41 @@ impl Mapping {
             || self.text.iter().flat_map(Template::fields).any(holds)
             || self.attributes.iter().any(|known| known.field == name)
     }
+}
+
+/// A value as a kind; a column of timestamps is one of timestamps whatever its unit, unless it is
+/// asked for as something else.
+fn mapped(
+    record: &Record,
+    field: &str,
+    kind: Option<&Kind>,
+    value: &Value,
+) -> Result<Option<Mapped>> {
+    const ISO: Kind = Kind::Timestamp(TimeForm::Iso);
+    let kind = match kind {
+        None | Some(Kind::Timestamp(_)) if record.is_time(field) => Some(&ISO),
+        kind => kind,
+    };
+    let Some(kind) = kind else {
+        return Ok(Some(Mapped::Plain(value.clone())).filter(|_| !value.is_null()));
+    };
+    let converted = kind.convert(value);
+    let converted = converted.map_err(|error| field_error(record, field, error.message()))?;
+    Ok(converted.map(|value| match kind {
+        Kind::Timestamp(_) => Mapped::Time(value),
+        _ => Mapped::Plain(value),
+    }))
+}
+
+/// The error of a field of the mapping that no record has.
+pub(super) fn absent_field(field: &str, of: &str, names: &[String]) -> Error {
+    Error::new(
+        ErrorKind::InvalidArgument,
+        format!(
+            "no record {of}has the field {field:?}; there are {}",
+            names.join(", ")
+        ),
+    )
 }
 
 fn field_error(record: &Record, path: &str, message: &str) -> Error {
@@ -357,7 +432,12 @@ mod tests {
         assert_eq!(field("year:int"), expected("year", "year", Some(Kind::Int)));
         assert_eq!(
             field("when=meta.date:timestamp"),
-            expected("meta.date", "when", Some(Kind::Timestamp))
+            expected("meta.date", "when", Some(Kind::Timestamp(TimeForm::Iso)))
+        );
+        let pattern = Kind::Timestamp(TimeForm::Pattern("%Y:%m:%d".to_owned()));
+        assert_eq!(
+            field("d:timestamp(%Y:%m:%d)"),
+            expected("d", "d", Some(pattern))
         );
         assert_eq!(
             field("dc:title:string"),
@@ -389,17 +469,24 @@ mod tests {
                 id: Some("12".to_owned()),
                 text: Some("T".to_owned()),
                 attributes: vec![
-                    ("published".to_owned(), json!(2020)),
-                    ("tags".to_owned(), json!(["x"])),
+                    ("published".to_owned(), Mapped::Plain(json!(2020))),
+                    ("tags".to_owned(), Mapped::Plain(json!(["x"]))),
                 ],
                 vector: Some(vec![0.5, -1.0]),
                 latents: Some(vec![(3, 1.5), (9, 0.25)]),
             }
         );
+        let error = mapping.check_fields(Box::new([Ok(record.clone())].into_iter()));
         assert_eq!(
-            mapping.absent_attributes(&record).collect::<Vec<_>>(),
-            ["absent"]
+            error.unwrap_err().message(),
+            "no record has the field \"absent\"; there are id, meta, none, tags, v, year, z"
         );
+        let rest = Record::new(
+            vec![("absent".to_owned(), json!(null))],
+            record.position().clone(),
+        );
+        let records: Records = Box::new([Ok(record), Ok(rest)].into_iter());
+        mapping.check_fields(records).unwrap();
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! and latents of a document out of a record. [`vectors`] reads and writes the matrix files that
 //! belong to record files, [`csr`] writes sparse ones, [`rows`] reads several as one list; [`parts`]
 //! keep records with the vectors and latents that were made of them, [`shards`] writes them, and
-//! [`partial`] output is resumed. [`document`] makes documents out of records, [`batches`] of many.
+//! [`partial`] output is resumed. [`document`] makes documents out of records, [`batches`] of many,
+//! and [`rejects`] keeps those that cannot be.
 //!
 //! | to add | open |
 //! |---|---|
@@ -32,21 +33,22 @@ pub mod kind;
 pub mod latents;
 pub mod mapping;
 mod matrix;
-mod npy;
 mod parquet;
 pub mod parquet_vectors;
 pub mod partial;
 pub mod parts;
 mod record;
+pub mod rejects;
 pub mod rows;
 pub mod shards;
 mod source;
 pub mod template;
 pub mod vectors;
 
-pub use record::{Position, Record, Records};
+pub use record::{Position, Record, Records, Unread};
 pub use source::{MAX_RECORD_BYTES, Source};
 
+use delimited::Dialect;
 use source::{open_file, read_error};
 
 /// The layout of a record file, whatever its compression.
@@ -56,8 +58,12 @@ pub enum Format {
     JsonLines,
     /// Comma-separated values with a header line (`.csv`).
     Csv,
+    /// The same with quotes as text.
+    CsvPlain,
     /// Tab-separated values with a header line (`.tsv`).
     Tsv,
+    /// The same with quotes as text.
+    TsvPlain,
     /// Apache Parquet (`.parquet`).
     Parquet,
 }
@@ -88,11 +94,16 @@ impl FromStr for Format {
         match text.to_ascii_lowercase().as_str() {
             "jsonl" | "ndjson" | "jsonlines" => Ok(Self::JsonLines),
             "csv" => Ok(Self::Csv),
+            "csv-plain" => Ok(Self::CsvPlain),
             "tsv" => Ok(Self::Tsv),
+            "tsv-plain" => Ok(Self::TsvPlain),
             "parquet" => Ok(Self::Parquet),
             _ => Err(Error::invalid(
                 "format",
-                format!("{text:?} is not a format; accepted are jsonl, csv, tsv and parquet"),
+                format!(
+                    "{text:?} is not a format; accepted are jsonl, csv, tsv, parquet, and csv-plain \
+                     and tsv-plain, in which quotes are text"
+                ),
             )),
         }
     }
@@ -103,7 +114,9 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::JsonLines => "jsonl",
             Self::Csv => "csv",
+            Self::CsvPlain => "csv-plain",
             Self::Tsv => "tsv",
+            Self::TsvPlain => "tsv-plain",
             Self::Parquet => "parquet",
         })
     }
@@ -116,8 +129,8 @@ impl fmt::Display for Format {
 /// Lines have marks, CSV has none). Parquet needs random access: from standard input or under an
 /// outer compression it is copied to a temporary file first.
 ///
-/// After an error that concerns one line (malformed JSON, a CSV row of another length) the
-/// iterator goes on with the next; after one that concerns the source (I/O, broken compression)
+/// After an error that concerns one line (malformed JSON, a CSV row of another length, a stray
+/// quote) the iterator goes on with the next; after one that concerns the source (I/O, broken compression)
 /// it ends.
 ///
 /// # Errors
@@ -155,8 +168,16 @@ pub fn open(source: &Source, format: Option<Format>) -> Result<Records> {
             decompress::text(reader, &name)?,
             name,
         ))),
-        Format::Csv => delimited::open(decompress::text(reader, &name)?, b',', name),
-        Format::Tsv => delimited::open(decompress::text(reader, &name)?, b'\t', name),
+        Format::Csv | Format::CsvPlain | Format::Tsv | Format::TsvPlain => {
+            let dialect = Dialect {
+                delimiter: match format {
+                    Format::Csv | Format::CsvPlain => b',',
+                    _ => b'\t',
+                },
+                quotes: matches!(format, Format::Csv | Format::Tsv),
+            };
+            delimited::open(decompress::text(reader, &name)?, dialect, name)
+        }
     }
 }
 

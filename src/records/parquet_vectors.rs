@@ -12,6 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
 use super::matrix::narrow;
+use super::parquet::check_codecs;
 use super::source::open_file;
 use crate::error::{Error, Result};
 
@@ -47,6 +48,8 @@ impl ParquetVectors {
             )
             .with_source(error)
         })?;
+        check_codecs(metadata.metadata())
+            .map_err(|what| Error::invalid("vectors", format!("{} {what}", path.display())))?;
         let column = find_column(&metadata, column)
             .map_err(|what| Error::invalid("column", format!("{} {what}", path.display())))?;
         let mut groups = Vec::new();

@@ -11,7 +11,8 @@
 //! | `vector` | list of `float32` | its vector, where vectors were made |
 //! | `latents` | struct of the lists `indices` (`uint32`) and `values` (`float32`) | its latents, ascending, where latents were made |
 //!
-//! The key `latentdb.parts` of a part's metadata is its [`About`] as JSON.
+//! The key `latentdb.parts` of a part's metadata is its [`About`] as JSON, and `latentdb.timestamps`
+//! the list of the fields that are timestamps in the source.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -27,20 +28,22 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::WriterProperties;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::json_lines::Fields;
 pub use super::record::Made;
-use super::record::{Position, Record, Records};
+use super::record::{Position, Record, Records, ordered};
 use super::source::open_file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::whole_file::WholeFile;
 
 /// Where a part keeps its [`About`].
 const ABOUT: &str = "latentdb.parts";
+/// Where it keeps the paths of the fields that are timestamps in the source.
+const TIMES: &str = "latentdb.timestamps";
 /// Missing chunks that a message names.
 const SHOWN: usize = 10;
 
@@ -77,9 +80,16 @@ pub fn write_part(folder: &Path, chunk: u64, about: &About, rows: &[(Record, Mad
         Error::internal(format!("cannot write {}", path.display())).with_source(error)
     };
     let batch = batch(rows)?;
+    let times = rows
+        .first()
+        .map_or_else(Arc::default, |row| row.0.times().clone());
+    let pairs = vec![
+        KeyValue::new(ABOUT.to_owned(), json(about)?),
+        KeyValue::new(TIMES.to_owned(), json(&times.to_vec())?),
+    ];
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(vec![KeyValue::new(ABOUT.to_owned(), json(about)?)]))
+        .set_key_value_metadata(Some(pairs))
         .build();
     let file = WholeFile::create(&path)?;
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(fault)?;
@@ -103,14 +113,14 @@ pub fn about_part(path: &Path) -> Result<Option<About>> {
     };
     let metadata = ArrowReaderMetadata::load(&open_file(path)?, Default::default())
         .map_err(|error| foreign().with_source(error))?;
-    let pairs = metadata.metadata().file_metadata().key_value_metadata();
-    pairs
-        .into_iter()
-        .flatten()
-        .find(|pair| pair.key == ABOUT)
-        .and_then(|pair| serde_json::from_str(pair.value.as_deref()?).ok())
-        .map(Some)
-        .ok_or_else(foreign)
+    let about = kept(metadata.metadata(), ABOUT).ok_or_else(foreign)?;
+    serde_json::from_str(about).map(Some).map_err(|_| foreign())
+}
+
+/// A value of a part's metadata.
+fn kept<'m>(metadata: &'m ParquetMetaData, key: &str) -> Option<&'m str> {
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
 }
 
 /// A folder with all its parts.
@@ -177,7 +187,7 @@ impl Parts {
     pub fn records(self) -> Records {
         Box::new(self.files.into_iter().flat_map(|path| {
             let rows = read_part(&path).map_or_else(
-                |error| vec![Err(error)],
+                |error| vec![Err(error.into())],
                 |records| records.into_iter().map(Ok).collect(),
             );
             rows.into_iter()
@@ -212,19 +222,9 @@ fn json(value: &impl Serialize) -> Result<String> {
         .map_err(|error| Error::internal("a part's record is not JSON").with_source(error))
 }
 
-/// The fields of a record as an object in their order.
-struct Ordered<'r>(&'r Record);
-
-impl Serialize for Ordered<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let fields = self.0.fields();
-        serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
-    }
-}
-
 fn batch(rows: &[(Record, Made)]) -> Result<RecordBatch> {
     let numbers = rows.iter().map(|(_, made)| made.number);
-    let records = rows.iter().map(|(record, _)| json(&Ordered(record)));
+    let records = rows.iter().map(|(record, _)| ordered(record.fields()));
     let records = records.collect::<Result<Vec<String>>>()?;
     let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("number", Arc::new(UInt64Array::from_iter_values(numbers))),
@@ -285,9 +285,13 @@ fn read_part(path: &Path) -> Result<Vec<Record>> {
         )
     };
     let file: File = open_file(path)?;
-    let batches = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|builder| builder.build())
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
         .map_err(|error| broken(error.to_string()))?;
+    let times = kept(builder.metadata(), TIMES).unwrap_or("[]");
+    let times: Vec<String> =
+        serde_json::from_str(times).map_err(|error| broken(error.to_string()))?;
+    let times: Arc<[String]> = times.into();
+    let batches = builder.build().map_err(|error| broken(error.to_string()))?;
     let name: Arc<str> = path.display().to_string().into();
     let mut records = Vec::new();
     for batch in batches {
@@ -297,7 +301,8 @@ fn read_part(path: &Path) -> Result<Vec<Record>> {
             let fields = serde_json::from_str::<Fields>(columns.records.value(at))
                 .map_err(|error| broken(error.to_string()))?;
             let position = Position::row(&name, records.len() as u64 + 1);
-            records.push(Record::new(fields.0, position).with_made(columns.made(at)));
+            let record = Record::new(fields.0, position).with_times(times.clone());
+            records.push(record.with_made(columns.made(at)));
         }
     }
     Ok(records)
@@ -371,7 +376,8 @@ mod tests {
             ("z".to_owned(), json!({"b": 1, "a": [0.1, null]})),
             ("a".to_owned(), json!(format!("text {number}"))),
         ];
-        let record = Record::new(fields, Position::line(&"f.jsonl".into(), number + 1));
+        let record = Record::new(fields, Position::line(&"f.jsonl".into(), number + 1))
+            .with_times(["a".to_owned()].into());
         let made = Made {
             number,
             vector: Some(vec![number as f32, 0.1]),
@@ -400,10 +406,11 @@ mod tests {
         }
         let parts = Parts::open(folder.path()).unwrap();
         assert_eq!(parts.about(), &about(5));
-        let read: Vec<Record> = parts.records().map(Result::unwrap).collect();
+        let read: Vec<Record> = parts.records().map(|read| read.unwrap()).collect();
         assert_eq!(read.len(), 5);
         for (read, (record, made)) in read.iter().zip(&rows) {
             assert_eq!(read.fields(), record.fields());
+            assert_eq!(read.times(), record.times());
             assert_eq!(read.made(), Some(made));
         }
     }

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The vector and latents computed from a record.
-#[derive(Clone, Debug, PartialEq)]
+/// What is known of a record besides its fields: its number, and the vector and latents computed
+/// from it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Made {
     /// The record's number in the source, from 0.
     pub number: u64,
@@ -49,6 +51,17 @@ impl Position {
     pub fn number(&self) -> u64 {
         self.number
     }
+
+    /// The range from here to `last`: `papers.jsonl line 12 to 40`.
+    pub fn to(&self, last: &Self) -> String {
+        if self == last {
+            self.to_string()
+        } else if self.source == last.source {
+            format!("{self} to {}", last.number)
+        } else {
+            format!("{self} to {last}")
+        }
+    }
 }
 
 impl fmt::Display for Position {
@@ -63,6 +76,8 @@ pub struct Record {
     fields: Vec<(String, Value)>,
     position: Position,
     made: Option<Box<Made>>,
+    /// Paths of fields that are timestamps in the source, as RFC 3339 strings or dates.
+    times: Arc<[String]>,
 }
 
 impl Record {
@@ -72,6 +87,7 @@ impl Record {
             fields,
             position,
             made: None,
+            times: Arc::default(),
         }
     }
 
@@ -83,9 +99,30 @@ impl Record {
         }
     }
 
-    /// The vector and latents of a record that comes out of a part.
+    /// The record with the paths of its fields that are timestamps.
+    pub fn with_times(self, times: Arc<[String]>) -> Self {
+        Self { times, ..self }
+    }
+
+    /// Paths of the fields that are timestamps in the source.
+    pub fn times(&self) -> &Arc<[String]> {
+        &self.times
+    }
+
+    /// Whether a field is a timestamp in the source.
+    pub fn is_time(&self, path: &str) -> bool {
+        self.times.iter().any(|known| known == path)
+    }
+
+    /// The number of a record that was set aside, or also the vector and latents of one that comes
+    /// out of a part.
     pub fn made(&self) -> Option<&Made> {
         self.made.as_deref()
+    }
+
+    /// The fields and the position.
+    pub(super) fn into_parts(self) -> (Vec<(String, Value)>, Position) {
+        (self.fields, self.position)
     }
 
     /// The fields in the order of the source.
@@ -156,5 +193,46 @@ fn descend<'a>(path: &str, lookup: &dyn Fn(&str) -> Option<&'a Value>) -> Option
     })
 }
 
+/// A record that cannot be read, with what there is to mend it from.
+#[derive(Debug)]
+pub struct Unread {
+    /// Why; it names the record.
+    pub error: Error,
+    /// The fields, as far as they can be told apart.
+    pub fields: Vec<(String, Value)>,
+    /// The text of a record whose fields cannot be.
+    pub text: Option<String>,
+}
+
+impl From<Error> for Unread {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            fields: Vec::new(),
+            text: None,
+        }
+    }
+}
+
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Self {
+        unread.error
+    }
+}
+
+/// The text of an object with these members, in their order.
+pub(super) fn ordered(fields: &[(String, Value)]) -> Result<String> {
+    struct Ordered<'f>(&'f [(String, Value)]);
+
+    impl Serialize for Ordered<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        }
+    }
+
+    serde_json::to_string(&Ordered(fields))
+        .map_err(|error| Error::internal("a record is not JSON").with_source(error))
+}
+
 /// The stream of records of a source.
-pub type Records = Box<dyn Iterator<Item = Result<Record>> + Send>;
+pub type Records = Box<dyn Iterator<Item = Result<Record, Unread>> + Send>;

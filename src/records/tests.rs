@@ -42,7 +42,8 @@ impl Files {
     }
 
     fn records(&self, name: &str, content: impl AsRef<[u8]>) -> Vec<Result<Record>> {
-        open(&self.write(name, content), None).unwrap().collect()
+        let records = open(&self.write(name, content), None).unwrap();
+        records.map(|record| Ok(record?)).collect()
     }
 
     /// The records as arrays of their values.
@@ -168,6 +169,104 @@ fn bad_csv_rows_are_named_and_the_next_is_read() {
     assert!(error.contains("the column \"a\" twice"), "{error}");
 }
 
+/// The message and the fields of what cannot be read, the values of what can.
+fn read(files: &Files, name: &str, content: &str, format: Option<Format>) -> Vec<Value> {
+    let records = open(&files.write(name, content), format).unwrap();
+    records
+        .map(|record| match record {
+            Ok(record) => values(&record),
+            Err(unread) => {
+                let message = unread.error.message().to_owned();
+                let (_, place) = message.split_once(name).unwrap();
+                let fields = unread.fields.into_iter().map(|(_, value)| value);
+                json!({ (place): fields.collect::<Vec<_>>() })
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn a_quote_that_is_wrong_takes_no_other_row_with_it() {
+    let files = Files::new();
+    let mut unclosed = String::from("id,text\n1,a\n2,\"it was 5 inch\n");
+    for number in 3..500 {
+        unclosed.push_str(&format!("{number},b\n"));
+    }
+    let rows = read(&files, "a.csv", &unclosed, None);
+    let whole = rows.iter().filter(|row| row.is_array()).count();
+    assert_eq!((whole, rows.len()), (498, 499));
+    let never = " line 3: the quote that opens column \"text\" is never closed";
+    assert_eq!(rows[1], json!({ never: ["2", "\"it was 5 inch"] }));
+
+    for (row, line, part) in [
+        ("2,5\" pipe", 3, "a quote stands within column \"text\""),
+        ("2, \"x\"", 3, "a quote stands within column \"text\""),
+        ("2,say \"\"x\"\"", 3, "a quote stands within"),
+        (
+            "2,\"a \\\"b\\\" c\"",
+            3,
+            "is closed on line 3 with text after it",
+        ),
+        ("2,\"x\" ", 3, "with text after it"),
+        ("2,\"x\ny\"z", 3, "is closed on line 4 with text after it"),
+    ] {
+        // What follows the line of the quote is read as rows of their own.
+        let content = format!("id,text\n1,a\n{row}\n4,d\n");
+        let read = read(&files, "a.csv", &content, None);
+        let (message, _) = read[1].as_object().unwrap().iter().next().unwrap();
+        assert_eq!(
+            (&read[0], read.last()),
+            (&json!(["1", "a"]), Some(&json!(["4", "d"])))
+        );
+        let place = format!(" line {line}: ");
+        assert!(
+            message.starts_with(&place) && message.contains(part),
+            "{message}"
+        );
+    }
+    // The line is the one that the quote opens on, not the one that the row begins on.
+    let read = read(&files, "a.csv", "a,b\n\"x\ny\",5\" pipe\n1,2\n", None);
+    let (message, fields) = read[0].as_object().unwrap().iter().next().unwrap();
+    assert!(message.starts_with(" line 3: "), "{message}");
+    assert_eq!(fields, &json!(["\"x\ny\"", "5\" pipe"]));
+    assert_eq!(read[1], json!(["1", "2"]));
+    let header = files.write("h.csv", "a,\"b\n1,2\n");
+    let error = open(&header, None).err().unwrap().to_string();
+    assert!(
+        error.contains("h.csv line 1: the quote that opens column 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn quotes_are_text_where_they_are_said_to_be() {
+    let files = Files::new();
+    let rows = "id\ttext\n1\t5\" pipe\n2\t\"x\n";
+    let expected = [json!(["1", "5\" pipe"]), json!(["2", "\"x"])];
+    assert_eq!(
+        read(&files, "a.tsv", rows, Some(Format::TsvPlain)),
+        expected
+    );
+    let rows = rows.replace('\t', ",");
+    assert_eq!(
+        read(&files, "a.csv", &rows, Some(Format::CsvPlain)),
+        expected
+    );
+    for format in ["csv-plain", "tsv-plain"] {
+        assert_eq!(format.parse::<Format>().unwrap().to_string(), format);
+    }
+}
+
+#[test]
+fn lines_end_in_a_carriage_return_too() {
+    let files = Files::new();
+    let records = files.records("a.csv", "a,b\r1,2\r\r\"x\ry\",4\r5,6");
+    let records: Vec<Record> = records.into_iter().map(Result::unwrap).collect();
+    let lines: Vec<u64> = records.iter().map(|own| own.position().number()).collect();
+    assert_eq!(lines, [2, 4, 6]);
+    assert_eq!(values(&records[1]), json!(["x\ry", "4"]));
+}
+
 fn parquet_bytes(rows: usize, compression: Compression) -> Vec<u8> {
     let numbers: Vec<i64> = (0..i64::try_from(rows).unwrap()).collect();
     let mut vectors = FixedSizeListBuilder::new(Float32Builder::new(), 2);
@@ -271,6 +370,7 @@ fn parquet_types_and_compressions() {
         }
     }
     let record = files.records("a.parquet", snappy).remove(0).unwrap();
+    assert_eq!(record.times()[..], ["at", "local", "day"]);
     assert_eq!(record.get("meta.whether"), Some(&json!(true)));
     assert_eq!(record.get("raw"), None);
     assert!(record.position().to_string().ends_with("a.parquet row 1"));
@@ -307,7 +407,7 @@ fn broken_compression_ends_the_records_with_an_error() {
     for (name, whole) in [
         ("a.jsonl.gz", gzip(lines.as_bytes())),
         ("a.jsonl.zst", zstandard(lines.as_bytes())),
-        ("a.csv.gz", gzip(lines.as_bytes())),
+        ("a.csv.gz", gzip("a,b\n1,2\n".repeat(50_000).as_bytes())),
     ] {
         let records = files.records(name, &whole[..whole.len() - 5]);
         let (last, before) = records.split_last().unwrap();

@@ -12,9 +12,9 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
 use super::matrix::{Element, Layout, checked, narrow};
-use super::npy;
 use super::source::open_file;
 use crate::error::{Error, Result};
+use crate::npy;
 use crate::whole_file::WholeFile;
 
 /// The tensor that vectors are kept in when none is named.
@@ -43,7 +43,7 @@ impl VectorFile {
         let map = map_file(&file)?;
         let layout = if map.starts_with(npy::MAGIC) {
             match tensor {
-                None => npy::layout(&map),
+                None => npy_layout(&map),
                 Some(_) => Err(Error::invalid("tensor", "a .npy file has no named tensors")),
             }
         } else {
@@ -139,6 +139,39 @@ fn map_file(file: &File) -> Result<Mmap> {
     // renaming, which leaves existing maps whole.
     let map = unsafe { Mmap::map(file) };
     Ok(map?)
+}
+
+fn npy_layout(map: &[u8]) -> Result<Layout> {
+    let wrong = |what: String| Error::invalid("vectors", what);
+    let header = npy::Header::parse(map)?;
+    let element = match &*header.descr {
+        "<f2" => Element::F16,
+        "<f4" => Element::F32,
+        "<f8" => Element::F64,
+        other => {
+            return Err(wrong(format!(
+                "has elements {other}; accepted are <f2, <f4 and <f8 (little-endian floats)"
+            )));
+        }
+    };
+    if header.is_fortran {
+        return Err(wrong(
+            "is in Fortran order; wanted is C order (numpy.ascontiguousarray)".to_owned(),
+        ));
+    }
+    let [rows, dimension] = header.shape[..] else {
+        return Err(wrong(format!(
+            "has the shape {:?}; wanted is (rows, dimension)",
+            header.shape
+        )));
+    };
+    let layout = Layout {
+        start: header.start,
+        element,
+        rows,
+        dimension,
+    };
+    checked(layout, map.len())
 }
 
 fn safetensors_layout(map: &[u8], tensor: Option<&str>) -> Result<Layout> {
@@ -293,12 +326,56 @@ fn header(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::npy::tests::{dictionary, file};
     use safetensors::tensor::TensorView;
 
     fn read(file: &VectorFile, range: Range<usize>) -> Vec<f32> {
         let mut rows = vec![9.0];
         file.read_rows(range, &mut rows).unwrap();
         rows
+    }
+
+    #[test]
+    fn npy_versions_and_element_types_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.npy");
+        let values = [0.5_f32, -1.0, 2.0, 4.0, 8.0, -0.25];
+        let halves = values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes());
+        let doubles = values.iter().flat_map(|v| f64::from(*v).to_le_bytes());
+        let stored: [(&str, Vec<u8>); 3] = [
+            ("<f2", halves.collect()),
+            ("<f4", values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            ("<f8", doubles.collect()),
+        ];
+        for version in 1..=3 {
+            for (descr, data) in &stored {
+                let content = file(version, &dictionary(descr, "(3, 2)"), data);
+                std::fs::write(&path, content).unwrap();
+                let vectors = VectorFile::open(&path, None).unwrap();
+                assert_eq!((vectors.rows(), vectors.dimension()), (3, 2));
+                let mut rows = Vec::new();
+                vectors.read_rows(1..3, &mut rows).unwrap();
+                assert_eq!(rows, values[2..], "{descr} in version {version}");
+            }
+        }
+        assert!(VectorFile::open(&path, Some("x")).is_err());
+    }
+
+    #[test]
+    fn a_npy_that_is_no_float_matrix_in_c_order_is_refused() {
+        let two = dictionary("<f4", "(2, 2)");
+        for (dictionary, part) in [
+            (dictionary("<i8", "(2, 2)"), "<f2, <f4 and <f8"),
+            (dictionary(">f4", "(2, 2)"), "little-endian"),
+            (dictionary("<f4", "(4,)"), "(rows, dimension)"),
+            (dictionary("<f4", "(2, 2, 2)"), "(rows, dimension)"),
+            (dictionary("<f4", "(4, 5)"), "cut short"),
+            (dictionary("<f4", "(9223372036854775807, 8)"), "cut short"),
+            (two.replace("False", "True"), "Fortran"),
+        ] {
+            let error = npy_layout(&file(1, &dictionary, &[0; 64])).unwrap_err();
+            assert!(error.message().contains(part), "{error}");
+        }
     }
 
     #[test]

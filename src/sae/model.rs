@@ -27,6 +27,7 @@ pub struct Sae {
     pub(super) encoder_norm_max: f64,
     /// The largest absolute encoder bias, for the same bound.
     pub(super) largest_bias: f64,
+    weights_hash: String,
     hash: String,
 }
 
@@ -60,8 +61,10 @@ impl Sae {
             .encoder_biases()
             .map(|b| f64::from(b.abs()))
             .fold(0.0, f64::max);
+        let weights_hash = weights_hash(&parts)?;
         Ok(Self {
-            hash: identity(&parts)?,
+            hash: identity(&weights_hash, &parts.record),
+            weights_hash,
             n_latents: parts.b_enc.len(),
             parts,
             decoder_norms,
@@ -101,8 +104,9 @@ impl Sae {
         self.parts.apply_b_dec_to_input
     }
 
-    /// SHA-256 of the weights file that [`format::save`](super::format::save) writes and of how they are used (architecture,
-    /// k, normalisation, what is subtracted first), in hexadecimal.
+    /// SHA-256 of the weights file that [`format::save`](super::format::save) writes, of how they are used (architecture,
+    /// k, normalisation, what is subtracted first) and of what the record says that they read, in
+    /// hexadecimal: what fits an SAE depends on all three.
     pub fn hash(&self) -> &str {
         &self.hash
     }
@@ -112,15 +116,18 @@ impl Sae {
         &self.parts.record
     }
 
-    /// Adds a fact to the record: the embedder, the corpus. Weights and hash stay as they are.
+    /// Adds a fact to the record: the embedder, the corpus. The hash changes where it is one of what
+    /// the SAE reads.
     pub fn set_about(&mut self, key: impl Into<String>, value: impl Into<String>) {
         self.parts.record.about.insert(key.into(), value.into());
+        self.hash = identity(&self.weights_hash, &self.parts.record);
     }
 
-    /// Says what the SAE reads, where its training could not know. Weights and hash stay as they
-    /// are.
+    /// Says what the SAE reads, where its training could not know; the hash is that of the SAE that
+    /// reads it.
     pub fn set_reading(&mut self, reading: Reading) {
         self.parts.record.reading = Some(reading);
+        self.hash = identity(&self.weights_hash, &self.parts.record);
     }
 
     /// The tensors and settings.
@@ -235,8 +242,16 @@ impl Sae {
     }
 }
 
+/// The hash of an SAE: that of its weights, and of what it reads where the record says so.
+fn identity(weights_hash: &str, record: &TrainingRecord) -> String {
+    match record.reads() {
+        Some(reads) => hex(Sha256::digest(format!("{weights_hash} {reads}"))),
+        None => weights_hash.to_owned(),
+    }
+}
+
 /// The hash of weights and settings: equal weights used in two ways are two SAEs.
-fn identity(parts: &SaeParts) -> Result<String> {
+fn weights_hash(parts: &SaeParts) -> Result<String> {
     let rescales = matches!(
         parts.architecture,
         Architecture::TopK {

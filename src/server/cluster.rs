@@ -8,7 +8,7 @@ use latentdb_proto::v1::cluster_response::Part;
 
 use super::address::address;
 use super::status::{entry, required};
-use super::streams::BATCH;
+use super::streams::cut;
 use super::types::{count_or, filter, non_zero, projection, wire_document};
 use crate::error::Result;
 use crate::service::{
@@ -16,16 +16,10 @@ use crate::service::{
 };
 
 pub(super) fn answer(mut result: ClusterResult) -> Vec<v1::ClusterResponse> {
-    let members: Vec<v1::ClusterMember> = std::mem::take(&mut result.members)
-        .into_iter()
-        .map(wire_member)
-        .collect();
-    let batch = |members: &[v1::ClusterMember]| {
-        let members = members.to_vec();
-        response(Part::Members(v1::ClusterMembers { members }))
-    };
+    let members = std::mem::take(&mut result.members);
     let mut messages = vec![response(Part::Summary(summary(&result, members.len())))];
-    messages.extend(members.chunks(BATCH).map(batch));
+    let lists = cut(members.into_iter().map(wire_member)).into_iter();
+    messages.extend(lists.map(|members| response(Part::Members(v1::ClusterMembers { members }))));
     messages
 }
 

@@ -70,6 +70,7 @@ impl CollectionAdapter {
             gate: wire.gate.map(gate).unwrap_or_default(),
             reader,
             precision,
+            states: non_empty(wire.states),
             analyzer: analyzer.unwrap_or_default(),
         });
         Ok(wire_collection(created.await?))
@@ -109,6 +110,7 @@ impl CollectionAdapter {
             name: non_empty(wire.name),
             gate: wire.gate.map(gate),
             reader,
+            states: non_empty(wire.states),
         };
         let service = self.0.clone();
         let work = |progress| async move { service.attach_sae(request, progress).await };

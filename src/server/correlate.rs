@@ -7,7 +7,7 @@ use latentdb_proto::v1::correlated_pair::Other;
 
 use super::address::address;
 use super::diff::wire_test;
-use super::streams::BATCH;
+use super::streams::cut;
 use super::types::{filter, non_empty, non_zero, set, wire_value};
 use crate::error::{Error, Result};
 use crate::service::{
@@ -69,11 +69,8 @@ pub(super) fn answer(result: CorrelateResult) -> Vec<v1::CorrelateResponse> {
         other_unpaired: result.unpaired.map(|unpaired| unpaired.1),
         adjacent_pairs: result.adjacent_pairs,
     }))];
-    let mut pairs = result.pairs.into_iter().map(pair).peekable();
-    while pairs.peek().is_some() {
-        let pairs = pairs.by_ref().take(BATCH).collect();
-        messages.push(response(Part::Pairs(v1::CorrelatePairs { pairs })));
-    }
+    let lists = cut(result.pairs.into_iter().map(pair)).into_iter();
+    messages.extend(lists.map(|pairs| response(Part::Pairs(v1::CorrelatePairs { pairs }))));
     messages
 }
 

@@ -8,7 +8,7 @@ use latentdb_proto::v1::diff_response::Part;
 use super::address::{address, address_in};
 use super::reader::span_of;
 use super::status::{entry, required};
-use super::streams::BATCH;
+use super::streams::cut;
 use super::types::{count_or, non_empty, set, wire_document};
 use crate::error::{Error, Result};
 use crate::service::{Comparison, DiffRequest, DiffResult, LabelledDiffRow, LatentGroup, NamedSet};
@@ -95,11 +95,8 @@ pub(super) fn answer(result: DiffResult) -> Vec<v1::DiffResponse> {
     let mut messages = Vec::new();
     for comparison in result.comparisons {
         messages.push(response(Part::Comparison(head(&comparison))));
-        let mut rows = comparison.rows.into_iter().map(row).peekable();
-        while rows.peek().is_some() {
-            let rows = rows.by_ref().take(BATCH).collect();
-            messages.push(response(Part::Rows(v1::DiffRows { rows })));
-        }
+        let lists = cut(comparison.rows.into_iter().map(row)).into_iter();
+        messages.extend(lists.map(|rows| response(Part::Rows(v1::DiffRows { rows }))));
     }
     messages
 }

@@ -15,12 +15,12 @@ use tonic::{Status, Streaming};
 use super::address::{address, changed};
 use super::calls::calls;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, shortened, status};
-use super::streams::{Answers, Told};
+use super::streams::{Answers, MESSAGE_BYTES, Told, cut};
 use super::types::{
-    attributes, codes, count_or, documents, filter, made_with, projection, wire_document,
+    attributes, codes, count_or, document, documents, filter, made_with, projection, wire_document,
 };
 use crate::error::{Error, Result, Within as _};
-use crate::service::{Documents, MAX_BATCH, Projection, Turn};
+use crate::service::{Batch, Documents, MAX_BATCH, Projection, Turn};
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -120,9 +120,10 @@ impl DocumentAdapter {
                 batch,
                 wire.limit,
                 &mut |documents| {
-                    let documents = documents.into_iter().map(wire_document).collect();
-                    send.blocking_send(Ok(v1::ScrollResponse { documents }))
-                        .is_ok()
+                    let lists = cut(documents.into_iter().map(wire_document)).into_iter();
+                    lists
+                        .map(|documents| v1::ScrollResponse { documents })
+                        .all(|message| send.blocking_send(Ok(message)).is_ok())
                 },
             );
             if let Err(error) = result {
@@ -134,7 +135,26 @@ impl DocumentAdapter {
 }
 
 /// A batch on its way: its number and the task that writes it.
-type InFlight = VecDeque<(u64, JoinHandle<Result<Written>>)>;
+type Flying = VecDeque<(u64, JoinHandle<Result<Answered>>)>;
+
+/// Batches on their way, which are called off when nobody waits for their answers any more. What is
+/// queued for writing by then is written.
+#[derive(Default)]
+struct InFlight(Flying);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        for (_, task) in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+/// What became of a batch, and the documents of it that were set aside, by their place.
+struct Answered {
+    written: Written,
+    rejected: Vec<(usize, Error)>,
+}
 
 impl DocumentAdapter {
     /// Reads batches, has up to [`BATCHES_IN_FLIGHT`] written at once, and answers in order.
@@ -146,21 +166,23 @@ impl DocumentAdapter {
         send: &Told<v1::IngestResponse>,
     ) -> Result<(), Status> {
         let mut stream = None;
-        let mut flying = InFlight::new();
+        let mut flying = InFlight::default();
         let mut counted = 0;
         let mut reading = true;
         // Batches are prepared side by side and written in order: a later one wins.
         let mut before = None;
-        while reading || !flying.is_empty() {
+        while reading || !flying.0.is_empty() {
             tokio::select! {
                 biased;
-                written = next_done(&mut flying), if !flying.is_empty() => {
-                    let (batch, written) = written?;
-                    if send.send(Ok(batch_answer(batch, written))).await.is_err() {
+                // Nobody waits for what is being encoded.
+                () = send.closed() => return Ok(()),
+                written = next_done(&mut flying.0), if !flying.0.is_empty() => {
+                    let (batch, ingested) = written?;
+                    if send.send(Ok(batch_answer(batch, ingested))).await.is_err() {
                         return Ok(());
                     }
                 }
-                message = batches.next(), if reading && flying.len() < BATCHES_IN_FLIGHT => {
+                message = batches.next(), if reading && flying.0.len() < BATCHES_IN_FLIGHT => {
                     let Some(message) = message.transpose()? else {
                         reading = false;
                         continue;
@@ -175,7 +197,7 @@ impl DocumentAdapter {
                         before: before.replace(next),
                         done: Some(done),
                     };
-                    flying.push_back((number, self.start_batch(target, number, turn, message)));
+                    flying.0.push_back((number, self.start_batch(target, number, turn, message)));
                 }
             }
         }
@@ -188,7 +210,7 @@ impl DocumentAdapter {
         number: u64,
         turn: Turn,
         message: v1::IngestRequest,
-    ) -> JoinHandle<Result<Written>> {
+    ) -> JoinHandle<Result<Answered>> {
         let (service, collection) = (self.0.clone(), collection.clone());
         let position = (!stream_id.is_empty()).then(|| StreamPosition {
             stream: stream_id.clone(),
@@ -201,16 +223,41 @@ impl DocumentAdapter {
                     "differs from the first message's; a stream writes to one collection",
                 ));
             }
-            let documents = documents(message.documents)?;
-            let made_with = made_with(message.made_with);
-            service
-                .upsert_in_turn(&changed(collection)?, documents, made_with, position, turn)
-                .await
+            let set_aside = message.set_aside;
+            let (mut good, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
+            for (at, wire) in message.documents.into_iter().enumerate() {
+                match document(wire) {
+                    Ok(document) => {
+                        good.push(document);
+                        places.push(at);
+                    }
+                    Err(error) if set_aside => rejected.push((at, error)),
+                    Err(error) => return Err(error.within(&format!("documents[{at}]"))),
+                }
+            }
+            let batch = Batch {
+                documents: good,
+                made_with: made_with(message.made_with),
+                position,
+                turn,
+                set_aside,
+            };
+            let ingested = service.ingest(&changed(collection)?, batch).await?;
+            let refused = ingested.refused.into_iter();
+            rejected.extend(refused.map(|(at, error)| (places[at], error)));
+            if ingested.written.duplicate {
+                rejected.clear();
+            }
+            rejected.sort_by_key(|(at, _)| *at);
+            Ok(Answered {
+                written: ingested.written,
+                rejected,
+            })
         })
     }
 }
 
-async fn next_done(flying: &mut InFlight) -> Result<(u64, Result<Written>), Status> {
+async fn next_done(flying: &mut Flying) -> Result<(u64, Result<Answered>), Status> {
     let Some((batch, task)) = flying.front_mut() else {
         return Err(Status::internal("no batch is being written"));
     };
@@ -222,24 +269,42 @@ async fn next_done(flying: &mut InFlight) -> Result<(u64, Result<Written>), Stat
     Ok((batch, written))
 }
 
-fn batch_answer(batch: u64, written: Result<Written>) -> v1::IngestResponse {
-    match written {
-        Ok(written) => v1::IngestResponse {
+fn batch_answer(batch: u64, answered: Result<Answered>) -> v1::IngestResponse {
+    match answered {
+        Ok(Answered { written, rejected }) => v1::IngestResponse {
             batch,
             sequence: written.sequence,
             upserted: written.upserted,
             duplicate: written.duplicate,
             error: None,
+            rejected: rejections(rejected),
         },
         Err(error) => v1::IngestResponse {
             batch,
-            error: Some(v1::BatchError {
-                code: code(error.kind()) as i32,
-                message: shortened(error.to_string(), MAX_MESSAGE_BYTES),
-                field: shortened(error.field().unwrap_or_default(), MAX_FIELD_BYTES),
-            }),
+            error: Some(batch_error(error, MAX_MESSAGE_BYTES)),
             ..v1::IngestResponse::default()
         },
+    }
+}
+
+/// Documents that were set aside, with reasons as long as a message has room for.
+fn rejections(rejected: Vec<(usize, Error)>) -> Vec<v1::RejectedDocument> {
+    let room = MESSAGE_BYTES / rejected.len().max(1);
+    rejected
+        .into_iter()
+        .map(|(at, error)| v1::RejectedDocument {
+            // A batch has at most 10,000.
+            document: u32::try_from(at).unwrap_or(u32::MAX),
+            error: Some(batch_error(error, room.min(MAX_MESSAGE_BYTES))),
+        })
+        .collect()
+}
+
+fn batch_error(error: Error, room: usize) -> v1::BatchError {
+    v1::BatchError {
+        code: code(error.kind()) as i32,
+        message: shortened(error.to_string(), room),
+        field: shortened(error.field().unwrap_or_default(), room.min(MAX_FIELD_BYTES)),
     }
 }
 

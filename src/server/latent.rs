@@ -14,7 +14,7 @@ use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
 use super::status::{entry, status};
-use super::streams::{Answers, Told};
+use super::streams::{Answers, Told, cut};
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
@@ -28,8 +28,6 @@ use crate::service::{
 const MAX_LISTED: usize = 100;
 /// Most labels that one search returns.
 const MAX_FOUND: usize = 10_000;
-/// Labels in one message of a list.
-const LABELS_A_MESSAGE: usize = 1000;
 
 /// Serves latents and their labels.
 pub(super) struct LatentAdapter(pub Arc<Labels>);
@@ -103,11 +101,10 @@ impl LatentAdapter {
     ) -> Result<Answers<v1::ListLabelsResponse>> {
         let address = address(wire.collection)?;
         let labels = self.0.list_labels(&address, wire.all_versions).await?;
-        let message = |labels: &[(u32, Label)]| {
-            let labels = labels.iter().cloned().map(wire_latent_label).collect();
-            Ok(v1::ListLabelsResponse { labels })
-        };
-        let messages: Vec<_> = labels.chunks(LABELS_A_MESSAGE).map(message).collect();
+        let lists = cut(labels.into_iter().map(wire_latent_label)).into_iter();
+        let messages: Vec<_> = lists
+            .map(|labels| Ok(v1::ListLabelsResponse { labels }))
+            .collect();
         Ok(Box::pin(futures::stream::iter(messages)))
     }
 

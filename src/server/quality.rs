@@ -4,9 +4,9 @@ use latentdb_index::analysis::DuplicateOptions;
 use latentdb_proto::v1;
 use latentdb_proto::v1::near_duplicates_response::Part as DuplicatesPart;
 use latentdb_proto::v1::poorly_explained_response::Part as UnexplainedPart;
-use prost::Message as _;
 
 use super::address::address;
+use super::streams::cut;
 use super::types::{count_or, filter, non_zero, projection, wire_document};
 use crate::error::Result;
 use crate::service::{
@@ -14,9 +14,6 @@ use crate::service::{
     UnexplainedRequest,
 };
 
-/// Most bytes of documents in one message of groups, and so of one group, unless its first document
-/// has more. Clients that set no limit of their own take messages of 4 MiB.
-const BATCH_BYTES: usize = 2 << 20;
 /// Most documents of a group.
 const MAX_GROUP: usize = 10_000;
 
@@ -49,45 +46,22 @@ pub(super) fn duplicates_answer(result: DuplicatesResult) -> Vec<v1::NearDuplica
         grouped: result.grouped,
     });
     let mut messages = vec![duplicates_response(summary)];
-    let mut send = |groups: Vec<v1::DuplicateGroup>| {
-        let groups = v1::DuplicateGroups { groups };
-        messages.push(duplicates_response(DuplicatesPart::Groups(groups)));
-    };
-    let mut groups = Vec::new();
-    let mut bytes = 0;
-    for group in result.groups {
-        let (group, size) = wire_group(group);
-        if bytes + size > BATCH_BYTES && !groups.is_empty() {
-            send(std::mem::take(&mut groups));
-            bytes = 0;
-        }
-        groups.push(group);
-        bytes += size;
-    }
-    if !groups.is_empty() {
-        send(groups);
-    }
+    let lists = cut(result.groups.into_iter().map(wire_group)).into_iter();
+    messages.extend(
+        lists.map(|groups| {
+            duplicates_response(DuplicatesPart::Groups(v1::DuplicateGroups { groups }))
+        }),
+    );
     messages
 }
 
-/// A group with as many of its documents as a message holds, one at least, and their bytes.
-fn wire_group(group: DuplicatesGroup) -> (v1::DuplicateGroup, usize) {
-    let mut documents: Vec<v1::Duplicate> = Vec::new();
-    let mut bytes = 0;
-    for found in group.documents {
-        let found = member(found);
-        let size = found.encoded_len();
-        if bytes + size > BATCH_BYTES && !documents.is_empty() {
-            break;
-        }
-        bytes += size;
-        documents.push(found);
-    }
-    let group = v1::DuplicateGroup {
-        documents,
+/// A group with as many of its documents as a message holds, one at least.
+fn wire_group(group: DuplicatesGroup) -> v1::DuplicateGroup {
+    let lists = cut(group.documents.into_iter().map(member));
+    v1::DuplicateGroup {
+        documents: lists.into_iter().next().unwrap_or_default(),
         size: group.size,
-    };
-    (group, bytes)
+    }
 }
 
 fn duplicates_response(part: DuplicatesPart) -> v1::NearDuplicatesResponse {
@@ -112,18 +86,23 @@ pub(super) fn unexplained(wire: v1::PoorlyExplainedRequest) -> Result<Unexplaine
 
 pub(super) fn unexplained_answer(result: Unexplained) -> Vec<v1::PoorlyExplainedResponse> {
     let worst = result.worst.into_iter();
-    vec![unexplained_response(UnexplainedPart::Result(
-        v1::PoorlyExplained {
-            documents: result.documents,
-            quantiles: result.quantiles,
-            worst: worst
-                .map(|(document, residual_share)| v1::UnexplainedDocument {
-                    document: Some(wire_document(document)),
-                    residual_share,
-                })
-                .collect(),
-        },
-    ))]
+    let worst = worst.map(|(document, residual_share)| v1::UnexplainedDocument {
+        document: Some(wire_document(document)),
+        residual_share,
+    });
+    let mut lists = cut(worst).into_iter();
+    let first = v1::PoorlyExplained {
+        documents: result.documents,
+        quantiles: result.quantiles,
+        worst: lists.next().unwrap_or_default(),
+    };
+    let rest = lists.map(|worst| v1::PoorlyExplained {
+        worst,
+        ..v1::PoorlyExplained::default()
+    });
+    let results = std::iter::once(first).chain(rest);
+    let response = |result| unexplained_response(UnexplainedPart::Result(result));
+    results.map(response).collect()
 }
 
 fn unexplained_response(part: UnexplainedPart) -> v1::PoorlyExplainedResponse {

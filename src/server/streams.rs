@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::Stream;
 use latentdb_index::Progress;
 use latentdb_proto::v1;
+use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -18,8 +19,8 @@ use crate::error::Result;
 /// How often a client is told how far the work is.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Rows of one message.
-pub(super) const BATCH: usize = 2_000;
+/// Bytes of the items of one message: far below the 4 MiB that clients take by default.
+pub(super) const MESSAGE_BYTES: usize = 1 << 20;
 
 /// Answers of a call.
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -52,6 +53,25 @@ progressing! {
     NearDuplicatesResponse: near_duplicates_response,
     PoorlyExplainedResponse: poorly_explained_response,
     TrendsResponse: trends_response,
+}
+
+/// Cuts items into the lists of messages of about [`MESSAGE_BYTES`]; an item that is larger goes
+/// alone.
+pub(super) fn cut<T: Message>(items: impl IntoIterator<Item = T>) -> Vec<Vec<T>> {
+    let mut lists: Vec<Vec<T>> = Vec::new();
+    let mut bytes = MESSAGE_BYTES;
+    for item in items {
+        let own = item.encoded_len();
+        match lists.last_mut() {
+            Some(list) if bytes + own <= MESSAGE_BYTES => list.push(item),
+            _ => {
+                lists.push(vec![item]);
+                bytes = 0;
+            }
+        }
+        bytes += own;
+    }
+    lists
 }
 
 /// Runs `work`, with messages of its progress, then sends the messages that `answer` makes of its
@@ -104,4 +124,24 @@ async fn tell<T: Progressing>(progress: &Progress, send: &Told<T>) {
         }
     }
     progress.stop();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_cut_by_bytes_and_keep_their_order() {
+        let sizes = [600_000, 400_000, 600_000, 3_000_000, 10, 10];
+        let items = sizes.map(|size| "x".repeat(size));
+        let lists: Vec<Vec<usize>> = cut(items)
+            .into_iter()
+            .map(|list| list.iter().map(String::len).collect())
+            .collect();
+        assert_eq!(
+            lists,
+            [&[600_000, 400_000][..], &[600_000], &[3_000_000], &[10, 10]]
+        );
+        assert!(cut(Vec::<String>::new()).is_empty());
+    }
 }

@@ -7,7 +7,7 @@ use latentdb_proto::v1::trends_response::Part;
 use super::address::address;
 use super::diff::{groups, named_sets};
 use super::status::entry;
-use super::streams::BATCH;
+use super::streams::cut;
 use super::types::{count_or, filter, wire_value};
 use crate::error::{Error, Result};
 use crate::service::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
@@ -70,11 +70,8 @@ pub(super) fn answer(result: TrendsResult) -> Vec<v1::TrendsResponse> {
         tested: result.tested,
         passing: result.passing,
     }))];
-    let mut rows = result.rows.into_iter().map(row).peekable();
-    while rows.peek().is_some() {
-        let rows = rows.by_ref().take(BATCH).collect();
-        messages.push(response(Part::Rows(v1::TrendRows { rows })));
-    }
+    let lists = cut(result.rows.into_iter().map(row)).into_iter();
+    messages.extend(lists.map(|rows| response(Part::Rows(v1::TrendRows { rows }))));
     messages
 }
 

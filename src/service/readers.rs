@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::spec::ReaderRecord;
 use crate::coder::TokenCoder;
 use crate::encoder::reader::{Reader, ReaderOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::inputs::{Cache, Model};
 use crate::progress::Progress;
 use crate::reading::{Reading, TokenReading};
@@ -94,6 +94,19 @@ pub(super) fn check_reads(own: &Reading, sae: &Sae, collection: &str) -> Result<
     check_readings(own, sae.record().made_for()?.as_ref(), collection)
 }
 
+/// As [`check_reads`] where vectors may be said to be `states` of a model.
+pub(super) fn check_vectors(
+    own: &Reading,
+    states: Option<&str>,
+    sae: &Sae,
+    collection: &str,
+) -> Result<()> {
+    match states {
+        Some(states) => sae.record().check_states(states).within("states"),
+        None => check_reads(own, sae, collection),
+    }
+}
+
 pub(super) fn check_readings(
     own: &Reading,
     made_for: Option<&Reading>,
@@ -108,7 +121,9 @@ pub(super) fn check_readings(
             made_for.describe(),
             own.describe(),
             match made_for {
-                Reading::Token(_) => "a reader",
+                Reading::Token(_) =>
+                    "a reader; of vectors that are those states, say so (states, as \"gpt2 \
+                     blocks.3.hook_resid_post\")",
                 Reading::Pooled(_) => "an encoder or vectors",
             }
         ))),

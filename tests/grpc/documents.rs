@@ -1,9 +1,10 @@
 //! Creating, writing, reading, deleting, and coming back after a restart.
 
 use latentdb_proto::v1::{
-    DeleteRequest, DocumentUpdate, DropCollectionRequest, GetCollectionRequest, GetRequest,
-    ListCollectionsRequest, ScrollRequest, UpdateRequest, Value, value,
+    DeleteRequest, Document, DocumentUpdate, DropCollectionRequest, GetCollectionRequest,
+    GetRequest, ListCollectionsRequest, ScrollRequest, UpdateRequest, Value, Vector, value,
 };
+use prost::Message as _;
 use prost_types::Timestamp;
 use tonic::Code;
 
@@ -143,5 +144,43 @@ async fn a_stopped_server_leaves_everything_for_the_next() {
     let get = GetCollectionRequest { name: "c".into() };
     let found = server.collections().get_collection(get).await.unwrap();
     assert_eq!(found.into_inner().sequence, written.sequence);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_are_cut_by_bytes_so_that_a_default_client_reads_them() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Running::start(data.path()).await;
+    server.create("c", 4, 0).await.unwrap();
+    let text = "word ".repeat(6_000);
+    let document = |at: usize| Document {
+        id: format!("{at:04}"),
+        text: Some(text.clone()),
+        vector: Some(Vector {
+            values: vec![1.0, at as f32, 0.0, 0.0],
+        }),
+        ..Document::default()
+    };
+    for from in (0..800).step_by(200) {
+        let documents = (from..from + 200).map(document).collect();
+        server.upsert("c", documents).await.unwrap();
+    }
+    let request = ScrollRequest {
+        collection: "c".into(),
+        batch_size: 10_000,
+        ..ScrollRequest::default()
+    };
+    // 24 MB of texts.
+    let stream = server.documents().scroll(request).await;
+    let mut stream = stream.unwrap().into_inner();
+    let (mut ids, mut largest) = (Vec::new(), 0);
+    while let Some(message) = stream.message().await.unwrap() {
+        largest = largest.max(message.encoded_len());
+        ids.extend(message.documents.into_iter().map(|own| own.id));
+    }
+    ids.sort();
+    let expected: Vec<String> = (0..800).map(|at| format!("{at:04}")).collect();
+    assert_eq!(ids, expected);
+    assert!(largest <= 1_100_000, "{largest}");
     server.stop().await;
 }

@@ -371,3 +371,61 @@ async fn what_was_made_with_other_models_is_refused() {
     refused(&error, &["abc", "the SAE"]);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_weights_of_two_records_are_two_saes_and_states_are_said() {
+    let home = tempfile::tempdir().unwrap();
+    let bare = home.path().join("bare");
+    let hooked = home.path().join("hooked");
+    let mut own = sae();
+    format::save(&own, &bare).unwrap();
+    own.set_about("hook_name", "blocks.3.hook_resid_post");
+    own.set_about("model_name", "gpt2");
+    assert_ne!(own.hash(), sae().hash());
+    format::save(&own, &hooked).unwrap();
+    assert_eq!(format::open(&hooked).unwrap().hash(), own.hash());
+
+    let data = tempfile::tempdir().unwrap();
+    let server = Running::start(data.path()).await;
+    let create = |name: &str, sae: &Path, states: &str| {
+        let request = CreateCollectionRequest {
+            name: name.to_owned(),
+            sae: sae.display().to_string(),
+            states: states.to_owned(),
+            ..CreateCollectionRequest::default()
+        };
+        let mut collections = server.collections();
+        async move { collections.create_collection(request).await }
+    };
+    // The record that came first does not speak for the other.
+    create("c", &bare, "").await.unwrap();
+    let error = create("d", &hooked, "").await.unwrap_err();
+    refused(&error, &["gpt2", "states"]);
+    for (states, part) in [
+        ("gpt2 blocks.4.hook_resid_post", "blocks.3.hook_resid_post"),
+        ("pythia-70m blocks.3.hook_resid_post", "model gpt2"),
+    ] {
+        refused(&create("d", &hooked, states).await.unwrap_err(), &[part]);
+    }
+    let error = create("d", &hooked, "gpt2").await.unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+    let states = "gpt2 blocks.3.hook_resid_post";
+    let created = create("d", &hooked, states).await.unwrap().into_inner();
+    assert_eq!(created.sae.unwrap().sha256, own.hash());
+    server
+        .upsert("d", documents(Source::Own, 100, "d"))
+        .await
+        .unwrap();
+
+    // The same of an attach.
+    let request = |states: &str| AttachSaeRequest {
+        collection: "c".into(),
+        sae: hooked.display().to_string(),
+        states: states.to_owned(),
+        ..AttachSaeRequest::default()
+    };
+    server.attach_sae(request(""), |_| ()).await.unwrap_err();
+    server.attach_sae(request(states), |_| ()).await.unwrap();
+    assert_eq!(collection(&server).await.sae.unwrap().sha256, own.hash());
+    server.stop().await;
+}

@@ -197,22 +197,25 @@ def test_hypothesaes_with_two_tensors_in_one_storage(known, save, tmp_path):
 
 
 def test_gemma_scope(known, tmp_path):
-    folder = tmp_path / "layer_20"
-    folder.mkdir()
-    np.savez(
-        folder / "params.npz",
-        W_enc=known.w_enc.T,
-        W_dec=known.w_dec,
-        b_enc=known.b_enc,
-        b_dec=known.b_dec,
-        threshold=np.full(N, 0.5, np.float32),
-    )
-    # NumPy writes a transposed matrix in Fortran's order, which is refused by name.
-    assert "W_enc" in run("sae", "import", folder, "--out", tmp_path / "sae", code=1)
-    arrays = dict(np.load(folder / "params.npz"))
-    np.savez(folder / "params.npz", **{name: array.copy("C") for name, array in arrays.items()})
     sums = known.x @ known.w_enc.T + known.b_enc
-    check(folder, known, known.fvu(np.where(sums > 0.5, sums, 0)), tmp_path, "jumprelu")
+    # NumPy writes a transposed matrix in Fortran's order.
+    for save, w_enc in [
+        (np.savez, known.w_enc.T),
+        (np.savez_compressed, known.w_enc.T),
+        (np.savez, known.w_enc.T.copy("C")),
+    ]:
+        own = tmp_path / f"{save.__name__}-{w_enc.flags.c_contiguous}"
+        folder = own / "layer_20"
+        folder.mkdir(parents=True)
+        save(
+            folder / "params.npz",
+            W_enc=w_enc,
+            W_dec=known.w_dec,
+            b_enc=known.b_enc,
+            b_dec=known.b_dec,
+            threshold=np.full(N, 0.5, np.float32),
+        )
+        check(folder, known, known.fvu(np.where(sums > 0.5, sums, 0)), own, "jumprelu")
 
 
 def test_code_in_a_pickle_is_named_and_not_run(save, tmp_path):

@@ -135,6 +135,11 @@ impl Collection {
         self.writer.write(operations, position, queued)
     }
 
+    /// The commit a stream had reached, when this batch of it is durable.
+    pub fn written(&self, position: &StreamPosition) -> Result<Option<u64>> {
+        Ok(self.shared.stored_payload()?.written(position))
+    }
+
     /// Resumes from the commit number and stream positions of an older generation, to which nothing
     /// is written meanwhile.
     pub(crate) fn adopt_positions(&self, older: &Collection) -> Result<()> {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::client::Client;
 use crate::cli::failure::Interrupted;
-use crate::cli::ingest;
+use crate::cli::ingest::{self, Origin};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{collection, eval, progress, sae, text};
 use crate::client::ingest::{Batch, Target};
@@ -122,7 +122,7 @@ async fn write(
         .chunks(BATCH)
         .map(|chunk| Batch {
             documents: chunk.iter().map(|document| to_wire(document)).collect(),
-            context: Vec::new(),
+            context: Origin::default(),
         })
         .collect();
     let (sender, receiver) = mpsc::channel(1);
@@ -140,9 +140,16 @@ async fn write(
         keep_going: false,
         made_with: None,
     };
-    let outcome = ingest::send(client, target, receiver, interrupt, &mut |done| {
-        bar.set_position(already + done);
-    })
+    let outcome = ingest::send(
+        client,
+        target,
+        receiver,
+        interrupt,
+        None,
+        &mut |written, _| {
+            bar.set_position(already + written);
+        },
+    )
     .await?;
     bar.finish_and_clear();
     if outcome.stopped {

@@ -25,7 +25,8 @@ pub(super) struct Args {
     /// The collection that holds the corpus, documents under the judgements' ids
     #[arg(long, value_name = "NAME")]
     collection: String,
-    /// A BEIR folder: queries.jsonl and qrels/SPLIT.tsv
+    /// A BEIR folder: queries.jsonl and qrels/SPLIT.tsv. As in BEIR's own evaluation, the document
+    /// of a query's own id is left out of its ranking
     #[arg(long, value_name = "DIR", required_unless_present = "queries")]
     beir: Option<PathBuf>,
     /// The split of the BEIR folder
@@ -73,7 +74,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         let mut run = Run::new();
         let mut all = Vec::with_capacity(queries.len());
         for (id, text) in &queries {
-            let found = ranker.ranking(method, text, args.depth).await?;
+            let mut found = ranker.ranking(method, text, args.depth).await?;
+            if args.beir.is_some() && queries::leave_out_identical(&mut found, id) {
+                // One more is ranked in its place.
+                found = ranker.ranking(method, text, args.depth + 1).await?;
+                queries::leave_out_identical(&mut found, id);
+            }
             let ids: Vec<String> = found.iter().map(|(id, _)| id.clone()).collect();
             all.push(Measures::of(&ids, &qrels[id]));
             run.insert(id.clone(), found);

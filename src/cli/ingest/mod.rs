@@ -9,10 +9,12 @@ mod send;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::bail;
 use latentdb_proto::v1::{self, Collection, GetCollectionRequest, MadeWith};
+use parking_lot::Mutex;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -29,11 +31,16 @@ use crate::records::document::{Document, Rows};
 use crate::records::mapping::Mapping;
 use crate::records::partial::Run;
 use crate::records::parts::Parts;
+use crate::records::rejects::{Rejected, Rejects};
 use crate::records::template::Template;
-use crate::records::{self, Format, Position, Records, Source};
+use crate::records::{self, Format, Records, Source};
 use crate::server::wire_value;
-pub(super) use send::{failure, send};
+pub(super) use send::{Origin, failure, send};
 
+/// Documents of a batch.
+const WRITTEN: u32 = 1000;
+/// The same where the server encodes them: what is done is seen, and little is lost with a batch.
+const ENCODED: u32 = 128;
 /// Batches that are ready before they are sent.
 const READY: usize = 3;
 /// Failures that are printed.
@@ -47,7 +54,8 @@ pub(super) struct Args {
     /// JSON Lines, CSV, TSV or Parquet, plain, gzip or zstd; - for standard input; or the folder of
     /// the parts that `encode --shard` made
     file: String,
-    /// Format of the records, where the name does not tell: jsonl, csv, tsv or parquet
+    /// Format of the records, where the name does not tell: jsonl, csv, tsv, parquet, or csv-plain
+    /// and tsv-plain, in which quotes are text
     #[arg(long, value_parser = flags::format)]
     format: Option<Format>,
     /// Field of the id; "id" where the records have it, else the record's number from 0
@@ -57,11 +65,13 @@ pub(super) struct Args {
     /// they were made of
     #[arg(long, value_name = "TEMPLATE", value_parser = flags::template)]
     text: Option<Template>,
-    /// Write documents without text, from records that have none
+    /// Write documents without text, also where records have a field "text"
     #[arg(long, conflicts_with = "text")]
     no_text: bool,
     /// Field that becomes an attribute: FIELD, FIELD:KIND, NAME=FIELD:KIND, or * for all fields.
-    /// KIND is string, int, float, bool or timestamp. Repeatable
+    /// KIND is string, int, float, bool or timestamp: ISO dates; timestamp(s), (ms), (us) or (ns)
+    /// for Unix time; timestamp(%d/%m/%Y) for any other form. Columns of timestamps in Parquet are
+    /// timestamps. A field that no record has is refused. Repeatable
     #[arg(long = "attribute", value_name = "FIELD", value_parser = flags::attribute)]
     attributes: Vec<String>,
     /// File of ready vectors, a row for each record, in their order
@@ -73,59 +83,77 @@ pub(super) struct Args {
     /// Field of ready latents
     #[arg(long, value_name = "FIELD")]
     latents: Option<String>,
-    /// Documents that are written together
-    #[arg(long, value_name = "N", default_value_t = 1000,
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    batch: u32,
+    /// Documents that are written together; 1,000, and 128 where the server encodes them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    batch: Option<u32>,
     /// Name of this ingest: run again under the same name with the same file and flags, it does
     /// not write again what was written. Of standard input, only the flags are compared
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     stream_id: String,
-    /// Go on after records that cannot be read and batches that are not written
+    /// Set aside records that cannot be read or written, one by one, and go on
     #[arg(long)]
     keep_going: bool,
+    /// Where --keep-going sets records aside with their reasons, as JSON Lines to be mended and
+    /// ingested; FILE.rejects.jsonl beside the input, rejects.jsonl for standard input
+    #[arg(long, value_name = "FILE.jsonl", requires = "keep_going")]
+    rejects: Option<PathBuf>,
     #[command(flatten)]
     client: ClientArgs,
 }
 
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
-    let client = args.client.connect().await?;
-    let request = GetCollectionRequest {
-        name: args.name.clone(),
+    let prepared = async {
+        let client = args.client.connect().await?;
+        let request = GetCollectionRequest {
+            name: args.name.clone(),
+        };
+        let collection = client.collections().get_collection(request).await?;
+        let input = Input::new(&args, &collection.into_inner())?;
+        let format = args.format;
+        let opened = tokio::task::spawn_blocking(move || open(input, format));
+        anyhow::Ok((client, opened.await??))
     };
-    let collection = client.collections().get_collection(request).await?;
-    let mut input = Input::new(&args, &collection.into_inner())?;
-    let stream_id = stream_name(&args)?;
+    let (
+        client,
+        Opened {
+            input,
+            records,
+            total,
+        },
+    ) = interrupt.stops(prepared).await?;
+    let stream_id = stream_name(&args, input.batching.size)?;
     let began = Instant::now();
     let (sender, batches) = mpsc::channel(READY);
-    let (opened, total) = match input.parts.take() {
-        Some(parts) => {
-            let total = parts.about().records;
-            (parts.records(), Some(total))
-        }
-        None => {
-            open(
-                input.source.clone(),
-                args.format,
-                input.batching.rows.as_ref(),
-            )
-            .await?
-        }
-    };
     let bar = progress::bar_or_counter(total, "documents");
     bar.set_message(args.name.clone());
+    let rejects = args
+        .rejects
+        .map_or_else(|| Rejects::of(&input.source), Rejects::at);
+    let rejects = Arc::new(Mutex::new(rejects));
+    let name = args.name.clone();
     let target = Target {
         collection: args.name,
         stream_id,
         keep_going: args.keep_going,
-        made_with: input.made_with.take(),
+        made_with: input.made_with,
     };
     let batching = input.batching;
-    let reading = tokio::task::spawn_blocking(move || batching.read(opened, &mut Sender(sender)));
-    let sent = send(&client, target, batches, &interrupt, &mut |done| {
-        bar.set_position(done)
-    })
-    .await;
+    let mut sink = Sender {
+        batches: sender,
+        rejects: rejects.clone(),
+    };
+    let reading = tokio::task::spawn_blocking(move || batching.read(records, &mut sink));
+    let mut done = |written, recognised| {
+        // The rate is that of this run.
+        bar.set_position(written);
+        if recognised > 0 {
+            bar.set_length(total.unwrap_or_default().saturating_sub(recognised));
+            let before = text::thousands(recognised);
+            bar.set_message(format!("{name}, {before} were written before"));
+        }
+    };
+    let aside = Some(&*rejects);
+    let sent = send(&client, target, batches, &interrupt, aside, &mut done).await;
     bar.finish_and_clear();
     let outcome = sent?;
     let seconds = began.elapsed().as_secs_f64();
@@ -136,12 +164,11 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         .into());
     }
     // After a failed batch nobody takes what is read, and the reader may wait for its input.
-    let skipped = if outcome.failures.is_empty() || args.keep_going {
-        reading.await?
-    } else {
-        0
-    };
-    report(&outcome, skipped, seconds, args.client.json)
+    if outcome.failures.is_empty() || args.keep_going {
+        reading.await?;
+    }
+    let rejects = rejects.lock();
+    report(&outcome, &rejects, seconds, args.client.json)
 }
 
 /// What is read and how it is mapped.
@@ -154,14 +181,20 @@ struct Input {
 
 /// What the server knows the ingest by: a batch is recognised by its number, so that another file,
 /// or the same cut in another way, must be another stream.
-fn stream_name(args: &Args) -> anyhow::Result<String> {
+fn stream_name(args: &Args, batch: usize) -> anyhow::Result<String> {
     if args.stream_id.is_empty() {
         return Ok(String::new());
     }
     let mut input = format!(
         "{:?}",
         (
-            (args.batch, &args.id, &args.attributes, &args.vectors),
+            (
+                batch,
+                &args.id,
+                &args.attributes,
+                &args.vectors,
+                args.no_text
+            ),
             (&args.vector, &args.latents, args.format),
             args.text.as_ref().map(Template::to_string),
         )
@@ -215,14 +248,21 @@ impl Input {
                 collection.dimension
             );
         }
+        let brings_vectors = parts.is_some() || rows.is_some() || args.vector.is_some();
+        let encodes =
+            collection.reader.is_some() || (collection.encoder.is_some() && !brings_vectors);
+        let size = args
+            .batch
+            .unwrap_or(if encodes { ENCODED } else { WRITTEN });
         Ok(Self {
             source: Source::from(Path::new(&args.file)),
             batching: Batching {
                 mapping,
                 rows,
                 no_text: args.no_text,
-                size: args.batch as usize,
+                size: size as usize,
                 keep_going: args.keep_going,
+                checked: false,
             },
             parts,
             made_with,
@@ -230,46 +270,79 @@ impl Input {
     }
 }
 
-/// Opens the source. Where a row of vectors belongs to each record, the records of a file are
-/// counted first: a shifted row is an error that nobody would see later.
-async fn open(
-    source: Source,
-    format: Option<Format>,
-    rows: Option<&Rows>,
-) -> anyhow::Result<(Records, Option<u64>)> {
-    let is_file = matches!(&source, Source::Path(path) if path.is_file());
-    let counts = is_file && rows.is_some();
-    let opening = tokio::task::spawn_blocking(move || -> Result<_> {
-        let count = if counts {
-            Some(records::open(&source, format)?.count())
-        } else {
-            None
-        };
-        Ok((records::open(&source, format)?, count))
-    });
-    let (records, count) = opening.await??;
-    if let (Some(rows), Some(count)) = (rows, count)
-        && rows.rows() != count
-    {
-        return Err(rows.mismatch(&count.to_string()).into());
+/// An input whose records are about to be read.
+struct Opened {
+    input: Input,
+    records: Records,
+    total: Option<u64>,
+}
+
+/// Opens the source. The records of a file are looked at first, until all fields of the mapping are
+/// found: one that none has would be missing in every document. Where a row of vectors belongs to
+/// each record, they are counted too: a shifted row is an error that nobody would see later.
+fn open(mut input: Input, format: Option<Format>) -> Result<Opened> {
+    let mapping = &input.batching.mapping;
+    if let Some(parts) = input.parts.take() {
+        mapping.check_fields(parts.clone().records())?;
+        input.batching.checked = true;
+        let total = Some(parts.about().records);
+        return Ok(Opened {
+            input,
+            records: parts.records(),
+            total,
+        });
     }
-    Ok((records, count.map(|count| count as u64)))
+    let source = input.source.clone();
+    let is_file = matches!(&source, Source::Path(path) if path.is_file());
+    let mut total = None;
+    if is_file {
+        mapping.check_fields(records::open(&source, format)?)?;
+        input.batching.checked = true;
+        if let Some(rows) = &input.batching.rows {
+            let mut count = 0;
+            let mut numbered = false;
+            for record in records::open(&source, format)? {
+                count += 1;
+                numbered |= record.is_ok_and(|record| record.made().is_some());
+            }
+            // Records that were set aside say which rows are theirs.
+            if !numbered && rows.rows() != count {
+                return Err(rows.mismatch(&count.to_string()));
+            }
+            total = Some(count as u64);
+        }
+    }
+    Ok(Opened {
+        records: records::open(&source, format)?,
+        input,
+        total,
+    })
 }
 
 /// Passes batches on to the stream.
-struct Sender(mpsc::Sender<Result<Batch<Vec<Position>>>>);
+struct Sender {
+    batches: mpsc::Sender<Result<Batch<Origin>>>,
+    rejects: Arc<Mutex<Rejects>>,
+}
 
 impl Sink for Sender {
     fn take(&mut self, batch: Result<batches::Batch>) -> bool {
         let batch = batch.map(|batch| Batch {
             documents: batch.documents.into_iter().map(wire_document).collect(),
-            context: batch.positions,
+            context: Origin {
+                positions: batch.positions,
+                records: batch.records,
+            },
         });
-        self.0.blocking_send(batch).is_ok()
+        self.batches.blocking_send(batch).is_ok()
     }
 
-    fn warn(&mut self, message: String) {
-        eprintln!("warning: {message}");
+    fn set_aside(&mut self, rejected: Rejected) -> Result<()> {
+        self.rejects.lock().add(rejected)
+    }
+
+    fn tell(&mut self, message: String) {
+        eprintln!("note: {message}");
     }
 }
 
@@ -291,60 +364,70 @@ pub(super) fn wire_document(document: Document) -> v1::Document {
 }
 
 fn advice<C>(outcome: &Outcome<C>) -> String {
+    let documents = outcome.written + outcome.recognised;
+    let written = text::counted(documents, "document");
+    let verb = if documents == 1 { "is" } else { "are" };
+    let unanswered = match outcome.unanswered {
+        0 => String::new(),
+        batches => format!(
+            ", and those of {} may be",
+            text::counted(batches as u64, "batch")
+        ),
+    };
     format!(
-        "{} documents are written; a run with --stream-id skips what it wrote before",
-        text::thousands(outcome.written + outcome.recognised)
+        "{written} {verb} written{unanswered}; a run with --stream-id skips what it wrote before"
     )
 }
 
 fn report(
-    outcome: &Outcome<Vec<Position>>,
-    skipped: u64,
+    outcome: &Outcome<Origin>,
+    rejects: &Rejects,
     seconds: f64,
     is_json: bool,
 ) -> anyhow::Result<()> {
-    let documents = outcome.written + outcome.recognised;
     let mut line = format!(
-        "{} documents in {seconds:.2} s, {} documents/s",
-        text::thousands(documents),
-        text::rate(documents, seconds)
+        "{} in {seconds:.2} s, {} documents/s",
+        text::counted(outcome.written, "document"),
+        text::rate(outcome.written, seconds)
     );
     if outcome.recognised > 0 {
         line.push_str(&format!(
-            "; {} of them had been written before",
+            "; {} more had been written before",
             text::thousands(outcome.recognised)
         ));
     }
-    if skipped > 0 {
-        line.push_str(&format!("; {skipped} records passed over"));
-    }
+    let path = rejects.path().display().to_string();
     let value = json!({
-        "documents": documents,
+        "documents": outcome.written + outcome.recognised,
         "recognised": outcome.recognised,
-        "skipped": skipped,
+        "set_aside": rejects.count(),
+        "rejects": (rejects.count() > 0).then_some(&path),
         "failed_batches": outcome.failures.len(),
         "batches": outcome.batches,
         "seconds": seconds,
-        "documents_per_second": documents as f64 / seconds.max(1e-9),
+        "documents_per_second": outcome.written as f64 / seconds.max(1e-9),
     });
     output::emit(is_json, &value, &line)?;
-    if outcome.failures.is_empty() && skipped == 0 {
+    if outcome.failures.is_empty() && rejects.count() == 0 {
         return Ok(());
     }
-    let mut lines: Vec<String> = outcome
-        .failures
-        .iter()
-        .take(SHOWN_FAILURES)
-        .map(failure)
-        .collect();
+    let failures = outcome.failures.iter().take(SHOWN_FAILURES);
+    let mut lines: Vec<String> = failures.map(failure).collect();
     if outcome.failures.len() > SHOWN_FAILURES {
         lines.push(format!(
             "{} more batches were not written",
             outcome.failures.len() - SHOWN_FAILURES
         ));
     }
-    if skipped > 0 {
-        lines.push(format!("{skipped} records could not be read"));
+    if rejects.count() > 0 {
+        if outcome.failures.is_empty() {
+            lines.extend(rejects.first_reasons().map(str::to_owned));
+        }
+        lines.push(format!(
+            "{} set aside in {path}, each with its reason: mend them there and ingest that file \
+             with the same flags",
+            text::counted(rejects.count(), "record")
+        ));
     }
     Err(Error::new(ErrorKind::InvalidArgument, lines.join("\n")).into())
 }

@@ -18,7 +18,8 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Reads a file that holds one JSON object.
+    /// Reads a file that holds one JSON object. The NaN and infinities that Python writes are texts:
+    /// facts among others, and refused by name where a number is needed.
     ///
     /// # Errors
     /// `NotFound` when there is none, `Corrupted` when it is no JSON object.
@@ -27,6 +28,7 @@ impl Config {
         let file = file.to_string_lossy().into_owned();
         let bytes = read(path)?;
         let left = serde_json::from_slice(&bytes)
+            .or_else(|_| serde_json::from_slice(&quoted(&bytes)))
             .map_err(|e| Error::corrupted(format!("{file} is not a JSON object")).with_source(e))?;
         Ok(Self { file, left })
     }
@@ -143,5 +145,55 @@ impl Config {
                 ),
             )),
         }
+    }
+}
+
+/// JSON of Python with the numbers that JSON has not in quotes.
+fn quoted(json: &[u8]) -> Vec<u8> {
+    const WORDS: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
+    let mut quoted = Vec::with_capacity(json.len());
+    let (mut at, mut in_text) = (0, false);
+    while at < json.len() {
+        let word = WORDS.iter().find(|word| json[at..].starts_with(word));
+        match word.filter(|_| !in_text) {
+            Some(word) => {
+                quoted.push(b'"');
+                quoted.extend_from_slice(word);
+                quoted.push(b'"');
+                at += word.len();
+            }
+            None => {
+                let escaped = in_text && json[at] == b'\\' && at + 1 < json.len();
+                in_text ^= json[at] == b'"';
+                let length = if escaped { 2 } else { 1 };
+                quoted.extend_from_slice(&json[at..at + length]);
+                at += length;
+            }
+        }
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_python_writes_for_no_number_is_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cfg.json");
+        let json = r#"{"lr": NaN, "k": -Infinity, "d": [Infinity, 1], "t": "a \" NaN \\", "n": 3}"#;
+        std::fs::write(&path, json).unwrap();
+        let mut config = Config::read(&path).unwrap();
+        let mut about = BTreeMap::new();
+        config.take_facts(&["lr", "t", "d"], &mut about);
+        assert_eq!(about["lr"], "NaN");
+        assert_eq!(about["t"], "a \" NaN \\");
+        assert_eq!(about["d"], r#"["Infinity",1]"#);
+        assert_eq!(config.take_size("n").unwrap(), 3);
+        let error = config.take_size("k").unwrap_err().to_string();
+        assert!(error.contains("k: of cfg.json is \"-Infinity\""), "{error}");
+        std::fs::write(&path, "{\"a\": Nan}").unwrap();
+        assert!(Config::read(&path).is_err());
     }
 }

@@ -36,7 +36,76 @@ pub struct TrainingRecord {
     pub about: BTreeMap<String, String>,
 }
 
+/// Facts of imported configurations that name the hook whose states an SAE reads.
+const HOOK: [&str; 3] = ["hook_name", "hook_point", "hookpoint"];
+/// Those that name the model.
+const MODEL: [&str; 2] = ["model_name", "lm_name"];
+/// Other facts that say what an SAE reads.
+const READS: [&str; 3] = ["prepend_bos", "context_size", "normalize_activations"];
+
 impl TrainingRecord {
+    /// All that the record says of what the SAE reads, as one text; `None` where that is nothing.
+    pub(super) fn reads(&self) -> Option<String> {
+        let names = HOOK.iter().chain(&MODEL).chain(&READS);
+        let facts: BTreeMap<&str, &String> = names
+            .filter_map(|name| Some((*name, self.about.get(*name)?)))
+            .collect();
+        if self.reading.is_none() && facts.is_empty() {
+            return None;
+        }
+        // Plain data: it always serialises.
+        serde_json::to_string(&(&self.reading, facts)).ok()
+    }
+
+    /// Compares what the SAE reads with the states that somebody's vectors are said to be, `MODEL
+    /// HOOK`: `gpt2 blocks.3.hook_resid_post`. Of an SAE that says nothing there is nothing to compare.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another form, `FailedPrecondition` where the SAE reads something else.
+    pub fn check_states(&self, states: &str) -> Result<()> {
+        let words: Vec<&str> = states.split_whitespace().collect();
+        let [model, hook] = words[..] else {
+            let message = format!(
+                "{states:?} is not a model and a hook, as \"gpt2 blocks.3.hook_resid_post\""
+            );
+            return Err(Error::invalid("", message));
+        };
+        let differs = |what: &str, own: &str| {
+            Err(Error::precondition(format!(
+                "the SAE reads the {what} {own}, and the vectors are said to be {states}"
+            )))
+        };
+        if let Some(Reading::Pooled(_)) = self.reading {
+            return differs("vectors of an", "encoder");
+        }
+        let token = self.reading.as_ref().and_then(Reading::token);
+        let own_model = match token {
+            Some(token) => Some(token.model.as_str()),
+            None => self.fact(&MODEL),
+        };
+        // A model is known by its name, whoever publishes it.
+        let name = |model: &str| model.rsplit('/').next().map(str::to_lowercase);
+        if let Some(own) = own_model.filter(|own| !own.is_empty() && name(own) != name(model)) {
+            return differs("model", own);
+        }
+        let layer = hooked_layer(hook);
+        match (token, self.fact(&HOOK)) {
+            (Some(token), _) if layer != Some(token.layer) => {
+                differs("layer", &token.layer.to_string())
+            }
+            (None, Some(own)) if own != hook && (layer.is_none() || layer != hooked_layer(own)) => {
+                differs("hook", own)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The first of some facts that is there.
+    fn fact(&self, names: &[&str]) -> Option<&str> {
+        let found = names.iter().find_map(|name| self.about.get(*name));
+        found.map(String::as_str).filter(|value| !value.is_empty())
+    }
+
     /// The input of the SAE: as recorded, or as the hook of an imported configuration says.
     /// `None` where nothing is known, or where it says so in words of its own.
     ///
@@ -47,11 +116,8 @@ impl TrainingRecord {
         if let Some(reading) = &self.reading {
             return Ok(Some(reading.clone()));
         }
-        let about = |names: &[&str]| {
-            let found = names.iter().find_map(|name| self.about.get(*name));
-            found.filter(|value| !value.is_empty()).cloned()
-        };
-        let Some(hook) = about(&["hook_name", "hook_point", "hookpoint"]) else {
+        let about = |names: &[&str]| self.fact(names).map(str::to_owned);
+        let Some(hook) = about(&HOOK) else {
             return Ok(None);
         };
         let layer = match hooked_layer(&hook) {
@@ -67,7 +133,7 @@ impl TrainingRecord {
         let context = about(&["context_size"]).and_then(|size| size.parse().ok());
         let length: usize = context.unwrap_or(2048);
         Ok(Some(Reading::Token(TokenReading {
-            model: about(&["model_name", "lm_name"]).unwrap_or_default(),
+            model: about(&MODEL).unwrap_or_default(),
             weights_sha256: String::new(),
             layer,
             prepend_bos: about(&["prepend_bos"]).is_none_or(|value| value != "false"),
@@ -110,6 +176,46 @@ mod tests {
             about: about.collect(),
             ..TrainingRecord::default()
         }
+    }
+
+    #[test]
+    fn states_that_are_said_are_compared_with_the_hook() {
+        let hooked = imported(&[
+            ("hook_name", "blocks.3.hook_resid_post"),
+            ("model_name", "gpt2"),
+        ]);
+        hooked
+            .check_states("gpt2 blocks.3.hook_resid_post")
+            .unwrap();
+        hooked
+            .check_states("openai-community/GPT2 blocks.4.hook_resid_pre")
+            .unwrap();
+        for (states, part) in [
+            (
+                "gpt2 blocks.4.hook_resid_post",
+                "the hook blocks.3.hook_resid_post",
+            ),
+            (
+                "gpt2 blocks.3.hook_mlp_out",
+                "the hook blocks.3.hook_resid_post",
+            ),
+            ("pythia-70m blocks.3.hook_resid_post", "the model gpt2"),
+            ("gpt2", "is not a model and a hook"),
+        ] {
+            let error = hooked.check_states(states).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        let mlp = imported(&[("hook_name", "blocks.3.hook_mlp_out")]);
+        mlp.check_states("gpt2 blocks.3.hook_mlp_out").unwrap();
+        assert!(mlp.check_states("gpt2 blocks.2.hook_mlp_out").is_err());
+        imported(&[])
+            .check_states("gpt2 blocks.3.hook_mlp_out")
+            .unwrap();
+        let vectors = TrainingRecord {
+            reading: Some(Reading::Pooled(crate::reading::PooledReading::default())),
+            ..TrainingRecord::default()
+        };
+        assert!(vectors.check_states("gpt2 blocks.3.hook_mlp_out").is_err());
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct CreateCollection {
     pub precision: Option<Precision>,
     /// How its text becomes words.
     pub analyzer: Analyzer,
+    /// The states of a model that the client's vectors are, as `MODEL HOOK`.
+    pub states: Option<String>,
 }
 
 /// A collection's record and statistics.

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::reading::{PooledReading, Reading, TokenReading};
 use crate::sae::Sae;
 use crate::service::core::Core;
-use crate::service::readers::{check_readings, check_reads, template_name};
+use crate::service::readers::{check_readings, check_vectors, template_name};
 use crate::service::spec::{EncoderRecord, ReaderRecord, SaeSpec, to_json};
 
 /// Largest dimension of a collection's vectors.
@@ -89,6 +89,12 @@ pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<
         ));
     }
     request.gate.check()?;
+    if request.states.is_some() && (request.encoder.is_some() || request.reader.is_some()) {
+        return Err(Error::invalid(
+            "states",
+            "says what the client's vectors are; an encoder or a reader makes its own",
+        ));
+    }
     let (mut dimension, mut n_latents) = (request.dimension, request.n_latents);
     let mut entry = None;
     if let Some(asked) = &request.reader {
@@ -134,7 +140,7 @@ pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<
         let vectors = Reading::Pooled(PooledReading {
             encoder: encoder.as_ref().map(|encoder| encoder.identity.clone()),
         });
-        check_reads(&vectors, &sae, &request.name)?;
+        check_vectors(&vectors, request.states.as_deref(), &sae, &request.name)?;
         entry = Some(SaeSpec::of("", &sae, request.gate, None));
     }
     if let Some(n_latents) = n_latents

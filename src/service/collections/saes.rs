@@ -18,7 +18,7 @@ use crate::service::coder::{Coder, Source};
 use crate::service::core::{Address, View};
 use crate::service::gate::{judge_attach, judge_token_attach};
 use crate::service::models::beyond_storage;
-use crate::service::readers::check_reads;
+use crate::service::readers::check_vectors;
 use crate::service::spec::{Gate, SaeSpec, Spec};
 
 /// An SAE to attach.
@@ -36,6 +36,8 @@ pub struct AttachRequest {
     /// What it reads, where it has a name and reads token states; absent, what the SAE it replaces
     /// reads, else the vectors.
     pub reader: Option<ReaderRequest>,
+    /// The states of a model that the collection's vectors are, as `MODEL HOOK`.
+    pub states: Option<String>,
 }
 
 /// Where an SAE comes to stand in a list.
@@ -169,7 +171,14 @@ impl Collections {
                     Some(reader) => crate::reading::Reading::Token(reader.reading.clone()),
                     None => view.spec.vectors(),
                 };
-                check_reads(&given, &sae, &view.spec.record.name)?;
+                let states = request.states.as_deref();
+                if states.is_some() && (reader.is_some() || view.encoder().is_some()) {
+                    return Err(Error::invalid(
+                        "states",
+                        "says what the client's vectors are; the collection makes its own",
+                    ));
+                }
+                check_vectors(&given, states, &sae, &view.spec.record.name)?;
                 let reader = reader.map(|reader| reader.with_sae(&sae)).transpose()?;
                 (sae, reader)
             }

@@ -114,6 +114,42 @@ impl Documents {
         Ok(items)
     }
 
+    /// As [`Self::complete`] for the documents that can be written; the others come back by their
+    /// place with the reason.
+    ///
+    /// # Errors
+    /// What concerns all of them, such as an SAE that does not fit.
+    pub(super) async fn complete_good(
+        self: &Arc<Self>,
+        view: &View,
+        documents: Vec<Document>,
+    ) -> Result<(Vec<Document>, Vec<(usize, Error)>)> {
+        let n_latents = view.spec.record.n_latents();
+        let (mut good, mut places, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, document) in documents.into_iter().enumerate() {
+            match document.validate(view.spec.record.dimension, &n_latents) {
+                Ok(()) => {
+                    good.push(document);
+                    places.push(place);
+                }
+                Err(error) => bad.push((place, error)),
+            }
+        }
+        while !good.is_empty() {
+            // What only its codes tell of a document is rare, and then all are encoded again.
+            let error = match self.complete(view, good.clone()).await {
+                Ok(documents) => return Ok((documents, bad)),
+                Err(error) => error,
+            };
+            let Some((at, field)) = item_at_fault(&error, Document::FIELD) else {
+                return Err(error);
+            };
+            good.remove(at);
+            bad.push((places.remove(at), Error::invalid(field, error.message())));
+        }
+        Ok((good, bad))
+    }
+
     /// Adds the vectors of texts that came without, where the collection has an encoder.
     async fn add_vectors(self: &Arc<Self>, view: &View, drafts: &mut [Draft]) -> Result<()> {
         let without = |draft: &&mut Draft| draft.vector.is_none() && draft.text.is_some();
@@ -229,4 +265,12 @@ impl Documents {
             None => Ok(()),
         }
     }
+}
+
+/// Which item of a list an error is about, and the field of it: 3 and `vector` of
+/// `documents[3].vector`.
+fn item_at_fault(error: &Error, list: &str) -> Option<(usize, String)> {
+    let rest = error.field()?.strip_prefix(list)?.strip_prefix('[')?;
+    let (at, field) = rest.split_once(']')?;
+    Some((at.parse().ok()?, field.trim_start_matches('.').to_owned()))
 }

@@ -47,6 +47,30 @@ pub struct Turn {
     pub done: Option<oneshot::Sender<()>>,
 }
 
+/// A batch of an ingest stream.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Its documents.
+    pub documents: Vec<Document>,
+    /// What their vectors and latents were made with.
+    pub made_with: MadeWith,
+    /// Its number in a named stream.
+    pub position: Option<StreamPosition>,
+    /// Its place among the batches that are prepared side by side.
+    pub turn: Turn,
+    /// Write the documents that can be written, instead of all or none.
+    pub set_aside: bool,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// What was written.
+    pub written: Written,
+    /// Places of the documents that were set aside, and why; fields are paths in the document.
+    pub refused: Vec<(usize, Error)>,
+}
+
 impl Projection {
     /// Text and attributes, what a search shows.
     pub fn readable() -> Self {
@@ -137,33 +161,66 @@ impl Documents {
         documents: Vec<Document>,
         made_with: MadeWith,
     ) -> Result<Written> {
-        self.upsert_in_turn(collection, documents, made_with, None, Turn::default())
-            .await
+        let batch = Batch {
+            documents,
+            made_with,
+            ..Batch::default()
+        };
+        Ok(self.ingest(collection, batch).await?.written)
     }
 
     /// As [`Self::upsert`], for a batch of a stream: texts and vectors are encoded at once, but
-    /// the batch is written when its turn has come.
-    pub async fn upsert_in_turn(
-        self: &Arc<Self>,
-        collection: &str,
-        documents: Vec<Document>,
-        made_with: MadeWith,
-        position: Option<StreamPosition>,
-        turn: Turn,
-    ) -> Result<Written> {
+    /// the batch is written when its turn has come. One that was written before is not encoded.
+    ///
+    /// # Errors
+    /// Those of [`Self::upsert`].
+    pub async fn ingest(self: &Arc<Self>, collection: &str, batch: Batch) -> Result<Ingested> {
+        let Batch {
+            documents,
+            made_with,
+            position,
+            mut turn,
+            set_aside,
+        } = batch;
         check_batch(documents.len(), "documents")?;
+        if let Some(position) = position.clone() {
+            let handle = self.core.view(&Address::from(collection))?.handle.clone();
+            if let Some(sequence) = blocking(move || handle.written(&position)).await? {
+                if let Some(before) = turn.before.take() {
+                    let _ = before.await;
+                }
+                return Ok(Ingested {
+                    written: Written {
+                        sequence,
+                        duplicate: true,
+                        ..Written::default()
+                    },
+                    refused: Vec::new(),
+                });
+            }
+        }
         let shared = Arc::new((documents, made_with));
-        self.prepared(collection, position, turn, |view| {
-            let (service, shared) = (self.clone(), shared.clone());
+        let refused = Arc::new(Mutex::new(Vec::new()));
+        let prepare = |view| {
+            let (service, shared, refused) = (self.clone(), shared.clone(), refused.clone());
             async move {
                 let (documents, made_with) = &*shared;
                 made_with.check(&view)?;
-                let documents = service.complete(&view, documents.clone()).await?;
+                let documents = documents.clone();
+                let documents = if set_aside {
+                    let (good, bad) = service.complete_good(&view, documents).await?;
+                    *refused.lock() = bad;
+                    good
+                } else {
+                    service.complete(&view, documents).await?
+                };
                 let upsert = |document| Operation::Upsert(Box::new(document));
                 Ok(documents.into_iter().map(upsert).collect())
             }
-        })
-        .await
+        };
+        let written = self.prepared(collection, position, turn, prepare).await?;
+        let refused = std::mem::take(&mut *refused.lock());
+        Ok(Ingested { written, refused })
     }
 
     /// Changes parts of documents, all or none.
