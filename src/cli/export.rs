@@ -50,6 +50,7 @@ pub(super) async fn run(args: Args, client: ClientArgs) -> anyhow::Result<()> {
     let bar = progress::counter("documents");
     let mut stream = client.documents().scroll(request).await?.into_inner();
     while let Some(page) = stream.message().await? {
+        output::warn(&page.warnings);
         for document in &page.documents {
             matrix.push_row(&row(document))?;
             writeln!(ids, "{}", document.id)?;

@@ -109,28 +109,32 @@ impl DocumentAdapter {
         let address = address(wire.collection)?;
         let projection = projection(wire.projection, Projection::readable());
         let batch = count_or(wire.batch_size, 500, MAX_BATCH, "batch_size")?;
-        let (send, receive) = mpsc::channel(4);
-        let service = self.0.clone();
-        // Ends when the documents do, or when nobody receives them any more.
-        tokio::task::spawn_blocking(move || {
-            let result = service.scroll(
-                &address,
-                &described,
-                &projection,
-                batch,
-                wire.limit,
-                &mut |documents| {
+        let scroll = self
+            .0
+            .scroll(&address, described, projection, wire.limit)
+            .await?;
+        // Read as the client takes them: who does not read keeps nothing busy.
+        let state = (scroll, VecDeque::new());
+        let messages =
+            futures::stream::try_unfold(state, move |(mut scroll, mut read)| async move {
+                if read.is_empty() {
+                    let documents = scroll.next(batch).await.map_err(status)?;
                     let lists = cut(documents.into_iter().map(wire_document)).into_iter();
-                    lists
-                        .map(|documents| v1::ScrollResponse { documents })
-                        .all(|message| send.blocking_send(Ok(message)).is_ok())
-                },
-            );
-            if let Err(error) = result {
-                let _ = send.blocking_send(Err(status(error)));
-            }
-        });
-        Ok(Box::pin(ReceiverStream::new(receive)))
+                    read.extend(lists.map(|documents| v1::ScrollResponse {
+                        documents,
+                        warnings: Vec::new(),
+                    }));
+                }
+                let warnings = std::mem::take(&mut scroll.warnings);
+                if read.is_empty() && !warnings.is_empty() {
+                    read.push_back(v1::ScrollResponse::default());
+                }
+                Ok(read.pop_front().map(|mut message| {
+                    message.warnings = warnings;
+                    (message, (scroll, read))
+                }))
+            });
+        Ok(Box::pin(messages))
     }
 }
 

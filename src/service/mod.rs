@@ -40,7 +40,7 @@ pub use collections::{
     SetInfo,
 };
 pub use core::{Address, Core};
-pub use documents::{Batch, Documents, Ingested, MAX_BATCH, Projected, Projection, Turn};
+pub use documents::{Batch, Documents, Ingested, MAX_BATCH, Projected, Projection, Scroll, Turn};
 pub use families::{FamilyMemberRecord, FamilyRecord};
 pub use gate::FitInfo;
 pub use identity::MadeWith;

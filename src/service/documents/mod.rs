@@ -367,33 +367,55 @@ impl Documents {
         .await
     }
 
-    /// Hands the documents of a filter to `send` in batches, over one snapshot, until `limit`
-    /// (0: all) or until `send` returns false. Blocks.
-    pub fn scroll(
-        &self,
+    /// The documents of a filter over one snapshot, `limit` at most (0: all).
+    pub async fn scroll(
+        self: &Arc<Self>,
         address: &Address,
-        filter: &Filter,
-        projection: &Projection,
-        batch_size: usize,
+        filter: Filter,
+        projection: Projection,
         limit: u64,
-        send: &mut dyn FnMut(Vec<Document>) -> bool,
-    ) -> Result<()> {
+    ) -> Result<Scroll> {
         let view = self.core.view(address)?;
-        let filter = resolve_filter(&view, filter)?;
-        let mut docs = view.snapshot.documents_matching(&filter)?;
-        if limit > 0 {
-            docs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        }
-        for batch in docs.chunks(batch_size) {
-            let documents = batch
-                .iter()
-                .map(|&doc| projection.read(&view.snapshot, doc))
-                .collect::<Result<_>>()?;
-            if !send(documents) {
-                break;
+        blocking(move || {
+            let filter = resolve_filter(&view, &filter)?;
+            let mut docs = view.snapshot.documents_matching(&filter)?;
+            if limit > 0 {
+                docs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             }
-        }
-        Ok(())
+            Ok(Scroll {
+                warnings: view.warnings(),
+                snapshot: view.snapshot,
+                docs: docs.into(),
+                projection,
+                next: 0,
+            })
+        })
+        .await
+    }
+}
+
+/// Documents that are read as they are asked for.
+pub struct Scroll {
+    snapshot: Arc<Snapshot>,
+    docs: Arc<[u32]>,
+    projection: Projection,
+    next: usize,
+    /// Filters that cannot match, each once.
+    pub warnings: Vec<String>,
+}
+
+impl Scroll {
+    /// The next `count` documents; none at the end.
+    pub async fn next(&mut self, count: usize) -> Result<Vec<Document>> {
+        let (snapshot, docs) = (self.snapshot.clone(), self.docs.clone());
+        let (projection, from) = (self.projection.clone(), self.next);
+        let to = from.saturating_add(count).min(docs.len());
+        self.next = to;
+        blocking(move || {
+            let docs = docs[from..to].iter();
+            docs.map(|&doc| projection.read(&snapshot, doc)).collect()
+        })
+        .await
     }
 }
 
