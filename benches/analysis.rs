@@ -146,10 +146,11 @@ fn analyses(criterion: &mut Criterion) {
     let side = |filter| Side { snapshot, filter };
     let units = Units::Latents(N_LATENTS);
     measured(criterion, "paired diff of two halves", || {
-        let (a, b) = (side(&halves.0), side(&halves.1));
+        let members = |filter| Members::of(side(filter)).unwrap();
+        let (a, b) = (members(&halves.0), members(&halves.1));
         let options = DiffOptions::default();
         let progress = Progress::default();
-        black_box(compare_paired(a, b, "pair", units, &options, &progress).unwrap());
+        black_box(compare_paired(&a, &b, "pair", units, &options, &progress).unwrap());
     });
     let all = Filter::All;
     let options = CorrelateOptions {

@@ -167,7 +167,8 @@ impl ReadsArgs {
 /// What is asked of the SAE's fit.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 struct GateArgs {
-    /// Refuse an SAE that leaves more than this share of the first vectors' variance unexplained
+    /// Refuse an SAE that leaves more than this share of the vectors' variance unexplained [default:
+    /// its own FVU + .1, or 1.5 times its own; .6 where its training is not known]
     #[arg(long, value_name = "FVU")]
     fvu_limit: Option<f64>,
     /// Log a poor fit instead of refusing it

@@ -64,6 +64,10 @@ pub(super) struct Request {
     /// one word twice. Takes a collection that stores positions
     #[arg(long, conflicts_with_all = ["attribute", "join_by"])]
     exclude_adjacent: bool,
+    /// Hold pairs against what would occur together within strata of this attribute, numbers by
+    /// deciles; length is the number of words
+    #[arg(long, value_name = "ATTRIBUTE", conflicts_with_all = ["exclude_adjacent", "join_by"])]
+    stratify_by: Option<String>,
     /// Test pairs in at least this many documents
     #[arg(long, value_name = "N", default_value_t = 20)]
     min_support: u64,
@@ -73,14 +77,17 @@ pub(super) struct Request {
     /// List pairs with at least this NPMI
     #[arg(long, value_name = "NPMI", allow_hyphen_values = true)]
     min_npmi: Option<f64>,
-    /// List pairs with at most this adjusted p-value
-    #[arg(long, value_name = "P")]
+    /// List pairs with at most this adjusted p-value [default: .05]
+    #[arg(long, value_name = "P", conflicts_with = "all")]
     max_p: Option<f64>,
+    /// List every tested pair, whatever its p-value
+    #[arg(long)]
+    all: bool,
     /// Drop pairs whose labels have at least this cosine, where latents are labelled and the
     /// collection has an encoder; 1 drops none [default: .2]
     #[arg(long, value_name = "COSINE")]
     max_label_similarity: Option<f64>,
-    /// Pairs to list, highest NPMI first [default: 50 in the table, else all]
+    /// Pairs to list, highest lower bound of NPMI first [default: 50 in the table, else all]
     #[arg(long)]
     limit: Option<u32>,
 }
@@ -121,6 +128,8 @@ impl Request {
             other_filter: self.other.clone().map(search::expression),
             active_above: self.above,
             exclude_adjacent: self.exclude_adjacent,
+            stratify_by: self.stratify_by.clone().unwrap_or_default(),
+            all: self.all,
             min_support: self.min_support.max(1),
             max_density: self.max_density,
             min_npmi: self.min_npmi,
@@ -159,6 +168,15 @@ fn page(request: &CorrelateRequest, found: &Correlations) -> String {
             "documents"
         },
     );
+    if let (Some(strata), Some(outside)) = (summary.strata, summary.outside) {
+        let _ = writeln!(
+            page,
+            "within {} strata of {}; {} documents without it are left out",
+            text::thousands(strata),
+            request.stratify_by,
+            text::thousands(outside)
+        );
+    }
     if !summary.stopped.is_empty() {
         let n = text::thousands(summary.stopped.len() as u64);
         let _ = writeln!(page, "{n} latents left out as too dense");

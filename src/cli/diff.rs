@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use latentdb_proto::v1::{
-    DiffDirection, DiffMeasure, DiffRequest, DiffResponse, LatentGroup, NamedSet,
+    DiffDirection, DiffMeasure, DiffOverlap, DiffRequest, DiffResponse, LatentGroup, NamedSet,
 };
 use serde_json::Value;
 
@@ -54,9 +54,22 @@ pub(super) struct Request {
     /// texts differently
     #[arg(long, requires = "b_collection")]
     same_latents: bool,
+    /// What becomes of documents that are in both A and B, which is refused unless told
+    #[arg(long, value_name = "drop|keep", value_parser = overlap)]
+    overlap: Option<DiffOverlap>,
     /// Pair documents with the same value of this attribute
-    #[arg(long, value_name = "ATTRIBUTE", conflicts_with = "mean")]
+    #[arg(long, value_name = "ATTRIBUTE", conflicts_with_all = ["mean", "stratify_by", "cluster_by"])]
     pair_by: Option<String>,
+    /// Compare documents with the same value of this attribute only, numbers by deciles; length is
+    /// the number of words
+    #[arg(long, value_name = "ATTRIBUTE", conflicts_with_all = ["mean", "cluster_by"])]
+    stratify_by: Option<String>,
+    /// Take documents with the same value of this attribute (author, thread) as one cluster
+    #[arg(long, value_name = "ATTRIBUTE")]
+    cluster_by: Option<String>,
+    /// Find on one part of the documents and test what was found on the rest, this share of them
+    #[arg(long, value_name = "SHARE")]
+    confirm: Option<f64>,
     /// Compare mean activations, not shares of documents
     #[arg(long)]
     mean: bool,
@@ -64,15 +77,15 @@ pub(super) struct Request {
     #[arg(long, value_name = "ACTIVATION", default_value_t = 0.0)]
     above: f32,
     /// Test latents in at least this many documents of both sets together
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 5)]
     min_support: u64,
-    /// Confidence of the intervals
+    /// Confidence of the intervals, over the rows that pass [default: .95]
     #[arg(long, value_name = "SHARE")]
     confidence: Option<f64>,
     /// Compare groups of latents: records with the fields name and latents
     #[arg(long, value_name = "FILE", conflicts_with = "mean")]
     groups: Option<PathBuf>,
-    /// List every latent, by number
+    /// List every latent by number, also what does not pass
     #[arg(long)]
     all: bool,
     /// List differences larger than this [default: .03, with --mean 0]
@@ -81,7 +94,7 @@ pub(super) struct Request {
     /// List what one side has more of
     #[arg(long, value_name = "a|b", value_parser = side, conflicts_with = "all")]
     more_in: Option<DiffDirection>,
-    /// List latents with at most this adjusted p-value
+    /// List latents with at most this adjusted p-value [default: .05]
     #[arg(long, value_name = "P", conflicts_with = "all")]
     max_p: Option<f64>,
     /// List what A has and at most this share of B has: 0 for what B has not at all
@@ -115,6 +128,14 @@ fn progress() -> impl FnMut(&DiffResponse) {
     progress::follow("comparing", "units")
 }
 
+fn overlap(text: &str) -> Result<DiffOverlap, String> {
+    match text {
+        "drop" => Ok(DiffOverlap::Drop),
+        "keep" => Ok(DiffOverlap::Keep),
+        other => Err(format!("{other:?} is neither drop nor keep")),
+    }
+}
+
 fn side(text: &str) -> Result<DiffDirection, String> {
     match text {
         "a" => Ok(DiffDirection::MoreInA),
@@ -142,9 +163,13 @@ impl Request {
             b_collection: self.b_collection.clone().unwrap_or_default(),
             measure: measure.into(),
             active_above: self.above,
-            min_support: self.min_support,
+            min_support: self.min_support.max(1),
             confidence: self.confidence,
             pair_by: self.pair_by.clone().unwrap_or_default(),
+            stratify_by: self.stratify_by.clone().unwrap_or_default(),
+            cluster_by: self.cluster_by.clone().unwrap_or_default(),
+            overlap: self.overlap.unwrap_or_default().into(),
+            confirm: self.confirm,
             groups: groups(self.groups.as_deref())?,
             all: self.all,
             min_delta: self.min_delta,
@@ -234,12 +259,8 @@ fn page(request: &DiffRequest, found: &Comparisons, columns: usize) -> String {
         {
             let _ = writeln!(page, "without a pair: {a} in A, {b} in B");
         }
-        if let (shared @ 1.., None) = (shown.shared, &shown.measure.paired_by) {
-            let shared = text::thousands(shared);
-            let _ = writeln!(
-                page,
-                "in both: {shared}; the tests take A and B as separate"
-            );
+        for note in &shown.notes {
+            let _ = writeln!(page, "{note}");
         }
         let table = shown.table.page();
         let mut lines = table.lines();
@@ -261,13 +282,7 @@ fn page(request: &DiffRequest, found: &Comparisons, columns: usize) -> String {
                 let _ = writeln!(page, "    {before}  {body}");
             }
         }
-        let _ = writeln!(
-            page,
-            "{} of {} that pass; {} tested\n",
-            text::thousands(one.rows.len() as u64),
-            text::thousands(head.passing),
-            text::thousands(head.tested),
-        );
+        let _ = writeln!(page, "{}\n", shown.counted());
     }
     page.truncate(page.trim_end().len());
     page.push('\n');

@@ -22,7 +22,8 @@ pub(super) struct Args {
     /// Count similarities below this as none; .1 when left out
     #[arg(long, value_name = "SHARE", requires = "find")]
     min_similarity: Option<f64>,
-    /// Similarity is all that two latents share, as in O'Neill et al. 2024, not what they share above chance
+    /// Similarity is all that two latents share, as in O'Neill et al. 2024, not what they share above
+    /// chance, and need not surely exceed that
     #[arg(long, requires = "find")]
     all_shared: bool,
     /// Members that a family has at least below its root; 4 when left out

@@ -145,13 +145,19 @@ pub(super) fn collection(collection: &Collection) -> String {
     text
 }
 
-/// How an SAE fits its first vectors, where that can be said.
+/// How an SAE fits the last vectors, and how far that is from its training, where that can be said.
 fn fit_line(fit: &latentdb_proto::v1::Fit) -> Option<String> {
     let fvu = fit.fvu?;
     let verdict = if fvu > fit.limit { "above" } else { "within" };
+    let own = |own: Option<f64>| own.map_or("none known".to_owned(), |own| format!("{own:.4}"));
+    let l0 = match (fit.l0, fit.own_l0) {
+        (Some(l0), Some(own)) => format!("; L0 {l0:.1}, in its training {own:.1}"),
+        _ => String::new(),
+    };
     Some(format!(
-        "FVU {fvu:.4} of the first {} vectors, {verdict} the limit {:.4}",
+        "FVU {fvu:.4} of the last {} vectors, in its training {}, {verdict} the limit {:.4}{l0}",
         thousands(fit.vectors),
+        own(fit.own_fvu),
         fit.limit
     ))
 }

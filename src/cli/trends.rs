@@ -54,7 +54,7 @@ struct Request {
     #[arg(long, value_name = "ACTIVATION", default_value_t = 0.0)]
     above: f32,
     /// Test latents in at least this many documents
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 5)]
     min_support: u64,
     /// List what rises
     #[arg(long, conflicts_with = "falling")]
@@ -65,9 +65,12 @@ struct Request {
     /// List changes of at least this size
     #[arg(long, value_name = "CHANGE")]
     min_change: Option<f64>,
-    /// List latents with at most this adjusted p-value
-    #[arg(long, value_name = "P")]
+    /// List latents with at most this adjusted p-value [default: .05]
+    #[arg(long, value_name = "P", conflicts_with = "all")]
     max_p: Option<f64>,
+    /// List latents whether they pass or not
+    #[arg(long)]
+    all: bool,
     /// List what never turns back
     #[arg(long)]
     monotone: bool,
@@ -139,11 +142,12 @@ impl Request {
             sets: self.set.iter().map(set).collect(),
             groups: groups(self.groups.as_deref())?,
             active_above: self.above,
-            min_support: self.min_support,
+            min_support: self.min_support.max(1),
             direction: direction.into(),
             min_change: self.min_change,
             max_p_adjusted: self.max_p,
             only_monotone: self.monotone,
+            all: self.all,
             limit: self.limit,
         })
     }
@@ -151,7 +155,7 @@ impl Request {
 
 fn page(found: &Trends) -> String {
     format!(
-        "{}{} of {} that pass; {} tested over {} buckets\n",
+        "{}{} listed, {} pass; {} tested over {} buckets\n",
         view::table(found).page(),
         text::thousands(found.rows.len() as u64),
         text::thousands(found.summary.passing),

@@ -29,11 +29,13 @@ pub struct Differences {
     pub measure: Measure,
     /// The sets, A first.
     pub sides: [Side; 2],
-    /// Documents in both sets.
-    pub shared: u64,
+    /// What a reader must know of the documents.
+    pub notes: Vec<String>,
+    /// Latents that passed where they were found, if they were tested on other documents.
+    pub found: Option<u64>,
     /// Latents tested.
     pub tested: u64,
-    /// Latents that differ as much as asked.
+    /// Latents that pass the bounds.
     pub passing: u64,
     /// The differences listed.
     pub rows: Vec<Difference>,
@@ -144,10 +146,26 @@ impl Differences {
             None => format!("{a} documents of A, {b} of B"),
         };
         format!(
-            "Against {}: {sets}. {} of {} tested concepts differ as much as asked.",
+            "Against {}: {sets}. {}.",
             self.sides[1].name,
-            thousands(self.passing),
-            thousands(self.tested)
+            self.counted()
+        )
+    }
+
+    /// How many rows are listed, pass and were tested.
+    pub fn counted(&self) -> String {
+        let tested = match self.found {
+            None => format!("{} tested", thousands(self.tested)),
+            Some(found) => format!(
+                "{} found on the other documents, {} tested on these",
+                thousands(found),
+                thousands(self.tested)
+            ),
+        };
+        format!(
+            "{} listed, {} pass; {tested}",
+            thousands(self.rows.len() as u64),
+            thousands(self.passing)
         )
     }
 
@@ -165,7 +183,7 @@ impl Differences {
     fn overview(&self) -> Result<Section> {
         let heading = format!("Against {}", self.sides[1].name);
         if self.rows.is_empty() {
-            let text = "No concept differs as much as asked.".to_owned();
+            let text = format!("No concept passes. {}.", self.counted());
             return Ok(Section {
                 heading,
                 blocks: vec![Block::Text(text)],
@@ -179,19 +197,18 @@ impl Differences {
                 self.rows.len().min(DRAWN)
             ),
         }];
-        if self.shared > 0 && self.measure.paired_by.is_none() {
-            blocks.push(Block::Text(format!(
-                "{} documents are in both sets; the tests take the sets as separate.",
-                thousands(self.shared)
-            )));
-        }
+        blocks.extend(
+            self.notes
+                .iter()
+                .map(|note| Block::Text(format!("{note}."))),
+        );
         blocks.push(Block::Folded(
             format!("{} differences as a table", self.table.len()),
             self.table.clone(),
         ));
         blocks.push(Block::Text(
             "p-values are two-sided and adjusted for the number of concepts tested (Benjamini and \
-             Hochberg)."
+             Hochberg); intervals for how many of them pass (Benjamini and Yekutieli)."
                 .to_owned(),
         ));
         Ok(Section { heading, blocks })

@@ -26,6 +26,12 @@ pub struct Fit {
     squares: f64,
     residual: f64,
     norms: f64,
+    /// Active latents.
+    #[serde(default)]
+    active: u64,
+    /// Squared distances from the mean of the SAE's training.
+    #[serde(default)]
+    about_training: f64,
 }
 
 impl Fit {
@@ -57,9 +63,12 @@ impl Fit {
         }
         let restored = sae.restore(vectors, codes)?;
         let d = sae.d_in();
+        let mean = sae.training_mean();
         for (x, x_hat) in vectors.chunks_exact(d).zip(restored.chunks_exact(d)) {
             self.add(x, x_hat);
+            self.about_training += mean.map_or(0.0, |mean| squared_distance(x, mean));
         }
+        self.active += codes.iter().map(|row| row.0.len() as u64).sum::<u64>();
         Ok(())
     }
 
@@ -73,6 +82,8 @@ impl Fit {
         self.squares += other.squares;
         self.residual += other.residual;
         self.norms += other.norms;
+        self.active += other.active;
+        self.about_training += other.about_training;
     }
 
     /// Number of vectors added.
@@ -86,6 +97,20 @@ impl Fit {
         let centre: f64 = self.sum.iter().map(|sum| sum * sum).sum();
         let variance = self.squares - centre / self.rows.max(1) as f64;
         (variance > 1e-9 * self.squares).then(|| self.residual / variance)
+    }
+
+    /// As [`Self::fvu`], about the mean of the vectors that `sae` was trained on, where its record
+    /// has that: vectors of another kind are far from it, and vary little.
+    pub fn fvu_of(&self, sae: &Sae) -> Option<f64> {
+        match sae.training_mean() {
+            None => self.fvu(),
+            Some(_) => (self.about_training > 0.0).then(|| self.residual / self.about_training),
+        }
+    }
+
+    /// Mean number of active latents; 0 before there is a vector.
+    pub fn l0(&self) -> f64 {
+        self.active as f64 / self.rows.max(1) as f64
     }
 
     /// Mean length of the vectors; 0 before there is one.

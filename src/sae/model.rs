@@ -116,6 +116,21 @@ impl Sae {
         &self.parts.record
     }
 
+    /// Mean of the rows it was trained on, where its record has that.
+    pub fn training_mean(&self) -> Option<&[f32]> {
+        let mean = self.record().report.as_ref()?.mean.as_deref()?;
+        (mean.len() == self.d_in()).then_some(mean)
+    }
+
+    /// Whether thresholds decide how many latents are active, so that their number says how well it
+    /// suits what it reads.
+    pub fn has_thresholds(&self) -> bool {
+        !matches!(
+            self.parts.architecture,
+            Architecture::TopK { .. } | Architecture::GroupMax { .. }
+        )
+    }
+
     /// Adds a fact to the record: the embedder, the corpus. The hash changes where it is one of what
     /// the SAE reads.
     pub fn set_about(&mut self, key: impl Into<String>, value: impl Into<String>) {

@@ -265,6 +265,9 @@ fn wire_fit(fit: FitInfo) -> v1::Fit {
     v1::Fit {
         vectors: fit.vectors as u64,
         fvu: fit.fvu,
+        own_fvu: fit.own_fvu,
+        l0: fit.l0,
+        own_l0: fit.own_l0,
         limit: fit.limit,
         warn: fit.warn,
     }

@@ -6,7 +6,7 @@ use latentdb_proto::v1::correlate_response::Part;
 use latentdb_proto::v1::correlated_pair::Other;
 
 use super::address::address;
-use super::diff::wire_test;
+use super::diff::{DEFAULT_MAX_P, support, wire_test};
 use super::streams::cut;
 use super::types::{filter, non_empty, non_zero, set, wire_value};
 use crate::error::{Error, Result};
@@ -42,13 +42,14 @@ pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
         options: CorrelateOptions {
             active_above: wire.active_above,
             exclude_adjacent: wire.exclude_adjacent,
-            min_support: match wire.min_support {
-                0 => defaults.min_support,
-                support => support,
-            },
+            stratify_by: non_empty(wire.stratify_by),
+            min_support: support(wire.min_support, defaults.min_support),
             max_density: wire.max_density.unwrap_or(defaults.max_density),
             min_npmi: wire.min_npmi.unwrap_or(defaults.min_npmi),
-            max_p_adjusted: wire.max_p_adjusted.unwrap_or(defaults.max_p_adjusted),
+            max_p_adjusted: match wire.all {
+                true => 1.0,
+                false => wire.max_p_adjusted.unwrap_or(DEFAULT_MAX_P),
+            },
             limit: non_zero(wire.limit).unwrap_or(defaults.limit),
         },
         max_label_similarity: wire
@@ -68,6 +69,8 @@ pub(super) fn answer(result: CorrelateResult) -> Vec<v1::CorrelateResponse> {
         unpaired: result.unpaired.map(|unpaired| unpaired.0),
         other_unpaired: result.unpaired.map(|unpaired| unpaired.1),
         adjacent_pairs: result.adjacent_pairs,
+        strata: result.strata.map(|strata| strata.strata),
+        outside: result.strata.map(|strata| strata.outside),
     }))];
     let lists = cut(result.pairs.into_iter().map(pair)).into_iter();
     messages.extend(lists.map(|pairs| response(Part::Pairs(v1::CorrelatePairs { pairs }))));
@@ -98,6 +101,7 @@ fn pair(labelled: LabelledPair) -> v1::CorrelatedPair {
         j_count: pair.j_count,
         pmi: pair.pmi,
         npmi: pair.npmi,
+        npmi_low: pair.npmi_low,
         j_given_i: pair.j_given_i,
         i_given_j: pair.i_given_j,
         test: wire_test(pair.test).into(),

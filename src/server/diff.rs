@@ -11,10 +11,14 @@ use super::status::{entry, required};
 use super::streams::cut;
 use super::types::{count_or, non_empty, set, wire_document};
 use crate::error::{Error, Result};
-use crate::service::{Comparison, DiffRequest, DiffResult, LabelledDiffRow, LatentGroup, NamedSet};
+use crate::service::{
+    Comparison, Design, DiffRequest, DiffResult, LabelledDiffRow, LatentGroup, NamedSet, Overlap,
+};
 
 /// Smallest difference of shares that is listed, unless said otherwise (Jiang et al. 2025).
 const DEFAULT_MIN_DELTA: f64 = 0.03;
+/// Adjusted p-value up to which rows pass, unless said otherwise.
+pub(super) const DEFAULT_MAX_P: f64 = 0.05;
 /// Rows that are listed, unless said otherwise (Jiang et al. 2025).
 const DEFAULT_LIMIT: usize = 200;
 /// Most rows that are listed; `all` has no limit.
@@ -39,7 +43,7 @@ pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {
     let selection = Selection {
         min_delta: wire.min_delta.unwrap_or(min_delta),
         direction,
-        max_p_adjusted: wire.max_p_adjusted.unwrap_or(1.0),
+        max_p_adjusted: wire.max_p_adjusted.unwrap_or(DEFAULT_MAX_P),
         max_b_share: wire.max_b_share,
         limit: count_or(wire.limit, DEFAULT_LIMIT, MAX_LIMIT, "limit")?,
     };
@@ -59,14 +63,47 @@ pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {
         options: DiffOptions {
             measure,
             active_above: wire.active_above,
-            min_support: wire.min_support.max(1),
+            min_support: support(wire.min_support, defaults.min_support),
             confidence: wire.confidence.unwrap_or(defaults.confidence),
         },
-        pair_by: non_empty(wire.pair_by),
+        design: design(wire.pair_by, wire.stratify_by, wire.cluster_by)?,
+        overlap: match entry(wire.overlap, "overlap")? {
+            v1::DiffOverlap::Refuse => Overlap::Refuse,
+            v1::DiffOverlap::Drop => Overlap::Drop,
+            v1::DiffOverlap::Keep => Overlap::Keep,
+        },
+        confirm: wire.confirm,
         groups: groups(wire.groups),
-        selection: (!wire.all).then_some(selection),
+        selection,
+        all: wire.all,
         documents: wire.documents as usize,
     })
+}
+
+/// How documents are compared: independent, unless one of these says otherwise.
+fn design(pair_by: String, stratify_by: String, cluster_by: String) -> Result<Design> {
+    let given = [
+        non_empty(pair_by).map(Design::PairBy),
+        non_empty(stratify_by).map(Design::StratifyBy),
+        non_empty(cluster_by).map(Design::ClusterBy),
+    ];
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(Design::Independent),
+        (Some(design), None) => Ok(design),
+        (Some(first), Some(second)) => Err(Error::invalid(
+            second.field(),
+            format!("is given with {}; one of them is accepted", first.field()),
+        )),
+    }
+}
+
+/// The least documents of a test; 0 stands for `otherwise`.
+pub(super) fn support(wire: u64, otherwise: u64) -> u64 {
+    match wire {
+        0 => otherwise,
+        given => given,
+    }
 }
 
 pub(super) fn named_sets(wire: Vec<v1::NamedSet>, field: &str) -> Result<Vec<NamedSet>> {
@@ -115,6 +152,13 @@ fn head(comparison: &Comparison) -> v1::DiffComparison {
         b_unpaired: comparison.unpaired.map(|unpaired| unpaired.1),
         tested: comparison.tested,
         passing: comparison.passing,
+        found: comparison.found,
+        groups: comparison.by.map(|by| by.groups),
+        a_outside: comparison.by.map(|by| by.a_outside),
+        b_outside: comparison.by.map(|by| by.b_outside),
+        a_median_length: comparison.median_lengths.0,
+        b_median_length: comparison.median_lengths.1,
+        warnings: comparison.warnings.clone(),
     }
 }
 
@@ -163,5 +207,8 @@ pub(super) fn wire_test(test: Test) -> v1::StatisticalTest {
         Test::Welch => v1::StatisticalTest::Welch,
         Test::McnemarExact => v1::StatisticalTest::McnemarExact,
         Test::Mcnemar => v1::StatisticalTest::Mcnemar,
+        Test::CochranMantelHaenszel => v1::StatisticalTest::CochranMantelHaenszel,
+        Test::StratifiedExact => v1::StatisticalTest::StratifiedExact,
+        Test::ClusterRobust => v1::StatisticalTest::ClusterRobust,
     }
 }

@@ -5,7 +5,7 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::trends_response::Part;
 
 use super::address::address;
-use super::diff::{groups, named_sets};
+use super::diff::{DEFAULT_MAX_P, groups, named_sets, support};
 use super::status::entry;
 use super::streams::cut;
 use super::types::{count_or, filter, wire_value};
@@ -31,6 +31,7 @@ pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
         v1::TrendDirection::Rising => Direction::MoreInA,
         v1::TrendDirection::Falling => Direction::MoreInB,
     };
+    let defaults = TrendOptions::default();
     Ok(TrendsRequest {
         address: address(wire.collection)?,
         filter: filter(wire.filter)?,
@@ -38,11 +39,12 @@ pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
         groups: groups(wire.groups),
         options: TrendOptions {
             active_above: wire.active_above,
-            min_support: wire.min_support.max(1),
+            min_support: support(wire.min_support, defaults.min_support),
             direction,
             min_change: wire.min_change.unwrap_or_default(),
-            max_p_adjusted: wire.max_p_adjusted.unwrap_or(1.0),
+            max_p_adjusted: wire.max_p_adjusted.unwrap_or(DEFAULT_MAX_P),
             only_monotone: wire.only_monotone,
+            all: wire.all,
             limit: count_or(wire.limit, DEFAULT_LIMIT, MAX_LIMIT, "limit")?,
         },
     })

@@ -1,12 +1,13 @@
 //! Whether an SAE fits the vectors it meets: a wrong model, layer or normalisation still
-//! multiplies cleanly, so FVU is measured on the first vectors of a collection, at level token on
-//! the states of the first tokens, and a poor one refuses the attach or the write.
+//! multiplies cleanly, so FVU is measured on the last vectors of a collection, at level token on the
+//! states of the first tokens of each write, and a poor one refuses the attach or the write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use latentdb_index::{Activation, RecordKind, Snapshot};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::core::View;
@@ -14,22 +15,34 @@ use super::spec::{Gate, Level, ReaderRecord, SaeRecord, SaeSpec, to_json};
 use crate::coder::TokenCoder;
 use crate::error::{Error, Result};
 use crate::hex::hex;
-use crate::sae::{Codes, Fit, Sae};
+use crate::sae::{Codes, Fit, Quality, Sae};
 
 /// Fewest vectors that are judged: fewer say nothing about a variance.
 const LEAST: usize = 64;
-/// Vectors that are measured at most.
-pub(super) const MOST: usize = 1024;
+/// Vectors that a fit is measured on at most: the last ones.
+pub(super) const WINDOW: usize = 4096;
+/// Vectors of an attach, or token states of a write, that are measured at most.
+const MOST: usize = 1024;
+/// Vectors that small writes are gathered to, so that the window moves on by them.
+const PART: usize = 256;
 /// The limit for SAEs that say nothing of their own quality.
 const DEFAULT_LIMIT: f64 = 0.6;
+/// L0 of a threshold SAE may differ from that of its training by this factor.
+const MOST_L0_RATIO: f64 = 2.0;
 
-/// How an SAE fits the first vectors of a collection.
+/// How an SAE fits the last vectors of a collection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FitInfo {
     /// Vectors measured.
     pub vectors: usize,
     /// Their FVU, where it can be said.
     pub fvu: Option<f64>,
+    /// The FVU of its training, if recorded.
+    pub own_fvu: Option<f64>,
+    /// Mean number of active latents, where it can be said.
+    pub l0: Option<f64>,
+    /// That of its training, if recorded.
+    pub own_l0: Option<f64>,
     /// The limit it is held to.
     pub limit: f64,
     /// Whether a worse one is only logged.
@@ -40,11 +53,7 @@ impl Gate {
     /// The limit that holds for an SAE.
     pub fn limit_for(&self, sae: &Sae) -> f64 {
         self.limit.unwrap_or_else(|| {
-            let report = sae.record().report.as_ref();
-            let quality = report.map(|report| report.held_out.as_ref().unwrap_or(&report.trained));
-            quality.map_or(DEFAULT_LIMIT, |own| {
-                DEFAULT_LIMIT.max((1.0 + own.fvu.min(1.0)) / 2.0)
-            })
+            own_quality(sae).map_or(DEFAULT_LIMIT, |own| own.fvu + (0.5 * own.fvu).max(0.1))
         })
     }
 
@@ -55,13 +64,23 @@ impl Gate {
     /// refuses.
     fn judge(&self, collection: &str, sae: &Sae, fit: &Fit, level: Level) -> Result<()> {
         let limit = self.limit_for(sae);
-        let Some(fvu) = fit.fvu().filter(|_| fit.rows() >= LEAST) else {
+        let Some(fvu) = fit.fvu_of(sae).filter(|_| fit.rows() >= LEAST) else {
             return Ok(());
         };
-        if fvu <= limit {
+        let message = if fvu > limit {
+            refusal(sae, fit, (fvu, limit), level)
+        } else if let Some(own) = strange_l0(sae, fit) {
+            format!(
+                "the SAE has {:.1} active latents in each of the last {} {}, and {own:.1} in its \
+                 training: its threshold is not for these, which are probably of another model, layer \
+                 or scale. Attach the SAE of these; or let it warn (fvu_warn) if this is the one",
+                fit.l0(),
+                fit.rows(),
+                what(level)
+            )
+        } else {
             return Ok(());
-        }
-        let message = refusal(sae, fit, (fvu, limit), level);
+        };
         if self.warn {
             tracing::warn!(collection, fvu, limit, "{message}");
             return Ok(());
@@ -70,12 +89,30 @@ impl Gate {
     }
 }
 
-/// What is wrong, probably.
-fn refusal(sae: &Sae, fit: &Fit, (fvu, limit): (f64, f64), level: Level) -> String {
-    let what = match level {
+/// The quality that an SAE's training measured, on held-out rows where there were any.
+fn own_quality(sae: &Sae) -> Option<&Quality> {
+    let report = sae.record().report.as_ref()?;
+    Some(report.held_out.as_ref().unwrap_or(&report.trained))
+}
+
+/// The L0 of the training of an SAE with thresholds, where it is another here. (A top-k SAE has the
+/// same on whatever vectors.)
+fn strange_l0(sae: &Sae, fit: &Fit) -> Option<f64> {
+    let own = own_quality(sae)?.l0;
+    let is_near = fit.l0() <= own * MOST_L0_RATIO && fit.l0() * MOST_L0_RATIO >= own;
+    (sae.has_thresholds() && !is_near).then_some(own)
+}
+
+fn what(level: Level) -> &'static str {
+    match level {
         Level::Pooled => "vectors",
         Level::Token => "token states",
-    };
+    }
+}
+
+/// What is wrong, probably.
+fn refusal(sae: &Sae, fit: &Fit, (fvu, limit): (f64, f64), level: Level) -> String {
+    let what = what(level);
     let trained_on = sae
         .record()
         .report
@@ -102,7 +139,7 @@ fn refusal(sae: &Sae, fit: &Fit, (fvu, limit): (f64, f64), level: Level) -> Stri
         format!(" (it was made for {})", facts.join(", "))
     };
     format!(
-        "the SAE leaves {fvu:.3} of the variance of the first {} {what} unexplained (FVU), above \
+        "the SAE leaves {fvu:.3} of the variance of the last {} {what} unexplained (FVU), above \
          the limit {limit:.3}: the {what} are probably of another model or layer than the SAE's\
          {made_for}, or normalised in another way ({norms}), or latents that came with them are another \
          SAE's. Attach the SAE of these {what}; or \
@@ -111,29 +148,74 @@ fn refusal(sae: &Sae, fit: &Fit, (fvu, limit): (f64, f64), level: Level) -> Stri
     )
 }
 
-/// The fit of one generation of a collection, once vectors were measured.
-type Held = Arc<Mutex<Option<Fit>>>;
+/// The fit of the last vectors, in parts, oldest first.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "KeptWindow")]
+struct Window {
+    parts: VecDeque<Fit>,
+}
 
-/// Fits of collections, by collection and SAE; those of vectors by generation too, since they are
-/// measured on what is stored.
+/// A window as it is kept, also by versions that kept one fit.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum KeptWindow {
+    Window { parts: VecDeque<Fit> },
+    Fit(Fit),
+}
+
+impl From<KeptWindow> for Window {
+    fn from(kept: KeptWindow) -> Self {
+        match kept {
+            KeptWindow::Window { parts } => Self { parts },
+            KeptWindow::Fit(fit) => Self::of(fit),
+        }
+    }
+}
+
+impl Window {
+    fn of(fit: Fit) -> Self {
+        Self {
+            parts: [fit].into(),
+        }
+    }
+
+    /// Adds the fit of the newest vectors; the oldest leave.
+    fn add(&mut self, fit: &Fit) {
+        match self.parts.back_mut() {
+            Some(last) if last.rows() + fit.rows() <= PART => last.append(fit),
+            _ => self.parts.push_back(fit.clone()),
+        }
+        while self.rows() > WINDOW && self.parts.len() > 1 {
+            self.parts.pop_front();
+        }
+    }
+
+    fn rows(&self) -> usize {
+        self.parts.iter().map(Fit::rows).sum()
+    }
+
+    fn fit(&self) -> Fit {
+        let mut all = Fit::default();
+        self.parts.iter().for_each(|part| all.append(part));
+        all
+    }
+}
+
+/// The window of one SAE of a collection, once vectors were measured.
+type Held = Arc<Mutex<Option<Window>>>;
+
+/// Fits of collections. They are of the SAE and the collection's vectors, so other SAEs that come and
+/// go change nothing.
 #[derive(Default)]
-pub(super) struct Gates(Mutex<HashMap<Key, (u64, Held)>>);
+pub(super) struct Gates(Mutex<HashMap<Key, Held>>);
 
 /// A collection's id, and the SAE's hash or, at level token, [`token_key`].
 type Key = (String, String);
 
 impl Gates {
-    /// The fit of a collection's generation; older generations are forgotten.
     fn entry(&self, view: &View) -> Held {
-        let generation = view.spec.record.generation;
         let mut entries = self.0.lock();
-        let entry = entries
-            .entry(view.label_key())
-            .or_insert_with(|| (generation, Arc::default()));
-        if entry.0 != generation {
-            *entry = (generation, Arc::default());
-        }
-        entry.1.clone()
+        entries.entry(view.label_key()).or_default().clone()
     }
 
     /// Forgets a collection.
@@ -141,37 +223,39 @@ impl Gates {
         self.0.lock().retain(|(collection, _), _| collection != id);
     }
 
-    /// Whether enough vectors of a collection were judged.
-    pub fn is_full(&self, view: &View) -> bool {
-        let entry = self.entry(view);
-        let held = entry.lock();
-        held.as_ref().is_some_and(|fit| fit.rows() >= MOST)
+    /// Forgets what was measured on vectors with a view's SAE: it was attached, and meets them anew.
+    pub fn restart(&self, view: &View) {
+        self.0.lock().remove(&view.label_key());
     }
 
-    /// Judges vectors that are about to be written, with their codes, together with those that are
-    /// stored, until [`MOST`] have been.
+    /// Judges vectors that are about to be written, with their codes, together with the last ones.
     ///
     /// # Errors
     /// `FailedPrecondition` when the fit is poor and the gate refuses.
     pub fn admit(&self, view: &View, sae: &Sae, vectors: &[f32], codes: &Codes) -> Result<()> {
-        let entry = self.entry(view);
-        let mut held = entry.lock();
-        let fit = match held.as_mut() {
-            Some(fit) => fit,
-            None => held.insert(measured(&view.snapshot, sae)?),
-        };
-        let room = MOST.saturating_sub(fit.rows()).min(codes.rows());
-        if room == 0 {
+        if codes.rows() == 0 {
             return Ok(());
         }
-        let mut first = Codes::new();
-        for (latents, activations) in codes.iter().take(room) {
-            first.push_row(latents.iter().copied().zip(activations.iter().copied()));
+        let entry = self.entry(view);
+        let mut held = entry.lock();
+        let mut window = match held.clone() {
+            Some(window) => window,
+            None => measured(&view.snapshot, sae)?,
+        };
+        let (d, mut at) = (sae.d_in(), 0);
+        while at < codes.rows() {
+            let end = codes.rows().min(at + MOST);
+            let mut part = Codes::new();
+            for (latents, activations) in codes.iter().skip(at).take(end - at) {
+                part.push_row(latents.iter().copied().zip(activations.iter().copied()));
+            }
+            let mut fit = Fit::default();
+            fit.add_coded(sae, &vectors[at * d..end * d], &part)?;
+            window.add(&fit);
+            at = end;
         }
-        let mut tried = fit.clone();
-        tried.add_coded(sae, &vectors[..room * sae.d_in()], &first)?;
-        gate_of(view).judge(&view.name(), sae, &tried, Level::Pooled)?;
-        *fit = tried;
+        gate_of(view).judge(&view.name(), sae, &window.fit(), Level::Pooled)?;
+        *held = Some(window);
         Ok(())
     }
 
@@ -179,20 +263,18 @@ impl Gates {
     fn token_entry(&self, view: &View) -> Result<Held> {
         let key = (view.spec.record.id.clone(), token_key(view.list_entry())?);
         let mut entries = self.0.lock();
-        if let Some((_, held)) = entries.get(&key) {
+        if let Some(held) = entries.get(&key) {
             return Ok(held.clone());
         }
-        let kept: Option<Fit> = view.handle.record_of(RecordKind::TokenFit, &key.1)?;
+        let kept: Option<Window> = view.handle.record_of(RecordKind::TokenFit, &key.1)?;
         let held = Arc::new(Mutex::new(kept));
-        entries.insert(key, (0, held.clone()));
+        entries.insert(key, held.clone());
         Ok(held)
     }
 
-    /// How many more token states of a collection are judged.
-    pub fn room(&self, view: &View) -> Result<usize> {
-        let entry = self.token_entry(view)?;
-        let held = entry.lock();
-        Ok(MOST - held.as_ref().map_or(0, |fit| fit.rows().min(MOST)))
+    /// How many token states of a write are judged.
+    pub fn room(&self) -> usize {
+        MOST
     }
 
     /// Judges what was measured on token states that are about to be written as latents, together
@@ -206,11 +288,11 @@ impl Gates {
         }
         let entry = self.token_entry(view)?;
         let mut held = entry.lock();
-        let mut tried = held.clone().unwrap_or_default();
-        tried.append(fit);
-        gate_of(view).judge(&view.name(), sae, &tried, Level::Token)?;
-        keep_token_fit(view, &tried)?;
-        *held = Some(tried);
+        let mut window = held.clone().unwrap_or_default();
+        window.add(fit);
+        gate_of(view).judge(&view.name(), sae, &window.fit(), Level::Token)?;
+        keep_token_fit(view, &window)?;
+        *held = Some(window);
         Ok(())
     }
 
@@ -218,32 +300,35 @@ impl Gates {
     pub fn keep_fit(&self, view: &View, fit: Fit) -> Result<()> {
         let entry = self.token_entry(view)?;
         let mut held = entry.lock();
-        keep_token_fit(view, &fit)?;
-        *held = Some(fit);
+        let window = Window::of(fit);
+        keep_token_fit(view, &window)?;
+        *held = Some(window);
         Ok(())
     }
 
-    /// How a view's SAE fits what it has met: the first vectors of the collection or, at level
+    /// How a view's SAE fits what it has met: the last vectors of the collection or, at level
     /// token, the states that were measured. `None` at level token before there are any.
     pub fn info(&self, view: &View, sae: &Sae) -> Result<Option<FitInfo>> {
         if view.reader().is_some() {
             let entry = self.token_entry(view)?;
             let held = entry.lock();
-            return Ok(held.as_ref().map(|fit| info_of(fit, view, sae)));
+            return Ok(held
+                .as_ref()
+                .map(|window| info_of(&window.fit(), view, sae)));
         }
         let entry = self.entry(view);
         let mut held = entry.lock();
-        let fit = match held.as_mut() {
-            Some(fit) => fit,
+        let window = match held.as_mut() {
+            Some(window) => window,
             None => held.insert(measured(&view.snapshot, sae)?),
         };
-        Ok(Some(info_of(fit, view, sae)))
+        Ok(Some(info_of(&window.fit(), view, sae)))
     }
 }
 
-fn keep_token_fit(view: &View, fit: &Fit) -> Result<()> {
+fn keep_token_fit(view: &View, window: &Window) -> Result<()> {
     let key = token_key(view.list_entry())?;
-    view.handle.put_record(RecordKind::TokenFit, &key, fit)
+    view.handle.put_record(RecordKind::TokenFit, &key, window)
 }
 
 /// What token states and their codes are, as a name: SHA-256 of the SAE's hash and the reading.
@@ -261,7 +346,10 @@ fn info_of(fit: &Fit, view: &View, sae: &Sae) -> FitInfo {
     let gate = gate_of(view);
     FitInfo {
         vectors: fit.rows(),
-        fvu: fit.fvu().filter(|_| fit.rows() >= LEAST),
+        fvu: fit.fvu_of(sae).filter(|_| fit.rows() >= LEAST),
+        own_fvu: own_quality(sae).map(|own| own.fvu),
+        l0: (fit.rows() >= LEAST).then(|| fit.l0()),
+        own_l0: own_quality(sae).map(|own| own.l0),
         limit: gate.limit_for(sae),
         warn: gate.warn,
     }
@@ -318,26 +406,79 @@ pub(super) fn judge_attach(
     gate.judge(collection, sae, &fit, Level::Pooled)
 }
 
-/// The fit of vectors that are stored, with the codes that are stored.
-fn measured(snapshot: &Snapshot, sae: &Sae) -> Result<Fit> {
-    let mut fit = Fit::default();
-    let mut vectors = Vec::new();
-    let mut codes = Codes::new();
-    for doc in snapshot.living() {
-        if codes.rows() == MOST {
-            break;
-        }
-        if let Some(vector) = snapshot.vector(doc) {
-            vectors.extend_from_slice(vector);
+/// The fit of the last vectors that are stored, with the codes that are stored.
+fn measured(snapshot: &Snapshot, sae: &Sae) -> Result<Window> {
+    let living: Vec<u32> = snapshot.living().collect();
+    let with_vector = living
+        .into_iter()
+        .rev()
+        .filter(|&doc| snapshot.vector(doc).is_some());
+    let mut docs: Vec<u32> = with_vector.take(WINDOW).collect();
+    docs.reverse();
+    let mut window = Window::default();
+    for docs in docs.chunks(MOST) {
+        let (mut vectors, mut codes) = (Vec::new(), Codes::new());
+        for &doc in docs {
+            vectors.extend_from_slice(snapshot.vector(doc).unwrap_or_default());
             push(&mut codes, &snapshot.latents(doc));
         }
+        let mut fit = Fit::default();
+        fit.add_coded(sae, &vectors, &codes)?;
+        window.add(&fit);
     }
-    fit.add_coded(sae, &vectors, &codes)?;
-    Ok(fit)
+    Ok(window)
 }
 
 /// Adds a document's latents, ascending, as a row of codes.
 pub(super) fn push(codes: &mut Codes, latents: &[Activation]) {
     let active = latents.iter().filter(|entry| entry.activation > 0.0);
     codes.push_row(active.map(|entry| (entry.latent, entry.activation)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fit(rows: usize, error: f32) -> Fit {
+        let mut fit = Fit::default();
+        for row in 0..rows {
+            let sign = if row % 2 == 0 { 1.0 } else { -1.0 };
+            fit.add(&[sign], &[sign * (1.0 - error)]);
+        }
+        fit
+    }
+
+    #[test]
+    fn the_oldest_vectors_leave_the_window() {
+        let mut window = Window::default();
+        for _ in 0..10 {
+            window.add(&fit(MOST, 0.0));
+        }
+        assert_eq!((window.rows(), window.fit().fvu()), (WINDOW, Some(0.0)));
+        // A drift shows as it comes, and is all there is once as many vectors have come.
+        window.add(&fit(MOST, 0.5));
+        assert_eq!(window.fit().fvu(), Some(0.0625));
+        for _ in 0..3 {
+            window.add(&fit(MOST, 0.5));
+        }
+        assert_eq!(window.fit().fvu(), Some(0.25));
+        // Small writes are gathered, so they do not make the window long.
+        for _ in 0..WINDOW / 64 {
+            window.add(&fit(64, 0.0));
+        }
+        assert_eq!((window.rows(), window.parts.len()), (WINDOW, WINDOW / PART));
+        assert_eq!(window.fit().fvu(), Some(0.0));
+    }
+
+    #[test]
+    fn a_window_is_kept_and_read_as_one_fit_was() {
+        let mut window = Window::of(fit(300, 0.1));
+        window.add(&fit(200, 0.2));
+        let kept = serde_json::to_string(&window).unwrap();
+        let read: Window = serde_json::from_str(&kept).unwrap();
+        assert!(read == window);
+        let before = serde_json::to_string(&fit(300, 0.1)).unwrap();
+        let read: Window = serde_json::from_str(&before).unwrap();
+        assert!(read == Window::of(fit(300, 0.1)));
+    }
 }

@@ -29,9 +29,9 @@ use crate::label::{ChatConfig, ChatModel};
 
 pub use analyses::{
     Analyses, Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
-    CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, DiffRequest, DiffResult,
-    DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, JoinedSide,
-    LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, TrendOrder,
+    CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, Design, DiffRequest,
+    DiffResult, DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, JoinedSide,
+    LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, Overlap, TrendOrder,
     TrendsRequest, TrendsResult, Unexplained, UnexplainedRequest,
 };
 pub(crate) use blocking::{blocking, cancellable};

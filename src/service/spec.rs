@@ -76,9 +76,8 @@ pub struct SaeRecord {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gate {
-    /// The highest FVU that is accepted. `None`: .6, or the middle between the FVU that the SAE's
-    /// own training measured and 1, whichever is higher (a small SAE fits loosely even where it
-    /// belongs).
+    /// The highest FVU that is accepted. `None`: that of the SAE's own training plus .1, or plus half
+    /// of it where that is more; .6 for an SAE without a record of its training.
     pub limit: Option<f64>,
     /// Log a worse one instead of refusing it.
     pub warn: bool,

@@ -3,7 +3,7 @@
 use latentdb::client::{Client, ToJson as _};
 use latentdb_proto::v1::{
     Activation, Activations, Axis, ClusterRequest, CorrelateRequest, CorrelateResponse,
-    DiffRequest, Document, NamedSet, ScrollRequest, TrendsRequest,
+    DiffOverlap, DiffRequest, Document, NamedSet, ScrollRequest, TrendsRequest,
 };
 use tonic::Code;
 
@@ -67,6 +67,7 @@ async fn streams_are_read_to_one_result() {
         a: Some(expr("latent(0)")),
         b: vec![set("latent(2)"), set("not latent(0)")],
         all: true,
+        overlap: DiffOverlap::Keep.into(),
         ..DiffRequest::default()
     };
     let found = server.diff(request, |_| ()).await.unwrap();

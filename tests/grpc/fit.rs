@@ -5,9 +5,10 @@ use std::path::Path;
 
 use latentdb::sae::{Architecture, Normalisation, Sae, SaeParts, TrainingRecord, format};
 use latentdb_proto::v1::{
-    Activation, Activations, AttachSaeRequest, Collection, CreateCollectionRequest, Document,
-    DocumentUpdate, FitGate, GetCollectionRequest, IngestRequest, LatentWeight, LatentsQuery,
-    MadeWith, Query, SearchRequest, UpdateRequest, UpsertRequest, Vector, query,
+    Activation, Activations, AttachSaeRequest, Collection, CreateCollectionRequest,
+    DetachSaeRequest, Document, DocumentUpdate, FitGate, GetCollectionRequest, IngestRequest,
+    LatentWeight, LatentsQuery, MadeWith, Query, SearchRequest, UpdateRequest, UpsertRequest,
+    Vector, query,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -123,13 +124,7 @@ async fn an_sae_of_another_layer_or_normalisation_is_not_attached() {
         let error = attach(&server, &folder, None).await.unwrap_err();
         refused(
             &error,
-            &[
-                "FVU",
-                "first 300 vectors",
-                "0.600",
-                "layer 7",
-                "mean length",
-            ],
+            &["FVU", "last 300 vectors", "0.600", "layer 7", "mean length"],
         );
         assert!(collection(&server).await.sae.is_none());
 
@@ -185,12 +180,12 @@ async fn an_sae_of_these_vectors_is_attached_and_its_fit_reported() {
         ("none", "pooled")
     );
 
-    // Seven hundred of another layer among the first thousand show; later ones are not measured.
+    // Seven hundred of another layer among a thousand show, a few do not; all are measured.
     let error = server
         .upsert("c", documents(Source::Unnormalised, 700, "u"))
         .await
         .unwrap_err();
-    refused(&error, &["first 1000 vectors"]);
+    refused(&error, &["last 1000 vectors"]);
     server
         .upsert("c", documents(Source::Own, 800, "e"))
         .await
@@ -199,7 +194,63 @@ async fn an_sae_of_these_vectors_is_attached_and_its_fit_reported() {
         .upsert("c", documents(Source::OtherLayer, 5, "o"))
         .await
         .unwrap();
-    assert_eq!(collection(&server).await.fit.unwrap().vectors, 1024);
+    assert_eq!(collection(&server).await.fit.unwrap().vectors, 1105);
+    server.stop().await;
+}
+
+/// The fit of the SAE that stays, as `collection info` shows it.
+async fn fit(server: &Running) -> latentdb_proto::v1::Fit {
+    collection(server).await.fit.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gate_goes_on_measuring_and_other_saes_change_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let (folder, other) = (home.path().join("sae"), home.path().join("other"));
+    format::save(&sae(), &folder).unwrap();
+    let mut parts = sae().parts().clone();
+    parts.b_enc = vec![-0.01; D];
+    format::save(&Sae::new(parts).unwrap(), &other).unwrap();
+    let data = tempfile::tempdir().unwrap();
+    let server = Running::start(data.path()).await;
+    server.create("c", D as u32, 0).await.unwrap();
+    for batch in 0..5 {
+        let prefix = format!("d{batch}-");
+        let documents = documents(Source::Own, 1000, &prefix);
+        server.upsert("c", documents).await.unwrap();
+    }
+    attach(&server, &folder, None).await.unwrap();
+    let before = fit(&server).await;
+    assert_eq!(before.vectors, 4096);
+
+    // Another SAE comes and goes.
+    let request = AttachSaeRequest {
+        collection: "c".into(),
+        sae: other.display().to_string(),
+        name: "other".into(),
+        ..AttachSaeRequest::default()
+    };
+    server.attach_sae(request, |_| ()).await.unwrap();
+    assert_eq!(fit(&server).await, before);
+    let request = DetachSaeRequest {
+        collection: "c".into(),
+        name: "other".into(),
+    };
+    server.detach_sae(request, |_| ()).await.unwrap();
+    assert_eq!(fit(&server).await, before);
+
+    // After five thousand that fit, what does not is refused as soon as it is the better part.
+    let mut refused_at = None;
+    for batch in 0..8 {
+        let wrong = documents(Source::Unnormalised, 500, &format!("u{batch}-"));
+        if let Err(error) = server.upsert("c", wrong).await {
+            refused(&error, &["vectors", "FVU"]);
+            refused_at = Some(batch);
+            break;
+        }
+        assert!(fit(&server).await.fvu > before.fvu);
+    }
+    assert!(refused_at.is_some());
     server.stop().await;
 }
 
@@ -224,14 +275,14 @@ async fn the_first_documents_of_a_collection_are_judged_when_they_are_enough() {
     let fit = collection(&server).await.fit.unwrap();
     assert_eq!((fit.vectors, fit.fvu), (50, None), "too few to say");
     let error = server.upsert("c", wrong[50..].to_vec()).await.unwrap_err();
-    refused(&error, &["first 100 vectors"]);
+    refused(&error, &["last 100 vectors"]);
     assert_eq!(server.count("c", "all").await.unwrap(), 50);
 
     // What is stored is measured again after a restart.
     server.stop().await;
     server = Running::start(data.path()).await;
     let error = server.upsert("c", wrong[50..].to_vec()).await.unwrap_err();
-    refused(&error, &["first 100 vectors"]);
+    refused(&error, &["last 100 vectors"]);
     // An update with a vector meets the SAE too.
     let updates = documents(Source::OtherLayer, 50, "w").into_iter();
     let request = UpdateRequest {
@@ -246,7 +297,7 @@ async fn the_first_documents_of_a_collection_are_judged_when_they_are_enough() {
         ..UpdateRequest::default()
     };
     let error = server.documents().update(request).await.unwrap_err();
-    refused(&error, &["first 100 vectors"]);
+    refused(&error, &["last 100 vectors"]);
     // Documents that fit outweigh those that do not.
     server
         .upsert("c", documents(Source::Own, 900, "d"))

@@ -151,7 +151,14 @@ TESTS = {
 def test_a_diff_is_scipys(corpus, matrix, sets, above):
     a, b = sets
     ((head, rows),) = diff(
-        corpus.api, corpus.name, wire.expr(a), named(b), all=True, active_above=above
+        corpus.api,
+        corpus.name,
+        wire.expr(a),
+        named(b),
+        all=True,
+        active_above=above,
+        min_support=1,
+        overlap=v1.DIFF_OVERLAP_KEEP,
     )
     active = matrix.active(above)
     in_a, in_b = matrix.mask(TESTS[a]), matrix.mask(TESTS[b])
@@ -187,6 +194,7 @@ def test_means_are_compared_by_welchs_test(corpus, matrix):
         all=True,
         measure=v1.DIFF_MEASURE_MEAN_ACTIVATION,
         confidence=0.9,
+        min_support=1,
     )
     values = matrix.values.toarray()
     in_a, in_b = values[matrix.mask(TESTS[a])], values[matrix.mask(TESTS[b])]
@@ -282,6 +290,8 @@ def test_correlations_are_scipys(corpus, matrix, support, filtered):
     n = len(active)
     product = (scipy.sparse.csr_matrix(active).T @ scipy.sparse.csr_matrix(active)).toarray()
     described = {"filter": wire.expr('source = "tweets"')} if filtered else {}
+    # All of them, to compare each.
+    described["all"] = True
     summary, pairs = correlate(corpus.api, corpus.name, min_support=support, **described)
     expected = {
         (i, j): int(product[i, j])
@@ -306,11 +316,18 @@ def test_correlations_are_scipys(corpus, matrix, support, filtered):
     reaching = int((active.sum(axis=0) >= support).sum())
     assert summary.eligible == reaching * (reaching - 1) // 2
     check_adjusted(pairs, summary.tested, summary.eligible)
-    assert sorted([pair.npmi for pair in pairs], reverse=True) == [pair.npmi for pair in pairs]
+    for pair in pairs:
+        low = stats.binomtest(pair.count, n).proportion_ci(0.95, "wilson").low
+        pmi = np.log(low * n * n / (pair.i_count * pair.j_count))
+        assert pair.npmi_low == pytest.approx(pmi / -np.log(low), rel=1e-6, abs=1e-9)
+    low = [pair.npmi_low for pair in pairs]
+    assert sorted(low, reverse=True) == low
 
 
 def test_latents_are_held_against_values(corpus, matrix):
-    summary, pairs = correlate(corpus.api, corpus.name, attribute="tags", min_support=3)
+    summary, pairs = correlate(
+        corpus.api, corpus.name, attribute="tags", min_support=3, all=True
+    )
     active = matrix.active()
     tags = matrix.attribute("tags")
     for pair in pairs:
@@ -330,7 +347,7 @@ def test_latents_are_held_against_values(corpus, matrix):
 )
 def test_every_pair_of_a_scope_is_a_hypothesis(corpus, matrix, first, others):
     summary, pairs = correlate(
-        corpus.api, corpus.name, latents=first, others=others, min_support=2
+        corpus.api, corpus.name, latents=first, others=others, min_support=2, all=True
     )
     reaching = set(np.flatnonzero(matrix.active().sum(axis=0) >= 2))
     possible = {
@@ -353,6 +370,7 @@ def test_sides_are_joined_by_a_value(corpus, matrix):
         join_by="score",
         other_filter=wire.expr('source = "tweets"'),
         min_support=2,
+        all=True,
     )
     active = matrix.active()
     scores = np.array(matrix.attribute("score"))
@@ -375,7 +393,14 @@ def test_sides_are_joined_by_a_value(corpus, matrix):
 
 
 def test_trends_are_tested_as_cochran_and_armitage(corpus, matrix):
-    summary, rows = trends(corpus.api, corpus.name, attribute="year", limit=oracle.N_LATENTS)
+    summary, rows = trends(
+        corpus.api,
+        corpus.name,
+        attribute="year",
+        limit=oracle.N_LATENTS,
+        all=True,
+        min_support=1,
+    )
     active = matrix.active()
     years = np.array(matrix.attribute("year"))
     values = sorted(set(years))
@@ -541,7 +566,9 @@ BAD = {
         "b[0].filter.latent",
     ),
     "confidence": (
-        lambda api, name: diff(api, name, wire.EVERYTHING_FILTER, named("year < 2002"), confidence=1.0),
+        lambda api, name: diff(
+            api, name, wire.expr("year >= 2002"), named("year < 2002"), confidence=1.0
+        ),
         "confidence",
     ),
     "above": (
@@ -628,7 +655,7 @@ def test_the_command_line_answers_as_scripts_expect(corpus, matrix, cli, tmp_pat
     assert {"delta", "p_adjusted", "label"} <= set(found["rows"][0])
 
     file = tmp_path / "pairs.csv"
-    found = cli("correlate", corpus.name, "--min-support", 20, "--csv", file)
+    found = cli("correlate", corpus.name, "--min-support", 20, "--all", "--csv", file)
     product = active.T @ active
     upper = np.triu(product, 1)
     assert len(found["pairs"]) == (upper >= 20).sum()
@@ -645,14 +672,15 @@ def test_the_command_line_answers_as_scripts_expect(corpus, matrix, cli, tmp_pat
     (found,) = cli(*diff_groups)["comparisons"]
     assert [row["label"] for row in found["rows"]] == ["g"]
     assert found["rows"][0]["a_count"] == in_a[:, [1, 2]].any(axis=1).sum()
-    found = cli("trends", corpus.name, "--by", "day", "--every", "week", "--limit", 3)
+    week = ("trends", corpus.name, "--by", "day", "--every", "week", "--all", "--limit", 3)
+    found = cli(*week)
     assert len(found["rows"]) == 3 and found["buckets"][0]["name"].startswith("202")
     found = cli("duplicates", corpus.name, "--threshold", 0.75, "--limit", 2)
     assert len(found["groups"]) == min(2, found["n_groups"])
     for arguments in [
-        ("diff", corpus.name, "--a", a, "--b", b, "--documents", 2),
-        ("correlate", corpus.name, "--attribute", "source"),
-        ("trends", corpus.name, "--by", "year"),
+        ("diff", corpus.name, "--a", a, "--b", b, "--documents", 2, "--all"),
+        ("correlate", corpus.name, "--attribute", "source", "--all"),
+        ("trends", corpus.name, "--by", "year", "--all"),
         ("duplicates", corpus.name),
     ]:
         assert len(cli(*arguments, plain=True).splitlines()) > 2

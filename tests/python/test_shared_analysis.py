@@ -57,7 +57,7 @@ def test_a_diff_of_categories(api, arxiv):
     name, records, active = arxiv
     primary = np.array([record["categories"][0] for record in records])
     ((head, rows),) = diff(
-        api, name, wire.expr('primary = "cs.CV"'), named('primary = "cs.CL"'), all=True
+        api, name, wire.expr('primary = "cs.CV"'), named('primary = "cs.CL"'), all=True, min_support=1
     )
     in_a, in_b = primary == "cs.CV", primary == "cs.CL"
     n, m = int(in_a.sum()), int(in_b.sum())
@@ -82,7 +82,7 @@ def test_correlations_of_all_pairs(api, arxiv):
         for i, j, count in zip(product.row, product.col, product.data, strict=True)
         if count >= 20
     }
-    summary, pairs = correlate(api, name, min_support=20)
+    summary, pairs = correlate(api, name, min_support=20, all=True)
     assert {(pair.i, pair.j): pair.count for pair in pairs} == expected
     singles = active.sum(axis=0).A1
     for pair in pairs:

@@ -3,7 +3,10 @@
 use rayon::prelude::*;
 
 use super::Side;
-use super::correlate::{CorrelateOptions, Margins, Pair, Tested, refuse_adjacent};
+use super::correlate::{
+    CorrelateOptions, Margins, Pair, Strata, Stratified, Tested, refuse_adjacent,
+};
+use super::members::Members;
 use super::units::{Counter, Floor, UnitIndex, Units, add_to, count_units};
 use super::values::ValueTable;
 use crate::document::Value;
@@ -25,7 +28,9 @@ pub struct AttributeCorrelations {
     pub tested: u64,
     /// The attribute's values with their documents; `j` of a pair is a place in this list.
     pub values: Vec<(Value, u64)>,
-    /// The kept pairs (`i` a latent), highest NPMI first.
+    /// Under [`CorrelateOptions::stratify_by`], how documents were taken apart.
+    pub strata: Option<Strata>,
+    /// The kept pairs (`i` a latent), highest lower bound of NPMI first.
     pub pairs: Vec<Pair>,
 }
 
@@ -46,17 +51,30 @@ pub fn correlate_attribute(
 ) -> Result<AttributeCorrelations> {
     refuse_adjacent(options)?;
     let floor = Floor::new(options.active_above)?;
-    let set = side.snapshot.allowed(side.filter)?;
-    let table = ValueTable::read(side.snapshot, &set, attribute)?;
-    check_values(&table, attribute)?;
     let index = UnitIndex::new(Units::Latents(n_latents))?;
-    let counts = count_units(side.snapshot, &set, &index, floor, progress)?;
+    let members = Members::of(side)?;
+    let strata = match &options.stratify_by {
+        None => None,
+        Some(attribute) => Some(Stratified::new(
+            &members, attribute, &index, floor, progress,
+        )?),
+    };
+    let set = strata
+        .as_ref()
+        .map_or(&members.set, |strata| &strata.inside.set);
+    let table = ValueTable::read(side.snapshot, set, attribute)?;
+    check_values(&table, attribute)?;
+    let counts = count_units(side.snapshot, set, &index, floor, progress)?;
     let holders = table.counts();
     let value_counts: Vec<u32> = holders
         .iter()
         .map(|&count| u32::try_from(count).unwrap_or(u32::MAX))
         .collect();
+    let within = strata
+        .as_ref()
+        .map_or_else(Vec::new, |strata| strata.with_values(&table));
     let margins = Margins::new(set.count(), &counts, &value_counts, options.min_support)?;
+    let margins = margins.within(&within);
     let most = options.max_density * set.count() as f64;
     let mut wanted = vec![latents.is_none(); n_latents];
     for &latent in latents.unwrap_or_default() {
@@ -107,6 +125,7 @@ pub fn correlate_attribute(
         documents: set.count(),
         eligible,
         tested,
+        strata: strata.map(|strata| strata.summary()),
         values: table.values.into_iter().zip(holders).collect(),
         pairs,
     })

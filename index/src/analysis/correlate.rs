@@ -4,6 +4,7 @@
 //! counter per thread, from which the pairs of `i` with enough support are kept. Memory is the
 //! packed rows of the set, a counter per thread and the kept pairs; no matrix of all pairs exists.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -11,13 +12,20 @@ use rayon::prelude::*;
 use super::Side;
 use super::cooccurrence::{Packed, PackedRows, PairCounter};
 use super::joined::{LatentRows, join};
-use super::statistics::{Test, adjust_among, independence};
+use super::mantel_haenszel;
+use super::members::Members;
+use super::partition::Partition;
+use super::statistics::{Test, adjust_among, independence, normal_quantile, wilson};
+use super::stratified::count_part;
 use super::units::{Floor, UnitIndex, Units, count_units};
+use super::values::ValueTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// Maximum pairs that one analysis tests; each takes 48 bytes.
+/// Maximum pairs that one analysis tests; each takes 56 bytes.
 pub const MAX_TESTED_PAIRS: usize = 10_000_000;
+/// Confidence of the lower bound that pairs are ordered by.
+const CONFIDENCE: f64 = 0.95;
 
 /// Which pairs of latents are tested.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,14 +41,18 @@ pub enum Scope {
 
 /// Which pairs are tested and kept. The bounds of results (`min_npmi` and below) do not change
 /// what is tested.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CorrelateOptions {
     /// A document has a latent when its activation is above this.
     pub active_above: f32,
-    /// Leaves out of a pair's support the documents in which both latents fire most on the same
-    /// or neighbouring tokens, since they see one word twice. Needs stored
-    /// positions; a latent without one there is on no word. `i_count` and `j_count` stay.
+    /// Leaves out of a pair's table the documents in which both latents fire most on the same
+    /// or neighbouring tokens, since they see one word twice: they count neither as having both, nor
+    /// one, nor at all. Needs stored positions; a latent without one there is on no word.
     pub exclude_adjacent: bool,
+    /// Compares within strata of this attribute, numbers and timestamps of more than ten values by
+    /// deciles; `length` is the number of words where no attribute has that name. What occurs
+    /// together is held against `Σ n_i,h n_j,h / N_h`.
+    pub stratify_by: Option<String>,
     /// Pairs in fewer documents are not tested; at least 1.
     pub min_support: u64,
     /// Latents in a larger share of the documents ("stop latents") are left out.
@@ -58,6 +70,7 @@ impl Default for CorrelateOptions {
         Self {
             active_above: 0.0,
             exclude_adjacent: false,
+            stratify_by: None,
             min_support: 20,
             max_density: 1.0,
             min_npmi: -1.0,
@@ -74,7 +87,7 @@ pub struct Pair {
     pub i: u32,
     /// The second latent, or the value's place in the list of values.
     pub j: u32,
-    /// Documents with both, without those of `adjacent`.
+    /// Documents with both, here and below without those of `adjacent`.
     pub count: u64,
     /// Documents left out since both fire on the same word; 0 unless
     /// [`CorrelateOptions::exclude_adjacent`].
@@ -83,10 +96,12 @@ pub struct Pair {
     pub i_count: u64,
     /// Documents with `j`.
     pub j_count: u64,
-    /// Pointwise mutual information, `ln(P_ij / (P_i P_j))`.
+    /// Pointwise mutual information, `ln(P_ij / (P_i P_j))`; over strata `ln(n_ij / expected)`.
     pub pmi: f64,
     /// `pmi / -ln P_ij`, -1 to 1; 0 where every document has both.
     pub npmi: f64,
+    /// `npmi` with the lower 95% Wilson bound of `n_ij / N` in place of `P_ij`.
+    pub npmi_low: f64,
     /// Share of the documents with `i` that have `j`.
     pub j_given_i: f64,
     /// Share of the documents with `j` that have `i`.
@@ -118,8 +133,27 @@ pub struct Correlations {
     /// Under [`CorrelateOptions::exclude_adjacent`], the pairs that reach the support only with
     /// the documents left out.
     pub adjacent_pairs: Option<u64>,
-    /// The kept pairs, highest NPMI first, ties by count and then by number.
+    /// Under [`CorrelateOptions::stratify_by`], how documents were taken apart.
+    pub strata: Option<Strata>,
+    /// The kept pairs, highest lower bound of NPMI first, ties by count and then by number.
     pub pairs: Vec<Pair>,
+}
+
+/// How documents were taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strata {
+    /// Strata.
+    pub strata: u64,
+    /// Documents without the attribute, which are left out.
+    pub outside: u64,
+}
+
+/// Documents of a stratum: all, and those with each first and second of a pair.
+pub(super) struct StratumCounts {
+    pub documents: u64,
+    pub i_counts: Vec<u32>,
+    /// As `i_counts` where absent.
+    pub j_counts: Option<Vec<u32>>,
 }
 
 /// A pair that reached the support.
@@ -131,6 +165,7 @@ pub(super) struct Tested {
     adjacent: u32,
     test: Test,
     npmi: f64,
+    npmi_low: f64,
     p: f64,
     adjusted: f64,
 }
@@ -141,7 +176,17 @@ pub(super) struct Margins<'a> {
     pub i_counts: &'a [u32],
     pub j_counts: &'a [u32],
     pub min_support: u32,
+    /// The same of each stratum; empty where pairs are not tested within any.
+    strata: &'a [StratumCounts],
+    quantile: f64,
     room: AtomicUsize,
+}
+
+/// PMI, NPMI, and NPMI with the lower bound of the joint share.
+struct Information {
+    pmi: f64,
+    npmi: f64,
+    npmi_low: f64,
 }
 
 impl<'a> Margins<'a> {
@@ -161,14 +206,25 @@ impl<'a> Margins<'a> {
             i_counts,
             j_counts,
             min_support: u32::try_from(min_support.max(1)).unwrap_or(u32::MAX),
+            strata: &[],
+            quantile: normal_quantile(CONFIDENCE),
             room: AtomicUsize::new(MAX_TESTED_PAIRS),
         })
     }
 
+    /// The same, with pairs tested within strata.
+    pub fn within(self, strata: &'a [StratumCounts]) -> Self {
+        Self { strata, ..self }
+    }
+
     pub fn test(&self, (i, j): (u32, u32), count: u32, adjacent: u32) -> Tested {
-        let (i_count, j_count) = self.counts(i, j);
-        let (p, test) = independence(count.into(), i_count, j_count, self.documents);
-        let (_, npmi) = self.information(i, j, count);
+        let (i_count, j_count, n) = self.counts(i, j, adjacent);
+        let (p, test) = if self.strata.is_empty() {
+            independence(count.into(), i_count, j_count, n)
+        } else {
+            mantel_haenszel::test(count.into(), &self.tables(i, j))
+        };
+        let Information { npmi, npmi_low, .. } = self.information(i, j, count, adjacent);
         Tested {
             i,
             j,
@@ -176,27 +232,51 @@ impl<'a> Margins<'a> {
             adjacent,
             test,
             npmi,
+            npmi_low,
             p,
             adjusted: p,
         }
     }
 
-    fn counts(&self, i: u32, j: u32) -> (u64, u64) {
-        (
-            self.i_counts[i as usize].into(),
-            self.j_counts[j as usize].into(),
-        )
+    /// Documents with `i`, with `j`, and all, without those left out.
+    fn counts(&self, i: u32, j: u32, adjacent: u32) -> (u64, u64, u64) {
+        let left_out = u64::from(adjacent);
+        let of_i = u64::from(self.i_counts[i as usize]);
+        let of_j = u64::from(self.j_counts[j as usize]);
+        (of_i - left_out, of_j - left_out, self.documents - left_out)
     }
 
-    /// PMI and NPMI.
-    fn information(&self, i: u32, j: u32, count: u32) -> (f64, f64) {
-        let (i_count, j_count) = self.counts(i, j);
-        let n = self.documents as f64;
-        let joint = f64::from(count);
-        let pmi = (joint * n / (i_count as f64 * j_count as f64)).ln();
-        let surprise = -(joint / n).ln();
-        let npmi = if surprise > 0.0 { pmi / surprise } else { 0.0 };
-        (pmi, npmi)
+    /// The margins of each stratum.
+    fn tables(&self, i: u32, j: u32) -> Vec<mantel_haenszel::Margins> {
+        let strata = self.strata.iter();
+        let margins = strata.map(|stratum| mantel_haenszel::Margins {
+            first: stratum.i_counts[i as usize].into(),
+            second: stratum.j_counts.as_ref().unwrap_or(&stratum.i_counts)[j as usize].into(),
+            n: stratum.documents,
+        });
+        margins.collect()
+    }
+
+    fn information(&self, i: u32, j: u32, count: u32, adjacent: u32) -> Information {
+        let (i_count, j_count, documents) = self.counts(i, j, adjacent);
+        let n = documents as f64;
+        // Documents that would have both were the two independent.
+        let expected = if self.strata.is_empty() {
+            i_count as f64 * j_count as f64 / n
+        } else {
+            mantel_haenszel::expected(&self.tables(i, j))
+        };
+        let of = |share: f64| {
+            let (pmi, surprise) = ((share * n / expected).ln(), -share.ln());
+            (pmi, if surprise > 0.0 { pmi / surprise } else { 0.0 })
+        };
+        let (pmi, npmi) = of(f64::from(count) / n);
+        let (_, npmi_low) = of(wilson(count.into(), documents, self.quantile).0);
+        Information {
+            pmi,
+            npmi,
+            npmi_low,
+        }
     }
 
     /// `ResourceExhausted` when so many more pairs are too many.
@@ -238,8 +318,8 @@ impl<'a> Margins<'a> {
         });
         tested.par_sort_unstable_by(|left, right| {
             right
-                .npmi
-                .total_cmp(&left.npmi)
+                .npmi_low
+                .total_cmp(&left.npmi_low)
                 .then(right.count.cmp(&left.count))
                 .then((left.i, left.j).cmp(&(right.i, right.j)))
         });
@@ -253,18 +333,30 @@ impl<'a> Margins<'a> {
     }
 
     fn pair(&self, tested: &Tested) -> Pair {
-        let (i_count, j_count) = self.counts(tested.i, tested.j);
-        let (pmi, npmi) = self.information(tested.i, tested.j, tested.count);
-        let joint = f64::from(tested.count);
+        let Tested {
+            i,
+            j,
+            count,
+            adjacent,
+            ..
+        } = *tested;
+        let (i_count, j_count, _) = self.counts(i, j, adjacent);
+        let Information {
+            pmi,
+            npmi,
+            npmi_low,
+        } = self.information(i, j, count, adjacent);
+        let joint = f64::from(count);
         Pair {
-            i: tested.i,
-            j: tested.j,
-            count: tested.count.into(),
-            adjacent: tested.adjacent.into(),
+            i,
+            j,
+            count: count.into(),
+            adjacent: adjacent.into(),
             i_count,
             j_count,
             pmi,
             npmi,
+            npmi_low,
             j_given_i: joint / i_count as f64,
             i_given_j: joint / j_count as f64,
             p_value: tested.p,
@@ -443,11 +535,27 @@ pub fn correlate(
     keep: &dyn Fn(u32, u32) -> bool,
     progress: &Progress,
 ) -> Result<Correlations> {
+    if options.exclude_adjacent && options.stratify_by.is_some() {
+        return Err(Error::invalid(
+            "exclude_adjacent",
+            "is given with stratify_by; one of them is accepted",
+        ));
+    }
     let floor = Floor::new(options.active_above)?;
-    let set = side.snapshot.allowed(side.filter)?;
     let index = UnitIndex::new(Units::Latents(n_latents))?;
-    let counts = count_units(side.snapshot, &set, &index, floor, progress)?;
+    let members = Members::of(side)?;
+    let strata = match &options.stratify_by {
+        None => None,
+        Some(attribute) => Some(Stratified::new(
+            &members, attribute, &index, floor, progress,
+        )?),
+    };
+    let set = strata
+        .as_ref()
+        .map_or(&members.set, |strata| &strata.inside.set);
+    let counts = count_units(side.snapshot, set, &index, floor, progress)?;
     let margins = Margins::new(set.count(), &counts, &counts, options.min_support)?;
+    let margins = margins.within(strata.as_ref().map_or(&[], |strata| &strata.counts));
     let most = options.max_density * set.count() as f64;
     let is_stopped = |latent: u32| f64::from(counts[latent as usize]) > most;
     let sides = Sides::new(scope, n_latents, &is_stopped)?;
@@ -457,10 +565,10 @@ pub fn correlate(
         tested,
         adjacent_pairs,
     } = if n_latents <= 1 << 16 {
-        let rows = PackedRows::<u16>::new(side.snapshot, &set, only, packing, progress)?;
+        let rows = PackedRows::<u16>::new(side.snapshot, set, only, packing, progress)?;
         test_rows(&rows, &sides, &margins, options, progress)?
     } else {
-        let rows = PackedRows::<u32>::new(side.snapshot, &set, only, packing, progress)?;
+        let rows = PackedRows::<u32>::new(side.snapshot, set, only, packing, progress)?;
         test_rows(&rows, &sides, &margins, options, progress)?
     };
     let eligible = sides.eligible(&margins);
@@ -472,8 +580,77 @@ pub fn correlate(
         stopped: stopped(&counts, most),
         unpaired: None,
         adjacent_pairs: options.exclude_adjacent.then_some(adjacent_pairs),
+        strata: strata.map(|strata| strata.summary()),
         pairs,
     })
+}
+
+/// Documents taken apart by the value of an attribute, counted.
+pub(super) struct Stratified<'a> {
+    /// The documents that have it.
+    pub inside: Members<'a>,
+    pub partition: Partition,
+    pub counts: Vec<StratumCounts>,
+}
+
+impl<'a> Stratified<'a> {
+    /// `InvalidArgument` as [`Partition::strata`].
+    pub fn new(
+        members: &Members<'a>,
+        attribute: &str,
+        index: &UnitIndex,
+        floor: Floor,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let partition = Partition::strata(&[members], attribute, "stratify_by")?;
+        let mut counts = Vec::with_capacity(partition.parts);
+        for (part, documents) in partition.sizes(0).into_iter().enumerate() {
+            let placed = &partition.sets[0];
+            counts.push(StratumCounts {
+                documents,
+                i_counts: count_part(members.snapshot, placed, part, index, floor, progress)?,
+                j_counts: None,
+            });
+        }
+        let without = &partition.without[0];
+        let has_it = |at: usize, doc: u32| without[at].binary_search(&doc).is_err();
+        Ok(Self {
+            inside: Members {
+                snapshot: members.snapshot,
+                set: members.set.retained(has_it),
+            },
+            partition,
+            counts,
+        })
+    }
+
+    /// The counts with values of an attribute as the second of a pair.
+    pub fn with_values(&self, table: &ValueTable) -> Vec<StratumCounts> {
+        let mut crossed = vec![vec![0; table.values.len()]; self.partition.parts];
+        for (placed, holders) in self.partition.sets[0].iter().zip(&table.holders) {
+            let part_of: HashMap<u32, u32> =
+                placed.iter().map(|&(part, doc)| (doc, part)).collect();
+            for (value, doc) in holders {
+                if let Some(&part) = part_of.get(doc) {
+                    crossed[part as usize][*value as usize] += 1;
+                }
+            }
+        }
+        let strata = self.counts.iter().zip(crossed);
+        let counts = strata.map(|(stratum, of_values)| StratumCounts {
+            documents: stratum.documents,
+            i_counts: stratum.i_counts.clone(),
+            j_counts: Some(of_values),
+        });
+        counts.collect()
+    }
+
+    pub fn summary(&self) -> Strata {
+        Strata {
+            strata: self.counts.len() as u64,
+            outside: self.partition.count_without(0),
+        }
+    }
 }
 
 /// Counts and tests the pairs of `sides` over packed rows.
@@ -523,8 +700,14 @@ pub fn correlate_joined(
     progress: &Progress,
 ) -> Result<Correlations> {
     refuse_adjacent(options)?;
+    if options.stratify_by.is_some() {
+        return Err(Error::invalid(
+            "stratify_by",
+            "is given for joined sides; it is for pairs of one document",
+        ));
+    }
     let floor = Floor::new(options.active_above)?;
-    let joined = join(a, b, attribute, floor)?;
+    let joined = join(&Members::of(a)?, &Members::of(b)?, attribute, floor)?;
     let (lists, of_a) = postings(&joined.a, n_latents);
     let (_, of_b) = postings(&joined.b, n_latents);
     let documents = joined.a.len() as u64;
@@ -557,6 +740,7 @@ pub fn correlate_joined(
         stopped: too_dense,
         unpaired: Some(joined.unpaired),
         adjacent_pairs: None,
+        strata: None,
         pairs,
     })
 }

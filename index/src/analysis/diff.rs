@@ -1,11 +1,13 @@
 //! What sets two sets apart.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use half::slice::HalfFloatSliceExt;
 
 use super::members::Members;
-use super::statistics::{Sample, Test, adjust, independence, newcombe, normal_quantile, welch};
+use super::spread::Spread;
+use super::statistics::{Sample, Test, adjust, independence, student_two_sided, welch_error};
 use super::units::{Floor, UnitIndex, Units, count_units, over_chunks};
 use crate::error::{Error, Result};
 use crate::filter::Allowed;
@@ -40,7 +42,7 @@ impl Default for DiffOptions {
         Self {
             measure: Measure::Prevalence,
             active_above: 0.0,
-            min_support: 1,
+            min_support: 5,
             confidence: 0.95,
         }
     }
@@ -55,6 +57,17 @@ impl DiffOptions {
                     "is {}; a share between 0 and 1 is accepted",
                     self.confidence
                 ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Only latents have activations.
+    pub(super) fn check_units(&self, index: &UnitIndex) -> Result<()> {
+        if self.measure == Measure::MeanActivation && !index.are_latents() {
+            return Err(Error::invalid(
+                "measure",
+                "is the mean activation, which groups have not; compare their prevalence",
             ));
         }
         Ok(())
@@ -98,8 +111,10 @@ pub struct DiffRow {
     pub delta: f64,
     /// `delta / max(a, b)`, between -1 and 1; 0 where both are 0.
     pub relative: f64,
-    /// Confidence interval of `delta`: Newcombe's for shares, Welch's for means.
+    /// Confidence interval of `delta`: Newcombe's for shares, Welch's for means, Sato's over strata,
+    /// Student's over clusters.
     pub interval: (f64, f64),
+    pub(super) spread: Spread,
     /// Rows in which only A or only B has it, where sets are paired.
     pub discordant: Option<(u64, u64)>,
     /// Where the p-value comes from.
@@ -119,10 +134,24 @@ pub struct Diff {
     pub b_documents: u64,
     /// Join values that only A and only B have, where sets are paired.
     pub unpaired: Option<(u64, u64)>,
+    /// Where sets are compared by an attribute's values.
+    pub by: Option<ByValue>,
     /// Units that were tested.
     pub tested: u64,
     /// One row per unit, by number.
     pub rows: Vec<DiffRow>,
+}
+
+/// Strata or clusters of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByValue {
+    /// Strata that have documents of both sets, or clusters.
+    pub groups: u64,
+    /// Documents of A in no such stratum, which are left out; of clusters, documents without the
+    /// attribute, each a cluster of its own.
+    pub a_outside: u64,
+    /// The same of B.
+    pub b_outside: u64,
 }
 
 /// Counts a set.
@@ -138,15 +167,10 @@ pub fn measure(
     options.check()?;
     let floor = Floor::new(options.active_above)?;
     let index = UnitIndex::new(units)?;
+    options.check_units(&index)?;
     let (snapshot, set) = (members.snapshot, &members.set);
     let (counts, moments) = match options.measure {
         Measure::Prevalence => (count_units(snapshot, set, &index, floor, progress)?, None),
-        Measure::MeanActivation if !index.are_latents() => {
-            return Err(Error::invalid(
-                "measure",
-                "is the mean activation, which groups have not; compare their prevalence",
-            ));
-        }
         Measure::MeanActivation => {
             let (counts, moments) = sum_activations(snapshot, set, &index, floor, progress)?;
             (counts, Some(moments))
@@ -217,21 +241,14 @@ fn sum_activations(
 /// `InvalidArgument` when they were not; `FailedPrecondition` when a set is empty.
 pub fn compare(a: &Measured, b: &Measured, options: &DiffOptions) -> Result<Diff> {
     options.check()?;
-    for (documents, side) in [(a.documents, "a"), (b.documents, "b")] {
-        if documents == 0 {
-            return Err(Error::precondition(format!(
-                "set {side} holds no documents, so there is nothing to compare"
-            )));
-        }
-    }
+    check_sets(a.documents, b.documents)?;
     if a.counts.len() != b.counts.len() {
         return Err(Error::invalid("b", "was measured with other units than a"));
     }
-    let quantile = normal_quantile(options.confidence);
     let mut rows = Vec::with_capacity(a.counts.len());
     for unit in 0..a.counts.len() {
         rows.push(match (&a.moments, &b.moments) {
-            (None, None) => shares(a, b, unit, options, quantile),
+            (None, None) => shares(a, b, unit, options),
             (Some(of_a), Some(of_b)) => {
                 let sample_a = sample(of_a[unit], a.documents);
                 let sample_b = sample(of_b[unit], b.documents);
@@ -245,9 +262,22 @@ pub fn compare(a: &Measured, b: &Measured, options: &DiffOptions) -> Result<Diff
         a_documents: a.documents,
         b_documents: b.documents,
         unpaired: None,
+        by: None,
         tested,
         rows,
     })
+}
+
+/// `FailedPrecondition` where a set is empty.
+pub(super) fn check_sets(a: u64, b: u64) -> Result<()> {
+    for (documents, side) in [(a, "a"), (b, "b")] {
+        if documents == 0 {
+            return Err(Error::precondition(format!(
+                "set {side} holds no documents, so there is nothing to compare"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn sample((sum, squares): (f64, f64), n: u64) -> Sample {
@@ -259,25 +289,19 @@ fn sample((sum, squares): (f64, f64), n: u64) -> Sample {
     }
 }
 
-fn shares(
-    a: &Measured,
-    b: &Measured,
-    unit: usize,
-    options: &DiffOptions,
-    quantile: f64,
-) -> DiffRow {
+fn shares(a: &Measured, b: &Measured, unit: usize, options: &DiffOptions) -> DiffRow {
     let (a_count, b_count) = (u64::from(a.counts[unit]), u64::from(b.counts[unit]));
-    let mut row = row(unit, a_count, b_count);
+    let spread = Spread::Independent((a_count, a.documents), (b_count, b.documents));
+    let mut row = row(unit, a_count, b_count, spread);
     (row.a, row.b) = (
         a_count as f64 / a.documents as f64,
         b_count as f64 / b.documents as f64,
     );
-    row.interval = newcombe((a_count, a.documents), (b_count, b.documents), quantile);
     if a_count + b_count >= options.min_support.max(1) {
         let n = a.documents + b.documents;
         (row.p_value, row.test) = independence(a_count, a.documents, a_count + b_count, n);
     }
-    finish(row)
+    finish(row, options)
 }
 
 fn means(
@@ -289,18 +313,23 @@ fn means(
     options: &DiffOptions,
 ) -> DiffRow {
     let (a_count, b_count) = (u64::from(a.counts[unit]), u64::from(b.counts[unit]));
-    let mut row = row(unit, a_count, b_count);
+    let (delta, found) = (
+        sample_a.mean - sample_b.mean,
+        welch_error(sample_a, sample_b),
+    );
+    let mut row = row(unit, a_count, b_count, Spread::of(delta, found));
     (row.a, row.b) = (sample_a.mean, sample_b.mean);
-    let (p_value, interval, test) = welch(sample_a, sample_b, options.confidence);
-    row.interval = interval;
-    if a_count + b_count >= options.min_support.max(1) {
-        (row.p_value, row.test) = (p_value, test);
+    if let Some((error, freedom)) = found
+        && a_count + b_count >= options.min_support.max(1)
+    {
+        row.p_value = student_two_sided(delta / error, freedom);
+        row.test = Test::Welch;
     }
-    finish(row)
+    finish(row, options)
 }
 
 /// An untested row.
-pub(super) fn row(unit: usize, a_count: u64, b_count: u64) -> DiffRow {
+pub(super) fn row(unit: usize, a_count: u64, b_count: u64, spread: Spread) -> DiffRow {
     DiffRow {
         // Units are counted by numbers of 32 bits.
         unit: u32::try_from(unit).unwrap_or(u32::MAX),
@@ -311,6 +340,7 @@ pub(super) fn row(unit: usize, a_count: u64, b_count: u64) -> DiffRow {
         delta: 0.0,
         relative: 0.0,
         interval: (0.0, 0.0),
+        spread,
         discordant: None,
         test: Test::Untested,
         p_value: 1.0,
@@ -318,8 +348,9 @@ pub(super) fn row(unit: usize, a_count: u64, b_count: u64) -> DiffRow {
     }
 }
 
-/// The row with what follows from `a` and `b`.
-pub(super) fn finish(mut row: DiffRow) -> DiffRow {
+/// The row with what follows from `a`, `b` and its spread.
+pub(super) fn finish(mut row: DiffRow, options: &DiffOptions) -> DiffRow {
+    row.interval = row.spread.interval(options.confidence);
     row.delta = row.a - row.b;
     let larger = row.a.max(row.b);
     row.relative = if larger > 0.0 {
@@ -332,17 +363,54 @@ pub(super) fn finish(mut row: DiffRow) -> DiffRow {
 
 /// Adjusts the p-values of the tested rows; returns how many there are.
 pub(super) fn adjust_rows(rows: &mut [DiffRow]) -> u64 {
-    let is_tested = |row: &&mut DiffRow| row.test != Test::Untested;
-    let mut p_values: Vec<f64> = rows
-        .iter_mut()
-        .filter(is_tested)
-        .map(|row| row.p_value)
-        .collect();
+    adjust_tested(rows.iter_mut().filter(|row| row.is_tested()).collect())
+}
+
+fn adjust_tested(mut rows: Vec<&mut DiffRow>) -> u64 {
+    let mut p_values: Vec<f64> = rows.iter().map(|row| row.p_value).collect();
     adjust(&mut p_values);
-    for (row, p) in rows.iter_mut().filter(is_tested).zip(&p_values) {
+    for (row, p) in rows.iter_mut().zip(&p_values) {
         row.p_adjusted = *p;
     }
     p_values.len() as u64
+}
+
+/// Adjusts the p-values of several comparisons as one family: over everything that was tested in
+/// any of them.
+pub fn adjust_together(diffs: &mut [Diff]) {
+    let rows = diffs.iter_mut().flat_map(|diff| &mut diff.rows);
+    adjust_tested(rows.filter(|row| row.is_tested()).collect());
+}
+
+/// Widens the intervals of rows that were selected, `rows.len()` of `tested` ones, to hold the rate
+/// of false coverage (Benjamini and Yekutieli, 2005): at confidence `1 - q` each gets an interval of
+/// confidence `1 - R q / m`.
+pub fn cover_selected(rows: &mut [&mut DiffRow], tested: u64, options: &DiffOptions) {
+    let share = (rows.len() as f64 / tested.max(1) as f64).min(1.0);
+    let confidence = 1.0 - share * (1.0 - options.confidence);
+    for row in rows {
+        row.interval = row.spread.interval(confidence);
+    }
+}
+
+impl DiffRow {
+    /// Whether it had the support of a test.
+    pub fn is_tested(&self) -> bool {
+        self.test != Test::Untested
+    }
+}
+
+impl Diff {
+    /// Leaves only these units tested: what another part of the documents suggested.
+    pub fn test_only(&mut self, units: &HashSet<u32>) {
+        for row in &mut self.rows {
+            if !units.contains(&row.unit) {
+                row.test = Test::Untested;
+                (row.p_value, row.p_adjusted) = (1.0, 1.0);
+            }
+        }
+        self.tested = adjust_rows(&mut self.rows);
+    }
 }
 
 /// Which side a difference favours.
@@ -357,7 +425,7 @@ pub enum Direction {
     MoreInB,
 }
 
-/// Which rows of a diff are kept. The default keeps all of them.
+/// Which rows of a diff pass. The default passes everything that was tested.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Selection {
     /// `delta` is larger than this in size; equal is not enough unless it is 0.
@@ -385,7 +453,8 @@ impl Default for Selection {
     }
 }
 
-/// The rows that pass a selection, the largest `delta` in size first, ties by unit.
+/// The rows that pass a selection, the largest `delta` in size first, ties by unit. What was not
+/// tested never passes.
 pub fn select(diff: &Diff, selection: &Selection) -> Vec<DiffRow> {
     let share_of_b = |row: &DiffRow| row.b_count as f64 / diff.b_documents.max(1) as f64;
     let mut kept: Vec<DiffRow> = diff
@@ -401,7 +470,11 @@ pub fn select(diff: &Diff, selection: &Selection) -> Vec<DiffRow> {
             let is_missing_in_b = selection
                 .max_b_share
                 .is_none_or(|most| row.a_count > 0 && share_of_b(row) <= most);
-            favours && is_large && is_missing_in_b && row.p_adjusted <= selection.max_p_adjusted
+            row.is_tested()
+                && favours
+                && is_large
+                && is_missing_in_b
+                && row.p_adjusted <= selection.max_p_adjusted
         })
         .copied()
         .collect();

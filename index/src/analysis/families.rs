@@ -9,6 +9,9 @@
 //! So what chance gives is taken off, `(s - e) / (1 - e)`: 0 for independent latents, 1 for a special
 //! case (the form of Cohen's kappa, 1960); [`FamilyOptions::above_chance`] leaves the `s` of the paper.
 //!
+//! A pair in few documents says little: an edge takes a joint support, and that the lower 95% Wilson
+//! bound of `C_ij / min(f_i, f_j)` is above `e`.
+//!
 //! Below a floor similarity counts as none. A maximum spanning forest over it, each edge directed
 //! from the denser latent to the sparser, gives roots and what descends from them; roots that make a
 //! family are taken out and the forest is built again, for some rounds.
@@ -17,9 +20,13 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
+use super::statistics::{normal_quantile, wilson};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
+
+/// Confidence of the bound that an edge's share has.
+const CONFIDENCE: f64 = 0.95;
 
 /// What shapes families.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +35,10 @@ pub struct FamilyOptions {
     pub max_density: f64,
     /// Similarities below this count as none.
     pub min_similarity: f64,
-    /// Similarity is what is shared above chance; all that is shared otherwise, as in the paper.
+    /// Similarities of latents that share fewer documents count as none.
+    pub min_support: u32,
+    /// Similarity is what is shared above chance, and surely so; all that is shared otherwise, as in
+    /// the paper.
     pub above_chance: bool,
     /// A root has more direct children than this.
     pub root_children: usize,
@@ -45,6 +55,7 @@ impl Default for FamilyOptions {
         Self {
             max_density: 0.2,
             min_similarity: 0.1,
+            min_support: 5,
             above_chance: true,
             root_children: 2,
             min_members: 3,
@@ -217,14 +228,19 @@ impl Together<'_> {
     /// Pairs of places that are similar enough, most similar first.
     fn edges(&self, options: &FamilyOptions, progress: &Progress) -> Result<Vec<Edge>> {
         progress.announce(self.frequencies.len() as u64)?;
+        let quantile = normal_quantile(CONFIDENCE);
         let edges: Vec<Vec<Edge>> = self
             .places()
             .into_par_iter()
             .map(|at| {
                 let counts = (self.later)(at).into_iter();
                 let edges = counts.filter_map(|(other, count)| {
+                    let is_sure = count >= options.min_support
+                        && (!options.above_chance
+                            || self.exceeds_chance(at, other, count, quantile));
                     let similarity = self.similarity(at, other, count, options.above_chance);
-                    (similarity >= options.min_similarity).then_some((similarity, at, other))
+                    (is_sure && similarity >= options.min_similarity)
+                        .then_some((similarity, at, other))
                 });
                 let edges = edges.collect();
                 progress.advance(1)?;
@@ -250,6 +266,14 @@ impl Together<'_> {
         } else {
             0.0
         }
+    }
+
+    /// Whether the lower bound of what the sparser latent shares with the denser is above what it
+    /// would share by chance.
+    fn exceeds_chance(&self, a: u32, b: u32, count: u32, quantile: f64) -> bool {
+        let (a, b) = (self.documents(a), self.documents(b));
+        let chance = a.max(b) as f64 / self.documents.max(1) as f64;
+        wilson(count.into(), a.min(b), quantile).0 > chance
     }
 
     /// Kruskal's maximum spanning forest without the removed places, its edges directed.

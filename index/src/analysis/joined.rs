@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::Side;
+use super::members::Members;
 use super::units::Floor;
 use super::value_key::Key;
 use super::values::{ValueTable, extend_with_row};
@@ -44,10 +44,9 @@ pub(crate) struct Joined {
 }
 
 /// Joins two sets on `attribute`. `FailedPrecondition` when no value is on both sides.
-pub(crate) fn join(a: Side, b: Side, attribute: &str, floor: Floor) -> Result<Joined> {
-    let (set_a, set_b) = (a.snapshot.allowed(a.filter)?, b.snapshot.allowed(b.filter)?);
-    let table_a = ValueTable::read(a.snapshot, &set_a, attribute)?;
-    let table_b = ValueTable::read(b.snapshot, &set_b, attribute)?;
+pub(crate) fn join(a: &Members, b: &Members, attribute: &str, floor: Floor) -> Result<Joined> {
+    let table_a = ValueTable::read(a.snapshot, &a.set, attribute)?;
+    let table_b = ValueTable::read(b.snapshot, &b.set, attribute)?;
     let places: HashMap<Key, u32> = (0..)
         .zip(&table_b.values)
         .filter_map(|(place, value)| Some((Key::of(value)?, place)))
@@ -58,7 +57,7 @@ pub(crate) fn join(a: Side, b: Side, attribute: &str, floor: Floor) -> Result<Jo
         unpaired: (0, 0),
     };
     let mut row = Vec::new();
-    let mut gather = |side: Side, table: &ValueTable, value: u32, rows: &mut LatentRows| {
+    let mut gather = |side: &Members, table: &ValueTable, value: u32, rows: &mut LatentRows| {
         for (at, segment) in side.snapshot.segments().iter().enumerate() {
             for &(_, doc) in table.holders_of(at, value) {
                 extend_with_row(segment, doc, floor, &mut row);

@@ -10,6 +10,8 @@
 //! |---|---|
 //! | How do two sets differ? | [`measure`] on the [`Members`] of each, [`compare`]; [`select`] keeps what matters |
 //! | The same prompt answered twice: how do the answers differ? | [`compare_paired`] |
+//! | What differs apart from length, or another attribute? | [`compare_stratified`] |
+//! | What differs when documents come in clusters? | [`compare_clustered`] |
 //! | Which documents show a latent best? | [`Members::strongest`]; with their [`Counterparts`] where sets are paired |
 //! | Which latents occur together? | [`correlate()`], [`correlate_joined`] |
 //! | Which latents go with a value of an attribute? | [`correlate_attribute`] |
@@ -27,6 +29,7 @@
 pub mod across;
 mod attributes;
 pub mod cluster;
+mod clustered;
 mod cooccurrence;
 mod correlate;
 mod counterparts;
@@ -36,28 +39,37 @@ mod facet;
 pub mod families;
 mod joined;
 pub mod logistic;
+pub mod mantel_haenszel;
 mod members;
 mod order;
 mod paired;
+mod partition;
 pub mod profile;
+mod spread;
 pub mod statistics;
+mod stratified;
 mod trends;
 mod units;
 mod value_key;
 mod values;
 
 pub use attributes::{AttributeCorrelations, correlate_attribute};
+pub use clustered::compare_clustered;
 pub use correlate::{
-    CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, correlate, correlate_joined,
+    CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, Strata, correlate,
+    correlate_joined,
 };
 pub use counterparts::Counterparts;
 pub use diff::{
-    Diff, DiffOptions, DiffRow, Direction, Measure, Measured, Selection, compare, measure, select,
+    ByValue, Diff, DiffOptions, DiffRow, Direction, Measure, Measured, Selection, adjust_together,
+    compare, cover_selected, measure, select,
 };
 pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicates};
 pub use facet::{AttributeFacet, LatentCount, ValueCount, attribute_facet, latent_counts};
 pub use members::{Members, Side};
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;
+pub use partition::LENGTH;
+pub use stratified::compare_stratified;
 pub use trends::{ChangePoint, Monotone, TrendOptions, TrendRow, Trends, trends, trends_over_sets};
 pub use units::Units;

@@ -2,8 +2,9 @@
 
 use super::diff::{Diff, DiffOptions, Measure, adjust_rows, finish, row};
 use super::joined::join;
-use super::members::Side;
-use super::statistics::{mcnemar, newcombe_paired, normal_quantile};
+use super::members::Members;
+use super::spread::Spread;
+use super::statistics::mcnemar;
 use super::units::{Counter, Floor, UnitIndex, Units};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -17,8 +18,8 @@ use crate::progress::Progress;
 /// `InvalidArgument` for options out of range and for mean activations; `FailedPrecondition` when
 /// no value is on both sides.
 pub fn compare_paired(
-    a: Side,
-    b: Side,
+    a: &Members,
+    b: &Members,
     attribute: &str,
     units: Units,
     options: &DiffOptions,
@@ -51,23 +52,23 @@ pub fn compare_paired(
         progress.advance(1)?;
     }
     let n = joined.a.len() as u64;
-    let quantile = normal_quantile(options.confidence);
     let mut rows = Vec::with_capacity(counts.len());
     for (unit, &[both, only_a, only_b]) in counts.iter().enumerate() {
-        let mut row = row(unit, both + only_a, both + only_b);
+        let spread = Spread::Paired(both, only_a, only_b, n);
+        let mut row = row(unit, both + only_a, both + only_b, spread);
         (row.a, row.b) = (row.a_count as f64 / n as f64, row.b_count as f64 / n as f64);
-        row.interval = newcombe_paired(both, only_a, only_b, n, quantile);
         row.discordant = Some((only_a, only_b));
         if row.a_count + row.b_count >= options.min_support.max(1) {
             (row.p_value, row.test) = mcnemar(only_a, only_b);
         }
-        rows.push(finish(row));
+        rows.push(finish(row, options));
     }
     let tested = adjust_rows(&mut rows);
     Ok(Diff {
         a_documents: n,
         b_documents: n,
         unpaired: Some(joined.unpaired),
+        by: None,
         tested,
         rows,
     })

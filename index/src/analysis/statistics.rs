@@ -35,6 +35,12 @@ pub enum Test {
     McnemarExact,
     /// McNemar's test by the normal distribution, without continuity correction.
     Mcnemar,
+    /// The Cochran-Mantel-Haenszel test over strata, without continuity correction.
+    CochranMantelHaenszel,
+    /// The exact test over strata given all margins, two-sided by the probability of the sum.
+    StratifiedExact,
+    /// A t test with a variance from sums per cluster.
+    ClusterRobust,
 }
 
 /// Number, mean and unbiased variance of a sample.
@@ -214,26 +220,43 @@ pub fn mcnemar(only_a: u64, only_b: u64) -> (f64, Test) {
 /// Welch's t test of two means, with the interval of their difference at `confidence`. Untested,
 /// with an unbounded interval, where a sample has fewer than two values or neither varies.
 pub fn welch(a: Sample, b: Sample, confidence: f64) -> (f64, (f64, f64), Test) {
-    let untested = (1.0, (f64::NEG_INFINITY, f64::INFINITY), Test::Untested);
+    let delta = a.mean - b.mean;
+    let Some((error, freedom)) = welch_error(a, b) else {
+        return (1.0, (f64::NEG_INFINITY, f64::INFINITY), Test::Untested);
+    };
+    let width = error * student_quantile(confidence, freedom);
+    let p = student_two_sided(delta / error, freedom);
+    (p, (delta - width, delta + width), Test::Welch)
+}
+
+/// Welch's standard error of a difference of means and its degrees of freedom; `None` where a sample
+/// has fewer than two values or neither varies.
+pub(crate) fn welch_error(a: Sample, b: Sample) -> Option<(f64, f64)> {
     if a.n < 2 || b.n < 2 {
-        return untested;
+        return None;
     }
     let (n_a, n_b) = (a.n as f64, b.n as f64);
     let (error_a, error_b) = (a.variance / n_a, b.variance / n_b);
     let error = error_a + error_b;
-    if error <= 0.0 {
-        return untested;
-    }
     let freedom =
         error * error / (error_a * error_a / (n_a - 1.0) + error_b * error_b / (n_b - 1.0));
-    let delta = a.mean - b.mean;
-    let t2 = delta * delta / error;
-    let p = beta::checked_beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t2)).unwrap_or(1.0);
-    let quantile = StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |distribution| {
+    (error > 0.0).then(|| (error.sqrt(), freedom))
+}
+
+/// Two-sided tail probability of Student's t.
+pub(crate) fn student_two_sided(t: f64, freedom: f64) -> f64 {
+    beta::checked_beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t)).unwrap_or(1.0)
+}
+
+/// The quantile of Student's t that encloses `confidence` on both sides; of the normal distribution
+/// where `freedom` is infinite.
+pub(crate) fn student_quantile(confidence: f64, freedom: f64) -> f64 {
+    if freedom.is_infinite() {
+        return normal_quantile(confidence);
+    }
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |distribution| {
         distribution.inverse_cdf(0.5 + confidence / 2.0)
-    });
-    let width = quantile * error.sqrt();
-    (p, (delta - width, delta + width), Test::Welch)
+    })
 }
 
 /// Replaces p-values by those adjusted after Benjamini and Hochberg (1995): the smallest false

@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 
 /// What is tested and kept. The bounds of results (`direction` and below) do not change what is
-/// tested. The default keeps everything.
+/// tested; what was not tested never passes. The default passes everything that was tested.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrendOptions {
     /// A document has a latent when its activation is above this.
@@ -30,6 +30,8 @@ pub struct TrendOptions {
     pub max_p_adjusted: f64,
     /// Only units whose share never turns back.
     pub only_monotone: bool,
+    /// Keeps every unit, whether it passes or not.
+    pub all: bool,
     /// Maximum rows.
     pub limit: usize,
 }
@@ -38,11 +40,12 @@ impl Default for TrendOptions {
     fn default() -> Self {
         Self {
             active_above: 0.0,
-            min_support: 1,
+            min_support: 5,
             direction: Direction::Both,
             min_change: 0.0,
             max_p_adjusted: 1.0,
             only_monotone: false,
+            all: false,
             limit: usize::MAX,
         }
     }
@@ -109,6 +112,8 @@ pub struct Trends {
     pub buckets: Vec<Bucket>,
     /// Units that were tested.
     pub tested: u64,
+    /// Units that pass the bounds, listed or not.
+    pub passing: u64,
     /// The kept units, the largest `change` in size first.
     pub rows: Vec<TrendRow>,
 }
@@ -241,7 +246,8 @@ fn test_trends(buckets: Vec<Bucket>, counts: &[Vec<u32>], options: &TrendOptions
     for (point, p) in points.zip(of_points) {
         point.p_adjusted = p;
     }
-    rows.retain(|row| is_kept(row, options));
+    let passing = rows.iter().filter(|row| passes(row, options)).count();
+    rows.retain(|row| options.all || passes(row, options));
     rows.sort_by(|left, right| {
         let by_size = right.change.abs().total_cmp(&left.change.abs());
         by_size.then(left.unit.cmp(&right.unit))
@@ -250,17 +256,20 @@ fn test_trends(buckets: Vec<Bucket>, counts: &[Vec<u32>], options: &TrendOptions
     Trends {
         buckets,
         tested: p_values.len() as u64,
+        passing: passing as u64,
         rows,
     }
 }
 
-fn is_kept(row: &TrendRow, options: &TrendOptions) -> bool {
+fn passes(row: &TrendRow, options: &TrendOptions) -> bool {
     let favours = match options.direction {
         Direction::Both => true,
         Direction::MoreInA => row.change > 0.0,
         Direction::MoreInB => row.change < 0.0,
     };
-    favours
+    // A tested row has a best split.
+    row.change_point.is_some()
+        && favours
         && row.change.abs() >= options.min_change
         && row.p_adjusted <= options.max_p_adjusted
         && (!options.only_monotone || row.monotone != Monotone::No)

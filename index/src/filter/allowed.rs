@@ -80,6 +80,16 @@ impl Allowed {
         Ok(Self::from_segments(segments))
     }
 
+    /// The allowed documents that `keep` keeps, by segment and number in it.
+    pub fn retained(&self, keep: impl Fn(usize, u32) -> bool) -> Self {
+        let segments = self.segments.iter().enumerate();
+        let kept = segments.map(|(at, segment)| {
+            let docs = segment.iter().filter(|&doc| keep(at, doc)).collect();
+            AllowedInSegment::new(Some(docs), segment.n_docs)
+        });
+        Self::from_segments(kept.collect())
+    }
+
     fn from_segments(segments: Vec<AllowedInSegment>) -> Self {
         let total = segments.iter().map(|segment| segment.count).sum();
         Self { segments, total }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{
-    ActivationScale, Component, Hit, Kind, LatentWeight, Latents, Nearest, Plan, Ranking,
+    ActivationScale, Boosts, Component, Hit, Kind, LatentWeight, Latents, Nearest, Plan, Ranking,
     ResolvedQuery, boost, latents, latents_bm25, nearest, text,
 };
 use crate::error::Result;
@@ -17,6 +17,10 @@ use crate::vector::unit;
 /// The `limit` best hits of a query.
 pub fn execute(query: &ResolvedQuery, snapshot: &Snapshot, limit: usize) -> Result<Ranking> {
     let alive = Arc::new(Allowed::alive(snapshot));
+    if query.is_open() {
+        let query = query.clone().with_units(snapshot)?;
+        return Executor { snapshot, alive }.run(&query, None, limit);
+    }
     Executor { snapshot, alive }.run(query, None, limit)
 }
 
@@ -117,13 +121,13 @@ impl Executor<'_> {
     fn nearest(
         &self,
         nearest: &Nearest,
-        boosts: Option<&Latents>,
+        boosts: Option<&Boosts>,
         allowed: &Allowed,
         limit: usize,
         plan: &mut Plan,
     ) -> Result<Vec<Hit>> {
         let unit = unit(&nearest.vector);
-        let weights = boosts.map(|boosts| effective_weights(boosts, self.snapshot));
+        let weights = boosts.map(|boosts| boosts.effective(self.snapshot));
         let mut top = TopK::new(limit);
         let (mut graphs, mut scans) = (false, false);
         for (segment, allowed) in self.snapshot.segments().iter().zip(allowed.segments()) {

@@ -213,7 +213,13 @@ impl Executor<'_> {
             // Rounding may pass -1 by a little.
             Kind::Nearest(_) => -1.01,
             Kind::Boost(_, boosts) => {
-                negative(super::effective_weights(boosts, self.snapshot)) - 1.01
+                let parts = boosts.effective(self.snapshot).into_iter();
+                let least = parts.map(|entry| {
+                    entry
+                        .part(self.snapshot.maximum_activation(entry.latent))
+                        .min(0.0)
+                });
+                least.sum::<f32>() * 1.01 - 1.01
             }
             Kind::Latents(latents) => {
                 negative(super::effective_weights(latents, self.snapshot)) * 1.01

@@ -21,6 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::rank::{Fusion, Scale};
+pub use boost::BoostWeight;
 pub use execute::{effective_weights, execute};
 pub(crate) use nearest::SCAN_BELOW;
 
@@ -64,7 +65,7 @@ pub enum Kind<Q = Query> {
     Nearest(Nearest),
     /// Cosine similarity to a vector plus a weighted sum of activations (the methods guide, boost).
     /// Hits have a vector.
-    Boost(Nearest, Latents),
+    Boost(Nearest, Boosts),
     /// A weighted sum of activations.
     Latents(Latents),
     /// BM25 over latents.
@@ -122,6 +123,19 @@ pub struct Latents {
     pub weights: Vec<LatentWeight>,
     /// What activations are divided by.
     pub scale: ActivationScale,
+}
+
+/// Activations that are added to a cosine: `u Σ λ_i min(a_i / p90_i, 2)`.
+///
+/// `u` makes one λ mean the same for encoders whose cosines are close together: the standard deviation
+/// of the cosines of the 1,000 best documents, over .05. Under a filter those of the allowed ones; of
+/// fewer than 50 it says nothing, and the collection's own is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Boosts {
+    /// The latents and their λ, of either sign.
+    pub weights: Vec<LatentWeight>,
+    /// `u`; measured on the query's candidates where absent ([`ResolvedQuery::with_units`]).
+    pub unit: Option<f32>,
 }
 
 /// A latent and its weight in a query.

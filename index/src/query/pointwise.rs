@@ -26,7 +26,7 @@ pub(super) fn scores(
         }
         Kind::Boost(nearest, boosts) => {
             let unit = unit(&nearest.vector);
-            let weights = effective_weights(boosts, snapshot);
+            let weights = boosts.effective(snapshot);
             Ok(each(snapshot, allowed, docs, |segment, doc| {
                 boost::score(segment, doc, &unit, &weights)
             }))

@@ -79,8 +79,9 @@ impl Kind {
         Ok(match self {
             Self::Nearest(nearest) => Kind::Nearest(nearest.checked(shape).within(name)?),
             Self::Boost(nearest, boosts) => {
-                let boosts = boosts.checked(shape).within("boost").within(name)?;
-                Kind::Boost(nearest.checked(shape).within(name)?, boosts)
+                let weights = validate_weights(&boosts.weights, shape);
+                weights.within("boost").within(name)?;
+                Kind::Boost(nearest.checked(shape).within(name)?, boosts.clone())
             }
             Self::Latents(latents) => Kind::Latents(latents.checked(shape).within(name)?),
             Self::LatentsBm25(bm25) => {

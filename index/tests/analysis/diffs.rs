@@ -231,8 +231,8 @@ fn pairs_are_joined_by_value() {
             ..DiffOptions::default()
         };
         let progress = Progress::default();
-        let (of_a, of_b) = (side(&corpus, &a), side(&corpus, &b));
-        let diff = compare_paired(of_a, of_b, "row", LATENTS, &options, &progress).unwrap();
+        let (of_a, of_b) = (members(&corpus, &a), members(&corpus, &b));
+        let diff = compare_paired(&of_a, &of_b, "row", LATENTS, &options, &progress).unwrap();
         let (a, b) = (rows_of(&corpus, &a, above), rows_of(&corpus, &b, above));
         let shared: Vec<i64> = a
             .keys()
@@ -450,8 +450,8 @@ fn what_cannot_be_compared_is_refused() {
             .unwrap();
         assert_eq!(error.field(), Some(field));
     }
-    let (a, b) = (side(&corpus, &Filter::All), side(&corpus, &none));
-    let error = compare_paired(a, b, "row", LATENTS, &options, &progress).unwrap_err();
+    let (a, b) = (members(&corpus, &Filter::All), members(&corpus, &none));
+    let error = compare_paired(&a, &b, "row", LATENTS, &options, &progress).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);
     progress.stop();
     let some = filter("year > 2000");

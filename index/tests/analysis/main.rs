@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod corpus;
+mod designs;
 mod diffs;
 mod pairs;
 mod similar;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use latentdb_index::analysis::mantel_haenszel::{self, Margins};
 use latentdb_index::analysis::statistics::independence;
 use latentdb_index::analysis::{
     CorrelateOptions, Correlations, Pair, Scope, Side, correlate, correlate_attribute,
@@ -46,8 +47,9 @@ fn found_among(corpus: &Corpus, latents: usize, options: &CorrelateOptions) -> C
     correlate(side, latents, &Scope::All, options, &|_, _| true, &progress).unwrap()
 }
 
-/// A pair's figures from its counts.
+/// A pair's figures from its counts; `n` documents, those left out among them.
 fn check(pair: &Pair, n: u64) {
+    let n = n - pair.adjacent;
     let joint = pair.count as f64 / n as f64;
     let alone = (
         pair.i_count as f64 / n as f64,
@@ -62,11 +64,21 @@ fn check(pair: &Pair, n: u64) {
             0.0
         },
     );
+    let low = wilson_low(joint, n as f64);
+    close(pair.npmi_low, (low / (alone.0 * alone.1)).ln() / -low.ln());
     close(pair.j_given_i, pair.count as f64 / pair.i_count as f64);
     close(pair.i_given_j, pair.count as f64 / pair.j_count as f64);
     let expected = independence(pair.count, pair.i_count, pair.j_count, n);
     assert_eq!((pair.p_value, pair.test), expected);
     assert!(pair.p_adjusted >= pair.p_value * (1.0 - 1e-12) && pair.p_adjusted <= 1.0);
+}
+
+/// The lower end of Wilson's 95% interval.
+fn wilson_low(share: f64, n: f64) -> f64 {
+    let z = 1.959_963_984_540_054_f64;
+    let centre = share + z * z / (2.0 * n);
+    let width = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    (centre - width) / (1.0 + z * z / n)
 }
 
 fn counts(pairs: &[Pair]) -> BTreeMap<(u32, u32), u64> {
@@ -120,7 +132,8 @@ fn every_pair_with_support_is_counted_once() {
                     assert_eq!(pair.j_count, having(&documents, pair.j, above));
                     check(pair, n);
                 }
-                assert!(all.pairs.windows(2).all(|two| two[0].npmi >= two[1].npmi));
+                let is_ordered = |two: &[Pair]| two[0].npmi_low >= two[1].npmi_low;
+                assert!(all.pairs.windows(2).all(is_ordered));
 
                 let with = found(&corpus, &filter, &Scope::With(vec![3, 17, 0]), &options);
                 let these = [3, 17, 0];
@@ -160,7 +173,7 @@ fn bounds_do_not_change_what_is_tested() {
         min_npmi: 0.1,
         max_p_adjusted: 0.5,
         limit: 3,
-        ..options
+        ..options.clone()
     };
     let kept = found(&corpus, &Filter::All, &Scope::All, &narrow);
     assert_eq!(kept.tested, all.tested);
@@ -471,7 +484,9 @@ fn latents_of_one_word_do_not_support_a_pair() {
     assert_eq!(all.adjacent_pairs, Some(dropped));
     assert!(dropped >= 1 && !figures.contains_key(&(4, 5)));
     for pair in &all.pairs {
-        assert_eq!(pair.i_count, having(&documents, pair.i, above));
+        // What is left out leaves the margins too.
+        let of_i = having(&documents, pair.i, above);
+        assert_eq!(pair.i_count, of_i - pair.adjacent);
         check(pair, documents.len() as u64);
     }
     // The other way round, and as before without the option.
@@ -482,11 +497,90 @@ fn latents_of_one_word_do_not_support_a_pair() {
     }
     let plain = CorrelateOptions {
         exclude_adjacent: false,
-        ..options
+        ..options.clone()
     };
     let plain = found(&corpus, &Filter::All, &Scope::All, &plain);
     assert!(plain.pairs.iter().all(|pair| pair.adjacent == 0));
     assert!(counts(&plain.pairs).contains_key(&(4, 5)) && plain.adjacent_pairs.is_none());
+}
+
+#[test]
+fn pairs_are_held_against_what_strata_give() {
+    let corpus = Corpus::random(1200, 14);
+    let filter = filter("source != \"films\"");
+    let documents = corpus.matching(&filter);
+    let options = CorrelateOptions {
+        min_support: 5,
+        stratify_by: Some("year".to_owned()),
+        ..CorrelateOptions::default()
+    };
+    let all = found(&corpus, &filter, &Scope::All, &options);
+    assert_eq!(
+        all.strata.map(|strata| (strata.strata, strata.outside)),
+        Some((6, 0))
+    );
+    let years: Vec<Vec<&Document>> = (2000..2006)
+        .map(|year| {
+            let is_of = |d: &&&Document| d.attributes["year"] == Value::Integer(year);
+            documents.iter().filter(is_of).copied().collect()
+        })
+        .collect();
+    let check = |pair: &Pair, margins: &[Margins]| {
+        let expected = mantel_haenszel::expected(margins);
+        let joint = pair.count as f64 / documents.len() as f64;
+        close(pair.pmi, (pair.count as f64 / expected).ln());
+        close(pair.npmi, pair.pmi / -joint.ln());
+        assert_eq!(
+            (pair.p_value, pair.test),
+            mantel_haenszel::test(pair.count, margins)
+        );
+    };
+    for pair in &all.pairs {
+        let margins: Vec<Margins> = years
+            .iter()
+            .map(|documents| Margins {
+                first: having(documents, pair.i, 0.0),
+                second: having(documents, pair.j, 0.0),
+                n: documents.len() as u64,
+            })
+            .collect();
+        check(pair, &margins);
+    }
+    assert_eq!(all.pairs[0].i.min(all.pairs[0].j), 3);
+    let side = side(&corpus, &filter);
+    let progress = Progress::default();
+    let found = correlate_attribute(side, N_LATENTS, None, "source", &options, &progress).unwrap();
+    for pair in &found.pairs {
+        let value = &found.values[pair.j as usize].0;
+        let margins: Vec<Margins> = years
+            .iter()
+            .map(|documents| Margins {
+                first: having(documents, pair.i, 0.0),
+                second: documents
+                    .iter()
+                    .filter(|d| d.attributes["source"] == *value)
+                    .count() as u64,
+                n: documents.len() as u64,
+            })
+            .collect();
+        check(pair, &margins);
+    }
+    let both = CorrelateOptions {
+        exclude_adjacent: true,
+        ..options.clone()
+    };
+    let keep = |_, _| true;
+    let error = correlate(side, N_LATENTS, &Scope::All, &both, &keep, &progress).unwrap_err();
+    assert_eq!(error.field(), Some("exclude_adjacent"));
+    let error = correlate_joined(
+        (side, side, "row"),
+        N_LATENTS,
+        &Scope::All,
+        &options,
+        &keep,
+        &progress,
+    );
+    assert_eq!(error.unwrap_err().field(), Some("stratify_by"));
 }
 
 #[test]
@@ -515,7 +609,7 @@ fn what_cannot_be_counted_is_refused() {
     // No positions are stored, and joined latents are of different texts.
     let apart = CorrelateOptions {
         exclude_adjacent: true,
-        ..options
+        ..options.clone()
     };
     let error = correlate(side, N_LATENTS, &Scope::All, &apart, &keep, &progress).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::FailedPrecondition);

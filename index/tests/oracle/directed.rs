@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use latentdb_index::filter::TextMode;
-use latentdb_index::query::Kind;
+use latentdb_index::query::{Boosts, Kind, LatentWeight, Nearest};
 use latentdb_index::{Activation, Collection, Document, Filter, Operation, Query, Value};
 use rand::Rng;
 
@@ -320,4 +320,94 @@ fn a_crash_image_holds_every_acknowledged_write() {
     }
     stop.store(true, Ordering::Relaxed);
     writer.join().unwrap();
+}
+
+/// The standard deviation of the `most` best of cosines, over .05.
+fn unit_of(mut cosines: Vec<f64>, most: usize) -> f64 {
+    cosines.sort_by(|a, b| b.total_cmp(a));
+    cosines.truncate(most);
+    let n = cosines.len() as f64;
+    let mean = cosines.iter().sum::<f64>() / n;
+    (cosines.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / n).sqrt() / 0.05
+}
+
+/// A boost of 1 is worth as much as the query's own cosines differ: those of the best thousand, of the
+/// allowed documents, and of all where those are few.
+#[test]
+fn boosts_are_in_units_of_the_spread_of_cosines() {
+    let folder = tempfile::tempdir().unwrap();
+    let collection = Collection::open(folder.path()).unwrap();
+    let mut random = random(77);
+    let mut model = Model::default();
+    let mut upserts = Vec::new();
+    for number in 0..1500 {
+        let mut document = numbered(number);
+        // All cosines are close together, as those of some encoders are.
+        let vector = (0..DIMENSION).map(|_| 10.0 + random.random_range(-1.0_f32..1.0));
+        document.vector = Some(vector.collect());
+        document.codes_mut(0).latents = vec![Activation {
+            latent: 1,
+            activation: random.random_range(1_u8..40).into(),
+        }];
+        model
+            .documents
+            .insert(document.id.clone(), document.clone());
+        upserts.push(Operation::Upsert(Box::new(document)));
+    }
+    collection.write(upserts, None).unwrap();
+    let snapshot = collection.snapshot();
+    let vector: Vec<f32> = (0..DIMENSION).map(|at| 10.0 + (at % 3) as f32).collect();
+    let cosines = model.cosines(&vector);
+    for (filter, allowed, least) in [
+        (None, 1500, 1000),
+        (Some(400), 400, 1000),
+        (Some(20), 1500, 1000),
+    ] {
+        let number = |id: &str| id[1..].parse::<u32>().unwrap();
+        let kept = cosines.iter().filter(|(id, _)| number(id) < allowed);
+        let expected = unit_of(kept.map(|(_, cosine)| *cosine).collect(), least);
+        assert!(expected < 0.5, "{expected}");
+        let boosts = |unit| Boosts {
+            weights: vec![LatentWeight {
+                latent: 1,
+                weight: 0.4,
+            }],
+            unit,
+        };
+        let nearest = Nearest {
+            vector: vector.clone(),
+            exact: true,
+            ef: 100,
+        };
+        let mut query = Query::new(Kind::Boost(nearest, boosts(None)));
+        if let Some(most) = filter {
+            let text = format!("number < {most}");
+            query = query.filtered(latentdb_index::filter::parse(&text).unwrap());
+        }
+        let shape = latentdb_index::filter::Shape {
+            dimension: Some(DIMENSION),
+            n_latents: Some(10),
+        };
+        let query = query
+            .resolve(&shape)
+            .unwrap()
+            .with_units(&snapshot)
+            .unwrap();
+        let Kind::Boost(_, found) = &query.kind else {
+            panic!("it stays a boost");
+        };
+        let unit = f64::from(found.unit.unwrap());
+        assert!(
+            (unit / expected - 1.0).abs() < 1e-3,
+            "{unit}, not {expected}"
+        );
+        let scores = model.boosted(&vector, &boosts(found.unit));
+        for hit in latentdb_index::query::execute(&query, &snapshot, 10)
+            .unwrap()
+            .hits
+        {
+            let (score, _) = scores[&snapshot.id(hit.doc).unwrap()];
+            assert!((f64::from(hit.score) - score).abs() < 1e-4);
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use latentdb_index::filter::{AttributeTest, Name, Shape, TextMode};
 use latentdb_index::query::{
-    ActivationScale, Fusion, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Scale,
+    ActivationScale, Boosts, Fusion, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Scale,
 };
 use latentdb_index::{
     Activation, Codes, Document, Filter, LatentPosition, Operation, Query, Update, Value,
@@ -432,7 +432,11 @@ fn latents_query(random: &mut StdRng) -> Latents {
 pub fn query(random: &mut StdRng, depth: usize) -> Query {
     let kind = match random.random_range(0..if depth > 0 { 14 } else { 9 }) {
         0 => Kind::Nearest(nearest(random)),
-        1 => Kind::Boost(nearest(random), latents_query(random)),
+        1 => {
+            let nearest = nearest(random);
+            let (weights, unit) = (weights(random), Some(pick(random, &[0.2, 1.0, 3.0])));
+            Kind::Boost(nearest, Boosts { weights, unit })
+        }
         2..4 => Kind::Latents(latents_query(random)),
         4 => Kind::LatentsBm25(LatentsBm25 {
             weights: weights(random),

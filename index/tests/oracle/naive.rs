@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use half::f16;
 use latentdb_index::filter::{AttributeTest, Name, Nesting, Referent, Resolver, Shape, TextMode};
-use latentdb_index::query::{ActivationScale, Fusion, Latents, LatentsBm25, Scale};
+use latentdb_index::query::{ActivationScale, Boosts, Fusion, Latents, LatentsBm25, Scale};
 use latentdb_index::{
     Activation, Document, ErrorKind, Filter, Operation, ResolvedFilter, Result, Update, Value,
 };
@@ -156,13 +156,19 @@ impl Model {
     }
 
     /// Cosine plus boosts of every document with a vector, and the magnitude of its parts.
-    pub fn boosted(&self, query: &[f32], boosts: &Latents) -> BTreeMap<String, (f64, f64)> {
-        let boosts = self.latent_scores(boosts);
+    pub fn boosted(&self, query: &[f32], boosts: &Boosts) -> BTreeMap<String, (f64, f64)> {
         let cosines = self.cosines(query).into_iter();
         cosines
             .map(|(id, cosine)| {
-                let (boost, magnitude) = boosts.get(&id).copied().unwrap_or_default();
-                (id, (cosine + boost, magnitude + 1.0))
+                let document = &self.documents[&id];
+                let parts = boosts.weights.iter().filter_map(|entry| {
+                    let p90 = self.percentile90(entry.latent)?;
+                    let times = (activation(document, entry.latent)? / p90).min(2.0);
+                    Some(f64::from(entry.weight) * times * f64::from(boosts.unit.unwrap_or(1.0)))
+                });
+                let parts: Vec<f64> = parts.collect();
+                let magnitude: f64 = parts.iter().map(|part| part.abs()).sum();
+                (id, (cosine + parts.iter().sum::<f64>(), magnitude + 1.0))
             })
             .collect()
     }

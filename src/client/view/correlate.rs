@@ -65,6 +65,12 @@ pub fn table(request: &CorrelateRequest, found: &Correlations) -> Table {
             |pair| pair.npmi,
             |npmi| format!("{npmi:.3}"),
         )
+        .column(
+            "npmi_low",
+            "at least",
+            |pair| pair.npmi_low,
+            |npmi| format!("{npmi:.3}"),
+        )
         .column("j_given_i", "of the first", |pair| pair.j_given_i, share)
         .column("i_given_j", "of the second", |pair| pair.i_given_j, share)
         .value("test", test)
@@ -122,6 +128,10 @@ pub fn report(
     if !request.attribute.is_empty() {
         parameters.push(("compared with", request.attribute.clone()));
     }
+    if let Some(strata) = summary.strata {
+        let said = format!("{} of {}", format::thousands(strata), request.stratify_by);
+        parameters.push(("within strata", said));
+    }
     if request.exclude_adjacent {
         let dropped = format::thousands(summary.adjacent_pairs.unwrap_or_default());
         let said = format!("left out ({dropped} pairs have too few others)");
@@ -130,8 +140,8 @@ pub fn report(
     Ok(Report {
         title: format!("What occurs together in {}", request.collection),
         summary: format!(
-            "{} documents; {} of {} possible pairs occur often enough to be tested, the {} with the \
-             highest NPMI are listed.",
+            "{} documents; {} of {} possible pairs occur often enough to be tested, {} are listed, \
+             those with the highest lower bound of NPMI first.",
             format::thousands(summary.documents),
             format::thousands(summary.tested),
             format::thousands(summary.eligible),

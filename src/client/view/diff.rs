@@ -1,6 +1,6 @@
 //! A diff as tables, figures and a report.
 
-use latentdb_proto::v1::{DiffMeasure, DiffRequest, DiffRow};
+use latentdb_proto::v1::{DiffComparison, DiffMeasure, DiffOverlap, DiffRequest, DiffRow};
 
 use super::names;
 use crate::client::streams::{Comparison, Comparisons};
@@ -13,6 +13,43 @@ fn measure(request: &DiffRequest) -> Measure {
         is_mean: request.measure() == DiffMeasure::MeanActivation,
         paired_by: Some(request.pair_by.clone()).filter(|attribute| !attribute.is_empty()),
     }
+}
+
+/// What a reader of a comparison must know of its documents.
+fn notes(request: &DiffRequest, head: &DiffComparison) -> Vec<String> {
+    let thousands = format::thousands;
+    let mut notes = Vec::new();
+    if let Some(shared @ 1..) = head.shared
+        && request.pair_by.is_empty()
+    {
+        let shared = thousands(shared);
+        notes.push(match request.overlap() {
+            DiffOverlap::Drop => format!("{shared} documents were in both and left both"),
+            _ => format!("{shared} documents are in both; the tests take the sets as separate"),
+        });
+    }
+    let outside = head.a_outside.unwrap_or_default() + head.b_outside.unwrap_or_default();
+    let groups = thousands(head.groups.unwrap_or_default());
+    if !request.stratify_by.is_empty() {
+        notes.push(format!(
+            "within {groups} strata of {}; {} documents are in none of both sets",
+            request.stratify_by,
+            thousands(outside)
+        ));
+    }
+    if !request.cluster_by.is_empty() {
+        notes.push(format!(
+            "{groups} clusters by {}; {} documents without it are clusters of their own",
+            request.cluster_by,
+            thousands(outside)
+        ));
+    }
+    notes.extend(
+        head.warnings
+            .iter()
+            .map(|warning| format!("warning: {warning}")),
+    );
+    notes
 }
 
 /// Rows of comparisons as one table.
@@ -97,7 +134,8 @@ pub fn differences(request: &DiffRequest, one: &Comparison) -> Differences {
             side(&names::filter(request.a.as_ref()), head.a_documents),
             side(&head.name, head.b_documents),
         ],
-        shared: head.shared.unwrap_or_default(),
+        notes: notes(request, head),
+        found: head.found,
         tested: head.tested,
         passing: head.passing,
         rows: one.rows.iter().map(row).collect(),
@@ -142,8 +180,14 @@ pub fn report(request: &DiffRequest, found: &Comparisons) -> Result<Report> {
         false => "share of documents",
     };
     parameters.push(("compared by", by.to_owned()));
-    if !request.pair_by.is_empty() {
-        parameters.push(("paired by", request.pair_by.clone()));
+    for (name, attribute) in [
+        ("paired by", &request.pair_by),
+        ("within strata of", &request.stratify_by),
+        ("clusters by", &request.cluster_by),
+    ] {
+        if !attribute.is_empty() {
+            parameters.push((name, attribute.clone()));
+        }
     }
     let sentences: Vec<String> = found.iter().map(Differences::sentence).collect();
     let sections: Result<Vec<_>> = found.iter().map(Differences::sections).collect();

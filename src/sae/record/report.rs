@@ -43,6 +43,9 @@ pub struct TrainReport {
     /// Mean length of the rows trained on, to recognise rows of another normalisation.
     #[serde(default)]
     pub mean_norm: Option<f64>,
+    /// Mean of the rows trained on, `[d_in]`, which the fit to other vectors is measured about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Vec<f32>>,
     /// Share of latents that the top-k kept in no row of the last `dead_window` training rows.
     pub dead_share: f64,
     /// That window, in rows.

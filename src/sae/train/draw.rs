@@ -50,6 +50,18 @@ pub(super) fn deviation(sample: &[&[f32]], centre: &[f32]) -> f32 {
     (squares / (sample.len() * centre.len()) as f64).sqrt() as f32
 }
 
+/// Mean of the rows of `[rows, d]`.
+pub(super) fn mean(vectors: &[f32], d: usize) -> Vec<f32> {
+    let mut sums = vec![0.0_f64; d];
+    for row in vectors.chunks_exact(d) {
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            *sum += f64::from(x);
+        }
+    }
+    let rows = (vectors.len() / d).max(1) as f64;
+    sums.into_iter().map(|sum| (sum / rows) as f32).collect()
+}
+
 /// Mean length of the rows of `[rows, d]`.
 pub(super) fn mean_norm(vectors: &[f32], d: usize) -> f64 {
     let rows = vectors.len() / d;

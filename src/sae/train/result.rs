@@ -11,7 +11,7 @@ use crate::sae::record::{Quality, Sparsity, TrainReport, TrainingRecord};
 use crate::sae::rows::row_of;
 use crate::vectors::norm;
 
-use super::draw::mean_norm;
+use super::draw::{mean, mean_norm};
 use super::parameters::Parameters;
 use super::training::{SAMPLE_ROWS, Training};
 
@@ -71,9 +71,10 @@ impl Training<'_> {
                 [] => None,
                 _ => Some(measure(&held_out)?),
             },
-            // Of normalised rows it says nothing.
+            // Of normalised rows both say nothing.
             mean_norm: (self.config.normalisation == Normalisation::None)
                 .then(|| mean_norm(&shown, d)),
+            mean: (self.config.normalisation == Normalisation::None).then(|| mean(&shown, d)),
             dead_share: self.dead_share(),
             dead_window: self.dead_steps * batch,
             curve: self.counters.curve.clone(),

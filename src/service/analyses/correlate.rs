@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use latentdb_index::analysis::{
-    CorrelateOptions, Correlations, Pair, Scope, Side, correlate, correlate_attribute,
+    CorrelateOptions, Correlations, Pair, Scope, Side, Strata, correlate, correlate_attribute,
     correlate_joined,
 };
 use latentdb_index::{Filter, Label, Progress, ResolvedFilter, Value, validate_attribute_name};
@@ -65,7 +65,9 @@ pub struct CorrelateResult {
     /// Pairs without support apart from documents in which both fire on the same word; `None`
     /// where words were not looked at.
     pub adjacent_pairs: Option<u64>,
-    /// The pairs, highest NPMI first.
+    /// How documents were taken apart, where pairs are tested within strata.
+    pub strata: Option<Strata>,
+    /// The pairs, highest lower bound of NPMI first.
     pub pairs: Vec<LabelledPair>,
 }
 
@@ -175,6 +177,15 @@ fn check(request: &CorrelateRequest, n_latents: usize) -> Result<()> {
             ));
         }
     }
+    if let Some(attribute) = &request.options.stratify_by {
+        validate_attribute_name(attribute).within("stratify_by")?;
+        if request.join.is_some() {
+            return Err(Error::invalid(
+                "stratify_by",
+                "is given with `join_by`; it is for pairs of one document",
+            ));
+        }
+    }
     if request.options.exclude_adjacent && (request.attribute.is_some() || request.join.is_some()) {
         return Err(Error::invalid(
             "exclude_adjacent",
@@ -230,6 +241,7 @@ impl Ready {
             documents: found.documents,
             eligible: found.eligible,
             tested: found.tested,
+            strata: found.strata,
             pairs: pairs.collect(),
             ..CorrelateResult::default()
         })
@@ -254,6 +266,7 @@ impl Ready {
             stopped,
             unpaired,
             adjacent_pairs,
+            strata,
             pairs,
         } = match &self.join {
             None => correlate(self.side(), n, &self.scope, options, &keep, progress)?,
@@ -283,6 +296,7 @@ impl Ready {
                 .then(|| dropped.load(Ordering::Relaxed)),
             unpaired,
             adjacent_pairs,
+            strata,
             pairs: pairs.collect(),
         })
     }

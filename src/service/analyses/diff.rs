@@ -3,18 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::analysis::{
-    Counterparts, Diff, DiffOptions, DiffRow, Members, Selection, Side, Units, compare,
-    compare_paired, measure, select,
-};
+use latentdb_index::analysis::{ByValue, DiffOptions, DiffRow, Selection};
 use latentdb_index::{Document, Filter, Label, Progress, ResolvedFilter, validate_attribute_name};
 
 use super::same_latents::{self, check_same_latents};
-use super::{Analyses, LatentGroup, check_number, check_share, groups_of, n_latents_of, units};
+use super::{Analyses, LatentGroup, check_number, check_share, groups_of, n_latents_of};
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
-use crate::service::documents::Projection;
 use crate::service::labels::ShownLabel;
 use crate::service::names::resolve_set;
 
@@ -30,6 +26,52 @@ pub struct NamedSet {
     pub name: String,
     /// Its documents, saved sets not yet resolved.
     pub filter: Filter,
+}
+
+/// How documents of two sets are compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Design {
+    /// As two independent samples.
+    #[default]
+    Independent,
+    /// Row by row: those with the same value of an attribute.
+    PairBy(String),
+    /// Within strata of an attribute.
+    StratifyBy(String),
+    /// As clusters of documents with the same value of an attribute.
+    ClusterBy(String),
+}
+
+impl Design {
+    /// The field of a request that asks for it.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Independent => "",
+            Self::PairBy(_) => "pair_by",
+            Self::StratifyBy(_) => "stratify_by",
+            Self::ClusterBy(_) => "cluster_by",
+        }
+    }
+
+    /// The attribute.
+    pub fn attribute(&self) -> Option<&str> {
+        match self {
+            Self::Independent => None,
+            Self::PairBy(name) | Self::StratifyBy(name) | Self::ClusterBy(name) => Some(name),
+        }
+    }
+}
+
+/// What becomes of documents that are in both sets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlap {
+    /// The call is refused, unless sets are paired.
+    #[default]
+    Refuse,
+    /// They leave both.
+    Drop,
+    /// They stay in both.
+    Keep,
 }
 
 /// Which sets are compared, and how.
@@ -48,12 +90,18 @@ pub struct DiffRequest {
     pub same_latents: bool,
     /// How they are measured.
     pub options: DiffOptions,
-    /// The attribute whose values pair documents of A and B.
-    pub pair_by: Option<String>,
+    /// How their documents are compared.
+    pub design: Design,
+    /// What becomes of documents in both sets.
+    pub overlap: Overlap,
+    /// The share of the documents on which is tested what the others suggest.
+    pub confirm: Option<f64>,
     /// Groups that are compared instead of latents.
     pub groups: Vec<LatentGroup>,
-    /// Which rows are listed; all of them, by number, where absent.
-    pub selection: Option<Selection>,
+    /// Which rows pass.
+    pub selection: Selection,
+    /// Whether every row is listed, by number, passing or not.
+    pub all: bool,
     /// Documents listed per row.
     pub documents: usize,
 }
@@ -78,10 +126,18 @@ pub struct Comparison {
     pub shared: Option<u64>,
     /// Join values that only A and only B has, where sets are paired.
     pub unpaired: Option<(u64, u64)>,
+    /// Strata or clusters, where sets are compared by an attribute's values.
+    pub by: Option<ByValue>,
+    /// Median number of words of the texts of A and B.
+    pub median_lengths: (Option<u64>, Option<u64>),
     /// Units that were tested.
     pub tested: u64,
+    /// Rows that passed where they were found, if they were tested on other documents.
+    pub found: Option<u64>,
     /// Rows that pass the selection, listed or not.
     pub passing: u64,
+    /// What makes the comparison misleading.
+    pub warnings: Vec<String>,
     /// The listed rows.
     pub rows: Vec<LabelledDiffRow>,
 }
@@ -101,21 +157,24 @@ pub struct LabelledDiffRow {
 }
 
 /// A request with filters resolved, ready to run over its views.
-struct Ready {
-    a_view: View,
-    b_view: View,
-    is_one_collection: bool,
-    a: ResolvedFilter,
+pub(super) struct Ready {
+    pub a_view: View,
+    pub b_view: View,
+    pub is_one_collection: bool,
+    pub a: ResolvedFilter,
     /// Names and filters of the comparisons.
-    b: Vec<(String, ResolvedFilter)>,
-    options: DiffOptions,
-    pair_by: Option<String>,
-    group_names: Vec<String>,
-    groups: Vec<Vec<u32>>,
-    n_latents: usize,
-    selection: Option<Selection>,
-    documents: usize,
-    labels: Arc<BTreeMap<u32, Label>>,
+    pub b: Vec<(String, ResolvedFilter)>,
+    pub options: DiffOptions,
+    pub design: Design,
+    pub overlap: Overlap,
+    pub confirm: Option<f64>,
+    pub group_names: Vec<String>,
+    pub groups: Vec<Vec<u32>>,
+    pub n_latents: usize,
+    pub selection: Selection,
+    pub all: bool,
+    pub documents: usize,
+    pub labels: Arc<BTreeMap<u32, Label>>,
 }
 
 impl Analyses {
@@ -161,11 +220,14 @@ impl Analyses {
             a,
             b,
             options: request.options,
-            pair_by: request.pair_by,
+            design: request.design,
+            overlap: request.overlap,
+            confirm: request.confirm,
             group_names,
             groups,
             n_latents,
             selection: request.selection,
+            all: request.all,
             documents: request.documents,
         })
     }
@@ -214,162 +276,21 @@ fn check(request: &DiffRequest) -> Result<()> {
             ),
         ));
     }
-    if let Some(attribute) = &request.pair_by {
-        validate_attribute_name(attribute).within("pair_by")?;
+    if let Some(attribute) = request.design.attribute() {
+        validate_attribute_name(attribute).within(request.design.field())?;
     }
-    if let Some(selection) = &request.selection {
-        check_number(selection.min_delta, "min_delta")?;
-        check_share(selection.max_p_adjusted, "max_p_adjusted")?;
-        if let Some(share) = selection.max_b_share {
-            check_share(share, "max_b_share")?;
-        }
+    if let Some(share) = request.confirm
+        && !(share > 0.0 && share < 1.0)
+    {
+        let message = format!("is {share}; a share above 0 and below 1 is accepted");
+        return Err(Error::invalid("confirm", message));
     }
-    Ok(())
-}
-
-impl Ready {
-    fn units(&self) -> Units<'_> {
-        units(&self.groups, self.n_latents)
-    }
-
-    fn side_a(&self) -> Side<'_> {
-        Side {
-            snapshot: &self.a_view.snapshot,
-            filter: &self.a,
-        }
-    }
-
-    fn side_b<'a>(&'a self, filter: &'a ResolvedFilter) -> Side<'a> {
-        Side {
-            snapshot: &self.b_view.snapshot,
-            filter,
-        }
-    }
-
-    fn run(&self, progress: &Progress) -> Result<DiffResult> {
-        let a = Members::of(self.side_a())?;
-        let others = self
-            .b
-            .iter()
-            .map(|(_, filter)| Members::of(self.side_b(filter)));
-        let others: Vec<Members> = others.collect::<Result<_>>()?;
-        let diffs = self.diffs(&a, &others, progress)?;
-        let comparisons = self.b.iter().zip(&others).zip(&diffs);
-        Ok(DiffResult {
-            comparisons: comparisons
-                .map(|((set, b), diff)| self.listed(set, diff, &a, b))
-                .collect::<Result<_>>()?,
-        })
-    }
-
-    fn diffs(&self, a: &Members, others: &[Members], progress: &Progress) -> Result<Vec<Diff>> {
-        let (units, options) = (self.units(), &self.options);
-        if let Some(attribute) = &self.pair_by {
-            let paired = self.b.iter().map(|(_, filter)| {
-                let (a, b) = (self.side_a(), self.side_b(filter));
-                compare_paired(a, b, attribute, units, options, progress)
-            });
-            return paired.collect();
-        }
-        let of_a = measure(a, units, options, progress)?;
-        let compared = others.iter().map(|b| {
-            let of_b = measure(b, units, options, progress)?;
-            compare(&of_a, &of_b, options)
-        });
-        compared.collect()
-    }
-
-    fn listed(
-        &self,
-        (name, filter): &(String, ResolvedFilter),
-        diff: &Diff,
-        a: &Members,
-        b: &Members,
-    ) -> Result<Comparison> {
-        let pairs = self.pairs(filter)?;
-        let (passing, rows) = match &self.selection {
-            None => (diff.rows.len(), diff.rows.clone()),
-            Some(selection) => {
-                let unlimited = Selection {
-                    limit: usize::MAX,
-                    ..*selection
-                };
-                let mut rows = select(diff, &unlimited);
-                let passing = rows.len();
-                rows.truncate(selection.limit);
-                (passing, rows)
-            }
-        };
-        Ok(Comparison {
-            name: name.clone(),
-            a_documents: diff.a_documents,
-            b_documents: diff.b_documents,
-            shared: self.is_one_collection.then(|| a.shared_with(b)),
-            unpaired: diff.unpaired,
-            tested: diff.tested,
-            passing: passing as u64,
-            rows: rows
-                .into_iter()
-                .map(|row| self.labelled(row, a, b, pairs.as_ref()))
-                .collect::<Result<_>>()?,
-        })
-    }
-
-    /// Who is paired with whom, from A's side and from B's, where documents are asked for.
-    fn pairs(&self, b: &ResolvedFilter) -> Result<Option<(Counterparts<'_>, Counterparts<'_>)>> {
-        let Some(attribute) = self.pair_by.as_ref().filter(|_| self.documents > 0) else {
-            return Ok(None);
-        };
-        let of_a = Counterparts::new(self.side_a(), &self.b_view.snapshot, b, attribute)?;
-        let of_b = Counterparts::new(self.side_b(b), &self.a_view.snapshot, &self.a, attribute)?;
-        Ok(Some((of_a, of_b)))
-    }
-
-    fn labelled(
-        &self,
-        row: DiffRow,
-        a: &Members,
-        b: &Members,
-        pairs: Option<&(Counterparts, Counterparts)>,
-    ) -> Result<LabelledDiffRow> {
-        let a_has_more = row.delta >= 0.0;
-        let (members, view, other) = if a_has_more {
-            (a, &self.a_view, &self.b_view)
-        } else {
-            (b, &self.b_view, &self.a_view)
-        };
-        let pairs = pairs.map(|(of_a, of_b)| if a_has_more { of_a } else { of_b });
-        let single = [row.unit];
-        let (label, latents) = if self.groups.is_empty() {
-            let label = self.labels.get(&row.unit).map(ShownLabel::from);
-            (label, &single[..])
-        } else {
-            let at = row.unit as usize;
-            (
-                self.group_names
-                    .get(at)
-                    .map(|name| ShownLabel::of_group(name)),
-                self.groups.get(at).map_or(&[][..], |group| &group[..]),
-            )
-        };
-        let projection = Projection::readable();
-        let above = self.options.active_above;
-        let alone = |doc: u32| pairs.and_then(|pairs| pairs.without(doc, latents, above));
-        let shows =
-            |doc, activation| pairs.is_none() || (activation > above && alone(doc).is_some());
-        let (mut documents, mut counterparts) = (Vec::new(), Vec::new());
-        for (doc, activation) in members.strongest_where(latents, self.documents, shows) {
-            documents.push((projection.read(&view.snapshot, doc)?, activation));
-            if let Some(counterpart) = alone(doc) {
-                counterparts.push(projection.read(&other.snapshot, counterpart)?);
-            }
-        }
-        Ok(LabelledDiffRow {
-            row,
-            label,
-            documents,
-            counterparts,
-        })
+    let selection = &request.selection;
+    check_number(selection.min_delta, "min_delta")?;
+    check_share(selection.max_p_adjusted, "max_p_adjusted")?;
+    match selection.max_b_share {
+        Some(share) => check_share(share, "max_b_share"),
+        None => Ok(()),
     }
 }
 

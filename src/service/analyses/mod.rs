@@ -3,6 +3,7 @@
 
 mod axis;
 mod clusters;
+mod comparison;
 mod correlate;
 mod diff;
 mod quality;
@@ -20,7 +21,7 @@ use crate::service::labels::Labels;
 pub use axis::{Axis, AxisLatent, AxisRequest, AxisSource};
 pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
 pub use correlate::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
-pub use diff::{Comparison, DiffRequest, DiffResult, LabelledDiffRow, NamedSet};
+pub use diff::{Comparison, Design, DiffRequest, DiffResult, LabelledDiffRow, NamedSet, Overlap};
 pub use quality::{
     DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, Unexplained,
     UnexplainedRequest,

@@ -108,20 +108,16 @@ impl Analyses {
         let options = request.options;
         let found = blocking(move || {
             let units = units(&groups, n_latents);
-            let unlimited = TrendOptions {
-                limit: usize::MAX,
-                ..options
-            };
             match &order {
                 Order::Attribute(name, buckets) => {
                     let side = Side {
                         snapshot: &view.snapshot,
                         filter: &filter,
                     };
-                    trends(side, name, *buckets, units, &unlimited, &progress)
+                    trends(side, name, *buckets, units, &options, &progress)
                 }
                 Order::Sets(sets) => {
-                    trends_over_sets(&view.snapshot, sets, units, &unlimited, &progress)
+                    trends_over_sets(&view.snapshot, sets, units, &options, &progress)
                 }
             }
         })
@@ -129,6 +125,7 @@ impl Analyses {
         let Trends {
             buckets,
             tested,
+            passing,
             rows,
         } = found;
         let label = |unit: u32| match names.is_empty() {
@@ -140,10 +137,9 @@ impl Analyses {
         Ok(TrendsResult {
             buckets,
             tested,
-            passing: rows.len() as u64,
+            passing,
             rows: rows
                 .into_iter()
-                .take(options.limit)
                 .map(|row| LabelledTrendRow {
                     label: label(row.unit),
                     row,

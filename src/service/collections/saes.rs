@@ -122,14 +122,14 @@ impl Collections {
                 },
                 &progress,
             )?;
-            if let Some(fit) = fit {
-                let view = service.core.view(&address)?;
-                let place = view.spec.record.place_of(name)?;
-                service
-                    .documents
-                    .gates()
-                    .keep_fit(&view.in_space(place)?, fit)?;
+            let view = service.core.view(&address)?;
+            let view = view.in_space(view.spec.record.place_of(name)?)?;
+            let gates = service.documents.gates();
+            match fit {
+                Some(fit) => gates.keep_fit(&view, fit)?,
+                None => gates.restart(&view),
             }
+            drop(view);
             service.close_unused_saes()?;
             service.describe(&address, true)
         })

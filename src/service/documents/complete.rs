@@ -218,11 +218,7 @@ impl Documents {
                 }
                 _ => Coder::Vectors(self.core.required_sae(view)?),
             };
-            let room = if reads_tokens {
-                self.gates.room(view)?
-            } else {
-                0
-            };
+            let room = if reads_tokens { self.gates.room() } else { 0 };
             let mut fit = Fit::default();
             made = coder.encode(&sources, room, &mut fit, progress)?;
             for (at, codes) in made.iter().enumerate() {
@@ -248,15 +244,12 @@ impl Documents {
 
     /// Judges how a view's SAE fits vectors that are about to be written.
     fn judge_vectors(&self, view: &View, drafts: &[Draft]) -> Result<()> {
-        if self.gates.is_full(view) {
-            return Ok(());
-        }
         let (mut vectors, mut codes) = (Vec::new(), sae::Codes::new());
         let coded = drafts.iter().filter_map(|draft| {
             let codes = draft.codes.get(view.place)?.as_ref()?;
             Some((draft.vector.as_deref()?, codes))
         });
-        for (vector, code) in coded.take(gate::MOST) {
+        for (vector, code) in coded.take(gate::WINDOW) {
             vectors.extend_from_slice(vector);
             gate::push(&mut codes, &code.latents);
         }

@@ -7,7 +7,7 @@ use latentdb_index::analysis::families::{self, FamilyOptions};
 use latentdb_index::{Label, Progress};
 
 use super::part::Labels;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
 use crate::service::families::families as kept_families;
@@ -40,6 +40,9 @@ pub struct FindFamilies {
 impl Labels {
     /// Finds the families of a collection's latents and keeps them in place of those before. A
     /// caller that goes away calls it off.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a least score where no label has one: what was kept stays.
     pub async fn find_families(
         self: &Arc<Self>,
         address: &Address,
@@ -48,6 +51,16 @@ impl Labels {
         let view = self.core.view(address)?;
         view.required_n_latents()?;
         let labels = self.of(&view)?;
+        if find.min_label_score.is_some() && labels.values().all(|label| label.score.is_none()) {
+            return Err(Error::invalid(
+                "min_label_score",
+                format!(
+                    "leaves out every latent, for no label of collection {:?} has a score; score them \
+                     with latentdb latents score, or leave it out",
+                    view.name()
+                ),
+            ));
+        }
         let progress = Arc::new(Progress::default());
         let _waiting = progress.stop_on_drop();
         blocking(move || {

@@ -68,6 +68,14 @@ fn contributions(search: &ResolvedSearch, hit: &Hit, most: usize) -> Result<Vec<
                     }
                 }
             }
+            Leaf::Boosts(weights) => {
+                for entry in &row {
+                    let weight = weights.binary_search_by_key(&entry.latent, |w| w.latent);
+                    if let Ok(at) = weight {
+                        parts.push((*entry, weights[at].part(entry.activation), name));
+                    }
+                }
+            }
             Leaf::LatentsBm25(bm25) => {
                 for (latent, part) in bm25.contributions(&search.view.snapshot, hit.doc) {
                     if let Ok(at) = row.binary_search_by_key(&latent, |entry| entry.latent) {

@@ -45,19 +45,21 @@ pub(super) fn choose(
             }
             found
         }
-        PropertySelection::Both => {
-            let labels = standardised(by_label());
-            let mut both = standardised(by_centroid());
-            for (latent, score) in &mut both {
-                let label = labels.binary_search_by_key(latent, |entry| entry.0);
-                *score += label.map_or(*score, |at| labels[at].1);
-            }
-            both
-        }
+        PropertySelection::Both => added(standardised(by_centroid()), &standardised(by_label())),
     };
     chosen.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     chosen.truncate(most);
     Ok(chosen)
+}
+
+/// Scores by centroid plus those by label, both ascending by latent. A latent without a label gets
+/// what labels give on average, which is 0.
+fn added(mut centroids: Vec<(u32, f32)>, labels: &[(u32, f32)]) -> Vec<(u32, f32)> {
+    for (latent, score) in &mut centroids {
+        let label = labels.binary_search_by_key(latent, |entry| entry.0);
+        *score += label.map_or(0.0, |at| labels[at].1);
+    }
+    centroids
 }
 
 /// Scores less their mean, in standard deviations.
@@ -209,4 +211,21 @@ pub(super) fn check(node: &PropertyNode) -> Result<()> {
         return Err(Error::invalid("temperature", message));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latent_without_a_label_is_not_doubled() {
+        let centroids = standardised(vec![(0, 0.1), (1, 0.5), (2, 0.3)]);
+        let labels = standardised(vec![(1, 0.2), (2, 0.6)]);
+        let both = added(centroids.clone(), &labels);
+        // Its score is that of its centroid: labels say nothing of it.
+        assert_eq!(both[0], centroids[0]);
+        assert_eq!(both[1], (1, centroids[1].1 - 1.0));
+        assert_eq!(both[2], (2, centroids[2].1 + 1.0));
+        assert_eq!(added(centroids.clone(), &[]), centroids);
+    }
 }

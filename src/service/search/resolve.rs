@@ -77,6 +77,7 @@ impl Search {
             .lower(&view, &node, encoded, &mut reports)
             .within("query")?;
         let query = lowered.resolve(&view).within("query")?;
+        let query = query.with_units(&view.snapshot)?;
         let mut leaves = Vec::new();
         collect_leaves(&query, &view, &mut leaves);
         let (mut steering, mut properties) = (Vec::new(), Vec::new());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use latentdb_index::query::{self, Hit, Kind, LatentWeight, Plan};
+use latentdb_index::query::{self, BoostWeight, Hit, Kind, LatentWeight, Plan};
 use latentdb_index::{Label, ResolvedQuery};
 
 use super::result::{PropertyReport, SteeringReport};
@@ -43,6 +43,8 @@ impl ResolvedSearch {
 pub(super) enum Leaf {
     /// Effective weights, ascending by latent.
     Latents(Vec<LatentWeight>),
+    /// What activations add to a cosine, ascending by latent.
+    Boosts(Vec<BoostWeight>),
     /// BM25 over latents.
     LatentsBm25(query::LatentsBm25),
     /// The query vector at unit norm.
@@ -55,8 +57,8 @@ pub(super) fn collect_leaves(query: &ResolvedQuery, view: &View, leaves: &mut Ve
     match &query.kind {
         Kind::Nearest(nearest) | Kind::Boost(nearest, _) => {
             if let Kind::Boost(_, boosts) = &query.kind {
-                let weights = query::effective_weights(boosts, &view.snapshot);
-                leaves.push((name.clone(), Leaf::Latents(weights)));
+                let weights = boosts.effective(&view.snapshot);
+                leaves.push((name.clone(), Leaf::Boosts(weights)));
             }
             leaves.push((name, Leaf::Nearest(unit(&nearest.vector))));
         }

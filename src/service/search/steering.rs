@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use latentdb_index::query::{ActivationScale, LatentWeight, Latents};
+use latentdb_index::query::{Boosts, LatentWeight};
 use latentdb_index::validate_vector;
 
 use super::encoded::Encoded;
@@ -22,7 +22,7 @@ const MAX_CONSISTENT_STEPS: usize = 100;
 pub(super) struct Steered {
     pub report: SteeringReport,
     /// What is added to cosines, where anything is.
-    pub boosts: Option<Latents>,
+    pub boosts: Option<Boosts>,
 }
 
 impl Search {
@@ -73,7 +73,7 @@ fn vector_edit(applied: &AppliedEdit) -> Option<Edit> {
 }
 
 /// The boosts, those of one latent added up.
-fn boosts(applied: &[AppliedEdit]) -> Option<Latents> {
+fn boosts(applied: &[AppliedEdit]) -> Option<Boosts> {
     let mut weights: BTreeMap<u32, f32> = BTreeMap::new();
     for edit in applied {
         if let SteerChange::Boost(amount) = edit.change {
@@ -84,9 +84,9 @@ fn boosts(applied: &[AppliedEdit]) -> Option<Latents> {
         .into_iter()
         .map(|(latent, weight)| LatentWeight { latent, weight })
         .collect();
-    (!weights.is_empty()).then_some(Latents {
+    (!weights.is_empty()).then_some(Boosts {
         weights,
-        scale: ActivationScale::Percentile90,
+        unit: None,
     })
 }
 
