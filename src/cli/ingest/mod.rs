@@ -374,7 +374,9 @@ fn advice<C>(outcome: &Outcome<C>) -> String {
             text::counted(batches as u64, "batch")
         ),
     };
-    format!("{written} {verb} written{unanswered}; a run with --stream-id skips what it wrote before")
+    format!(
+        "{written} {verb} written{unanswered}; a run with --stream-id skips what it wrote before"
+    )
 }
 
 fn report(
