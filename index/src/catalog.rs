@@ -14,6 +14,7 @@ use crate::filter::Filter;
 
 pub use labels::{LOW_SCORE, Label, LabelScore};
 pub use store::Catalog;
+pub(crate) use store::in_use;
 
 /// What is recorded of a collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
