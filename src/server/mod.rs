@@ -12,6 +12,7 @@ mod correlate;
 mod diff;
 mod document;
 mod family;
+mod health;
 mod latent;
 mod limits;
 mod model;
@@ -135,7 +136,8 @@ impl Server {
         // On the connections themselves: the builder's setting does not reach a given listener,
         // and without it every answer waits for the client's delayed acknowledgement.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        tonic::transport::Server::builder()
+        let watch = health::watch(core.clone(), health.clone());
+        let served = tonic::transport::Server::builder()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(4 * STREAM_WINDOW_BYTES)
             .add_service(health_service)
@@ -176,8 +178,11 @@ impl Server {
                 AnalysisAdapter,
                 AnalysisAdapter(analyses)
             ))
-            .serve_with_incoming_shutdown(incoming, shutdown)
-            .await
-            .map_err(|error| Error::internal("the server stopped").with_source(error))
+            .serve_with_incoming_shutdown(incoming, shutdown);
+        tokio::select! {
+            served = served => served,
+            () = watch => Ok(()),
+        }
+        .map_err(|error| Error::internal("the server stopped").with_source(error))
     }
 }
