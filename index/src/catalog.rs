@@ -2,6 +2,7 @@
 //!
 //! They are kept in one redb file, `catalog.redb`.
 
+mod backup;
 mod labels;
 mod store;
 

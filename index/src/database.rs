@@ -90,6 +90,9 @@ impl Database {
             ErrorKind::Corrupted => repairable(format!("cannot be read ({error})")),
             _ => error,
         })?;
+        if let Err(error) = catalog.back_up() {
+            tracing::warn!(%error, "the backup of the catalog is not renewed");
+        }
         storage.sync_directory(directory)?;
         let catalog = Arc::new(catalog);
         let mut collections = BTreeMap::new();

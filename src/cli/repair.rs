@@ -31,10 +31,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(former) = &repaired.former {
         page += &format!("the former catalog is {}\n", former.display());
     }
-    page +=
-        "labels, saved sets, presets and families were in the former catalog alone and are gone\n";
+    page += if repaired.has_backup {
+        "labels, saved sets, presets and families are those of the server's last start\n"
+    } else {
+        "labels, saved sets, presets and families were in the former catalog alone and are gone\n"
+    };
     let value = json!({
         "collections": repaired.collections, "left": repaired.left, "former": repaired.former,
+        "has_backup": repaired.has_backup,
     });
     output::emit(args.json, &value, &page)?;
     Ok(())

@@ -20,13 +20,15 @@ const FILE: &str = "catalog.redb";
 /// How many changes were made.
 const CHANGES: TableDefinition<&str, u64> = TableDefinition::new("changes");
 const COLLECTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("collections");
-const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("saved_sets");
+pub(super) const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> =
+    TableDefinition::new("saved_sets");
 /// The version of everything in the data directory.
 const FORMAT: TableDefinition<&str, u32> = TableDefinition::new("format");
 /// Counts up when a directory of the version before cannot be read.
 const FORMAT_VERSION: u32 = 3;
 /// Collection, kind, name.
-const RECORDS: TableDefinition<(&str, &str, &str), &[u8]> = TableDefinition::new("records");
+pub(super) const RECORDS: TableDefinition<(&str, &str, &str), &[u8]> =
+    TableDefinition::new("records");
 /// Current labels: collection, SAE, latent.
 pub(super) const LABELS: TableDefinition<(&str, &str, u32), &[u8]> = TableDefinition::new("labels");
 /// Labels that are not current: collection, SAE, latent, version.
@@ -196,8 +198,18 @@ impl Catalog {
         self.database.read().is_some()
     }
 
+    /// The open file.
+    pub(super) fn file(&self) -> &Path {
+        &self.path
+    }
+
+    /// The disk that it is on.
+    pub(super) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     /// How many changes the file has.
-    fn changes(&self) -> Result<u64> {
+    pub(super) fn changes(&self) -> Result<u64> {
         self.with(|database| {
             let transaction = database.begin_read().map_err(fault)?;
             let table = transaction.open_table(CHANGES).map_err(fault)?;

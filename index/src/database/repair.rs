@@ -17,13 +17,15 @@ pub struct Repaired {
     pub collections: Vec<String>,
     /// Directories that no whole record was found in, which the next start sets aside.
     pub left: Vec<PathBuf>,
+    /// Whether labels, saved sets, presets and families came back, as they were at the last start.
+    pub has_backup: bool,
     /// Where the former catalog is now, if there was one.
     pub former: Option<PathBuf>,
 }
 
 /// Rebuilds the catalog of a data directory, where it is missing or damaged, from the record in each
 /// collection: the collections with their documents and SAEs come back. What the catalog alone had
-/// (labels, saved sets, presets, families) does not.
+/// (labels, saved sets, presets, families) comes back as it was at the last start.
 ///
 /// # Errors
 /// `FailedPrecondition` where the catalog can be read, or another process has it open.
@@ -77,6 +79,7 @@ pub fn repair(directory: &Path) -> Result<Repaired> {
     for record in records.values() {
         catalog.put_collection(record)?;
     }
+    repaired.has_backup = catalog.restore(&path)?;
     drop(catalog);
     fs::rename(&draft, &path)?;
     storage.sync_directory(directory)?;
