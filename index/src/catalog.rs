@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 
+pub(crate) use backup::check_backup;
 pub use labels::{LOW_SCORE, Label, LabelScore};
 pub use store::Catalog;
 pub(crate) use store::in_use;

@@ -82,6 +82,14 @@ impl Catalog {
     }
 }
 
+/// The copy in a data directory, where there is one, with its bytes or what is wrong with it.
+pub(crate) fn check_backup(directory: &Path) -> Option<(PathBuf, Result<u64>)> {
+    let path = directory.join(FILE);
+    let bytes = fs::metadata(&path).ok()?.len();
+    let checked = read(&path).map(|_| bytes);
+    Some((path, checked))
+}
+
 fn beside(catalog: &Path) -> PathBuf {
     catalog.with_file_name(FILE)
 }

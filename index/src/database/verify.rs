@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::record_file;
-use crate::catalog::{Catalog, CollectionRecord, in_use};
+use crate::catalog::{Catalog, CollectionRecord, check_backup, in_use};
 use crate::collection;
 use crate::error::{Error, Result};
 use crate::storage::{CatalogFile, Storage};
@@ -79,6 +79,9 @@ pub fn verify(directory: &Path, deep: bool) -> Result<Verified> {
         }
     };
     verified.note("", &path, Ok(fs::metadata(&path)?.len()));
+    if let Some((path, checked)) = check_backup(directory) {
+        verified.note("", &path, checked);
+    }
     for record in records {
         verified.collections += 1;
         let name = record.name.as_str();
