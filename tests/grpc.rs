@@ -12,6 +12,8 @@ mod client;
 mod concepts;
 #[path = "grpc/corpus.rs"]
 mod corpus;
+#[path = "grpc/damage.rs"]
+mod damage;
 #[path = "grpc/documents.rs"]
 mod documents;
 #[path = "grpc/errors.rs"]

@@ -157,6 +157,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "server",
             "vectors",
             "whole_file",
+            // Data that no server has open.
+            "latentdb_index",
             "latentdb_proto",
             "tonic",
             "prost",

@@ -2,6 +2,7 @@
 //!
 //! They are kept in one redb file, `catalog.redb`.
 
+mod backup;
 mod labels;
 mod store;
 
@@ -13,8 +14,10 @@ use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::text::Analyzer;
 
+pub(crate) use backup::check_backup;
 pub use labels::{LOW_SCORE, Label, LabelScore};
 pub use store::Catalog;
+pub(crate) use store::in_use;
 
 /// What is recorded of a collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

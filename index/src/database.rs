@@ -2,76 +2,44 @@
 //!
 //! ```text
 //! DIR/catalog.redb
-//! DIR/collections/<collection id>/<generation>/{index,graphs}/
+//! DIR/collections/<collection id>/<generation>/{record.json,index,graphs}
 //! ```
 
 mod attach;
 mod embed;
+mod held;
+mod names;
+mod record_file;
+mod records;
+mod repair;
+mod verify;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use parking_lot::{Mutex, RwLock};
-use serde::{Deserialize, Serialize};
+use parking_lot::RwLock;
 
-use crate::catalog::{AttachedSae, Catalog, CollectionRecord, RecordKind, SavedSet, SetContent};
-use crate::collection::{Collection, Operation, StreamPosition, Written};
+use crate::catalog::{AttachedSae, Catalog, CollectionRecord};
+use crate::collection::Collection;
 use crate::error::{Error, ErrorKind, Result, Within as _};
-use crate::progress::Progress;
-use crate::snapshot::Snapshot;
+use crate::storage::{Faults, Storage};
 use crate::text::Analyzer;
+use held::{Held, Serving, missing};
 
-/// Longest name of a collection or a saved set, in bytes.
-const MAX_NAME_BYTES: usize = 128;
+pub use held::{CollectionHandle, View};
+pub use names::{now, validate_name};
+pub use repair::{Repaired, repair};
+pub use verify::{Damaged, Verified, verify};
 
 /// An open data directory.
 pub struct Database {
     directory: PathBuf,
     catalog: Arc<Catalog>,
+    storage: Storage,
     collections: RwLock<BTreeMap<String, Arc<Held>>>,
-}
-
-/// A collection by name, whatever generation of it serves.
-#[derive(Clone)]
-pub struct CollectionHandle {
-    held: Arc<Held>,
-}
-
-/// What the handles of a collection share.
-struct Held {
-    directory: PathBuf,
-    catalog: Arc<Catalog>,
-    /// Never held for long: whoever reads waits for it, on the async runtime too.
-    state: RwLock<State>,
-    /// Held for reading while a write is on its way, for writing where writes must wait: before a
-    /// switch of generations, and for a drop.
-    writing: RwLock<()>,
-    /// Held while SAEs are being changed.
-    attaching: Mutex<()>,
-    /// The change of SAEs that is under way, which a drop ends.
-    change: Mutex<Option<Arc<Progress>>>,
-}
-
-#[derive(Clone)]
-struct State {
-    record: Arc<CollectionRecord>,
-    /// `None` once the collection is dropped.
-    generation: Option<Arc<Collection>>,
-    /// Whether a change of the record in the catalog failed, so that nobody knows which of the two
-    /// the disk has.
-    is_unsettled: bool,
-}
-
-/// What a request reads: a snapshot and the record that goes with it.
-#[derive(Clone)]
-pub struct View {
-    /// The collection's record at the time.
-    pub record: Arc<CollectionRecord>,
-    /// Its documents at the time, in the space of the default SAE.
-    pub snapshot: Arc<Snapshot>,
 }
 
 /// What a new collection is made with.
@@ -89,84 +57,71 @@ pub struct NewCollection {
     pub analyzer: Analyzer,
 }
 
-/// Microseconds since the epoch.
-pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_micros()).ok())
-        .unwrap_or_default()
-}
-
-/// Checks a name of a collection, a saved set or an SAE: 1 to 128 bytes of letters, digits, `_`, `-`
-/// and `.`, not starting with a dot.
-pub fn validate_name(name: &str) -> Result<()> {
-    let accepted =
-        |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
-    if !name.is_empty()
-        && name.len() <= MAX_NAME_BYTES
-        && !name.starts_with('.')
-        && name.chars().all(accepted)
-    {
-        return Ok(());
-    }
-    Err(Error::invalid(
-        "name",
-        format!(
-            "{name:?} is not accepted: 1 to {MAX_NAME_BYTES} bytes of letters, digits, _ - and ., \
-             not starting with a dot"
-        ),
-    ))
-}
-
 impl Database {
     /// Opens a data directory, creating it when it does not exist. Directories of collections and
     /// generations that the catalog does not name (left by a crash, or newer than a catalog that was
-    /// put back) are moved to `orphaned/`.
+    /// put back) are moved to `orphaned/`. A collection that cannot be opened keeps its files and
+    /// answers with the reason ([`CollectionHandle::damage`]); the others serve.
     ///
     /// # Errors
-    /// `Corrupted` where the catalog and the directories are not of one another: nothing is removed
-    /// then.
+    /// `Corrupted` where the catalog is missing or cannot be read; [`repair`] rebuilds it.
     pub fn open(directory: &Path) -> Result<Self> {
+        Self::open_on(directory, Storage::default())
+    }
+
+    /// [`Self::open`] on a disk whose steps end as `faults` says, for tests.
+    pub fn open_with_faults(directory: &Path, faults: Arc<dyn Faults>) -> Result<Self> {
+        Self::open_on(directory, Storage::failing(faults))
+    }
+
+    fn open_on(directory: &Path, storage: Storage) -> Result<Self> {
         let root = directory.join("collections");
-        fs::create_dir_all(&root)?;
+        create_durably(&root, &storage)?;
+        let repairable = |problem: String| {
+            let directory = directory.display();
+            Error::corrupted(format!(
+                "the catalog of {directory} {problem}: put a copy of it back, or rebuild it from \
+                 the collections with `latentdb repair {directory}`"
+            ))
+        };
         if !Catalog::exists(directory) && fs::read_dir(&root)?.next().is_some() {
-            return Err(Error::corrupted(format!(
-                "{} holds collections, but no catalog: put the catalog back, or move the \
-                 collections away",
-                directory.display()
-            )));
+            return Err(repairable("is missing".to_owned()));
         }
-        let catalog = Arc::new(Catalog::open(directory)?);
-        let records = catalog.collections()?;
-        for record in &records {
-            let generation = root.join(&record.id).join(record.generation.to_string());
-            if !Collection::exists(&generation) {
-                return Err(Error::corrupted(format!(
-                    "the catalog names generation {} of collection {:?}, which is not in {}: the \
-                     catalog or the directory is of another time",
-                    record.generation,
-                    record.name,
-                    generation.display()
-                )));
-            }
+        let read = Catalog::open(directory, &storage)
+            .and_then(|catalog| Ok((catalog.collections()?, catalog)));
+        let (records, catalog) = read.map_err(|error| match error.kind() {
+            ErrorKind::Corrupted => repairable(format!("cannot be read ({error})")),
+            _ => error,
+        })?;
+        if let Err(error) = catalog.back_up() {
+            tracing::warn!(%error, "the backup of the catalog is not renewed");
         }
+        storage.sync_directory(directory)?;
+        let catalog = Arc::new(catalog);
         let mut collections = BTreeMap::new();
         let mut known = Vec::new();
         for record in records {
             let path = root.join(&record.id);
-            set_aside_all_but(directory, &path, &[record.generation.to_string()])?;
-            let generation = Collection::open(&path.join(record.generation.to_string()))?;
+            let serving = match open_generation(&path, &record, &storage) {
+                Ok(generation) => {
+                    set_aside_all_but(directory, &path, &[record.generation.to_string()])?;
+                    Serving::Open(Arc::new(generation))
+                }
+                Err(error) => {
+                    tracing::error!(collection = record.name, %error, "a collection cannot be opened");
+                    Serving::Damaged(error.to_string().into())
+                }
+            };
             known.push(record.id.clone());
-            collections.insert(
-                record.name.clone(),
-                Arc::new(Held::new(path, &catalog, record, generation)),
-            );
+            let name = record.name.clone();
+            let held = Held::new(path, &catalog, &storage, record, serving);
+            collections.insert(name, Arc::new(held));
         }
         set_aside_all_but(directory, &root, &known)?;
         Ok(Self {
             directory: directory.to_owned(),
             catalog,
+            storage,
             collections: RwLock::new(collections),
         })
     }
@@ -198,11 +153,25 @@ impl Database {
             analyzer: new.analyzer,
         };
         let path = self.directory.join("collections").join(&record.id);
-        let generation = Collection::create(&path.join("1"), record.analyzer)?;
-        make_durable(&path.join("1"))?;
-        self.catalog.put_collection(&record)?;
+        let made = Collection::open_on(&path.join("1"), &self.storage, record.analyzer);
+        let made = made.and_then(|generation| {
+            record_file::complete(&path.join("1"), &record, &self.storage)?;
+            self.catalog.put_collection(&record)?;
+            Ok(generation)
+        });
+        let generation = made.map_err(|error| {
+            // Where it is unknown whether the catalog names it, a start will say.
+            if self.catalog.is_settled()
+                && let Err(error) = fs::remove_dir_all(&path)
+            {
+                tracing::warn!(%error, "files of a collection that was not made stay behind");
+            }
+            self.storage.explain(error)
+        })?;
         let name = record.name.clone();
-        let held = Arc::new(Held::new(path, &self.catalog, record, generation));
+        let serving = Serving::Open(Arc::new(generation));
+        let held = Held::new(path, &self.catalog, &self.storage, record, serving);
+        let held = Arc::new(held);
         collections.insert(name, held.clone());
         Ok(CollectionHandle { held })
     }
@@ -228,34 +197,86 @@ impl Database {
     pub fn drop_collection(&self, name: &str) -> Result<()> {
         let held = self.collections.read().get(name).cloned();
         let held = held.ok_or_else(|| missing(name))?;
-        let generation = {
+        let (served, generation) = {
             // Waits for writes on their way; those behind it see the empty state.
             let _no_writes = held.writing.write();
             let mut state = held.state.write();
-            state.changeable()?;
-            let removed = self.catalog.remove_collection(&state.record);
-            state.settle(removed)?;
-            state.generation.take()
+            held.settle(&state)?;
+            if matches!(state.serving, Serving::Dropped) {
+                return Err(missing(name));
+            }
+            held.note_change(self.catalog.remove_collection(&state.record))?;
+            let served = std::mem::replace(&mut state.serving, Serving::Dropped);
+            (served, held.generation(state.record.generation))
         };
         self.collections.write().remove(name);
-        drop(generation);
+        drop(served);
         if let Some(change) = &*held.change.lock() {
             change.stop();
         }
         let _no_attach = held.attaching.lock();
-        if let Err(error) = fs::remove_dir_all(&held.directory) {
+        let removed = record_file::discard(&generation)
+            .and_then(|()| Ok(fs::remove_dir_all(&held.directory)?));
+        if let Err(error) = removed {
             tracing::warn!(%error, "files of a dropped collection are set aside at the next start");
         }
         Ok(())
     }
 }
 
-fn missing(name: &str) -> Error {
-    Error::not_found(format!("collection {name:?} does not exist"))
+/// Opens the generation that a record names, and renews the record in it where it differs.
+fn open_generation(
+    path: &Path,
+    record: &CollectionRecord,
+    storage: &Storage,
+) -> Result<Collection> {
+    let generation = path.join(record.generation.to_string());
+    if !Collection::exists(&generation) {
+        return Err(Error::corrupted(format!(
+            "the catalog names generation {} of collection {:?}, which is not in {}: the catalog or \
+             the directory is of another time",
+            record.generation,
+            record.name,
+            generation.display()
+        )));
+    }
+    // What reads a damaged file may panic.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        Collection::open_on(&generation, storage, record.analyzer)
+    }));
+    let collection = opened.unwrap_or_else(|_| {
+        let shown = generation.display();
+        Err(Error::corrupted(format!("files in {shown} are damaged")))
+    })?;
+    if record_file::read(&generation).is_ok_and(|found| found == *record) {
+        return Ok(collection);
+    }
+    if let Err(error) = record_file::complete(&generation, record, storage) {
+        tracing::warn!(%error, "the record in a collection's directory is not that of the catalog");
+    }
+    Ok(collection)
+}
+
+/// Creates a directory and those above it that are missing, so that they outlast a power cut.
+fn create_durably(directory: &Path, storage: &Storage) -> Result<()> {
+    let ancestors = directory.ancestors().skip(1);
+    let missing = std::iter::once(directory).chain(ancestors);
+    let missing = missing.take_while(|path| *path != Path::new("") && !path.exists());
+    let parents: Vec<&Path> = missing.filter_map(Path::parent).collect();
+    fs::create_dir_all(directory)?;
+    for parent in parents {
+        let parent = if parent == Path::new("") {
+            Path::new(".")
+        } else {
+            parent
+        };
+        storage.sync_directory(parent)?;
+    }
+    Ok(())
 }
 
 /// Moves what the catalog does not name to `orphaned/` in the data directory: what a crash left, or
-/// what a catalog of another time does not know.
+/// what a catalog of another time does not know. What cannot be moved stays where it is.
 fn set_aside_all_but(data: &Path, directory: &Path, keep: &[String]) -> Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
@@ -263,222 +284,25 @@ fn set_aside_all_but(data: &Path, directory: &Path, keep: &[String]) -> Result<(
         if keep.iter().any(|kept| *kept == name) {
             continue;
         }
-        let orphaned = data.join("orphaned");
-        fs::create_dir_all(&orphaned)?;
-        let parent = directory.file_name().unwrap_or_default().to_string_lossy();
-        let target = orphaned.join(format!("{parent}-{name}-{}", now()));
-        tracing::warn!(from = %path.display(), to = %target.display(), "set aside: the catalog does not name it");
-        fs::rename(&path, &target)?;
-        File::open(&orphaned)?.sync_all()?;
-        File::open(directory)?.sync_all()?;
+        if let Err(error) = set_aside(data, &path) {
+            tracing::warn!(%error, path = %path.display(), "what the catalog does not name stays");
+        }
     }
     Ok(())
 }
 
-/// Makes the directories of a new generation outlast a power cut, before the catalog names it.
-fn make_durable(generation: &Path) -> Result<()> {
-    // The generation's own, the collection's and the one of all collections.
-    for directory in generation.ancestors().take(3) {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
-}
-
-impl Held {
-    fn new(
-        directory: PathBuf,
-        catalog: &Arc<Catalog>,
-        record: CollectionRecord,
-        generation: Collection,
-    ) -> Self {
-        Self {
-            directory,
-            catalog: catalog.clone(),
-            state: RwLock::new(State {
-                record: Arc::new(record),
-                generation: Some(Arc::new(generation)),
-                is_unsettled: false,
-            }),
-            writing: RwLock::new(()),
-            attaching: Mutex::new(()),
-            change: Mutex::default(),
-        }
-    }
-}
-
-impl CollectionHandle {
-    /// The collection's record.
-    pub fn record(&self) -> Arc<CollectionRecord> {
-        self.held.state.read().record.clone()
-    }
-
-    /// The current snapshot and its record, of one generation. `NotFound` once the collection is
-    /// dropped.
-    pub fn view(&self) -> Result<View> {
-        let state = self.held.state.read();
-        Ok(View {
-            record: state.record.clone(),
-            snapshot: state.generation()?.snapshot(),
-        })
-    }
-
-    /// Validates operations and applies them as [`Collection::write_queued`] does. `generation` is that
-    /// of the record the operations were prepared for; after a switch the answer is `Unavailable`,
-    /// and they are to be prepared again.
-    ///
-    /// # Errors
-    /// `InvalidArgument` naming the field, as `operations[3].vector`.
-    pub fn write(
-        &self,
-        generation: u64,
-        operations: Vec<Operation>,
-        position: Option<StreamPosition>,
-        queued: impl FnOnce(),
-    ) -> Result<Written> {
-        let _writing = self.held.writing.read();
-        let (serving, record) = {
-            let state = self.held.state.read();
-            if state.record.generation != generation {
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    "the collection's SAEs were changed meanwhile; send the write again",
-                ));
-            }
-            (state.changeable()?.clone(), state.record.clone())
-        };
-        let n_latents = record.n_latents();
-        for (at, operation) in operations.iter().enumerate() {
-            let valid = operation.validate(record.dimension, &n_latents);
-            valid.within(&format!("operations[{at}]"))?;
-        }
-        serving.write_queued(operations, position, queued)
-    }
-
-    /// The commit a stream had reached, when this batch of it was written already.
-    pub fn written(&self, position: &StreamPosition) -> Result<Option<u64>> {
-        let generation = self.held.state.read().generation()?.clone();
-        generation.written(position)
-    }
-
-    /// Merges all segments into one. Blocks until done.
-    pub fn merge(&self) -> Result<()> {
-        let generation = self.held.state.read().generation()?.clone();
-        generation.merge()
-    }
-
-    /// Bytes on disk.
-    pub fn disk_bytes(&self) -> Result<u64> {
-        let generation = self.held.state.read().generation()?.clone();
-        generation.disk_bytes()
-    }
-
-    /// The collection's saved sets, by name.
-    pub fn saved_sets(&self) -> Result<BTreeMap<String, SavedSet>> {
-        self.held.catalog.saved_sets(&self.record().id)
-    }
-
-    /// The saved set of a name, or `NotFound`.
-    pub fn saved_set(&self, name: &str) -> Result<SavedSet> {
-        let missing = || Error::not_found(format!("saved set {name:?} does not exist"));
-        self.saved_sets()?.remove(name).ok_or_else(missing)
-    }
-
-    /// Saves a set under a name, replacing one of that name. `sae` is the hash of the SAE whose
-    /// latents it tests, where it does, and `saes` those of the SAEs that it names.
-    pub fn save_set(
-        &self,
-        name: &str,
-        content: SetContent,
-        sae: Option<String>,
-        saes: BTreeMap<String, String>,
-    ) -> Result<SavedSet> {
-        validate_name(name)?;
-        let set = SavedSet {
-            name: name.to_owned(),
-            created: now(),
-            content,
-            sae,
-            saes,
-        };
-        self.held.catalog.put_saved_set(&self.record().id, &set)?;
-        Ok(set)
-    }
-
-    /// Removes a saved set, or `NotFound`.
-    pub fn remove_set(&self, name: &str) -> Result<()> {
-        if self
-            .held
-            .catalog
-            .remove_saved_set(&self.record().id, name)?
-        {
-            return Ok(());
-        }
-        Err(Error::not_found(format!(
-            "saved set {name:?} does not exist"
-        )))
-    }
-
-    /// The collection's records of a kind, by name.
-    pub fn records<T: for<'a> Deserialize<'a>>(&self, kind: RecordKind) -> Result<Vec<T>> {
-        self.held.catalog.records(&self.record().id, kind)
-    }
-
-    /// The record of a name, where there is one.
-    pub fn record_of<T: for<'a> Deserialize<'a>>(
-        &self,
-        kind: RecordKind,
-        name: &str,
-    ) -> Result<Option<T>> {
-        self.held.catalog.record_of(&self.record().id, kind, name)
-    }
-
-    /// Keeps a record under a name, replacing one of that name.
-    pub fn put_record<T: Serialize>(&self, kind: RecordKind, name: &str, record: &T) -> Result<()> {
-        validate_name(name)?;
-        self.held
-            .catalog
-            .put_record(&self.record().id, kind, name, record)
-    }
-
-    /// Removes a record; false when there was none.
-    pub fn remove_record(&self, kind: RecordKind, name: &str) -> Result<bool> {
-        self.held
-            .catalog
-            .remove_record(&self.record().id, kind, name)
-    }
-
-    /// The catalog, for labels.
-    pub fn catalog(&self) -> &Catalog {
-        &self.held.catalog
-    }
-}
-
-impl State {
-    /// The generation, where the collection may be changed.
-    fn changeable(&self) -> Result<&Arc<Collection>> {
-        if self.is_unsettled {
-            return Err(Error::precondition(format!(
-                "collection {:?} takes no changes: a change of it in the catalog failed, and the \
-                 disk may have it or not. Nothing was deleted; restart the server, which reads the \
-                 catalog again",
-                self.record.name
-            )));
-        }
-        self.generation()
-    }
-
-    /// Notes how a change of the record in the catalog ended.
-    fn settle(&mut self, changed: Result<()>) -> Result<()> {
-        if let Err(error) = &changed {
-            tracing::error!(collection = self.record.name, %error, "the catalog failed");
-            self.is_unsettled = true;
-        }
-        changed
-    }
-
-    fn generation(&self) -> Result<&Arc<Collection>> {
-        self.generation
-            .as_ref()
-            .ok_or_else(|| missing(&self.record.name))
-    }
+/// Moves an entry to `orphaned/` in the data directory; returns where it is then.
+fn set_aside(data: &Path, path: &Path) -> Result<PathBuf> {
+    let storage = Storage::default();
+    let orphaned = data.join("orphaned");
+    create_durably(&orphaned, &storage)?;
+    let directory = path.parent().unwrap_or(data);
+    let parent = directory.file_name().unwrap_or_default().to_string_lossy();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let target = orphaned.join(format!("{parent}-{name}-{}", now()));
+    tracing::warn!(from = %path.display(), to = %target.display(), "set aside: the catalog does not name it");
+    fs::rename(path, &target)?;
+    storage.sync_directory(&orphaned)?;
+    storage.sync_directory(directory)?;
+    Ok(target)
 }

@@ -177,6 +177,13 @@ impl StdError for Error {
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        Self::internal("input or output failed").with_source(error)
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let failure = match error.kind() {
+            StorageFull | QuotaExceeded => {
+                Self::new(ErrorKind::ResourceExhausted, "the disk is full")
+            }
+            _ => Self::internal("input or output failed"),
+        };
+        failure.with_source(error)
     }
 }

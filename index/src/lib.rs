@@ -94,6 +94,7 @@ mod rank;
 mod schema;
 mod segment_file;
 mod snapshot;
+mod storage;
 mod text;
 mod vector;
 
@@ -102,7 +103,10 @@ pub use catalog::{
     SetContent,
 };
 pub use collection::{Collection, Operation, StreamPosition, Update, Written};
-pub use database::{CollectionHandle, Database, NewCollection, View, now, validate_name};
+pub use database::{
+    CollectionHandle, Damaged, Database, NewCollection, Repaired, Verified, View, now, repair,
+    validate_name, verify,
+};
 pub use document::{
     Activation, Codes, Document, LatentPosition, MAX_ID_BYTES, MAX_TEXT_BYTES, Value,
     validate_attribute_name, validate_latents, validate_vector,
@@ -113,4 +117,5 @@ pub use progress::{Progress, StopOnDrop};
 pub use query::{Query, ResolvedQuery};
 pub use rank::{ScoredDoc, TopK};
 pub use snapshot::{Centroids, Snapshot};
+pub use storage::{Faults, Step};
 pub use text::{Analyzer, MAX_QUERY_WORDS, TextLanguage};

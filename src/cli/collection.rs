@@ -368,6 +368,7 @@ async fn list(client: &Client, is_json: bool) -> anyhow::Result<()> {
             })
             .text("encoder", encoder)
             .number("disk", |collection| text::bytes(collection.disk_bytes))
+            .text("damaged", |collection| collection.damage.clone())
             .build()
             .page()
     })

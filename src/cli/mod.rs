@@ -48,6 +48,7 @@ mod output;
 mod preset;
 mod progress;
 mod reading;
+mod repair;
 mod report;
 mod response;
 mod sae;
@@ -57,6 +58,7 @@ mod steer;
 mod text;
 mod trends;
 mod unexplained;
+mod verify;
 
 use interrupt::Interrupt;
 
@@ -83,6 +85,10 @@ enum Command {
     Demo(demo::Args),
     /// Run the server
     Serve(serve::Args),
+    /// Check every checksum in the data of a server that is stopped
+    Verify(verify::Args),
+    /// Rebuild a lost or damaged catalog from the collections of a server that is stopped
+    Repair(repair::Args),
     /// Create, list, inspect, drop and change collections, and their saved sets
     Collection(collection::Args),
     /// Write records of a file or standard input into a collection
@@ -146,6 +152,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         match cli.command {
             Command::Demo(args) => demo::run(args, interrupt).await,
             Command::Serve(args) => serve::run(args, interrupt).await,
+            Command::Verify(args) => verify::run(&args),
+            Command::Repair(args) => repair::run(&args),
             Command::Collection(args) => interrupt.stops(collection::run(args)).await,
             Command::Ingest(args) => ingest::run(args, interrupt).await,
             Command::Search(args) => interrupt.stops(search::run(args)).await,
@@ -201,6 +209,8 @@ mod tests {
     fn the_forms_that_scripts_rely_on_parse() {
         for line in [
             "serve --data d --listen 127.0.0.1:0 --ready-file f",
+            "verify d --deep --json",
+            "repair d",
             "collection create c --encoder none --dim 384 --sae s --json",
             "collection attach c --sae s --server 127.0.0.1:1",
             "ingest c f.jsonl --id id --text {title} --attribute a --attribute b:int --vectors v.safetensors",

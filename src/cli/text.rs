@@ -67,6 +67,12 @@ pub(super) fn collection(collection: &Collection) -> String {
     let mut fact = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<10} {value}");
     };
+    if !collection.damage.is_empty() {
+        fact(
+            "damaged",
+            format!("takes no changes: {}", collection.damage),
+        );
+    }
     fact("documents", thousands(collection.documents));
     if let Some(encoder) = &collection.encoder {
         fact(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::{Analyzer, SetContent, TextLanguage};
+use latentdb_index::{Analyzer, SetContent, Snapshot, TextLanguage};
 use latentdb_proto::v1;
 use latentdb_proto::v1::collection_service_server::CollectionService;
 
@@ -33,7 +33,8 @@ impl Progressing for v1::AttachSaeProgress {
 }
 
 fn changed_collection(info: CollectionInfo) -> Vec<v1::AttachSaeProgress> {
-    let documents = info.snapshot.n_docs();
+    let snapshot = info.snapshot.as_ref();
+    let documents = snapshot.map_or(0, |snapshot| snapshot.n_docs());
     vec![v1::AttachSaeProgress {
         done: documents,
         total: documents,
@@ -151,7 +152,8 @@ impl CollectionAdapter {
 }
 
 fn wire_collection(info: CollectionInfo) -> v1::Collection {
-    let (vectors, covered) = info.snapshot.graph_coverage();
+    let snapshot = info.snapshot.as_ref();
+    let count = |of: fn(&Snapshot) -> u64| snapshot.map_or(0, |snapshot| of(snapshot));
     v1::Collection {
         name: info.name,
         created: Some(timestamp(info.created)),
@@ -159,12 +161,13 @@ fn wire_collection(info: CollectionInfo) -> v1::Collection {
         encoder: info.encoder.map(wire_encoder),
         sae: info.sae.map(wire_sae),
         n_latents: info.n_latents.unwrap_or(0) as u32,
-        documents: info.snapshot.n_docs(),
-        segments: info.snapshot.n_segments() as u32,
-        vectors,
-        vectors_in_graph: covered,
+        documents: count(Snapshot::n_docs),
+        segments: count(|snapshot| snapshot.n_segments() as u64) as u32,
+        vectors: count(|snapshot| snapshot.graph_coverage().0),
+        vectors_in_graph: count(|snapshot| snapshot.graph_coverage().1),
         disk_bytes: info.disk_bytes,
-        sequence: info.snapshot.sequence(),
+        sequence: count(Snapshot::sequence),
+        damage: info.damage.unwrap_or_default(),
         fit: info.fit.map(wire_fit),
         reader: info.reader.map(wire_reader),
         saes: info.saes.into_iter().map(wire_attached).collect(),

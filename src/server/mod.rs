@@ -14,6 +14,7 @@ mod correlate;
 mod diff;
 mod document;
 mod family;
+mod health;
 mod latent;
 mod limits;
 mod model;
@@ -145,7 +146,8 @@ impl Server {
         // and without it every answer waits for the client's delayed acknowledgement.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let incoming = connections(incoming, self.limits.connections);
-        tonic::transport::Server::builder()
+        let watch = health::watch(core.clone(), health.clone());
+        let served = tonic::transport::Server::builder()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(4 * STREAM_WINDOW_BYTES)
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
@@ -167,8 +169,11 @@ impl Server {
                 AdminAdapter { core, collections }
             ))
             .add_service(service!(AnalysisServiceServer, AnalysisAdapter(analyses)))
-            .serve_with_incoming_shutdown(incoming, shutdown)
-            .await
-            .map_err(|error| Error::internal("the server stopped").with_source(error))
+            .serve_with_incoming_shutdown(incoming, shutdown);
+        tokio::select! {
+            served = served => served,
+            () = watch => Ok(()),
+        }
+        .map_err(|error| Error::internal("the server stopped").with_source(error))
     }
 }

@@ -95,6 +95,13 @@ impl Core {
         self.database.collections().len()
     }
 
+    /// Collections whose files are known to be damaged.
+    pub fn damaged(&self) -> Vec<String> {
+        let handles = self.database.collections().into_iter();
+        let damaged = handles.filter(|handle| handle.damage().is_some());
+        damaged.map(|handle| handle.record().name.clone()).collect()
+    }
+
     /// The records of a collection, typed.
     pub(super) fn spec(&self, record: &Arc<CollectionRecord>) -> Result<Arc<Spec>> {
         let mut specs = self.specs.lock();

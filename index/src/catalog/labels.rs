@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redb::{ReadableDatabase, ReadableTable};
+use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 
 use super::store::{Catalog, FORMER_LABELS, LABELS, decode, encode, fault};
@@ -91,15 +91,16 @@ impl Label {
 impl Catalog {
     /// The current labels of an SAE's latents in a collection. `sae` is the SAE's hash.
     pub fn labels(&self, collection: &str, sae: &str) -> Result<BTreeMap<u32, Label>> {
-        let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(LABELS).map_err(fault)?;
-        let mut labels = BTreeMap::new();
-        let range = (collection, sae, 0)..=(collection, sae, u32::MAX);
-        for entry in table.range(range).map_err(fault)? {
-            let (key, value) = entry.map_err(fault)?;
-            labels.insert(key.value().2, decode(value.value())?);
-        }
-        Ok(labels)
+        self.read(|transaction| {
+            let table = transaction.open_table(LABELS).map_err(fault)?;
+            let mut labels = BTreeMap::new();
+            let range = (collection, sae, 0)..=(collection, sae, u32::MAX);
+            for entry in table.range(range).map_err(fault)? {
+                let (key, value) = entry.map_err(fault)?;
+                labels.insert(key.value().2, decode(value.value())?);
+            }
+            Ok(labels)
+        })
     }
 
     /// Every version of every label, by latent: the former ones in their order, then the current
@@ -258,16 +259,17 @@ impl Catalog {
         sae: &str,
         latents: std::ops::RangeInclusive<u32>,
     ) -> Result<Vec<(u32, Label)>> {
-        let transaction = self.database.begin_read().map_err(fault)?;
-        let table = transaction.open_table(FORMER_LABELS).map_err(fault)?;
-        let first = (collection, sae, *latents.start(), 0);
-        let last = (collection, sae, *latents.end(), u32::MAX);
-        let mut labels = Vec::new();
-        for entry in table.range(first..=last).map_err(fault)? {
-            let (key, value) = entry.map_err(fault)?;
-            labels.push((key.value().2, decode(value.value())?));
-        }
-        Ok(labels)
+        self.read(|transaction| {
+            let table = transaction.open_table(FORMER_LABELS).map_err(fault)?;
+            let first = (collection, sae, *latents.start(), 0);
+            let last = (collection, sae, *latents.end(), u32::MAX);
+            let mut labels = Vec::new();
+            for entry in table.range(first..=last).map_err(fault)? {
+                let (key, value) = entry.map_err(fault)?;
+                labels.push((key.value().2, decode(value.value())?));
+            }
+            Ok(labels)
+        })
     }
 }
 
@@ -308,6 +310,7 @@ fn next(version: u32) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Storage;
 
     fn score(judge: &str, pearson: f32) -> LabelScore {
         LabelScore {
@@ -329,7 +332,7 @@ mod tests {
     #[test]
     fn what_a_label_replaces_is_kept_and_can_be_used_again() {
         let directory = tempfile::tempdir().unwrap();
-        let catalog = Catalog::open(directory.path()).unwrap();
+        let catalog = Catalog::open(directory.path(), &Storage::default()).unwrap();
         for (text, source) in [
             ("late", "a"),
             ("late delivery", "b"),
@@ -360,7 +363,7 @@ mod tests {
     #[test]
     fn scores_stay_with_their_version() {
         let directory = tempfile::tempdir().unwrap();
-        let catalog = Catalog::open(directory.path()).unwrap();
+        let catalog = Catalog::open(directory.path(), &Storage::default()).unwrap();
         for text in ["one", "two"] {
             let label = Label::new(text, "a", None, 1);
             catalog.put_labels("c", "s", [(4, &label)]).unwrap();

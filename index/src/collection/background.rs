@@ -1,8 +1,11 @@
-//! What a collection does between requests: sees finished merges, asks for one where many small
-//! segments add up, and builds, loads and removes graphs.
+//! What a collection does between requests: sees finished merges, compares files with their
+//! checksums, asks for a merge where many small segments add up, and builds, loads and removes
+//! graphs.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -20,6 +23,8 @@ use crate::snapshot::SegmentView;
 const TICK: Duration = Duration::from_millis(100);
 /// Without a write for this long, small segments are merged and graphs are begun.
 const QUIET: Duration = Duration::from_millis(700);
+/// How often all files are compared with their checksums.
+const SCRUB: Duration = Duration::from_secs(24 * 60 * 60);
 /// Self-queries that check a graph, and the share of them that must find themselves.
 const GATE_QUERIES: usize = 200;
 const GATE_RECALL: f64 = 0.97;
@@ -40,6 +45,7 @@ impl Background {
             shared: Arc::downgrade(shared),
             merge: Box::new(merge),
             progress: progress.clone(),
+            scrubbed: Instant::now(),
             refused: HashSet::new(),
             merging: Vec::new(),
         };
@@ -67,6 +73,8 @@ struct Worker {
     shared: Weak<Shared>,
     merge: Box<dyn Fn(Vec<SegmentId>) + Send>,
     progress: Arc<Progress>,
+    /// When all files were last due to be compared with their checksums.
+    scrubbed: Instant,
     /// Segments whose graph failed the gate; they stay with exact scans.
     refused: HashSet<SegmentId>,
     /// Segments of the last merge asked for; the same merge is not asked for twice.
@@ -87,15 +95,23 @@ impl Worker {
                 seen = sequence;
                 changed = Instant::now();
             }
-            if let Err(error) = self.tick(&shared, changed.elapsed() >= QUIET) {
-                tracing::warn!(%error, "background work on a collection failed; it is tried again");
+            let quiet = changed.elapsed() >= QUIET;
+            match catch_unwind(AssertUnwindSafe(|| self.tick(&shared, quiet))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "background work on a collection failed; it is tried again");
+                }
+                Err(_) => {
+                    tracing::error!("background work on a collection panicked; it is tried again");
+                }
             }
         }
     }
 
     fn tick(&mut self, shared: &Arc<Shared>, quiet: bool) -> Result<()> {
         shared.refresh_if_merged()?;
-        if !quiet {
+        self.scrub(shared)?;
+        if !quiet || shared.damage.reason().is_some() {
             return Ok(());
         }
         let snapshot = shared.snapshot();
@@ -121,6 +137,34 @@ impl Worker {
             self.build(shared, segment.reader.segment_id(), &segment.dense)?;
         }
         Ok(())
+    }
+
+    /// Compares the files of one segment that is due with their checksums, in half of the time that
+    /// passes.
+    fn scrub(&mut self, shared: &Shared) -> Result<()> {
+        if self.scrubbed.elapsed() >= SCRUB {
+            self.scrubbed = Instant::now();
+            *shared.unchecked.lock() = shared.live();
+        }
+        let due = shared.unchecked.lock().iter().next().copied();
+        let Some(id) = due else {
+            return Ok(());
+        };
+        let before = Cell::new(Instant::now());
+        let proceed = || {
+            std::thread::sleep(before.get().elapsed());
+            before.set(Instant::now());
+            self.progress.check()
+        };
+        match shared.check(id, &proceed) {
+            Err(error) if error.kind() == ErrorKind::Corrupted => {
+                // Known and shown now; there is no use in reading it again before the next scrub.
+                shared.unchecked.lock().remove(&id);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Cancelled => Ok(()),
+            checked => checked,
+        }
     }
 
     fn build(&mut self, shared: &Arc<Shared>, id: SegmentId, dense: &DenseReader) -> Result<()> {

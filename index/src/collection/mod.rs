@@ -5,9 +5,11 @@
 //! serves ([`crate::database`]).
 
 mod background;
+mod check;
 mod operation;
 mod positions;
 mod shared;
+mod verify;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
@@ -17,7 +19,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
-use tantivy::directory::MmapDirectory;
 use tantivy::schema::Schema;
 use tantivy::{Index, ReloadPolicy};
 
@@ -26,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::latents::LatentsPlugin;
 use crate::schema::Fields;
 use crate::snapshot::{ComponentCache, Snapshot};
+use crate::storage::{Damage, IndexDirectory, Storage, unseal};
 use crate::text::Analyzer;
 use background::Background;
 use positions::CommitPayload;
@@ -33,6 +35,7 @@ use shared::Shared;
 use writer::WriterHandle;
 
 pub use operation::{Operation, StreamPosition, Update, Written};
+pub(crate) use verify::verify;
 
 /// An open generation.
 pub struct Collection {
@@ -46,22 +49,17 @@ impl Collection {
     /// Opens the generation in `directory`, creating one with the default [`Analyzer`] when there
     /// is none.
     pub fn open(directory: &Path) -> Result<Self> {
-        Self::create(directory, Analyzer::default())
+        Self::open_on(directory, &Storage::default(), Analyzer::default())
     }
 
-    /// Creates a generation in `directory`, or opens the one that is there, with its own analyzer.
-    pub fn create(directory: &Path, analyzer: Analyzer) -> Result<Self> {
+    /// [`Self::open`] on a disk; a new one gets `analyzer`, one that is there has its own.
+    pub(crate) fn open_on(directory: &Path, storage: &Storage, analyzer: Analyzer) -> Result<Self> {
         let index_directory = directory.join("index");
         let graph_directory = directory.join("graphs");
         fs::create_dir_all(&index_directory)?;
         fs::create_dir_all(&graph_directory)?;
-        let fields = fields_of(&index_directory, analyzer)?;
-        let index = Index::builder()
-            .schema(fields.schema.clone())
-            .register_plugin(Arc::new(LatentsPlugin))
-            .register_plugin(Arc::new(DensePlugin))
-            .open_or_create(MmapDirectory::open(&index_directory)?)?;
-        fields.analyzer.register(index.tokenizers());
+        let damage = Damage::default();
+        let (index, fields) = open_index(&index_directory, analyzer, storage, &damage)?;
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -96,8 +94,12 @@ impl Collection {
             graphs: RwLock::new(graphs),
             cache: Mutex::new(cache),
             changes: Mutex::new(None),
+            storage: storage.clone(),
+            damage,
+            // What is there was written by an earlier process.
+            unchecked: Mutex::new(live.into_keys().collect()),
         });
-        let writer = WriterHandle::start(&index, shared.clone(), payload)?;
+        let writer = WriterHandle::start(shared.clone())?;
         let background = Background::start(&shared, writer.merge_these())?;
         Ok(Self {
             background: Some(background),
@@ -121,7 +123,7 @@ impl Collection {
         operations: Vec<Operation>,
         position: Option<StreamPosition>,
     ) -> Result<Written> {
-        self.writer.write(operations, position, || {})
+        self.write_queued(operations, position, || {})
     }
 
     /// As [`Self::write`]; `queued` is called as soon as the write has its place: writes queued
@@ -132,6 +134,7 @@ impl Collection {
         position: Option<StreamPosition>,
         queued: impl FnOnce(),
     ) -> Result<Written> {
+        self.shared.damage.refuse()?;
         self.writer.write(operations, position, queued)
     }
 
@@ -158,7 +161,22 @@ impl Collection {
 
     /// Merges all segments into one and drops deleted documents. Blocks until done.
     pub fn merge(&self) -> Result<()> {
+        self.shared.damage.refuse()?;
         self.writer.merge()
+    }
+
+    /// What is damaged, if anything is known to be: the collection takes no changes then.
+    pub fn damage(&self) -> Option<String> {
+        self.shared.damage.reason().map(str::to_owned)
+    }
+
+    /// Compares the files of all segments with their checksums.
+    ///
+    /// # Errors
+    /// `Corrupted` naming the first file that is damaged; the collection takes no changes then.
+    pub fn check(&self) -> Result<()> {
+        let mut segments = self.shared.live().into_iter();
+        segments.try_for_each(|id| self.shared.check(id, &|| Ok(())))
     }
 
     /// Begins to collect the ids of changed documents.
@@ -194,14 +212,32 @@ impl Collection {
     }
 }
 
+/// Opens the index in a directory, creating it when there is none.
+fn open_index(
+    directory: &Path,
+    analyzer: Analyzer,
+    storage: &Storage,
+    damage: &Damage,
+) -> Result<(Index, Fields)> {
+    let fields = fields_of(directory, analyzer)?;
+    let index = Index::builder()
+        .schema(fields.schema.clone())
+        .register_plugin(Arc::new(LatentsPlugin))
+        .register_plugin(Arc::new(DensePlugin))
+        .open_or_create(IndexDirectory::open(directory, storage, damage)?)?;
+    fields.analyzer.register(index.tokenizers());
+    Ok((index, fields))
+}
+
 /// The fields of the index in a directory; those of a new one where there is none.
 fn fields_of(directory: &Path, analyzer: Analyzer) -> Result<Fields> {
     #[derive(serde::Deserialize)]
     struct Manifest {
         schema: Schema,
     }
-    let manifest = match fs::read(directory.join("meta.json")) {
-        Ok(bytes) => bytes,
+    let path = directory.join("meta.json");
+    let manifest = match fs::read(&path) {
+        Ok(bytes) => unseal(bytes, &path)?,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Fields::new(analyzer)),
         Err(error) => return Err(error.into()),
     };

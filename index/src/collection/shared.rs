@@ -10,11 +10,13 @@ use parking_lot::{Mutex, RwLock};
 use tantivy::index::SegmentId;
 use tantivy::{Index, IndexReader};
 
+use super::check::check_segment;
 use super::positions::CommitPayload;
 use crate::dense::Graph;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::schema::Fields;
 use crate::snapshot::{ComponentCache, Snapshot};
+use crate::storage::{Damage, Storage};
 
 /// Times a snapshot is tried while merges and commits move the files.
 const REFRESH_ATTEMPTS: usize = 16;
@@ -33,6 +35,11 @@ pub(super) struct Shared {
     pub cache: Mutex<ComponentCache>,
     /// Ids changed since tracking began; `None` while nobody tracks them.
     pub changes: Mutex<Option<HashSet<String>>>,
+    pub storage: Storage,
+    /// What is known to be damaged; nothing is changed once something is.
+    pub damage: Damage,
+    /// Segments whose files are still to be compared with their checksums.
+    pub unchecked: Mutex<HashSet<SegmentId>>,
 }
 
 impl Shared {
@@ -82,22 +89,65 @@ impl Shared {
     /// commit failed.
     pub fn refresh_if_merged(&self) -> Result<()> {
         let stored: HashSet<SegmentId> = self.index.searchable_segment_ids()?.into_iter().collect();
-        let snapshot = self.snapshot();
-        let open: HashSet<SegmentId> = snapshot
-            .segments()
-            .iter()
-            .map(|segment| segment.reader.segment_id())
-            .collect();
-        if stored == open && snapshot.sequence() == self.stored_sequence()? {
+        if stored == self.live() && self.snapshot().sequence() == self.stored_sequence()? {
             return Ok(());
         }
         self.refresh()
     }
 
-    pub fn is_live(&self, id: SegmentId) -> bool {
+    /// Compares the files of a segment with their checksums and notes damage. `proceed` is asked
+    /// before each MiB.
+    ///
+    /// # Errors
+    /// `Corrupted` naming the file.
+    pub fn check(&self, id: SegmentId, proceed: &dyn Fn() -> Result<()>) -> Result<()> {
+        let mut failed = None;
+        let stored = || -> Result<_> {
+            let segments = self.index.searchable_segment_metas()?;
+            Ok(segments.into_iter().find(|segment| segment.id() == id))
+        };
+        while let Some(segment) = stored()? {
+            match check_segment(&self.directory, &segment, proceed) {
+                Ok(()) => break,
+                // A merge or a delete may have taken a file away meanwhile.
+                Err(error)
+                    if error.kind() == ErrorKind::Corrupted
+                        && failed != Some(segment.delete_opstamp()) =>
+                {
+                    failed = Some(segment.delete_opstamp());
+                }
+                Err(error) => {
+                    if error.kind() == ErrorKind::Corrupted {
+                        self.damage.note(&error);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.unchecked.lock().remove(&id);
+        Ok(())
+    }
+
+    /// [`Self::check`] where it is still to be done.
+    pub fn ensure_checked(&self, id: SegmentId) -> Result<()> {
+        let is_due = self.unchecked.lock().contains(&id);
+        if is_due {
+            self.check(id, &|| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Ids of the segments of the current snapshot.
+    pub fn live(&self) -> HashSet<SegmentId> {
         let snapshot = self.snapshot();
-        let mut segments = snapshot.segments().iter();
-        segments.any(|segment| segment.reader.segment_id() == id)
+        let segments = snapshot.segments().iter();
+        segments
+            .map(|segment| segment.reader.segment_id())
+            .collect()
+    }
+
+    pub fn is_live(&self, id: SegmentId) -> bool {
+        self.live().contains(&id)
     }
 
     pub fn graph_path(&self, id: SegmentId) -> PathBuf {

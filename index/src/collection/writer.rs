@@ -5,8 +5,7 @@
 //! renames its manifest, we sync the directory behind it, and only then answer.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::path::PathBuf;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use indexmap::IndexMap;
 use tantivy::index::SegmentId;
 use tantivy::merge_policy::LogMergePolicy;
-use tantivy::{Index, IndexWriter, Term};
+use tantivy::{IndexWriter, Term};
 
 use super::operation::{Operation, StreamPosition, Update, Written};
 use super::positions::CommitPayload;
@@ -60,22 +59,17 @@ pub(super) struct WriterHandle {
 }
 
 impl WriterHandle {
-    pub fn start(index: &Index, shared: Arc<Shared>, payload: CommitPayload) -> Result<Self> {
-        let writer: IndexWriter = index.writer_with_num_threads(1, INDEXING_BYTES)?;
-        writer.set_merge_policy(Box::new(merge_policy()));
-        let directory = shared.directory.clone();
+    pub fn start(shared: Arc<Shared>) -> Result<Self> {
+        let mut writer = WriterThread {
+            writer: None,
+            shared,
+            payload: CommitPayload::default(),
+        };
+        writer.recover()?;
         let (queue, messages) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("latentdb-writer".into())
-            .spawn(move || {
-                WriterThread {
-                    writer,
-                    shared,
-                    directory,
-                    payload,
-                }
-                .run(&messages);
-            })?;
+            .spawn(move || writer.run(&messages))?;
         Ok(Self {
             queue: Some(Arc::new(queue)),
             thread: Some(thread),
@@ -96,20 +90,20 @@ impl WriterHandle {
             reply,
         }))?;
         queued();
-        answer.recv().map_err(|_| stopped())?
+        answer.recv().map_err(|_| failed())?
     }
 
     /// Takes over the stream positions and the commit number of an older generation.
     pub fn adopt(&self, older: CommitPayload) -> Result<()> {
         let (reply, answer) = channel();
         self.send(Message::Adopt(older, reply))?;
-        answer.recv().map_err(|_| stopped())?
+        answer.recv().map_err(|_| failed())?
     }
 
     pub fn merge(&self) -> Result<()> {
         let (reply, answer) = channel();
         self.send(Message::MergeAll(reply))?;
-        answer.recv().map_err(|_| stopped())?
+        answer.recv().map_err(|_| failed())?
     }
 
     /// Asks for a merge where the queue has a place; background work never waits for it.
@@ -127,7 +121,7 @@ impl WriterHandle {
         self.queue
             .as_ref()
             .and_then(|queue| queue.send(message).ok())
-            .ok_or_else(stopped)
+            .ok_or_else(closing)
     }
 }
 
@@ -140,10 +134,18 @@ impl Drop for WriterHandle {
     }
 }
 
-fn stopped() -> Error {
+fn closing() -> Error {
     Error::new(
         ErrorKind::Unavailable,
         "the collection is closing; no write was made",
+    )
+}
+
+fn failed() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the writer failed in the middle of this write, which was made whole or not at all, and is \
+         started again: send the write again with its place in its stream, by which it is recognised",
     )
 }
 
@@ -158,9 +160,10 @@ fn merge_policy() -> LogMergePolicy {
 }
 
 struct WriterThread {
-    writer: IndexWriter,
+    /// `None` after a failure, until it is opened again.
+    writer: Option<IndexWriter>,
     shared: Arc<Shared>,
-    directory: PathBuf,
+    /// That of the last commit, and what is gathered for the next.
     payload: CommitPayload,
 }
 
@@ -170,7 +173,7 @@ type Pending = Vec<(Sender<Result<Written>>, Written)>;
 impl WriterThread {
     fn run(mut self, messages: &Receiver<Message>) {
         while let Ok(message) = messages.recv() {
-            match message {
+            let handled = catch_unwind(AssertUnwindSafe(|| match message {
                 Message::Write(write) => {
                     let follower = self.commit_group(write, messages);
                     if let Some(message) = follower {
@@ -178,9 +181,30 @@ impl WriterThread {
                     }
                 }
                 message => self.handle(message),
+            }));
+            if handled.is_err() {
+                tracing::error!("the writer of a collection failed and is started again");
+                self.writer = None;
             }
         }
-        let _ = self.writer.wait_merging_threads();
+        if let Some(writer) = self.writer {
+            let _ = writer.wait_merging_threads();
+        }
+    }
+
+    /// The writer, opened again from the last commit where it failed.
+    fn recover(&mut self) -> Result<&mut IndexWriter> {
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => {
+                let index = &self.shared.index;
+                let writer = index.writer_with_num_threads(1, INDEXING_BYTES)?;
+                writer.set_merge_policy(Box::new(merge_policy()));
+                self.payload = self.shared.stored_payload()?;
+                writer
+            }
+        };
+        Ok(self.writer.insert(writer))
     }
 
     fn handle(&mut self, message: Message) {
@@ -193,10 +217,15 @@ impl WriterThread {
                 let _ = reply.send(self.merge_all());
             }
             // The merge goes on in tantivy's threads; the background thread sees its result.
-            Message::MergeThese(segments) => drop(self.writer.merge(&segments)),
+            Message::MergeThese(segments) => match self.recover() {
+                Ok(writer) => drop(writer.merge(&segments)),
+                Err(error) => tracing::warn!(%error, "segments are not merged"),
+            },
             Message::Adopt(older, reply) => {
+                let recovered = self.recover().map(drop);
                 self.payload.adopt(&older);
-                let _ = reply.send(self.commit_now(&mut Group::default()));
+                let committed = recovered.and_then(|()| self.make_commit(&mut Group::default()));
+                let _ = reply.send(committed);
             }
         }
     }
@@ -231,6 +260,10 @@ impl WriterThread {
 
     /// Applies one write; one that fails is answered at once and leaves nothing behind.
     fn take_in(&mut self, write: Write, group: &mut Group, pending: &mut Pending) {
+        if let Err(error) = self.recover() {
+            let _ = write.reply.send(Err(error));
+            return;
+        }
         let known = write.position.as_ref();
         if let Some(sequence) = known.and_then(|position| self.payload.written(position)) {
             // Written by an earlier commit, or by this one: answered when this one is durable.
@@ -330,14 +363,16 @@ impl WriterThread {
         Ok(changes)
     }
 
-    fn write_one(&self, id: String, change: Option<Document>, group: &mut Group) -> Result<()> {
+    fn write_one(&mut self, id: String, change: Option<Document>, group: &mut Group) -> Result<()> {
         let fields = &self.shared.fields;
-        self.writer
-            .delete_term(Term::from_field_text(fields.id, &id));
-        if let Some(document) = &change {
-            group.bytes += size(document);
-            self.writer.add_document(fields.encode(document))?;
+        let term = Term::from_field_text(fields.id, &id);
+        let encoded = change.as_ref().map(|document| fields.encode(document));
+        let writer = self.recover()?;
+        writer.delete_term(term);
+        if let Some(encoded) = encoded {
+            writer.add_document(encoded)?;
         }
+        group.bytes += change.as_ref().map_or(0, size);
         group.documents.insert(id, change);
         Ok(())
     }
@@ -349,7 +384,12 @@ impl WriterThread {
         let snapshot = self.shared.snapshot();
         match snapshot.find(id)? {
             None => Ok(None),
-            Some(doc) => snapshot.whole(doc).map(Some),
+            Some(doc) => {
+                // It is copied: damage must not get a new checksum.
+                let segment = snapshot.locate(doc).0.reader.segment_id();
+                self.shared.ensure_checked(segment)?;
+                snapshot.whole(doc).map(Some)
+            }
         }
     }
 
@@ -372,88 +412,116 @@ impl WriterThread {
             return;
         }
         let committed = match group.failure.take() {
-            Some(error) => Err(error),
+            Some(error) => Err(self.give_up(error)),
             // Retried batches, and deletes of what is not there, have nothing to commit. A stream's
             // new position is committed whatever its batch did, so that a retry is recognised.
             None if group.documents.is_empty()
                 && !group.positioned
                 && self.payload.sequence > 0 =>
             {
-                Ok(())
+                self.sync()
             }
-            None => self.commit_now(&mut group),
+            None => self.make_commit(&mut group),
         };
-        match committed {
-            Ok(()) => {
-                for (reply, mut written) in pending {
-                    // Without a commit of its own, what was asked is so since the last one.
-                    written.sequence = written.sequence.min(self.payload.sequence);
-                    let _ = reply.send(Ok(written));
-                }
-            }
-            Err(error) => {
-                // What was staged is taken back, and the stream positions with it.
-                if let Err(error) = self.roll_back() {
-                    tracing::error!(%error, "a failed commit could not be rolled back");
-                }
-                for (reply, _) in pending {
-                    let _ = reply.send(Err(Error::internal(format!(
-                        "the commit failed and nothing of it was written: {error}"
-                    ))));
-                }
-            }
+        for (reply, mut written) in pending {
+            // Without a commit of its own, what was asked is so since the last one.
+            written.sequence = written.sequence.min(self.payload.sequence);
+            let answer = match &committed {
+                Ok(()) => Ok(written),
+                Err(error) => Err(Error::new(error.kind(), error.to_string())),
+            };
+            let _ = reply.send(answer);
         }
     }
 
-    fn commit_now(&mut self, group: &mut Group) -> Result<()> {
+    /// Commits what is gathered, makes it durable and shows it.
+    fn make_commit(&mut self, group: &mut Group) -> Result<()> {
         let mut payload = self.payload.clone();
         payload.sequence += 1;
-        let text = serde_json::to_string(&payload)
-            .map_err(|error| Error::internal("the commit payload").with_source(error))?;
-        let mut prepared = self.writer.prepare_commit()?;
-        prepared.set_payload(&text);
-        prepared.commit()?;
-        File::open(&self.directory)?.sync_all()?;
-        self.payload = payload;
+        let sequence = payload.sequence;
+        match self.write_commit(&payload) {
+            Ok(()) => self.payload = payload,
+            Err(error) => {
+                let failure = self.give_up(error);
+                // The manifest says whether the commit was made.
+                if self.payload.sequence < sequence {
+                    return Err(failure);
+                }
+            }
+        }
+        let durable = self.sync();
         if let Err(error) = self.shared.refresh() {
             // The commit stands. The background thread goes on trying to show it.
-            tracing::error!(%error, "a commit is durable but not visible yet");
+            tracing::error!(%error, "a commit is written but not visible yet");
         }
         // After the snapshot: who takes these ids must find the documents as they are now.
         self.shared.note_changes(group.documents.keys());
-        group.documents.clear();
-        group.bytes = 0;
-        group.positioned = false;
+        *group = Group::default();
+        durable
+    }
+
+    fn write_commit(&mut self, payload: &CommitPayload) -> Result<()> {
+        let text = serde_json::to_string(payload)
+            .map_err(|error| Error::internal("the commit payload").with_source(error))?;
+        let mut prepared = self.recover()?.prepare_commit()?;
+        prepared.set_payload(&text);
+        prepared.commit()?;
         Ok(())
     }
 
-    fn roll_back(&mut self) -> Result<()> {
-        self.writer.rollback()?;
-        // tantivy starts a new writer, with its own policy.
-        self.writer.set_merge_policy(Box::new(merge_policy()));
-        let metas = self.writer.index().load_metas()?;
-        self.payload = CommitPayload::parse(metas.payload.as_deref())?;
-        Ok(())
+    /// Makes the manifest that was last written outlast a power cut.
+    fn sync(&self) -> Result<()> {
+        let synced = self.shared.storage.sync_directory(&self.shared.directory);
+        synced.map_err(|error| {
+            Error::internal(format!(
+                "the write was made, but {} could not be synced: a power cut may take it back",
+                self.shared.directory.display()
+            ))
+            .with_source(error)
+        })
+    }
+
+    /// Takes back what was staged, and the stream positions with it; returns what the writes that
+    /// wait are told.
+    fn give_up(&mut self, error: Error) -> Error {
+        self.writer = None;
+        let full = self.shared.storage.full();
+        if let Err(unknown) = self.recover() {
+            tracing::error!(error = %unknown, "a writer could not be opened again");
+            return Error::internal(format!(
+                "the commit failed, and the index cannot be read to say whether it was made: {error}"
+            ))
+            .with_source(unknown);
+        }
+        if let Err(damaged) = self.shared.damage.refuse() {
+            return damaged;
+        }
+        let error = full.unwrap_or(error);
+        Error::new(
+            error.kind(),
+            format!("the commit failed and nothing of it was written: {error}"),
+        )
     }
 
     fn merge_all(&mut self) -> Result<()> {
         for left in (0..MERGE_ATTEMPTS).rev() {
-            let segments = self.writer.index().searchable_segment_metas()?;
+            let segments = self.shared.index.searchable_segment_metas()?;
             if segments.len() < 2 && segments.iter().all(|part| !part.has_deletes()) {
                 break;
             }
             let ids: Vec<SegmentId> = segments.iter().map(|part| part.id()).collect();
-            match self.writer.merge(&ids).wait() {
-                Ok(_) => File::open(&self.directory)?.sync_all()?,
+            if let Err(error) = self.recover()?.merge(&ids).wait() {
+                self.shared.damage.refuse()?;
+                if left == 0 {
+                    return Err(self.shared.storage.explain(error.into()));
+                }
                 // A merge that the policy began before has taken some of these segments; the
                 // manifest will say so in a moment.
-                Err(error) if left > 0 => {
-                    tracing::debug!(%error, "a merge is begun again");
-                    std::thread::sleep(MERGE_PAUSE);
-                }
-                Err(error) => return Err(error.into()),
+                tracing::debug!(%error, "a merge is begun again");
+                std::thread::sleep(MERGE_PAUSE);
             }
         }
+        self.sync()?;
         self.shared.refresh()
     }
 }

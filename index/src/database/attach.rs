@@ -1,10 +1,10 @@
 //! Changing a collection's SAEs: a new generation is built while the old one serves.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{CollectionHandle, Held, make_durable};
+use super::held::{CollectionHandle, Held, Serving};
+use super::record_file::{complete, discard};
 use crate::catalog::CollectionRecord;
 use crate::collection::{Collection, Operation};
 use crate::document::Document;
@@ -44,7 +44,7 @@ impl CollectionHandle {
         // A drop ends a change as its caller does, for another reason.
         changed.map_err(|error| match self.held.state.read().generation() {
             Err(dropped) => dropped,
-            Ok(_) => error,
+            Ok(_) => self.held.storage.explain(error),
         })
     }
 
@@ -54,17 +54,19 @@ impl CollectionHandle {
         progress: &Progress,
     ) -> Result<Arc<CollectionRecord>> {
         let before = self.held.state.read().clone();
-        let old = before.changeable()?.clone();
+        let old = self.held.changeable(&before)?.clone();
+        // It is copied: damage must not get a new checksum.
+        old.check()?;
         let mut record = CollectionRecord::clone(&before.record);
         // `old` must become the last owner of its generation.
         drop(before);
         let recode = change(&mut record)?;
         record.generation += 1;
         let record = Arc::new(record);
-        let path = self.held.directory.join(record.generation.to_string());
+        let path = self.held.generation(record.generation);
         if path.exists() {
             // Left by a change that failed and could not remove it.
-            fs::remove_dir_all(&path)?;
+            discard(&path)?;
         }
         let result = {
             let _tracked = Tracked::begin(&old);
@@ -75,15 +77,13 @@ impl CollectionHandle {
             Ok(()) => {
                 // Ends its threads. Snapshots keep the files they have open.
                 drop(old);
-                self.held
-                    .directory
-                    .join((record.generation - 1).to_string())
+                self.held.generation(record.generation - 1)
             }
             // The catalog may name either: both stay until a start reads it again.
-            Err(_) if self.held.state.read().is_unsettled => return result.map(|()| record),
+            Err(_) if self.held.is_unsettled() => return result.map(|()| record),
             Err(_) => path,
         };
-        if let Err(error) = fs::remove_dir_all(&unused) {
+        if let Err(error) = discard(&unused) {
             tracing::warn!(%error, "files of an unused generation are set aside at the next start");
         }
         result.map(|()| record)
@@ -131,7 +131,7 @@ impl<'b> Building<'b> {
         let building = Self {
             held,
             old,
-            new: Collection::create(path, old.snapshot().analyzer())?,
+            new: Collection::open_on(path, &held.storage, old.snapshot().analyzer())?,
             path,
             recode,
             progress,
@@ -166,13 +166,13 @@ impl<'b> Building<'b> {
         self.old.refresh()?;
         self.catch_up()?;
         self.new.adopt_positions(self.old)?;
-        make_durable(self.path)?;
+        complete(self.path, record, &self.held.storage)?;
         let mut state = self.held.state.write();
-        state.changeable()?;
+        self.held.changeable(&state)?;
         let named = self.held.catalog.put_collection(record);
-        state.settle(named)?;
+        self.held.note_change(named)?;
         state.record = record.clone();
-        state.generation = Some(Arc::new(self.new));
+        state.serving = Serving::Open(Arc::new(self.new));
         Ok(())
     }
 

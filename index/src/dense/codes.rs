@@ -125,6 +125,16 @@ impl<'a> Codes<'a> {
         }
     }
 
+    /// Whether a row is that of a vector of norm 1, as far as it says what coding lost.
+    pub(super) fn is_of(&self, row: usize, unit: impl Iterator<Item = f32>) -> bool {
+        let Scale { step, error } = self.scales[row];
+        let lost = unit.zip(self.codes_of(row)).map(|(value, &code)| {
+            let rest = f64::from(value - f32::from(code) * step);
+            rest * rest
+        });
+        (lost.sum::<f64>().sqrt() - f64::from(error)).abs() <= f64::from(ROUNDING)
+    }
+
     fn codes_of(&self, row: usize) -> &'a [i8] {
         &self.codes[row * self.width..(row + 1) * self.width]
     }

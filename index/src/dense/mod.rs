@@ -11,6 +11,7 @@ mod graph;
 mod graph_build;
 mod plugin;
 mod reader;
+mod verify;
 
 pub(crate) use codes::CodedQuery;
 pub(crate) use graph::Graph;

@@ -56,6 +56,11 @@ impl DenseReader {
         Ok(reader)
     }
 
+    /// Documents of the segment, deleted ones included.
+    pub fn n_docs(&self) -> u32 {
+        self.n_docs
+    }
+
     /// Documents with a vector, deleted ones included.
     pub fn n_rows(&self) -> usize {
         self.n_rows

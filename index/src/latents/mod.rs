@@ -15,6 +15,7 @@ mod layout;
 mod plugin;
 mod reader;
 mod spaces;
+mod verify;
 
 pub(crate) use layout::{BLOCK, EXTENSION};
 pub(crate) use plugin::{LatentsPlugin, refuse_reordering};

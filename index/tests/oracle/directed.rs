@@ -387,6 +387,7 @@ fn boosts_are_in_units_of_the_spread_of_cosines() {
         let shape = latentdb_index::filter::Shape {
             dimension: Some(DIMENSION),
             n_latents: Some(10),
+            ..latentdb_index::filter::Shape::default()
         };
         let query = query
             .resolve(&shape)

@@ -150,9 +150,11 @@ fn nothing_is_removed_where_catalog_and_files_disagree() {
     drop((handle, database));
     let collection = directory.path().join("collections").join(id);
     fs::rename(collection.join("1"), collection.join("2")).unwrap();
-    let error = Database::open(directory.path()).err().unwrap();
+    let database = Database::open(directory.path()).unwrap();
+    let error = database.collection("c").unwrap().view().err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Corrupted);
     assert!(error.message().contains("\"c\""), "{error}");
+    drop(database);
     assert!(collection.join("2").join("index").is_dir());
     fs::rename(collection.join("2"), collection.join("1")).unwrap();
 

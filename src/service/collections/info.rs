@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use latentdb_index::{Analyzer, SavedSet, Snapshot};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::reading::{CodePooling, Precision, TokenPolicy};
 use crate::service::core::{Address, Core, View};
 use crate::service::documents::Documents;
@@ -99,10 +99,12 @@ pub struct CollectionInfo {
     pub saes: Vec<AttachedSae>,
     /// Its attributes with the kinds of their values, where it was asked for.
     pub attributes: BTreeMap<String, BTreeSet<&'static str>>,
-    /// Its documents.
-    pub snapshot: Arc<Snapshot>,
+    /// Its documents; `None` where it cannot be opened.
+    pub snapshot: Option<Arc<Snapshot>>,
     /// Bytes on disk.
     pub disk_bytes: u64,
+    /// What is damaged, if anything is known to be.
+    pub damage: Option<String>,
 }
 
 /// A saved set and what it describes now.
@@ -148,7 +150,12 @@ impl Collections {
 
     /// `measure` opens the SAE to say how it fits, and looks which attributes there are.
     pub(super) fn describe(&self, address: &Address, measure: bool) -> Result<CollectionInfo> {
-        let view = self.core.view(address)?;
+        let view = match self.core.view(address) {
+            Err(error) if error.kind() == ErrorKind::Corrupted => {
+                return self.describe_damaged(address, error);
+            }
+            view => view?,
+        };
         let (fit, attributes) = if measure {
             (self.fit_info(&view)?, view.snapshot.attribute_kinds()?)
         } else {
@@ -167,7 +174,32 @@ impl Collections {
             dimension: view.spec.record.dimension,
             n_latents: view.n_latents(),
             disk_bytes: view.handle.disk_bytes()?,
-            snapshot: view.snapshot,
+            damage: view.handle.damage(),
+            snapshot: Some(view.snapshot),
+        })
+    }
+
+    /// What is recorded of a collection that cannot be opened; its error where it can.
+    fn describe_damaged(&self, address: &Address, error: Error) -> Result<CollectionInfo> {
+        let handle = self.core.database.collection(&address.collection)?;
+        let damage = handle.damage().ok_or(error)?;
+        let spec = self.core.spec(&handle.record())?;
+        let default = spec.saes.first();
+        Ok(CollectionInfo {
+            name: address.to_string(),
+            created: spec.record.created,
+            analyzer: spec.record.analyzer,
+            dimension: spec.record.dimension,
+            n_latents: default.map(|sae| sae.n_latents),
+            encoder: spec.encoder.clone(),
+            sae: default.and_then(|sae| sae.sae.clone()),
+            reader: default.and_then(|sae| sae.reader.clone()),
+            fit: None,
+            saes: Vec::new(),
+            attributes: BTreeMap::new(),
+            snapshot: None,
+            disk_bytes: 0,
+            damage: Some(damage),
         })
     }
 

@@ -1,0 +1,117 @@
+//! A disk whose steps fail where a plan says.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use latentdb_index::{Faults, Step};
+use parking_lot::Mutex;
+
+/// How a step ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Failure {
+    /// A full disk.
+    Full,
+    /// A medium that does not answer.
+    Medium,
+    /// A write of which half goes through, and no more.
+    Short,
+    /// Too many open files.
+    Files,
+    /// A panic in the thread that takes the step.
+    Panic,
+}
+
+/// Steps that fail, of all kinds or of one.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub steps: Range<u64>,
+    pub only: Option<Step>,
+    pub failure: Failure,
+}
+
+#[derive(Default)]
+struct State {
+    /// Steps taken, of the planned kind.
+    taken: u64,
+    plan: Option<Plan>,
+}
+
+/// The disk.
+#[derive(Default)]
+pub struct Disk(Mutex<State>);
+
+impl Disk {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Steps from now on fail as planned.
+    pub fn plan(&self, plan: Plan) {
+        let mut state = self.0.lock();
+        state.taken = 0;
+        state.plan = Some(plan);
+    }
+
+    /// All steps of a kind fail from now on.
+    pub fn fail(&self, only: Step, failure: Failure) {
+        self.plan(Plan {
+            steps: 0..u64::MAX,
+            only: Some(only),
+            failure,
+        });
+    }
+
+    /// Nothing goes through any more: what reached the disk until now is what a crash leaves.
+    pub fn die(&self) {
+        self.plan(Plan {
+            steps: 0..u64::MAX,
+            only: None,
+            failure: Failure::Medium,
+        });
+    }
+
+    /// No more failures.
+    pub fn heal(&self) {
+        self.0.lock().plan = None;
+    }
+}
+
+/// Whether a panic in this thread is caught.
+fn is_ours() -> bool {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default();
+    name == "latentdb-writer" || name.starts_with("thrd-tantivy-index")
+}
+
+impl Faults for Disk {
+    fn before(&self, step: Step, path: &Path, bytes: usize) -> io::Result<usize> {
+        let mut state = self.0.lock();
+        let Some(plan) = state.plan.clone() else {
+            return Ok(bytes);
+        };
+        if plan.only.is_some_and(|only| only != step) {
+            return Ok(bytes);
+        }
+        let at = state.taken;
+        state.taken += 1;
+        if !plan.steps.contains(&at) {
+            return Ok(bytes);
+        }
+        drop(state);
+        match plan.failure {
+            Failure::Full => Err(io::ErrorKind::StorageFull.into()),
+            Failure::Medium => Err(io::Error::from_raw_os_error(5)),
+            Failure::Files => Err(io::Error::from_raw_os_error(24)),
+            // The rest of the write, if any, is the next step.
+            Failure::Short if step == Step::Write => Ok(bytes / 2),
+            Failure::Short => Err(io::Error::from_raw_os_error(5)),
+            // Elsewhere it would end the process, or poison a lock of tantivy's.
+            Failure::Panic if is_ours() && !path.ends_with(".managed.json") => {
+                panic!("a planned panic")
+            }
+            Failure::Panic => Err(io::Error::from_raw_os_error(5)),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Random work on a disk of which some steps fail, against a model: what is acknowledged is there
+//! afterwards, what is refused is there whole or not at all, and work goes on once the disk does.
+//!
+//! `LATENTDB_FAULT_SCHEDULES` sets how many schedules are run, `LATENTDB_SEED` the first seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use latentdb_index::filter::parse;
+use latentdb_index::{
+    CollectionHandle, Database, Document, Operation, Progress, Result, SetContent, StreamPosition,
+    Update, Value, verify,
+};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::disk::{Disk, Failure, Plan};
+use crate::small::{NAME, document, new_collection, upsert};
+
+const SCHEDULES: u64 = 200;
+const WORK: usize = 8;
+
+/// What a data directory holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Content {
+    /// The attribute `number` by id.
+    documents: BTreeMap<String, i64>,
+    sets: BTreeSet<String>,
+    collections: BTreeSet<String>,
+}
+
+fn content(database: &Database) -> Content {
+    let collection = database.collection(NAME).unwrap();
+    let snapshot = collection.view().unwrap().snapshot;
+    let documents = snapshot.living().map(|doc| {
+        let document = snapshot.document(doc).unwrap();
+        assert_eq!(document.vector.map(|vector| vector.len()), Some(8));
+        match document.attributes["number"] {
+            Value::Integer(number) => (document.id, number),
+            ref other => panic!("{other:?}"),
+        }
+    });
+    Content {
+        documents: documents.collect(),
+        sets: collection.saved_sets().unwrap().into_keys().collect(),
+        collections: database
+            .collections()
+            .iter()
+            .map(|handle| handle.record().name.clone())
+            .collect(),
+    }
+}
+
+/// One piece of work on a database, and what it makes of the content.
+fn work(random: &mut StdRng, database: &Database, after: &mut Content, batch: u64) -> Result<()> {
+    let collection = database.collection(NAME)?;
+    match random.random_range(0..10) {
+        0..4 => {
+            let numbers: Vec<u64> = (0..random.random_range(1..6))
+                .map(|_| random.random_range(0..40))
+                .collect();
+            let mut operations = Vec::new();
+            for number in numbers {
+                let document = document(&format!("d{number}"), random.random_range(0..1000));
+                let Value::Integer(value) = document.attributes["number"] else {
+                    panic!("{document:?}");
+                };
+                after.documents.insert(document.id.clone(), value);
+                operations.push(upsert(document));
+            }
+            let position = StreamPosition {
+                stream: "s".into(),
+                batch,
+            };
+            send(&collection, operations, position)
+        }
+        4 => {
+            let ids: Vec<String> = (0..5)
+                .map(|_| format!("d{}", random.random_range(0..40)))
+                .collect();
+            after.documents.retain(|id, _| !ids.contains(id));
+            collection.apply(vec![Operation::Delete(ids)]).map(drop)
+        }
+        5 => {
+            let at = random.random_range(0..40);
+            let Some((id, _)) = after
+                .documents
+                .iter()
+                .nth(at % after.documents.len().max(1))
+            else {
+                return Ok(());
+            };
+            let id = id.clone();
+            after.documents.insert(id.clone(), 77);
+            let update = Update {
+                id,
+                set: BTreeMap::from([("number".to_owned(), Value::Integer(77))]),
+                ..Update::default()
+            };
+            collection
+                .apply(vec![Operation::Update(Box::new(update))])
+                .map(drop)
+        }
+        6 => collection.merge(),
+        7 => {
+            let name = format!("set{}", random.random_range(0..3));
+            if after.sets.remove(&name) {
+                return collection.remove_set(&name);
+            }
+            after.sets.insert(name.clone());
+            let filter = SetContent::Filter(parse("number > 3").unwrap());
+            collection
+                .save_set(&name, filter, None, BTreeMap::new())
+                .map(drop)
+        }
+        8 => {
+            let name = format!("other{}", random.random_range(0..2));
+            if after.collections.remove(&name) {
+                return database.drop_collection(&name);
+            }
+            after.collections.insert(name.clone());
+            database.create(new_collection(&name)).map(drop)
+        }
+        _ => {
+            let recode = |_: &mut [Document], _: &Progress| Ok(());
+            collection.attach(|_| Ok(recode), &Arc::default()).map(drop)
+        }
+    }
+}
+
+/// Sends a batch, and once more where it fails: its place says whether it was written.
+fn send(
+    collection: &CollectionHandle,
+    operations: Vec<Operation>,
+    position: StreamPosition,
+) -> Result<()> {
+    let generation = collection.record().generation;
+    let first = collection.write(
+        generation,
+        operations.clone(),
+        Some(position.clone()),
+        || {},
+    );
+    if first.is_ok() {
+        return Ok(());
+    }
+    collection
+        .write(generation, operations, Some(position), || {})
+        .map(drop)
+}
+
+/// Returns whether the disk failed anything.
+fn schedule(seed: u64) -> bool {
+    let mut random = StdRng::seed_from_u64(seed);
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::new();
+    let database = Database::open_with_faults(directory.path(), disk.clone()).unwrap();
+    database.create(new_collection(NAME)).unwrap();
+    let mut model = content(&database);
+    let from = random.random_range(0..400);
+    let length = [1, 1, 3, 20, u64::MAX / 2][random.random_range(0..5)];
+    let failures = [
+        Failure::Full,
+        Failure::Medium,
+        Failure::Short,
+        Failure::Files,
+    ];
+    let plan = Plan {
+        steps: from..from + length,
+        only: None,
+        failure: failures[random.random_range(0..failures.len())],
+    };
+    let shown = format!("LATENTDB_SEED={seed} {plan:?}");
+    disk.plan(plan);
+    let mut possible = vec![model.clone()];
+    let mut has_failed = false;
+    for batch in 1..=WORK {
+        let mut after = model.clone();
+        let done = work(&mut random, &database, &mut after, batch as u64);
+        match done {
+            Ok(()) => model = after,
+            // The disk is gone: what the last step left is for the next start to say.
+            Err(_) if length > 1000 => {
+                has_failed = true;
+                possible = vec![model.clone(), after];
+                break;
+            }
+            Err(error) => {
+                has_failed = true;
+                let live = content(&database);
+                assert!(
+                    live == model || live == after,
+                    "{shown}, {error}: {live:?}, expected {model:?} or {after:?}"
+                );
+                model = live;
+            }
+        }
+        assert_eq!(content(&database), model, "{shown}");
+        possible = vec![model.clone()];
+    }
+    if random.random() {
+        disk.die();
+    } else {
+        disk.heal();
+    }
+    drop(database);
+    let found = verify(directory.path(), true).unwrap().damage;
+    assert!(found.is_empty(), "{shown}: {found:?}");
+    disk.heal();
+    let database = Database::open_with_faults(directory.path(), disk).unwrap();
+    let live = content(&database);
+    assert!(
+        possible.contains(&live),
+        "{shown}: {live:?}, expected one of {possible:?}"
+    );
+    let collection = database.collection(NAME).unwrap();
+    collection.apply(vec![upsert(document("last", 1))]).unwrap();
+    collection.merge().unwrap();
+    has_failed
+}
+
+#[test]
+fn what_is_acknowledged_survives_a_failing_disk() {
+    let number =
+        |name: &str, or: u64| std::env::var(name).map_or(or, |value| value.parse().unwrap());
+    let first = number("LATENTDB_SEED", 0);
+    let count = number("LATENTDB_FAULT_SCHEDULES", SCHEDULES);
+    let failed = (first..first + count)
+        .filter(|&seed| schedule(seed))
+        .count();
+    println!("{count} schedules, in {failed} of them something was refused");
+}

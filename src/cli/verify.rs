@@ -1,0 +1,58 @@
+//! `latentdb verify`: whether the files of a data directory are as they were written.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use latentdb_index::{Damaged, verify};
+use serde_json::{Value, json};
+
+use super::{output, text};
+use crate::report::Table;
+
+/// What is checked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Data directory of a server that is stopped
+    #[arg(value_name = "DIR")]
+    data: PathBuf,
+    /// Also hold postings against rows and vectors against their codes, and look up every document
+    #[arg(long)]
+    deep: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Ends with an error where anything is damaged.
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let found = verify(&args.data, args.deep)?;
+    let row = |one: &Damaged| -> Value {
+        json!({"collection": one.collection, "path": one.path, "problem": one.problem})
+    };
+    let value = json!({
+        "collections": found.collections, "files": found.files, "bytes": found.bytes,
+        "damage": found.damage.iter().map(row).collect::<Vec<_>>(),
+    });
+    let mut page = format!(
+        "{}: {} collections, {} files, {}\n",
+        args.data.display(),
+        found.collections,
+        text::thousands(found.files),
+        text::bytes(found.bytes)
+    );
+    if found.damage.is_empty() {
+        page += "nothing is damaged\n";
+    } else {
+        let table = Table::of(&found.damage)
+            .text("collection", |one| one.collection.clone())
+            .text("problem", |one| one.problem.clone())
+            .text("path", |one| one.path.display().to_string());
+        page += &table.build().page();
+    }
+    output::emit(args.json, &value, &page)?;
+    match found.damage.len() {
+        0 => Ok(()),
+        1 => bail!("1 file is damaged"),
+        count => bail!("{count} files are damaged"),
+    }
+}

@@ -1,0 +1,36 @@
+//! The health of collections: `latentdb.collection/NAME` is not serving while files of the collection
+//! are known to be damaged. The server itself serves.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::service::Core;
+
+/// How often the collections are asked.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// Reports damage and what was dropped or mended since, without end.
+pub(super) async fn watch(core: Arc<Core>, health: HealthReporter) {
+    let mut reported = BTreeSet::new();
+    loop {
+        let damaged: BTreeSet<String> = core.damaged().into_iter().collect();
+        for name in damaged.difference(&reported) {
+            let name = format!("latentdb.collection/{name}");
+            health
+                .set_service_status(name, ServingStatus::NotServing)
+                .await;
+        }
+        for name in reported.difference(&damaged) {
+            let mut health = health.clone();
+            health
+                .clear_service_status(&format!("latentdb.collection/{name}"))
+                .await;
+        }
+        reported = damaged;
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
