@@ -42,19 +42,31 @@ fn nearest(vector: &[f32], steer: Vec<SteerEdit>) -> NearestQuery {
     }
 }
 
+/// Standard deviation of the cosines of the 1,000 best documents.
+fn spread(items: &[Item], vector: &[f32]) -> f64 {
+    let mut best: Vec<f64> = items.iter().map(|item| item.cosine(vector)).collect();
+    best.sort_by(|a, b| b.total_cmp(a));
+    best.truncate(1000);
+    let n = best.len() as f64;
+    let mean = best.iter().sum::<f64>() / n;
+    (best.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / n).sqrt()
+}
+
 fn boosted_scores(items: &[Item], vector: &[f32], strength: f64) -> HashMap<String, f64> {
     let divisors: Vec<f64> = BOOSTS
         .iter()
         .map(|&(latent, _)| percentile90(items, latent))
         .collect();
+    let unit = spread(items, vector) / 0.05;
     let score = |item: &Item| {
         let parts = BOOSTS
             .iter()
             .zip(&divisors)
             .map(|(&(latent, by), divisor)| {
-                strength * f64::from(by) * item.activation(latent).unwrap_or(0.0) / divisor
+                let times = item.activation(latent).unwrap_or(0.0) / divisor;
+                strength * f64::from(by) * times.min(2.0)
             });
-        item.cosine(vector) + parts.sum::<f64>()
+        item.cosine(vector) + unit * parts.sum::<f64>()
     };
     items
         .iter()

@@ -19,7 +19,7 @@ def made(api, name, folder, rows, **fields):
     test_sae.train(api, name, folder, **fields)
     test_sae.attach(api, name, folder)
     config = json.loads((folder / "cfg.json").read_text())
-    return config["metadata"]["latentdb"]["report"]
+    return config["metadata"]["latentdb"]["record"]["report"]
 
 
 def restored(api, name, rows):
@@ -65,8 +65,8 @@ def test_a_threshold_sae_that_fires_too_often_is_refused(api, name, tmp_path):
     own = report["held_out"]["l0"]
     assert api.info(name).fit.l0 == pytest.approx(own, rel=0.3)
     far = f"{name}-far"
-    api.create(far, dimension=rows.shape[1], sae=str(tmp_path / "sae"),
-               gate=v1.FitGate(fvu_limit=1e9))
+    gate = v1.FitGate(fvu_limit=1e9)
+    api.create(far, dimension=rows.shape[1], sae=str(tmp_path / "sae"), gate=gate)
     scaled = test_sae.documents((6 * rows).astype(np.float32))
     with refused(grpc.StatusCode.FAILED_PRECONDITION, saying=f"{own:.1f} in its training"):
         api.upsert(far, scaled[:500])

@@ -3,10 +3,9 @@
 use rayon::prelude::*;
 
 use super::Side;
-use super::correlate::{
-    CorrelateOptions, Margins, Pair, Strata, Stratified, Tested, refuse_adjacent,
-};
+use super::correlate::{CorrelateOptions, Margins, Pair, Tested, refuse_adjacent};
 use super::members::Members;
+use super::strata::{Strata, Stratified};
 use super::units::{Counter, Floor, UnitIndex, Units, add_to, count_units};
 use super::values::ValueTable;
 use crate::document::Value;

@@ -47,6 +47,7 @@ mod partition;
 pub mod profile;
 mod spread;
 pub mod statistics;
+mod strata;
 mod stratified;
 mod trends;
 mod units;
@@ -56,8 +57,7 @@ mod values;
 pub use attributes::{AttributeCorrelations, correlate_attribute};
 pub use clustered::compare_clustered;
 pub use correlate::{
-    CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, Strata, correlate,
-    correlate_joined,
+    CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, correlate, correlate_joined,
 };
 pub use counterparts::Counterparts;
 pub use diff::{
@@ -70,6 +70,7 @@ pub use members::{Members, Side};
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;
 pub use partition::LENGTH;
+pub use strata::Strata;
 pub use stratified::compare_stratified;
 pub use trends::{ChangePoint, Monotone, TrendOptions, TrendRow, Trends, trends, trends_over_sets};
 pub use units::Units;

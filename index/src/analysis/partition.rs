@@ -51,7 +51,7 @@ impl Partition {
             for (part, _) in partition.sets.iter_mut().flatten().flatten() {
                 *part = deciles[*part as usize];
             }
-            partition.parts = DECILES;
+            partition.parts = deciles.last().map_or(0, |last| *last as usize + 1);
         }
         if partition.parts > MAX_STRATA {
             return Err(Error::invalid(
@@ -96,22 +96,22 @@ impl Partition {
     }
 
     /// The decile of each part: the tenth of the documents, in the order of their values, in which
-    /// its first one lies.
+    /// its first one lies. Numbered without gaps, where one value fills several tenths.
     fn deciles(&self) -> Vec<u32> {
         let mut sizes = vec![0_usize; self.parts];
         for (part, _) in self.sets.iter().flatten().flatten() {
             sizes[*part as usize] += 1;
         }
         let all = sizes.iter().sum::<usize>().max(1);
-        let mut before = 0;
-        sizes
-            .iter()
-            .map(|size| {
-                let decile = before * DECILES / all;
-                before += size;
-                decile as u32
-            })
-            .collect()
+        let (mut before, mut last, mut number) = (0, 0, 0);
+        let numbered = sizes.iter().map(|size| {
+            let decile = before * DECILES / all;
+            before += size;
+            number += u32::from(decile != last);
+            last = decile;
+            number
+        });
+        numbered.collect()
     }
 
     /// Documents of each part of a set.
