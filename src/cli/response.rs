@@ -38,8 +38,9 @@ fn contribution(part: &LatentContribution, body: Option<&str>, name: Name<'_>) -
     }
 }
 
-/// One hit: rank, score, id and attributes; the text; the components where there are several; the
-/// latents with their activations and, in brackets, their parts of the score.
+/// One hit: rank, score, id and attributes; the text; where there are several components each with
+/// its score, its rank and what it gave to the hit's score; the latents with their activations and, in
+/// brackets, their parts of their component's score.
 pub(super) fn hit(rank: usize, hit: &Hit, name: Name<'_>, columns: usize) -> String {
     let mut text = String::new();
     let none = Document::default();
@@ -58,8 +59,12 @@ pub(super) fn hit(rank: usize, hit: &Hit, name: Name<'_>, columns: usize) -> Str
         let parts: Vec<String> = hit
             .components
             .iter()
-            .filter(|component| component.rank > 0)
-            .map(|part| format!("{} {:.3} (rank {})", part.name, part.score, part.rank))
+            .map(|part| {
+                format!(
+                    "{} {:.3} (rank {}, {:+.4})",
+                    part.name, part.score, part.rank, part.contribution
+                )
+            })
             .collect();
         let _ = writeln!(text, "     from {}", parts.join(", "));
     }

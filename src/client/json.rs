@@ -34,8 +34,8 @@ static POOL: LazyLock<DescriptorPool> =
 /// use latentdb::client::ToJson as _;
 /// use latentdb_proto::v1::CountResponse;
 ///
-/// let response = CountResponse { count: u64::MAX };
-/// assert_eq!(response.to_json().to_string(), r#"{"count":18446744073709551615}"#);
+/// let response = CountResponse { count: u64::MAX, ..CountResponse::default() };
+/// assert_eq!(response.to_json().to_string(), r#"{"count":18446744073709551615,"warnings":[]}"#);
 /// ```
 pub trait ToJson {
     /// The JSON value.
@@ -299,7 +299,7 @@ mod tests {
                     "score": 0.7, "components": [], "latents": [],
                 }],
                 "next_page_token": "", "steering": [], "properties": [],
-                "sequence": u64::MAX,
+                "sequence": u64::MAX, "warnings": [],
             })
         );
     }

@@ -61,14 +61,17 @@ async fn more_requests_than_are_accepted_are_told_when_to_try_again() {
     };
     let server = Running::start_with(data.path(), limits).await;
     server.create("c", 0, 0).await.unwrap();
-    // Streams whose client says nothing more.
+    // Streams whose client says nothing until it hangs up.
     let mut open = Vec::new();
     for _ in 0..2 {
-        let silent = tokio_stream::pending::<IngestRequest>();
+        let (hold, silent) = tokio::sync::mpsc::channel::<IngestRequest>(1);
+        let silent = tokio_stream::wrappers::ReceiverStream::new(silent);
         let mut documents = server.documents();
-        open.push(tokio::spawn(async move {
-            documents.ingest(silent).await?.into_inner().message().await
-        }));
+        let stream =
+            tokio::spawn(
+                async move { documents.ingest(silent).await?.into_inner().message().await },
+            );
+        open.push((hold, stream));
     }
     let refused = loop {
         match server.searches().count(count("true")).await {
@@ -87,13 +90,14 @@ async fn more_requests_than_are_accepted_are_told_when_to_try_again() {
         .unwrap()
         .retry_delay;
     assert!(retry.is_some());
-    for stream in open {
-        stream.abort();
+    for (hold, stream) in open {
+        drop(hold);
+        stream.await.unwrap().unwrap();
     }
     let mut attempts = 0;
     while server.searches().count(count("true")).await.is_err() {
         attempts += 1;
-        assert!(attempts < 10, "a place is free once its caller has gone");
+        assert!(attempts < 10, "a place is free once its stream has ended");
     }
     server.stop().await;
 }

@@ -122,8 +122,8 @@ impl Display for Quoted<'_> {
     }
 }
 
-fn quoted(text: &String) -> Quoted<'_> {
-    Quoted(text, '"')
+fn quoted<S: AsRef<str>>(text: &S) -> Quoted<'_> {
+    Quoted(text.as_ref(), '"')
 }
 
 /// Values with commas between.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::page::{info_page, local};
 use crate::cli::{output, progress};
 use crate::encoder::HubPlace;
@@ -16,13 +18,16 @@ pub(super) struct Args {
     /// Folder of the converted SAE, in SAELens layout; one that is there is replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What the source is; found out from its files when left out: sae-lens, gemma-scope,
-    /// gemma-scope-2, sparsify, dictionary-learning, openai, oneill or hypothesaes
-    #[arg(long, value_name = "NAME")]
+    /// What the source is; found out from its files when left out
+    #[arg(long, value_name = "NAME", value_parser = format_name())]
     format: Option<Format>,
     /// Branch, tag or commit of the hub
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
+}
+
+fn format_name() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse())
 }
 
 pub(super) fn run(args: &Args, is_json: bool) -> anyhow::Result<()> {
