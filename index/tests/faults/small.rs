@@ -128,11 +128,13 @@ pub fn answers(collection: &CollectionHandle) -> String {
         mode: TextMode::Any,
     };
     for kind in [near(true), near(false), latents, words] {
-        let ranking = view.search(&Query::new(kind), 20).unwrap();
+        let ranking = view.search(&Query::new(kind), 1000).unwrap();
         let hits = ranking.hits.iter();
-        let hits: Vec<(String, f32)> = hits
+        let mut hits: Vec<(String, f32)> = hits
             .map(|hit| (snapshot.id(hit.doc).unwrap(), hit.score))
             .collect();
+        // Equal scores go by the order of segments, which is another in each directory.
+        hits.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
         lines.push(format!("{hits:?}"));
     }
     for filter in [
