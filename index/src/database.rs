@@ -64,7 +64,7 @@ impl Database {
     /// answers with the reason ([`CollectionHandle::damage`]); the others serve.
     ///
     /// # Errors
-    /// `Corrupted` where the catalog is missing or cannot be read; [`repair`] rebuilds it.
+    /// `Corrupted` where the catalog is missing or cannot be read; [`repair()`] rebuilds it.
     pub fn open(directory: &Path) -> Result<Self> {
         Self::open_on(directory, Storage::default())
     }

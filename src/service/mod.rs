@@ -16,6 +16,7 @@ mod identity;
 mod labels;
 mod models;
 mod names;
+mod opened;
 mod readers;
 mod search;
 mod spec;

@@ -1,6 +1,6 @@
 //! Encoders and SAEs in memory, each opened once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use half::f16;
 use latentdb_index::Activation;
 use parking_lot::Mutex;
 
+use super::opened::Opened;
 use super::spec::EncoderRecord;
 use crate::encoder::{BatchingEncoder, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
@@ -20,8 +21,8 @@ use crate::sae::{Codes, Sae, format};
 /// Models by name and by hash.
 pub(super) struct Models {
     sae_directory: PathBuf,
-    encoders: Mutex<HashMap<(String, Precision), BatchingEncoder>>,
-    saes: Mutex<HashMap<String, Arc<Sae>>>,
+    encoders: Opened<(String, Precision), BatchingEncoder>,
+    saes: Opened<String, Arc<Sae>>,
     /// Held while an SAE is copied into the data directory.
     importing: Mutex<()>,
 }
@@ -38,8 +39,8 @@ impl Models {
         }
         Ok(Self {
             sae_directory,
-            encoders: Mutex::default(),
-            saes: Mutex::default(),
+            encoders: Opened::default(),
+            saes: Opened::default(),
             importing: Mutex::default(),
         })
     }
@@ -47,24 +48,23 @@ impl Models {
     /// The encoder of a name: a pinned model, a folder, or a hub id. Blocks while it is opened.
     pub fn encoder(&self, model: &str, precision: Precision) -> Result<BatchingEncoder> {
         let key = (model.to_owned(), precision);
-        let mut encoders = self.encoders.lock();
-        if let Some(encoder) = encoders.get(&key) {
-            return Ok(encoder.clone());
-        }
-        let options = EncoderOptions {
-            name: Some(model.to_owned()),
-            precision,
-            ..EncoderOptions::default()
-        };
-        let place =
-            match Cache::of_user().resolve_model(model, &Progress::default(), &mut |_, _| {})? {
+        self.encoders.get_or_open(&key, || {
+            let options = EncoderOptions {
+                name: Some(model.to_owned()),
+                precision,
+                ..EncoderOptions::default()
+            };
+            let place = match Cache::of_user().resolve_model(
+                model,
+                &Progress::default(),
+                &mut |_, _| {},
+            )? {
                 Model::Pinned(folder) => folder.to_string_lossy().into_owned(),
                 Model::Named(name) => name,
             };
-        let opened = Arc::new(SentenceEncoder::open(&place, &options)?);
-        let encoder = BatchingEncoder::new(opened);
-        encoders.insert(key, encoder.clone());
-        Ok(encoder)
+            let opened = Arc::new(SentenceEncoder::open(&place, &options)?);
+            Ok(BatchingEncoder::new(opened))
+        })
     }
 
     /// The encoder of a record, checked to be the one that the record's vectors were made with.
@@ -97,30 +97,27 @@ impl Models {
 
     /// An SAE of the data directory by its hash.
     pub fn sae(&self, hash: &str) -> Result<Arc<Sae>> {
-        let mut saes = self.saes.lock();
-        if let Some(sae) = saes.get(hash) {
-            return Ok(sae.clone());
-        }
-        let sae = Arc::new(format::open(&self.sae_directory.join(hash))?);
-        if sae.hash() != hash {
-            return Err(Error::corrupted(format!(
-                "the SAE kept as {hash} has the hash {}",
-                sae.hash()
-            )));
-        }
-        saes.insert(hash.to_owned(), sae.clone());
-        Ok(sae)
+        self.saes.get_or_open(&hash.to_owned(), || {
+            let sae = Arc::new(format::open(&self.sae_directory.join(hash))?);
+            if sae.hash() != hash {
+                return Err(Error::corrupted(format!(
+                    "the SAE kept as {hash} has the hash {}",
+                    sae.hash()
+                )));
+            }
+            Ok(sae)
+        })
     }
 
     /// Closes the SAEs whose hashes are not in use; their files stay.
     pub fn close_others(&self, used: &HashSet<String>) {
-        self.saes.lock().retain(|hash, _| used.contains(hash));
+        self.saes.retain(|hash| used.contains(hash));
     }
 
     /// Bytes that the weights of an SAE hold in memory; 0 while it is not opened.
     pub fn sae_bytes(&self, hash: &str) -> u64 {
-        let saes = self.saes.lock();
-        saes.get(hash).map_or(0, |sae| sae.memory_bytes())
+        let sae = self.saes.get(&hash.to_owned());
+        sae.map_or(0, |sae| sae.memory_bytes())
     }
 }
 

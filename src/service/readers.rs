@@ -1,10 +1,8 @@
 //! Readers of token states in memory, and whether an SAE reads what a collection gives it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
+use super::opened::Opened;
 use super::spec::ReaderRecord;
 use crate::coder::TokenCoder;
 use crate::encoder::reader::{Reader, ReaderOptions};
@@ -16,7 +14,7 @@ use crate::sae::Sae;
 
 /// Readers in memory, each opened once.
 #[derive(Default)]
-pub(super) struct Readers(Mutex<HashMap<String, Arc<Reader>>>);
+pub(super) struct Readers(Opened<String, Arc<Reader>>);
 
 impl Readers {
     /// The reader of a model, which may be a pinned one. Blocks while it is opened.
@@ -26,20 +24,23 @@ impl Readers {
             ..options
         };
         let key = |options: &ReaderOptions| format!("{options:?}");
-        let mut readers = self.0.lock();
-        if let Some(reader) = readers.get(&key(&options)) {
-            return Ok(reader.clone());
-        }
-        let place =
-            match Cache::of_user().resolve_model(model, &Progress::default(), &mut |_, _| {})? {
+        self.0.get_or_open(&key(&options), || {
+            let place = match Cache::of_user().resolve_model(
+                model,
+                &Progress::default(),
+                &mut |_, _| {},
+            )? {
                 Model::Pinned(path) => path.to_string_lossy().into_owned(),
                 Model::Named(name) => name,
             };
-        let reader = Arc::new(Reader::open(&place, &options)?);
-        // What was left open is settled now, and asked for in full by the collection's record.
-        readers.insert(key(&options_of(reader.reading())), reader.clone());
-        readers.insert(key(&options), reader.clone());
-        Ok(reader)
+            let reader = Arc::new(Reader::open(&place, &options)?);
+            // What was left open is settled now, and asked for in full by the collection's record.
+            let settled = key(&options_of(reader.reading()));
+            if settled != key(&options) {
+                self.0.insert(settled, reader.clone());
+            }
+            Ok(reader)
+        })
     }
 
     /// The reader a collection records, checked to be the one it was made with.
