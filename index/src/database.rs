@@ -160,13 +160,23 @@ impl Database {
             Ok(generation)
         });
         let generation = made.map_err(|error| {
-            // Where it is unknown whether the catalog names it, a start will say.
-            if self.catalog.is_settled()
-                && let Err(error) = fs::remove_dir_all(&path)
-            {
+            let error = self.storage.explain(error);
+            if !self.catalog.is_settled() {
+                let message = error.message();
+                return Error::new(
+                    error.kind(),
+                    format!(
+                        "{message}; whether collection {:?} was created is not known: the next start \
+                         reads the catalog again and says",
+                        record.name
+                    ),
+                )
+                .with_source(error);
+            }
+            if let Err(error) = fs::remove_dir_all(&path) {
                 tracing::warn!(%error, "files of a collection that was not made stay behind");
             }
-            self.storage.explain(error)
+            error
         })?;
         let name = record.name.clone();
         let serving = Serving::Open(Arc::new(generation));
