@@ -128,6 +128,19 @@ impl Cache {
         }
     }
 
+    /// Where a model that a user names is opened: the file or folder of a pinned one, any other name
+    /// as it stands.
+    ///
+    /// # Errors
+    /// As [`Cache::ensure`].
+    pub fn place_of_model(&self, name: &str) -> Result<String> {
+        let model = self.resolve_model(name, &Progress::default(), &mut |_, _| {})?;
+        Ok(match model {
+            Model::Pinned(path) => path.to_string_lossy().into_owned(),
+            Model::Named(name) => name,
+        })
+    }
+
     /// The folder of a package's unpacked content, fetched unless it is here.
     ///
     /// # Errors

@@ -13,8 +13,7 @@ use super::opened::Opened;
 use super::spec::EncoderRecord;
 use crate::encoder::{BatchingEncoder, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
-use crate::inputs::{Cache, Model};
-use crate::progress::Progress;
+use crate::inputs::Cache;
 use crate::reading::Precision;
 use crate::sae::{Codes, Sae, format};
 
@@ -54,14 +53,7 @@ impl Models {
                 precision,
                 ..EncoderOptions::default()
             };
-            let place = match Cache::of_user().resolve_model(
-                model,
-                &Progress::default(),
-                &mut |_, _| {},
-            )? {
-                Model::Pinned(folder) => folder.to_string_lossy().into_owned(),
-                Model::Named(name) => name,
-            };
+            let place = Cache::of_user().place_of_model(model)?;
             let opened = Arc::new(SentenceEncoder::open(&place, &options)?);
             Ok(BatchingEncoder::new(opened))
         })

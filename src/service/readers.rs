@@ -7,8 +7,7 @@ use super::spec::ReaderRecord;
 use crate::coder::TokenCoder;
 use crate::encoder::reader::{Reader, ReaderOptions};
 use crate::error::{Error, Result, Within as _};
-use crate::inputs::{Cache, Model};
-use crate::progress::Progress;
+use crate::inputs::Cache;
 use crate::reading::{Reading, TokenReading};
 use crate::sae::Sae;
 
@@ -25,14 +24,7 @@ impl Readers {
         };
         let key = |options: &ReaderOptions| format!("{options:?}");
         self.0.get_or_open(&key(&options), || {
-            let place = match Cache::of_user().resolve_model(
-                model,
-                &Progress::default(),
-                &mut |_, _| {},
-            )? {
-                Model::Pinned(path) => path.to_string_lossy().into_owned(),
-                Model::Named(name) => name,
-            };
+            let place = Cache::of_user().place_of_model(model)?;
             let reader = Arc::new(Reader::open(&place, &options)?);
             // What was left open is settled now, and asked for in full by the collection's record.
             let settled = key(&options_of(reader.reading()));

@@ -524,12 +524,8 @@ pub fn correlate(
     let floor = Floor::new(options.active_above)?;
     let index = UnitIndex::new(Units::Latents(n_latents))?;
     let members = Members::of(side)?;
-    let strata = match &options.stratify_by {
-        None => None,
-        Some(attribute) => Some(Stratified::new(
-            &members, attribute, &index, floor, progress,
-        )?),
-    };
+    let stratify_by = options.stratify_by.as_deref();
+    let strata = Stratified::of(&members, stratify_by, &index, floor, progress)?;
     let set = strata
         .as_ref()
         .map_or(&members.set, |strata| &strata.inside.set);

@@ -36,14 +36,17 @@ pub(super) struct Stratified<'a> {
 }
 
 impl<'a> Stratified<'a> {
-    /// `InvalidArgument` as [`Partition::strata`].
-    pub fn new(
+    /// The strata of `attribute`, where one is asked for. `InvalidArgument` as [`Partition::strata`].
+    pub fn of(
         members: &Members<'a>,
-        attribute: &str,
+        attribute: Option<&str>,
         index: &UnitIndex,
         floor: Floor,
         progress: &Progress,
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
+        let Some(attribute) = attribute else {
+            return Ok(None);
+        };
         let partition = Partition::strata(&[members], attribute, "stratify_by")?;
         let mut counts = Vec::with_capacity(partition.parts);
         for (part, documents) in partition.sizes(0).into_iter().enumerate() {
@@ -56,14 +59,14 @@ impl<'a> Stratified<'a> {
         }
         let without = &partition.without[0];
         let has_it = |at: usize, doc: u32| without[at].binary_search(&doc).is_err();
-        Ok(Self {
+        Ok(Some(Self {
             inside: Members {
                 snapshot: members.snapshot,
                 set: members.set.retained(has_it),
             },
             partition,
             counts,
-        })
+        }))
     }
 
     /// The counts with values of an attribute as the second of a pair.

@@ -9,7 +9,7 @@ use super::mantel_haenszel::{self, Stratum, weighted};
 use super::members::Members;
 use super::partition::{Partition, Placed};
 use super::spread::Spread;
-use super::units::{Counter, Floor, UnitIndex, Units, add_to, over_chunks};
+use super::units::{Floor, UnitIndex, Units, add_to, count_rows};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
@@ -160,18 +160,8 @@ pub(super) fn count_part(
             continue;
         }
         let docs: Vec<u32> = placed[start..end].iter().map(|entry| entry.1).collect();
-        let found = over_chunks(
-            segment.latents.rows(),
-            &docs,
-            progress,
-            || Counter::new(index, floor),
-            |counter, _, row| counter.add(row),
-            |mut left, right| {
-                add_to(&mut left.counts, &right.counts);
-                left
-            },
-        )?;
-        add_to(&mut counts, &found.counts);
+        let found = count_rows(segment, &docs, index, floor, progress)?;
+        add_to(&mut counts, &found);
     }
     Ok(counts)
 }

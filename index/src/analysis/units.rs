@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::filter::Allowed;
 use crate::latents::{Row, Rows};
 use crate::progress::Progress;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{SegmentView, Snapshot};
 
 /// Documents that one thread counts before it looks whether it should stop.
 const CHUNK: usize = 1 << 14;
@@ -220,20 +220,32 @@ pub(crate) fn count_units(
             continue;
         }
         let docs: Vec<u32> = docs.iter().collect();
-        let found = over_chunks(
-            segment.latents.rows(),
-            &docs,
-            progress,
-            || Counter::new(index, floor),
-            |counter, _, row| counter.add(row),
-            |mut left, right| {
-                add_to(&mut left.counts, &right.counts);
-                left
-            },
-        )?;
-        add_to(&mut counts, &found.counts);
+        let found = count_rows(segment, &docs, index, floor, progress)?;
+        add_to(&mut counts, &found);
     }
     Ok(counts)
+}
+
+/// For each unit, the documents of a segment that have it, of those given.
+pub(crate) fn count_rows(
+    segment: &SegmentView,
+    docs: &[u32],
+    index: &UnitIndex,
+    floor: Floor,
+    progress: &Progress,
+) -> Result<Vec<u32>> {
+    let found = over_chunks(
+        segment.latents.rows(),
+        docs,
+        progress,
+        || Counter::new(index, floor),
+        |counter, _, row| counter.add(row),
+        |mut left, right| {
+            add_to(&mut left.counts, &right.counts);
+            left
+        },
+    )?;
+    Ok(found.counts)
 }
 
 /// Adds counts of the same units.

@@ -8,7 +8,7 @@ use anyhow::bail;
 use crate::cli::chat::ChatArgs;
 use crate::error::{Error, Result};
 use crate::eval::steering::{Judge, Question};
-use crate::inputs::{Cache, Model};
+use crate::inputs::Cache;
 use crate::label::{ChatModel, Event, LocalModel, TopicJudge, Turn, run_each};
 use crate::progress::Progress;
 
@@ -63,15 +63,8 @@ impl JudgeArgs {
                 let name = self.judge_model.clone();
                 let open = move || -> anyhow::Result<LocalModel> {
                     let name = name.as_deref().unwrap_or(DEFAULT_LOCAL_MODEL);
-                    let place = match Cache::of_user().resolve_model(
-                        name,
-                        &Progress::default(),
-                        &mut |_, _| {},
-                    )? {
-                        Model::Pinned(file) => file,
-                        Model::Named(name) => Path::new(&name).to_path_buf(),
-                    };
-                    Ok(LocalModel::open(&place)?)
+                    let place = Cache::of_user().place_of_model(name)?;
+                    Ok(LocalModel::open(Path::new(&place))?)
                 };
                 let model = tokio::task::spawn_blocking(open).await??;
                 Ok(Some(JudgeModel::Local(Arc::new(model))))

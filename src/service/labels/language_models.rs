@@ -1,13 +1,12 @@
 //! The language models of labellers, judges and selectors, opened once.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result, Within as _};
-use crate::inputs::{Cache, Model};
+use crate::inputs::Cache;
 use crate::label::{ChatConfig, ChatModel, LocalModel};
-use crate::progress::Progress;
+use crate::service::opened::Opened;
 
 /// The local model where none is named.
 const DEFAULT_LOCAL_MODEL: &str = "smollm2";
@@ -30,14 +29,14 @@ pub struct ChatUse {
 pub(in crate::service) struct LanguageModels {
     /// The chat endpoint, where one is configured.
     pub chat: Option<ChatConfig>,
-    local: parking_lot::Mutex<HashMap<String, Arc<LocalModel>>>,
+    local: Opened<String, Arc<LocalModel>>,
 }
 
 impl LanguageModels {
     pub fn new(chat: Option<ChatConfig>) -> Self {
         Self {
             chat,
-            local: parking_lot::Mutex::default(),
+            local: Opened::default(),
         }
     }
 
@@ -65,19 +64,11 @@ impl LanguageModels {
     /// A local model by name or file, opened at its first use. Blocks.
     pub fn local(&self, name: Option<&str>) -> Result<Arc<LocalModel>> {
         let name = name.unwrap_or(DEFAULT_LOCAL_MODEL);
-        let mut open = self.local.lock();
-        if let Some(model) = open.get(name) {
-            return Ok(model.clone());
-        }
-        let place =
-            match Cache::of_user().resolve_model(name, &Progress::default(), &mut |_, _| {})? {
-                Model::Pinned(file) => file.to_string_lossy().into_owned(),
-                Model::Named(name) => name,
-            };
-        let model = LocalModel::open(Path::new(&place)).within("model")?;
-        let model = Arc::new(model);
-        open.insert(name.to_owned(), model.clone());
-        Ok(model)
+        self.local.get_or_open(&name.to_owned(), || {
+            let place = Cache::of_user().place_of_model(name)?;
+            let model = LocalModel::open(Path::new(&place)).within("model")?;
+            Ok(Arc::new(model))
+        })
     }
 }
 
