@@ -83,7 +83,7 @@ pub struct Comparison {
 pub struct Correlations {
     /// What was counted.
     pub summary: CorrelateSummary,
-    /// The pairs, highest NPMI first.
+    /// The pairs, highest lower bound of NPMI first.
     pub pairs: Vec<CorrelatedPair>,
 }
 

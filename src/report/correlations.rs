@@ -16,7 +16,7 @@ const PAIRED: usize = 23;
 pub struct Correlations {
     /// The collection.
     pub collection: String,
-    /// The pairs, highest NPMI first.
+    /// The pairs, highest lower bound of NPMI first.
     pub pairs: Vec<Pair>,
     /// The same as a table.
     pub table: Table,
