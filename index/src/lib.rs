@@ -96,6 +96,7 @@ mod segment_file;
 mod snapshot;
 mod storage;
 mod text;
+mod value_key;
 mod vector;
 
 pub use catalog::{

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use latentdb_proto::v1::{Everything, LatentWeight, PresetUse, SteerEdit, steer_edit::Edit};
+use latentdb_proto::v1::{
+    Everything, LatentWeight, OrderKey, PresetUse, SteerEdit, order_key::By, steer_edit::Edit,
+};
 
 use crate::reading::{CodePooling, Precision};
 
@@ -26,6 +28,27 @@ pub(super) fn latent_weight(text: &str) -> Result<LatentWeight, String> {
     Ok(LatentWeight {
         latent: latent_number(latent)?,
         weight: number(weight, accepted)?,
+    })
+}
+
+/// `ATTRIBUTE`, `ATTRIBUTE:desc` or `id`.
+pub(super) fn order_key(text: &str) -> Result<OrderKey, String> {
+    let (what, descending) = match text.rsplit_once(':') {
+        None | Some((_, "asc")) => (text.trim_end_matches(":asc"), false),
+        Some((what, "desc")) => (what, true),
+        Some((_, direction)) => {
+            return Err(format!(
+                "has the direction {direction:?}; accepted are ATTRIBUTE, ATTRIBUTE:asc and ATTRIBUTE:desc"
+            ));
+        }
+    };
+    let by = match what {
+        "id" => By::Id(Everything {}),
+        name => By::Attribute(name.to_owned()),
+    };
+    Ok(OrderKey {
+        by: Some(by),
+        descending,
     })
 }
 

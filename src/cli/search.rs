@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use latentdb_proto::v1::{
-    ActivationScale, Everything, ExceptQuery, Filter, FusionChild, FusionMethod, FusionQuery,
-    LatentWeight, LatentsQuery, NearestQuery, Projection, Query, SearchRequest, TextMode,
-    TextQuery, Vector, filter, nearest_query::To, query::Kind,
+    ActivationScale, ExceptQuery, Filter, FusionChild, FusionMethod, FusionQuery, LatentWeight,
+    LatentsQuery, MatchingQuery, NearestQuery, OrderKey, Projection, Query, SearchRequest,
+    TextMode, TextQuery, Vector, filter, nearest_query::To, query::Kind,
 };
 
 use super::client::ClientArgs;
@@ -71,9 +71,28 @@ pub(super) struct Args {
     /// Only documents of this filter, for example: latent(812) and source = "tweets"
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
+    /// Documents of --filter, or all, ordered by an attribute or `id`; `:desc` begins with the
+    /// greatest. Repeatable, the first that differs decides
+    #[arg(long, value_name = "ATTRIBUTE[:desc]", value_parser = flags::order_key)]
+    order_by: Vec<OrderKey>,
+    /// Documents of --filter, or all, at random; the same for the same seed
+    #[arg(long, value_name = "SEED", conflicts_with = "order_by")]
+    sample: Option<u64>,
     /// Hits to return
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: u32,
+    /// Pass over this many hits first
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    offset: u32,
+    /// Leave out hits below this score
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    min_score: Option<f32>,
+    /// At most --per-group hits of each value of this attribute
+    #[arg(long, value_name = "ATTRIBUTE")]
+    group_by: Option<String>,
+    /// Hits of each value
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "group_by")]
+    per_group: u32,
     /// Compare with every allowed document instead of walking the graph
     #[arg(long)]
     exact: bool,
@@ -160,6 +179,10 @@ fn request(args: Args) -> anyhow::Result<SearchRequest> {
         collection: args.name,
         query,
         limit: args.limit,
+        offset: args.offset,
+        min_score: args.min_score,
+        per_group: args.group_by.as_ref().map_or(0, |_| args.per_group),
+        group_by: args.group_by.unwrap_or_default(),
         projection: Some(Projection {
             text: true,
             attributes: true,
@@ -190,7 +213,20 @@ fn query(args: &Args) -> anyhow::Result<Option<Query>> {
         .into());
     }
     let mut query = match rankings.len() {
-        0 if args.filter.is_some() => node("matching", Kind::Matching(Everything {})),
+        0 if args.filter.is_some() || args.sample.is_some() || !args.order_by.is_empty() => {
+            let matching = MatchingQuery {
+                order: args.order_by.clone(),
+                sample_seed: args.sample,
+            };
+            node("matching", Kind::Matching(matching))
+        }
+        _ if args.sample.is_some() || !args.order_by.is_empty() => {
+            return Err(Usage(
+                "--order-by and --sample are of the documents of --filter, not of a ranking"
+                    .to_owned(),
+            )
+            .into());
+        }
         0 if args.page_token.is_some() => return Ok(None),
         0 => {
             return Err(Usage(
@@ -435,7 +471,13 @@ mod tests {
         };
         assert_eq!(except.top, 7);
         let query = root(&["--filter", "a = 1"]);
-        assert_eq!(query.kind, Some(Kind::Matching(Everything {})));
+        assert_eq!(query.kind, Some(Kind::Matching(MatchingQuery::default())));
+        let query = root(&["--order-by", "day:desc", "--order-by", "id"]);
+        let Some(Kind::Matching(matching)) = query.kind else {
+            panic!("{query:?}");
+        };
+        assert!(matching.order[0].descending && !matching.order[1].descending);
+        assert!(parsed(&["t", "--order-by", "day"]).is_err());
     }
 
     #[test]

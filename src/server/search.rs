@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use latentdb_index::Filter;
 use latentdb_index::query::{
-    DEFAULT_EF, DEFAULT_FUSION_DEPTH, Fusion, MAX_DEPTH, MAX_HITS, Plan, Scale,
+    DEFAULT_EF, DEFAULT_FUSION_DEPTH, Fusion, MAX_DEPTH, MAX_HITS, Order, OrderBy, OrderKey, Plan,
+    Scale,
 };
 use latentdb_proto::v1;
 use latentdb_proto::v1::search_service_server::SearchService;
@@ -20,7 +21,7 @@ use super::types::{
 };
 use crate::error::{Error, Result, Within as _};
 use crate::service::{
-    ExplainedHit, Explanation, FacetBy, NearestNode, Node, NodeKind, Projection, Search,
+    ExplainedHit, Explanation, FacetBy, GroupBy, NearestNode, Node, NodeKind, Projection, Search,
     SearchOptions, SearchResult, Target,
 };
 
@@ -52,7 +53,10 @@ impl SearchAdapter {
     async fn search(&self, mut wire: v1::SearchRequest) -> Result<v1::SearchResponse> {
         let explain = wire.explain;
         let result = match non_empty(std::mem::take(&mut wire.page_token)) {
-            Some(token) => self.0.next_page(token).await?,
+            Some(token) => {
+                let query = wire.query.map(|query| node(query, 1).within("query"));
+                self.0.next_page(token, query.transpose()?).await?
+            }
             None => {
                 let address = address(std::mem::take(&mut wire.collection))?;
                 let made_with = made_with(wire.made_with.take());
@@ -184,6 +188,18 @@ fn search(wire: v1::SearchRequest) -> Result<(Node, SearchOptions)> {
     let node = node(query, 1).within("query")?;
     let options = SearchOptions {
         limit: count_or(wire.limit, 10, 1000, "limit")?,
+        offset: wire.offset as usize,
+        min_score: wire.min_score,
+        group_by: match non_empty(wire.group_by) {
+            Some(attribute) => Some(GroupBy {
+                attribute,
+                most: count_or(wire.per_group, 1, 1000, "per_group")?,
+            }),
+            None if wire.per_group != 0 => {
+                return Err(Error::invalid("per_group", "needs group_by, an attribute"));
+            }
+            None => None,
+        },
         projection: projection(wire.projection, Projection::readable()),
         latents_per_hit: wire
             .latents_per_hit
@@ -210,13 +226,36 @@ fn node(wire: v1::Query, depth: usize) -> Result<Node> {
         },
         Kind::Fusion(wire) => fusion(wire, depth).within("fusion")?,
         Kind::Excluding(wire) => excluding(*wire, depth).within("excluding")?,
-        Kind::Matching(_) => NodeKind::Matching,
+        Kind::Matching(wire) => NodeKind::Matching(order(wire).within("matching")?),
     };
     Ok(Node {
         kind,
         filter: optional_filter(wire.filter)?,
         name: non_empty(wire.name),
     })
+}
+
+fn order(wire: v1::MatchingQuery) -> Result<Order> {
+    use v1::order_key::By;
+    let keys = wire.order.into_iter().enumerate().map(|(at, wire)| {
+        Ok(OrderKey {
+            by: match required(wire.by, "by").within(&format!("order[{at}]"))? {
+                By::Attribute(name) => OrderBy::Attribute(name),
+                By::Id(_) => OrderBy::Id,
+            },
+            descending: wire.descending,
+        })
+    });
+    let keys = keys.collect::<Result<Vec<_>>>()?;
+    match (keys.is_empty(), wire.sample_seed) {
+        (true, None) => Ok(Order::Stored),
+        (true, Some(seed)) => Ok(Order::Random { seed }),
+        (false, None) => Ok(Order::By(keys)),
+        (false, Some(_)) => Err(Error::invalid(
+            "sample_seed",
+            "is of an order at random, and `order` names another; one of them is accepted",
+        )),
+    }
 }
 
 fn nearest(wire: v1::NearestQuery) -> Result<NearestNode> {
@@ -282,6 +321,7 @@ fn response(result: SearchResult, explain: bool) -> v1::SearchResponse {
         steering: result.steering.into_iter().map(wire_steering).collect(),
         explanation: explain.then(|| wire_explanation(result.explanation)),
         sequence: result.sequence,
+        offset: result.offset as u64,
         properties: result.properties.into_iter().map(wire_property).collect(),
         warnings: result.warnings,
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use latentdb_index::filter::{self, AttributeTest, Name, TextMode};
+use latentdb_index::filter::{self, AttributeTest, IdTest, Name, Pattern, TextMode};
 use latentdb_index::{Activation, Codes, Document, Filter, Value};
 use latentdb_proto::v1;
 
@@ -192,7 +192,7 @@ fn filter_at(wire: v1::Filter, depth: usize) -> Result<Filter> {
         Kind::Negated(part) => filter_at(*part, depth + 1).within("negated")?.negate(),
         Kind::Latent(test) => latent_filter(test),
         Kind::Attribute(test) => attribute_filter(test).within("attribute")?,
-        Kind::Ids(ids) => Filter::Ids(ids.ids),
+        Kind::Ids(ids) => id_filter(ids).within("ids")?,
         Kind::Text(test) => Filter::Text {
             mode: text_mode(test.mode)?,
             text: test.text,
@@ -235,6 +235,7 @@ fn attribute_filter(wire: v1::AttributeFilter) -> Result<Filter> {
         Test::OneOf(list) => AttributeTest::In(values(list).within("one_of")?),
         Test::Range(range) => range_test(range).within("range")?,
         Test::Exists(_) => AttributeTest::Exists,
+        Test::Like(wire) => AttributeTest::Like(pattern(wire)),
     };
     Ok(Filter::Attribute {
         name: wire.name,
@@ -242,21 +243,65 @@ fn attribute_filter(wire: v1::AttributeFilter) -> Result<Filter> {
     })
 }
 
+fn pattern(wire: v1::Pattern) -> Pattern {
+    Pattern {
+        pattern: wire.pattern,
+        ignore_case: wire.ignore_case,
+    }
+}
+
+fn id_filter(wire: v1::IdFilter) -> Result<Filter> {
+    Ok(match (wire.ids, wire.range, wire.like) {
+        (ids, None, None) => Filter::Ids(ids),
+        (ids, None, Some(like)) if ids.is_empty() => Filter::Id(IdTest::Like(pattern(like))),
+        (ids, Some(range), None) if ids.is_empty() => {
+            let (lower, upper) = bounds(range).within("range")?;
+            let id = |bound: Bound<Value>| match bound {
+                Bound::Included(Value::String(id)) => Ok(Bound::Included(id)),
+                Bound::Excluded(Value::String(id)) => Ok(Bound::Excluded(id)),
+                Bound::Unbounded => Ok(Bound::Unbounded),
+                Bound::Included(other) | Bound::Excluded(other) => Err(Error::invalid(
+                    "range",
+                    format!("has a {} bound; ids are strings", other.kind()),
+                )),
+            };
+            let (lower, upper) = (id(lower)?, id(upper)?);
+            if let (Bound::Unbounded, Bound::Unbounded) = (&lower, &upper) {
+                return Err(Error::invalid(
+                    "range",
+                    "has no bounds; at least one is needed",
+                ));
+            }
+            Filter::Id(IdTest::Range { lower, upper })
+        }
+        _ => {
+            return Err(Error::invalid(
+                "",
+                "has several of ids, range and like; one is accepted",
+            ));
+        }
+    })
+}
+
 fn range_test(range: v1::Range) -> Result<AttributeTest> {
+    let (lower, upper) = bounds(range)?;
+    Ok(AttributeTest::Range { lower, upper })
+}
+
+fn bounds(range: v1::Range) -> Result<(Bound<Value>, Bound<Value>)> {
     use v1::range::{Lower, Upper};
     let bound = |wire: v1::Value, place: &str| value(wire).within(place);
-    Ok(AttributeTest::Range {
-        lower: match range.lower {
-            None => Bound::Unbounded,
-            Some(Lower::Gte(wire)) => Bound::Included(bound(wire, "gte")?),
-            Some(Lower::Gt(wire)) => Bound::Excluded(bound(wire, "gt")?),
-        },
-        upper: match range.upper {
-            None => Bound::Unbounded,
-            Some(Upper::Lte(wire)) => Bound::Included(bound(wire, "lte")?),
-            Some(Upper::Lt(wire)) => Bound::Excluded(bound(wire, "lt")?),
-        },
-    })
+    let lower = match range.lower {
+        None => Bound::Unbounded,
+        Some(Lower::Gte(wire)) => Bound::Included(bound(wire, "gte")?),
+        Some(Lower::Gt(wire)) => Bound::Excluded(bound(wire, "gt")?),
+    };
+    let upper = match range.upper {
+        None => Bound::Unbounded,
+        Some(Upper::Lte(wire)) => Bound::Included(bound(wire, "lte")?),
+        Some(Upper::Lt(wire)) => Bound::Excluded(bound(wire, "lt")?),
+    };
+    Ok((lower, upper))
 }
 
 pub(super) fn text_mode(wire: i32) -> Result<TextMode> {
@@ -264,6 +309,8 @@ pub(super) fn text_mode(wire: i32) -> Result<TextMode> {
         v1::TextMode::Any => TextMode::Any,
         v1::TextMode::All => TextMode::All,
         v1::TextMode::Phrase => TextMode::Phrase,
+        v1::TextMode::Prefix => TextMode::Prefix,
+        v1::TextMode::Fuzzy => TextMode::Fuzzy,
     })
 }
 

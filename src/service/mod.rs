@@ -54,7 +54,7 @@ pub use labels::{
 };
 pub use search::{
     AppliedEdit, ChosenLatent, Contribution, DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS,
-    DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, LabelledCount,
+    DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, GroupBy, LabelledCount,
     MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse, PropertyExamples,
     PropertyNode, PropertyReport, PropertyScorer, PropertySelection, PropertySource, Search,
     SearchOptions, SearchResult, SelectedBy, SelectorChoice, SteerChange, SteerEdit, SteerTarget,

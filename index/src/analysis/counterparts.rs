@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::Side;
-use super::value_key::Key;
 use super::values::ValueTable;
 use crate::error::Result;
 use crate::filter::ResolvedFilter;
 use crate::snapshot::Snapshot;
+use crate::value_key::Key;
 
 /// For each document of one side, those of the other with the same value of an attribute.
 pub struct Counterparts<'a> {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use tantivy::columnar::Column;
 
-use super::value_key::Key;
 use crate::document::Value;
 use crate::error::Result;
 use crate::filter::{AttributeColumn, ResolvedFilter, attribute_columns};
 use crate::snapshot::Snapshot;
+use crate::value_key::Key;
 
 /// How many documents of a set have a value.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use super::members::Members;
 use super::units::Floor;
-use super::value_key::Key;
 use super::values::{ValueTable, extend_with_row};
 use crate::error::{Error, Result};
+use crate::value_key::Key;
 
 /// Rows of latents, as ends into one list.
 #[derive(Default)]

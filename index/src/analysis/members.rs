@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::value_key::Key;
 use super::values::ValueTable;
 use crate::error::Result;
 use crate::filter::{Allowed, ResolvedFilter};
 use crate::rank::TopK;
 use crate::snapshot::Snapshot;
+use crate::value_key::Key;
 
 /// A set of documents: those of a snapshot that a filter describes. The two sides of a
 /// diff may be of two snapshots, of two collections even, when their latents mean the same.

@@ -51,7 +51,6 @@ mod strata;
 mod stratified;
 mod trends;
 mod units;
-mod value_key;
 mod values;
 
 pub use attributes::{AttributeCorrelations, correlate_attribute};

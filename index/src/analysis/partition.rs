@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::members::Members;
-use super::value_key::Key;
 use super::values::ValueTable;
 use crate::document::Value;
 use crate::error::{Error, Result};
+use crate::value_key::Key;
 
 /// The word that stands for the length of a document's text, where no attribute has that name.
 pub const LENGTH: &str = "length";

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::value_key::Key;
 use crate::document::Value;
 use crate::error::{Error, Result};
 use crate::filter::{Allowed, AttributeColumn, attribute_columns};
 use crate::snapshot::{SegmentView, Snapshot};
+use crate::value_key::Key;
 
 /// The distinct values of an attribute in a set, ascending, and who has them.
 pub(crate) struct ValueTable {

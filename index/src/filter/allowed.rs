@@ -80,6 +80,16 @@ impl Allowed {
         Ok(Self::from_segments(segments))
     }
 
+    /// The allowed documents that are not among `others`, numbers of the snapshot.
+    pub fn without(&self, others: &RoaringBitmap, snapshot: &Snapshot) -> Self {
+        let bases: Vec<u32> = snapshot
+            .segments()
+            .iter()
+            .map(|segment| segment.base)
+            .collect();
+        self.retained(|segment, doc| !others.contains(bases[segment] + doc))
+    }
+
     /// The allowed documents that `keep` keeps, by segment and number in it.
     pub fn retained(&self, keep: impl Fn(usize, u32) -> bool) -> Self {
         let segments = self.segments.iter().enumerate();

@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 use tantivy::SegmentReader;
 use tantivy::columnar::{Cardinality, Column, DynamicColumn, StrColumn};
 
-use super::AttributeTest;
+use super::{AttributeTest, Pattern};
 use crate::document::Value;
 use crate::error::Result;
 use crate::schema::column_name;
@@ -51,7 +51,37 @@ impl AttributeColumn {
             AttributeTest::Exists => Ok(self.present(n_docs)),
             AttributeTest::In(values) => self.one_of(values, n_docs),
             AttributeTest::Range { lower, upper } => self.between(lower, upper, n_docs),
+            AttributeTest::Like(pattern) => self.like(pattern, n_docs),
         }
+    }
+
+    /// Documents one of whose strings a pattern describes.
+    fn like(&self, pattern: &Pattern, n_docs: u32) -> Result<RoaringBitmap> {
+        let Self::String(column) = self else {
+            return Ok(RoaringBitmap::new());
+        };
+        let matcher = pattern.matcher()?;
+        let mut matching = vec![false; column.num_terms()];
+        let mut values = column
+            .dictionary()
+            .range()
+            .ge(&matcher.prefix)
+            .into_stream()?;
+        while values.advance() {
+            let value = values.key();
+            if !value.starts_with(matcher.prefix.as_bytes()) {
+                break;
+            }
+            let ordinal = values.term_ord() as usize;
+            matching[ordinal] =
+                std::str::from_utf8(value).is_ok_and(|value| matcher.matches(value));
+        }
+        let ordinals = column.ords();
+        let found = |doc: &u32| {
+            let mut values = ordinals.values_for_doc(*doc);
+            values.any(|ordinal| matching.get(ordinal as usize).copied().unwrap_or_default())
+        };
+        Ok((0..n_docs).filter(found).collect())
     }
 
     /// True when the document has a value in this column.

@@ -31,6 +31,9 @@ impl Snapshot {
         if held.is_empty() {
             return Ok(Some(self.unknown(name)?));
         }
+        if let AttributeTest::Like(_) = test {
+            return Ok(not_strings(name, &held));
+        }
         let strange = compared(test)
             .into_iter()
             .find(|value| !held.contains(comparable(value.kind())));
@@ -91,11 +94,22 @@ impl Snapshot {
     }
 }
 
+/// Why no pattern describes a value of an attribute.
+fn not_strings(name: &str, held: &BTreeSet<&str>) -> Option<String> {
+    let kinds: Vec<&str> = held.iter().copied().collect();
+    (!held.contains("string")).then(|| {
+        format!(
+            "the values of attribute {name:?} are {}s, and `like` compares strings",
+            kinds.join("s and ")
+        )
+    })
+}
+
 /// The values that a test compares with.
 fn compared(test: &AttributeTest) -> Vec<&Value> {
     use std::ops::Bound::{Excluded, Included, Unbounded};
     match test {
-        AttributeTest::Exists => Vec::new(),
+        AttributeTest::Exists | AttributeTest::Like(_) => Vec::new(),
         AttributeTest::In(values) => values.iter().collect(),
         AttributeTest::Range { lower, upper } => [lower, upper]
             .into_iter()
@@ -171,6 +185,9 @@ mod tests {
             "day < timestamp('1960-01-01')",
             "open = false",
             "stars exists",
+            "status like 'ke%'",
+            "status like 'k*p%'",
+            "status like 'keep'",
         ] {
             assert_eq!(doubt(fine), None, "{fine}");
         }
@@ -189,6 +206,10 @@ mod tests {
             ),
             ("visits in (4, 'four')", "compares with a string"),
             ("visits(> 1, < 3)", ""),
+            (
+                "visits like '4%'",
+                "are numbers, and `like` compares strings",
+            ),
         ] {
             let said = doubt(strange);
             assert!(

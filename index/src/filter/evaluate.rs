@@ -11,6 +11,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, TERMINATED, Term};
 
 use super::columns::from_sorted;
+use super::terms::{documents_with_id, word_forms};
 use super::{Filter, Referent, ResolvedFilter, TextMode, attribute_columns};
 use crate::error::{Error, Result};
 use crate::snapshot::{SegmentView, Snapshot};
@@ -69,6 +70,7 @@ fn matching(
             Ok(docs)
         }),
         Filter::Ids(ids) => documents_with_ids(ids, snapshot, segment),
+        Filter::Id(test) => documents_with_id(test, snapshot.fields().id, segment),
         Filter::Text { text, mode } => matching_text(text, *mode, snapshot, segment),
         Filter::And(parts) => {
             let mut parts = parts.iter();
@@ -145,6 +147,14 @@ fn matching_text(
     snapshot: &Snapshot,
     segment: &SegmentView,
 ) -> Result<RoaringBitmap> {
+    if mode.is_expanded() {
+        let mut docs: Option<RoaringBitmap> = None;
+        for word in word_forms(snapshot, text, mode) {
+            let found = word.documents(snapshot, segment)?;
+            docs = Some(docs.map_or_else(|| found.clone(), |docs| docs & &found));
+        }
+        return Ok(docs.unwrap_or_default());
+    }
     if mode == TextMode::Any {
         let words = text_words(snapshot, text)?
             .into_iter()

@@ -11,8 +11,10 @@ mod columns;
 mod doubt;
 mod evaluate;
 mod parse;
+mod pattern;
 mod print;
 mod resolve;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -26,8 +28,12 @@ pub(crate) use allowed::{Allowed, AllowedInSegment};
 pub(crate) use columns::{AttributeColumn, attribute_columns};
 pub(crate) use evaluate::{QueryWord, text_query, text_words};
 pub use parse::{parse, parse_timestamp};
+pub use pattern::Pattern;
 pub(crate) use resolve::check_latent;
 pub use resolve::{Nesting, Resolver, Shape};
+pub(crate) use terms::{WordForms, word_forms};
+
+pub use crate::text::TextMode;
 
 /// Deepest nesting of a filter, saved sets expanded.
 pub const MAX_DEPTH: usize = 32;
@@ -60,6 +66,8 @@ pub enum Filter<N = Name> {
     },
     /// Documents with one of these ids.
     Ids(Vec<String>),
+    /// Documents whose id passes a test.
+    Id(IdTest),
     /// Documents whose text matches words.
     Text {
         /// The words, analysed as the text was.
@@ -127,19 +135,23 @@ pub enum AttributeTest {
     },
     /// The document has the attribute.
     Exists,
+    /// The value is a string that a pattern describes.
+    Like(Pattern),
 }
 
-/// How many of a text's words a document must hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A test of documents' ids.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum TextMode {
-    /// At least one.
-    #[default]
-    Any,
-    /// All of them.
-    All,
-    /// All of them, one after the other.
-    Phrase,
+pub enum IdTest {
+    /// The id lies between bounds, in the order of its bytes.
+    Range {
+        /// Lowest id.
+        lower: Bound<String>,
+        /// Highest id.
+        upper: Bound<String>,
+    },
+    /// A pattern describes the id.
+    Like(Pattern),
 }
 
 impl<N> Filter<N> {

@@ -6,6 +6,7 @@
 //! visits(>= 10, < 100)
 //! date >= timestamp("2025-03-01") and set("complaints") and not family(12)
 //! author exists and id not in ("a-1", "a-2")
+//! path like "src/%.rs" and id like "mail-%" and text_prefix("deliv") and text_fuzzy("recieved")
 //! latent(812) and not sae("large", latent(3) or latent(77, > 0.3))
 //! ```
 //!
@@ -13,7 +14,8 @@
 //! stand in double or single quotes. In quotes and backticks `\\` is a backslash and `\` before a
 //! quote of either kind or a backtick is that; a backslash before anything else is an error, so that
 //! `"C:\new"` does not quietly become something else. A latent's bounds are tests of its
-//! activation; a document in which it is inactive never matches. Of an attribute with several values
+//! activation; a document in which it is inactive never matches. In the pattern of `like` (`ilike`
+//! does not tell `A` from `a`) `%` stands for any run of characters, `_` for one and `\\%` for `%`. Of an attribute with several values
 //! `visits >= 10 and visits < 100` may be met by two of them, `visits(>= 10, < 100)` by one. An attribute named like a word of
 //! the language is written in backticks. `sae` tests latents of another SAE of the collection.
 
@@ -22,7 +24,7 @@ use std::ops::Bound;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{AttributeTest, Filter, MAX_DEPTH, Name, TextMode};
+use super::{AttributeTest, Filter, IdTest, MAX_DEPTH, Name, Pattern, TextMode};
 use crate::document::Value;
 use crate::error::{Error, Result};
 
@@ -286,6 +288,9 @@ impl Parser {
                         "text" | "text_all" => return self.text(TextMode::All),
                         "text_any" => return self.text(TextMode::Any),
                         "phrase" => return self.text(TextMode::Phrase),
+                        "text_prefix" => return self.text(TextMode::Prefix),
+                        "text_fuzzy" => return self.text(TextMode::Fuzzy),
+                        "id" => return self.ids(),
                         "set" => {
                             return Ok(Filter::Named(Name::SavedSet(self.quoted_argument()?)));
                         }
@@ -299,7 +304,7 @@ impl Parser {
                             self.at = start;
                             return Err(self.unexpected(
                                 "latent(..), family(..), text(..), text_any(..), phrase(..), \
-                                 set(..) or sae(..)",
+                                 text_prefix(..), text_fuzzy(..), set(..) or sae(..)",
                             ));
                         }
                     }
@@ -428,6 +433,13 @@ impl Parser {
 
     fn ids(&mut self) -> Result<Filter> {
         let negated = self.eat_word("not");
+        if let Some(pattern) = self.pattern()? {
+            let filter = Filter::Id(IdTest::Like(pattern));
+            return Ok(if negated { filter.negate() } else { filter });
+        }
+        if !negated && let Some(test) = self.id_range()? {
+            return Ok(Filter::Id(test));
+        }
         let values = if self.eat_word("in") {
             self.values()?
         } else if !negated && self.eat_symbol("=") {
@@ -436,10 +448,52 @@ impl Parser {
             let value = self.value()?;
             return Ok(Filter::Ids(self.strings(vec![value])?).negate());
         } else {
-            return Err(self.unexpected("=, != or `in (..)` after `id`"));
+            return Err(self.unexpected("=, !=, <, <=, >, >=, `in (..)` or `like` after `id`"));
         };
         let filter = Filter::Ids(self.strings(values)?);
         Ok(if negated { filter.negate() } else { filter })
+    }
+
+    /// `< "b"` or `(>= "a", < "b")`.
+    fn id_range(&mut self) -> Result<Option<IdTest>> {
+        let id = |parser: &mut Self| {
+            let value = parser.value()?;
+            Ok(parser.strings(vec![value])?.swap_remove(0))
+        };
+        let (lower, upper) = match self.peek() {
+            Token::Symbol("(") => {
+                self.next();
+                self.bounds(id)?
+            }
+            Token::Symbol("<" | "<=" | ">" | ">=") => {
+                let operator = self.operator()?;
+                bounds_of(operator, id(self)?)
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(IdTest::Range { lower, upper }))
+    }
+
+    /// `like "a%"` or `ilike "a%"`, if it is there.
+    fn pattern(&mut self) -> Result<Option<Pattern>> {
+        let ignore_case = match self.peek() {
+            Token::Word(word) if word.eq_ignore_ascii_case("like") => false,
+            Token::Word(word) if word.eq_ignore_ascii_case("ilike") => true,
+            _ => return Ok(None),
+        };
+        self.next();
+        let Token::Quoted(pattern) = self.peek().clone() else {
+            return Err(self.unexpected("a pattern, quoted"));
+        };
+        let column = self.column();
+        self.next();
+        let pattern = Pattern {
+            pattern,
+            ignore_case,
+        };
+        let valid = pattern.validate();
+        valid.map_err(|error| at_column(column, format!("the pattern {}", error.message())))?;
+        Ok(Some(pattern))
     }
 
     fn strings(&self, values: Vec<Value>) -> Result<Vec<String>> {
@@ -468,7 +522,13 @@ impl Parser {
             if self.eat_word("in") {
                 return Ok(filter(AttributeTest::In(self.values()?)).negate());
             }
-            return Err(self.unexpected("`in` after `not`"));
+            if let Some(pattern) = self.pattern()? {
+                return Ok(filter(AttributeTest::Like(pattern)).negate());
+            }
+            return Err(self.unexpected("`in` or `like` after `not`"));
+        }
+        if let Some(pattern) = self.pattern()? {
+            return Ok(filter(AttributeTest::Like(pattern)));
         }
         if self.eat_word("in") {
             return Ok(filter(AttributeTest::In(self.values()?)));
@@ -479,19 +539,18 @@ impl Parser {
         }
         if !matches!(self.peek(), Token::Symbol(_)) {
             return Err(self.unexpected(&format!(
-                "=, !=, <, <=, >, >=, `in (..)` or `exists` after `{name}`"
+                "=, !=, <, <=, >, >=, `in (..)`, `like` or `exists` after `{name}`"
             )));
         }
         let operator = self.operator()?;
         let value = self.value()?;
-        let range = |lower, upper| filter(AttributeTest::Range { lower, upper });
         Ok(match operator {
             "=" => filter(AttributeTest::In(vec![value])),
             "!=" => filter(AttributeTest::In(vec![value])).negate(),
-            "<" => range(Bound::Unbounded, Bound::Excluded(value)),
-            "<=" => range(Bound::Unbounded, Bound::Included(value)),
-            ">" => range(Bound::Excluded(value), Bound::Unbounded),
-            _ => range(Bound::Included(value), Bound::Unbounded),
+            operator => {
+                let (lower, upper) = bounds_of(operator, value);
+                filter(AttributeTest::Range { lower, upper })
+            }
         })
     }
 
@@ -528,6 +587,16 @@ impl Parser {
         };
         self.next();
         Ok(value)
+    }
+}
+
+/// The bounds of `<`, `<=`, `>` or `>=`.
+fn bounds_of<T>(operator: &str, value: T) -> (Bound<T>, Bound<T>) {
+    match operator {
+        "<" => (Bound::Unbounded, Bound::Excluded(value)),
+        "<=" => (Bound::Unbounded, Bound::Included(value)),
+        ">" => (Bound::Excluded(value), Bound::Unbounded),
+        _ => (Bound::Included(value), Bound::Unbounded),
     }
 }
 
@@ -622,6 +691,37 @@ mod tests {
         };
         assert_eq!(parse("visits(>= 10, < 100)").unwrap(), visits);
         assert_eq!(parse("`visits` (< 100, >= 10)").unwrap(), visits);
+        let like = |pattern, ignore_case| {
+            AttributeTest::Like(Pattern {
+                ignore_case,
+                ..Pattern::new(pattern)
+            })
+        };
+        let path = |test| Filter::Attribute {
+            name: "path".into(),
+            test,
+        };
+        assert_eq!(
+            parse("path LIKE 'src/%' or path not ilike '%X_'").unwrap(),
+            Filter::Or(vec![
+                path(like("src/%", false)),
+                path(like("%X_", true)).negate()
+            ])
+        );
+        assert_eq!(
+            parse("id like 'm-%' and id >= 'b' and id(> 'a', <= 7)").unwrap(),
+            Filter::And(vec![
+                Filter::Id(IdTest::Like(Pattern::new("m-%"))),
+                Filter::Id(IdTest::Range {
+                    lower: Bound::Included("b".into()),
+                    upper: Bound::Unbounded,
+                }),
+                Filter::Id(IdTest::Range {
+                    lower: Bound::Excluded("a".into()),
+                    upper: Bound::Included("7".into()),
+                }),
+            ])
+        );
         assert_eq!(
             parse("day = timestamp('1970-01-02')").unwrap(),
             Filter::equals("day", Value::Timestamp(86_400_000_000))
@@ -642,6 +742,9 @@ mod tests {
         assert_eq!(column_of(r#"p = "C:\"#), 8);
         assert_eq!(column_of("latent(3, > 1, >= 2)"), 16);
         assert_eq!(column_of("visits(= 1)"), 8);
+        assert_eq!(column_of(r#"p like "C:\\new%""#), 8);
+        assert_eq!(column_of("p like 3"), 8);
+        assert_eq!(column_of("id not < 'a'"), 8);
         assert_eq!(column_of("t > timestamp('soon')"), 5);
         assert!(parse(&format!("{}latent(1)", "not ".repeat(50))).is_err());
         assert!(parse(&format!("{}latent(1)", "(".repeat(50))).is_err());

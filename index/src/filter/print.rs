@@ -6,7 +6,7 @@ use std::ops::Bound;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{AttributeTest, Filter, Name, TextMode};
+use super::{AttributeTest, Filter, IdTest, Name, Pattern, TextMode};
 use crate::document::Value;
 
 /// The text form, which parses to an equal filter, but for groups of one part or none.
@@ -37,20 +37,22 @@ impl Display for Filter {
                 write!(f, "{} ", Quoted(name, '`'))?;
                 match test {
                     AttributeTest::Exists => f.write_str("exists"),
+                    AttributeTest::Like(pattern) => write!(f, "{pattern}"),
                     AttributeTest::In(values) => match values.as_slice() {
                         [value] => write!(f, "= {}", Literal(value)),
                         values => write!(f, "in ({})", List(values, Literal)),
                     },
                     AttributeTest::Range { lower, upper } => {
                         let (lower, upper) = (lower.as_ref(), upper.as_ref());
-                        let literals = (lower.map(Literal), upper.map(Literal));
-                        let tests: Vec<String> = bounds(&literals.0, &literals.1).collect();
-                        match tests.as_slice() {
-                            [one] => f.write_str(one),
-                            tests => write!(f, "({})", tests.join(", ")),
-                        }
+                        write_range(f, &lower.map(Literal), &upper.map(Literal))
                     }
                 }
+            }
+            Self::Id(IdTest::Like(pattern)) => write!(f, "id {pattern}"),
+            Self::Id(IdTest::Range { lower, upper }) => {
+                f.write_str("id ")?;
+                let (lower, upper) = (lower.as_ref(), upper.as_ref());
+                write_range(f, &lower.map(quoted), &upper.map(quoted))
             }
             Self::Ids(ids) => write!(f, "id in ({})", List(ids, quoted)),
             Self::Text { text, mode } => {
@@ -58,6 +60,8 @@ impl Display for Filter {
                     TextMode::Any => "text_any",
                     TextMode::All => "text",
                     TextMode::Phrase => "phrase",
+                    TextMode::Prefix => "text_prefix",
+                    TextMode::Fuzzy => "text_fuzzy",
                 };
                 write!(f, "{function}({})", Quoted(text, '"'))
             }
@@ -92,6 +96,25 @@ fn write_part(f: &mut Formatter<'_>, part: &Filter) -> fmt::Result {
     match part {
         Filter::And(_) | Filter::Or(_) => write!(f, "({part})"),
         part => write!(f, "{part}"),
+    }
+}
+
+fn write_range<T: Display>(
+    f: &mut Formatter<'_>,
+    lower: &Bound<T>,
+    upper: &Bound<T>,
+) -> fmt::Result {
+    let tests: Vec<String> = bounds(lower, upper).collect();
+    match tests.as_slice() {
+        [one] => f.write_str(one),
+        tests => write!(f, "({})", tests.join(", ")),
+    }
+}
+
+impl Display for Pattern {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let word = if self.ignore_case { "ilike" } else { "like" };
+        write!(f, "{word} {}", Quoted(&self.pattern, '"'))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ops::Bound;
 
-use super::{AttributeTest, Filter, MAX_DEPTH, MAX_LIST_VALUES, Name, ResolvedFilter, TextMode};
+use super::{AttributeTest, Filter, IdTest, MAX_DEPTH, MAX_LIST_VALUES, Name, ResolvedFilter};
 use crate::document::{Value, validate_attribute_name};
 use crate::error::{Error, Result, Within as _};
 use crate::text::Analyzer;
@@ -152,9 +152,14 @@ impl Filter {
                 ));
             }
             Self::Ids(ids) => Filter::Ids(ids.clone()),
+            Self::Id(test) => {
+                if let IdTest::Like(pattern) = test {
+                    pattern.validate().within("id")?;
+                }
+                Filter::Id(test.clone())
+            }
             Self::Text { text, mode } => {
-                let every = *mode != TextMode::Any;
-                resolver.shape().analyzer.check(text, every)?;
+                resolver.shape().analyzer.check(text, *mode)?;
                 Filter::Text {
                     text: text.clone(),
                     mode: *mode,
@@ -178,6 +183,7 @@ impl AttributeTest {
     fn validate(&self) -> Result<()> {
         match self {
             Self::Exists => Ok(()),
+            Self::Like(pattern) => pattern.validate(),
             Self::In(values) => {
                 if values.len() > MAX_LIST_VALUES {
                     return Err(Error::invalid(

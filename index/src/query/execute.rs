@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use roaring::RoaringBitmap;
+
 use super::{
-    ActivationScale, Boosts, Component, Hit, Kind, LatentWeight, Latents, Nearest, Plan, Ranking,
-    ResolvedQuery, boost, latents, latents_bm25, nearest, text,
+    ActivationScale, Boosts, Component, Hit, Kind, LatentWeight, Latents, Nearest, Order, Plan,
+    Ranking, ResolvedQuery, boost, latents, latents_bm25, nearest, order, text,
 };
 use crate::error::Result;
 use crate::filter::Allowed;
@@ -22,6 +24,40 @@ pub fn execute(query: &ResolvedQuery, snapshot: &Snapshot, limit: usize) -> Resu
         return Executor { snapshot, alive }.run(&query, None, limit);
     }
     Executor { snapshot, alive }.run(query, None, limit)
+}
+
+/// The `limit` best hits that are not among `seen`, which are all the hits before them, by their
+/// numbers in the snapshot: the hits of a next page, however deep. Scores and ranks are those of the
+/// whole ranking.
+///
+/// A node that ranks rankings is run as deep as the last hit; any other skips those seen.
+pub fn execute_after(
+    query: &ResolvedQuery,
+    snapshot: &Snapshot,
+    seen: &RoaringBitmap,
+    limit: usize,
+) -> Result<Ranking> {
+    let n_seen = usize::try_from(seen.len()).unwrap_or(usize::MAX);
+    if matches!(query.kind, Kind::Fusion { .. } | Kind::Except { .. }) {
+        let mut ranking = execute(query, snapshot, limit.saturating_add(n_seen))?;
+        ranking.hits.retain(|hit| !seen.contains(hit.doc));
+        ranking.hits.truncate(limit);
+        return Ok(ranking);
+    }
+    let alive = Arc::new(Allowed::alive(snapshot));
+    let rest = Arc::new(alive.without(seen, snapshot));
+    let open = query.is_open();
+    let query = if open {
+        &query.clone().with_units(snapshot)?
+    } else {
+        query
+    };
+    let mut ranking = Executor { snapshot, alive }.run(query, Some(&rest), limit)?;
+    ranking.plan.allowed += seen.len();
+    for component in ranking.hits.iter_mut().flat_map(|hit| &mut hit.components) {
+        component.rank = component.rank.saturating_add(n_seen as u32);
+    }
+    Ok(ranking)
 }
 
 pub(super) struct Executor<'a> {
@@ -69,10 +105,16 @@ impl Executor<'_> {
                 plan.candidates = text::search(self.snapshot, &allowed, text, *mode, &mut top)?;
                 leaf_hits(top.into_sorted(), &plan.name)
             }
-            Kind::Matching => {
-                plan.access = "bitmap";
+            Kind::Matching(order) => {
+                plan.access = match order {
+                    Order::Stored => "bitmap",
+                    Order::By(_) => "sorted",
+                    Order::Random { .. } => "sample",
+                };
                 plan.candidates = allowed.count();
-                self.matching(&allowed, limit, &plan.name)
+                let docs = order::first(order, self.snapshot, &allowed, limit)?;
+                let docs = docs.into_iter().map(|doc| ScoredDoc { doc, score: 0.0 });
+                leaf_hits(docs.collect(), &plan.name)
             }
             Kind::Fusion {
                 children,
@@ -170,17 +212,6 @@ impl Executor<'_> {
             plan.candidates += read;
         }
         Ok(leaf_hits(top.into_sorted(), &plan.name))
-    }
-
-    fn matching(&self, allowed: &Allowed, limit: usize, name: &str) -> Vec<Hit> {
-        let docs = self
-            .snapshot
-            .segments()
-            .iter()
-            .zip(allowed.segments())
-            .flat_map(|(segment, allowed)| allowed.iter().map(|doc| segment.base + doc));
-        let hits = docs.take(limit).map(|doc| ScoredDoc { doc, score: 0.0 });
-        leaf_hits(hits.collect(), name)
     }
 }
 

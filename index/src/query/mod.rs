@@ -8,13 +8,16 @@
 
 mod boost;
 mod execute;
+mod groups;
 mod latents;
 mod latents_bm25;
 mod linear;
 mod nearest;
+mod order;
 mod pointwise;
 mod resolve;
 mod text;
+mod word_forms;
 
 use std::time::Duration;
 
@@ -22,12 +25,14 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::rank::{Fusion, Scale};
 pub use boost::BoostWeight;
-pub use execute::{effective_weights, execute};
+pub use execute::{effective_weights, execute, execute_after};
+pub use groups::Groups;
 pub(crate) use nearest::SCAN_BELOW;
+pub use order::{Order, OrderBy, OrderKey};
 
 use crate::filter::{Filter, ResolvedFilter, TextMode};
 
-/// Maximum hits of one request, pages included.
+/// Maximum hits of one part of a query, and of one page with those before it.
 pub const MAX_HITS: usize = 10_000;
 /// Deepest nesting of a query.
 pub const MAX_DEPTH: usize = 16;
@@ -95,8 +100,8 @@ pub enum Kind<Q = Query> {
         /// How many of `minus`' best hits are taken away.
         top: usize,
     },
-    /// Every allowed document, unscored, in the order of the snapshot.
-    Matching,
+    /// Every allowed document, unscored.
+    Matching(Order),
 }
 
 /// Cosine similarity to a vector.
@@ -203,7 +208,7 @@ pub struct Plan {
     /// The node's name, as in [`Component::name`].
     pub name: String,
     /// The access path: `graph`, `scan`, `graph+scan`, `postings`, `rows`, `bm25`, `fusion`,
-    /// `linear`, `except`, `bitmap`.
+    /// `linear`, `except`, `bitmap`, `sorted`, `sample`.
     pub access: &'static str,
     /// Documents the filters allow.
     pub allowed: u64,
@@ -253,7 +258,7 @@ impl<Q> Kind<Q> {
             Self::Text { .. } => "text",
             Self::Fusion { .. } => "fusion",
             Self::Except { .. } => "excluding",
-            Self::Matching => "matching",
+            Self::Matching(_) => "matching",
         }
     }
 

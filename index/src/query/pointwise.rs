@@ -3,7 +3,7 @@
 use tantivy::DocSet;
 use tantivy::query::EnableScoring;
 
-use super::{Kind, ResolvedQuery, boost, effective_weights, latents, latents_bm25};
+use super::{Kind, ResolvedQuery, boost, effective_weights, latents, latents_bm25, word_forms};
 use crate::error::{Error, Result};
 use crate::filter::{Allowed, AllowedInSegment, TextMode, text_query};
 use crate::snapshot::{SegmentView, Snapshot};
@@ -44,7 +44,7 @@ pub(super) fn scores(
             }))
         }
         Kind::Text { text, mode } => text_scores(snapshot, allowed, text, *mode, docs),
-        Kind::Matching => Ok(each(snapshot, allowed, docs, |_, _| Some(0.0))),
+        Kind::Matching(_) => Ok(each(snapshot, allowed, docs, |_, _| Some(0.0))),
         Kind::Fusion { .. } | Kind::Except { .. } => Err(Error::internal(
             "a ranking of rankings gives no scores to single documents",
         )),
@@ -89,6 +89,18 @@ fn text_scores(
     mode: TextMode,
     docs: &[u32],
 ) -> Result<Vec<Option<f32>>> {
+    if mode.is_expanded() {
+        let found = word_forms::scores(snapshot, text, mode)?;
+        let mut scores = Vec::with_capacity(docs.len());
+        for ((segment, allowed, docs), found) in by_segment(snapshot, allowed, docs).zip(found) {
+            scores.extend(docs.iter().map(|doc| {
+                let doc = doc - segment.base;
+                let place = found.binary_search_by_key(&doc, |&(doc, _)| doc).ok()?;
+                allowed.contains(doc).then_some(found[place].1)
+            }));
+        }
+        return Ok(scores);
+    }
     let query = text_query(snapshot, text, mode)?;
     let weight = query.weight(EnableScoring::enabled_from_searcher(snapshot.searcher()))?;
     let mut scores = Vec::with_capacity(docs.len());

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use super::{
-    Kind, LatentWeight, Latents, MAX_DEPTH, MAX_HITS, MAX_WEIGHTS, Nearest, Query, ResolvedQuery,
+    Kind, LatentWeight, Latents, MAX_DEPTH, MAX_HITS, MAX_WEIGHTS, Nearest, Order, Query,
+    ResolvedQuery,
 };
 use crate::document::validate_vector;
 use crate::error::{Error, Result, Within as _};
-use crate::filter::{Resolver, Shape, TextMode, check_latent};
+use crate::filter::{AttributeTest, Resolver, Shape, check_latent};
 use crate::rank::Fusion;
 
 /// Maximum nodes of a query.
@@ -90,8 +91,7 @@ impl Kind {
                 Kind::LatentsBm25(bm25.clone())
             }
             Self::Text { text, mode } => {
-                let every = *mode != TextMode::Any;
-                shape.analyzer.check(text, every).within(name)?;
+                shape.analyzer.check(text, *mode).within(name)?;
                 Kind::Text {
                     text: text.clone(),
                     mode: *mode,
@@ -127,7 +127,12 @@ impl Kind {
                     top: *top,
                 }
             }
-            Self::Matching => Kind::Matching,
+            Self::Matching(order) => {
+                let resolver = resolution.resolver;
+                let exists = |name: &str| resolver.consider(name, &AttributeTest::Exists);
+                order.validate(exists).within(name)?;
+                Kind::Matching(order.clone())
+            }
         })
     }
 }
@@ -224,6 +229,14 @@ fn validate_fusion(children: &[(Query, f32)], method: Fusion, depth: usize) -> R
                 format!("children[{at}].query"),
                 "is a ranking of rankings; a linear combination scores every candidate on every \
                  part, so its parts are nearest, latents, property, text or matching",
+            ));
+        }
+        if !matches!(method, Fusion::ReciprocalRank { .. })
+            && matches!(&child.kind, Kind::Matching(order) if *order != Order::Stored)
+        {
+            return Err(Error::invalid(
+                format!("children[{at}].query"),
+                "is an order, which ranks without scores; reciprocal rank fusion accepts it",
             ));
         }
         if !weight.is_finite() {

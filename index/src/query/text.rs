@@ -4,6 +4,7 @@
 use tantivy::query::{EnableScoring, Query as _, TermQuery};
 use tantivy::schema::IndexRecordOption;
 
+use super::word_forms;
 use crate::error::Result;
 use crate::filter::{Allowed, QueryWord, TextMode, text_query, text_words};
 use crate::rank::TopK;
@@ -21,6 +22,17 @@ pub(super) fn search(
     mode: TextMode,
     top: &mut TopK,
 ) -> Result<u64> {
+    if mode.is_expanded() {
+        let mut scored = 0;
+        let found = word_forms::scores(snapshot, text, mode)?;
+        let segments = snapshot.segments().iter().zip(allowed.segments());
+        for ((segment, allowed), found) in segments.zip(found) {
+            scored += found.len() as u64;
+            let found = found.into_iter().filter(|&(doc, _)| allowed.contains(doc));
+            found.for_each(|(doc, score)| top.push(segment.base + doc, score));
+        }
+        return Ok(scored);
+    }
     let words = text_words(snapshot, text)?;
     if mode == TextMode::Any && words.len() > SUM_ABOVE {
         return sum(snapshot, allowed, &words, top);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::tokenizer::{Language, Stemmer, StopWordFilter, TextAnalyzer, TokenizerManager};
 
 use crate::error::{Error, Result};
-use words::{Cut, Words};
+use words::{Cut, LONGEST, Words};
 
 /// Maximum different words of a text query or condition.
 pub const MAX_QUERY_WORDS: usize = 1024;
@@ -71,6 +71,32 @@ const LANGUAGES: [(&str, Language); 18] = [
     ("turkish", Language::Turkish),
 ];
 
+/// How many of a text's words a document must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextMode {
+    /// At least one.
+    #[default]
+    Any,
+    /// All of them.
+    All,
+    /// All of them, one after the other.
+    Phrase,
+    /// All of them, each as the beginning of a word.
+    Prefix,
+    /// All of them, each with a few wrong characters: none in words of 1 or 2 characters, one in
+    /// those of 3 to 5, two in longer ones. A character too many, too few or another one is wrong,
+    /// and so are two neighbours in the other order.
+    Fuzzy,
+}
+
+impl TextMode {
+    /// Whether each word of the text stands for several words of the index.
+    pub(crate) fn is_expanded(self) -> bool {
+        matches!(self, Self::Prefix | Self::Fuzzy)
+    }
+}
+
 impl FromStr for TextLanguage {
     type Err = Error;
 
@@ -125,9 +151,13 @@ impl Analyzer {
         words
     }
 
-    /// Checks that a text condition means what it says: where it asks for `every` word, each part
+    /// Checks that a text condition means what it says: where it asks for every word, each part
     /// between spaces must be one; else any of them.
-    pub(crate) fn check(&self, text: &str, every: bool) -> Result<()> {
+    pub(crate) fn check(&self, text: &str, mode: TextMode) -> Result<()> {
+        let every = mode != TextMode::Any;
+        if mode.is_expanded() {
+            self.check_forms(text)?;
+        }
         let mut cutter = TextAnalyzer::from(self.words(Cut::Query));
         let mut distinct = HashSet::new();
         let mut without = None;
@@ -170,6 +200,39 @@ impl Analyzer {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Beginnings and near forms are looked for among the words as they were written.
+    fn check_forms(&self, text: &str) -> Result<()> {
+        if let Some(language) = self.stemming {
+            return Err(Error::invalid(
+                "text",
+                format!(
+                    "{text:?} is to be found by the beginning or with errors, which needs words as \
+                     they were written; this collection keeps their stems (stemming {language})"
+                ),
+            ));
+        }
+        match text.split_whitespace().find(|part| part.len() > LONGEST) {
+            Some(part) => Err(Error::invalid(
+                "text",
+                format!(
+                    "has a word of {} bytes; words to be found by the beginning or with errors have \
+                     at most {LONGEST}",
+                    part.len()
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The words of a query as they were written, stop words left out.
+    pub(crate) fn unstemmed_words(&self, text: &str) -> Vec<String> {
+        Self {
+            stemming: None,
+            ..*self
+        }
+        .query_words(text)
     }
 
     /// Makes the analyzer known to an index by the names that the schema and queries use.
@@ -298,7 +361,8 @@ mod tests {
     #[test]
     fn a_condition_that_drops_a_word_is_refused() {
         let check = |text: &str, every| {
-            let error = Analyzer::default().check(text, every).err();
+            let mode = if every { TextMode::All } else { TextMode::Any };
+            let error = Analyzer::default().check(text, mode).err();
             error.map(|error| error.message().to_owned())
         };
         for every in [false, true] {
@@ -338,7 +402,11 @@ mod tests {
             english.query_words("the batteries are dying"),
             ["batteri", "die"]
         );
-        assert!(english.check("the", false).is_err());
+        assert!(english.check("the", TextMode::Any).is_err());
+        let error = english.check("batter", TextMode::Prefix).unwrap_err();
+        assert!(error.message().contains("stems"), "{error}");
+        let long = "x".repeat(LONGEST + 1);
+        assert!(Analyzer::default().check(&long, TextMode::Fuzzy).is_err());
         assert!(Analyzer::of_name("default").is_err());
         let error = "klingon".parse::<TextLanguage>().unwrap_err();
         assert!(error.message().contains("english"));

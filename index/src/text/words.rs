@@ -13,7 +13,7 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 use unicode_segmentation::{UWordBoundIndices, UnicodeSegmentation as _};
 
 /// Longer words, in bytes, are indexed by their hash: tantivy keeps no terms above 64 KiB.
-const LONGEST: usize = 512;
+pub(super) const LONGEST: usize = 512;
 
 /// Whose words are cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! Holds a snapshot against the model.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::filter::TextMode;
-use latentdb_index::query::{Fusion, Hit, Kind, Ranking, execute};
-use latentdb_index::{Filter, Query, ResolvedFilter, Snapshot, Value};
+use latentdb_index::query::{Fusion, Hit, Kind, Order, Ranking, execute, execute_after};
+use latentdb_index::{Document, Filter, Query, ResolvedFilter, Snapshot, Value};
+use sha2::{Digest as _, Sha256};
 
 use crate::naive::{self, Model, N_LATENTS};
 
@@ -155,15 +157,52 @@ impl<'a> Checked<'a> {
         let ranking = self.run(&query, limit);
         let allowed = self.model.matching(&filter);
         assert_eq!(ranking.plan.allowed, allowed.len() as u64, "{query:?}");
-        if let Kind::Matching = query.kind {
+        if let Kind::Matching(order) = &query.kind {
             let docs: Vec<u32> = ranking.hits.iter().map(|hit| hit.doc).collect();
-            assert!(docs.is_sorted(), "matching goes in order");
-            assert_eq!(docs.len(), allowed.len().min(limit));
+            let mut expected = self.ordered(order, &allowed);
+            expected.truncate(limit);
+            assert_eq!(docs, expected, "{order:?}");
         }
+        self.next_hits(&query, &ranking);
         let mut expected = self.expected(&query, &filter, &ranking);
         expected.retain(|id, _| allowed.contains(id));
         self.compare(&ranking.hits, &expected, limit, &query);
         ranking.hits
+    }
+
+    /// The documents in an order, those that are equal in it by their numbers.
+    fn ordered(&self, order: &Order, allowed: &BTreeSet<String>) -> Vec<u32> {
+        let mut docs: Vec<(u32, &Document)> = self
+            .ids
+            .iter()
+            .filter(|(_, id)| allowed.contains(*id))
+            .map(|(&doc, id)| (doc, &self.model.documents[id]))
+            .collect();
+        docs.sort_by_key(|(doc, _)| *doc);
+        match order {
+            Order::Stored => {}
+            Order::Random { seed } => docs.sort_by_cached_key(|(_, document)| {
+                Sha256::new()
+                    .chain_update(seed.to_le_bytes())
+                    .chain_update(&document.id)
+                    .finalize()
+            }),
+            Order::By(keys) => docs.sort_by(|(_, a), (_, b)| {
+                let by_key = keys.iter().map(|key| naive::compare_by(key, a, b));
+                by_key.fold(Ordering::Equal, Ordering::then)
+            }),
+        }
+        docs.into_iter().map(|(doc, _)| doc).collect()
+    }
+
+    /// The hits behind those of a part of the ranking are the others.
+    fn next_hits(&self, query: &Query, ranking: &Ranking) {
+        let (first, others) = ranking.hits.split_at(ranking.hits.len() / 3);
+        let seen = first.iter().map(|hit| hit.doc).collect();
+        let resolved = query.resolve(&naive::Names).unwrap();
+        let next = execute_after(&resolved, self.snapshot, &seen, others.len()).unwrap();
+        assert_eq!(next.hits, others, "{query:?}");
+        assert_eq!(next.plan.allowed, ranking.plan.allowed);
     }
 
     fn run(&self, query: &Query, limit: usize) -> Ranking {
@@ -205,7 +244,7 @@ impl<'a> Checked<'a> {
                 .map(|(id, (score, magnitude))| (id, (score, 1e-5 * magnitude)))
                 .collect(),
             Kind::Text { text, mode } => self.expected_text(query, text, *mode, filter),
-            Kind::Matching => {
+            Kind::Matching(_) => {
                 let all = self.model.documents.keys();
                 all.map(|id| (id.clone(), (0.0, 0.0))).collect()
             }
@@ -331,8 +370,9 @@ impl<'a> Checked<'a> {
             assert!(seen.insert(id), "a hit stands twice: {}", context());
         }
         assert!(
-            hits.windows(2).all(|pair| pair[0].score > pair[1].score
-                || (pair[0].score == pair[1].score && pair[0].doc < pair[1].doc)),
+            has_own_order(query)
+                || hits.windows(2).all(|pair| pair[0].score > pair[1].score
+                    || (pair[0].score == pair[1].score && pair[0].doc < pair[1].doc)),
             "not in order: {}",
             context()
         );
@@ -372,6 +412,15 @@ impl<'a> Checked<'a> {
 
     fn id(&self, hit: &Hit) -> String {
         self.ids[&hit.doc].clone()
+    }
+}
+
+/// Whether hits come in an order of the documents' own.
+fn has_own_order(query: &Query) -> bool {
+    match &query.kind {
+        Kind::Matching(order) => *order != Order::Stored,
+        Kind::Except { query, .. } => has_own_order(query),
+        _ => false,
     }
 }
 

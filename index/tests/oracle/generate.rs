@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use latentdb_index::filter::{AttributeTest, Name, Shape, TextMode};
+use latentdb_index::filter::{AttributeTest, IdTest, Name, Pattern, Shape, TextMode};
 use latentdb_index::query::{
-    ActivationScale, Boosts, Fusion, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Scale,
+    ActivationScale, Boosts, Fusion, Kind, LatentWeight, Latents, LatentsBm25, Nearest, Order,
+    OrderBy, OrderKey, Scale,
 };
 use latentdb_index::{
     Activation, Codes, Document, Filter, LatentPosition, Operation, Query, Update, Value,
@@ -305,8 +306,9 @@ fn operand(random: &mut StdRng, name: &str) -> Value {
 }
 
 fn attribute_test(random: &mut StdRng, name: &str) -> AttributeTest {
-    match random.random_range(0..5) {
+    match random.random_range(0..6) {
         0 => AttributeTest::Exists,
+        5 => AttributeTest::Like(pattern(random, &STRINGS)),
         1 => AttributeTest::In(vec![operand(random, name)]),
         2 => {
             let count = random.random_range(0..4);
@@ -329,6 +331,41 @@ fn attribute_test(random: &mut StdRng, name: &str) -> AttributeTest {
                 return test;
             }
         },
+    }
+}
+
+/// A pattern of one of `texts`, some of its characters wildcards, or of none.
+fn pattern<T: AsRef<str>>(random: &mut StdRng, texts: &[T]) -> Pattern {
+    let text = texts[random.random_range(0..texts.len())].as_ref();
+    let mut pattern = String::new();
+    for character in text.chars() {
+        match (random.random_range(0..8), character) {
+            (0, _) => pattern.push('_'),
+            (1, _) => pattern.push('%'),
+            (2, _) => pattern.push_str("%%_"),
+            (_, '%' | '_' | '\\') => pattern.extend(['\\', character]),
+            (3, _) => pattern.extend(character.to_uppercase()),
+            _ => pattern.push(character),
+        }
+    }
+    if random.random() {
+        pattern = format!("{}%", pattern.chars().take(3).collect::<String>());
+    }
+    Pattern {
+        ignore_case: random.random(),
+        ..Pattern::new(pattern.trim_end_matches('\\'))
+    }
+}
+
+fn id_test(random: &mut StdRng) -> IdTest {
+    let one = |random: &mut StdRng| id(random.random_range(0..IDS));
+    if random.random() {
+        let ids: Vec<String> = (0..4).map(|_| one(random)).collect();
+        return IdTest::Like(pattern(random, &ids));
+    }
+    IdTest::Range {
+        lower: Bound::Included(one(random)),
+        upper: bound(random, one),
     }
 }
 
@@ -355,15 +392,19 @@ pub fn filter(random: &mut StdRng, depth: usize) -> Filter {
                 test: attribute_test(random, name),
             }
         }
+        6 if random.random() => Filter::Id(id_test(random)),
         6 => Filter::Ids(
             (0..random.random_range(0..8))
                 .map(|_| id(random.random_range(0..IDS)))
                 .collect(),
         ),
-        7 => Filter::Text {
-            text: query_text(random),
-            mode: mode(random),
-        },
+        7 => {
+            let mode = mode(random);
+            Filter::Text {
+                text: query_text(random, mode),
+                mode,
+            }
+        }
         8 => Filter::Named(Name::SavedSet(
             pick(random, &["busy", "nested", "frozen"]).into(),
         )),
@@ -378,14 +419,66 @@ pub fn filter(random: &mut StdRng, depth: usize) -> Filter {
 }
 
 fn mode(random: &mut StdRng) -> TextMode {
-    pick(random, &[TextMode::Any, TextMode::All, TextMode::Phrase])
+    pick(
+        random,
+        &[
+            TextMode::Any,
+            TextMode::All,
+            TextMode::Phrase,
+            TextMode::Prefix,
+            TextMode::Fuzzy,
+        ],
+    )
 }
 
-fn query_text(random: &mut StdRng) -> String {
-    let words: Vec<&str> = (0..random.random_range(1..4))
-        .map(|_| pick(random, &WORDS))
+fn query_text(random: &mut StdRng, mode: TextMode) -> String {
+    let words: Vec<String> = (0..random.random_range(1..4))
+        .map(|_| match mode {
+            TextMode::Prefix => {
+                let word = pick(random, &WORDS);
+                let most = random.random_range(1..4);
+                word.chars().take(most).collect()
+            }
+            TextMode::Fuzzy => misspelt(random),
+            _ => pick(random, &WORDS).to_owned(),
+        })
         .collect();
     words.join(" ")
+}
+
+/// A word with up to three characters taken out, put in, replaced or swapped.
+fn misspelt(random: &mut StdRng) -> String {
+    let mut word: Vec<char> = pick(random, &WORDS).chars().collect();
+    for _ in 0..random.random_range(0..4) {
+        let at = random.random_range(0..word.len());
+        match random.random_range(0..4) {
+            0 if word.len() > 1 => drop(word.remove(at)),
+            1 => word.insert(at, 'e'),
+            2 if at > 0 => word.swap(at - 1, at),
+            _ => word[at] = 'z',
+        }
+    }
+    word.into_iter().collect()
+}
+
+fn order(random: &mut StdRng) -> Order {
+    match random.random_range(0..5) {
+        0 => Order::Stored,
+        1 => Order::Random {
+            seed: random.random_range(0..4),
+        },
+        _ => {
+            let count = random.random_range(1..4);
+            let keys = (0..count).map(|_| OrderKey {
+                by: match random.random_range(0..6) {
+                    0 => OrderBy::Id,
+                    _ => OrderBy::Attribute(pick(random, &ATTRIBUTES).into()),
+                },
+                descending: random.random(),
+            });
+            Order::By(keys.collect())
+        }
+    }
 }
 
 fn weights(random: &mut StdRng) -> Vec<LatentWeight> {
@@ -430,6 +523,11 @@ fn latents_query(random: &mut StdRng) -> Latents {
 
 /// A query with at most `depth` levels below it.
 pub fn query(random: &mut StdRng, depth: usize) -> Query {
+    node(random, depth, true)
+}
+
+/// A query below another, which takes no order unless it goes by rank.
+fn node(random: &mut StdRng, depth: usize, at_root: bool) -> Query {
     let kind = match random.random_range(0..if depth > 0 { 14 } else { 9 }) {
         0 => Kind::Nearest(nearest(random)),
         1 => {
@@ -443,14 +541,23 @@ pub fn query(random: &mut StdRng, depth: usize) -> Query {
             k1: pick(random, &[0.1, 1.2, 8.0]),
             b: pick(random, &[0.0, 0.7, 1.0]),
         }),
-        5..8 => Kind::Text {
-            text: query_text(random),
-            mode: mode(random),
-        },
-        8 => Kind::Matching,
+        5..8 => {
+            let mode = mode(random);
+            Kind::Text {
+                text: query_text(random, mode),
+                mode,
+            }
+        }
+        8 if at_root => Kind::Matching(order(random)),
+        8 => Kind::Matching(Order::Stored),
         9 | 10 => Kind::Fusion {
             children: (0..random.random_range(1..4))
-                .map(|_| (query(random, depth - 1), random.random_range(-0.5_f32..2.0)))
+                .map(|_| {
+                    (
+                        node(random, depth - 1, false),
+                        random.random_range(-0.5_f32..2.0),
+                    )
+                })
                 .collect(),
             method: pick(
                 random,
@@ -465,7 +572,7 @@ pub fn query(random: &mut StdRng, depth: usize) -> Query {
         },
         11 | 12 => Kind::Fusion {
             children: (0..random.random_range(1..4))
-                .map(|_| (query(random, 0), random.random_range(-0.5_f32..2.0)))
+                .map(|_| (node(random, 0, false), random.random_range(-0.5_f32..2.0)))
                 .collect(),
             method: Fusion::Linear(pick(random, &[Scale::Raw, Scale::Standard])),
             depth: pick(random, &[1, 3, 10, 1000]),

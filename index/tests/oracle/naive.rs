@@ -6,8 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use half::f16;
-use latentdb_index::filter::{AttributeTest, Name, Nesting, Referent, Resolver, Shape, TextMode};
-use latentdb_index::query::{ActivationScale, Boosts, Fusion, Latents, LatentsBm25, Scale};
+use latentdb_index::filter::{
+    AttributeTest, IdTest, Name, Nesting, Pattern, Referent, Resolver, Shape, TextMode,
+};
+use latentdb_index::query::{
+    ActivationScale, Boosts, Fusion, Latents, LatentsBm25, OrderBy, OrderKey, Scale,
+};
 use latentdb_index::{
     Activation, Document, ErrorKind, Filter, Operation, ResolvedFilter, Result, Update, Value,
 };
@@ -400,6 +404,10 @@ pub fn matches<N: Refers>(filter: &Filter<N>, document: &Document) -> bool {
             .get(name)
             .is_some_and(|value| value.scalars().iter().any(|scalar| passes(test, scalar))),
         Filter::Ids(ids) => ids.contains(&document.id),
+        Filter::Id(IdTest::Like(pattern)) => is_like(pattern, &document.id),
+        Filter::Id(IdTest::Range { lower, upper }) => {
+            std::ops::RangeBounds::contains(&(lower.clone(), upper.clone()), &document.id)
+        }
         Filter::Text { text, mode } => document
             .text
             .as_ref()
@@ -414,6 +422,9 @@ pub fn matches<N: Refers>(filter: &Filter<N>, document: &Document) -> bool {
 fn passes(test: &AttributeTest, scalar: &Value) -> bool {
     match test {
         AttributeTest::Exists => true,
+        AttributeTest::Like(pattern) => {
+            matches!(scalar, Value::String(text) if is_like(pattern, text))
+        }
         AttributeTest::In(values) => values
             .iter()
             .any(|value| compare(scalar, value) == Some(Ordering::Equal)),
@@ -433,6 +444,35 @@ fn passes(test: &AttributeTest, scalar: &Value) -> bool {
     }
 }
 
+/// Whether a pattern describes a text: which beginnings of the text each beginning of the pattern
+/// describes.
+pub fn is_like(pattern: &Pattern, text: &str) -> bool {
+    let folded = |character: char| character.to_lowercase().to_string();
+    let same = |a: char, b: char| a == b || (pattern.ignore_case && folded(a) == folded(b));
+    let text: Vec<char> = text.chars().collect();
+    let mut described = vec![false; text.len() + 1];
+    described[0] = true;
+    let mut characters = pattern.pattern.chars();
+    while let Some(character) = characters.next() {
+        let mut next = vec![false; text.len() + 1];
+        if character == '%' {
+            let first = described.iter().position(|&is| is);
+            (first.unwrap_or(next.len())..next.len()).for_each(|at| next[at] = true);
+        } else {
+            let any = character == '_';
+            let wanted = match character {
+                '\\' => characters.next().unwrap(),
+                other => other,
+            };
+            for at in 0..text.len() {
+                next[at + 1] = described[at] && (any || same(wanted, text[at]));
+            }
+        }
+        described = next;
+    }
+    described[text.len()]
+}
+
 /// The order of two scalars of one kind, numbers being one kind; `None` across kinds.
 pub fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
@@ -446,6 +486,50 @@ pub fn compare(a: &Value, b: &Value) -> Option<Ordering> {
         (Value::Float(a), Value::Integer(b)) => Some(compare_mixed(*b, *a).reverse()),
         _ => None,
     }
+}
+
+/// The order of two documents by one key: those without it last, of several values the least, or
+/// the greatest where it descends.
+pub fn compare_by(key: &OrderKey, a: &Document, b: &Document) -> Ordering {
+    let name = match &key.by {
+        OrderBy::Id => {
+            let order = a.id.as_bytes().cmp(b.id.as_bytes());
+            return if key.descending {
+                order.reverse()
+            } else {
+                order
+            };
+        }
+        OrderBy::Attribute(name) => name,
+    };
+    let extreme = |document: &Document| {
+        let values = document
+            .attributes
+            .get(name)
+            .map_or(&[][..], Value::scalars);
+        let values = values.iter().cloned();
+        if key.descending {
+            values.max_by(compare_all)
+        } else {
+            values.min_by(compare_all)
+        }
+    };
+    match (extreme(a), extreme(b)) {
+        (Some(a), Some(b)) if key.descending => compare_all(&b, &a),
+        (Some(a), Some(b)) => compare_all(&a, &b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
+}
+
+/// Strings, then numbers, then booleans, then timestamps.
+fn compare_all(a: &Value, b: &Value) -> Ordering {
+    let kind = |value: &Value| match value {
+        Value::String(_) => 0,
+        Value::Boolean(_) => 2,
+        Value::Timestamp(_) => 3,
+        _ => 1,
+    };
+    kind(a).cmp(&kind(b)).then_with(|| compare(a, b).unwrap())
 }
 
 /// Without rounding the integer.
@@ -483,7 +567,52 @@ fn text_matches(query: &str, mode: TextMode, text: &str) -> bool {
         TextMode::Any => wanted.iter().any(|(_, word)| holds(word)),
         TextMode::All => wanted.iter().all(|(_, word)| holds(word)),
         TextMode::Phrase => phrase_count(&wanted, &found) > 0,
+        TextMode::Prefix | TextMode::Fuzzy => wanted.iter().all(|(_, word)| {
+            let mut edits = found.iter().map(|(_, found)| form(word, found, mode));
+            edits.any(|edits| edits.is_some())
+        }),
     }
+}
+
+/// The edits between a word of a query and a word of a text that is one of its forms.
+fn form(wanted: &str, found: &str, mode: TextMode) -> Option<usize> {
+    if mode == TextMode::Prefix {
+        return found.starts_with(wanted).then_some(0);
+    }
+    let most = match wanted.chars().count() {
+        0..3 => 0,
+        3..6 => 1,
+        _ => 2,
+    };
+    let (a, b): (Vec<char>, Vec<char>) = (wanted.chars().collect(), found.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let mut least = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                    least = least.min(rows[i - 2][j - 2] + 1);
+                }
+                least
+            };
+        }
+    }
+    let edits = rows[a.len()][b.len()];
+    (edits <= most).then_some(edits)
+}
+
+/// How often each form of a word stands in a document, by edits.
+fn form_counts(wanted: &str, document: &[(usize, String)], mode: TextMode) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for (_, found) in document {
+        if let Some(edits) = form(wanted, found, mode) {
+            counts[edits] += 1;
+        }
+    }
+    counts
 }
 
 /// How often `wanted` stands in `found`, word for word.
@@ -532,6 +661,22 @@ pub fn bm25<'a>(
         2.2 * times / (times + 1.2 * (0.25 + 0.75 * length / mean_length))
     };
     let score = |document: &Vec<(usize, String)>| -> f64 {
+        if matches!(mode, TextMode::Prefix | TextMode::Fuzzy) {
+            let word = |(_, word): &(usize, String)| {
+                let having = documents.values().filter(|other| {
+                    form_counts(word, other, mode)
+                        .iter()
+                        .any(|&times| times > 0)
+                });
+                let having = having.count() as f64;
+                let rarity = ((count - having + 0.5) / (having + 0.5)).ln_1p();
+                let best = (0..)
+                    .zip(form_counts(word, document, mode))
+                    .map(|(edits, times)| saturated(times, document.len()) / f64::from(1 + edits));
+                rarity * best.fold(0.0, f64::max)
+            };
+            return wanted.iter().map(word).sum();
+        }
         if mode == TextMode::Phrase && wanted.len() > 1 {
             let times = phrase_count(&wanted, document);
             return rarity.iter().sum::<f64>() * saturated(times, document.len());
@@ -569,6 +714,11 @@ pub fn term_counts(text: &str, query: &str, mode: TextMode) -> (Vec<usize>, usiz
     let (wanted, found) = (words(query), words(text));
     let counts = if mode == TextMode::Phrase && wanted.len() > 1 {
         vec![phrase_count(&wanted, &found)]
+    } else if matches!(mode, TextMode::Prefix | TextMode::Fuzzy) {
+        let counts = wanted
+            .iter()
+            .flat_map(|(_, word)| form_counts(word, &found, mode));
+        counts.collect()
     } else {
         let count = |word: &String| found.iter().filter(|(_, found)| found == word).count();
         wanted.iter().map(|(_, word)| count(word)).collect()

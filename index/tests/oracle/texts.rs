@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 use std::ops::Bound;
 
-use latentdb_index::filter::{AttributeTest, Name, TextMode, parse};
+use latentdb_index::filter::{AttributeTest, IdTest, Name, Pattern, TextMode, parse};
 use latentdb_index::{Analyzer, Collection, Document, Filter, Operation, Snapshot, Value};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::naive::compare;
+use crate::naive::{compare, is_like};
 
 /// Few enough that conditions meet texts, of scripts and signs that are cut in different ways.
 const PARTS: [&str; 26] = [
@@ -79,6 +79,27 @@ fn is_bounded<T>(bounds: &(Bound<T>, Bound<T>)) -> bool {
     !matches!(bounds, (Bound::Unbounded, Bound::Unbounded))
 }
 
+/// Patterns of texts with wildcards between their parts.
+fn pattern() -> impl Strategy<Value = Pattern> {
+    let parts = proptest::collection::vec((text(), "[%_]"), 1..3);
+    (parts, any::<bool>()).prop_map(|(parts, ignore_case)| {
+        let parts = parts.into_iter();
+        let pattern: String = parts
+            .map(|(text, wildcard)| {
+                let escaped = text
+                    .replace('\\', r"\\")
+                    .replace('_', r"\_")
+                    .replace('%', r"\%");
+                escaped + &wildcard
+            })
+            .collect();
+        Pattern {
+            ignore_case,
+            ..Pattern::new(pattern.chars().take(60).collect::<String>() + "%")
+        }
+    })
+}
+
 /// Filters as the parser makes them: groups of two and more.
 fn filter() -> impl Strategy<Value = Filter> {
     let name = || proptest::sample::select(vec!["name", "and", "a b", "x`\\", "stars"]);
@@ -90,10 +111,23 @@ fn filter() -> impl Strategy<Value = Filter> {
             (bound(value()), bound(value()))
                 .prop_filter("no bound is no test", is_bounded)
                 .prop_map(|(lower, upper)| AttributeTest::Range { lower, upper }),
+            pattern().prop_map(AttributeTest::Like),
         ],
     );
+    let id = prop_oneof![
+        (bound(text()), bound(text()))
+            .prop_filter("no bound is no test", is_bounded)
+            .prop_map(|(lower, upper)| IdTest::Range { lower, upper }),
+        pattern().prop_map(IdTest::Like),
+    ];
     let activation = || bound(-2.0..2.0_f32);
-    let mode = proptest::sample::select(vec![TextMode::Any, TextMode::All, TextMode::Phrase]);
+    let mode = proptest::sample::select(vec![
+        TextMode::Any,
+        TextMode::All,
+        TextMode::Phrase,
+        TextMode::Prefix,
+        TextMode::Fuzzy,
+    ]);
     let leaf = prop_oneof![
         Just(Filter::All),
         (0..9_u32, activation(), activation()).prop_map(|(latent, lower, upper)| {
@@ -108,6 +142,7 @@ fn filter() -> impl Strategy<Value = Filter> {
             test
         }),
         proptest::collection::vec(text(), 1..3).prop_map(Filter::Ids),
+        id.prop_map(Filter::Id),
         (text(), mode).prop_map(|(text, mode)| Filter::Text { text, mode }),
         text().prop_map(|name| Filter::Named(Name::SavedSet(name))),
         (0..9_u32).prop_map(|root| Filter::Named(Name::Family(root))),
@@ -180,6 +215,9 @@ fn counts_agree(
             };
             match test {
                 AttributeTest::Exists => true,
+                AttributeTest::Like(pattern) => {
+                    matches!(value, Value::String(text) if is_like(pattern, text))
+                }
                 AttributeTest::In(values) => values
                     .iter()
                     .any(|wanted| compare(value, wanted) == Some(std::cmp::Ordering::Equal)),
@@ -230,6 +268,10 @@ fn counts_are_those_of_the_stored_documents() {
         (bound(value()), bound(value())).prop_map(|(lower, upper)| Filter::Attribute {
             name: "name".to_owned(),
             test: AttributeTest::Range { lower, upper },
+        }),
+        pattern().prop_map(|pattern| Filter::Attribute {
+            name: "name".to_owned(),
+            test: AttributeTest::Like(pattern),
         }),
     ];
     let cases = (

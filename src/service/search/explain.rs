@@ -14,7 +14,8 @@ use crate::vectors::{dot, norm};
 pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Result<SearchResult> {
     let fetching = Instant::now();
     let search = &session.search;
-    let hits = session.hits[page.range.clone()]
+    let hits = page
+        .hits
         .iter()
         .map(|hit| {
             Ok(ExplainedHit {
@@ -30,6 +31,7 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
         .collect::<Result<_>>()?;
     Ok(SearchResult {
         hits,
+        offset: page.range.start,
         next_page_token: None,
         steering: search.steering.clone(),
         properties: search.properties.clone(),

@@ -33,7 +33,7 @@ pub use node::{
 pub use part::Search;
 pub use presets::Preset;
 pub use result::{
-    AppliedEdit, ChosenLatent, Contribution, ExplainedHit, Explanation, PropertyReport,
+    AppliedEdit, ChosenLatent, Contribution, ExplainedHit, Explanation, GroupBy, PropertyReport,
     SearchOptions, SearchResult, SelectedBy, SteeringReport,
 };
 pub use sweep::{SweepHit, SweepStep};

@@ -3,7 +3,7 @@
 
 use latentdb_index::Filter;
 use latentdb_index::filter::TextMode;
-use latentdb_index::query::{Fusion, Latents, LatentsBm25};
+use latentdb_index::query::{Fusion, Latents, LatentsBm25, Order};
 use serde::{Deserialize, Serialize};
 
 /// Latents that a text stands for, unless said otherwise.
@@ -63,7 +63,7 @@ pub enum NodeKind {
         top: usize,
     },
     /// Every allowed document.
-    Matching,
+    Matching(Order),
 }
 
 /// Cosine similarity to a target, with edits.

@@ -3,14 +3,17 @@
 //! Hits that were returned stay what they were: a later page only adds hits behind them, so pages
 //! neither repeat nor skip documents, and a token asked twice gives the same page.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latentdb_index::query::{Hit, MAX_HITS, Plan};
+use latentdb_index::filter::{AttributeTest, Resolver as _};
+use latentdb_index::query::{Groups, Hit, MAX_HITS, Plan};
 use parking_lot::Mutex;
+use roaring::RoaringBitmap;
 
+use super::node::Node;
 use super::resolved::ResolvedSearch;
 use super::result::SearchOptions;
 use crate::error::{Error, Result};
@@ -22,50 +25,114 @@ const MAX_SESSIONS: usize = 1024;
 
 /// A search that may have more pages.
 pub(super) struct Session {
+    /// The query as it was asked.
+    pub node: Node,
     pub search: ResolvedSearch,
     pub options: SearchOptions,
-    /// Hits found so far, best first.
-    pub hits: Vec<Hit>,
+    /// The last hits found, best first; at most [`MAX_HITS`] before the page that was read last.
+    hits: Vec<Hit>,
+    /// How many hits lie before them.
+    before: usize,
+    /// Documents found so far, those left out included.
+    seen: RoaringBitmap,
+    /// There are no more to be found.
+    complete: bool,
+    groups: Option<Groups>,
 }
 
-/// Which of a session's hits a page holds.
-pub(super) struct Page {
+/// Hits of a page.
+pub(super) struct Page<'a> {
+    /// The hits, best first.
+    pub hits: &'a [Hit],
+    /// Their places among all hits, from 0.
     pub range: Range<usize>,
     /// True when there are hits behind it.
     pub more: bool,
 }
 
 impl Session {
-    pub fn new(search: ResolvedSearch, hits: Vec<Hit>, options: SearchOptions) -> Self {
-        Self {
+    pub fn new(node: Node, search: ResolvedSearch, options: SearchOptions) -> Result<Self> {
+        let mut groups = None;
+        if let Some(group) = &options.group_by {
+            let view = &search.view;
+            view.consider(&group.attribute, &AttributeTest::Exists)?;
+            groups = Some(Groups::new(&view.snapshot, &group.attribute, group.most)?);
+        }
+        Ok(Self {
+            node,
+            groups,
             search,
             options,
-            hits,
-        }
+            hits: Vec::new(),
+            before: 0,
+            seen: RoaringBitmap::new(),
+            complete: false,
+        })
     }
 
-    pub fn page(&self, offset: usize) -> Page {
-        let start = offset.min(self.hits.len());
-        let end = (start + self.options.limit).min(self.hits.len());
+    /// The page at `offset`, as far as [`Self::extend_to`] has found it.
+    pub fn page(&self, offset: usize) -> Page<'_> {
+        let found = self.before + self.hits.len();
+        let start = offset.clamp(self.before, found);
+        let end = (start + self.options.limit).min(found);
         Page {
+            hits: &self.hits[start - self.before..end - self.before],
             range: start..end,
-            more: end < self.hits.len(),
+            more: end < found,
         }
     }
 
     /// Finds hits until the page at `offset` is full and one more is known, or there are no more.
     pub fn extend_to(&mut self, offset: usize) -> Result<Plan> {
-        let wanted = (offset + self.options.limit + 1).min(MAX_HITS);
-        if self.hits.len() >= wanted {
-            return Ok(Plan::default());
+        if offset < self.before {
+            return Err(Error::precondition(format!(
+                "the page lies more than {MAX_HITS} hits before the one that was read last, which \
+                 is as far as pages are kept: search again from the first page"
+            )));
         }
-        // Twice as many, so that not every page runs the query again.
-        let (found, plan) = self.search.execute((wanted * 2).min(MAX_HITS))?;
-        let known: HashSet<u32> = self.hits.iter().map(|hit| hit.doc).collect();
-        self.hits
-            .extend(found.into_iter().filter(|hit| !known.contains(&hit.doc)));
-        self.hits.truncate(MAX_HITS);
+        let wanted = offset + self.options.limit + 1;
+        let mut plan = Plan::default();
+        let mut batch = wanted.saturating_sub(self.before + self.hits.len());
+        while !self.complete && self.before + self.hits.len() < wanted {
+            // Later twice as many, so that not every page runs the query again.
+            if !self.seen.is_empty() {
+                batch = (batch * 2).min(MAX_HITS);
+            }
+            let (found, how) = self.search.execute_after(&self.seen, batch)?;
+            plan = how;
+            self.complete = found.len() < batch;
+            self.take(found)?;
+        }
+        self.forget_before(offset);
         Ok(plan)
+    }
+
+    fn take(&mut self, found: Vec<Hit>) -> Result<()> {
+        for hit in found {
+            if self
+                .options
+                .min_score
+                .is_some_and(|least| hit.score < least)
+            {
+                self.complete = true;
+                break;
+            }
+            self.seen.insert(hit.doc);
+            let admitted = self.groups.as_mut().map(|groups| groups.admit(hit.doc));
+            if admitted.transpose()?.unwrap_or(true) {
+                self.hits.push(hit);
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_before(&mut self, offset: usize) {
+        let found = self.before + self.hits.len();
+        let keep_from = offset.min(found).saturating_sub(MAX_HITS);
+        if keep_from > self.before {
+            self.hits.drain(..keep_from - self.before);
+            self.before = keep_from;
+        }
     }
 
     /// The token of another page of the session that `token` is of.

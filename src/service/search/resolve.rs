@@ -128,7 +128,7 @@ impl Search {
                 let text = text.clone();
                 leaf(Kind::Text { text, mode: *mode }, LeafReport::None)
             }
-            NodeKind::Matching => leaf(Kind::Matching, LeafReport::None),
+            NodeKind::Matching(order) => leaf(Kind::Matching(order.clone()), LeafReport::None),
             NodeKind::Fusion {
                 children,
                 method,
@@ -238,7 +238,7 @@ impl Needs {
             NodeKind::Latents(_)
             | NodeKind::LatentsBm25(_)
             | NodeKind::Text { .. }
-            | NodeKind::Matching => {}
+            | NodeKind::Matching(_) => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use latentdb_index::query::{self, BoostWeight, Hit, Kind, LatentWeight, Plan};
 use latentdb_index::{Label, ResolvedQuery};
+use roaring::RoaringBitmap;
 
 use super::result::{PropertyReport, SteeringReport};
 use crate::error::Result;
@@ -31,9 +32,9 @@ impl ResolvedSearch {
         &self.view.spec.record.id
     }
 
-    /// The best `count` hits.
-    pub fn execute(&self, count: usize) -> Result<(Vec<Hit>, Plan)> {
-        let ranking = query::execute(&self.query, &self.view.snapshot, count)?;
+    /// The best `count` hits behind those of the documents `seen`.
+    pub fn execute_after(&self, seen: &RoaringBitmap, count: usize) -> Result<(Vec<Hit>, Plan)> {
+        let ranking = query::execute_after(&self.query, &self.view.snapshot, seen, count)?;
         Ok((ranking.hits, ranking.plan))
     }
 }
@@ -73,6 +74,6 @@ pub(super) fn collect_leaves(query: &ResolvedQuery, view: &View, leaves: &mut Ve
                 collect_leaves(child, view, leaves);
             }
         }
-        Kind::Text { .. } | Kind::Matching => {}
+        Kind::Text { .. } | Kind::Matching(_) => {}
     }
 }

@@ -13,10 +13,25 @@ use crate::service::documents::Projection;
 pub struct SearchOptions {
     /// Hits a page, 1 to 1,000.
     pub limit: usize,
+    /// Hits before the first page; with `limit` at most 10,000.
+    pub offset: usize,
+    /// Hits below this score are left out.
+    pub min_score: Option<f32>,
+    /// At most a few hits of each value of an attribute.
+    pub group_by: Option<GroupBy>,
     /// What is read of the documents.
     pub projection: Projection,
     /// Contributing latents listed per hit.
     pub latents_per_hit: usize,
+}
+
+/// At most `most` hits of each value of an attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupBy {
+    /// The attribute.
+    pub attribute: String,
+    /// Hits of each of its values, 1 to 1,000.
+    pub most: usize,
 }
 
 /// One page of hits.
@@ -24,6 +39,8 @@ pub struct SearchOptions {
 pub struct SearchResult {
     /// The hits, best first.
     pub hits: Vec<ExplainedHit>,
+    /// Hits before the first of these.
+    pub offset: usize,
     /// Where the next page is.
     pub next_page_token: Option<String>,
     /// What steering did, per steered node.

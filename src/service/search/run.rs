@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use latentdb_index::query::MAX_HITS;
+use latentdb_index::validate_attribute_name;
 
 use super::explain::explain;
-use super::node::Node;
+use super::node::{Node, NodeKind};
 use super::pages::Session;
 use super::part::Search;
 use super::result::{SearchOptions, SearchResult};
@@ -34,7 +35,7 @@ impl Search {
         node: Node,
         options: SearchOptions,
     ) -> Result<SearchResult> {
-        check_options(&options)?;
+        check_options(&node, &options)?;
         let view = self.core.view(address)?;
         self.search_view(view, node, options).await
     }
@@ -58,7 +59,7 @@ impl Search {
         let mut results = Vec::with_capacity(searches.len());
         for (at, (node, options)) in searches.into_iter().enumerate() {
             let place = format!("searches[{at}]");
-            check_options(&options).within(&place)?;
+            check_options(&node, &options).within(&place)?;
             let result = self.search_view(view.for_another(), node, options).await;
             results.push(result.within(&place)?);
         }
@@ -72,16 +73,18 @@ impl Search {
         options: SearchOptions,
     ) -> Result<SearchResult> {
         let started = Instant::now();
+        let asked = node.clone();
         self.insert_presets(&view, &mut node)?;
         let encoded = self.encode_texts_of(&view, &node).await?;
         let service = self.clone();
         blocking(move || {
             let search = service.resolved(view, node, &encoded, started)?;
             let running = Instant::now();
-            let (hits, plan) = search.execute((options.limit + 1).min(MAX_HITS))?;
+            let offset = options.offset;
+            let mut session = Session::new(asked, search, options)?;
+            let plan = session.extend_to(offset)?;
             let execute = running.elapsed();
-            let session = Session::new(search, hits, options);
-            let page = session.page(0);
+            let page = session.page(offset);
             let mut result = explain(&session, &page, started)?;
             result.explanation.plan = plan;
             result.explanation.execute = execute;
@@ -94,13 +97,24 @@ impl Search {
         .await
     }
 
-    /// The next page of an earlier search.
-    pub async fn next_page(self: &Arc<Self>, token: String) -> Result<SearchResult> {
+    /// The next page of an earlier search; a query that comes with the token is to be that of the
+    /// search.
+    pub async fn next_page(
+        self: &Arc<Self>,
+        token: String,
+        query: Option<Node>,
+    ) -> Result<SearchResult> {
         let service = self.clone();
         blocking(move || {
             let started = Instant::now();
             let (session, offset) = service.pages.find(&token)?;
             let mut session = session.lock();
+            if query.is_some_and(|query| query != session.node) {
+                return Err(Error::invalid(
+                    "page_token",
+                    "is of another query; leave the query out, or search from the first page",
+                ));
+            }
             let running = Instant::now();
             let plan = session.extend_to(offset)?;
             let execute = running.elapsed();
@@ -117,7 +131,7 @@ impl Search {
     }
 }
 
-fn check_options(options: &SearchOptions) -> Result<()> {
+fn check_options(node: &Node, options: &SearchOptions) -> Result<()> {
     if !(1..=MAX_PAGE).contains(&options.limit) {
         return Err(Error::invalid(
             "limit",
@@ -126,6 +140,38 @@ fn check_options(options: &SearchOptions) -> Result<()> {
                 options.limit
             ),
         ));
+    }
+    if options.offset + options.limit > MAX_HITS {
+        return Err(Error::invalid(
+            "offset",
+            format!(
+                "is {}, which with a limit of {} passes {MAX_HITS}; page tokens reach further",
+                options.offset, options.limit
+            ),
+        ));
+    }
+    if let Some(least) = options.min_score {
+        if !least.is_finite() {
+            return Err(Error::invalid(
+                "min_score",
+                format!("is {least}; a finite number is accepted"),
+            ));
+        }
+        if matches!(node.kind, NodeKind::Matching(_)) {
+            return Err(Error::invalid(
+                "min_score",
+                "is of a query that gives no scores; leave it out, or rank by something",
+            ));
+        }
+    }
+    if let Some(group) = &options.group_by {
+        validate_attribute_name(&group.attribute).within("group_by")?;
+        if !(1..=MAX_PAGE).contains(&group.most) {
+            return Err(Error::invalid(
+                "per_group",
+                format!("is {}; 1 to {MAX_PAGE} is accepted", group.most),
+            ));
+        }
     }
     if options.latents_per_hit > MAX_LATENTS_PER_HIT {
         return Err(Error::invalid(
