@@ -119,4 +119,4 @@ pub use query::{Query, ResolvedQuery};
 pub use rank::{ScoredDoc, TopK};
 pub use snapshot::{Centroids, Snapshot};
 pub use storage::{Faults, Step};
-pub use text::{Analyzer, MAX_QUERY_WORDS, TextLanguage};
+pub use text::{Analyzer, MAX_QUERY_WORDS, Span, TextLanguage};

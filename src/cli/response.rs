@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::{
-    Activation, ChosenLatents, Document, Explanation, Hit, LatentContribution, PlanNode,
+    Activation, ChosenLatents, Document, Explanation, Highlight, Hit, LatentContribution, PlanNode,
     SearchResponse, SteerEdit, SteerSweepResponse, SteerUnit, Steering, SweepStep,
     steer_edit::Edit,
 };
@@ -53,7 +53,8 @@ pub(super) fn hit(rank: usize, hit: &Hit, name: Name<'_>, columns: usize) -> Str
     );
     let _ = writeln!(text, "{}", cut_end(&head, columns));
     if let Some(body) = &document.text {
-        let _ = writeln!(text, "     {}", cut(body, columns.saturating_sub(5)));
+        let body = excerpt(body, &hit.highlights, columns.saturating_sub(5));
+        let _ = writeln!(text, "     {body}");
     }
     if hit.components.len() > 1 {
         let parts: Vec<String> = hit
@@ -81,16 +82,50 @@ pub(super) fn hit(rank: usize, hit: &Hit, name: Name<'_>, columns: usize) -> Str
     text
 }
 
+/// A line of a text with the first of the words that were asked for, which stand in brackets.
+fn excerpt(body: &str, highlights: &[Highlight], columns: usize) -> String {
+    let mut spans: Vec<(usize, usize)> = highlights
+        .iter()
+        .filter_map(|entry| entry.span)
+        .map(|span| (span.start as usize, span.end as usize))
+        .collect();
+    spans.sort_unstable();
+    let Some(&(first, end)) = spans.first() else {
+        return cut(body, columns);
+    };
+    // A quarter of the line before it, where the line would end before it.
+    let from = if end + 2 > columns {
+        first.saturating_sub(columns / 4)
+    } else {
+        0
+    };
+    let mut marked = String::from(if from > 0 { "…" } else { "" });
+    let mut last = 0;
+    for (at, character) in body.chars().enumerate().skip(from).take(2 * columns) {
+        if let Some(&(_, end)) = spans
+            .iter()
+            .find(|(start, end)| *start == at && *end > last)
+        {
+            marked.push('[');
+            last = end;
+        }
+        marked.push(character);
+        if at + 1 == last {
+            marked.push(']');
+        }
+    }
+    cut(&marked, columns)
+}
+
 /// The end cut, the start kept as it is.
 fn cut_end(text: &str, width: usize) -> String {
     let text = text.trim_end();
-    if text.chars().count() <= width {
+    if format::width(text) <= width {
         return text.to_owned();
     }
-    text.chars()
-        .take(width.saturating_sub(1))
-        .collect::<String>()
-        + "…"
+    let mut kept = text.to_owned();
+    while format::width(&kept) >= width && kept.pop().is_some() {}
+    kept + "…"
 }
 
 /// A search response: what became of the query, the hits, how the search was run.
@@ -106,7 +141,8 @@ pub(super) fn search(response: &SearchResponse, name: Name<'_>, columns: usize) 
         text.push_str("no hits\n");
     }
     for (at, entry) in response.hits.iter().enumerate() {
-        text.push_str(&hit(at + 1, entry, name, columns));
+        let rank = response.offset as usize + at + 1;
+        text.push_str(&hit(rank, entry, name, columns));
     }
     if let Some(entry) = &response.explanation {
         text.push_str(&plan(entry));

@@ -1,6 +1,7 @@
 //! How numbers, texts and names read, on a terminal and in a report.
 
 use indicatif::HumanCount;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Longest label of a latent that is shown, in characters.
 const LABEL_WIDTH: usize = 48;
@@ -82,8 +83,13 @@ pub fn latent(latent: u32, name: &str) -> String {
     }
 }
 
-/// One line of at most `width` characters: white space joined, the end cut. Control characters
-/// are dropped, since stored text must not steer the terminal.
+/// Columns of a terminal that a text takes: two for each wide character, none for marks.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// One line of at most `width` columns: white space joined, the end cut. Control characters are
+/// dropped, since stored text must not steer the terminal.
 pub fn cut(text: &str, width: usize) -> String {
     let mut line = String::new();
     let mut length = 0;
@@ -96,11 +102,13 @@ pub fn cut(text: &str, width: usize) -> String {
         if c.is_control() {
             continue;
         }
-        let needed = 1 + usize::from(gap);
+        let needed = c.width().unwrap_or(0) + usize::from(gap);
         if length + needed > width {
-            // Room for the mark: the last character goes.
-            while length + 1 > width && line.pop().is_some() {
-                length -= 1;
+            // Room for the mark: the last characters go.
+            while length + 1 > width
+                && let Some(last) = line.pop()
+            {
+                length -= last.width().unwrap_or(0);
             }
             line.push('…');
             return line;
@@ -121,7 +129,7 @@ pub fn wrap(indent: &str, parts: &[String], columns: usize) -> Vec<String> {
     let mut line = indent.to_owned();
     let mut empty = true;
     for part in parts {
-        let length = line.chars().count() + part.chars().count() + 3;
+        let length = width(&line) + width(part) + 3;
         if !empty && length > columns {
             lines.push(std::mem::replace(&mut line, " ".repeat(indent.len())));
             empty = true;
@@ -189,6 +197,8 @@ mod tests {
         assert_eq!(cut("abcdef", 6), "abcdef");
         assert_eq!(cut("abcdefg", 6), "abcde…");
         assert_eq!(cut("äöü äöü", 5).chars().count(), 5);
+        assert_eq!(cut("北京烤鸭和长城", 6), "北京…");
+        assert_eq!(width("e\u{301}北"), 3);
         assert_eq!(cut("a\u{1b}[31mb", 20), "a[31mb");
         assert_eq!(cut("abc", 0), "…");
     }

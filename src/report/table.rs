@@ -12,6 +12,8 @@ use parquet::file::properties::WriterProperties;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::format;
+
 /// A value of a column in files; `None` is an empty cell.
 pub trait Cell: Sized {
     /// The values of a column.
@@ -219,21 +221,21 @@ impl Table {
 
 /// Columns aligned: the first to the left, the others to the right.
 pub fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|name| name.chars().count()).collect();
+    let mut widths: Vec<usize> = header.iter().map(|name| format::width(name)).collect();
     for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = (*widest).max(format::width(cell));
         }
     }
     let mut text = String::new();
     let mut line = |cells: &mut dyn Iterator<Item = &str>| {
         let mut row = String::new();
         for (at, (cell, width)) in cells.zip(&widths).enumerate() {
-            if at == 0 {
-                let _ = write!(row, "{cell:<width$}");
-            } else {
-                let _ = write!(row, "  {cell:>width$}");
-            }
+            let gap = " ".repeat(width - format::width(cell));
+            let _ = match at {
+                0 => write!(row, "{cell}{gap}"),
+                _ => write!(row, "  {gap}{cell}"),
+            };
         }
         text.push_str(row.trim_end());
         text.push('\n');

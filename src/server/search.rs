@@ -332,6 +332,18 @@ fn wire_hit(hit: ExplainedHit) -> v1::Hit {
     v1::Hit {
         document: Some(wire_document(hit.document)),
         score: hit.score,
+        highlights: hit
+            .highlights
+            .into_iter()
+            .map(|entry| v1::Highlight {
+                component: entry.component,
+                span: Some(v1::TextSpan {
+                    token: entry.span.word,
+                    start: entry.span.start,
+                    end: entry.span.end,
+                }),
+            })
+            .collect(),
         components: hit
             .components
             .into_iter()

@@ -54,11 +54,11 @@ pub use labels::{
 };
 pub use search::{
     AppliedEdit, ChosenLatent, Contribution, DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS,
-    DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, GroupBy, LabelledCount,
-    MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse, PropertyExamples,
-    PropertyNode, PropertyReport, PropertyScorer, PropertySelection, PropertySource, Search,
-    SearchOptions, SearchResult, SelectedBy, SelectorChoice, SteerChange, SteerEdit, SteerTarget,
-    SteerUnit, SteeringReport, SweepHit, SweepStep, Target,
+    DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, GroupBy, Highlight,
+    LabelledCount, MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse,
+    PropertyExamples, PropertyNode, PropertyReport, PropertyScorer, PropertySelection,
+    PropertySource, Search, SearchOptions, SearchResult, SelectedBy, SelectorChoice, SteerChange,
+    SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit, SweepStep, Target,
 };
 pub use spec::{EncoderRecord, Gate, Level, ReaderRecord, SaeRecord, SaeSpec, Spec};
 pub use training::{TrainRequest, Training, TrainingEnd};

@@ -11,7 +11,20 @@ import oracle
 import wire
 from harness import refused
 from stubs import v1
-from wire import between, either, equals, every, exists, expr, has_latent, neither, one_of, words
+from wire import (
+    between,
+    either,
+    equals,
+    every,
+    exists,
+    expr,
+    has_latent,
+    ids_between,
+    like,
+    neither,
+    one_of,
+    words,
+)
 
 DAY = oracle.EPOCH + datetime.timedelta(days=200)
 FIRST, SECOND = "d00001", "d00002"
@@ -76,6 +89,45 @@ FILTERS = {
         neither(equals("flag", True)),
         "not flag = true",
         lambda i: of("flag")(i) is not True,
+    ),
+    "like": (
+        like("source", "%ws"),
+        'source like "%ws"',
+        lambda i: of("source")(i) == "news",
+    ),
+    "like one character": (
+        like("source", "_i%"),
+        "source like '_i%'",
+        lambda i: of("source")(i)[1] == "i",
+    ),
+    "like without case": (
+        like("source", "FIL%", ignore_case=True),
+        "source ilike 'FIL%'",
+        lambda i: of("source")(i) == "films",
+    ),
+    "not like, of several": (
+        neither(like("tags", "c%")),
+        "tags not like 'c%'",
+        lambda i: not any(tag.startswith("c") for tag in of("tags")(i)),
+    ),
+    "id like": (like("id", "d000_1"), "id like 'd000_1'", lambda i: i.key[:4] + i.key[5:] == "d0001"),
+    "ids between": (
+        ids_between(gte="d00100", lt="d00200"),
+        "id(>= 'd00100', < 'd00200')",
+        lambda i: "d00100" <= i.key < "d00200",
+    ),
+    "beginnings": (
+        words("ba st", v1.TEXT_MODE_PREFIX),
+        "text_prefix('ba st')",
+        lambda i: all(
+            any(word.startswith(first) for word in (i.text or "").split())
+            for first in ("ba", "st")
+        ),
+    ),
+    "errors": (
+        words("galxay Moutain", v1.TEXT_MODE_FUZZY),
+        "text_fuzzy('galxay Moutain')",
+        lambda i: {"galaxy", "mountain"} <= set((i.text or "").split()),
     ),
     "exists": (exists("flag"), "flag exists", lambda i: "flag" in i.attributes),
     "absent": (neither(exists("flag")), "not flag exists", lambda i: "flag" not in i.attributes),

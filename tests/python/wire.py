@@ -129,6 +129,19 @@ def with_ids(*ids: str) -> "v1.Filter":
     return v1.Filter(ids=v1.IdFilter(ids=ids))
 
 
+def like(name: str, pattern: str, ignore_case=False) -> "v1.Filter":
+    """Of an attribute, or of the ids where `name` is `id`."""
+    test = v1.Pattern(pattern=pattern, ignore_case=ignore_case)
+    if name == "id":
+        return v1.Filter(ids=v1.IdFilter(like=test))
+    return v1.Filter(attribute=v1.AttributeFilter(name=name, like=test))
+
+
+def ids_between(**bounds) -> "v1.Filter":
+    limits = v1.Range(**{bound: value(content) for bound, content in bounds.items()})
+    return v1.Filter(ids=v1.IdFilter(range=limits))
+
+
 def words(text: str, mode=v1.TEXT_MODE_ANY) -> "v1.Filter":
     return v1.Filter(text=v1.TextFilter(text=text, mode=mode))
 
@@ -173,8 +186,15 @@ def without(query, minus, top=0, **node) -> "v1.Query":
     return made
 
 
-def matching(described=None, **node) -> "v1.Query":
-    return v1.Query(matching=EVERYTHING, filter=described, **node)
+def matching(described=None, *, order=(), seed=None, **node) -> "v1.Query":
+    """Keys of the order are names of attributes or `id`, with a minus where they descend."""
+    keys = []
+    for key in order:
+        by = key.removeprefix("-")
+        what = {"id": EVERYTHING} if by == "id" else {"attribute": by}
+        keys.append(v1.OrderKey(descending=key.startswith("-"), **what))
+    query = v1.MatchingQuery(order=keys, sample_seed=seed)
+    return v1.Query(matching=query, filter=described, **node)
 
 
 def ids_of(hits) -> list[str]:

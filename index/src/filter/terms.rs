@@ -12,6 +12,7 @@ use tantivy::{DocSet as _, InvertedIndexReader, TERMINATED, Term};
 use super::{IdTest, TextMode};
 use crate::error::Result;
 use crate::snapshot::{SegmentView, Snapshot};
+use crate::text::form::most_edits;
 
 /// The documents of a segment whose id passes a test.
 pub(super) fn documents_with_id(
@@ -68,9 +69,6 @@ fn add_documents(
     Ok(())
 }
 
-/// Most edits of a word in [`TextMode::Fuzzy`].
-const MAX_EDITS: usize = 2;
-
 /// A word of a query that stands for several words of the index ([`TextMode::Prefix`],
 /// [`TextMode::Fuzzy`]).
 pub(crate) struct WordForms {
@@ -104,7 +102,7 @@ impl WordForms {
     ) -> Result<()> {
         let field = snapshot.fields().text;
         let index = segment.reader.inverted_index(field)?;
-        let edits = self.edits();
+        let edits = most_edits(&self.word, self.mode);
         if edits == 0 {
             let word = self.word.as_bytes();
             let mut words = index.terms().range().ge(word).into_stream()?;
@@ -137,14 +135,5 @@ impl WordForms {
             add_documents(index, term, &mut docs)
         })?;
         Ok(docs)
-    }
-
-    fn edits(&self) -> usize {
-        match (self.mode, self.word.chars().count()) {
-            (TextMode::Fuzzy, 0..=2) => 0,
-            (TextMode::Fuzzy, 3..=5) => 1,
-            (TextMode::Fuzzy, _) => MAX_EDITS,
-            _ => 0,
-        }
     }
 }

@@ -3,6 +3,8 @@
 //! A collection has one [`Analyzer`], chosen when it is created and the same for its documents and
 //! for queries. [`words`] cuts text into words; here they are stemmed and stop words dropped.
 
+pub(crate) mod form;
+mod highlight;
 mod words;
 
 use std::collections::HashSet;
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tantivy::tokenizer::{Language, Stemmer, StopWordFilter, TextAnalyzer, TokenizerManager};
 
 use crate::error::{Error, Result};
+pub use highlight::Span;
 use words::{Cut, LONGEST, Words};
 
 /// Maximum different words of a text query or condition.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use latentdb_index::query::Hit;
 use latentdb_index::{Activation, Label};
 
+use super::highlight::highlights;
 use super::pages::{Page, Session};
 use super::resolved::{Leaf, ResolvedSearch};
 use super::result::{Contribution, ExplainedHit, Explanation, SearchResult};
@@ -18,11 +19,12 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
         .hits
         .iter()
         .map(|hit| {
+            let snapshot = &search.view.snapshot;
+            let document = session.options.projection.read(snapshot, hit.doc)?;
+            let text = document.text.as_deref().unwrap_or_default();
             Ok(ExplainedHit {
-                document: session
-                    .options
-                    .projection
-                    .read(&search.view.snapshot, hit.doc)?,
+                highlights: highlights(&search.words, snapshot.analyzer(), hit, text),
+                document,
                 score: hit.score,
                 components: hit.components.clone(),
                 latents: contributions(search, hit, session.options.latents_per_hit)?,

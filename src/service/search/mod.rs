@@ -10,6 +10,7 @@ mod encoded;
 mod examples;
 mod explain;
 mod facets;
+mod highlight;
 mod node;
 mod pages;
 mod part;
@@ -33,7 +34,7 @@ pub use node::{
 pub use part::Search;
 pub use presets::Preset;
 pub use result::{
-    AppliedEdit, ChosenLatent, Contribution, ExplainedHit, Explanation, GroupBy, PropertyReport,
-    SearchOptions, SearchResult, SelectedBy, SteeringReport,
+    AppliedEdit, ChosenLatent, Contribution, ExplainedHit, Explanation, GroupBy, Highlight,
+    PropertyReport, SearchOptions, SearchResult, SelectedBy, SteeringReport,
 };
 pub use sweep::{SweepHit, SweepStep};

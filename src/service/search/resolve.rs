@@ -9,6 +9,7 @@ use latentdb_index::{Query, ResolvedQuery};
 
 use super::edits::MAX_EDITS;
 use super::encoded::Encoded;
+use super::highlight::collect_words;
 use super::node::{
     NearestNode, Node, NodeKind, PropertyNode, PropertySelection, PropertySource, SteerTarget,
     Target,
@@ -80,6 +81,8 @@ impl Search {
         let query = query.with_units(&view.snapshot)?;
         let mut leaves = Vec::new();
         collect_leaves(&query, &view, &mut leaves);
+        let mut words = Vec::new();
+        collect_words(&query, &mut words);
         let (mut steering, mut properties) = (Vec::new(), Vec::new());
         name_reports(
             &query,
@@ -92,6 +95,7 @@ impl Search {
             labels: self.labels.of(&view)?,
             query,
             leaves,
+            words,
             steering,
             properties,
             view,

@@ -8,6 +8,7 @@ use latentdb_index::query::{self, BoostWeight, Hit, Kind, LatentWeight, Plan};
 use latentdb_index::{Label, ResolvedQuery};
 use roaring::RoaringBitmap;
 
+use super::highlight::Words;
 use super::result::{PropertyReport, SteeringReport};
 use crate::error::Result;
 use crate::sae::Sae;
@@ -19,6 +20,7 @@ pub(super) struct ResolvedSearch {
     pub view: View,
     pub query: ResolvedQuery,
     pub leaves: Vec<(String, Leaf)>,
+    pub words: Vec<Words>,
     pub steering: Vec<SteeringReport>,
     pub properties: Vec<PropertyReport>,
     pub sae: Option<Arc<Sae>>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use latentdb_index::query::{Component, Kind, Plan};
-use latentdb_index::{Activation, Document};
+use latentdb_index::{Activation, Document, Span};
 
 use super::node::SteerChange;
 use crate::service::documents::Projection;
@@ -66,6 +66,17 @@ pub struct ExplainedHit {
     pub components: Vec<Component>,
     /// The latents that contributed most.
     pub latents: Vec<Contribution>,
+    /// Words of the text that the query asked for; none where the projection leaves out the text.
+    pub highlights: Vec<Highlight>,
+}
+
+/// Words of a hit's text that the query asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Highlight {
+    /// The node that ranks by them; empty of a condition in a filter.
+    pub component: String,
+    /// Where they are.
+    pub span: Span,
 }
 
 /// A latent's part of a component's score.
