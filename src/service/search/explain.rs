@@ -5,6 +5,7 @@ use std::time::Instant;
 use latentdb_index::query::Hit;
 use latentdb_index::{Activation, Label};
 
+use super::facets::CountedFacets;
 use super::pages::{Page, Session};
 use super::resolved::{Leaf, ResolvedSearch};
 use super::result::{Contribution, ExplainedHit, Explanation, SearchResult};
@@ -41,6 +42,7 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
         },
         sequence: search.view.snapshot.sequence(),
         warnings: search.view.warnings(),
+        facets: CountedFacets::default(),
     })
 }
 

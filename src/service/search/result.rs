@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use latentdb_index::analysis::Facet;
 use latentdb_index::query::{Component, Kind, Plan};
 use latentdb_index::{Activation, Document};
 
+use super::facets::CountedFacets;
 use super::node::SteerChange;
 use crate::service::documents::Projection;
 
@@ -17,6 +19,8 @@ pub struct SearchOptions {
     pub projection: Projection,
     /// Contributing latents listed per hit.
     pub latents_per_hit: usize,
+    /// What the documents that the root's filter allows are counted by, with the first page.
+    pub facets: Vec<Facet>,
 }
 
 /// One page of hits.
@@ -36,6 +40,8 @@ pub struct SearchResult {
     pub sequence: u64,
     /// Filters that cannot match, each once.
     pub warnings: Vec<String>,
+    /// Counts over the documents that the root's filter allows; of the first page.
+    pub facets: CountedFacets,
 }
 
 /// A hit with its reasons.
