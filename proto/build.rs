@@ -9,6 +9,7 @@ const FILES: &[&str] = &[
     "latentdb/v1/types.proto",
     "latentdb/v1/collection.proto",
     "latentdb/v1/document.proto",
+    "latentdb/v1/facet.proto",
     "latentdb/v1/search.proto",
     "latentdb/v1/latent.proto",
     "latentdb/v1/model.proto",

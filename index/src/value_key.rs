@@ -73,7 +73,7 @@ impl Key {
 }
 
 /// Bits that compare as the float does.
-fn ordered(number: f64) -> u64 {
+pub(super) fn ordered(number: f64) -> u64 {
     let bits = number.to_bits();
     if bits >> 63 == 1 {
         !bits
@@ -82,7 +82,8 @@ fn ordered(number: f64) -> u64 {
     }
 }
 
-fn unordered(key: u64) -> f64 {
+/// The float of [`ordered`] bits.
+pub(super) fn unordered(key: u64) -> f64 {
     f64::from_bits(if key >> 63 == 1 {
         key & !(1 << 63)
     } else {

@@ -101,8 +101,10 @@ enum Command {
     Delete(delete::Args),
     /// Count the documents of a filter, exactly
     Count(count::Args),
-    /// Count documents by attribute value or by latent
+    /// Count documents by attribute value, latent, or bucket of numbers or times
     Facet(facet::Args),
+    /// Describe the numbers or times of an attribute: mean, deviation, quantiles
+    Stats(facet::StatsArgs),
     /// Show what sets two or more sets of documents apart
     Diff(diff::Args),
     /// Find latents that occur together, or with a value of an attribute
@@ -161,6 +163,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Delete(args) => interrupt.stops(delete::run(args)).await,
             Command::Count(args) => interrupt.stops(count::run(args)).await,
             Command::Facet(args) => interrupt.stops(facet::run(args)).await,
+            Command::Stats(args) => interrupt.stops(facet::run_stats(args)).await,
             Command::Diff(args) => interrupt.stops(diff::run(args)).await,
             Command::Correlate(args) => interrupt.stops(correlate::run(args)).await,
             Command::Trends(args) => interrupt.stops(trends::run(args)).await,
@@ -220,7 +223,10 @@ mod tests {
             "count c --filter a=1 --json",
             "get c a b --json",
             "delete c --filter a=1",
-            "facet c --latents --limit 3",
+            "facet c --by latents --limit 3",
+            "facet c --by day:month --by source --then n:stats --filter a=1 --json",
+            "stats c --attribute n --attribute day --quantile .5 --quantile 0.99",
+            "search c words --facet source --facet n:10",
             "diff c --a a=1 --b a=2 --json",
             "diff c --a a=1 --b a=2 --all --json",
             "diff c --a a=1 --b a=2 --b a=3 --pair-by p --documents 3 --csv d.csv",
@@ -228,6 +234,7 @@ mod tests {
             "correlate c --latent 1 --with 2 --parquet p.parquet",
             "correlate c --attribute source --min-npmi -0.5",
             "trends c --by day --every month --rising",
+            "trends c --by day --every quarter",
             "trends c --set m=1 --set m=2 --monotone --json",
             "duplicates c --threshold 0.9 --json",
             "unexplained c --limit 5",
@@ -295,11 +302,15 @@ mod tests {
             "delete c",
             "delete c a --filter b=1",
             "facet c",
+            "facet c --by n:minute",
+            "facet c --by n --limit 0",
+            "facet c --by n --then-limit 3",
+            "stats c",
             "diff c --b a=1",
             "diff c --a a=1 --all --limit 3",
             "correlate c --with 2",
             "trends c",
-            "trends c --by day --every hour",
+            "trends c --by day --every minute",
             "cluster c",
             "ingest c f --attribute =x",
         ] {

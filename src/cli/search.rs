@@ -3,17 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use latentdb_proto::v1::{
-    ActivationScale, ExceptQuery, Filter, FusionChild, FusionMethod, FusionQuery, LatentWeight,
-    LatentsQuery, MatchingQuery, NearestQuery, OrderKey, Projection, Query, SearchRequest,
-    TextMode, TextQuery, Vector, filter, nearest_query::To, query::Kind,
+    ActivationScale, ExceptQuery, Facet, Filter, FusionChild, FusionMethod, FusionQuery,
+    LatentWeight, LatentsQuery, MatchingQuery, NearestQuery, OrderKey, Projection, Query,
+    SearchRequest, TextMode, TextQuery, Vector, filter, nearest_query::To, query::Kind,
 };
 
 use super::client::ClientArgs;
 use super::concepts::{PropertyArgs, SteerArgs};
 use super::failure::Usage;
 use super::names::Names;
-use super::{flags, output, response};
+use super::{facet, flags, output, response};
 use crate::records::vectors::VectorFile;
+
+/// Values or latents that are listed of a facet beside the hits.
+const FACET_ENTRIES: u32 = 10;
 
 /// What is searched for.
 ///
@@ -102,6 +105,10 @@ pub(super) struct Args {
     /// Contributing latents to return for each hit
     #[arg(long, value_name = "N", default_value_t = 5)]
     top_latents: u32,
+    /// Count the documents of --filter by this too, as --by of `latentdb facet` does, and list 10
+    /// values or latents; repeatable
+    #[arg(long = "facet", value_name = "FACET", value_parser = facet::facet)]
+    facets: Vec<Facet>,
     /// Show how the query was run and how long it took
     #[arg(long)]
     explain: bool,
@@ -142,6 +149,7 @@ impl From<Fusion> for FusionMethod {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client_args = args.client.clone();
     let request = request(args)?;
+    let facets = request.facets.clone();
     let collection = request.collection.clone();
     let client = client_args.connect().await?;
     let found = client.searches().search(request).await?.into_inner();
@@ -152,7 +160,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let name = |latent: u32, label: &str| names.of(latent, label);
     output::warn(&found.warnings);
     output::respond(client_args.json, &found, || {
-        response::search(&found, &name, output::columns())
+        let hits = response::search(&found, &name, output::columns());
+        match facets.is_empty() {
+            true => hits,
+            false => format!("{hits}\n{}", facet::page(&facets, &found.facets)),
+        }
     })
 }
 
@@ -191,6 +203,11 @@ fn request(args: Args) -> anyhow::Result<SearchRequest> {
         page_token: args.page_token.unwrap_or_default(),
         explain: args.explain,
         latents_per_hit: Some(args.top_latents),
+        facets: args
+            .facets
+            .into_iter()
+            .map(|facet| facet::limited(facet, FACET_ENTRIES))
+            .collect(),
         ..SearchRequest::default()
     })
 }

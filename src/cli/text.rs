@@ -6,17 +6,7 @@ use latentdb_proto::v1::{Collection, TextSpan};
 
 pub(super) use crate::client::view::{attributes, label, labelled, plain, value};
 pub(super) use crate::report::aligned as table;
-pub(super) use crate::report::format::{bytes, cut, milliseconds, percent, rate, thousands, wrap};
-
-/// A number of things: `1 batch`, `2 batches`.
-pub(super) fn counted(number: u64, thing: &str) -> String {
-    let plural = match thing {
-        _ if number == 1 => "",
-        _ if thing.ends_with("ch") => "es",
-        _ => "s",
-    };
-    format!("{} {thing}{plural}", thousands(number))
-}
+pub(super) use crate::report::format::{bytes, counted, cut, milliseconds, rate, thousands, wrap};
 
 /// The points of a latent's or a residual's quantiles.
 const QUANTILES: [&str; 8] = ["min", "p25", "p50", "p75", "p90", "p95", "p99", "max"];

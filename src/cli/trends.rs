@@ -38,7 +38,7 @@ struct Request {
     /// Follow latents over these sets, in the order given; repeated
     #[arg(long, value_name = "EXPR", group = "order")]
     set: Vec<String>,
-    /// Gather values: day, week, month, year, or value for none
+    /// Gather values: hour, day, week, month, quarter, year, or value for none
     #[arg(long, value_name = "UNIT", default_value = "value", value_parser = buckets)]
     every: TrendBuckets,
     /// Gather values in this many bins of equal width
@@ -107,12 +107,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 fn buckets(text: &str) -> Result<TrendBuckets, String> {
     match text {
         "value" => Ok(TrendBuckets::Values),
+        "hour" => Ok(TrendBuckets::Hour),
         "day" => Ok(TrendBuckets::Day),
         "week" => Ok(TrendBuckets::Week),
         "month" => Ok(TrendBuckets::Month),
+        "quarter" => Ok(TrendBuckets::Quarter),
         "year" => Ok(TrendBuckets::Year),
         other => Err(format!(
-            "{other:?} is no unit; accepted are day, week, month, year and value"
+            "{other:?} is no unit; accepted are hour, day, week, month, quarter, year and value"
         )),
     }
 }

@@ -13,6 +13,36 @@ pub fn thousands(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
+/// A number of things: `1 batch`, `2 batches`.
+pub fn counted(number: u64, thing: &str) -> String {
+    let plural = match thing {
+        _ if number == 1 => "",
+        _ if thing.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{} {thing}{plural}", thousands(number))
+}
+
+/// A number by its shortest decimal, by some 7 digits where that is long.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(1e-4..1e15).contains(&size) {
+        return format!("{value:.4e}");
+    }
+    let shortest = value.to_string();
+    if shortest.len() <= 9 || value.fract() == 0.0 {
+        return shortest;
+    }
+    // Digits before the point, below 16.
+    let whole = size.log10().floor().max(-1.0) as i32 + 1;
+    let decimals = usize::try_from(7 - whole).unwrap_or(0);
+    let text = format!("{value:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
 /// Things a second, readable from .1 to millions.
 pub fn rate(count: u64, seconds: f64) -> String {
     let rate = count as f64 / seconds.max(1e-9);
@@ -176,9 +206,44 @@ pub fn bars(counts: &[u64]) -> String {
     counts.iter().map(bar).collect()
 }
 
+/// A bar of a count, `width` characters for `most`; nothing for none, at least half a character for
+/// some.
+pub fn bar(count: u64, most: u64, width: usize) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    // At most `2 width`, since no count is above the most.
+    let halves = (count as f64 / most.max(1) as f64 * (2 * width) as f64).round() as usize;
+    let mut bar = "█".repeat(halves / 2);
+    if halves % 2 == 1 || halves == 0 {
+        bar.push('▌');
+    }
+    bar
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn measures_have_as_many_digits_as_are_read() {
+        for (value, shown) in [
+            (0.0, "0"),
+            (-2.5, "-2.5"),
+            (2.0 / 3.0, "0.6666667"),
+            (0.1, "0.1"),
+            (1234.567_890_1, "1234.568"),
+            (1e9, "1000000000"),
+            (1_234_567_890.25, "1234567890"),
+            (1.5e-9, "1.5000e-9"),
+            (1e300, "1.0000e300"),
+        ] {
+            assert_eq!(number(value), shown);
+        }
+        assert_eq!(bar(4, 4, 3), "███");
+        assert_eq!(bar(2, 4, 3), "█▌");
+        assert_eq!((bar(1, 1000, 3), bar(0, 4, 3)), ("▌".into(), "".into()));
+    }
 
     #[test]
     fn numbers_read_well() {

@@ -116,6 +116,15 @@ impl<'a, R> Columns<'a, R> {
         self.shown(heading, true, read)
     }
 
+    /// A column of a page alone, of bars, which begin at its left; the last one.
+    #[must_use]
+    pub fn bar(self, heading: &str, read: impl Fn(&'a R) -> String) -> Self {
+        let bars: Vec<String> = self.rows.iter().map(&read).collect();
+        let longest = bars.iter().map(|bar| bar.chars().count()).max();
+        let longest = longest.unwrap_or(0);
+        self.shown(heading, true, |row| format!("{:<longest$}", read(row)))
+    }
+
     /// A column of numbers in files and on a page; `read` is how one reads.
     #[must_use]
     pub fn column<C: Cell>(

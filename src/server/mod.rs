@@ -13,6 +13,7 @@ mod collection;
 mod correlate;
 mod diff;
 mod document;
+mod facet;
 mod family;
 mod health;
 mod latent;

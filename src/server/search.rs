@@ -12,16 +12,15 @@ use latentdb_proto::v1::search_service_server::SearchService;
 
 use super::address::address;
 use super::calls::calls;
+use super::facet::{facets, wire_facets};
 use super::property::{latents, property, wire_property};
 use super::reader::span_of;
 use super::status::{entry, required};
 use super::steer::{edits, preset, preset_uses, wire_preset, wire_steering, wire_step};
-use super::types::{
-    count_or, filter, made_with, non_empty, projection, text_mode, wire_document, wire_value,
-};
+use super::types::{count_or, filter, made_with, non_empty, projection, text_mode, wire_document};
 use crate::error::{Error, Result, Within as _};
 use crate::service::{
-    ExplainedHit, Explanation, FacetBy, GroupBy, NearestNode, Node, NodeKind, Projection, Search,
+    ExplainedHit, Explanation, GroupBy, NearestNode, Node, NodeKind, Projection, Search,
     SearchOptions, SearchResult, Target,
 };
 
@@ -107,30 +106,14 @@ impl SearchAdapter {
 
     async fn facet(&self, wire: v1::FacetRequest) -> Result<v1::FacetResponse> {
         let described = filter(wire.filter)?;
-        let by = match required(wire.by, "by")? {
-            v1::facet_request::By::Attribute(name) => FacetBy::Attribute(name),
-            v1::facet_request::By::Latents(_) => FacetBy::Latents,
-        };
-        let limit = count_or(wire.limit, 20, 100_000, "limit")?;
+        let asked = facets(wire.facets)?;
         let address = address(wire.collection)?;
-        let facet = self.0.facet(&address, described, by, limit).await?;
-        let value = |(value, count)| v1::ValueCount {
-            value: Some(wire_value(value)),
-            count,
-        };
-        let latents = facet.latents.into_iter().map(|entry| v1::LatentCount {
-            low_confidence: entry.low_confidence,
-            latent: entry.latent,
-            label: entry.label.unwrap_or_default(),
-            count: entry.count,
-            mean_activation: entry.mean_activation,
-        });
+        let found = self.0.facet(&address, described, asked).await?;
         Ok(v1::FacetResponse {
-            values: facet.values.into_iter().map(value).collect(),
-            latents: latents.collect(),
-            distinct: facet.distinct,
-            documents: facet.documents,
-            warnings: facet.warnings,
+            facets: wire_facets(found.facets),
+            documents: found.documents,
+            warnings: found.warnings,
+            sequence: found.sequence,
         })
     }
 
@@ -204,6 +187,7 @@ fn search(wire: v1::SearchRequest) -> Result<(Node, SearchOptions)> {
         latents_per_hit: wire
             .latents_per_hit
             .map_or(DEFAULT_LATENTS_PER_HIT, |count| count as usize),
+        facets: facets(wire.facets)?,
     };
     Ok((node, options))
 }
@@ -324,6 +308,7 @@ fn response(result: SearchResult, explain: bool) -> v1::SearchResponse {
         offset: result.offset as u64,
         properties: result.properties.into_iter().map(wire_property).collect(),
         warnings: result.warnings,
+        facets: wire_facets(result.facets),
     }
 }
 

@@ -1,6 +1,8 @@
 //! AnalysisService.Trends.
 
-use latentdb_index::analysis::{Buckets, ChangePoint, Direction, Monotone, TrendOptions};
+use latentdb_index::analysis::{
+    Buckets, CalendarUnit, ChangePoint, Direction, Monotone, TrendOptions,
+};
 use latentdb_proto::v1;
 use latentdb_proto::v1::trends_response::Part;
 
@@ -53,10 +55,12 @@ pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
 fn buckets(kind: i32, bins: u32) -> Result<Buckets> {
     Ok(match entry(kind, "buckets")? {
         v1::TrendBuckets::Values => Buckets::Values,
-        v1::TrendBuckets::Day => Buckets::Day,
-        v1::TrendBuckets::Week => Buckets::Week,
-        v1::TrendBuckets::Month => Buckets::Month,
-        v1::TrendBuckets::Year => Buckets::Year,
+        v1::TrendBuckets::Hour => Buckets::Calendar(CalendarUnit::Hour),
+        v1::TrendBuckets::Day => Buckets::Calendar(CalendarUnit::Day),
+        v1::TrendBuckets::Week => Buckets::Calendar(CalendarUnit::Week),
+        v1::TrendBuckets::Month => Buckets::Calendar(CalendarUnit::Month),
+        v1::TrendBuckets::Quarter => Buckets::Calendar(CalendarUnit::Quarter),
+        v1::TrendBuckets::Year => Buckets::Calendar(CalendarUnit::Year),
         v1::TrendBuckets::Bins => Buckets::Bins(bins as usize),
     })
 }

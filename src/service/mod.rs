@@ -53,9 +53,9 @@ pub use labels::{
     SplitLatent, SplitRequest,
 };
 pub use search::{
-    AppliedEdit, ChosenLatent, Contribution, DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS,
-    DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetBy, FacetResult, GroupBy, Highlight,
-    LabelledCount, MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse,
+    AppliedEdit, ChosenLatent, Contribution, CountedFacets, DEFAULT_CANDIDATES,
+    DEFAULT_CONCEPT_LATENTS, DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetResult, GroupBy,
+    Highlight, MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse,
     PropertyExamples, PropertyNode, PropertyReport, PropertyScorer, PropertySelection,
     PropertySource, Search, SearchOptions, SearchResult, SelectedBy, SelectorChoice, SteerChange,
     SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit, SweepStep, Target,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use latentdb::server::Limits;
 use latentdb_proto::v1::{
-    CountRequest, DeleteRequest, FacetRequest, Filter, FilterList, IngestRequest, Query,
-    SearchRequest, TextQuery, facet_request, filter, query,
+    CountRequest, DeleteRequest, Facet, FacetRequest, Filter, FilterList, IngestRequest, Query,
+    SearchRequest, TextQuery, facet, filter, query,
 };
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -136,7 +136,10 @@ async fn filters_that_cannot_match_warn_and_do_not_delete() {
     assert!(counted("not (status > 3)").await.1[0].contains("are strings"));
     let facet = FacetRequest {
         collection: "c".into(),
-        by: Some(facet_request::By::Attribute("staus".into())),
+        facets: vec![Facet {
+            by: Some(facet::By::Attribute("staus".into())),
+            ..Facet::default()
+        }],
         ..FacetRequest::default()
     };
     let facet = server.searches().facet(facet).await.unwrap().into_inner();

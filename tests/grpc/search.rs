@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use latentdb_proto::v1::{
-    ActivationScale, Everything, ExceptQuery, FacetRequest, FusionChild, FusionMethod, FusionQuery,
-    LatentWeight, LatentsQuery, NearestQuery, Query, SaveSetRequest, SearchBatchRequest,
-    SearchRequest, TextMode, TextQuery, Vector, facet_request, nearest_query, query,
+    ActivationScale, Everything, ExceptQuery, Facet, FacetRequest, FusionChild, FusionMethod,
+    FusionQuery, HistogramFacet, LatentWeight, LatentsQuery, NearestQuery, Query, SaveSetRequest,
+    SearchBatchRequest, SearchRequest, TextMode, TextQuery, Value, Vector, facet, histogram_facet,
+    nearest_query, query, value,
 };
 
 use crate::corpus::{DIMENSION, Item, N_LATENTS, assert_ranking, id, ids, items};
@@ -146,6 +147,65 @@ async fn leaves_rank_as_brute_force_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn facets_come_with_hits_and_nest() {
+    let data = tempfile::tempdir().unwrap();
+    let (server, items, vector) = filled(data.path()).await;
+    let decades = facet::By::Histogram(HistogramFacet {
+        attribute: "year".into(),
+        buckets: Some(histogram_facet::Buckets::Width(10.0)),
+    });
+    let sources = Facet {
+        by: Some(facet::By::Attribute("source".into())),
+        ..Facet::default()
+    };
+    let request = SearchRequest {
+        collection: "c".into(),
+        query: Some(Query {
+            filter: Some(expr("year >= 2005")),
+            ..near(&vector)
+        }),
+        limit: 3,
+        facets: vec![Facet {
+            by: Some(decades),
+            then: Some(sources.into()),
+            ..Facet::default()
+        }],
+        ..SearchRequest::default()
+    };
+    let found = server
+        .searches()
+        .search(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(found.hits.len(), 3);
+    let [counts] = &found.facets[..] else {
+        panic!("{found:?}");
+    };
+    let inside = |year: i64| items.iter().filter(move |item| item.year / 10 * 10 == year);
+    let integer = |value: &Option<Value>| match value.as_ref().unwrap().kind {
+        Some(value::Kind::Integer(number)) => number,
+        _ => panic!("{value:?}"),
+    };
+    assert_eq!(counts.buckets.len(), 3);
+    for bucket in &counts.buckets {
+        let year = integer(&bucket.lower);
+        assert_eq!(integer(&bucket.upper), year + 10);
+        let after = |item: &&Item| item.year >= 2005;
+        let count = inside(year).filter(after).count() as u64;
+        assert_eq!(bucket.count, count, "{year}");
+        for entry in &bucket.then.as_ref().unwrap().values {
+            let Some(value::Kind::String(source)) = &entry.value.as_ref().unwrap().kind else {
+                panic!("{entry:?}");
+            };
+            let of = |item: &&Item| item.source == source && item.year >= 2005;
+            assert_eq!(entry.count, inside(year).filter(of).count() as u64);
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn filters_narrow_counts_facets_and_rankings_alike() {
     let data = tempfile::tempdir().unwrap();
     let (server, items, vector) = filled(data.path()).await;
@@ -170,14 +230,19 @@ async fn filters_narrow_counts_facets_and_rankings_alike() {
         .map(|item| (item.id.clone(), item.cosine(&vector)));
     assert_ranking(&found.hits, &scores.collect(), 1000);
 
+    let by_latents = Facet {
+        by: Some(facet::By::Latents(Everything {})),
+        limit: 100,
+        then: None,
+    };
     let facet = FacetRequest {
         collection: "c".into(),
         filter: Some(expr(text)),
-        by: Some(facet_request::By::Latents(Everything {})),
-        limit: 100,
+        facets: vec![by_latents],
     };
     let counts = server.searches().facet(facet).await.unwrap().into_inner();
     assert_eq!(counts.documents, inside.len() as u64);
+    let counts = &counts.facets[0];
     for entry in &counts.latents {
         let active = inside
             .iter()

@@ -60,6 +60,11 @@ class Api:
         request = v1.CountRequest(collection=collection, filter=described)
         return self.searches.Count(request).count
 
+    def facet(self, collection: str, *facets, described=None):
+        """The results of facets, in their order."""
+        request = v1.FacetRequest(collection=collection, filter=described, facets=facets)
+        return self.searches.Facet(request).facets
+
     def search(self, collection: str, query, **fields):
         return self.searches.Search(v1.SearchRequest(collection=collection, query=query, **fields))
 

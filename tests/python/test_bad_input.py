@@ -10,7 +10,18 @@ import pytest
 import wire
 from harness import refused
 from stubs import v1
-from wire import bm25, document, expr, fused, matching, near, weighted, without
+from wire import (
+    bm25,
+    document,
+    expr,
+    fused,
+    histogram,
+    matching,
+    near,
+    statistics,
+    weighted,
+    without,
+)
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -90,6 +101,13 @@ def nested_not(levels: int):
     for _ in range(levels):
         described = wire.neither(described)
     return described
+
+
+def nested_facet(levels: int):
+    facet = v1.Facet(attribute="n")
+    for _ in range(levels - 1):
+        facet = v1.Facet(attribute="n", then=facet)
+    return facet
 
 
 def nested_and(levels: int):
@@ -377,17 +395,55 @@ FILTERS = {
     "unknown set": Case(count(wire.saved("none")), None, '"none"', NOT_FOUND),
     "unknown set in text": Case(count(expr('not set("none")')), None, '"none"', NOT_FOUND),
     "facet by nothing": Case(
-        lambda api, name: api.searches.Facet(v1.FacetRequest(collection=name)), "by"
+        lambda api, name: api.facet(name, v1.Facet()), "facets[0].by"
     ),
     "facet by a bad name": Case(
-        lambda api, name: api.searches.Facet(v1.FacetRequest(collection=name, attribute="a b")),
-        "attribute",
+        lambda api, name: api.facet(name, v1.Facet(attribute="a b")), "facets[0].attribute"
     ),
     "facet limit": Case(
-        lambda api, name: api.searches.Facet(
-            v1.FacetRequest(collection=name, attribute="n", limit=100_001)
-        ),
-        "limit",
+        lambda api, name: api.facet(name, v1.Facet(attribute="n", limit=100_001)),
+        "facets[0].limit",
+        "100001",
+    ),
+    "no facets": Case(lambda api, name: api.facet(name), "facets"),
+    "too many facets": Case(
+        lambda api, name: api.facet(name, *[v1.Facet(attribute="n")] * 101), "facets", "101"
+    ),
+    "deep facets": Case(
+        lambda api, name: api.facet(name, nested_facet(4)), "facets[0].then.then.then", "3"
+    ),
+    "facet inside statistics": Case(
+        lambda api, name: api.facet(name, statistics("n", then=v1.Facet(attribute="n"))),
+        "facets[0].then",
+    ),
+    "limit of a histogram": Case(
+        lambda api, name: api.facet(name, histogram("n", width=1, limit=3)), "facets[0].limit"
+    ),
+    "histogram without buckets": Case(
+        lambda api, name: api.facet(name, histogram("n")), "facets[0].histogram.buckets"
+    ),
+    "histogram of no width": Case(
+        lambda api, name: api.facet(name, histogram("n", width=0)), "facets[0].histogram.width"
+    ),
+    "histogram of NaN": Case(
+        lambda api, name: api.facet(name, histogram("n", width=NAN)), "facets[0].histogram.width"
+    ),
+    "histogram by no unit": Case(
+        lambda api, name: api.facet(name, histogram("n", calendar=0)),
+        "facets[0].histogram.calendar",
+    ),
+    "histogram of one quantile": Case(
+        lambda api, name: api.facet(name, histogram("n", quantiles=1)),
+        "facets[0].histogram.quantiles",
+    ),
+    "quantile above 1": Case(
+        lambda api, name: api.facet(name, statistics("n", [0.5, 1.5])),
+        "facets[0].statistics.quantiles[1]",
+        "1.5",
+    ),
+    "facet of a search": Case(
+        lambda api, name: api.search(name, matching(), facets=[histogram("n", quantiles=1)]),
+        "facets[0].histogram.quantiles",
     ),
     "set without filter": Case(
         lambda api, name: api.collections.SaveSet(v1.SaveSetRequest(collection=name, name="s")),
@@ -543,7 +599,7 @@ def test_wrong_input_is_refused_by_field_and_changes_nothing(api, strict, case):
             v1.SearchBatchRequest(searches=[v1.SearchRequest(collection=name, query=matching())])
         ),
         lambda api, name: api.count(name),
-        lambda api, name: api.searches.Facet(v1.FacetRequest(collection=name, attribute="n")),
+        lambda api, name: api.facet(name, v1.Facet(attribute="n")),
         lambda api, name: api.searches.Steer(
             v1.SteerRequest(collection=name, nearest=v1.NearestQuery(vector=wire.vector(VECTOR)))
         ),

@@ -170,7 +170,7 @@ def test_reading_and_deleting(cli, files, name):
     rest = cli("search", name, "--page-token", page["next_page_token"])
     ids = [hit["document"]["id"] for hit in page["hits"] + rest["hits"]]
     assert len(ids) == 30 == len(set(ids)) and rest["next_page_token"] == ""
-    facet = cli("facet", name, "--attribute", "tags")
+    (facet,) = cli("facet", name, "--by", "tags")["facets"]
     assert {entry["value"]: entry["count"] for entry in facet["values"]} == {
         "all": RECORDS,
         "even": RECORDS // 2,
@@ -189,6 +189,38 @@ def test_reading_and_deleting(cli, files, name):
     assert cli("count", name, "--filter", 'set("s")')["count"] == RECORDS // 2
     assert cli("collection", "drop", name) == {}
     assert "does not exist" in cli("count", name, code=1)
+
+
+def test_facets_and_statistics(cli, files, name):
+    cli("collection", "create", name, "--encoder", "none", "--dim", 16)
+    cli(*ingest_arguments(name, files / "records.jsonl", files))
+    by_year, scores = cli(
+        *("facet", name, "--by", "year:5", "--by", "score:q3", "--then", "tags"),
+        *("--then-limit", 1),
+    )["facets"]
+    assert [(entry["lower"], entry["upper"]) for entry in by_year["buckets"]] == [
+        (2000, 2005),
+        (2005, 2010),
+    ]
+    assert {entry["then"]["values"][0]["value"] for entry in by_year["buckets"]} == {"all"}
+    assert [entry["count"] for entry in scores["buckets"]] == [100, 100, 100]
+    (told,) = cli("stats", name, "--attribute", "score", "--quantile", ".5")["facets"]
+    assert told["statistics"]["mean"] == pytest.approx((RECORDS - 1) / 8)
+    assert told["statistics"]["quantiles"] == [{"at": 0.5, "value": (RECORDS - 1) / 8}]
+    page = cli("stats", name, "--attribute", "year", "--filter", "year >= 2008", plain=True)
+    assert page.splitlines()[:2] == ["year", "  values     60 in 60 documents"]
+    page = cli("facet", name, "--by", "tags", "--then", "score:stats", plain=True).splitlines()
+    assert page[0].split() == "tags documents share mean sd min median max".split()
+    assert page[1].split() == "all 300 100.0% 37.375 21.68621 0 37.375 74.75".split()
+    page = cli(
+        *("search", name, "--filter", "year = 2001", "--limit", 1, "--facet", "tags"), plain=True
+    )
+    assert page.splitlines()[-1] == "2 values over 30 documents"
+    found = cli("search", name, "--filter", "year = 2001", "--facet", "score:stats")
+    assert found["facets"][0]["statistics"]["values"] == 30
+    error = cli("facet", name, "--by", "tags:month", code=1)
+    assert "facets[0].histogram.attribute" in error and "string values" in error
+    assert "no way to count" in cli("facet", name, "--by", "tags:minute", code=2)
 
 
 def test_standard_input_and_a_named_stream(cli, files, name):

@@ -285,17 +285,15 @@ def test_facets_of_attributes_are_exact(corpus):
             content = item.attributes.get(name)
             counts.update(set(content) if isinstance(content, list) else [content])
         del counts[None]
-        request = v1.FacetRequest(
-            collection=corpus.name, filter=described, attribute=name, limit=10_000
-        )
-        answer = corpus.api.searches.Facet(request)
+        facet = v1.Facet(attribute=name, limit=10_000)
+        short = v1.Facet(attribute=name, limit=2)
+        answer, short = corpus.api.facet(corpus.name, facet, short, described=described)
         found = {wire.plain(entry.value): entry.count for entry in answer.values}
         assert found == dict(counts)
         assert (answer.distinct, answer.documents) == (len(counts), len(inside))
+        assert answer.missing == sum(name not in item.attributes for item in inside)
         listed = [entry.count for entry in answer.values]
         assert listed == sorted(listed, reverse=True)
-        request.limit = 2
-        short = corpus.api.searches.Facet(request)
         assert list(short.values) == list(answer.values)[:2]
         assert short.distinct == len(counts)
 
@@ -307,10 +305,8 @@ def test_facets_of_latents_are_exact(corpus, text):
     for key in keys:
         for latent, activation in corpus.oracle.items[key].latents.items():
             activations[latent].append(activation)
-    request = v1.FacetRequest(
-        collection=corpus.name, filter=expr(text), latents=wire.EVERYTHING, limit=1000
-    )
-    answer = corpus.api.searches.Facet(request)
+    facet = v1.Facet(latents=wire.EVERYTHING, limit=1000)
+    (answer,) = corpus.api.facet(corpus.name, facet, described=expr(text))
     assert {entry.latent: entry.count for entry in answer.latents} == {
         latent: len(values) for latent, values in activations.items()
     }
@@ -319,6 +315,7 @@ def test_facets_of_latents_are_exact(corpus, text):
     counts = [entry.count for entry in answer.latents]
     assert counts == sorted(counts, reverse=True)
     assert (answer.distinct, answer.documents) == (len(activations), len(keys))
+    assert answer.missing == sum(not corpus.oracle.items[key].latents for key in keys)
 
 
 def test_statistics_of_a_latent_are_those_of_its_documents(corpus):
@@ -371,8 +368,8 @@ def test_labels_are_set_listed_found_and_shown_on_hits(api, name):
     assert (label.text, label.source, label.score) == ("Battery life", "person", 0.75)
     found = api.latents.ListLatents(v1.ListLatentsRequest(collection=name, label_query="BATTERY"))
     assert {entry.latent for entry in found.latents} == {1, 7} and found.total == 2
-    facet = v1.FacetRequest(collection=name, latents=wire.EVERYTHING)
-    assert {e.latent: e.label for e in api.searches.Facet(facet).latents}[2] == "broken screen"
+    (facet,) = api.facet(name, wire.BY_LATENTS)
+    assert {entry.latent: entry.label for entry in facet.latents}[2] == "broken screen"
     # All or none.
     wrong = [v1.LabelEntry(latent=3, text="fine"), v1.LabelEntry(latent=8, text="unknown")]
     with refused(grpc.StatusCode.INVALID_ARGUMENT, field="labels[1].latent"):

@@ -158,8 +158,7 @@ class TestVersions:
         hits = api.search(topics, query, limit=100, latents_per_hit=1).hits
         marks = {(part.label, part.low_confidence) for hit in hits for part in hit.latents}
         assert marks == {("good", False), ("bad", True)}
-        request = v1.FacetRequest(collection=topics, latents=wire.EVERYTHING)
-        counts = api.searches.Facet(request).latents
+        counts = api.facet(topics, wire.BY_LATENTS)[0].latents
         assert {entry.label for entry in counts if entry.low_confidence} == {"bad"}
         request = v1.SearchLabelsRequest(collection=topics, text="good bad")
         found = api.latents.SearchLabels(request).labels

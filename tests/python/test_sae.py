@@ -110,7 +110,7 @@ def test_before_an_sae_latent_queries_say_how_to_get_one(api, name):
         lambda: api.search(name, wire.matching(wire.has_latent(1))),
         lambda: api.count(name, wire.has_latent(1)),
         lambda: api.count(name, wire.expr("latent(1)")),
-        lambda: api.searches.Facet(v1.FacetRequest(collection=name, latents=wire.EVERYTHING)),
+        lambda: api.facet(name, wire.BY_LATENTS),
         lambda: api.searches.Steer(
             v1.SteerRequest(collection=name, nearest=v1.NearestQuery(vector=vector, steer=[edit]))
         ),
@@ -445,12 +445,8 @@ def test_a_cancelled_attach_leaves_the_collection_whole(api, name, trained):
             threading.Event().wait(0.05)
     assert last.collection.documents == len(rows)
     assert last.collection.n_latents == N_LATENTS
-    active = sum(
-        entry.count
-        for entry in api.searches.Facet(
-            v1.FacetRequest(collection=name, latents=wire.EVERYTHING, limit=100)
-        ).latents
-    )
+    (facet,) = api.facet(name, v1.Facet(latents=wire.EVERYTHING, limit=100))
+    active = sum(entry.count for entry in facet.latents)
     assert len(rows) <= active <= K * len(rows)
 
 

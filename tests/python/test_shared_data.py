@@ -92,8 +92,7 @@ def test_abstracts_are_ingested_coded_and_found(api, abstracts, tmp_path):
         found = api.search(name, wire.weighted(weights), limit=100)
         oracle.check_ranking(found.hits, scores, 100, tolerance=1e-4)
     counts = collections.Counter(name for record in records for name in record["categories"])
-    request = v1.FacetRequest(collection=name, attribute="categories", limit=1000)
-    facet = api.searches.Facet(request)
+    (facet,) = api.facet(name, v1.Facet(attribute="categories", limit=1000))
     assert {entry.value.string: entry.count for entry in facet.values} == dict(counts)
     ((category, count),) = counts.most_common(1)
     assert api.count(name, wire.equals("categories", category)) == count

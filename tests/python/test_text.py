@@ -135,12 +135,10 @@ def test_a_trained_sae_steers_a_search_by_text(api, texts, tmp_path):
     test_sae.attach(api, name, tmp_path / "sae")
 
     # The latent that best tells cooking from the rest.
-    request = v1.FacetRequest(
-        collection=name, filter=wire.equals("topic", "cooking"), latents=wire.EVERYTHING
-    )
-    counts = {entry.latent: entry.count for entry in api.searches.Facet(request).latents}
-    everywhere = v1.FacetRequest(collection=name, latents=wire.EVERYTHING, limit=64)
-    totals = {entry.latent: entry.count for entry in api.searches.Facet(everywhere).latents}
+    (inside,) = api.facet(name, wire.BY_LATENTS, described=wire.equals("topic", "cooking"))
+    counts = {entry.latent: entry.count for entry in inside.latents}
+    (everywhere,) = api.facet(name, v1.Facet(latents=wire.EVERYTHING, limit=64))
+    totals = {entry.latent: entry.count for entry in everywhere.latents}
     latent = max(counts, key=lambda at: counts[at] - 2 * (totals[at] - counts[at]))
 
     question = "a picture of a galaxy"

@@ -301,7 +301,8 @@ def test_the_command_line_makes_and_shows_such_a_collection(server, name, traine
     assert (made["reader"]["layer"], made["reader"]["positions"]) == (LAYER, True)
     records = trained.folder / "states.jsonl"
     run("ingest", name, records, "--text", "{text}", server=address)
-    busy = run("facet", name, "--latents", "--limit", 1, server=address)["latents"][0]["latent"]
+    facet = run("facet", name, "--by", "latents", "--limit", 1, server=address)["facets"][0]
+    busy = facet["latents"][0]["latent"]
     found = run("search", name, "--latent", f"{busy}=1", server=address)
     part = next(part for part in found["hits"][0]["latents"] if part["latent"] == busy)
     span, text = part["span"], found["hits"][0]["document"]["text"]

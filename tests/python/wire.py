@@ -73,6 +73,7 @@ EVERYTHING = v1.Everything()
 EVERYTHING_FILTER = v1.Filter(all=EVERYTHING)
 ALL_PARTS = v1.Projection(text=True, attributes=True, vector=True, latents=True)
 IDS_ONLY = v1.Projection()
+BY_LATENTS = v1.Facet(latents=EVERYTHING)
 
 
 # Filters.
@@ -148,6 +149,20 @@ def words(text: str, mode=v1.TEXT_MODE_ANY) -> "v1.Filter":
 
 def saved(name: str) -> "v1.Filter":
     return v1.Filter(saved_set=name)
+
+
+# Facets.
+
+
+def histogram(name: str, *, then=None, limit=0, **buckets) -> "v1.Facet":
+    """With `width`, `calendar` or `quantiles`."""
+    asked = v1.HistogramFacet(attribute=name, **buckets)
+    return v1.Facet(histogram=asked, then=then, limit=limit)
+
+
+def statistics(name: str, quantiles=(), **fields) -> "v1.Facet":
+    asked = v1.StatisticsFacet(attribute=name, quantiles=quantiles)
+    return v1.Facet(statistics=asked, **fields)
 
 
 # Queries. `node` holds what every node can have: filter and name.

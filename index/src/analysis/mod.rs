@@ -20,6 +20,7 @@
 //! | Which groups do documents form along an axis? | [`cluster::cluster`] |
 //! | Where do a latent's documents lie? | [`Snapshot::centroids`](crate::snapshot::Snapshot::centroids) |
 //! | How many documents have a value, or a latent? | [`attribute_facet`], [`latent_counts`] |
+//! | How many in each bucket of numbers or times, how many of these in each of others, what are their mean and quantiles? | [`facets`] |
 //! | What does a latent go with? | [`profile`] |
 //! | Which latents are special cases of which? | [`families`] |
 //! | Which latents tell two groups of documents apart? | [`logistic`] |
@@ -28,6 +29,7 @@
 
 pub mod across;
 mod attributes;
+mod calendar;
 pub mod cluster;
 mod clustered;
 mod cooccurrence;
@@ -54,6 +56,7 @@ mod units;
 mod values;
 
 pub use attributes::{AttributeCorrelations, correlate_attribute};
+pub use calendar::CalendarUnit;
 pub use clustered::compare_clustered;
 pub use correlate::{
     CorrelateOptions, Correlations, MAX_TESTED_PAIRS, Pair, Scope, correlate, correlate_joined,
@@ -64,7 +67,11 @@ pub use diff::{
     compare, cover_selected, measure, select,
 };
 pub use duplicates::{DuplicateGroup, DuplicateOptions, Duplicates, near_duplicates};
-pub use facet::{AttributeFacet, LatentCount, ValueCount, attribute_facet, latent_counts};
+pub use facet::{
+    AttributeFacet, AttributeStatistics, Facet, FacetBy, FacetCounts, FacetEntry, FacetKey,
+    HistogramBuckets, LatentCount, MAX_FACET_ENTRIES, MAX_HISTOGRAM_BUCKETS, ValueCount,
+    attribute_facet, facets, latent_counts,
+};
 pub use members::{Members, Side};
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;

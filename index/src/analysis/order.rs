@@ -1,7 +1,6 @@
 //! An attribute's values put in order and gathered into buckets.
 
-use time::{Date, Duration, Month, OffsetDateTime, UtcDateTime};
-
+use super::calendar::{CalendarUnit, moment};
 use crate::document::Value;
 use crate::error::{Error, Result};
 
@@ -14,14 +13,8 @@ pub enum Buckets {
     /// One bucket per distinct value, in the order of the values: numbers, timestamps, false
     /// before true, or strings by their bytes (so that `2025-03-01` sorts as a date).
     Values,
-    /// Calendar days in UTC; for timestamps, as the three below.
-    Day,
-    /// Weeks in UTC, from Monday.
-    Week,
-    /// Calendar months in UTC.
-    Month,
-    /// Calendar years in UTC.
-    Year,
+    /// Units of the calendar in UTC; for timestamps.
+    Calendar(CalendarUnit),
     /// This many bins of equal width between the least and the largest value; for numbers and
     /// timestamps.
     Bins(usize),
@@ -52,9 +45,7 @@ pub(super) fn order(values: &[Value], buckets: Buckets, attribute: &str) -> Resu
     match buckets {
         Buckets::Values => by_value(values, kind, attribute),
         Buckets::Bins(count) => bins(values, kind, count, attribute),
-        Buckets::Day | Buckets::Week | Buckets::Month | Buckets::Year => {
-            calendar(values, buckets, attribute)
-        }
+        Buckets::Calendar(unit) => calendar(values, unit, attribute),
     }
 }
 
@@ -197,8 +188,8 @@ fn bins(values: &[Value], kind: Kind, count: usize, attribute: &str) -> Result<O
     Ok(Order { names, bucket_of })
 }
 
-fn calendar(values: &[Value], buckets: Buckets, attribute: &str) -> Result<Order> {
-    let mut days = Vec::with_capacity(values.len());
+fn calendar(values: &[Value], unit: CalendarUnit, attribute: &str) -> Result<Order> {
+    let mut times = Vec::with_capacity(values.len());
     for value in values {
         let Value::Timestamp(micros) = value else {
             return Err(Error::invalid(
@@ -209,76 +200,43 @@ fn calendar(values: &[Value], buckets: Buckets, attribute: &str) -> Result<Order
                 ),
             ));
         };
-        days.push(moment(*micros)?.date());
+        times.push(*micros);
     }
-    let starts: Vec<Date> = days.iter().map(|day| start_of(*day, buckets)).collect();
-    let (Some(&first), Some(&last)) = (starts.iter().min(), starts.iter().max()) else {
+    let (Some(&first), Some(&last)) = (times.iter().min(), times.iter().max()) else {
         return Err(Error::internal("an order of no values"));
     };
-    let mut dates = vec![first];
-    let mut at = first;
-    while at < last {
-        at = next(at, buckets)?;
-        dates.push(at);
-        if dates.len() > MAX_BUCKETS {
-            let days = (last - first).whole_days().unsigned_abs();
-            let each = match buckets {
-                Buckets::Week => 7,
-                Buckets::Month => 30,
-                Buckets::Year => 365,
-                _ => 1,
-            };
-            return Err(too_many(attribute, u128::from(days / each)));
-        }
+    let count = unit.count(first, last)?;
+    if count > MAX_BUCKETS as u64 {
+        return Err(too_many(attribute, u128::from(count)));
     }
-    let bucket_of = starts
+    // At most `MAX_BUCKETS`, and the edge behind them.
+    let mut edges = unit.edges(first, count as usize)?;
+    edges.pop();
+    let bucket_of = times
         .iter()
-        .map(|start| u32::try_from(dates.partition_point(|date| date < start)).unwrap_or(u32::MAX))
-        .collect();
-    let names = dates
-        .into_iter()
-        .map(|date| {
-            let micros = date.midnight().assume_utc().unix_timestamp() * 1_000_000;
-            let name = match buckets {
-                Buckets::Month => format!("{:04}-{:02}", date.year(), u8::from(date.month())),
-                Buckets::Year => format!("{:04}", date.year()),
-                _ => date.to_string(),
-            };
-            (name, Some(Value::Timestamp(micros)))
+        .map(|time| {
+            let place = edges.partition_point(|edge| edge <= time) - 1;
+            u32::try_from(place).unwrap_or(u32::MAX)
         })
         .collect();
+    let names = edges
+        .into_iter()
+        .map(|start| Ok((unit_name(start, unit)?, Some(Value::Timestamp(start)))))
+        .collect::<Result<_>>()?;
     Ok(Order { names, bucket_of })
 }
 
-fn moment(micros: i64) -> Result<OffsetDateTime> {
-    UtcDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
-        .map(Into::into)
-        .map_err(|error| Error::internal("a stored time is out of range").with_source(error))
-}
-
-fn start_of(day: Date, buckets: Buckets) -> Date {
-    let first = |month: Month| Date::from_calendar_date(day.year(), month, 1).unwrap_or(day);
-    match buckets {
-        Buckets::Week => {
-            let back = i64::from(day.weekday().number_days_from_monday());
-            day.checked_sub(Duration::days(back)).unwrap_or(day)
-        }
-        Buckets::Month => first(day.month()),
-        Buckets::Year => first(Month::January),
-        _ => day,
-    }
-}
-
-fn next(start: Date, buckets: Buckets) -> Result<Date> {
-    let year = |years| Date::from_calendar_date(start.year() + years, Month::January, 1);
-    let found = match buckets {
-        Buckets::Week => start.checked_add(Duration::days(7)),
-        Buckets::Month if start.month() == Month::December => year(1).ok(),
-        Buckets::Month => Date::from_calendar_date(start.year(), start.month().next(), 1).ok(),
-        Buckets::Year => year(1).ok(),
-        _ => start.next_day(),
-    };
-    found.ok_or_else(|| Error::internal("a date is out of range"))
+/// The unit that begins at `start`: `2025-03` for a month.
+fn unit_name(start: i64, unit: CalendarUnit) -> Result<String> {
+    let at = moment(start)?;
+    let (year, month) = (at.year(), u8::from(at.month()));
+    Ok(match unit {
+        CalendarUnit::Hour => format!("{}T{:02}:00Z", at.date(), at.hour()),
+        CalendarUnit::Day | CalendarUnit::Week => at.date().to_string(),
+        CalendarUnit::Month => format!("{year:04}-{month:02}"),
+        CalendarUnit::Quarter => format!("{year:04}-Q{}", month.div_ceil(3)),
+        CalendarUnit::Year => format!("{year:04}"),
+    })
 }
 
 #[cfg(test)]
@@ -302,17 +260,23 @@ mod tests {
             at("2024-03-01T00:00:00Z"),
             at("2025-01-05T12:00:00Z"),
         ];
-        let (days, of) = names(&values[..2], Buckets::Day);
+        let (days, of) = names(&values[..2], Buckets::Calendar(CalendarUnit::Day));
         assert_eq!(days, ["2024-02-28", "2024-02-29", "2024-03-01"]);
         assert_eq!(of, [0, 2]);
-        let (weeks, of) = names(&values[..2], Buckets::Week);
+        let (weeks, of) = names(&values[..2], Buckets::Calendar(CalendarUnit::Week));
         assert_eq!((weeks.len(), of), (1, vec![0, 0]));
         assert_eq!(weeks[0], "2024-02-26");
-        let (months, of) = names(&values, Buckets::Month);
+        let (months, of) = names(&values, Buckets::Calendar(CalendarUnit::Month));
         assert_eq!(months.len(), 12);
         assert_eq!(months[11], "2025-01");
         assert_eq!(of, [0, 1, 11]);
-        let (years, of) = names(&values, Buckets::Year);
+        let (quarters, of) = names(&values, Buckets::Calendar(CalendarUnit::Quarter));
+        assert_eq!(quarters[0], "2024-Q1");
+        assert_eq!((quarters.len(), of), (5, vec![0, 0, 4]));
+        let (hours, of) = names(&values[..2], Buckets::Calendar(CalendarUnit::Hour));
+        assert_eq!(hours[1], "2024-02-29T00:00Z");
+        assert_eq!((hours.len(), of), (26, vec![0, 25]));
+        let (years, of) = names(&values, Buckets::Calendar(CalendarUnit::Year));
         assert_eq!(
             (years, of),
             (vec!["2024".into(), "2025".into()], vec![0, 0, 1])
@@ -342,11 +306,14 @@ mod tests {
                 Buckets::Values,
             ),
             (vec![Value::String("a".into())], Buckets::Bins(3)),
-            (vec![Value::Integer(1)], Buckets::Day),
+            (
+                vec![Value::Integer(1)],
+                Buckets::Calendar(CalendarUnit::Day),
+            ),
             (vec![Value::Integer(1)], Buckets::Bins(1)),
             (
                 vec![at("1800-01-01T00:00:00Z"), at("2025-01-01T00:00:00Z")],
-                Buckets::Week,
+                Buckets::Calendar(CalendarUnit::Week),
             ),
             (vec![], Buckets::Values),
         ] {

@@ -2,6 +2,7 @@
 
 use roaring::RoaringBitmap;
 
+use super::columns::from_sorted;
 use super::evaluate::evaluate;
 use super::{Filter, ResolvedFilter};
 use crate::error::Result;
@@ -88,6 +89,15 @@ impl Allowed {
             .map(|segment| segment.base)
             .collect();
         self.retained(|segment, doc| !others.contains(bases[segment] + doc))
+    }
+
+    /// These documents of each segment, ascending.
+    pub fn of_documents(snapshot: &Snapshot, docs: Vec<Vec<u32>>) -> Self {
+        let segments = snapshot.segments().iter().zip(docs);
+        let sets = segments.map(|(segment, docs)| {
+            AllowedInSegment::new(Some(from_sorted(&docs)), segment.reader.max_doc())
+        });
+        Self::from_segments(sets.collect())
     }
 
     /// The allowed documents that `keep` keeps, by segment and number in it.

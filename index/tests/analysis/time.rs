@@ -1,7 +1,8 @@
 //! Trends over buckets of an attribute and over sets.
 
 use latentdb_index::analysis::{
-    Buckets, Direction, Monotone, Side, TrendOptions, Trends, Units, trends, trends_over_sets,
+    Buckets, CalendarUnit, Direction, Monotone, Side, TrendOptions, Trends, Units, trends,
+    trends_over_sets,
 };
 use latentdb_index::{Activation, Document, ErrorKind, Filter, Progress, ResolvedFilter, Value};
 
@@ -69,7 +70,10 @@ fn counts_per_bucket_are_a_recount() {
             active_above: above,
             ..TrendOptions::default()
         };
-        for (buckets, width) in [(Buckets::Day, DAY), (Buckets::Week, 7 * DAY)] {
+        for (buckets, width) in [
+            (Buckets::Calendar(CalendarUnit::Day), DAY),
+            (Buckets::Calendar(CalendarUnit::Week), 7 * DAY),
+        ] {
             // 2025-01-01 was a Wednesday.
             let start = if width == DAY { START } else { START - 2 * DAY };
             let found = followed(&corpus, &filter, "day", buckets, &options);
@@ -257,7 +261,11 @@ fn what_has_no_order_is_refused() {
     let options = TrendOptions::default();
     for (attribute, buckets, kind) in [
         ("none", Buckets::Values, ErrorKind::FailedPrecondition),
-        ("source", Buckets::Month, ErrorKind::InvalidArgument),
+        (
+            "source",
+            Buckets::Calendar(CalendarUnit::Month),
+            ErrorKind::InvalidArgument,
+        ),
         ("source", Buckets::Bins(4), ErrorKind::InvalidArgument),
         ("year", Buckets::Bins(5000), ErrorKind::InvalidArgument),
     ] {

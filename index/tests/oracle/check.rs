@@ -425,7 +425,7 @@ fn has_own_order(query: &Query) -> bool {
 }
 
 /// The same name for values that are equal: numbers are one kind.
-fn value_name(value: &Value) -> String {
+pub fn value_name(value: &Value) -> String {
     match value {
         Value::Integer(number) if *number as f64 as i128 == i128::from(*number) => {
             value_name(&Value::Float(*number as f64))

@@ -8,6 +8,7 @@
 
 mod check;
 mod directed;
+mod facets;
 mod generate;
 mod graph;
 mod naive;
@@ -25,6 +26,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::Rng;
 
 use check::Checked;
+use facets::check_facets;
 use generate::random;
 use naive::Model;
 
@@ -195,6 +197,9 @@ impl Run {
         let snapshot = self.collection().snapshot();
         let checked = Checked::new(&snapshot, &self.model);
         checked.statistics(&generate::filter(&mut random, 1));
+        for filter in [Filter::All, generate::filter(&mut random, 1)] {
+            check_facets(&snapshot, &self.model, &filter, &mut random);
+        }
         for _ in 0..8 {
             checked.filter(&generate::filter(&mut random, 3));
         }
@@ -220,6 +225,7 @@ impl Run {
             let through = snapshot.in_space(space).unwrap();
             let checked = Checked::new(&through, &other);
             checked.statistics(&generate::filter(&mut random, 1));
+            check_facets(&through, &other, &Filter::All, &mut random);
             checked.filter(&generate::filter(&mut random, 2));
             checked.query(&generate::query(&mut random, 2), &Filter::All, 10);
         }

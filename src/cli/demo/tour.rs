@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use latentdb_proto::v1::facet_request::By;
+use latentdb_proto::v1::facet::By;
 use latentdb_proto::v1::nearest_query::To;
 use latentdb_proto::v1::query::Kind;
 use latentdb_proto::v1::steer_edit::Edit;
 use latentdb_proto::v1::{
-    CountRequest, Everything, ExceptQuery, FacetRequest, FacetResponse, FusionMethod, LatentWeight,
-    LatentsQuery, NearestQuery, Projection, Query, SaveSetRequest, SearchRequest, SearchResponse,
-    SteerEdit,
+    CountRequest, Everything, ExceptQuery, Facet, FacetRequest, FacetResponse, FusionMethod,
+    LatentWeight, LatentsQuery, NearestQuery, Projection, Query, SaveSetRequest, SearchRequest,
+    SearchResponse, SteerEdit,
 };
 use serde_json::{Value, json};
 
@@ -368,12 +368,11 @@ impl Tour<'_> {
         )
     }
 
-    async fn facet(&self, filter: &str, by: By) -> anyhow::Result<FacetResponse> {
+    async fn facet(&self, filter: &str, facet: Facet) -> anyhow::Result<FacetResponse> {
         let request = FacetRequest {
             collection: COLLECTION.to_owned(),
             filter: Some(expression(filter.to_owned())),
-            by: Some(by),
-            limit: 5,
+            facets: vec![facet],
         };
         Ok(self.client.searches().facet(request).await?.into_inner())
     }
@@ -381,28 +380,33 @@ impl Tour<'_> {
     async fn facets(&self, concept: u32) -> anyhow::Result<()> {
         let of_concept = format!("latent({concept})");
         let unhappy = "set(\"unhappy\")";
-        for (kind, what, flag, filter, by) in [
+        for (kind, what, by, filter, facet) in [
             (
                 "facet by attribute",
                 "Where the concept occurs.",
-                "--attribute source",
+                "source",
                 of_concept.as_str(),
                 By::Attribute("source".to_owned()),
             ),
             (
                 "facet by latents",
                 "What the documents of a set are about.",
-                "--latents",
+                "latents",
                 unhappy,
                 By::Latents(Everything {}),
             ),
         ] {
-            let command = format!("facet demo {flag} --filter '{filter}' --limit 5");
+            let command = format!("facet demo --by {by} --filter '{filter}' --limit 5");
+            let asked = Facet {
+                by: Some(facet),
+                limit: 5,
+                then: None,
+            };
             let began = Instant::now();
-            let response = self.facet(filter, by).await?;
+            let response = self.facet(filter, asked.clone()).await?;
             let took = waited(began.elapsed());
             self.show_json(kind, &command, response.to_json())?;
-            let page = facet::page(&response, &|_, label| label.to_owned());
+            let page = facet::page(&[asked], &response.facets);
             self.show(kind, what, &command, &format!("{page}client {took}\n"))?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::time::Instant;
 use latentdb_index::query::Hit;
 use latentdb_index::{Activation, Label};
 
+use super::facets::CountedFacets;
 use super::highlight::highlights;
 use super::pages::{Page, Session};
 use super::resolved::{Leaf, ResolvedSearch};
@@ -45,6 +46,7 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
         },
         sequence: search.view.snapshot.sequence(),
         warnings: search.view.warnings(),
+        facets: CountedFacets::default(),
     })
 }
 

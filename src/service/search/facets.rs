@@ -1,54 +1,41 @@
-//! Counts: of a filter, by attribute value, by latent.
+//! Counts: of a filter, and by facets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::analysis::{attribute_facet, latent_counts};
+use latentdb_index::analysis::{Facet, FacetCounts, facets};
 use latentdb_index::filter::{AttributeTest, Resolver as _};
-use latentdb_index::{Filter, Label, Value, validate_attribute_name};
+use latentdb_index::{Filter, Label, ResolvedFilter, validate_attribute_name};
 
 use super::part::Search;
-use crate::error::{Result, Within as _};
+use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
-use crate::service::core::{Address, no_sae};
+use crate::service::core::{Address, View, no_sae};
 use crate::service::names::resolve_filter;
 
-/// What a facet counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FacetBy {
-    /// Values of an attribute.
-    Attribute(String),
-    /// Active latents.
-    Latents,
-}
+/// Maximum facets of a request.
+const MAX_FACETS: usize = 100;
 
-/// A latent's count with its label.
-#[derive(Clone, Debug)]
-pub struct LabelledCount {
-    /// The latent.
-    pub latent: u32,
-    /// Its label.
-    pub label: Option<String>,
-    /// Whether the label's score is low.
-    pub low_confidence: bool,
-    /// Documents.
-    pub count: u64,
-    /// Mean activation over those.
-    pub mean_activation: f32,
-}
-
-/// A facet's counts.
+/// The counts of facets, with the labels of the latents among them.
 #[derive(Clone, Debug, Default)]
+pub struct CountedFacets {
+    /// One per facet, in their order.
+    pub counts: Vec<FacetCounts>,
+    /// The collection's labels, by latent.
+    pub labels: Arc<BTreeMap<u32, Label>>,
+}
+
+/// Facets over the documents of a filter.
+#[derive(Clone, Debug)]
 pub struct FacetResult {
-    /// By value, most frequent first.
-    pub values: Vec<(Value, u64)>,
-    /// By latent, most frequent first.
-    pub latents: Vec<LabelledCount>,
-    /// Distinct values or latents.
-    pub distinct: u64,
+    /// The counts.
+    pub facets: CountedFacets,
     /// Documents in the set.
     pub documents: u64,
-    /// Filters that cannot match, each once.
+    /// Filters and attributes that cannot match, each once.
     pub warnings: Vec<String>,
+    /// Number of the commit the snapshot shows.
+    pub sequence: u64,
 }
 
 impl Search {
@@ -63,62 +50,58 @@ impl Search {
         blocking(move || Ok((view.snapshot.count(&filter)?, view.warnings()))).await
     }
 
-    /// Exact counts by attribute value or by latent.
+    /// Exact counts by several facets over one snapshot.
+    ///
+    /// # Errors
+    /// As [`facets()`], with fields under `facets`; `FailedPrecondition` for latents of a collection
+    /// that has no SAE.
     pub async fn facet(
         self: &Arc<Self>,
         address: &Address,
         filter: Filter,
-        by: FacetBy,
-        limit: usize,
+        facets: Vec<Facet>,
     ) -> Result<FacetResult> {
+        if facets.is_empty() {
+            let message = format!("has no entries; 1 to {MAX_FACETS} are accepted");
+            return Err(Error::invalid("facets", message));
+        }
         let view = self.core.view(address)?;
         let filter = resolve_filter(&view, &filter)?;
-        if by == FacetBy::Latents && view.n_latents().is_none() {
-            return Err(no_sae(&view));
-        }
         let labels = self.labels.of(&view)?;
         blocking(move || {
-            let snapshot = &view.snapshot;
-            match by {
-                FacetBy::Attribute(name) => {
-                    validate_attribute_name(&name).within("attribute")?;
-                    view.consider(&name, &AttributeTest::Exists)?;
-                    let facet = attribute_facet(snapshot, &filter, &name, limit)?;
-                    let pairs = facet.values.into_iter();
-                    Ok(FacetResult {
-                        values: pairs.map(|entry| (entry.value, entry.count)).collect(),
-                        distinct: facet.distinct,
-                        documents: snapshot.count(&filter)?,
-                        warnings: view.warnings(),
-                        ..FacetResult::default()
-                    })
-                }
-                FacetBy::Latents => {
-                    let mut counts = latent_counts(snapshot, &filter)?;
-                    let distinct = counts.len() as u64;
-                    counts.sort_by(|a, b| b.count.cmp(&a.count).then(a.latent.cmp(&b.latent)));
-                    counts.truncate(limit);
-                    Ok(FacetResult {
-                        latents: counts
-                            .into_iter()
-                            .map(|entry| LabelledCount {
-                                latent: entry.latent,
-                                label: labels.get(&entry.latent).map(|label| label.text.clone()),
-                                low_confidence: labels
-                                    .get(&entry.latent)
-                                    .is_some_and(Label::is_low_confidence),
-                                count: entry.count,
-                                mean_activation: entry.mean_activation,
-                            })
-                            .collect(),
-                        distinct,
-                        documents: snapshot.count(&filter)?,
-                        warnings: view.warnings(),
-                        ..FacetResult::default()
-                    })
-                }
-            }
+            let counts = counted(&view, &filter, &facets)?;
+            Ok(FacetResult {
+                facets: CountedFacets { counts, labels },
+                documents: view.snapshot.count(&filter)?,
+                warnings: view.warnings(),
+                sequence: view.snapshot.sequence(),
+            })
         })
         .await
     }
+}
+
+/// The counts of facets over the documents of a filter; attributes that no document has leave a doubt.
+pub(super) fn counted(
+    view: &View,
+    filter: &ResolvedFilter,
+    asked: &[Facet],
+) -> Result<Vec<FacetCounts>> {
+    if asked.len() > MAX_FACETS {
+        let message = format!(
+            "has {} entries; at most {MAX_FACETS} are accepted",
+            asked.len()
+        );
+        return Err(Error::invalid("facets", message));
+    }
+    if asked.iter().any(Facet::counts_latents) && view.n_latents().is_none() {
+        return Err(no_sae(view));
+    }
+    for name in asked.iter().flat_map(Facet::attributes) {
+        // A malformed name is refused below, with its place.
+        if validate_attribute_name(name).is_ok() {
+            view.consider(name, &AttributeTest::Exists)?;
+        }
+    }
+    facets(&view.snapshot, filter, asked).within("facets")
 }

@@ -24,7 +24,7 @@ mod selector;
 mod steering;
 mod sweep;
 
-pub use facets::{FacetBy, FacetResult, LabelledCount};
+pub use facets::{CountedFacets, FacetResult};
 pub use node::{
     DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS, DEFAULT_TEMPERATURE, MAX_CONCEPT_LATENTS,
     NearestNode, Node, NodeKind, PresetUse, PropertyExamples, PropertyNode, PropertyScorer,

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use latentdb_index::analysis::Facet;
 use latentdb_index::query::{Component, Kind, Plan};
 use latentdb_index::{Activation, Document, Span};
 
+use super::facets::CountedFacets;
 use super::node::SteerChange;
 use crate::service::documents::Projection;
 
@@ -23,6 +25,8 @@ pub struct SearchOptions {
     pub projection: Projection,
     /// Contributing latents listed per hit.
     pub latents_per_hit: usize,
+    /// What the documents that the root's filter allows are counted by, with the first page.
+    pub facets: Vec<Facet>,
 }
 
 /// At most `most` hits of each value of an attribute.
@@ -53,6 +57,8 @@ pub struct SearchResult {
     pub sequence: u64,
     /// Filters that cannot match, each once.
     pub warnings: Vec<String>,
+    /// Counts over the documents that the root's filter allows; of the first page.
+    pub facets: CountedFacets,
 }
 
 /// A hit with its reasons.

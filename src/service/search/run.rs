@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use latentdb_index::Filter;
 use latentdb_index::query::MAX_HITS;
 use latentdb_index::validate_attribute_name;
 
 use super::explain::explain;
+use super::facets::{CountedFacets, counted};
 use super::node::{Node, NodeKind};
 use super::pages::Session;
 use super::part::Search;
@@ -79,6 +81,11 @@ impl Search {
         let service = self.clone();
         blocking(move || {
             let search = service.resolved(view, node, &encoded, started)?;
+            let counts = match &search.query.filter {
+                Some(filter) => counted(&search.view, filter, &options.facets)?,
+                None => counted(&search.view, &Filter::All, &options.facets)?,
+            };
+            let labels = search.labels.clone();
             let running = Instant::now();
             let offset = options.offset;
             let mut session = Session::new(asked, search, options)?;
@@ -88,6 +95,7 @@ impl Search {
             let mut result = explain(&session, &page, started)?;
             result.explanation.plan = plan;
             result.explanation.execute = execute;
+            result.facets = CountedFacets { counts, labels };
             if page.more {
                 let next = page.range.end;
                 result.next_page_token = Some(service.pages.keep(session, next));

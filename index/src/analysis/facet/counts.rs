@@ -6,7 +6,7 @@ use tantivy::columnar::Column;
 
 use crate::document::Value;
 use crate::error::Result;
-use crate::filter::{AttributeColumn, ResolvedFilter, attribute_columns};
+use crate::filter::{Allowed, AttributeColumn, ResolvedFilter, attribute_columns};
 use crate::snapshot::Snapshot;
 use crate::value_key::Key;
 
@@ -50,7 +50,16 @@ pub fn attribute_facet(
     attribute: &str,
     limit: usize,
 ) -> Result<AttributeFacet> {
-    let allowed = snapshot.allowed(filter)?;
+    facet_over(snapshot, &snapshot.allowed(filter)?, attribute, limit)
+}
+
+/// The same over a set.
+pub(super) fn facet_over(
+    snapshot: &Snapshot,
+    allowed: &Allowed,
+    attribute: &str,
+    limit: usize,
+) -> Result<AttributeFacet> {
     let mut counts: HashMap<Key, u64> = HashMap::new();
     let mut documents = 0;
     let mut floats = false;
@@ -90,7 +99,11 @@ pub fn attribute_facet(
 
 /// Every latent active in any document that a filter describes, ascending.
 pub fn latent_counts(snapshot: &Snapshot, filter: &ResolvedFilter) -> Result<Vec<LatentCount>> {
-    let allowed = snapshot.allowed(filter)?;
+    Ok(latents_over(snapshot, &snapshot.allowed(filter)?).0)
+}
+
+/// The same over a set, and how many of its documents have no active latent.
+pub(super) fn latents_over(snapshot: &Snapshot, allowed: &Allowed) -> (Vec<LatentCount>, u64) {
     let width = snapshot
         .segments()
         .iter()
@@ -99,8 +112,14 @@ pub fn latent_counts(snapshot: &Snapshot, filter: &ResolvedFilter) -> Result<Vec
         .map_or(0, |last| last as usize + 1);
     let mut counts: Vec<(u64, f64)> = vec![(0, 0.0); width];
     let mut buffer = Vec::new();
+    let mut without = 0;
     for (segment, allowed) in snapshot.segments().iter().zip(allowed.segments()) {
         if allowed.is_everything() {
+            let rows = segment.latents.rows();
+            let empty = allowed
+                .iter()
+                .filter(|&doc| rows.row(doc).latents.is_empty());
+            without += empty.count() as u64;
             for (latent, list) in segment.latents.lists() {
                 let (count, sum) = &mut counts[latent as usize];
                 *count += list.len() as u64;
@@ -114,6 +133,7 @@ pub fn latent_counts(snapshot: &Snapshot, filter: &ResolvedFilter) -> Result<Vec
         } else {
             allowed.for_each(|doc| {
                 let row = segment.latents.row(doc);
+                without += u64::from(row.latents.is_empty());
                 for (&latent, &activation) in row.latents.iter().zip(row.decode(&mut buffer)) {
                     let (count, sum) = &mut counts[latent as usize];
                     *count += 1;
@@ -122,7 +142,7 @@ pub fn latent_counts(snapshot: &Snapshot, filter: &ResolvedFilter) -> Result<Vec
             });
         }
     }
-    Ok((0..)
+    let counts = (0..)
         .zip(counts)
         .filter(|(_, (count, _))| *count > 0)
         .map(|(latent, (count, sum))| LatentCount {
@@ -130,7 +150,8 @@ pub fn latent_counts(snapshot: &Snapshot, filter: &ResolvedFilter) -> Result<Vec
             count,
             mean_activation: (sum / count as f64) as f32,
         })
-        .collect())
+        .collect();
+    (counts, without)
 }
 
 fn count_column(
