@@ -9,6 +9,7 @@ mod attach;
 mod embed;
 mod held;
 mod names;
+mod pending;
 mod record_file;
 mod records;
 mod repair;
@@ -28,6 +29,7 @@ use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::storage::{Faults, Storage};
 use crate::text::Analyzer;
 use held::{Held, Serving, missing};
+use pending::Pending;
 
 pub use held::{CollectionHandle, View};
 pub use names::{now, validate_name};
@@ -40,6 +42,8 @@ pub struct Database {
     catalog: Arc<Catalog>,
     storage: Storage,
     collections: RwLock<BTreeMap<String, Arc<Held>>>,
+    /// Creations of unknown outcome.
+    pending: Pending,
 }
 
 /// What a new collection is made with.
@@ -123,6 +127,7 @@ impl Database {
             catalog,
             storage,
             collections: RwLock::new(collections),
+            pending: Pending::default(),
         })
     }
 
@@ -135,6 +140,7 @@ impl Database {
     pub fn create(&self, new: NewCollection) -> Result<CollectionHandle> {
         validate_name(&new.name)?;
         new.analyzer.validate().within("analyzer")?;
+        self.settle_creations();
         let mut collections = self.collections.write();
         if collections.contains_key(&new.name) {
             return Err(Error::new(
@@ -163,19 +169,15 @@ impl Database {
             let error = self.storage.explain(error);
             if !self.catalog.is_settled() {
                 let message = error.message();
-                return Error::new(
-                    error.kind(),
-                    format!(
-                        "{message}; whether collection {:?} was created is not known: the next start \
-                         reads the catalog again and says",
-                        record.name
-                    ),
-                )
-                .with_source(error);
+                let message = format!(
+                    "{message}; whether collection {:?} was created is not known until the catalog \
+                     can be read again: then it is there, or is not",
+                    record.name
+                );
+                self.pending.add(record.clone());
+                return Error::new(error.kind(), message).with_source(error);
             }
-            if let Err(error) = fs::remove_dir_all(&path) {
-                tracing::warn!(%error, "files of a collection that was not made stay behind");
-            }
+            self.remove_files(&record);
             error
         })?;
         let name = record.name.clone();
@@ -188,6 +190,7 @@ impl Database {
 
     /// The collection of a name, or `NotFound`.
     pub fn collection(&self, name: &str) -> Result<CollectionHandle> {
+        self.settle_creations();
         let held = self.collections.read().get(name).cloned();
         let held = held.ok_or_else(|| missing(name))?;
         Ok(CollectionHandle { held })
@@ -195,6 +198,7 @@ impl Database {
 
     /// All collections, by name.
     pub fn collections(&self) -> Vec<CollectionHandle> {
+        self.settle_creations();
         let collections = self.collections.read();
         let handles = collections.values();
         handles
@@ -205,6 +209,7 @@ impl Database {
     /// Drops a collection and its files. Snapshots that are still held go on reading; a change of
     /// its SAEs that is under way ends with `NotFound`. Blocks until both have let go.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
+        self.settle_creations();
         let held = self.collections.read().get(name).cloned();
         let held = held.ok_or_else(|| missing(name))?;
         let (served, generation) = {

@@ -72,6 +72,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(path) = &args.plot {
         plot::write(path, &view::clusters(&request, &found).figure()?)?;
     }
+    output::warn(&found.summary.warnings);
     args.files.write(&view::table(&found))?;
     output::respond(args.client.json, &found, || page(&found, output::columns()))
 }
@@ -118,6 +119,7 @@ fn source(text: &str) -> Result<AxisSource, String> {
 pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result<Report> {
     let request = request.wire();
     let found = client.cluster(request.clone(), progress()).await?;
+    output::warn(&found.summary.warnings);
     Ok(view::report(&request, &found)?)
 }
 

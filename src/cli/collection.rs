@@ -259,6 +259,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                 frozen,
             };
             let set = client.collections().save_set(request).await?.into_inner();
+            output::warn(&set.warnings);
             output::respond(is_json, &set, || {
                 format!(
                     "{}: {} documents",

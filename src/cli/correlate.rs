@@ -97,6 +97,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let wire = args.request.wire(if all { 0 } else { SHOWN });
     let client = args.client.connect().await?;
     let found = client.correlate(wire.clone(), progress()).await?;
+    output::warn(&found.summary.warnings);
     args.files.write(&view::table(&wire, &found))?;
     output::respond(args.client.json, &found, || page(&wire, &found))?;
     if let Some(path) = &args.plot {
@@ -144,6 +145,7 @@ impl Request {
 pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result<Report> {
     let wire = request.wire(LISTED);
     let found = client.correlate(wire.clone(), progress()).await?;
+    output::warn(&found.summary.warnings);
     let mut documents = Vec::new();
     for pair in found.pairs.iter().take(WITH_DOCUMENTS) {
         documents.push(client.pair_documents(&wire, pair, DOCUMENTS).await?);

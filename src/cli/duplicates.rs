@@ -56,6 +56,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let progress = progress::follow("comparing", "units");
     let found = client.near_duplicates(request, progress).await?;
+    output::warn(&found.summary.warnings);
     args.files.write(&view::duplicates(&found))?;
     output::respond(args.client.json, &found, || page(&found, output::columns()))
 }

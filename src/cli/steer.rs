@@ -55,6 +55,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             limit: args.limit,
         };
         let response = client.searches().steer_sweep(request).await?.into_inner();
+        output::warn(&response.warnings);
         return output::respond(args.client.json, &response, || response::sweep(&response));
     }
     let request = SteerRequest {

@@ -84,6 +84,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     let progress = progress::follow("counting", "units");
     let found = client.trends(request.clone(), progress).await?;
+    output::warn(&found.summary.warnings);
     args.files.write(&view::table(&found))?;
     output::respond(args.client.json, &found, || page(&found))?;
     if let Some(path) = &args.plot {

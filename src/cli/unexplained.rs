@@ -37,6 +37,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let progress = progress::follow("reconstructing", "documents");
     let found = client.poorly_explained(request, progress).await?;
     args.files.write(&view::unexplained(&found))?;
+    output::warn(&found.warnings);
     output::respond(args.client.json, &found, || page(&found, output::columns()))
 }
 

@@ -16,6 +16,21 @@ pub struct Axis {
     name: String,
     unit: Option<String>,
     pub(super) logarithmic: bool,
+    places: Places,
+}
+
+/// What the places on an axis are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Places {
+    /// Numbers, written with thousands apart.
+    #[default]
+    Numbers,
+    /// Years: whole numbers, written as they are.
+    Years,
+    /// Moments, in seconds since the epoch, written as dates.
+    Dates,
+    /// These names, at 0, 1 and so on.
+    Names(Vec<String>),
 }
 
 impl Axis {
@@ -25,6 +40,7 @@ impl Axis {
             name: name.into(),
             unit: None,
             logarithmic: false,
+            places: Places::Numbers,
         }
     }
 
@@ -42,9 +58,22 @@ impl Axis {
         self
     }
 
+    /// The same with other places than numbers; not with a logarithmic scale.
+    #[must_use]
+    pub fn places(mut self, places: Places) -> Self {
+        self.places = places;
+        self
+    }
+
     /// The scale that holds all values.
     pub(super) fn scale(&self, values: impl Iterator<Item = f64>) -> Scale {
-        Scale::around(values, self.logarithmic)
+        let scale = Scale::around(values, self.logarithmic);
+        match &self.places {
+            Places::Numbers => scale,
+            Places::Years => scale.of_years(),
+            Places::Dates => scale.of_dates(),
+            Places::Names(names) => scale.of_names(names),
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use plotters::prelude::SVGBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, IntoFont as _, RGBColor, TextStyle, WHITE};
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::axis::Axis;
 use super::scale::Scale;
 use crate::error::{Error, Result};
@@ -24,9 +26,10 @@ const BAR: u32 = 26;
 const TITLE: u32 = 44;
 const LEGEND_ROW: u32 = 24;
 const X_AREA: u32 = 54;
-/// Most of the width that the names of bars take, and the characters that fit into it.
-const NAMES: u32 = 420;
-const NAME_CHARACTERS: usize = 52;
+/// Least width of the area of bars; names that take more make the plot wider.
+const BARS: u32 = 430;
+/// Longest name of a bar, in columns.
+const NAME_CHARACTERS: usize = 160;
 const MARKER: i32 = 4;
 
 const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
@@ -84,22 +87,23 @@ fn draw(
         0 => HEIGHT,
         bars => BAR * bars as u32,
     };
-    let size = (WIDTH, head + body + X_AREA + 8);
+    let names = frame.names.iter();
+    let names: Vec<String> = names.map(|name| shortened(name, NAME_CHARACTERS)).collect();
+    let left = match names.iter().map(|name| text_width(name, 13)).max() {
+        Some(widest) => widest + 16,
+        None => 84,
+    };
+    let width = WIDTH.max(left + BARS);
+    let size = (width, head + body + X_AREA + 8);
     let root = SVGBackend::with_string(svg, size).into_drawing_area();
     root.fill(&WHITE)?;
     let title = style(20).pos(Pos::new(HPos::Center, VPos::Center));
-    let middle = (WIDTH as i32 / 2, TITLE as i32 / 2);
+    let middle = (width as i32 / 2, TITLE as i32 / 2);
     root.draw_text(&shortened(frame.title, 84), &title, middle)?;
     for (row, entries) in rows.iter().enumerate() {
         draw_legend_row(&root, row, entries)?;
     }
     let (_, area) = root.split_vertically(head);
-    let names = frame.names.iter();
-    let names: Vec<String> = names.map(|name| shortened(name, NAME_CHARACTERS)).collect();
-    let left = match names.iter().map(|name| text_width(name, 13)).max() {
-        Some(widest) => (widest + 16).min(NAMES),
-        None => 84,
-    };
     let mut chart = ChartBuilder::on(&area)
         .margin_left(8)
         .margin_right(24)
@@ -251,16 +255,17 @@ fn style(size: u32) -> TextStyle<'static> {
 
 /// An estimate of a text's width in pixels; no font is at hand to measure it with.
 fn text_width(text: &str, size: u32) -> u32 {
-    text.chars().count() as u32 * size * 6 / 10
+    text.width() as u32 * size * 6 / 10
 }
 
-/// One line of at most `most` characters, the end cut.
-fn shortened(text: &str, most: usize) -> String {
-    let text = plain(text);
-    if text.chars().count() <= most {
+/// One line of at most `most` columns, the end cut.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    let mut text = plain(text);
+    if text.width() <= most {
         return text;
     }
-    text.chars().take(most - 1).chain(['…']).collect()
+    while text.width() >= most && text.pop().is_some() {}
+    text + "…"
 }
 
 /// Without the characters that XML cannot hold.

@@ -14,13 +14,14 @@
 
 mod axis;
 mod canvas;
+mod dates;
 mod scale;
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::whole_file;
-pub use axis::Axis;
+pub use axis::{Axis, Places};
 pub(crate) use canvas::escaped;
 use canvas::{Frame, bar_colour, marks, polyline, rectangle, render, whisker};
 use scale::Scale;

@@ -4,6 +4,12 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
+use super::canvas::shortened;
+use super::dates;
+
+/// Most names on one axis, and the columns of each.
+const MOST_NAMES: usize = 10;
+const NAME_WIDTH: usize = 10;
 /// Most ticks aimed at on one axis.
 const TICKS: f64 = 8.0;
 /// Space around the outermost values, as a share of the axis.
@@ -16,8 +22,20 @@ pub(super) struct Scale {
     high: f64,
     logarithmic: bool,
     ticks: Vec<f64>,
-    /// Distance of linear ticks; `None` where each tick is written by its own size.
-    step: Option<f64>,
+    written: Written,
+}
+
+/// How ticks are written.
+#[derive(Clone, Debug, PartialEq)]
+enum Written {
+    /// As numbers, with the decimals that their distance needs; without one each by its own size.
+    Number(Option<f64>),
+    /// As whole numbers, thousands not apart.
+    Year,
+    /// As moments in a form.
+    Date(&'static str),
+    /// As the names of places from 0.
+    Name(Vec<String>),
 }
 
 impl Scale {
@@ -59,7 +77,7 @@ impl Scale {
             high: count as f64 - 0.4,
             logarithmic: false,
             ticks: (0..count).map(|place| place as f64).collect(),
-            step: Some(1.0),
+            written: Written::Number(Some(1.0)),
         }
     }
 
@@ -76,13 +94,51 @@ impl Scale {
             high,
             logarithmic,
             ticks,
-            step,
+            written: Written::Number(step),
         }
     }
 
     /// The tick as it is written.
     pub fn text(&self, tick: f64) -> String {
-        number(tick, self.step.unwrap_or(tick.abs()))
+        match &self.written {
+            Written::Number(step) => number(tick, step.unwrap_or(tick.abs())),
+            Written::Year => format!("{tick:.0}"),
+            Written::Date(form) => dates::text(tick, form),
+            Written::Name(names) => names.get(tick as usize).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The same of years: ticks are whole.
+    pub fn of_years(mut self) -> Self {
+        self.ticks.retain(|tick| tick.fract() == 0.0);
+        self.written = Written::Year;
+        self
+    }
+
+    /// The same of moments, in seconds since the epoch.
+    pub fn of_dates(mut self) -> Self {
+        let (ticks, form) = dates::ticks(self.low, self.high);
+        self.ticks = ticks;
+        self.written = Written::Date(form);
+        self
+    }
+
+    /// The same of named places from 0; every second name and so on where not all fit.
+    pub fn of_names(mut self, names: &[String]) -> Self {
+        let stride = names.len().div_ceil(MOST_NAMES).max(1);
+        self.low = self.low.min(-0.3);
+        self.high = self.high.max(names.len() as f64 - 0.7);
+        self.ticks = (0..names.len())
+            .step_by(stride)
+            .map(|at| at as f64)
+            .collect();
+        self.written = Written::Name(
+            names
+                .iter()
+                .map(|name| shortened(name, NAME_WIDTH))
+                .collect(),
+        );
+        self
     }
 
     fn share(&self, value: f64) -> f64 {

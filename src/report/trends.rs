@@ -1,7 +1,7 @@
 //! The figure of what rises and falls along an order.
 
 use crate::error::Result;
-use crate::plot::{self, Axis, Series};
+use crate::plot::{self, Axis, Places, Series};
 
 /// Lines of a figure; more are not told apart.
 pub const LINES: usize = 8;
@@ -11,10 +11,10 @@ pub const LINES: usize = 8;
 pub struct Trends {
     /// The collection.
     pub collection: String,
-    /// What the documents are ordered by, and its unit if it has one.
+    /// What the documents are ordered by.
     pub order: String,
-    /// `year`, or whatever the places count.
-    pub unit: Option<&'static str>,
+    /// What the places of points are.
+    pub places: Places,
     /// The latents and their points: a place in the order, a share.
     pub rows: Vec<(String, Vec<(f64, f64)>)>,
 }
@@ -39,10 +39,7 @@ impl Trends {
             .iter()
             .map(|(name, points)| Series::new(name, points))
             .collect();
-        let across = match self.unit {
-            None => Axis::new(&*self.order),
-            Some(unit) => Axis::new(&*self.order).unit(unit),
-        };
+        let across = Axis::new(&*self.order).places(self.places.clone());
         let up = Axis::new("documents with the latent").unit("%");
         let title = format!("Trends in {}", self.collection);
         plot::lines(&title, &across, &up, &series)

@@ -73,6 +73,7 @@ fn summary(result: &ClusterResult, documents: usize) -> v1::ClusterSummary {
         axis: wire_axis(result),
         source: wire_source(&result.axis).into(),
         sequence: result.sequence,
+        warnings: result.warnings.clone(),
     }
 }
 

@@ -286,5 +286,6 @@ fn wire_set(info: SetInfo) -> v1::SavedSet {
             Err(error) => error.to_string(),
         },
         documents: info.documents.ok(),
+        warnings: info.warnings,
     }
 }

@@ -71,6 +71,7 @@ pub(super) fn answer(result: CorrelateResult) -> Vec<v1::CorrelateResponse> {
         adjacent_pairs: result.adjacent_pairs,
         strata: result.strata.map(|strata| strata.strata),
         outside: result.strata.map(|strata| strata.outside),
+        warnings: result.warnings,
     }))];
     let lists = cut(result.pairs.into_iter().map(pair)).into_iter();
     messages.extend(lists.map(|pairs| response(Part::Pairs(v1::CorrelatePairs { pairs }))));

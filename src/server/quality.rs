@@ -44,6 +44,7 @@ pub(super) fn duplicates_answer(result: DuplicatesResult) -> Vec<v1::NearDuplica
         pairs: result.pairs,
         n_groups: result.n_groups,
         grouped: result.grouped,
+        warnings: result.warnings,
     });
     let mut messages = vec![duplicates_response(summary)];
     let lists = cut(result.groups.into_iter().map(wire_group)).into_iter();
@@ -94,6 +95,7 @@ pub(super) fn unexplained_answer(result: Unexplained) -> Vec<v1::PoorlyExplained
     let first = v1::PoorlyExplained {
         documents: result.documents,
         quantiles: result.quantiles,
+        warnings: result.warnings,
         worst: lists.next().unwrap_or_default(),
     };
     let rest = lists.map(|worst| v1::PoorlyExplained {

@@ -134,8 +134,10 @@ impl SearchAdapter {
         let sweep = self
             .0
             .steer_sweep(&address, nearest, filter, strengths, limit);
+        let (steps, warnings) = sweep.await?;
         Ok(v1::SteerSweepResponse {
-            steps: sweep.await?.into_iter().map(wire_step).collect(),
+            steps: steps.into_iter().map(wire_step).collect(),
+            warnings,
         })
     }
 

@@ -75,6 +75,7 @@ pub(super) fn answer(result: TrendsResult) -> Vec<v1::TrendsResponse> {
         buckets: buckets.collect(),
         tested: result.tested,
         passing: result.passing,
+        warnings: result.warnings,
     }))];
     let lists = cut(result.rows.into_iter().map(row)).into_iter();
     messages.extend(lists.map(|rows| response(Part::Rows(v1::TrendRows { rows }))));

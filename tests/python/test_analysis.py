@@ -685,3 +685,39 @@ def test_the_command_line_answers_as_scripts_expect(corpus, matrix, cli, tmp_pat
     ]:
         assert len(cli(*arguments, plain=True).splitlines()) > 2
     assert "no side" in cli("diff", corpus.name, "--a", a, "--more-in", "c", code=2)
+
+
+def test_filters_that_cannot_match_are_doubted(corpus):
+    api, name = corpus.api, corpus.name
+    typo = expr('source = "films" or sorce = "films"')
+
+    def warned(stream, part="summary"):
+        found = [getattr(message, part) for message in stream if message.HasField(part)]
+        return list(found[0].warnings)
+
+    analyses = {
+        "correlate": warned(
+            api.analyses.Correlate(v1.CorrelateRequest(collection=name, filter=typo))
+        ),
+        "trends": warned(
+            api.analyses.Trends(
+                v1.TrendsRequest(collection=name, filter=typo, attribute="year")
+            )
+        ),
+        "cluster": warned(
+            api.analyses.Cluster(
+                v1.ClusterRequest(collection=name, filter=typo, axis=v1.Axis(latents=[0, 1, 2]))
+            )
+        ),
+        "duplicates": warned(
+            api.analyses.NearDuplicates(v1.NearDuplicatesRequest(collection=name, filter=typo))
+        ),
+        "diff": warned(api.analyses.Diff(v1.DiffRequest(collection=name, a=typo)), "comparison"),
+    }
+    for analysis, warnings in analyses.items():
+        assert len(warnings) == 1 and 'is it "source"' in warnings[0], analysis
+    saved = api.collections.SaveSet(
+        v1.SaveSetRequest(collection=name, name="doubtful", filter=typo)
+    )
+    assert len(saved.warnings) == 1
+    api.collections.DropSet(v1.DropSetRequest(collection=name, name="doubtful"))

@@ -5,6 +5,7 @@ use latentdb_proto::v1::{Monotone, TrendBucket, TrendRow, TrendsRequest};
 
 use super::names;
 use crate::client::streams::Trends;
+use crate::plot::Places;
 use crate::report::{Table, format, trends};
 
 /// Most characters of a row's little curve.
@@ -13,8 +14,6 @@ const CURVE: usize = 24;
 const BREAK: f64 = 0.05;
 /// Buckets with fewer documents are gaps in the curve: their shares say little.
 pub const FEW: u64 = 20;
-/// Seconds of a mean year.
-const YEAR: f64 = 365.2425 * 86_400.0;
 
 /// Shares of the buckets; none for a bucket of few documents.
 fn shares(found: &Trends, row: &TrendRow) -> Vec<Option<f64>> {
@@ -92,27 +91,41 @@ pub fn table(found: &Trends) -> Table {
     columns.build()
 }
 
-/// Where a bucket lies on the horizontal axis: its number, its time in years, or its place.
-fn place(bucket: &TrendBucket, at: usize) -> (f64, Option<&'static str>) {
-    let start = bucket.start.as_ref().and_then(|start| start.kind.as_ref());
-    match start {
-        Some(Kind::Integer(number)) => (*number as f64, None),
-        Some(Kind::Float(number)) => (*number, None),
-        Some(Kind::Timestamp(time)) => (1970.0 + time.seconds as f64 / YEAR, Some("year")),
-        _ => (at as f64 + 1.0, Some("place in the order")),
+/// Where a bucket lies on the horizontal axis: its number, its moment in seconds, or its place.
+fn place(bucket: &TrendBucket, at: usize) -> f64 {
+    match kind(bucket) {
+        Some(Kind::Integer(number)) => *number as f64,
+        Some(Kind::Float(number)) => *number,
+        Some(Kind::Timestamp(time)) => time.seconds as f64,
+        _ => at as f64,
+    }
+}
+
+fn kind(bucket: &TrendBucket) -> Option<&Kind> {
+    bucket.start.as_ref()?.kind.as_ref()
+}
+
+/// What the places of buckets are: whole numbers of four digits are taken for years.
+fn places(buckets: &[TrendBucket]) -> Places {
+    let is_year = |bucket| matches!(kind(bucket), Some(Kind::Integer(1000..=2999)));
+    match buckets.first().and_then(kind) {
+        Some(Kind::Integer(_)) if buckets.iter().all(is_year) => Places::Years,
+        Some(Kind::Integer(_) | Kind::Float(_)) => Places::Numbers,
+        Some(Kind::Timestamp(_)) => Places::Dates,
+        _ => Places::Names(buckets.iter().map(|bucket| bucket.name.clone()).collect()),
     }
 }
 
 /// The shares of the first rows without the wire; buckets of few documents are left out.
 pub fn trends(request: &TrendsRequest, found: &Trends) -> trends::Trends {
     let buckets = found.summary.buckets.iter();
-    let places: Vec<_> = (0..)
+    let at: Vec<f64> = (0..)
         .zip(buckets)
         .map(|(at, bucket)| place(bucket, at))
         .collect();
     let points = |row: &TrendRow| {
-        let shares = places.iter().zip(shares(found, row));
-        let points = shares.filter_map(|((place, _), share)| Some((*place, share?)));
+        let shares = at.iter().zip(shares(found, row));
+        let points = shares.filter_map(|(place, share)| Some((*place, share?)));
         points.collect()
     };
     let drawn = found.rows.iter().take(trends::LINES);
@@ -123,7 +136,7 @@ pub fn trends(request: &TrendsRequest, found: &Trends) -> trends::Trends {
     trends::Trends {
         collection: request.collection.clone(),
         order: order.to_owned(),
-        unit: places.first().and_then(|(_, unit)| *unit),
+        places: places(&found.summary.buckets),
         rows: drawn.map(|row| (latent(row), points(row))).collect(),
     }
 }

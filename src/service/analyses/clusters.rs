@@ -48,6 +48,8 @@ pub struct ClusterResult {
     /// Number of the commit it shows.
     pub sequence: u64,
     labels: Arc<BTreeMap<u32, Label>>,
+    /// Tests in the filters that no document can pass.
+    pub warnings: Vec<String>,
 }
 
 /// A cluster with its label and documents.
@@ -84,6 +86,7 @@ impl Analyses {
         let filter = resolve_filter(&view, &request.filter)?;
         let axis = self.resolve_axis(&view, &request.axis).await?;
         let labels = self.labels.of(&view)?;
+        let warnings = view.warnings();
         blocking(move || {
             let snapshot = view.snapshot;
             let found = cluster(
@@ -123,6 +126,7 @@ impl Analyses {
                 found,
                 sequence: snapshot.sequence(),
                 labels,
+                warnings,
             })
         })
         .await

@@ -211,12 +211,23 @@ impl Ready {
             tested: diff.tested,
             found: tested.found.as_ref().map(|found| found[at]),
             passing: passing.len() as u64,
-            warnings: self.length_warning(median_lengths).into_iter().collect(),
+            warnings: self.warnings(median_lengths),
             rows: rows
                 .iter()
                 .map(|row| self.labelled(*row, &sets.a, &sets.b, pairs.as_ref()))
                 .collect::<Result<_>>()?,
         })
+    }
+
+    /// What makes the comparison doubtful.
+    fn warnings(&self, lengths: (Option<u64>, Option<u64>)) -> Vec<String> {
+        let mut warnings = self.a_view.warnings();
+        // One collection has one list for both sides.
+        if !self.is_one_collection {
+            warnings.extend(self.b_view.warnings());
+        }
+        warnings.extend(self.length_warning(lengths));
+        warnings
     }
 
     /// At level token, longer texts have more latents active.

@@ -67,6 +67,8 @@ pub struct CorrelateResult {
     pub adjacent_pairs: Option<u64>,
     /// How documents were taken apart, where pairs are tested within strata.
     pub strata: Option<Strata>,
+    /// Tests in the filters that no document can pass.
+    pub warnings: Vec<String>,
     /// The pairs, highest lower bound of NPMI first.
     pub pairs: Vec<LabelledPair>,
 }
@@ -242,6 +244,7 @@ impl Ready {
             eligible: found.eligible,
             tested: found.tested,
             strata: found.strata,
+            warnings: self.view.warnings(),
             pairs: pairs.collect(),
             ..CorrelateResult::default()
         })
@@ -297,6 +300,7 @@ impl Ready {
             unpaired,
             adjacent_pairs,
             strata,
+            warnings: self.view.warnings(),
             pairs: pairs.collect(),
         })
     }

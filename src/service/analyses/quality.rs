@@ -65,6 +65,8 @@ pub struct DuplicatesResult {
     pub n_groups: u64,
     /// Documents in them.
     pub grouped: u64,
+    /// Tests in the filters that no document can pass.
+    pub warnings: Vec<String>,
     /// The largest groups.
     pub groups: Vec<DuplicatesGroup>,
 }
@@ -92,6 +94,8 @@ pub struct Unexplained {
     pub quantiles: Vec<f64>,
     /// The documents with the largest residual shares, `|x - x^|^2 / |x|^2`.
     pub worst: Vec<(Document, f64)>,
+    /// Tests in the filters that no document can pass.
+    pub warnings: Vec<String>,
 }
 
 impl Analyses {
@@ -141,6 +145,7 @@ impl Analyses {
                 pairs: found.pairs,
                 n_groups: found.groups.len() as u64,
                 grouped,
+                warnings: view.warnings(),
                 groups,
             })
         })
@@ -196,6 +201,7 @@ impl Analyses {
                 documents: docs.len() as u64,
                 worst: worst.collect::<Result<_>>()?,
                 quantiles: quantiles(shares),
+                warnings: view.warnings(),
             })
         })
         .await

@@ -57,6 +57,8 @@ pub struct TrendsResult {
     pub passing: u64,
     /// The listed rows.
     pub rows: Vec<LabelledTrendRow>,
+    /// Tests in the filters that no document can pass.
+    pub warnings: Vec<String>,
 }
 
 /// A row with its name.
@@ -105,6 +107,7 @@ impl Analyses {
             }
         };
         let labels = self.labels.of(&view)?;
+        let warnings = view.warnings();
         let options = request.options;
         let found = blocking(move || {
             let units = units(&groups, n_latents);
@@ -138,6 +141,7 @@ impl Analyses {
             buckets,
             tested,
             passing,
+            warnings,
             rows: rows
                 .into_iter()
                 .map(|row| LabelledTrendRow {

@@ -114,6 +114,8 @@ pub struct SetInfo {
     pub set: SavedSet,
     /// Documents it describes now, or why that cannot be said.
     pub documents: Result<u64>,
+    /// Tests in its filter that no document can pass, where it was just saved.
+    pub warnings: Vec<String>,
 }
 
 /// One SAE of a collection.

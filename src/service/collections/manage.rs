@@ -111,6 +111,7 @@ impl Collections {
             Ok(SetInfo {
                 set,
                 documents: Ok(documents),
+                warnings: view.warnings(),
             })
         })
         .await
@@ -126,7 +127,11 @@ impl Collections {
                 // A filter may name a set that was dropped since, or an SAE that was detached.
                 let documents = resolve_filter(&view, &Filter::Named(Name::SavedSet(name)))
                     .and_then(|filter| view.snapshot.count(&filter));
-                sets.push(SetInfo { set, documents });
+                sets.push(SetInfo {
+                    set,
+                    documents,
+                    warnings: Vec::new(),
+                });
             }
             Ok(sets)
         })

@@ -75,7 +75,8 @@ impl Search {
         .await
     }
 
-    /// Runs a steered query at several strengths over one snapshot.
+    /// Runs a steered query at several strengths over one snapshot; with warnings of filters that cannot
+    /// match.
     ///
     /// # Errors
     /// Those of a search, and `InvalidArgument` where there is nothing to steer or no strength.
@@ -86,7 +87,7 @@ impl Search {
         filter: Option<Filter>,
         strengths: Vec<f32>,
         limit: usize,
-    ) -> Result<Vec<SweepStep>> {
+    ) -> Result<(Vec<SweepStep>, Vec<String>)> {
         check_strengths(&strengths)?;
         let view = self.core.view(address)?;
         let (nearest, encoded) = self.near(&view, nearest).await?;
@@ -106,7 +107,8 @@ impl Search {
                 filter,
                 limit,
             };
-            sweep.run(&nearest, &strengths).within("nearest")
+            let steps = sweep.run(&nearest, &strengths).within("nearest")?;
+            Ok((steps, view.warnings()))
         })
         .await
     }
