@@ -197,6 +197,7 @@ mod tests {
                 buckets: buckets.to_vec(),
                 tested: 2,
                 passing: 2,
+                warnings: Vec::new(),
             },
             rows: vec![row(0, 50, 1.0), row(1, 5, 1e-9)],
         };

@@ -252,7 +252,7 @@ mod tests {
     fn defaults_are_printed_and_what_is_absent_is_not() {
         assert_eq!(
             SavedSet::default().to_json(),
-            json!({"name": "", "frozen": false, "error": ""})
+            json!({"name": "", "frozen": false, "error": "", "warnings": []})
         );
         let set = SavedSet {
             documents: Some(0),

@@ -61,7 +61,7 @@ impl Database {
         self.collections.write().insert(name, Arc::new(held));
     }
 
-    fn remove_files(&self, record: &CollectionRecord) {
+    pub(super) fn remove_files(&self, record: &CollectionRecord) {
         let path = self.directory.join("collections").join(&record.id);
         if let Err(error) = fs::remove_dir_all(&path) {
             tracing::warn!(%error, "files of a collection that was not made stay behind");

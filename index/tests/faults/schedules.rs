@@ -190,7 +190,9 @@ fn schedule(seed: u64) -> bool {
         match done {
             Ok(()) => {
                 let changed = model.collections.symmetric_difference(&after.collections);
-                changed.for_each(|name| drop(unknown.remove(name)));
+                for name in changed {
+                    unknown.remove(name);
+                }
                 model = after;
             }
             // The disk is gone: what the last step left is for the next start to say.
