@@ -265,20 +265,23 @@ pub fn validate_id(id: &str) -> Result<()> {
 
 /// Checks attribute names (a letter or `_`, then letters, digits, `_`, `-`, `.`) and values.
 pub fn validate_attributes(attributes: &BTreeMap<String, Value>) -> Result<()> {
-    if attributes.len() > MAX_ATTRIBUTES {
-        return Err(Error::invalid(
-            "",
-            format!(
-                "has {} entries; at most {MAX_ATTRIBUTES} are accepted",
-                attributes.len()
-            ),
-        ));
-    }
+    validate_attribute_count(attributes.len())?;
     for (name, value) in attributes {
         validate_attribute_name(name)?;
         value.validate().within(name)?;
     }
     Ok(())
+}
+
+/// Checks how many attributes a document has: at most [`MAX_ATTRIBUTES`].
+pub(crate) fn validate_attribute_count(count: usize) -> Result<()> {
+    if count <= MAX_ATTRIBUTES {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "",
+        format!("has {count} entries; at most {MAX_ATTRIBUTES} are accepted"),
+    ))
 }
 
 /// Checks one attribute name.

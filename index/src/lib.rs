@@ -97,12 +97,15 @@ mod snapshot;
 mod storage;
 mod text;
 mod vector;
+mod version;
 
 pub use catalog::{
     AttachedSae, Catalog, CollectionRecord, LOW_SCORE, Label, LabelScore, RecordKind, SavedSet,
     SetContent,
 };
-pub use collection::{Collection, Operation, StreamPosition, Update, Written};
+pub use collection::{
+    Collection, MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written,
+};
 pub use database::{
     CollectionHandle, Damaged, Database, NewCollection, Repaired, Verified, View, now, repair,
     validate_name, verify,
@@ -119,3 +122,4 @@ pub use rank::{ScoredDoc, TopK};
 pub use snapshot::{Centroids, Snapshot};
 pub use storage::{Faults, Step};
 pub use text::{Analyzer, MAX_QUERY_WORDS, TextLanguage};
+pub use version::Version;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::filter::TextMode;
 use latentdb_index::query::{Fusion, Hit, Kind, Ranking, execute};
-use latentdb_index::{Filter, Query, ResolvedFilter, Snapshot, Value};
+use latentdb_index::{Filter, Query, ResolvedFilter, Snapshot, Value, Version};
 
 use crate::naive::{self, Model, N_LATENTS};
 
@@ -43,6 +43,14 @@ impl<'a> Checked<'a> {
             snapshot,
             model,
             ids,
+        }
+    }
+
+    /// Versions are those of the documents as they were given, whichever way they came to be.
+    pub fn versions(&self) {
+        for (&doc, id) in &self.ids {
+            let expected = Version::of(&self.model.documents[id]);
+            assert_eq!(self.snapshot.version(doc).unwrap(), expected, "{id:?}");
         }
     }
 
