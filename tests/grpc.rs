@@ -10,6 +10,8 @@
 mod client;
 #[path = "grpc/concepts.rs"]
 mod concepts;
+#[path = "grpc/conditional.rs"]
+mod conditional;
 #[path = "grpc/corpus.rs"]
 mod corpus;
 #[path = "grpc/damage.rs"]

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use latentdb_proto::v1::{Everything, LatentWeight, PresetUse, SteerEdit, steer_edit::Edit};
 
 use crate::reading::{CodePooling, Precision};
+use crate::records::assignment::Assignment;
 
 /// `f32` or `bf16`.
 pub(super) fn precision(text: &str) -> Result<Precision, String> {
@@ -111,6 +112,20 @@ pub(super) fn attribute(text: &str) -> Result<String, String> {
 
 /// A text template with at least one field.
 pub(super) fn template(text: &str) -> Result<crate::records::template::Template, String> {
+    text.parse()
+        .map_err(|error: crate::error::Error| error.message().to_owned())
+}
+
+/// A version of a document, as `get` shows it.
+pub(super) fn version(text: &str) -> Result<String, String> {
+    let version = text.parse::<latentdb_index::Version>();
+    version
+        .map(|version| version.to_string())
+        .map_err(|error| error.message().to_owned())
+}
+
+/// `NAME=VALUE` or `NAME:KIND=VALUE`.
+pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
     text.parse()
         .map_err(|error: crate::error::Error| error.message().to_owned())
 }

@@ -58,6 +58,7 @@ mod steer;
 mod text;
 mod trends;
 mod unexplained;
+mod update;
 mod verify;
 
 use interrupt::Interrupt;
@@ -97,6 +98,8 @@ enum Command {
     Search(search::Args),
     /// Print documents by id
     Get(get::Args),
+    /// Change a document by its id, or attributes of all documents of a filter
+    Update(update::Args),
     /// Delete documents by id or by filter
     Delete(delete::Args),
     /// Count the documents of a filter, exactly
@@ -158,6 +161,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Ingest(args) => ingest::run(args, interrupt).await,
             Command::Search(args) => interrupt.stops(search::run(args)).await,
             Command::Get(args) => interrupt.stops(get::run(args)).await,
+            Command::Update(args) => interrupt.stops(update::run(args)).await,
             Command::Delete(args) => interrupt.stops(delete::run(args)).await,
             Command::Count(args) => interrupt.stops(count::run(args)).await,
             Command::Facet(args) => interrupt.stops(facet::run(args)).await,
@@ -220,6 +224,12 @@ mod tests {
             "count c --filter a=1 --json",
             "get c a b --json",
             "delete c --filter a=1",
+            "delete c a --expect-version 0123456789abcdef0123456789abcdef",
+            "update c --id a --set stars=5 --set tags=[\"a\"] --remove day --text t --json",
+            "update c --id a --set day:timestamp=2025-03-01 --expect-version 0f",
+            "update c --where a=1 --set stars=5 --ignore-warnings",
+            "update c --filter a=1 --remove day",
+            "ingest c f.jsonl --if-absent",
             "facet c --latents --limit 3",
             "diff c --a a=1 --b a=2 --json",
             "diff c --a a=1 --b a=2 --all --json",
@@ -294,6 +304,13 @@ mod tests {
             "sae train --vectors v --collection c --out d",
             "delete c",
             "delete c a --filter b=1",
+            "delete c a b --expect-version 0f",
+            "update c --id a",
+            "update c --set a=1",
+            "update c --id a --filter b=1 --set a=1",
+            "update c --filter b=1 --text t",
+            "update c --filter b=1 --set a=1 --expect-version 0f",
+            "update c --id a --set a",
             "facet c",
             "diff c --b a=1",
             "diff c --a a=1 --all --limit 3",

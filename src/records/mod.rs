@@ -23,6 +23,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 
 mod arrow_value;
+pub mod assignment;
 pub mod batches;
 pub mod csr;
 mod decompress;

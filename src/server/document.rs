@@ -14,13 +14,14 @@ use tonic::{Status, Streaming};
 
 use super::address::{address, changed};
 use super::calls::calls;
-use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, shortened, status};
+use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, required, shortened, status};
 use super::streams::{Answers, MESSAGE_BYTES, Told, cut};
 use super::types::{
-    attributes, codes, count_or, document, documents, filter, made_with, projection, wire_document,
+    attributes, codes, count_or, document, documents, expected_versions, filter, if_exists,
+    made_with, projection, set, wire_document,
 };
 use crate::error::{Error, Result, Within as _};
-use crate::service::{Batch, Documents, MAX_BATCH, Projection, Turn};
+use crate::service::{Batch, Documents, IfExists, MAX_BATCH, MatchingChange, Projection, Turn};
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -44,11 +45,15 @@ calls! {
 
 impl DocumentAdapter {
     async fn upsert(&self, wire: v1::UpsertRequest) -> Result<v1::WriteResponse> {
-        let documents = documents(wire.documents)?;
-        let made_with = made_with(wire.made_with);
+        let batch = Batch {
+            documents: documents(wire.documents)?,
+            made_with: made_with(wire.made_with),
+            if_exists: if_exists(wire.if_exists)?,
+            expected: expected_versions(wire.expected_versions)?,
+            ..Batch::default()
+        };
         let collection = changed(wire.collection)?;
-        let written = self.0.upsert(&collection, documents, made_with).await?;
-        Ok(answer(written))
+        Ok(answer(self.0.ingest(&collection, batch).await?.written))
     }
 
     async fn ingest(
@@ -66,13 +71,24 @@ impl DocumentAdapter {
     }
 
     async fn update(&self, wire: v1::UpdateRequest) -> Result<v1::WriteResponse> {
+        let expected = expected_versions(wire.expected_versions)?;
+        if let Some(change) = wire.matching {
+            if !wire.updates.is_empty() {
+                let message = "is given with updates; one of them is accepted";
+                return Err(Error::invalid("matching", message));
+            }
+            let change = matching(change).within("matching")?;
+            let collection = changed(wire.collection)?;
+            let written = self.0.update_matching(&collection, change, expected);
+            return Ok(answer(written.await?));
+        }
         let updates = wire.updates.into_iter().enumerate();
         let updates = updates.map(|(at, one)| update(one).within(&format!("updates[{at}]")));
         let updates = updates.collect::<Result<_>>()?;
         let made_with = made_with(wire.made_with);
         let collection = changed(wire.collection)?;
-        let written = self.0.update(&collection, updates, made_with).await?;
-        Ok(answer(written))
+        let written = self.0.update(&collection, updates, made_with, expected);
+        Ok(answer(written.await?))
     }
 
     async fn delete(&self, wire: v1::DeleteRequest) -> Result<v1::WriteResponse> {
@@ -81,15 +97,16 @@ impl DocumentAdapter {
             return Err(Error::invalid("filter", message));
         }
         let collection = changed(wire.collection)?;
+        let expected = expected_versions(wire.expected_versions)?;
         let written = match wire.filter {
             Some(described) => {
                 let described = filter(Some(described))?;
                 let ignore = wire.ignore_warnings;
                 self.0
-                    .delete_matching(&collection, described, ignore)
+                    .delete_matching(&collection, described, ignore, expected)
                     .await?
             }
-            None => self.0.delete_ids(&collection, wire.ids).await?,
+            None => self.0.delete_ids(&collection, wire.ids, expected).await?,
         };
         Ok(answer(written))
     }
@@ -228,6 +245,14 @@ impl DocumentAdapter {
                 ));
             }
             let set_aside = message.set_aside;
+            let if_exists = if_exists(message.if_exists)?;
+            if set_aside && if_exists == IfExists::Fail {
+                return Err(Error::invalid(
+                    "if_exists",
+                    "is IF_EXISTS_FAIL with set_aside; IF_EXISTS_SKIP names those that exist and \
+                     writes the others",
+                ));
+            }
             let (mut good, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
             for (at, wire) in message.documents.into_iter().enumerate() {
                 match document(wire) {
@@ -245,6 +270,8 @@ impl DocumentAdapter {
                 position,
                 turn,
                 set_aside,
+                if_exists,
+                ..Batch::default()
             };
             let ingested = service.ingest(&changed(collection)?, batch).await?;
             let refused = ingested.refused.into_iter();
@@ -282,6 +309,7 @@ fn batch_answer(batch: u64, answered: Result<Answered>) -> v1::IngestResponse {
             duplicate: written.duplicate,
             error: None,
             rejected: rejections(rejected),
+            existing: written.existing,
         },
         Err(error) => v1::IngestResponse {
             batch,
@@ -317,7 +345,17 @@ fn answer(written: Written) -> v1::WriteResponse {
         sequence: written.sequence,
         upserted: written.upserted,
         deleted: written.deleted,
+        existing: written.existing,
     }
+}
+
+fn matching(wire: v1::MatchingUpdate) -> Result<MatchingChange> {
+    Ok(MatchingChange {
+        filter: set(Some(required(wire.filter, "filter")?), "filter")?,
+        set: attributes(wire.set_attributes).within("set_attributes")?,
+        remove: wire.remove_attributes,
+        ignore_warnings: wire.ignore_warnings,
+    })
 }
 
 fn update(wire: v1::DocumentUpdate) -> Result<Update> {

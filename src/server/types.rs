@@ -9,7 +9,7 @@ use latentdb_proto::v1;
 
 use super::status::{entry, required};
 use crate::error::{Error, Result, Within as _};
-use crate::service::{MadeWith, Projection};
+use crate::service::{ExpectedVersions, IfExists, MadeWith, Projection, ReadDocument};
 
 pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
     prost_types::Timestamp {
@@ -113,6 +113,13 @@ pub(super) fn wire_activations(row: &[Activation]) -> Vec<v1::Activation> {
 }
 
 pub(super) fn document(wire: v1::Document) -> Result<Document> {
+    if wire.version.is_some() {
+        return Err(Error::invalid(
+            "version",
+            "is what the server says of a document; what a write expects of one goes into \
+             expected_versions",
+        ));
+    }
     Ok(Document {
         id: wire.id,
         text: wire.text,
@@ -129,7 +136,8 @@ pub(super) fn documents(wire: Vec<v1::Document>) -> Result<Vec<Document>> {
         .collect()
 }
 
-pub(super) fn wire_document(document: Document) -> v1::Document {
+pub(super) fn wire_document(read: ReadDocument) -> v1::Document {
+    let ReadDocument { document, version } = read;
     let latents = document.latents();
     let latents = (!latents.is_empty()).then(|| v1::Activations {
         values: wire_activations(latents),
@@ -144,6 +152,7 @@ pub(super) fn wire_document(document: Document) -> v1::Document {
             .collect(),
         vector: document.vector.map(|values| v1::Vector { values }),
         latents,
+        version: version.map(|version| version.to_string()),
     }
 }
 
@@ -154,6 +163,7 @@ pub(super) fn projection(wire: Option<v1::Projection>, otherwise: Projection) ->
         attribute_names: wire.attribute_names,
         vector: wire.vector,
         latents: wire.latents,
+        version: wire.version,
     })
 }
 
@@ -293,6 +303,28 @@ pub(super) fn non_zero(number: u32) -> Option<usize> {
 /// Codes that a client brings.
 pub(super) fn codes(wire: v1::Activations) -> Codes {
     activations(wire).into()
+}
+
+/// What becomes of documents that exist.
+pub(super) fn if_exists(wire: i32) -> Result<IfExists> {
+    Ok(match entry(wire, "if_exists")? {
+        v1::IfExists::Replace => IfExists::Replace,
+        v1::IfExists::Skip => IfExists::Skip,
+        v1::IfExists::Fail => IfExists::Fail,
+    })
+}
+
+/// Versions that documents must have, by id.
+pub(super) fn expected_versions(
+    wire: impl IntoIterator<Item = (String, String)>,
+) -> Result<ExpectedVersions> {
+    let parse = |(id, version): (String, String)| {
+        let version = version
+            .parse()
+            .within(&format!("expected_versions[{id:?}]"))?;
+        Ok((id, version))
+    };
+    wire.into_iter().map(parse).collect()
 }
 
 /// What a client says its vectors and latents were made with.

@@ -41,7 +41,10 @@ pub use collections::{
     SetInfo,
 };
 pub use core::{Address, Core};
-pub use documents::{Batch, Documents, Ingested, MAX_BATCH, Projected, Projection, Scroll, Turn};
+pub use documents::{
+    Batch, Documents, ExpectedVersions, IfExists, Ingested, MAX_BATCH, MatchingChange, Projected,
+    Projection, ReadDocument, Scroll, Turn,
+};
 pub use families::{FamilyMemberRecord, FamilyRecord};
 pub use gate::FitInfo;
 pub use identity::MadeWith;
