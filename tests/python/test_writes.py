@@ -55,7 +55,7 @@ def test_a_version_changes_with_the_content_and_comes_back_with_it(api, collecti
         api.documents.Update(v1.UpdateRequest(collection=collection, updates=[change]))
         seen.add(version(api, collection, "d1"))
     assert len(seen) == 6
-    api.admin.Optimise(v1.OptimiseRequest(collection=collection))
+    api.admin.Optimize(v1.OptimizeRequest(collection=collection))
     assert version(api, collection, "d1") in seen
     restored = v1.Document()
     restored.CopyFrom(before)
