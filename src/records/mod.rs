@@ -6,7 +6,7 @@
 //! belong to record files, [`csr`] writes sparse ones, [`rows`] reads several as one list; [`parts`]
 //! keep records with the vectors and latents that were made of them, [`shards`] writes them, and
 //! [`partial`] output is resumed. [`document`] makes documents out of records, [`batches`] of many,
-//! and [`rejects`] keeps those that cannot be.
+//! and [`rejects`] keeps those that cannot be. [`exported`] writes and reads whole collections.
 //!
 //! | to add | open |
 //! |---|---|
@@ -29,6 +29,7 @@ pub mod csr;
 mod decompress;
 mod delimited;
 pub mod document;
+pub mod exported;
 mod json_lines;
 pub mod kind;
 pub mod latents;

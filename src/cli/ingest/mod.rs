@@ -143,6 +143,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             false => IfExists::Replace,
         },
         made_with: input.made_with,
+        ..Target::default()
     };
     let batching = input.batching;
     let mut sink = Sender {
@@ -367,7 +368,7 @@ pub(super) fn wire_document(document: Document) -> v1::Document {
         latents: document.latents.map(|pairs| v1::Activations {
             values: pairs.into_iter().map(activation).collect(),
         }),
-        version: None,
+        ..v1::Document::default()
     }
 }
 
