@@ -29,11 +29,13 @@ def documents(rows: np.ndarray) -> list:
         attributes = dict(list(KINDS.items())[at % 5 :: 2])
         attributes |= {"n": at, "share": float(np.float64(at) / 7), "tags": ["a"] * (at % 3)}
         attributes["mixed"] = [at, str(at), at / 3, datetime.datetime.now(datetime.UTC)][at % 4]
-        # Names that an export has for parts of a document.
-        attributes |= {"text": "attribute", "id": at, "vector": True} if at % 10 == 0 else {}
         text = [None, "", f"number {at}: naïve \U0001f600\n\tcafé"][at % 3]
         vector = None if at % 11 == 0 else row
         made.append(document(f"d {at}/é", text=text, vec=vector, **attributes))
+        if at % 10 == 0:
+            # Names that an export has for parts of a document.
+            for reserved in ("text", "id", "vector", "_latentdb_codes"):
+                made[-1].attributes[reserved].CopyFrom(wire.value(at))
     return made
 
 

@@ -7,7 +7,7 @@ use arrow_array::builder::{
     ArrayBuilder, BooleanBuilder, Float32Builder, Float64Builder, Int64Builder, ListBuilder,
     StringBuilder, TimestampMicrosecondBuilder, UInt32Builder,
 };
-use arrow_array::{ArrayRef, RecordBatch, StringArray, StructArray};
+use arrow_array::{Array as _, ArrayRef, ListArray, RecordBatch, StringArray, StructArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use latentdb_index::{Document, Value};
 use serde_json::{Map, Value as Json};
@@ -97,7 +97,7 @@ impl Columns {
             columns.push(("vector", vectors(documents)));
         }
         if self.has_latents {
-            columns.push(("latents", latents(documents)));
+            columns.push(("latents", latents(documents)?));
         }
         if self.attributes.values().any(|shape| *shape == Shape::Mixed) {
             let hidden = documents.iter().map(|document| Ok(self.hidden(document)));
@@ -154,7 +154,8 @@ fn vectors(documents: &[Document]) -> ArrayRef {
     Arc::new(vectors.finish())
 }
 
-fn latents(documents: &[Document]) -> ArrayRef {
+/// Latents, null where there are none.
+fn latents(documents: &[Document]) -> Result<ArrayRef> {
     let mut indices = ListBuilder::new(UInt32Builder::new());
     let mut values = ListBuilder::new(Float32Builder::new());
     for document in documents {
@@ -166,18 +167,13 @@ fn latents(documents: &[Document]) -> ArrayRef {
         indices.append(!latents.is_empty());
         values.append(!latents.is_empty());
     }
-    let lists: [(&str, ArrayRef); 2] = [
-        ("indices", Arc::new(indices.finish())),
-        ("values", Arc::new(values.finish())),
-    ];
-    let fields: Vec<(Arc<Field>, ArrayRef)> = lists
-        .into_iter()
-        .map(|(name, list)| {
-            let field = Field::new(name, list.data_type().clone(), true);
-            (Arc::new(field), list)
-        })
-        .collect();
-    Arc::new(StructArray::from(fields))
+    let (indices, values) = (indices.finish(), values.finish());
+    let nulls = indices.nulls().cloned();
+    let field = |name, list: &ListArray| Field::new(name, list.data_type().clone(), true);
+    let fields = vec![field("indices", &indices), field("values", &values)];
+    let lists: Vec<ArrayRef> = vec![Arc::new(indices), Arc::new(values)];
+    let latents = StructArray::try_new(fields.into(), lists, nulls).map_err(fault)?;
+    Ok(Arc::new(latents))
 }
 
 /// A column of an attribute; `None` where none holds its values.
