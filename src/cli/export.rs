@@ -181,7 +181,8 @@ fn document(wire: v1::Document, saes: &[String]) -> anyhow::Result<Document> {
         document.attributes.insert(name, value);
     }
     document.vector = wire.vector.map(|vector| vector.values);
-    for codes in wire.codes.into_iter().map(sae_codes) {
+    let codes = wire.codes.map_or_else(Vec::new, |codes| codes.saes);
+    for codes in codes.into_iter().map(sae_codes) {
         let place = saes.iter().position(|sae| *sae == codes.sae);
         let place = place.with_context(|| {
             format!(

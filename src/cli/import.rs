@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::client::{Client, ClientArgs};
 use super::export::sae_names;
-use super::failure::Interrupted;
+use super::failure::{Interrupted, Usage};
 use super::ingest::{Origin, failure, send};
 use super::interrupt::Interrupt;
 use super::{flags, output, progress, text};
@@ -65,7 +65,12 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let name = args.name.unwrap_or_else(|| manifest.collection.clone());
     let mut saes = HashMap::new();
     for (name, folder) in &args.saes {
-        saes.insert(name.clone(), flags::absolute(folder)?);
+        if saes
+            .insert(name.clone(), flags::absolute(folder)?)
+            .is_some()
+        {
+            return Err(Usage(format!("--sae names the SAE {name:?} twice")).into());
+        }
     }
     let encoder = match args.encoder {
         Some(model) if Path::new(&model).is_dir() => flags::absolute(Path::new(&model))?,
@@ -195,9 +200,11 @@ fn wire_document(document: Document, saes: &[String]) -> v1::Document {
             .map(|(name, value)| (name, wire_value(value)))
             .collect(),
         vector: document.vector.map(|values| v1::Vector { values }),
-        codes: codes
-            .map(|(codes, sae)| wire_sae_codes(sae.clone(), codes))
-            .collect(),
+        codes: Some(v1::CodesBySae {
+            saes: codes
+                .map(|(codes, sae)| wire_sae_codes(sae.clone(), codes))
+                .collect(),
+        }),
         ..v1::Document::default()
     }
 }

@@ -157,10 +157,12 @@ pub(super) fn wire_document(read: ReadDocument) -> v1::Document {
         vector: document.vector.map(|values| v1::Vector { values }),
         latents,
         version: version.map(|version| version.to_string()),
-        codes: codes
-            .into_iter()
-            .map(|own| wire_sae_codes(own.sae, own.codes))
-            .collect(),
+        codes: (!codes.is_empty()).then(|| v1::CodesBySae {
+            saes: codes
+                .into_iter()
+                .map(|own| wire_sae_codes(own.sae, own.codes))
+                .collect(),
+        }),
     }
 }
 
@@ -206,13 +208,11 @@ pub(crate) fn sae_codes(wire: v1::SaeCodes) -> SaeCodes {
 
 /// The codes of documents by the names of SAEs, taken out of them.
 pub(super) fn codes_of(documents: &mut [v1::Document]) -> Vec<Vec<SaeCodes>> {
-    let codes = documents.iter_mut().map(|own| {
-        std::mem::take(&mut own.codes)
-            .into_iter()
-            .map(sae_codes)
-            .collect()
-    });
-    codes.collect()
+    let taken = |own: &mut v1::Document| own.codes.take().map_or_else(Vec::new, |own| own.saes);
+    let codes = documents.iter_mut().map(taken);
+    codes
+        .map(|own| own.into_iter().map(sae_codes).collect())
+        .collect()
 }
 
 pub(super) fn projection(wire: Option<v1::Projection>, otherwise: Projection) -> Projection {

@@ -2,7 +2,7 @@
 
 use latentdb::sae::format;
 use latentdb_proto::v1::{
-    Activation, Activations, AttachSaeRequest, Document, ExportRecordsRequest, FitGate,
+    Activation, Activations, AttachSaeRequest, CodesBySae, Document, ExportRecordsRequest, FitGate,
     IngestRequest, LatentPosition, RestoreCollectionRequest, RestoreRecordsRequest, SaeCodes,
     ScrollRequest, TextSpan, Vector,
 };
@@ -34,9 +34,13 @@ fn document(id: &str, codes: Vec<SaeCodes>) -> Document {
         vector: Some(Vector {
             values: vec![1.0; D],
         }),
-        codes,
+        codes: Some(CodesBySae { saes: codes }),
         ..Document::default()
     }
+}
+
+fn saes(document: &Document) -> &[SaeCodes] {
+    document.codes.as_ref().map_or(&[], |codes| &codes.saes)
 }
 
 async fn with_codes(server: &Running, collection: &str) -> Vec<Document> {
@@ -93,9 +97,9 @@ async fn codes_are_written_by_the_names_of_saes() {
     ];
     server.upsert("c", sent).await.unwrap();
     let found = with_codes(&server, "c").await;
-    assert_eq!(found[0].codes, given);
-    assert_eq!(found[1].codes.len(), 2);
-    assert_eq!(found[1].codes[1], codes("fine", &[5]));
+    assert_eq!(saes(&found[0]), given);
+    assert_eq!(saes(&found[1]).len(), 2);
+    assert_eq!(saes(&found[1])[1], codes("fine", &[5]));
 
     let mut twice = document("x", vec![codes("", &[1])]);
     twice.latents = Some(Activations {
@@ -107,10 +111,10 @@ async fn codes_are_written_by_the_names_of_saes() {
         span: None,
     }];
     for (document, field) in [
-        (twice, "documents[0].codes[0]"),
+        (twice, "documents[0].codes.saes[0]"),
         (
             document("x", vec![codes("none", &[1])]),
-            "documents[0].codes[0]",
+            "documents[0].codes.saes[0]",
         ),
         (
             document("x", vec![codes("fine", &[99])]),
@@ -152,8 +156,8 @@ async fn documents_are_written_as_they_are_given() {
     let answer = ingest(request.clone()).await;
     assert_eq!((answer.upserted, answer.error), (2, None));
     let found = with_codes(&server, "c").await;
-    assert_eq!(found[0].codes, [codes("fine", &[5])]);
-    assert_eq!(found[1].codes, []);
+    assert_eq!(saes(&found[0]), [codes("fine", &[5])]);
+    assert_eq!(found[1].codes, None);
     request.set_aside = true;
     let error = ingest(request.clone()).await.error.unwrap();
     assert_eq!(error.field, "as_given");

@@ -173,7 +173,7 @@ impl FileEntry {
             }
             sum.update(&buffer[..read]);
         }
-        if hex(&sum.finalize()) != self.sha256 {
+        if hex(sum.finalize()) != self.sha256 {
             return Err(damaged(
                 "is damaged: its checksum is not that of the manifest".to_owned(),
             ));
@@ -193,7 +193,7 @@ mod tests {
                 file: file.to_owned(),
                 rows: 1,
                 bytes: content.len() as u64,
-                sha256: hex(&Sha256::digest(content)),
+                sha256: hex(Sha256::digest(content)),
             }
         };
         let files = (entry("documents.jsonl", "{}\n"), entry("records.jsonl", ""));

@@ -47,7 +47,7 @@ impl Summed {
             file: name.to_owned(),
             rows,
             bytes: self.bytes,
-            sha256: hex(&self.sum.finalize()),
+            sha256: hex(self.sum.finalize()),
         })
     }
 }

@@ -401,7 +401,7 @@ fn with_codes(
     let record = &view.spec.record;
     for (at, (document, given)) in documents.iter_mut().zip(codes).enumerate() {
         for (sae, own) in given.iter().enumerate() {
-            let field = || format!("documents[{at}].codes[{sae}]");
+            let field = || format!("documents[{at}].codes.saes[{sae}]");
             let place = record.place_of(&own.sae);
             let place = place.map_err(|error| Error::invalid(field(), error.message()))?;
             let held = document.codes_mut(place);
