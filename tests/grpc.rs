@@ -10,6 +10,8 @@
 mod client;
 #[path = "grpc/concepts.rs"]
 mod concepts;
+#[path = "grpc/conditional.rs"]
+mod conditional;
 #[path = "grpc/corpus.rs"]
 mod corpus;
 #[path = "grpc/damage.rs"]
@@ -34,3 +36,5 @@ mod search;
 mod standard;
 #[path = "grpc/train.rs"]
 mod train;
+#[path = "grpc/transfer.rs"]
+mod transfer;

@@ -98,12 +98,15 @@ mod storage;
 mod text;
 mod value_key;
 mod vector;
+mod version;
 
 pub use catalog::{
     AttachedSae, Catalog, CollectionRecord, LOW_SCORE, Label, LabelScore, RecordKind, SavedSet,
     SetContent,
 };
-pub use collection::{Collection, Operation, StreamPosition, Update, Written};
+pub use collection::{
+    Collection, MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written,
+};
 pub use database::{
     CollectionHandle, Damaged, Database, NewCollection, Repaired, Verified, View, now, repair,
     validate_name, verify,
@@ -120,3 +123,4 @@ pub use rank::{ScoredDoc, TopK};
 pub use snapshot::{Centroids, Snapshot};
 pub use storage::{Faults, Step};
 pub use text::{Analyzer, MAX_QUERY_WORDS, Span, TextLanguage};
+pub use version::Version;

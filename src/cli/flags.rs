@@ -8,6 +8,7 @@ use latentdb_proto::v1::{
 };
 
 use crate::reading::{CodePooling, Precision};
+use crate::records::assignment::Assignment;
 
 /// `f32` or `bf16`.
 pub(super) fn precision(text: &str) -> Result<Precision, String> {
@@ -138,10 +139,46 @@ pub(super) fn template(text: &str) -> Result<crate::records::template::Template,
         .map_err(|error: crate::error::Error| error.message().to_owned())
 }
 
+/// A version of a document, as `get` shows it.
+pub(super) fn version(text: &str) -> Result<String, String> {
+    let version = text.parse::<latentdb_index::Version>();
+    version
+        .map(|version| version.to_string())
+        .map_err(|error| error.message().to_owned())
+}
+
+/// `NAME=VALUE` or `NAME:KIND=VALUE`.
+pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
+    text.parse()
+        .map_err(|error: crate::error::Error| error.message().to_owned())
+}
+
 /// A record format.
 pub(super) fn format(text: &str) -> Result<crate::records::Format, String> {
     text.parse()
         .map_err(|error: crate::error::Error| error.message().to_owned())
+}
+
+/// A format of exported documents.
+pub(super) fn export_format(text: &str) -> Result<crate::records::Format, String> {
+    match format(text) {
+        Ok(format @ (crate::records::Format::JsonLines | crate::records::Format::Parquet)) => {
+            Ok(format)
+        }
+        _ => Err("is none of the formats of an export; accepted are jsonl and parquet".to_owned()),
+    }
+}
+
+/// `FOLDER` or `NAME=FOLDER`: where an SAE lies, by its name in a collection.
+pub(super) fn sae_folder(text: &str) -> Result<(String, std::path::PathBuf), String> {
+    let (name, folder) = match text.split_once('=') {
+        Some((name, folder)) if !name.contains('/') => (name, folder),
+        _ => ("", text),
+    };
+    if folder.is_empty() {
+        return Err("accepted is FOLDER, or NAME=FOLDER for an SAE with a name".to_owned());
+    }
+    Ok((name.to_owned(), folder.into()))
 }
 
 /// A path that means the same to the server, which runs on this machine.
@@ -239,6 +276,15 @@ mod tests {
         let used = preset_use("mild=0.5").unwrap();
         assert_eq!((used.name.as_str(), used.strength), ("mild", Some(0.5)));
         assert_eq!(preset_use("mild").unwrap().strength, None);
+    }
+
+    #[test]
+    fn folders_of_saes_may_have_a_name() {
+        let of = |text: &str| sae_folder(text).unwrap();
+        assert_eq!(of("d/sae"), (String::new(), "d/sae".into()));
+        assert_eq!(of("fine=d/sae"), ("fine".to_owned(), "d/sae".into()));
+        assert_eq!(of("./k=32"), (String::new(), "./k=32".into()));
+        assert!(sae_folder("fine=").is_err());
     }
 
     #[test]

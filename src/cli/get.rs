@@ -36,6 +36,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             attribute_names: Vec::new(),
             vector: args.vector,
             latents: !args.no_latents,
+            version: true,
         }),
     };
     let collection = args.name;
@@ -63,6 +64,9 @@ fn page(response: &GetResponse) -> String {
         }
         if let Some(body) = &document.text {
             let _ = writeln!(page, "  {}", text::cut(body, usize::MAX));
+        }
+        if let Some(version) = &document.version {
+            let _ = writeln!(page, "  version {version}");
         }
         if let Some(vector) = &document.vector {
             let _ = writeln!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use latentdb_proto::v1::document_service_client::DocumentServiceClient;
-use latentdb_proto::v1::{BatchError, Document, IngestRequest, IngestResponse, MadeWith};
+use latentdb_proto::v1::{BatchError, Document, IfExists, IngestRequest, IngestResponse, MadeWith};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
@@ -41,6 +41,10 @@ pub struct Target {
     pub stream_id: String,
     /// Have documents set aside that cannot be written, and continue after a batch that was not.
     pub keep_going: bool,
+    /// What becomes of documents that exist.
+    pub if_exists: IfExists,
+    /// Have documents written as they are given, without models.
+    pub as_given: bool,
     /// What the documents' vectors and latents were made with, if known.
     pub made_with: Option<MadeWith>,
 }
@@ -52,6 +56,8 @@ pub struct Outcome<C> {
     pub written: u64,
     /// Documents of batches that an earlier try had written.
     pub recognised: u64,
+    /// Documents that exist and were left alone.
+    pub existing: u64,
     /// Documents that the server set aside.
     pub set_aside: u64,
     /// Batches answered.
@@ -97,7 +103,7 @@ pub enum Fault {
 pub enum Event<'e, C> {
     /// So many documents are done.
     Done {
-        /// Written now.
+        /// Written now, or found to exist and left alone.
         written: u64,
         /// Written by an earlier try.
         recognised: u64,
@@ -223,6 +229,7 @@ fn requests<C: Send + 'static>(
     permits: Arc<Semaphore>,
 ) -> impl Stream<Item = IngestRequest> + Send {
     let (made_with, set_aside) = (target.made_with, target.keep_going);
+    let (if_exists, as_given) = (target.if_exists.into(), target.as_given);
     let first = (target.collection, target.stream_id);
     let state = (batches, shared, permits, first, 1);
     futures::stream::unfold(state, move |state| {
@@ -248,6 +255,8 @@ fn requests<C: Send + 'static>(
                 batch: number,
                 stream_id,
                 set_aside,
+                if_exists,
+                as_given,
                 made_with,
             };
             // Only the first message names the collection and the stream.
@@ -262,6 +271,7 @@ impl<C> Default for Outcome<C> {
         Self {
             written: 0,
             recognised: 0,
+            existing: 0,
             set_aside: 0,
             batches: 0,
             failures: Vec::new(),
@@ -306,9 +316,10 @@ impl<C> Outcome<C> {
             self.recognised += pending.documents;
         } else {
             self.written += response.upserted;
+            self.existing += response.existing.len() as u64;
         }
         watch(Event::Done {
-            written: self.written,
+            written: self.written + self.existing,
             recognised: self.recognised,
         })
         .map_err(Fault::Source)

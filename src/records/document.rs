@@ -332,7 +332,7 @@ impl Converter {
 }
 
 /// A mapped value as an attribute; `None` for an empty list.
-fn attribute(mapped: Mapped) -> std::result::Result<Option<Value>, String> {
+pub(super) fn attribute(mapped: Mapped) -> std::result::Result<Option<Value>, String> {
     let (json, is_time) = match mapped {
         Mapped::Plain(json) => (json, false),
         Mapped::Time(json) => (json, true),

@@ -22,13 +22,15 @@ impl Element {
     }
 }
 
-/// The layout of a matrix in a file: row-major `[rows, dimension]` from byte `start`.
+/// The layout of a matrix in a file: `[rows, dimension]` from byte `start`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub start: usize,
     pub element: Element,
     pub rows: usize,
     pub dimension: usize,
+    /// Whether values of a column lie side by side (Fortran order), instead of those of a row.
+    pub by_columns: bool,
 }
 
 /// The layout, where it lies within a file of `length` bytes.

@@ -14,13 +14,16 @@ use tonic::{Status, Streaming};
 
 use super::address::{address, changed};
 use super::calls::calls;
-use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, shortened, status};
+use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, required, shortened, status};
 use super::streams::{Answers, MESSAGE_BYTES, Told, cut};
 use super::types::{
-    attributes, codes, count_or, document, documents, filter, made_with, projection, wire_document,
+    attributes, codes, codes_of, count_or, document, documents, expected_versions, filter,
+    if_exists, made_with, projection, set, wire_document,
 };
 use crate::error::{Error, Result, Within as _};
-use crate::service::{Batch, Documents, MAX_BATCH, Projection, Turn};
+use crate::service::{
+    Batch, Documents, IfExists, MAX_BATCH, MatchingChange, Projection, SaeCodes, Turn,
+};
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -43,12 +46,17 @@ calls! {
 }
 
 impl DocumentAdapter {
-    async fn upsert(&self, wire: v1::UpsertRequest) -> Result<v1::WriteResponse> {
-        let documents = documents(wire.documents)?;
-        let made_with = made_with(wire.made_with);
+    async fn upsert(&self, mut wire: v1::UpsertRequest) -> Result<v1::WriteResponse> {
+        let batch = Batch {
+            codes: codes_of(&mut wire.documents),
+            documents: documents(wire.documents)?,
+            made_with: made_with(wire.made_with),
+            if_exists: if_exists(wire.if_exists)?,
+            expected: expected_versions(wire.expected_versions)?,
+            ..Batch::default()
+        };
         let collection = changed(wire.collection)?;
-        let written = self.0.upsert(&collection, documents, made_with).await?;
-        Ok(answer(written))
+        Ok(answer(self.0.ingest(&collection, batch).await?.written))
     }
 
     async fn ingest(
@@ -66,13 +74,24 @@ impl DocumentAdapter {
     }
 
     async fn update(&self, wire: v1::UpdateRequest) -> Result<v1::WriteResponse> {
+        let expected = expected_versions(wire.expected_versions)?;
+        if let Some(change) = wire.matching {
+            if !wire.updates.is_empty() {
+                let message = "is given with updates; one of them is accepted";
+                return Err(Error::invalid("matching", message));
+            }
+            let change = matching(change).within("matching")?;
+            let collection = changed(wire.collection)?;
+            let written = self.0.update_matching(&collection, change, expected);
+            return Ok(answer(written.await?));
+        }
         let updates = wire.updates.into_iter().enumerate();
         let updates = updates.map(|(at, one)| update(one).within(&format!("updates[{at}]")));
         let updates = updates.collect::<Result<_>>()?;
         let made_with = made_with(wire.made_with);
         let collection = changed(wire.collection)?;
-        let written = self.0.update(&collection, updates, made_with).await?;
-        Ok(answer(written))
+        let written = self.0.update(&collection, updates, made_with, expected);
+        Ok(answer(written.await?))
     }
 
     async fn delete(&self, wire: v1::DeleteRequest) -> Result<v1::WriteResponse> {
@@ -81,15 +100,16 @@ impl DocumentAdapter {
             return Err(Error::invalid("filter", message));
         }
         let collection = changed(wire.collection)?;
+        let expected = expected_versions(wire.expected_versions)?;
         let written = match wire.filter {
             Some(described) => {
                 let described = filter(Some(described))?;
                 let ignore = wire.ignore_warnings;
                 self.0
-                    .delete_matching(&collection, described, ignore)
+                    .delete_matching(&collection, described, ignore, expected)
                     .await?
             }
-            None => self.0.delete_ids(&collection, wire.ids).await?,
+            None => self.0.delete_ids(&collection, wire.ids, expected).await?,
         };
         Ok(answer(written))
     }
@@ -111,7 +131,7 @@ impl DocumentAdapter {
         let batch = count_or(wire.batch_size, 500, MAX_BATCH, "batch_size")?;
         let scroll = self
             .0
-            .scroll(&address, described, projection, wire.limit)
+            .scroll(&address, described, projection, wire.limit, wire.codes)
             .await?;
         // Read as the client takes them: who does not read keeps nothing busy.
         let state = (scroll, VecDeque::new());
@@ -213,7 +233,7 @@ impl DocumentAdapter {
         (collection, stream_id): &(String, String),
         number: u64,
         turn: Turn,
-        message: v1::IngestRequest,
+        mut message: v1::IngestRequest,
     ) -> JoinHandle<Result<Answered>> {
         let (service, collection) = (self.0.clone(), collection.clone());
         let position = (!stream_id.is_empty()).then(|| StreamPosition {
@@ -228,6 +248,11 @@ impl DocumentAdapter {
                 ));
             }
             let set_aside = message.set_aside;
+            let if_exists = if_exists(message.if_exists)?;
+            let codes = codes_of(&mut message.documents);
+            if set_aside {
+                check_set_aside(if_exists, message.as_given, &codes)?;
+            }
             let (mut good, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
             for (at, wire) in message.documents.into_iter().enumerate() {
                 match document(wire) {
@@ -241,10 +266,14 @@ impl DocumentAdapter {
             }
             let batch = Batch {
                 documents: good,
+                codes,
+                as_given: message.as_given,
                 made_with: made_with(message.made_with),
                 position,
                 turn,
                 set_aside,
+                if_exists,
+                ..Batch::default()
             };
             let ingested = service.ingest(&changed(collection)?, batch).await?;
             let refused = ingested.refused.into_iter();
@@ -258,6 +287,28 @@ impl DocumentAdapter {
                 rejected,
             })
         })
+    }
+}
+
+/// Refuses what a batch cannot be asked together with `set_aside`.
+fn check_set_aside(if_exists: IfExists, as_given: bool, codes: &[Vec<SaeCodes>]) -> Result<()> {
+    if if_exists == IfExists::Fail {
+        return Err(Error::invalid(
+            "if_exists",
+            "is IF_EXISTS_FAIL with set_aside; IF_EXISTS_SKIP names those that exist and writes the \
+             others",
+        ));
+    }
+    if as_given {
+        let message = "is set with set_aside; one of them is accepted";
+        return Err(Error::invalid("as_given", message));
+    }
+    match codes.iter().position(|own| !own.is_empty()) {
+        None => Ok(()),
+        Some(at) => Err(Error::invalid(
+            format!("documents[{at}].codes"),
+            "is given with set_aside, with which `latents` alone is accepted",
+        )),
     }
 }
 
@@ -282,6 +333,7 @@ fn batch_answer(batch: u64, answered: Result<Answered>) -> v1::IngestResponse {
             duplicate: written.duplicate,
             error: None,
             rejected: rejections(rejected),
+            existing: written.existing,
         },
         Err(error) => v1::IngestResponse {
             batch,
@@ -317,7 +369,17 @@ fn answer(written: Written) -> v1::WriteResponse {
         sequence: written.sequence,
         upserted: written.upserted,
         deleted: written.deleted,
+        existing: written.existing,
     }
+}
+
+fn matching(wire: v1::MatchingUpdate) -> Result<MatchingChange> {
+    Ok(MatchingChange {
+        filter: set(Some(required(wire.filter, "filter")?), "filter")?,
+        set: attributes(wire.set_attributes).within("set_attributes")?,
+        remove: wire.remove_attributes,
+        ignore_warnings: wire.ignore_warnings,
+    })
 }
 
 fn update(wire: v1::DocumentUpdate) -> Result<Update> {

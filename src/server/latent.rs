@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use latentdb_index::{Document, Label, LabelScore};
+use latentdb_index::{Label, LabelScore};
 use latentdb_proto::v1;
 use latentdb_proto::v1::latent_service_server::LatentService;
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::service::{
     ChatUse, DEFAULT_DOCUMENTS, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
     LabellerChoice, Labels, LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest,
-    Related, ScoreProgress, ScoreRequest,
+    ReadDocument, Related, ScoreProgress, ScoreRequest,
 };
 
 /// Most entries of a list on a latent's page.
@@ -311,7 +311,7 @@ fn new_label(entry: v1::LabelEntry) -> Result<NewLabel> {
 
 fn wire_page(page: LatentPage) -> v1::Latent {
     let latent = page.statistics.latent;
-    let documents = |documents: Vec<(Document, f32)>| {
+    let documents = |documents: Vec<(ReadDocument, f32)>| {
         let entries = documents.into_iter();
         entries
             .map(|(document, activation)| v1::ActivatingDocument {

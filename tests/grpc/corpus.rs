@@ -44,6 +44,7 @@ impl Item {
                     .map(|&(latent, activation)| Activation { latent, activation })
                     .collect(),
             }),
+            ..Document::default()
         }
     }
 

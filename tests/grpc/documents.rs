@@ -101,10 +101,9 @@ async fn documents_are_written_changed_read_and_deleted() {
     assert_eq!(found.documents[0].latents, documents[7].latents);
 
     let delete = DeleteRequest {
-        ignore_warnings: false,
         collection: "c".into(),
         filter: Some(expr("source = 'films'")),
-        ids: Vec::new(),
+        ..DeleteRequest::default()
     };
     let films = items.iter().filter(|item| item.source == "films").count() as u64;
     let deleted = client.delete(delete).await.unwrap().into_inner();

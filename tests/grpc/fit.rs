@@ -364,6 +364,7 @@ async fn what_was_made_with_other_models_is_refused() {
         collection: "c".into(),
         documents: documents(Source::Own, 1, "d"),
         made_with,
+        ..UpsertRequest::default()
     };
     let own = sae().hash().to_owned();
     let mut client = server.documents();
@@ -386,6 +387,7 @@ async fn what_was_made_with_other_models_is_refused() {
             ..DocumentUpdate::default()
         }],
         made_with: made_with("abc", ""),
+        ..UpdateRequest::default()
     };
     refused(&client.update(update).await.unwrap_err(), &["abc"]);
     let batch = IngestRequest {

@@ -7,6 +7,7 @@
 mod background;
 mod check;
 mod operation;
+mod plan;
 mod positions;
 mod shared;
 mod verify;
@@ -34,7 +35,7 @@ use positions::CommitPayload;
 use shared::Shared;
 use writer::WriterHandle;
 
-pub use operation::{Operation, StreamPosition, Update, Written};
+pub use operation::{MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written};
 pub(crate) use verify::verify;
 
 /// An open generation.

@@ -10,17 +10,17 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use indexmap::IndexMap;
 use tantivy::index::SegmentId;
 use tantivy::merge_policy::LogMergePolicy;
 use tantivy::{IndexWriter, Term};
 
-use super::operation::{Operation, StreamPosition, Update, Written};
+use super::operation::{Operation, StreamPosition, Written};
+use super::plan::{Planner, Rewrite};
 use super::positions::CommitPayload;
 use super::shared::Shared;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
-use crate::filter::ResolvedFilter;
+use crate::snapshot::Snapshot;
 
 /// How long a commit waits for more writes to join it.
 const GATHER: Duration = Duration::from_millis(2);
@@ -281,13 +281,25 @@ impl WriterThread {
             let _ = write.reply.send(Err(error));
             return;
         }
-        let reads_matches =
-            |operation: &Operation| matches!(operation, Operation::DeleteMatching(_));
+        let reads_matches = |operation: &Operation| {
+            matches!(
+                operation,
+                Operation::DeleteMatching(_) | Operation::UpdateMatching(_)
+            )
+        };
         if !group.documents.is_empty() && write.operations.iter().any(reads_matches) {
             // What was gathered is known to filters after a commit, with which it is answered.
             self.commit(std::mem::take(group), std::mem::take(pending));
         }
-        let changes = match self.plan(write.operations, group) {
+        let planned = self.snapshot_for(&write.operations).and_then(|snapshot| {
+            let planner = Planner {
+                shared: &self.shared,
+                snapshot,
+                gathered: &group.documents,
+            };
+            planner.plan(write.operations)
+        });
+        let changes = match planned {
             Ok(changes) => changes,
             Err(error) => {
                 let _ = write.reply.send(Err(error));
@@ -297,114 +309,60 @@ impl WriterThread {
         let mut written = changes.written;
         written.sequence = self.payload.sequence + 1;
         for (id, change) in changes.documents {
-            if let Err(error) = self.write_one(id, change, group) {
+            if let Err(error) = self.write_one(&id, change.as_ref()) {
                 group.failure.get_or_insert(error);
             }
+            group.bytes += change.as_ref().map_or(0, size);
+            group.documents.insert(id, change);
+        }
+        if let Some(rewrite) = &changes.rewrite
+            && let Err(error) = self.rewrite(rewrite, group)
+        {
+            group.failure.get_or_insert(error);
         }
         if let Some(position) = write.position {
             self.payload.note(position, written.sequence, seconds);
             group.positioned = true;
         }
         pending.push((write.reply, written));
-    }
-
-    /// What a write will change, checked against the state it will meet. Changes nothing.
-    fn plan(&self, operations: Vec<Operation>, group: &Group) -> Result<Changes> {
-        let mut changes = Changes::default();
-        for operation in operations {
-            match operation {
-                Operation::Upsert(document) => {
-                    changes.written.upserted += 1;
-                    changes
-                        .documents
-                        .insert(document.id.clone(), Some(*document));
-                }
-                Operation::Update(update) => {
-                    let before = match changes.documents.get_mut(&update.id) {
-                        Some(staged) => staged.take(),
-                        None => self.current(&update.id, group)?,
-                    };
-                    let document = before.ok_or_else(|| {
-                        Error::not_found(format!("document {:?} does not exist", update.id))
-                    })?;
-                    changes.written.upserted += 1;
-                    let id = document.id.clone();
-                    changes
-                        .documents
-                        .insert(id, Some(updated(document, *update)));
-                }
-                Operation::Delete(ids) => {
-                    for id in ids {
-                        let exists = match changes.documents.get(&id) {
-                            Some(staged) => staged.is_some(),
-                            None => self.exists(&id, group)?,
-                        };
-                        if exists {
-                            changes.written.deleted += 1;
-                            changes.documents.insert(id, None);
-                        }
-                    }
-                }
-                Operation::DeleteMatching(filter) => {
-                    if !changes.documents.is_empty() {
-                        return Err(Error::invalid(
-                            "operations",
-                            "has a delete by filter after other changes; it goes first or into a \
-                             batch of its own",
-                        ));
-                    }
-                    for id in self.matching_ids(&filter)? {
-                        changes.written.deleted += 1;
-                        changes.documents.insert(id, None);
-                    }
-                }
-            }
+        if changes.rewrite.is_some() {
+            // What it leaves of its documents is not kept for the writes that follow.
+            self.commit(std::mem::take(group), std::mem::take(pending));
         }
-        Ok(changes)
     }
 
-    fn write_one(&mut self, id: String, change: Option<Document>, group: &mut Group) -> Result<()> {
+    /// The snapshot that operations are planned on. Those that read documents must see the last
+    /// commit, which may be durable and not be shown yet.
+    fn snapshot_for(&self, operations: &[Operation]) -> Result<Arc<Snapshot>> {
+        let snapshot = self.shared.snapshot();
+        let only_replaces = |one: &Operation| matches!(one, Operation::Upsert(_));
+        if snapshot.sequence() == self.payload.sequence || operations.iter().all(only_replaces) {
+            return Ok(snapshot);
+        }
+        self.shared.refresh()?;
+        Ok(self.shared.snapshot())
+    }
+
+    /// Writes what a change of attributes makes of stored documents.
+    fn rewrite(&mut self, rewrite: &Rewrite, group: &mut Group) -> Result<()> {
+        for document in rewrite.documents() {
+            let document = document?;
+            self.write_one(&document.id, Some(&document))?;
+            group.rewritten.push(document.id);
+        }
+        Ok(())
+    }
+
+    fn write_one(&mut self, id: &str, change: Option<&Document>) -> Result<()> {
         let fields = &self.shared.fields;
-        let term = Term::from_field_text(fields.id, &id);
-        let encoded = change.as_ref().map(|document| fields.encode(document));
+        let term = Term::from_field_text(fields.id, id);
+        let encoded = change.map(|document| fields.encode(document));
         let writer = self.recover()?;
         writer.delete_term(term);
         if let Some(encoded) = encoded {
             writer.add_document(encoded)?;
         }
-        group.bytes += change.as_ref().map_or(0, size);
-        group.documents.insert(id, change);
         Ok(())
-    }
-
-    fn current(&self, id: &str, group: &Group) -> Result<Option<Document>> {
-        if let Some(change) = group.documents.get(id) {
-            return Ok(change.clone());
-        }
-        let snapshot = self.shared.snapshot();
-        match snapshot.find(id)? {
-            None => Ok(None),
-            Some(doc) => {
-                // It is copied: damage must not get a new checksum.
-                let segment = snapshot.locate(doc).0.reader.segment_id();
-                self.shared.ensure_checked(segment)?;
-                snapshot.whole(doc).map(Some)
-            }
-        }
-    }
-
-    fn exists(&self, id: &str, group: &Group) -> Result<bool> {
-        if let Some(change) = group.documents.get(id) {
-            return Ok(change.is_some());
-        }
-        Ok(self.shared.snapshot().find(id)?.is_some())
-    }
-
-    /// Ids a filter describes, of what is committed.
-    fn matching_ids(&self, filter: &ResolvedFilter) -> Result<Vec<String>> {
-        let snapshot = self.shared.snapshot();
-        let docs = snapshot.documents_matching(filter)?;
-        docs.into_iter().map(|doc| snapshot.id(doc)).collect()
     }
 
     fn commit(&mut self, mut group: Group, pending: Pending) {
@@ -415,10 +373,7 @@ impl WriterThread {
             Some(error) => Err(self.give_up(error)),
             // Retried batches, and deletes of what is not there, have nothing to commit. A stream's
             // new position is committed whatever its batch did, so that a retry is recognised.
-            None if group.documents.is_empty()
-                && !group.positioned
-                && self.payload.sequence > 0 =>
-            {
+            None if group.is_empty() && !group.positioned && self.payload.sequence > 0 => {
                 self.sync()
             }
             None => self.make_commit(&mut group),
@@ -455,7 +410,8 @@ impl WriterThread {
             tracing::error!(%error, "a commit is written but not visible yet");
         }
         // After the snapshot: who takes these ids must find the documents as they are now.
-        self.shared.note_changes(group.documents.keys());
+        let changed = group.documents.keys().chain(&group.rewritten);
+        self.shared.note_changes(changed);
         *group = Group::default();
         durable
     }
@@ -540,16 +496,15 @@ struct Group {
     positioned: bool,
     /// Documents as the group leaves them; `None` is deleted.
     documents: HashMap<String, Option<Document>>,
+    /// Ids of documents whose attributes an update by filter changed; it is the last write.
+    rewritten: Vec<String>,
     failure: Option<Error>,
 }
 
-/// What one write will change.
-#[derive(Default)]
-struct Changes {
-    /// In the order of the operations, so that documents lie as they were sent and what is read in
-    /// row order (training, exports) is the same for every ingest of the same records.
-    documents: IndexMap<String, Option<Document>>,
-    written: Written,
+impl Group {
+    fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.rewritten.is_empty()
+    }
 }
 
 fn size(document: &Document) -> usize {
@@ -560,19 +515,4 @@ fn size(document: &Document) -> usize {
         + vector.map_or(0, |vector| vector.len() * 4)
         + codes.sum::<usize>()
         + 256
-}
-
-fn updated(mut document: Document, update: Update) -> Document {
-    document.text = update.text.or(document.text);
-    document.vector = update.vector.or(document.vector);
-    for (sae, codes) in update.codes.into_iter().enumerate() {
-        if let Some(codes) = codes {
-            *document.codes_mut(sae) = codes;
-        }
-    }
-    for name in &update.remove {
-        document.attributes.remove(name);
-    }
-    document.attributes.extend(update.set);
-    document
 }

@@ -17,6 +17,7 @@ use crate::document::{Activation, Document};
 use crate::error::{Error, Result};
 use crate::schema::Fields;
 use crate::text::Analyzer;
+use crate::version::Version;
 
 pub use centroids::Centroids;
 pub(crate) use segment::{ComponentCache, SegmentView};
@@ -207,7 +208,7 @@ impl Snapshot {
     }
 
     /// Everything of a document, with its codes under every SAE.
-    pub(crate) fn whole(&self, doc: u32) -> Result<Document> {
+    pub fn whole(&self, doc: u32) -> Result<Document> {
         let mut document = self.stored_of_all(doc)?;
         document.vector = self.vector(doc).map(<[f32]>::to_vec);
         let (segment, local) = self.locate(doc);
@@ -215,6 +216,11 @@ impl Snapshot {
             document.codes_mut(sae).latents = space.latents.row(local).iter().collect();
         }
         Ok(document)
+    }
+
+    /// The version of a document, the same in every space.
+    pub fn version(&self, doc: u32) -> Result<Version> {
+        Ok(Version::of(&self.whole(doc)?))
     }
 
     /// Everything of a document, in the space of this snapshot's SAE.

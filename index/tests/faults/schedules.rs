@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use latentdb_index::filter::parse;
 use latentdb_index::{
-    CollectionHandle, Database, Document, Operation, Progress, Result, SetContent, StreamPosition,
-    Update, Value, verify,
+    CollectionHandle, Database, Document, MatchingUpdate, Operation, Progress, Requirement, Result,
+    SetContent, StreamPosition, Update, Value, verify,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -62,7 +62,7 @@ fn content(database: &Database) -> Content {
 /// One piece of work on a database, and what it makes of the content.
 fn work(random: &mut StdRng, database: &Database, after: &mut Content, batch: u64) -> Result<()> {
     let collection = database.collection(NAME)?;
-    match random.random_range(0..10) {
+    match random.random_range(0..12) {
         0..4 => {
             let numbers: Vec<u64> = (0..random.random_range(1..6))
                 .map(|_| random.random_range(0..40))
@@ -128,6 +128,40 @@ fn work(random: &mut StdRng, database: &Database, after: &mut Content, batch: u6
             }
             after.collections.insert(name.clone());
             database.create(new_collection(&name)).map(drop)
+        }
+        9 => {
+            let from = random.random_range(0..50);
+            let changed = after
+                .documents
+                .values_mut()
+                .filter(|number| **number >= from);
+            changed.for_each(|number| *number = 88);
+            let filter = parse(&format!("number >= {from}")).unwrap();
+            let update = MatchingUpdate {
+                filter: collection.view()?.resolve(&filter)?,
+                set: BTreeMap::from([("number".to_owned(), Value::Integer(88))]),
+                remove: Vec::new(),
+            };
+            collection
+                .apply(vec![Operation::UpdateMatching(Box::new(update))])
+                .map(drop)
+        }
+        10 => {
+            // Only if it is as it was read, which it is.
+            let Some((id, _)) = after.documents.iter().next() else {
+                return Ok(());
+            };
+            let id = id.clone();
+            let snapshot = collection.view()?.snapshot;
+            let doc = snapshot.find(&id)?.unwrap();
+            let state = Requirement::Version(snapshot.version(doc)?);
+            after.documents.remove(&id);
+            let require = Operation::Require {
+                id: id.clone(),
+                state,
+            };
+            let operations = vec![require, Operation::Delete(vec![id])];
+            collection.apply(operations).map(drop)
         }
         _ => {
             let recode = |_: &mut [Document], _: &Progress| Ok(());

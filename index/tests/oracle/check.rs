@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::filter::TextMode;
 use latentdb_index::query::{Fusion, Hit, Kind, Order, Ranking, execute, execute_after};
-use latentdb_index::{Document, Filter, Query, ResolvedFilter, Snapshot, Value};
+use latentdb_index::{Document, Filter, Query, ResolvedFilter, Snapshot, Value, Version};
 use sha2::{Digest as _, Sha256};
 
 use crate::naive::{self, Model, N_LATENTS};
@@ -45,6 +45,14 @@ impl<'a> Checked<'a> {
             snapshot,
             model,
             ids,
+        }
+    }
+
+    /// Versions are those of the documents as they were given, whichever way they came to be.
+    pub fn versions(&self) {
+        for (&doc, id) in &self.ids {
+            let expected = Version::of(&self.model.documents[id]);
+            assert_eq!(self.snapshot.version(doc).unwrap(), expected, "{id:?}");
         }
     }
 

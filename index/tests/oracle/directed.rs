@@ -16,7 +16,7 @@ use crate::generate::{self, random};
 use crate::naive::{DIMENSION, Model};
 
 /// A document whose parts all follow from its number, so that it can be known again.
-fn numbered(number: u32) -> Document {
+pub fn numbered(number: u32) -> Document {
     let mut document = Document::new(format!("n{number}"));
     document.text = Some(format!("number {number} of the stream"));
     document
@@ -43,7 +43,7 @@ fn numbered(number: u32) -> Document {
     document
 }
 
-fn upsert(document: Document) -> Operation {
+pub fn upsert(document: Document) -> Operation {
     Operation::Upsert(Box::new(document))
 }
 

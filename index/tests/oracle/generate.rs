@@ -9,13 +9,14 @@ use latentdb_index::query::{
     OrderBy, OrderKey, Scale,
 };
 use latentdb_index::{
-    Activation, Codes, Document, Filter, LatentPosition, Operation, Query, Update, Value,
+    Activation, Codes, Document, Filter, LatentPosition, MatchingUpdate, Operation, Query,
+    Requirement, Update, Value, Version,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use crate::naive::{DIMENSION, N_LATENTS};
+use crate::naive::{self, DIMENSION, N_LATENTS};
 
 /// Documents have ids of this many numbers.
 pub const IDS: usize = 400;
@@ -254,6 +255,63 @@ pub fn updates(random: &mut StdRng, count: usize, living: &[String]) -> Vec<Oper
         .into_iter()
         .map(|id| Operation::Update(Box::new(update(random, id))))
         .collect()
+}
+
+/// A change of attributes of what a filter describes.
+pub fn matching_update(random: &mut StdRng) -> Operation {
+    let mut change = update(random, String::new());
+    if change.set.is_empty() {
+        change.remove = vec!["source".into(), "tags".into()];
+    }
+    Operation::UpdateMatching(Box::new(MatchingUpdate {
+        filter: filter(random, 1).resolve(&naive::Names).unwrap(),
+        set: change.set,
+        remove: change.remove,
+    }))
+}
+
+/// A batch of writes that depend on what is there: mostly as it is, now and then not, and then all
+/// of it must be refused.
+pub fn conditional(random: &mut StdRng, documents: &BTreeMap<String, Document>) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    if random.random_bool(0.1) {
+        operations.push(matching_update(random));
+    }
+    for _ in 0..random.random_range(1..10) {
+        let document = document(random);
+        let id = document.id.clone();
+        let known = documents.get(&id).map(Version::of);
+        let wrong = Version::of(&document);
+        match (random.random_range(0..6), known) {
+            (0..2, _) => operations.push(Operation::Insert(Box::new(document))),
+            (2, None) => operations.push(Operation::Require {
+                id,
+                state: Requirement::Absent,
+            }),
+            (3, None) if random.random_bool(0.1) => operations.push(Operation::Require {
+                id,
+                state: Requirement::Version(wrong),
+            }),
+            (kind, Some(known)) => {
+                let version = if random.random_bool(0.05) {
+                    wrong
+                } else {
+                    known
+                };
+                operations.push(Operation::Require {
+                    id: id.clone(),
+                    state: Requirement::Version(version),
+                });
+                operations.push(match kind {
+                    2 => Operation::Delete(vec![id]),
+                    3 => Operation::Update(Box::new(update(random, id))),
+                    _ => Operation::Upsert(Box::new(document)),
+                });
+            }
+            (_, None) => {}
+        }
+    }
+    operations
 }
 
 pub fn deletes(random: &mut StdRng, count: usize) -> Vec<Operation> {

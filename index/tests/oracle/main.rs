@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod check;
+mod conditions;
 mod directed;
 mod facets;
 mod generate;
@@ -28,7 +29,7 @@ use rand::Rng;
 use check::Checked;
 use facets::check_facets;
 use generate::random;
-use naive::Model;
+use naive::{Applied, Model};
 
 /// One step of a sequence. What it does in detail follows from its seed.
 #[derive(Clone, Debug)]
@@ -41,6 +42,10 @@ enum Step {
     Delete { seed: u64, count: usize },
     /// Delete what a filter describes.
     DeleteMatching { seed: u64 },
+    /// Change attributes of what a filter describes.
+    UpdateMatching { seed: u64 },
+    /// Inserts of what may exist, and writes that require a state of documents.
+    Conditional { seed: u64 },
     /// Everything in one batch; it may be one that must be refused.
     Mixed { seed: u64 },
     /// Send the last batch of a stream again.
@@ -59,6 +64,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (seed(), 1..30_usize).prop_map(|(seed, count)| Step::Update { seed, count }),
         2 => (seed(), 1..60_usize).prop_map(|(seed, count)| Step::Delete { seed, count }),
         1 => seed().prop_map(|seed| Step::DeleteMatching { seed }),
+        1 => seed().prop_map(|seed| Step::UpdateMatching { seed }),
+        2 => seed().prop_map(|seed| Step::Conditional { seed }),
         3 => seed().prop_map(|seed| Step::Mixed { seed }),
         1 => seed().prop_map(|seed| Step::Retry { seed }),
         1 => Just(Step::Merge),
@@ -118,6 +125,13 @@ impl Run {
                     .unwrap();
                 self.write(seed, vec![Operation::DeleteMatching(filter)]);
             }
+            Step::UpdateMatching { seed } => {
+                self.write(seed, vec![generate::matching_update(&mut random(seed))]);
+            }
+            Step::Conditional { seed } => {
+                let operations = generate::conditional(&mut random(seed), &self.model.documents);
+                self.write(seed, operations);
+            }
             Step::Mixed { seed } => {
                 let operations = generate::mixed(&mut random(seed), &living);
                 self.write(seed, operations);
@@ -153,8 +167,12 @@ impl Run {
             .write(operations.clone(), position.clone());
         match (answer, expected) {
             (Ok(written), Ok(expected)) => {
-                let found = (written.upserted, written.deleted, written.duplicate);
-                assert_eq!(found, (expected.upserted, expected.deleted, false));
+                let found = Applied {
+                    upserted: written.upserted,
+                    deleted: written.deleted,
+                    existing: written.existing,
+                };
+                assert_eq!((found, written.duplicate), (expected, false));
                 let sequence = self.collection().snapshot().sequence();
                 assert!(
                     sequence >= written.sequence,
@@ -196,6 +214,7 @@ impl Run {
         let mut random = random(seed);
         let snapshot = self.collection().snapshot();
         let checked = Checked::new(&snapshot, &self.model);
+        checked.versions();
         checked.statistics(&generate::filter(&mut random, 1));
         for filter in [Filter::All, generate::filter(&mut random, 1)] {
             check_facets(&snapshot, &self.model, &filter, &mut random);

@@ -13,7 +13,8 @@ use latentdb_index::query::{
     ActivationScale, Boosts, Fusion, Latents, LatentsBm25, OrderBy, OrderKey, Scale,
 };
 use latentdb_index::{
-    Activation, Document, ErrorKind, Filter, Operation, ResolvedFilter, Result, Update, Value,
+    Activation, Document, ErrorKind, Filter, Operation, Requirement, ResolvedFilter, Result,
+    Update, Value, Version,
 };
 
 /// Values of a vector.
@@ -32,11 +33,12 @@ pub struct Model {
     pub ghosts: bool,
 }
 
-/// Documents a batch inserts or changes, and deletes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Documents a batch inserts or changes, deletes, and leaves alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     pub upserted: u64,
     pub deleted: u64,
+    pub existing: Vec<String>,
 }
 
 impl Model {
@@ -44,16 +46,51 @@ impl Model {
     pub fn apply(&mut self, operations: &[Operation]) -> Result<Applied, ErrorKind> {
         let mut documents = self.documents.clone();
         let mut touched: BTreeSet<String> = BTreeSet::new();
-        let mut applied = Applied {
-            upserted: 0,
-            deleted: 0,
-        };
+        let mut applied = Applied::default();
+        let is_check = |one: &&Operation| matches!(one, Operation::Require { .. });
+        let changing = operations.len() - operations.iter().filter(is_check).count();
         for operation in operations {
             match operation {
                 Operation::Upsert(document) => {
                     applied.upserted += 1;
                     touched.insert(document.id.clone());
                     documents.insert(document.id.clone(), stored(document));
+                }
+                Operation::Insert(document) if documents.contains_key(&document.id) => {
+                    applied.existing.push(document.id.clone());
+                }
+                Operation::Insert(document) => {
+                    applied.upserted += 1;
+                    touched.insert(document.id.clone());
+                    documents.insert(document.id.clone(), stored(document));
+                }
+                Operation::Require { id, state } => {
+                    let found = documents.get(id).map(Version::of);
+                    match state {
+                        Requirement::Absent if found.is_some() => {
+                            return Err(ErrorKind::AlreadyExists);
+                        }
+                        Requirement::Version(version) if found != Some(*version) => {
+                            return Err(ErrorKind::Aborted);
+                        }
+                        _ => {}
+                    }
+                }
+                Operation::UpdateMatching(_) if changing > 1 => {
+                    return Err(ErrorKind::InvalidArgument);
+                }
+                Operation::UpdateMatching(update) => {
+                    for id in ids_matching(&documents, &update.filter) {
+                        let change = Update {
+                            set: update.set.clone(),
+                            remove: update.remove.clone(),
+                            ..Update::default()
+                        };
+                        let after = updated(&documents[&id], &change);
+                        applied.upserted += 1;
+                        touched.insert(id.clone());
+                        documents.insert(id, after);
+                    }
                 }
                 Operation::Update(update) => {
                     let before = documents.get(&update.id).ok_or(ErrorKind::NotFound)?;

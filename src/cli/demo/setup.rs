@@ -137,8 +137,7 @@ async fn write(
         collection: COLLECTION.to_owned(),
         // What is missing is asked for, so batches differ from run to run.
         stream_id: String::new(),
-        keep_going: false,
-        made_with: None,
+        ..Target::default()
     };
     let outcome = ingest::send(
         client,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::bail;
-use latentdb_proto::v1::{self, Collection, GetCollectionRequest, MadeWith};
+use latentdb_proto::v1::{self, Collection, GetCollectionRequest, IfExists, MadeWith};
 use parking_lot::Mutex;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -51,11 +51,11 @@ const SHOWN_FAILURES: usize = 10;
 pub(super) struct Args {
     /// The collection
     name: String,
-    /// JSON Lines, CSV, TSV or Parquet, plain, gzip or zstd; - for standard input; or the folder of
-    /// the parts that `encode --shard` made
+    /// JSON Lines, CSV, TSV, Parquet or Arrow IPC, plain, gzip or zstd; - for standard input; or the
+    /// folder of the parts that `encode --shard` made
     file: String,
-    /// Format of the records, where the name does not tell: jsonl, csv, tsv, parquet, or csv-plain
-    /// and tsv-plain, in which quotes are text
+    /// Format of the records, where the name does not tell: jsonl, csv, tsv, parquet, arrow, or
+    /// csv-plain and tsv-plain, in which quotes are text
     #[arg(long, value_parser = flags::format)]
     format: Option<Format>,
     /// Field of the id; "id" where the records have it, else the record's number from 0
@@ -74,8 +74,8 @@ pub(super) struct Args {
     /// timestamps. A field that no record has is refused. Repeatable
     #[arg(long = "attribute", value_name = "FIELD", value_parser = flags::attribute)]
     attributes: Vec<String>,
-    /// File of ready vectors, a row for each record, in their order
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// File of ready vectors, a row for each record, in their order: safetensors, .npy or .npz
+    #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
     /// Field of a ready vector
     #[arg(long, value_name = "FIELD", conflicts_with = "vectors")]
@@ -90,6 +90,9 @@ pub(super) struct Args {
     /// not write again what was written. Of standard input, only the flags are compared
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     stream_id: String,
+    /// Leave documents alone whose ids exist, and write the others. What is left alone is not encoded
+    #[arg(long)]
+    if_absent: bool,
     /// Set aside records that cannot be read or written, one by one, and go on
     #[arg(long)]
     keep_going: bool,
@@ -135,7 +138,12 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         collection: args.name,
         stream_id,
         keep_going: args.keep_going,
+        if_exists: match args.if_absent {
+            true => IfExists::Skip,
+            false => IfExists::Replace,
+        },
         made_with: input.made_with,
+        ..Target::default()
     };
     let batching = input.batching;
     let mut sink = Sender {
@@ -195,7 +203,7 @@ fn stream_name(args: &Args, batch: usize) -> anyhow::Result<String> {
                 &args.vectors,
                 args.no_text
             ),
-            (&args.vector, &args.latents, args.format),
+            (&args.vector, &args.latents, args.format, args.if_absent),
             args.text.as_ref().map(Template::to_string),
         )
     );
@@ -360,6 +368,7 @@ pub(super) fn wire_document(document: Document) -> v1::Document {
         latents: document.latents.map(|pairs| v1::Activations {
             values: pairs.into_iter().map(activation).collect(),
         }),
+        ..v1::Document::default()
     }
 }
 
@@ -396,10 +405,17 @@ fn report(
             text::thousands(outcome.recognised)
         ));
     }
+    if outcome.existing > 0 {
+        line.push_str(&format!(
+            "; {} exist already and were left alone",
+            text::thousands(outcome.existing)
+        ));
+    }
     let path = rejects.path().display().to_string();
     let value = json!({
         "documents": outcome.written + outcome.recognised,
         "recognised": outcome.recognised,
+        "existing": outcome.existing,
         "set_aside": rejects.count(),
         "rejects": (rejects.count() > 0).then_some(&path),
         "failed_batches": outcome.failures.len(),

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use latentdb_index::analysis::cluster::{
     Cluster, ClusterOptions, Clustering, Distinctive, Member, cluster,
 };
-use latentdb_index::{Document, Filter, Label, Progress};
+use latentdb_index::{Filter, Label, Progress};
 
 use super::Analyses;
 use super::axis::{Axis, AxisRequest};
 use crate::error::Result;
 use crate::service::blocking;
 use crate::service::core::Address;
-use crate::service::documents::Projection;
+use crate::service::documents::{Projection, ReadDocument};
 use crate::service::names::resolve_filter;
 
 /// Latents that a cluster's label is made of.
@@ -60,7 +60,7 @@ pub struct DescribedCluster {
     /// Its numbers.
     pub cluster: Cluster,
     /// Its most typical documents.
-    pub documents: Vec<Document>,
+    pub documents: Vec<ReadDocument>,
 }
 
 impl ClusterResult {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use latentdb_index::analysis::{ByValue, DiffOptions, DiffRow, Selection};
-use latentdb_index::{Document, Filter, Label, Progress, ResolvedFilter, validate_attribute_name};
+use latentdb_index::{Filter, Label, Progress, ResolvedFilter, validate_attribute_name};
 
 use super::same_latents::{self, check_same_latents};
 use super::{Analyses, LatentGroup, check_number, check_share, groups_of, n_latents_of};
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
+use crate::service::documents::ReadDocument;
 use crate::service::labels::ShownLabel;
 use crate::service::names::resolve_set;
 
@@ -151,9 +152,9 @@ pub struct LabelledDiffRow {
     pub label: Option<ShownLabel>,
     /// Documents of the side that has more, in which it is strongest, with their activations.
     /// Where sets are paired, of pairs in which the other side has it not.
-    pub documents: Vec<(Document, f32)>,
+    pub documents: Vec<(ReadDocument, f32)>,
     /// Beside each of `documents`, the one it is paired with; empty where sets are not paired.
-    pub counterparts: Vec<Document>,
+    pub counterparts: Vec<ReadDocument>,
 }
 
 /// A request with filters resolved, ready to run over its views.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::{DuplicateOptions, Side, near_duplicates};
-use latentdb_index::{Document, Filter, Progress, TopK};
+use latentdb_index::{Filter, Progress, TopK};
 
 use super::{Analyses, n_latents_of};
 use crate::error::Result;
 use crate::service::blocking;
 use crate::service::core::Address;
-use crate::service::documents::Projection;
+use crate::service::documents::{Projection, ReadDocument};
 use crate::service::names::resolve_set;
 
 /// Vectors that are reconstructed together.
@@ -47,7 +47,7 @@ pub struct DuplicatesGroup {
 #[derive(Clone, Debug)]
 pub struct DuplicateMember {
     /// The document, as the projection says.
-    pub document: Document,
+    pub document: ReadDocument,
     /// Its similarity to the group's first document.
     pub similarity: f64,
 }
@@ -93,7 +93,7 @@ pub struct Unexplained {
     /// documents.
     pub quantiles: Vec<f64>,
     /// The documents with the largest residual shares, `|x - x^|^2 / |x|^2`.
-    pub worst: Vec<(Document, f64)>,
+    pub worst: Vec<(ReadDocument, f64)>,
     /// Tests in the filters that no document can pass.
     pub warnings: Vec<String>,
 }

@@ -1,6 +1,9 @@
 //! Writing and reading documents: texts become vectors, vectors become latents, on the way in.
 
 mod complete;
+mod conditions;
+mod matching;
+mod projection;
 
 use std::sync::Arc;
 
@@ -17,25 +20,16 @@ use super::identity::MadeWith;
 use super::names::resolve_filter;
 use crate::error::{Error, ErrorKind, Result};
 
+pub use conditions::{ExpectedVersions, IfExists};
+pub use matching::MatchingChange;
+pub use projection::{Projection, ReadDocument, SaeCodes};
+
+use conditions::requirements;
+
 /// Most documents of one write.
 pub const MAX_BATCH: usize = 10_000;
 /// Times a write is prepared again when an SAE is attached under it.
 const ATTEMPTS: usize = 3;
-
-/// Which parts of documents are read, in addition to ids.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Projection {
-    /// Their text.
-    pub text: bool,
-    /// Their attributes: all of them where `attribute_names` is empty.
-    pub attributes: bool,
-    /// Only these attributes.
-    pub attribute_names: Vec<String>,
-    /// Their vectors.
-    pub vector: bool,
-    /// Their latents.
-    pub latents: bool,
-}
 
 /// A write's place among others: it waits for the one before, and dropping `done` lets the one
 /// after go.
@@ -52,6 +46,11 @@ pub struct Turn {
 pub struct Batch {
     /// Its documents.
     pub documents: Vec<Document>,
+    /// Codes of each of them by the names of SAEs, in addition to those that they have; may be
+    /// shorter. Not with `set_aside`.
+    pub codes: Vec<Vec<SaeCodes>>,
+    /// Write them as they are given: no model is asked, and nothing is judged. Not with `set_aside`.
+    pub as_given: bool,
     /// What their vectors and latents were made with.
     pub made_with: MadeWith,
     /// Its number in a named stream.
@@ -60,6 +59,10 @@ pub struct Batch {
     pub turn: Turn,
     /// Write the documents that can be written, instead of all or none.
     pub set_aside: bool,
+    /// What becomes of documents that exist.
+    pub if_exists: IfExists,
+    /// Versions that are required.
+    pub expected: ExpectedVersions,
 }
 
 /// What became of a batch.
@@ -71,60 +74,11 @@ pub struct Ingested {
     pub refused: Vec<(usize, Error)>,
 }
 
-impl Projection {
-    /// Text and attributes, what a search shows.
-    pub fn readable() -> Self {
-        Self {
-            text: true,
-            attributes: true,
-            ..Self::default()
-        }
-    }
-
-    /// Everything.
-    pub fn everything() -> Self {
-        Self {
-            vector: true,
-            latents: true,
-            ..Self::readable()
-        }
-    }
-
-    /// The projected document of a snapshot.
-    pub fn read(&self, snapshot: &Snapshot, doc: u32) -> Result<Document> {
-        let mut document = snapshot.stored(doc)?;
-        if !self.text {
-            document.text = None;
-        }
-        if !self.attribute_names.is_empty() {
-            document
-                .attributes
-                .retain(|name, _| self.attribute_names.contains(name));
-        } else if !self.attributes {
-            document.attributes.clear();
-        }
-        if self.vector {
-            document.vector = snapshot.vector(doc).map(<[f32]>::to_vec);
-        }
-        if self.latents {
-            let latents = snapshot.latents(doc);
-            match document.codes.first_mut() {
-                Some(codes) => codes.latents = latents,
-                None => document.codes.push(Codes {
-                    latents,
-                    positions: Vec::new(),
-                }),
-            }
-        }
-        Ok(document)
-    }
-}
-
 /// Documents read by id.
 #[derive(Clone, Debug, Default)]
 pub struct Projected {
     /// Those that exist, in the order asked.
-    pub documents: Vec<Document>,
+    pub documents: Vec<ReadDocument>,
     /// Ids that do not.
     pub missing: Vec<String>,
 }
@@ -150,152 +104,148 @@ impl Documents {
         &self.gates
     }
 
-    /// Inserts or replaces documents, all or none.
+    /// Writes the documents of a batch. Texts and vectors are encoded at once, but the batch is
+    /// written when its turn has come. One that was written before is not encoded, nor are documents
+    /// that will not be written.
     ///
     /// # Errors
     /// `InvalidArgument` naming the field, as `documents[3].vector[7]`; `FailedPrecondition` when
-    /// the SAE does not fit the vectors, or they were made with other models.
-    pub async fn upsert(
-        self: &Arc<Self>,
-        collection: &str,
-        documents: Vec<Document>,
-        made_with: MadeWith,
-    ) -> Result<Written> {
-        let batch = Batch {
-            documents,
-            made_with,
-            ..Batch::default()
-        };
-        Ok(self.ingest(collection, batch).await?.written)
-    }
-
-    /// As [`Self::upsert`], for a batch of a stream: texts and vectors are encoded at once, but
-    /// the batch is written when its turn has come. One that was written before is not encoded.
-    ///
-    /// # Errors
-    /// Those of [`Self::upsert`].
+    /// the SAE does not fit the vectors, or they were made with other models; `AlreadyExists` and
+    /// `Aborted` naming a document that is not as the batch requires.
     pub async fn ingest(self: &Arc<Self>, collection: &str, batch: Batch) -> Result<Ingested> {
         let Batch {
             documents,
+            codes,
+            as_given,
             made_with,
             position,
             mut turn,
             set_aside,
+            if_exists,
+            expected,
         } = batch;
         check_batch(documents.len(), "documents")?;
-        if let Some(position) = position.clone() {
-            let handle = self.core.view(&Address::from(collection))?.handle.clone();
-            if let Some(sequence) = blocking(move || handle.written(&position)).await? {
-                if let Some(before) = turn.before.take() {
-                    let _ = before.await;
-                }
-                return Ok(Ingested {
-                    written: Written {
-                        sequence,
-                        duplicate: true,
-                        ..Written::default()
-                    },
-                    refused: Vec::new(),
-                });
-            }
+        check_batch(expected.len(), "expected_versions")?;
+        if let Some(written) = self
+            .written_before(collection, &position, &mut turn)
+            .await?
+        {
+            return Ok(written);
         }
-        let shared = Arc::new((documents, made_with));
-        let refused = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::new((documents, codes, made_with, expected));
+        // What an attempt leaves out: documents set aside, and ids that exist.
+        let left_out = Arc::new(Mutex::new((Vec::new(), Vec::new())));
         let prepare = |view| {
-            let (service, shared, refused) = (self.clone(), shared.clone(), refused.clone());
+            let (service, shared, left_out) = (self.clone(), shared.clone(), left_out.clone());
             async move {
-                let (documents, made_with) = &*shared;
+                let (documents, codes, made_with, expected) = &*shared;
                 made_with.check(&view)?;
-                let documents = documents.clone();
-                let documents = if set_aside {
-                    let (good, bad) = service.complete_good(&view, documents).await?;
-                    *refused.lock() = bad;
-                    good
+                let documents = with_codes(&view, documents.clone(), codes)?;
+                let sorted = if_exists.sort_out(&view, documents).await?;
+                let (documents, existing) = sorted;
+                let (mut documents, refused) = if set_aside {
+                    service.complete_good(&view, documents).await?
+                } else if as_given {
+                    complete::validate(&view, &documents)?;
+                    (documents, Vec::new())
                 } else {
-                    service.complete(&view, documents).await?
+                    (service.complete(&view, documents).await?, Vec::new())
                 };
-                let upsert = |document| Operation::Upsert(Box::new(document));
-                Ok(documents.into_iter().map(upsert).collect())
+                let is_left = |document: &mut Document| existing.contains(&document.id);
+                let existing = documents.extract_if(.., is_left).map(|own| own.id);
+                *left_out.lock() = (refused, existing.collect());
+                let mut operations = requirements(expected);
+                operations.extend(
+                    documents
+                        .into_iter()
+                        .flat_map(|own| if_exists.operations(own)),
+                );
+                Ok(operations)
             }
         };
-        let written = self.prepared(collection, position, turn, prepare).await?;
-        let refused = std::mem::take(&mut *refused.lock());
+        let mut written = self.prepared(collection, position, turn, prepare).await?;
+        let (refused, existing) = std::mem::take(&mut *left_out.lock());
+        if !written.duplicate {
+            written.existing.splice(0..0, existing);
+        }
         Ok(Ingested { written, refused })
+    }
+
+    /// What became of a batch of a stream that an earlier try wrote, when its turn has come.
+    async fn written_before(
+        &self,
+        collection: &str,
+        position: &Option<StreamPosition>,
+        turn: &mut Turn,
+    ) -> Result<Option<Ingested>> {
+        let Some(position) = position.clone() else {
+            return Ok(None);
+        };
+        let handle = self.core.view(&Address::from(collection))?.handle.clone();
+        let Some(sequence) = blocking(move || handle.written(&position)).await? else {
+            return Ok(None);
+        };
+        if let Some(before) = turn.before.take() {
+            let _ = before.await;
+        }
+        Ok(Some(Ingested {
+            written: Written {
+                sequence,
+                duplicate: true,
+                ..Written::default()
+            },
+            refused: Vec::new(),
+        }))
     }
 
     /// Changes parts of documents, all or none.
     ///
     /// # Errors
-    /// `NotFound` when an id does not exist; `InvalidArgument` naming the field.
+    /// `NotFound` when an id does not exist; `InvalidArgument` naming the field; `Aborted` naming a
+    /// document of another version.
     pub async fn update(
         self: &Arc<Self>,
         collection: &str,
         updates: Vec<Update>,
         made_with: MadeWith,
+        expected: ExpectedVersions,
     ) -> Result<Written> {
         check_batch(updates.len(), "updates")?;
-        let shared = Arc::new((updates, made_with));
+        check_batch(expected.len(), "expected_versions")?;
+        let shared = Arc::new((updates, made_with, expected));
         self.prepared(collection, None, Turn::default(), |view| {
             let (service, shared) = (self.clone(), shared.clone());
             async move {
-                let (updates, made_with) = &*shared;
+                let (updates, made_with, expected) = &*shared;
                 made_with.check(&view)?;
                 let updates = service.complete(&view, updates.clone()).await?;
                 let update = |update| Operation::Update(Box::new(update));
-                Ok(updates.into_iter().map(update).collect())
+                let mut operations = requirements(expected);
+                operations.extend(updates.into_iter().map(update));
+                Ok(operations)
             }
         })
         .await
     }
 
     /// Deletes by id.
+    ///
+    /// # Errors
+    /// `Aborted` naming a document of another version.
     pub async fn delete_ids(
         self: &Arc<Self>,
         collection: &str,
         ids: Vec<String>,
+        expected: ExpectedVersions,
     ) -> Result<Written> {
         if ids.len() > latentdb_index::filter::MAX_LIST_VALUES {
             return Err(Error::invalid("ids", "has more than 100,000 entries"));
         }
+        check_batch(expected.len(), "expected_versions")?;
         self.prepared(collection, None, Turn::default(), |_| {
-            let ids = ids.clone();
-            async move { Ok(vec![Operation::Delete(ids)]) }
-        })
-        .await
-    }
-
-    /// Deletes what a filter describes.
-    ///
-    /// # Errors
-    /// `FailedPrecondition` where a test in the filter cannot match and warnings are not ignored;
-    /// `InvalidArgument` for an `all_of` of nothing.
-    pub async fn delete_matching(
-        self: &Arc<Self>,
-        collection: &str,
-        filter: Filter,
-        ignore_warnings: bool,
-    ) -> Result<Written> {
-        if filter.has_empty_and() {
-            return Err(Error::invalid(
-                "filter",
-                "has an `all_of` of nothing, which every document meets; to delete all of them the \
-                 filter is `all`",
-            ));
-        }
-        self.prepared(collection, None, Turn::default(), |view| {
-            let filter = filter.clone();
-            async move {
-                let resolved = resolve_filter(&view, &filter)?;
-                let warnings = view.warnings();
-                if !ignore_warnings && !warnings.is_empty() {
-                    return Err(Error::precondition(format!(
-                        "filter: {}; nothing was deleted (ignore_warnings, or \
-                         `--ignore-warnings`, deletes what it matches nevertheless)",
-                        warnings.join("; ")
-                    )));
-                }
-                Ok(vec![Operation::DeleteMatching(resolved)])
-            }
+            let mut operations = requirements(&expected);
+            operations.push(Operation::Delete(ids.clone()));
+            async move { Ok(operations) }
         })
         .await
     }
@@ -367,13 +317,15 @@ impl Documents {
         .await
     }
 
-    /// The documents of a filter over one snapshot, `limit` at most (0: all).
+    /// The documents of a filter over one snapshot, `limit` at most (0: all); with `codes`, with the
+    /// codes under every SAE.
     pub async fn scroll(
         self: &Arc<Self>,
         address: &Address,
         filter: Filter,
         projection: Projection,
         limit: u64,
+        codes: bool,
     ) -> Result<Scroll> {
         let view = self.core.view(address)?;
         blocking(move || {
@@ -382,7 +334,13 @@ impl Documents {
             if limit > 0 {
                 docs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             }
+            let names = view.spec.saes.iter().map(|sae| sae.name.clone());
             Ok(Scroll {
+                saes: if codes {
+                    names.collect()
+                } else {
+                    Arc::default()
+                },
                 warnings: view.warnings(),
                 snapshot: view.snapshot,
                 docs: docs.into(),
@@ -399,6 +357,8 @@ pub struct Scroll {
     snapshot: Arc<Snapshot>,
     docs: Arc<[u32]>,
     projection: Projection,
+    /// Names of the SAEs, where their codes are asked for.
+    saes: Arc<[String]>,
     next: usize,
     /// Filters that cannot match, each once.
     pub warnings: Vec<String>,
@@ -406,17 +366,55 @@ pub struct Scroll {
 
 impl Scroll {
     /// The next `count` documents; none at the end.
-    pub async fn next(&mut self, count: usize) -> Result<Vec<Document>> {
+    pub async fn next(&mut self, count: usize) -> Result<Vec<ReadDocument>> {
         let (snapshot, docs) = (self.snapshot.clone(), self.docs.clone());
         let (projection, from) = (self.projection.clone(), self.next);
+        let saes = self.saes.clone();
         let to = from.saturating_add(count).min(docs.len());
         self.next = to;
         blocking(move || {
             let docs = docs[from..to].iter();
-            docs.map(|&doc| projection.read(&snapshot, doc)).collect()
+            docs.map(|&doc| {
+                let mut read = projection.read(&snapshot, doc)?;
+                if !saes.is_empty() {
+                    let codes = saes.iter().cloned().zip(snapshot.whole(doc)?.codes);
+                    let codes = codes.map(|(sae, codes)| SaeCodes { sae, codes });
+                    let is_some = |own: &SaeCodes| {
+                        !own.codes.latents.is_empty() || !own.codes.positions.is_empty()
+                    };
+                    read.codes = codes.filter(is_some).collect();
+                }
+                Ok(read)
+            })
+            .collect()
         })
         .await
     }
+}
+
+/// Documents with the codes that were given by the names of SAEs.
+fn with_codes(
+    view: &View,
+    mut documents: Vec<Document>,
+    codes: &[Vec<SaeCodes>],
+) -> Result<Vec<Document>> {
+    let record = &view.spec.record;
+    for (at, (document, given)) in documents.iter_mut().zip(codes).enumerate() {
+        for (sae, own) in given.iter().enumerate() {
+            let field = || format!("documents[{at}].codes.saes[{sae}]");
+            let place = record.place_of(&own.sae);
+            let place = place.map_err(|error| Error::invalid(field(), error.message()))?;
+            let held = document.codes_mut(place);
+            if *held != Codes::default() {
+                return Err(Error::invalid(
+                    field(),
+                    "is of an SAE whose latents are given already; once each is accepted",
+                ));
+            }
+            held.clone_from(&own.codes);
+        }
+    }
+    Ok(documents)
 }
 
 fn check_batch(count: usize, field: &str) -> Result<()> {

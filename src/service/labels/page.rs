@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::profile::{self, AttributeLift, Histogram};
-use latentdb_index::{Document, Label, Snapshot, TopK};
+use latentdb_index::{Label, Snapshot, TopK};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -14,7 +14,7 @@ use crate::error::{Result, Within as _};
 use crate::sae::Sae;
 use crate::service::blocking;
 use crate::service::core::Address;
-use crate::service::documents::Projection;
+use crate::service::documents::{Projection, ReadDocument};
 use crate::vectors::cosine;
 
 /// Quantiles that a page lists.
@@ -59,9 +59,9 @@ pub struct LatentPage {
     /// How its non-zero activations are spread; `None` when there are none.
     pub histogram: Option<Histogram>,
     /// The documents in which it is strongest, and how strong.
-    pub documents: Vec<(Document, f32)>,
+    pub documents: Vec<(ReadDocument, f32)>,
     /// Documents drawn from those it is active in.
-    pub random_documents: Vec<(Document, f32)>,
+    pub random_documents: Vec<(ReadDocument, f32)>,
     /// Every version of its label, latest first.
     pub labels: Vec<Label>,
     /// Latents with the most similar decoder directions.

@@ -9,7 +9,7 @@ use super::{ChatUse, LabelProgress, LabelRequest};
 use crate::error::ErrorKind;
 use crate::label::{Annotator as _, ChatConfig, ChatLimits};
 use crate::progress::Progress;
-use crate::service::{Address, CreateCollection, MadeWith, Service};
+use crate::service::{Address, Batch, CreateCollection, Service};
 
 #[test]
 fn a_call_stays_within_what_the_server_allows() {
@@ -60,10 +60,11 @@ async fn with_texts(data: &Path) -> Service {
         }];
         document
     });
-    let written = service
-        .documents
-        .upsert("c", documents.collect(), MadeWith::default());
-    written.await.unwrap();
+    let batch = Batch {
+        documents: documents.collect(),
+        ..Batch::default()
+    };
+    service.documents.ingest("c", batch).await.unwrap();
     service
 }
 

@@ -22,7 +22,7 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
         .map(|hit| {
             let snapshot = &search.view.snapshot;
             let document = session.options.projection.read(snapshot, hit.doc)?;
-            let text = document.text.as_deref().unwrap_or_default();
+            let text = document.document.text.as_deref().unwrap_or_default();
             Ok(ExplainedHit {
                 highlights: highlights(&search.words, snapshot.analyzer(), hit, text),
                 document,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use latentdb_index::analysis::Facet;
 use latentdb_index::query::{Component, Kind, Plan};
-use latentdb_index::{Activation, Document, Span};
+use latentdb_index::{Activation, Span};
 
 use super::facets::CountedFacets;
 use super::node::SteerChange;
-use crate::service::documents::Projection;
+use crate::service::documents::{Projection, ReadDocument};
 
 /// What a search returns in addition to scores.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub struct SearchResult {
 #[derive(Clone, Debug)]
 pub struct ExplainedHit {
     /// The document, as the projection says.
-    pub document: Document,
+    pub document: ReadDocument,
     /// Its score.
     pub score: f32,
     /// What each node gave.

@@ -1,0 +1,89 @@
+//! What a write requires of what is there.
+
+use std::collections::{BTreeMap, HashSet};
+
+use latentdb_index::{Document, Operation, Requirement, Version};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::service::blocking;
+use crate::service::core::View;
+
+/// Versions that documents must have when a write is made, by id.
+pub type ExpectedVersions = BTreeMap<String, Version>;
+
+/// What becomes of documents with ids that exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IfExists {
+    /// They are replaced.
+    #[default]
+    Replace,
+    /// They stay, and the others are inserted.
+    Skip,
+    /// Nothing is written.
+    Fail,
+}
+
+impl IfExists {
+    /// The operations that write a document.
+    pub(super) fn operations(self, document: Document) -> Vec<Operation> {
+        match self {
+            Self::Replace => vec![Operation::Upsert(Box::new(document))],
+            Self::Skip => vec![Operation::Insert(Box::new(document))],
+            Self::Fail => {
+                let absent = Operation::Require {
+                    id: document.id.clone(),
+                    state: Requirement::Absent,
+                };
+                vec![absent, Operation::Upsert(Box::new(document))]
+            }
+        }
+    }
+
+    /// Takes what models would work on from documents that will not be written since they exist
+    /// already; they keep their places, and their ids come back. What is invalid is left for the
+    /// checks that follow. Whether the others exist is decided when they are written.
+    ///
+    /// # Errors
+    /// `AlreadyExists` with [`Self::Fail`].
+    pub(super) async fn sort_out(
+        self,
+        view: &View,
+        mut documents: Vec<Document>,
+    ) -> Result<(Vec<Document>, HashSet<String>)> {
+        if self == Self::Replace {
+            return Ok((documents, HashSet::new()));
+        }
+        let view = view.clone();
+        blocking(move || {
+            let record = &view.spec.record;
+            let n_latents = record.n_latents();
+            let mut existing = HashSet::new();
+            for document in &mut documents {
+                if document.validate(record.dimension, &n_latents).is_err()
+                    || view.snapshot.find(&document.id)?.is_none()
+                {
+                    continue;
+                }
+                if self == Self::Fail {
+                    return Err(Error::new(
+                        ErrorKind::AlreadyExists,
+                        format!("document {:?} exists; nothing was written", document.id),
+                    ));
+                }
+                existing.insert(document.id.clone());
+                *document = Document::new(std::mem::take(&mut document.id));
+            }
+            Ok((documents, existing))
+        })
+        .await
+    }
+}
+
+/// The operations that check versions.
+pub(super) fn requirements(expected: &ExpectedVersions) -> Vec<Operation> {
+    let require = |(id, version): (&String, &Version)| Operation::Require {
+        id: id.clone(),
+        state: Requirement::Version(*version),
+    };
+    expected.iter().map(require).collect()
+}
