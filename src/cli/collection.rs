@@ -371,7 +371,7 @@ async fn list(client: &Client, is_json: bool) -> anyhow::Result<()> {
             .number("disk", |collection| text::bytes(collection.disk_bytes))
             .text("damaged", |collection| collection.damage.clone())
             .build()
-            .page()
+            .page(output::table_columns())
     })
 }
 
@@ -386,7 +386,7 @@ fn sets(sets: &[SavedSet]) -> String {
         .text("kind", kind)
         .number("documents", documents)
         .build()
-        .page()
+        .page(output::table_columns())
 }
 
 #[cfg(test)]

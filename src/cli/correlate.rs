@@ -155,7 +155,7 @@ pub(super) async fn report(request: &Request, client: &Client) -> anyhow::Result
 
 fn page(request: &CorrelateRequest, found: &Correlations) -> String {
     let summary = &found.summary;
-    let mut page = view::table(request, found).page();
+    let mut page = view::table(request, found).page(output::table_columns());
     let _ = writeln!(
         page,
         "{} of {} pairs in {} documents or more, of {} possible ones; {} {}",

@@ -262,7 +262,7 @@ fn page(request: &DiffRequest, found: &Comparisons, columns: usize) -> String {
         for note in &shown.notes {
             let _ = writeln!(page, "{note}");
         }
-        let table = shown.table.page();
+        let table = shown.table.page(output::table_columns());
         let mut lines = table.lines();
         let _ = writeln!(page, "{}", lines.next().unwrap_or_default());
         for ((line, row), shown) in lines.zip(&one.rows).zip(&shown.rows) {

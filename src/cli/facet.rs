@@ -105,7 +105,7 @@ async fn print(client: &ClientArgs, request: FacetRequest) -> anyhow::Result<()>
 pub(super) fn page(asked: &[Facet], found: &[FacetResult]) -> String {
     let pages = asked.iter().zip(found);
     let pages: Vec<String> = pages
-        .map(|(facet, found)| view::page(facet, found))
+        .map(|(facet, found)| view::page(facet, found, output::table_columns()))
         .collect();
     pages.join("\n")
 }

@@ -1,7 +1,7 @@
 //! Writing to standard output, and tables to files.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -86,6 +86,12 @@ pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
         eprintln!("warning: {warning}");
     }
+}
+
+/// Columns that a table has: those of the terminal; as many as it takes where the output goes
+/// elsewhere.
+pub(super) fn table_columns() -> Option<usize> {
+    io::stdout().is_terminal().then(columns)
 }
 
 /// Columns of the terminal.

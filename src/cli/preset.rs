@@ -77,7 +77,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
                     .text("preset", |preset| preset.name.clone())
                     .text("edits", |preset| response::edits(&preset.edits))
                     .build()
-                    .page()
+                    .page(output::table_columns())
             })
         }
         Action::Drop { name, called } => {

@@ -8,6 +8,7 @@ use latentdb_proto::v1::{
     steer_edit::Edit,
 };
 
+use super::output;
 use super::text::{self, attributes, cut, milliseconds, thousands, wrap};
 use crate::report::Table;
 use crate::report::format;
@@ -309,5 +310,5 @@ pub(super) fn sweep(response: &SteerSweepResponse) -> String {
         .number("overlap", |step| format!("{:.2}", step.overlap))
         .text("first hits", first)
         .build()
-        .page()
+        .page(output::table_columns())
 }

@@ -159,7 +159,7 @@ impl Request {
 fn page(found: &Trends) -> String {
     format!(
         "{}{} listed, {} pass; {} tested over {} buckets\n",
-        view::table(found).page(),
+        view::table(found).page(output::table_columns()),
         text::thousands(found.rows.len() as u64),
         text::thousands(found.summary.passing),
         text::thousands(found.summary.tested),

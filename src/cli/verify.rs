@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             .text("collection", |one| one.collection.clone())
             .text("problem", |one| one.problem.clone())
             .text("path", |one| one.path.display().to_string());
-        page += &table.build().page();
+        page += &table.build().page(output::table_columns());
     }
     output::emit(args.json, &value, &page)?;
     match found.damage.len() {

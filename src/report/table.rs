@@ -59,6 +59,9 @@ cells! {
     f64 => Number(|cell: Option<f64>| cell),
 }
 
+/// Columns of words are not cut below this width.
+const LEAST_WORDS: usize = 12;
+
 /// How a column stands on a page.
 #[derive(Clone, Debug, Serialize)]
 struct Shown {
@@ -78,7 +81,7 @@ struct Shown {
 ///     .text("concept", |row| row.0.to_owned())
 ///     .column("share", "share", |row| row.1, |share| format!("{:.0}%", share * 100.0))
 ///     .build();
-/// assert_eq!(table.page(), "concept        share\nlate delivery    25%\nweather          50%\n");
+/// assert_eq!(table.page(None), "concept        share\nlate delivery    25%\nweather          50%\n");
 /// ```
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Table {
@@ -173,16 +176,45 @@ impl Table {
         self.rows == 0
     }
 
-    /// The text of a terminal: columns aligned, the first to the left, the others to the right.
-    pub fn page(&self) -> String {
+    /// The text of a terminal of a width: columns aligned, the first to the left, the others to the
+    /// right. Where they take more, the widest columns of words are cut; nothing is without a width.
+    pub fn page(&self, width: Option<usize>) -> String {
         let headings: Vec<&str> = self.shown.iter().map(|column| &*column.heading).collect();
-        let row = |at: usize| {
-            self.shown
-                .iter()
-                .map(move |column| column.cells[at].clone())
+        let limits = width.map_or_else(Vec::new, |width| self.limits(width));
+        let cell = |place: usize, at: usize| {
+            let cell = &self.shown[place].cells[at];
+            match limits.get(place) {
+                Some(limit) if format::width(cell) > *limit => format::cut(cell, *limit),
+                _ => cell.clone(),
+            }
         };
-        let rows: Vec<Vec<String>> = (0..self.rows).map(|at| row(at).collect()).collect();
+        let places = 0..self.shown.len();
+        let rows: Vec<Vec<String>> = (0..self.rows)
+            .map(|at| places.clone().map(|place| cell(place, at)).collect())
+            .collect();
         aligned(&headings, &rows)
+    }
+
+    /// The widths of columns that fit together: the widest of words gives way first, down to
+    /// [`LEAST_WORDS`].
+    fn limits(&self, width: usize) -> Vec<usize> {
+        let widest = |column: &Shown| {
+            let cells = column.cells.iter().map(|cell| format::width(cell));
+            cells.fold(format::width(&column.heading), usize::max)
+        };
+        let mut widths: Vec<usize> = self.shown.iter().map(widest).collect();
+        let gaps = 2 * widths.len().saturating_sub(1);
+        while widths.iter().sum::<usize>() + gaps > width {
+            let words = self.shown.iter().enumerate().filter(|(place, column)| {
+                let least = LEAST_WORDS.max(format::width(&column.heading));
+                !column.is_number && widths[*place] > least
+            });
+            let Some((place, _)) = words.max_by_key(|(place, _)| widths[*place]) else {
+                break;
+            };
+            widths[place] -= 1;
+        }
+        widths
     }
 
     /// Writes the columns of files as CSV.
@@ -303,9 +335,23 @@ mod tests {
             .value("bound", |row| row.3)
             .build();
         assert_eq!(
-            table.page(),
+            table.page(None),
             "what    part\na, \"b\"   0.1\n         0.0\nc       -2.0\n"
         );
+        let wide = Table::of(&[("北京烤鸭和长城的旅行", "x".repeat(60), 7_u64)])
+            .text("place", |row| row.0.to_owned())
+            .text("words", |row| row.1.clone())
+            .number("n", |row| row.2.to_string())
+            .build();
+        for width in [40, 80] {
+            let page = wide.page(Some(width));
+            let widest = page.lines().map(format::width).max();
+            assert!(widest.is_some_and(|widest| widest <= width), "{page}");
+            assert!(
+                page.lines().all(|line| line.ends_with(['n', '7'])),
+                "{page}"
+            );
+        }
         let records: Vec<Value> = table.records().collect();
         assert_eq!(records[1]["label"], Value::Null);
         assert_eq!(records[0]["bound"], 0.5);

@@ -250,6 +250,6 @@ fn scores_text(summary: &LabelScoreSummary, scores: &[ScoredLabel]) -> String {
     rows.extend(rest[rest.len().saturating_sub(SHOWN)..].iter().map(row));
     page.push_str(&text::table(&["latent", "Pearson", "F1"], &rows));
     page.push('\n');
-    page.push_str(&medians::table(&medians::of_scored(scores)).page());
+    page.push_str(&medians::table(&medians::of_scored(scores)).page(output::table_columns()));
     page
 }

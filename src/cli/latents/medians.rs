@@ -40,7 +40,7 @@ pub(super) async fn run(args: Args, client: &ClientArgs) -> anyhow::Result<()> {
     let value = json!({"by_labeller": table.records().collect::<Vec<_>>()});
     let page = match table.is_empty() {
         true => "no label is scored yet: `latentdb latents score` does it\n".to_owned(),
-        false => table.page(),
+        false => table.page(output::table_columns()),
     };
     output::emit(is_json, &value, &page)
 }

@@ -195,7 +195,7 @@ fn list(response: &ListLatentsResponse) -> String {
         .build();
     format!(
         "{}{} of {} latents\n",
-        table.page(),
+        table.page(output::table_columns()),
         table.len(),
         text::thousands(response.total)
     )
@@ -209,5 +209,5 @@ fn found(response: &SearchLabelsResponse) -> String {
         .number("score", |found| format!("{:.3}", found.score))
         .number("documents", |found| text::thousands(found.documents))
         .build()
-        .page()
+        .page(output::table_columns())
 }

@@ -20,8 +20,8 @@ const DAY: f64 = 86_400.0;
 
 /// A facet's counts as a table, with a line that says over what.
 ///
-/// A facet inside it makes further rows behind each entry's own, or columns where it is statistics.
-pub fn page(facet: &Facet, found: &FacetResult) -> String {
+/// It is cut to a width as [`Table::page`] is. A facet inside it makes further rows behind each entry's own, or columns where it is statistics.
+pub fn page(facet: &Facet, found: &FacetResult, width: Option<usize>) -> String {
     if let Some(By::Statistics(asked)) = &facet.by {
         return facts(&asked.attribute, found);
     }
@@ -65,7 +65,7 @@ pub fn page(facet: &Facet, found: &FacetResult) -> String {
         _ => table,
     };
     let table = table.build();
-    format!("{}{}\n", table.page(), summary(facet, found))
+    format!("{}{}\n", table.page(width), summary(facet, found))
 }
 
 /// A row of a table: an entry of the outermost facet, or one of a facet inside it.
@@ -309,7 +309,7 @@ mod tests {
         let then = by(By::Attribute("tag".into()), None);
         let facet = by(By::Attribute("source".into()), Some(then));
         assert_eq!(
-            page(&facet, &found),
+            page(&facet, &found, None),
             "source  tag  documents  share\n\
              news                 4  50.0%\n          \
              x          3  75.0%\n          \
@@ -353,7 +353,7 @@ mod tests {
             documents: 7,
             ..FacetResult::default()
         };
-        let shown = page(&histogram(Buckets::Width(0.25)), &found);
+        let shown = page(&histogram(Buckets::Width(0.25)), &found, None);
         assert!(
             shown.contains("[0.25, 0.5)          7  100.0%  ████"),
             "{shown}"
@@ -380,7 +380,7 @@ mod tests {
             quantiles: Vec::new(),
         };
         assert_eq!(
-            page(&by(By::Statistics(asked), None), &found),
+            page(&by(By::Statistics(asked), None), &found, None),
             "stars\n  values     3 in 3 documents, 1 without\n  mean       0.6666667\n  sd         \
              0.125\n  min        9007199254740993\n"
         );
