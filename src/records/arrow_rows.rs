@@ -53,6 +53,14 @@ impl Iterator for ArrowRows {
                 self.row += 1;
                 let fields = record_fields(batch, at);
                 let position = Position::row(&self.name, self.row);
+                if let Some(field) = infinite(batch, at) {
+                    let message = format!("is infinite at {position}; finite numbers are accepted");
+                    return Some(Err(Unread {
+                        error: Error::invalid(field, message),
+                        fields,
+                        text: None,
+                    }));
+                }
                 let record = Record::new(fields, position).with_times(self.times.clone());
                 return Some(Ok(record));
             }
@@ -99,6 +107,15 @@ fn add_times(fields: &Fields, parent: &str, times: &mut Vec<String>) {
             _ => {}
         }
     }
+}
+
+/// A field of one row that holds an infinite number, which JSON has no form for. NaN is what tables
+/// write for nothing, and is read so.
+fn infinite(batch: &RecordBatch, at: usize) -> Option<&str> {
+    let fields = batch.schema_ref().fields().iter();
+    let mut fields = fields.zip(batch.columns());
+    let found = fields.find(|(_, column)| arrow_value::is_infinite(column, at));
+    found.map(|(field, _)| field.name().as_str())
 }
 
 /// The fields of one row; values with no JSON form (raw bytes, durations) are left out.

@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 /// The value at `at`, null where the array is null there.
 ///
 /// Timestamps are RFC 3339 strings in UTC (those without a zone are taken as UTC), dates
-/// `2025-03-01`, times `13:05:00`, decimals and half floats numbers, NaN and infinities null,
+/// `2025-03-01`, times `13:05:00`, decimals and half floats numbers, NaN null (see [`is_infinite`]),
 /// raw bytes a string where they are UTF-8 (old writers leave strings unmarked). `None` for
 /// what has no JSON form: other bytes, durations, intervals, unions.
 pub(super) fn to_json(array: &dyn Array, at: usize) -> Option<Value> {
@@ -87,6 +87,23 @@ const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
 fn primitive<T: ArrowPrimitiveType>(array: &dyn Array, at: usize) -> T::Native {
     array.as_primitive::<T>().value(at)
+}
+
+/// Whether the cell is an infinite number, or a list of numbers with one.
+pub(super) fn is_infinite(array: &dyn Array, at: usize) -> bool {
+    if array.is_null(at) {
+        return false;
+    }
+    let any = |items: ArrayRef| (0..items.len()).any(|at| is_infinite(&items, at));
+    match array.data_type() {
+        DataType::Float16 => primitive::<Float16Type>(array, at).is_infinite(),
+        DataType::Float32 => primitive::<Float32Type>(array, at).is_infinite(),
+        DataType::Float64 => primitive::<Float64Type>(array, at).is_infinite(),
+        DataType::List(_) => any(array.as_list::<i32>().value(at)),
+        DataType::LargeList(_) => any(array.as_list::<i64>().value(at)),
+        DataType::FixedSizeList(..) => any(array.as_fixed_size_list().value(at)),
+        _ => false,
+    }
 }
 
 /// A single-precision cell by its shortest decimal, so that a stored 0.1 is equal to a typed 0.1.

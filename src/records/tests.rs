@@ -333,6 +333,31 @@ fn parquet_bytes(rows: usize, compression: Compression) -> Vec<u8> {
 }
 
 #[test]
+fn infinite_numbers_of_tables_are_refused_and_nan_is_nothing() {
+    let numbers = Float32Array::from(vec![1.0, f32::INFINITY, f32::NAN]);
+    let batch = RecordBatch::try_from_iter([("score", Arc::new(numbers) as ArrayRef)]).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    let records = Files::new().records("a.parquet", writer.into_inner().unwrap());
+    let found: Vec<Result<Value, String>> = records
+        .into_iter()
+        .map(|record| match record {
+            Ok(record) => Ok(values(&record)),
+            Err(unread) => Err(Error::from(unread).to_string()),
+        })
+        .collect();
+    assert_eq!(
+        (&found[0], &found[2]),
+        (&Ok(json!([1.0])), &Ok(json!([null])))
+    );
+    let refused = found[1].as_ref().unwrap_err();
+    assert!(
+        refused.contains("score: is infinite at a.parquet row 2"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn parquet_types_and_compressions() {
     let files = Files::new();
     let expected = |number: usize| {
