@@ -343,7 +343,7 @@ fn infinite_numbers_of_tables_are_refused_and_nan_is_nothing() {
         .into_iter()
         .map(|record| match record {
             Ok(record) => Ok(values(&record)),
-            Err(unread) => Err(Error::from(unread).to_string()),
+            Err(error) => Err(error.to_string()),
         })
         .collect();
     assert_eq!(
