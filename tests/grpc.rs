@@ -36,3 +36,5 @@ mod search;
 mod standard;
 #[path = "grpc/train.rs"]
 mod train;
+#[path = "grpc/transfer.rs"]
+mod transfer;

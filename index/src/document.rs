@@ -240,11 +240,14 @@ pub fn validate_codes<'a>(
 ) -> Result<()> {
     for (sae, codes) in codes.enumerate() {
         let Some(codes) = codes else { continue };
-        let latents = validate_latents(&codes.latents, n_latents.get(sae).copied());
+        let n_latents = n_latents.get(sae).copied();
+        let latents = validate_latents(&codes.latents, n_latents);
         match sae {
             0 => latents.within("latents")?,
             _ => latents.within(&format!("codes[{sae}].latents"))?,
         }
+        validate_positions(&codes.positions, n_latents.unwrap_or(0))
+            .within(&format!("codes[{sae}].positions"))?;
     }
     Ok(())
 }
@@ -343,6 +346,31 @@ pub fn validate_vector(vector: &[f32], dimension: Option<usize>) -> Result<()> {
                 squared.sqrt()
             ),
         ));
+    }
+    Ok(())
+}
+
+/// Checks positions: latents below `n_latents`, ascending, each once; no span ends before it starts.
+fn validate_positions(positions: &[LatentPosition], n_latents: usize) -> Result<()> {
+    let mut previous = None;
+    for (at, position) in positions.iter().enumerate() {
+        let ascends = previous.is_none_or(|previous| previous < position.latent);
+        if !ascends || position.latent as usize >= n_latents {
+            return Err(Error::invalid(
+                format!("[{at}].latent"),
+                format!(
+                    "is {}; latents below {n_latents} are accepted, ascending, each once",
+                    position.latent
+                ),
+            ));
+        }
+        if position.end < position.start {
+            return Err(Error::invalid(
+                format!("[{at}].end"),
+                format!("is {}, before the start, {}", position.end, position.start),
+            ));
+        }
+        previous = Some(position.latent);
     }
     Ok(())
 }

@@ -1,139 +1,196 @@
-//! `latentdb latents export`: the activations of a collection as a SciPy matrix.
+//! `latentdb export`: a whole collection as files. The files are [`crate::records::exported`]'s.
 
-use std::ffi::OsStr;
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
-use latentdb_proto::v1::{Collection, Document, GetCollectionRequest, Projection, ScrollRequest};
-use serde_json::json;
+use anyhow::{Context as _, bail};
+use chrono::{SecondsFormat, Utc};
+use latentdb_index::Document;
+use latentdb_proto::v1::{self, ExportRecordsRequest, Projection, ScrollRequest};
+use serde_json::{Value as Json, json};
 
 use super::client::{Client, ClientArgs};
-use super::{output, progress, search, text};
-use crate::records::csr::CsrWriter;
-use crate::whole_file::WholeFile;
+use super::{flags, output, progress, text};
+use crate::error::Within as _;
+use crate::records::Format;
+use crate::records::exported::{DocumentWriter, Manifest, RecordWriter, Shape};
+use crate::server::{sae_codes, value};
 
 /// Documents a message of the stream holds.
-const PAGE: u32 = 2_000;
+const PAGE: u32 = 1_000;
+const EXAMPLES: &str = "Examples:
+  latentdb export reviews backup/reviews
+  latentdb export reviews backup/reviews --format parquet --overwrite
+  latentdb import backup/reviews --name reviews2
+  latentdb ingest other backup/reviews/documents.jsonl --attribute '*' --vector vector";
 
 /// What is exported, and where to.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The collection
     name: String,
-    /// The matrix, for scipy.sparse.load_npz; the ids of its rows go to FILE.ids.txt next to it,
-    /// FILE without .npz
-    #[arg(long, value_name = "FILE.npz")]
-    out: PathBuf,
-    /// Only documents of this filter
-    #[arg(long, value_name = "EXPR")]
-    filter: Option<String>,
+    /// The folder, created where it does not exist
+    folder: PathBuf,
+    /// Format of the documents: jsonl or parquet
+    #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = flags::export_format)]
+    format: Format,
+    /// Replace the export in a folder that is not empty; other files in it stay
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    client: ClientArgs,
 }
 
-pub(super) async fn run(args: Args, client: ClientArgs) -> anyhow::Result<()> {
-    let is_json = client.json;
-    let client = client.connect().await?;
-    let before = collection(&client, &args.name).await?;
-    let ids_path = ids_path(&args.out);
-    let mut matrix = CsrWriter::create(&args.out)?;
-    let mut ids = WholeFile::create(&ids_path)?;
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let folder = args.folder.as_path();
+    let client = args.client.connect().await?;
+    let mut records = Vec::new();
+    let definition = definition(&client, &args.name, Some(&mut records)).await?;
+    prepare(folder, args.overwrite)?;
+    let mut record_writer = RecordWriter::create(folder)?;
+    for record in &records {
+        record_writer.write(record)?;
+    }
+    drop(records);
+    let saes = sae_names(&definition);
+    let shape = Shape {
+        vectors: !definition["dimension"].is_null(),
+        saes: saes.clone(),
+    };
+    let mut writer = DocumentWriter::create(folder, args.format, shape)?;
+    documents(&client, &args.name, &saes, &mut writer).await?;
+    let after = self::definition(&client, &args.name, None).await?;
+    if after != definition {
+        bail!(
+            "the SAEs of {} were changed meanwhile; run the export again",
+            args.name
+        );
+    }
+    let entry = tokio::task::spawn_blocking(move || writer.finish()).await??;
+    let records = record_writer.finish()?;
+    remove_other_format(folder, &entry.file)?;
+    let now = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    let manifest = Manifest::new(args.name, now, definition, entry, records);
+    manifest.write(folder)?;
+    let summary = json!({
+        "folder": folder,
+        "documents": manifest.documents.rows, "bytes": manifest.documents.bytes,
+        "records": manifest.records.rows,
+    });
+    let page = format!(
+        "{}: {} in {}, {} in {}",
+        folder.display(),
+        text::counted(manifest.documents.rows, "document"),
+        manifest.documents.file,
+        text::counted(manifest.records.rows, "record"),
+        manifest.records.file,
+    );
+    output::emit(args.client.json, &summary, &page)
+}
+
+/// Makes the folder ready: no manifest in it is true from now on.
+fn prepare(folder: &Path, overwrite: bool) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    if fs::read_dir(folder)?.next().is_some() && !overwrite {
+        bail!(
+            "{} is not empty; --overwrite replaces the export in it",
+            folder.display()
+        );
+    }
+    Ok(Manifest::remove(folder)?)
+}
+
+/// The documents of an earlier export in the other format are no part of this one.
+fn remove_other_format(folder: &Path, own: &str) -> anyhow::Result<()> {
+    for format in [Format::JsonLines, Format::Parquet] {
+        let name = format!("documents.{format}");
+        let path = folder.join(&name);
+        if name != own && path.exists() {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A collection's definition, and its records where they are asked for.
+async fn definition(
+    client: &Client,
+    collection: &str,
+    mut records: Option<&mut Vec<String>>,
+) -> anyhow::Result<Json> {
+    let request = ExportRecordsRequest {
+        collection: collection.to_owned(),
+        definition_only: records.is_none(),
+    };
+    let stream = client.collections().export_records(request).await?;
+    let mut stream = stream.into_inner();
+    let mut definition = String::new();
+    while let Some(message) = stream.message().await? {
+        definition.push_str(&message.definition);
+        if let Some(records) = &mut records {
+            records.extend(message.records);
+        }
+    }
+    serde_json::from_str(&definition).context("the server's definition cannot be read")
+}
+
+/// The names of the SAEs of a definition, in their order.
+pub(super) fn sae_names(definition: &Json) -> Vec<String> {
+    let saes = definition["saes"].as_array().into_iter().flatten();
+    let name = |sae: &Json| sae["name"].as_str().unwrap_or_default().to_owned();
+    saes.map(name).collect()
+}
+
+async fn documents(
+    client: &Client,
+    collection: &str,
+    saes: &[String],
+    writer: &mut DocumentWriter,
+) -> anyhow::Result<()> {
     let request = ScrollRequest {
-        collection: args.name.clone(),
-        filter: args.filter.map(search::expression),
+        collection: collection.to_owned(),
         projection: Some(Projection {
-            latents: true,
+            text: true,
+            attributes: true,
+            vector: true,
             ..Projection::default()
         }),
         batch_size: PAGE,
-        limit: 0,
+        codes: true,
+        ..ScrollRequest::default()
     };
     let bar = progress::counter("documents");
     let mut stream = client.documents().scroll(request).await?.into_inner();
     while let Some(page) = stream.message().await? {
-        output::warn(&page.warnings);
-        for document in &page.documents {
-            matrix.push_row(&row(document))?;
-            writeln!(ids, "{}", document.id)?;
-        }
         bar.inc(page.documents.len() as u64);
+        for wire in page.documents {
+            writer.write(&document(wire, saes)?)?;
+        }
     }
     bar.finish_and_clear();
-    let after = collection(&client, &args.name).await?;
-    if (&after.sae, after.n_latents) != (&before.sae, before.n_latents) {
-        bail!(
-            "another SAE was attached to {} meanwhile; run the export again",
-            args.name
-        );
+    Ok(())
+}
+
+fn document(wire: v1::Document, saes: &[String]) -> anyhow::Result<Document> {
+    let mut document = Document::new(wire.id);
+    document.text = wire.text;
+    for (name, own) in wire.attributes {
+        let value = value(own).within(&name)?;
+        document.attributes.insert(name, value);
     }
-    let (rows, entries) = (matrix.rows(), matrix.entries());
-    // The ids first: a matrix under its name has its ids next to it.
-    ids.finish()?;
-    matrix.finish(after.n_latents.into())?;
-    let value = json!({
-        "out": args.out, "ids": ids_path,
-        "documents": rows, "latents": after.n_latents, "entries": entries,
-    });
-    let page = format!(
-        "{}: {} documents x {} latents, {} activations; ids in {}\n",
-        args.out.display(),
-        text::thousands(rows),
-        text::thousands(after.n_latents.into()),
-        text::thousands(entries),
-        ids_path.display()
-    );
-    output::emit(is_json, &value, &page)
-}
-
-async fn collection(client: &Client, name: &str) -> anyhow::Result<Collection> {
-    let request = GetCollectionRequest {
-        name: name.to_owned(),
-    };
-    let collection = client
-        .collections()
-        .get_collection(request)
-        .await?
-        .into_inner();
-    if collection.n_latents == 0 {
-        bail!(
-            "collection {name:?} has no latents to export; train an SAE (latentdb sae train) and \
-             attach it (latentdb collection attach)"
-        );
+    document.vector = wire.vector.map(|vector| vector.values);
+    let codes = wire.codes.map_or_else(Vec::new, |codes| codes.saes);
+    for codes in codes.into_iter().map(sae_codes) {
+        let place = saes.iter().position(|sae| *sae == codes.sae);
+        let place = place.with_context(|| {
+            format!(
+                "the SAE {:?} was attached meanwhile; run the export again",
+                codes.sae
+            )
+        })?;
+        *document.codes_mut(place) = codes.codes;
     }
-    Ok(collection)
-}
-
-fn row(document: &Document) -> Vec<(u32, f32)> {
-    let latents = document.latents.iter().flat_map(|latents| &latents.values);
-    latents
-        .map(|entry| (entry.latent, entry.activation))
-        .collect()
-}
-
-/// `x.npz` gives `x.ids.txt`; any other name has `.ids.txt` added.
-fn ids_path(out: &Path) -> PathBuf {
-    let is_npz = out.extension() == Some(OsStr::new("npz"));
-    let stem = if is_npz {
-        out.file_stem()
-    } else {
-        out.file_name()
-    };
-    let mut name = stem.unwrap_or_default().to_owned();
-    name.push(".ids.txt");
-    out.with_file_name(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ids_stand_next_to_the_matrix() {
-        for (out, ids) in [
-            ("x.npz", "x.ids.txt"),
-            ("a.b/x.y.npz", "a.b/x.y.ids.txt"),
-            ("matrix", "matrix.ids.txt"),
-        ] {
-            assert_eq!(ids_path(Path::new(out)), Path::new(ids));
-        }
-    }
+    Ok(document)
 }

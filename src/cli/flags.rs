@@ -136,6 +136,28 @@ pub(super) fn format(text: &str) -> Result<crate::records::Format, String> {
         .map_err(|error: crate::error::Error| error.message().to_owned())
 }
 
+/// A format of exported documents.
+pub(super) fn export_format(text: &str) -> Result<crate::records::Format, String> {
+    match format(text) {
+        Ok(format @ (crate::records::Format::JsonLines | crate::records::Format::Parquet)) => {
+            Ok(format)
+        }
+        _ => Err("is none of the formats of an export; accepted are jsonl and parquet".to_owned()),
+    }
+}
+
+/// `FOLDER` or `NAME=FOLDER`: where an SAE lies, by its name in a collection.
+pub(super) fn sae_folder(text: &str) -> Result<(String, std::path::PathBuf), String> {
+    let (name, folder) = match text.split_once('=') {
+        Some((name, folder)) if !name.contains('/') => (name, folder),
+        _ => ("", text),
+    };
+    if folder.is_empty() {
+        return Err("accepted is FOLDER, or NAME=FOLDER for an SAE with a name".to_owned());
+    }
+    Ok((name.to_owned(), folder.into()))
+}
+
 /// A path that means the same to the server, which runs on this machine.
 pub(super) fn absolute(path: &Path) -> anyhow::Result<String> {
     let absolute = std::path::absolute(path)
@@ -231,6 +253,15 @@ mod tests {
         let used = preset_use("mild=0.5").unwrap();
         assert_eq!((used.name.as_str(), used.strength), ("mild", Some(0.5)));
         assert_eq!(preset_use("mild").unwrap().strength, None);
+    }
+
+    #[test]
+    fn folders_of_saes_may_have_a_name() {
+        let of = |text: &str| sae_folder(text).unwrap();
+        assert_eq!(of("d/sae"), (String::new(), "d/sae".into()));
+        assert_eq!(of("fine=d/sae"), ("fine".to_owned(), "d/sae".into()));
+        assert_eq!(of("./k=32"), (String::new(), "./k=32".into()));
+        assert!(sae_folder("fine=").is_err());
     }
 
     #[test]

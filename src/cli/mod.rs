@@ -39,6 +39,7 @@ mod failure;
 mod families;
 mod flags;
 mod get;
+mod import;
 mod ingest;
 mod inputs;
 mod interrupt;
@@ -94,6 +95,10 @@ enum Command {
     Collection(collection::Args),
     /// Write records of a file or standard input into a collection
     Ingest(ingest::Args),
+    /// Write a whole collection to a folder: documents, sets, presets, families, labels
+    Export(export::Args),
+    /// Create a collection from a folder that `export` wrote
+    Import(import::Args),
     /// Search by text, vector, latents and words
     Search(search::Args),
     /// Print documents by id
@@ -159,6 +164,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Repair(args) => repair::run(&args),
             Command::Collection(args) => interrupt.stops(collection::run(args)).await,
             Command::Ingest(args) => ingest::run(args, interrupt).await,
+            Command::Export(args) => interrupt.stops(export::run(args)).await,
+            Command::Import(args) => import::run(args, interrupt).await,
             Command::Search(args) => interrupt.stops(search::run(args)).await,
             Command::Get(args) => interrupt.stops(get::run(args)).await,
             Command::Update(args) => interrupt.stops(update::run(args)).await,
@@ -226,10 +233,13 @@ mod tests {
             "delete c --filter a=1",
             "delete c a --expect-version 0123456789abcdef0123456789abcdef",
             "update c --id a --set stars=5 --set tags=[\"a\"] --remove day --text t --json",
-            "update c --id a --set day:timestamp=2025-03-01 --expect-version 0f",
+            "update c --id a --set day:timestamp=2025-03-01 --expect-version 0123456789abcdef0123456789abcdef",
             "update c --where a=1 --set stars=5 --ignore-warnings",
             "update c --filter a=1 --remove day",
             "ingest c f.jsonl --if-absent",
+            "export c d --format parquet --overwrite --json",
+            "import d --name n --sae f --sae second=f2 --encoder e --json",
+            "import d",
             "facet c --latents --limit 3",
             "diff c --a a=1 --b a=2 --json",
             "diff c --a a=1 --b a=2 --all --json",
@@ -304,12 +314,13 @@ mod tests {
             "sae train --vectors v --collection c --out d",
             "delete c",
             "delete c a --filter b=1",
-            "delete c a b --expect-version 0f",
+            "delete c --filter a=1 --expect-version 0123456789abcdef0123456789abcdef",
+            "export c d --format csv",
             "update c --id a",
             "update c --set a=1",
             "update c --id a --filter b=1 --set a=1",
             "update c --filter b=1 --text t",
-            "update c --filter b=1 --set a=1 --expect-version 0f",
+            "update c --filter b=1 --set a=1 --expect-version 0123456789abcdef0123456789abcdef",
             "update c --id a --set a",
             "facet c",
             "diff c --b a=1",

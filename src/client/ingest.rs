@@ -43,6 +43,8 @@ pub struct Target {
     pub keep_going: bool,
     /// What becomes of documents that exist.
     pub if_exists: IfExists,
+    /// Have documents written as they are given, without models.
+    pub as_given: bool,
     /// What the documents' vectors and latents were made with, if known.
     pub made_with: Option<MadeWith>,
 }
@@ -227,7 +229,7 @@ fn requests<C: Send + 'static>(
     permits: Arc<Semaphore>,
 ) -> impl Stream<Item = IngestRequest> + Send {
     let (made_with, set_aside) = (target.made_with, target.keep_going);
-    let if_exists = target.if_exists.into();
+    let (if_exists, as_given) = (target.if_exists.into(), target.as_given);
     let first = (target.collection, target.stream_id);
     let state = (batches, shared, permits, first, 1);
     futures::stream::unfold(state, move |state| {
@@ -254,6 +256,7 @@ fn requests<C: Send + 'static>(
                 stream_id,
                 set_aside,
                 if_exists,
+                as_given,
                 made_with,
             };
             // Only the first message names the collection and the stream.

@@ -98,6 +98,12 @@ impl Assignment {
         match parsed {
             Json::Array(_) | Json::String(_) => parsed,
             _ if keeps => text(),
+            // The parser of JSON is off by the last bit now and then.
+            Json::Number(number) if number.is_f64() => self
+                .text
+                .trim()
+                .parse::<f64>()
+                .map_or(Json::Number(number), Json::from),
             parsed => parsed,
         }
     }

@@ -87,7 +87,7 @@ impl JsonLines {
                     text: Some(String::from_utf8_lossy(self.line.trim_ascii()).into_owned()),
                 }
             })?;
-        rejects::taken_back(Record::new(fields.0, self.here()))
+        rejects::taken_back(Record::new(fields.0, self.here())).map(Record::take_times)
     }
 }
 

@@ -11,6 +11,13 @@ pub use super::template::Template;
 use super::{Record, Records};
 use crate::error::{Error, ErrorKind, Result};
 
+/// Fields of an exported collection that are no attributes.
+pub(super) const OF_EXPORTS: [&str; 3] = [
+    "_latentdb_attributes",
+    "_latentdb_codes",
+    "_latentdb_positions",
+];
+
 /// Fields that a message names.
 const SHOWN_FIELDS: usize = 30;
 
@@ -215,7 +222,7 @@ impl Mapping {
         if self.all_attributes {
             for (name, value) in record.fields() {
                 let named = self.attributes.iter().any(|known| known.name == *name);
-                if !named && !self.reads(name) {
+                if !named && !self.reads(name) && !OF_EXPORTS.contains(&name.as_str()) {
                     let mapped = mapped(record, name, None, value)?;
                     attributes.extend(mapped.map(|value| (name.clone(), value)));
                 }

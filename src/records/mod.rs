@@ -1,12 +1,12 @@
 //! Streaming readers of records for ingest, and the mapping of records to documents.
 //!
-//! [`open`] reads JSON Lines, CSV, TSV and Parquet, plain or compressed, from a file or standard
+//! [`open`] reads JSON Lines, CSV, TSV, Parquet and Arrow IPC, plain or compressed, from a file or standard
 //! input, one [`Record`] at a time. A [`mapping::Mapping`] makes the id, text, attributes, vector
 //! and latents of a document out of a record. [`vectors`] reads and writes the matrix files that
 //! belong to record files, [`csr`] writes sparse ones, [`rows`] reads several as one list; [`parts`]
 //! keep records with the vectors and latents that were made of them, [`shards`] writes them, and
 //! [`partial`] output is resumed. [`document`] makes documents out of records, [`batches`] of many,
-//! and [`rejects`] keeps those that cannot be.
+//! and [`rejects`] keeps those that cannot be. [`exported`] writes and reads whole collections.
 //!
 //! | to add | open |
 //! |---|---|
@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 
+mod arrow_file;
+mod arrow_rows;
 mod arrow_value;
 pub mod assignment;
 pub mod batches;
@@ -29,11 +31,13 @@ pub mod csr;
 mod decompress;
 mod delimited;
 pub mod document;
+pub mod exported;
 mod json_lines;
 pub mod kind;
 pub mod latents;
 pub mod mapping;
 mod matrix;
+mod npz;
 mod parquet;
 pub mod parquet_vectors;
 pub mod partial;
@@ -67,6 +71,8 @@ pub enum Format {
     TsvPlain,
     /// Apache Parquet (`.parquet`).
     Parquet,
+    /// Apache Arrow IPC, a file (`.arrow`, `.feather`) or a stream (`.arrows`).
+    Arrow,
 }
 
 impl Format {
@@ -83,6 +89,7 @@ impl Format {
             "csv" => Some(Self::Csv),
             "tsv" | "tab" => Some(Self::Tsv),
             "parquet" | "pq" => Some(Self::Parquet),
+            "arrow" | "feather" | "arrows" | "ipc" => Some(Self::Arrow),
             _ => None,
         }
     }
@@ -99,11 +106,12 @@ impl FromStr for Format {
             "tsv" => Ok(Self::Tsv),
             "tsv-plain" => Ok(Self::TsvPlain),
             "parquet" => Ok(Self::Parquet),
+            "arrow" | "feather" => Ok(Self::Arrow),
             _ => Err(Error::invalid(
                 "format",
                 format!(
-                    "{text:?} is not a format; accepted are jsonl, csv, tsv, parquet, and csv-plain \
-                     and tsv-plain, in which quotes are text"
+                    "{text:?} is not a format; accepted are jsonl, csv, tsv, parquet, arrow, and \
+                     csv-plain and tsv-plain, in which quotes are text"
                 ),
             )),
         }
@@ -119,6 +127,7 @@ impl fmt::Display for Format {
             Self::Tsv => "tsv",
             Self::TsvPlain => "tsv-plain",
             Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
         })
     }
 }
@@ -126,9 +135,9 @@ impl fmt::Display for Format {
 /// Opens a source of records, in bounded memory.
 ///
 /// Compression (gzip, zstd) is recognised by its magic bytes. The format is `format`, else what
-/// the file name says ([`Format::from_path`]), else what the first bytes say (Parquet and JSON
-/// Lines have marks, CSV has none). Parquet needs random access: from standard input or under an
-/// outer compression it is copied to a temporary file first.
+/// the file name says ([`Format::from_path`]), else what the first bytes say (Parquet, Arrow and
+/// JSON Lines have marks, CSV has none). Parquet and Arrow files need random access: from standard
+/// input or under an outer compression they are copied to a temporary file first.
 ///
 /// After an error that concerns one line (malformed JSON, a CSV row of another length, a stray
 /// quote) the iterator goes on with the next; after one that concerns the source (I/O, broken compression)
@@ -159,11 +168,15 @@ pub fn open(source: &Source, format: Option<Format>) -> Result<Records> {
         Some(format) => format,
         None => sniff(&start, &name)?,
     };
-    let reader = io::Cursor::new(start).chain(input.reader);
+    let reader = io::Cursor::new(start.clone()).chain(input.reader);
     match format {
         Format::Parquet => {
             let direct = file.filter(|_| !input.compressed);
             parquet::open(direct, reader, name)
+        }
+        Format::Arrow => {
+            let direct = file.filter(|_| !input.compressed);
+            arrow_file::open(&start, direct, reader, name)
         }
         Format::JsonLines => Ok(Box::new(json_lines::JsonLines::new(
             decompress::text(reader, &name)?,
@@ -189,6 +202,9 @@ fn sniff(start: &[u8], name: &str) -> Result<Format> {
     if start.starts_with(b"PAR1") {
         return Ok(Format::Parquet);
     }
+    if arrow_file::is_arrow(start) {
+        return Ok(Format::Arrow);
+    }
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         // Nothing but white space: no records, in any format.
@@ -204,7 +220,7 @@ fn sniff(start: &[u8], name: &str) -> Result<Format> {
             "format",
             format!(
                 "the format of {name} cannot be told from its name or content; say which of \
-                 jsonl, csv, tsv and parquet it is"
+                 jsonl, csv, tsv, parquet and arrow it is"
             ),
         )),
     }

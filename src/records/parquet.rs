@@ -1,51 +1,27 @@
 //! Parquet, read batch by batch through Arrow.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::Read;
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, RecordBatchReader as _};
-use arrow_schema::{DataType, Fields};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow_array::RecordBatchReader as _;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::arrow_value;
-use super::record::{Position, Record, Records, Unread};
-use super::source::read_error;
-use crate::error::{Error, ErrorKind, Result};
+use super::arrow_rows::ArrowRows;
+use super::record::Records;
+use super::source::seekable;
+use crate::error::{Error, Result};
 
 /// Rows decoded at a time: enough to amortise a batch, few enough for rows of long texts.
 const BATCH_ROWS: usize = 256;
 
-/// The rows of a Parquet file.
-struct ParquetRows {
-    batches: ParquetRecordBatchReader,
-    batch: Option<RecordBatch>,
-    row_in_batch: usize,
-    row: u64,
-    times: Arc<[String]>,
-    name: Arc<str>,
-    ended: bool,
-}
-
 /// Opens Parquet: `direct` where the source is a seekable plain file, else a temporary copy of
 /// `content`, since the format is read from its end.
-pub(super) fn open(
-    direct: Option<File>,
-    mut content: impl Read,
-    name: Arc<str>,
-) -> Result<Records> {
-    let file = match direct.filter(is_seekable) {
-        Some(file) => file,
-        None => {
-            let mut copy = tempfile::tempfile()?;
-            io::copy(&mut content, &mut copy).map_err(|error| read_error(&name, error))?;
-            copy.rewind()?;
-            copy
-        }
-    };
+pub(super) fn open(direct: Option<File>, content: impl Read, name: Arc<str>) -> Result<Records> {
+    let file = seekable(direct, content, &name)?;
     let unreadable = |error: ParquetError| {
         Error::invalid("source", format!("{name} is not a readable Parquet file"))
             .with_source(error)
@@ -57,17 +33,9 @@ pub(super) fn open(
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(unreadable)?;
-    let mut times = Vec::new();
-    add_times(batches.schema().fields(), "", &mut times);
-    Ok(Box::new(ParquetRows {
-        batches,
-        batch: None,
-        row_in_batch: 0,
-        row: 0,
-        times: times.into(),
-        name,
-        ended: false,
-    }))
+    let schema = batches.schema();
+    let rows = ArrowRows::new(Box::new(batches), schema.fields(), name);
+    Ok(Box::new(rows))
 }
 
 /// Refuses columns that are compressed by what is not built in, before a row is read.
@@ -93,85 +61,6 @@ pub(super) fn check_codecs(metadata: &ParquetMetaData) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// A named pipe opens like a file and has no end to read from.
-fn is_seekable(file: &File) -> bool {
-    file.metadata().is_ok_and(|metadata| metadata.is_file())
-}
-
-impl Iterator for ParquetRows {
-    type Item = Result<Record, Unread>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(batch) = &self.batch
-                && self.row_in_batch < batch.num_rows()
-            {
-                let at = self.row_in_batch;
-                self.row_in_batch += 1;
-                self.row += 1;
-                let fields = record_fields(batch, at);
-                let position = Position::row(&self.name, self.row);
-                let record = Record::new(fields, position).with_times(self.times.clone());
-                return Some(Ok(record));
-            }
-            if self.ended {
-                return None;
-            }
-            match self.batches.next()? {
-                Ok(batch) => {
-                    self.batch = Some(batch);
-                    self.row_in_batch = 0;
-                }
-                Err(error) => {
-                    self.ended = true;
-                    let message = format!("cannot read {} after row {}", self.name, self.row);
-                    return Some(Err(Error::new(ErrorKind::Corrupted, message)
-                        .with_source(error)
-                        .into()));
-                }
-            }
-        }
-    }
-}
-
-/// Adds the paths of timestamps and dates, and of lists of them.
-fn add_times(fields: &Fields, parent: &str, times: &mut Vec<String>) {
-    fn is_time(data_type: &DataType) -> bool {
-        match data_type {
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => true,
-            DataType::Dictionary(_, values) => is_time(values),
-            DataType::List(item)
-            | DataType::LargeList(item)
-            | DataType::ListView(item)
-            | DataType::LargeListView(item)
-            | DataType::FixedSizeList(item, _) => is_time(item.data_type()),
-            _ => false,
-        }
-    }
-    for field in fields {
-        let path = format!("{parent}{}", field.name());
-        match field.data_type() {
-            DataType::Struct(inner) => add_times(inner, &format!("{path}."), times),
-            data_type if is_time(data_type) => times.push(path),
-            _ => {}
-        }
-    }
-}
-
-/// The fields of one row; values with no JSON form (raw bytes, durations) are left out.
-fn record_fields(batch: &RecordBatch, at: usize) -> Vec<(String, serde_json::Value)> {
-    batch
-        .schema_ref()
-        .fields()
-        .iter()
-        .zip(batch.columns())
-        .filter_map(|(field, column)| {
-            let value = arrow_value::to_json(column.as_ref() as &dyn Array, at)?;
-            Some((field.name().clone(), value))
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// The field in which a line of JSON names those of its fields that are timestamps.
+pub(super) const TIMES: &str = "_latentdb_timestamps";
+
 /// What is known of a record besides its fields: its number, and the vector and latents computed
 /// from it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -112,6 +115,23 @@ impl Record {
     /// Whether a field is a timestamp in the source.
     pub fn is_time(&self, path: &str) -> bool {
         self.times.iter().any(|known| known == path)
+    }
+
+    /// The record with its field [`TIMES`] taken out, where that names timestamps among its fields.
+    pub(super) fn take_times(mut self) -> Self {
+        let Some(at) = self.fields.iter().position(|(name, _)| name == TIMES) else {
+            return self;
+        };
+        let names = serde_json::from_value::<Vec<String>>(self.fields[at].1.clone());
+        if let Ok(names) = names
+            && names
+                .iter()
+                .all(|name| self.fields.iter().any(|(own, _)| own == name))
+        {
+            self.fields.remove(at);
+            self.times = names.into();
+        }
+        self
     }
 
     /// The number of a record that was set aside, or also the vector and latents of one that comes

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -74,3 +74,17 @@ pub(super) fn read_error(name: &str, error: io::Error) -> Error {
 
 /// The input of the text formats.
 pub(super) type TextReader = Box<dyn BufRead + Send>;
+
+/// The source as a file that is read from its end: `direct` where that is a plain file, else a
+/// temporary copy of `content`.
+pub(super) fn seekable(direct: Option<File>, mut content: impl Read, name: &str) -> Result<File> {
+    // A named pipe opens like a file and has no end to read from.
+    let is_seekable = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
+    if let Some(file) = direct.filter(is_seekable) {
+        return Ok(file);
+    }
+    let mut copy = tempfile::tempfile()?;
+    io::copy(&mut content, &mut copy).map_err(|error| read_error(name, error))?;
+    copy.rewind()?;
+    Ok(copy)
+}

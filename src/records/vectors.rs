@@ -1,8 +1,7 @@
-//! Matrices of vectors in files: memory-mapped readers of safetensors and `.npy`, and a streaming
-//! writer of safetensors.
+//! Matrices of vectors in files: memory-mapped readers of safetensors, `.npy` and `.npz`, and a
+//! streaming writer of safetensors.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,29 +10,31 @@ use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
-use super::matrix::{Element, Layout, checked, narrow};
+use super::matrix::{Element, Layout, checked, map_file, narrow};
+use super::npz;
 use super::source::open_file;
 use crate::error::{Error, Result};
 use crate::npy;
 use crate::whole_file::WholeFile;
 
-/// The tensor that vectors are kept in when none is named.
-pub const DEFAULT_TENSOR: &str = "embeddings";
+pub use super::matrix::DEFAULT_TENSOR;
 
 /// A memory-mapped matrix of vectors `[rows, dimension]`.
 #[derive(Debug)]
 pub struct VectorFile {
     map: Mmap,
     layout: Layout,
+    /// Whether the file has metadata: safetensors.
+    has_metadata: bool,
     path: PathBuf,
 }
 
 impl VectorFile {
-    /// Opens a `.safetensors` or `.npy` file, told apart by content.
+    /// Opens a `.safetensors`, `.npy` or `.npz` file, told apart by content.
     ///
-    /// `tensor` names the tensor; without it that is `embeddings`, or the only one of the file.
-    /// Elements may be f16, bf16 (safetensors), f32 or f64; a `.npy` must be version 1 to 3,
-    /// little-endian and in C order.
+    /// `tensor` names the tensor or array; without it that is `embeddings`, or the only one of the
+    /// file. Elements may be f16, bf16 (safetensors), f32 or f64; a `.npy` must be version 1 to 3 and
+    /// little-endian. A compressed array of a `.npz` is unpacked to a temporary file.
     ///
     /// # Errors
     /// `NotFound` for a missing file, `InvalidArgument` for a file or tensor that is not such a
@@ -41,15 +42,22 @@ impl VectorFile {
     pub fn open(path: &Path, tensor: Option<&str>) -> Result<Self> {
         let file = open_file(path)?;
         let map = map_file(&file)?;
-        let layout = if map.starts_with(npy::MAGIC) {
-            match tensor {
-                None => npy_layout(&map),
-                Some(_) => Err(Error::invalid("tensor", "a .npy file has no named tensors")),
-            }
+        let has_metadata = ![npy::MAGIC, npz::MAGIC]
+            .iter()
+            .any(|mark| map.starts_with(mark));
+        let opened = if map.starts_with(npz::MAGIC) {
+            npz::array(&file, map, tensor).and_then(|(map, start)| {
+                let layout = npy_layout(&map, start)?;
+                Ok((map, layout))
+            })
+        } else if has_metadata {
+            safetensors_layout(&map, tensor).map(|layout| (map, layout))
+        } else if tensor.is_some() {
+            Err(Error::invalid("tensor", "a .npy file has no named tensors"))
         } else {
-            safetensors_layout(&map, tensor)
+            npy_layout(&map, 0).map(|layout| (map, layout))
         };
-        let layout = layout.map_err(|error| {
+        let (map, layout) = opened.map_err(|error| {
             Error::invalid(
                 "vectors",
                 format!("{}: {}", path.display(), error.message()),
@@ -58,6 +66,7 @@ impl VectorFile {
         Ok(Self {
             map,
             layout,
+            has_metadata,
             path: path.to_owned(),
         })
     }
@@ -72,12 +81,12 @@ impl VectorFile {
         self.layout.dimension
     }
 
-    /// The `__metadata__` of a safetensors file; nothing for `.npy`.
+    /// The `__metadata__` of a safetensors file; nothing for `.npy` and `.npz`.
     ///
     /// # Errors
     /// `InvalidArgument` when the header is not readable any more.
     pub fn metadata(&self) -> Result<BTreeMap<String, String>> {
-        if self.map.starts_with(npy::MAGIC) {
+        if !self.has_metadata {
             return Ok(BTreeMap::new());
         }
         let (_, header) = SafeTensors::read_metadata(&self.map).map_err(|error| {
@@ -100,6 +109,7 @@ impl VectorFile {
             element,
             rows,
             dimension,
+            by_columns,
         } = self.layout;
         if range.start > range.end || range.end > rows {
             return Err(Error::invalid(
@@ -112,16 +122,39 @@ impl VectorFile {
                 ),
             ));
         }
-        let row_bytes = dimension * element.bytes();
-        let bytes = &self.map[start + range.start * row_bytes..start + range.end * row_bytes];
+        let width = element.bytes();
         out.clear();
-        match element {
-            Element::F16 => extend(out, bytes, |raw| f16::from_le_bytes(raw).to_f32()),
-            Element::Bf16 => extend(out, bytes, |raw| bf16::from_le_bytes(raw).to_f32()),
-            Element::F32 => extend(out, bytes, f32::from_le_bytes),
-            Element::F64 => extend(out, bytes, |raw| narrow(f64::from_le_bytes(raw))),
+        if !by_columns {
+            let (first, end) = (range.start * dimension, range.end * dimension);
+            extend_with(
+                out,
+                element,
+                &self.map[start + first * width..start + end * width],
+            );
+            return Ok(());
+        }
+        out.resize(range.len() * dimension, 0.0);
+        let mut column = Vec::with_capacity(range.len());
+        for at in 0..dimension {
+            let (first, end) = (at * rows + range.start, at * rows + range.end);
+            column.clear();
+            let bytes = &self.map[start + first * width..start + end * width];
+            extend_with(&mut column, element, bytes);
+            let places = out.iter_mut().skip(at).step_by(dimension);
+            places
+                .zip(&column)
+                .for_each(|(place, value)| *place = *value);
         }
         Ok(())
+    }
+}
+
+fn extend_with(out: &mut Vec<f32>, element: Element, bytes: &[u8]) {
+    match element {
+        Element::F16 => extend(out, bytes, |raw| f16::from_le_bytes(raw).to_f32()),
+        Element::Bf16 => extend(out, bytes, |raw| bf16::from_le_bytes(raw).to_f32()),
+        Element::F32 => extend(out, bytes, f32::from_le_bytes),
+        Element::F64 => extend(out, bytes, |raw| narrow(f64::from_le_bytes(raw))),
     }
 }
 
@@ -130,20 +163,10 @@ fn extend<const WIDTH: usize>(out: &mut Vec<f32>, bytes: &[u8], read: impl Fn([u
     out.extend(elements.iter().map(|raw| read(*raw)));
 }
 
-fn map_file(file: &File) -> Result<Mmap> {
-    #[expect(unsafe_code, reason = "memory maps are unsafe to make")]
-    // SAFETY: the map is read only, and every read goes through bounds-checked slices of bytes
-    // decoded by value, so bytes that another process changes give other numbers, never an
-    // invalid reference. Truncating the file while it is mapped ends the process (SIGBUS); that
-    // is the contract of every memory-mapped input, and the writer below replaces files by
-    // renaming, which leaves existing maps whole.
-    let map = unsafe { Mmap::map(file) };
-    Ok(map?)
-}
-
-fn npy_layout(map: &[u8]) -> Result<Layout> {
+/// The layout of the array whose `.npy` begins at a byte of a map.
+fn npy_layout(map: &[u8], begins: usize) -> Result<Layout> {
     let wrong = |what: String| Error::invalid("vectors", what);
-    let header = npy::Header::parse(map)?;
+    let header = npy::Header::parse(&map[begins..])?;
     let element = match &*header.descr {
         "<f2" => Element::F16,
         "<f4" => Element::F32,
@@ -154,11 +177,6 @@ fn npy_layout(map: &[u8]) -> Result<Layout> {
             )));
         }
     };
-    if header.is_fortran {
-        return Err(wrong(
-            "is in Fortran order; wanted is C order (numpy.ascontiguousarray)".to_owned(),
-        ));
-    }
     let [rows, dimension] = header.shape[..] else {
         return Err(wrong(format!(
             "has the shape {:?}; wanted is (rows, dimension)",
@@ -166,10 +184,11 @@ fn npy_layout(map: &[u8]) -> Result<Layout> {
         )));
     };
     let layout = Layout {
-        start: header.start,
+        start: begins + header.start,
         element,
         rows,
         dimension,
+        by_columns: header.is_fortran,
     };
     checked(layout, map.len())
 }
@@ -177,7 +196,7 @@ fn npy_layout(map: &[u8]) -> Result<Layout> {
 fn safetensors_layout(map: &[u8], tensor: Option<&str>) -> Result<Layout> {
     let wrong = |what: String| Error::invalid("vectors", what);
     let (header, metadata) = SafeTensors::read_metadata(map)
-        .map_err(|error| wrong(format!("neither safetensors nor .npy ({error})")))?;
+        .map_err(|error| wrong(format!("neither safetensors, .npy nor .npz ({error})")))?;
     let mut names = metadata.offset_keys();
     names.sort();
     let name = match tensor {
@@ -219,6 +238,7 @@ fn safetensors_layout(map: &[u8], tensor: Option<&str>) -> Result<Layout> {
         element,
         rows,
         dimension,
+        by_columns: false,
     };
     checked(layout, map.len())
 }
@@ -324,194 +344,4 @@ fn header(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::npy::tests::{dictionary, file};
-    use safetensors::tensor::TensorView;
-
-    fn read(file: &VectorFile, range: Range<usize>) -> Vec<f32> {
-        let mut rows = vec![9.0];
-        file.read_rows(range, &mut rows).unwrap();
-        rows
-    }
-
-    #[test]
-    fn npy_versions_and_element_types_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("v.npy");
-        let values = [0.5_f32, -1.0, 2.0, 4.0, 8.0, -0.25];
-        let halves = values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes());
-        let doubles = values.iter().flat_map(|v| f64::from(*v).to_le_bytes());
-        let stored: [(&str, Vec<u8>); 3] = [
-            ("<f2", halves.collect()),
-            ("<f4", values.iter().flat_map(|v| v.to_le_bytes()).collect()),
-            ("<f8", doubles.collect()),
-        ];
-        for version in 1..=3 {
-            for (descr, data) in &stored {
-                let content = file(version, &dictionary(descr, "(3, 2)"), data);
-                std::fs::write(&path, content).unwrap();
-                let vectors = VectorFile::open(&path, None).unwrap();
-                assert_eq!((vectors.rows(), vectors.dimension()), (3, 2));
-                let mut rows = Vec::new();
-                vectors.read_rows(1..3, &mut rows).unwrap();
-                assert_eq!(rows, values[2..], "{descr} in version {version}");
-            }
-        }
-        assert!(VectorFile::open(&path, Some("x")).is_err());
-    }
-
-    #[test]
-    fn a_npy_that_is_no_float_matrix_in_c_order_is_refused() {
-        let two = dictionary("<f4", "(2, 2)");
-        for (dictionary, part) in [
-            (dictionary("<i8", "(2, 2)"), "<f2, <f4 and <f8"),
-            (dictionary(">f4", "(2, 2)"), "little-endian"),
-            (dictionary("<f4", "(4,)"), "(rows, dimension)"),
-            (dictionary("<f4", "(2, 2, 2)"), "(rows, dimension)"),
-            (dictionary("<f4", "(4, 5)"), "cut short"),
-            (dictionary("<f4", "(9223372036854775807, 8)"), "cut short"),
-            (two.replace("False", "True"), "Fortran"),
-        ] {
-            let error = npy_layout(&file(1, &dictionary, &[0; 64])).unwrap_err();
-            assert!(error.message().contains(part), "{error}");
-        }
-    }
-
-    #[test]
-    fn written_files_are_read_back_by_us_and_by_the_safetensors_crate() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("v.safetensors");
-        let metadata = BTreeMap::from([("model".to_owned(), "m \"q\"".to_owned())]);
-        let mut writer = VectorWriter::create(&path, 3, metadata.clone()).unwrap();
-        assert!(!path.exists());
-        let values: Vec<f32> = (0..3000_u16).map(|at| f32::from(at) / 7.0).collect();
-        writer.write_rows(&values[..9]).unwrap();
-        writer.write_rows(&values[9..]).unwrap();
-        assert!(writer.write_rows(&[1.0]).is_err());
-        assert_eq!(writer.finish().unwrap(), 1000);
-
-        let file = VectorFile::open(&path, None).unwrap();
-        assert_eq!((file.rows(), file.dimension()), (1000, 3));
-        assert_eq!(read(&file, 0..1000), values);
-        assert_eq!(read(&file, 998..999), values[2994..2997]);
-        assert_eq!(read(&file, 5..5), [0.0; 0]);
-        assert!(file.read_rows(999..1001, &mut Vec::new()).is_err());
-
-        let bytes = std::fs::read(&path).unwrap();
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-        assert_eq!(
-            header
-                .metadata()
-                .clone()
-                .unwrap()
-                .into_iter()
-                .collect::<BTreeMap<_, _>>(),
-            metadata
-        );
-        let whole = SafeTensors::deserialize(&bytes).unwrap();
-        assert_eq!(whole.tensor(DEFAULT_TENSOR).unwrap().shape(), [1000, 3]);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_dropped_writer_leaves_nothing_and_no_rows_are_a_valid_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("v.safetensors");
-        let mut writer = VectorWriter::create(&path, 2, BTreeMap::new()).unwrap();
-        writer.write_rows(&[1.0, 2.0]).unwrap();
-        drop(writer);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        let writer = VectorWriter::create(&path, 2, BTreeMap::new()).unwrap();
-        assert_eq!(writer.finish().unwrap(), 0);
-        assert_eq!(VectorFile::open(&path, None).unwrap().rows(), 0);
-    }
-
-    #[test]
-    fn every_element_type_reads_as_single_precision() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("v.safetensors");
-        let values = [0.5_f32, -2.0, 1.25, 3.0];
-        let stored: [(&str, Dtype, Vec<u8>); 4] = [
-            (
-                "half",
-                Dtype::F16,
-                bytes(&values, |v| f16::from_f32(v).to_le_bytes()),
-            ),
-            (
-                "brain",
-                Dtype::BF16,
-                bytes(&values, |v| bf16::from_f32(v).to_le_bytes()),
-            ),
-            ("single", Dtype::F32, bytes(&values, f32::to_le_bytes)),
-            (
-                "double",
-                Dtype::F64,
-                bytes(&values, |v| f64::from(v).to_le_bytes()),
-            ),
-        ];
-        let views: Vec<_> = stored
-            .iter()
-            .map(|(name, dtype, data)| (*name, TensorView::new(*dtype, vec![2, 2], data).unwrap()))
-            .chain([
-                (
-                    "flat",
-                    TensorView::new(Dtype::U8, vec![4], &[0; 4]).unwrap(),
-                ),
-                (
-                    "bytes",
-                    TensorView::new(Dtype::U8, vec![2, 2], &[0; 4]).unwrap(),
-                ),
-            ])
-            .collect();
-        safetensors::serialize_to_file(views, None, &path).unwrap();
-        for (name, ..) in &stored {
-            let file = VectorFile::open(&path, Some(name)).unwrap();
-            assert_eq!(read(&file, 0..2), values, "{name}");
-            assert_eq!(read(&file, 1..2), values[2..], "{name}");
-        }
-        for (tensor, part) in [
-            (None, "name the one to read"),
-            (Some("other"), "it holds brain, bytes, double"),
-            (Some("bytes"), "accepted are F16"),
-        ] {
-            let error = VectorFile::open(&path, tensor).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        }
-    }
-
-    fn bytes<const WIDTH: usize>(values: &[f32], write: impl Fn(f32) -> [u8; WIDTH]) -> Vec<u8> {
-        values.iter().flat_map(|value| write(*value)).collect()
-    }
-
-    #[test]
-    fn a_file_cut_short_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("v.safetensors");
-        let mut writer = VectorWriter::create(&path, 2, BTreeMap::new()).unwrap();
-        writer.write_rows(&[1.0; 64]).unwrap();
-        writer.finish().unwrap();
-        let whole = std::fs::read(&path).unwrap();
-        for length in [0, 4, 20, whole.len() - 1] {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            assert!(VectorFile::open(&path, None).is_err(), "{length}");
-        }
-    }
-
-    /// Row 0 and the last of the arXiv embeddings, whose norm is 1; only where `LATENTDB_DATA` names
-    /// their folder.
-    #[test]
-    fn the_arxiv_embeddings_read() {
-        let Some(data) = std::env::var_os("LATENTDB_DATA") else {
-            return;
-        };
-        let path = PathBuf::from(data).join("arxiv-embeddings.safetensors");
-        let file = VectorFile::open(&path, None).unwrap();
-        assert_eq!((file.rows(), file.dimension()), (60_000, 384));
-        for row in [0, 59_999] {
-            let vector = read(&file, row..row + 1);
-            let norm: f32 = vector.iter().map(|value| value * value).sum();
-            assert!((norm - 1.0).abs() < 2e-3, "{norm}");
-        }
-    }
-}
+mod tests;

@@ -51,10 +51,13 @@ calls! {
         save_set(v1::SaveSetRequest) -> v1::SavedSet;
         list_sets(v1::ListSetsRequest) -> v1::ListSetsResponse;
         drop_set(v1::DropSetRequest) -> v1::DropSetResponse;
+        restore_collection(v1::RestoreCollectionRequest) -> v1::Collection;
+        restore_records(v1::RestoreRecordsRequest) -> v1::RestoreRecordsResponse;
     }
     streams {
         attach_sae(v1::AttachSaeRequest) -> AttachSaeStream = v1::AttachSaeProgress;
         detach_sae(v1::DetachSaeRequest) -> DetachSaeStream = v1::AttachSaeProgress;
+        export_records(v1::ExportRecordsRequest) -> ExportRecordsStream = v1::ExportRecordsResponse;
     }
 }
 
@@ -151,7 +154,7 @@ impl CollectionAdapter {
     }
 }
 
-fn wire_collection(info: CollectionInfo) -> v1::Collection {
+pub(super) fn wire_collection(info: CollectionInfo) -> v1::Collection {
     let snapshot = info.snapshot.as_ref();
     let count = |of: fn(&Snapshot) -> u64| snapshot.map_or(0, |snapshot| of(snapshot));
     v1::Collection {

@@ -17,11 +17,13 @@ use super::calls::calls;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, required, shortened, status};
 use super::streams::{Answers, MESSAGE_BYTES, Told, cut};
 use super::types::{
-    attributes, codes, count_or, document, documents, expected_versions, filter, if_exists,
-    made_with, projection, set, wire_document,
+    attributes, codes, codes_of, count_or, document, documents, expected_versions, filter,
+    if_exists, made_with, projection, set, wire_document,
 };
 use crate::error::{Error, Result, Within as _};
-use crate::service::{Batch, Documents, IfExists, MAX_BATCH, MatchingChange, Projection, Turn};
+use crate::service::{
+    Batch, Documents, IfExists, MAX_BATCH, MatchingChange, Projection, SaeCodes, Turn,
+};
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -44,8 +46,9 @@ calls! {
 }
 
 impl DocumentAdapter {
-    async fn upsert(&self, wire: v1::UpsertRequest) -> Result<v1::WriteResponse> {
+    async fn upsert(&self, mut wire: v1::UpsertRequest) -> Result<v1::WriteResponse> {
         let batch = Batch {
+            codes: codes_of(&mut wire.documents),
             documents: documents(wire.documents)?,
             made_with: made_with(wire.made_with),
             if_exists: if_exists(wire.if_exists)?,
@@ -128,7 +131,7 @@ impl DocumentAdapter {
         let batch = count_or(wire.batch_size, 500, MAX_BATCH, "batch_size")?;
         let scroll = self
             .0
-            .scroll(&address, described, projection, wire.limit)
+            .scroll(&address, described, projection, wire.limit, wire.codes)
             .await?;
         // Read as the client takes them: who does not read keeps nothing busy.
         let state = (scroll, VecDeque::new());
@@ -230,7 +233,7 @@ impl DocumentAdapter {
         (collection, stream_id): &(String, String),
         number: u64,
         turn: Turn,
-        message: v1::IngestRequest,
+        mut message: v1::IngestRequest,
     ) -> JoinHandle<Result<Answered>> {
         let (service, collection) = (self.0.clone(), collection.clone());
         let position = (!stream_id.is_empty()).then(|| StreamPosition {
@@ -246,12 +249,9 @@ impl DocumentAdapter {
             }
             let set_aside = message.set_aside;
             let if_exists = if_exists(message.if_exists)?;
-            if set_aside && if_exists == IfExists::Fail {
-                return Err(Error::invalid(
-                    "if_exists",
-                    "is IF_EXISTS_FAIL with set_aside; IF_EXISTS_SKIP names those that exist and \
-                     writes the others",
-                ));
+            let codes = codes_of(&mut message.documents);
+            if set_aside {
+                check_set_aside(if_exists, message.as_given, &codes)?;
             }
             let (mut good, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
             for (at, wire) in message.documents.into_iter().enumerate() {
@@ -266,6 +266,8 @@ impl DocumentAdapter {
             }
             let batch = Batch {
                 documents: good,
+                codes,
+                as_given: message.as_given,
                 made_with: made_with(message.made_with),
                 position,
                 turn,
@@ -285,6 +287,28 @@ impl DocumentAdapter {
                 rejected,
             })
         })
+    }
+}
+
+/// Refuses what a batch cannot be asked together with `set_aside`.
+fn check_set_aside(if_exists: IfExists, as_given: bool, codes: &[Vec<SaeCodes>]) -> Result<()> {
+    if if_exists == IfExists::Fail {
+        return Err(Error::invalid(
+            "if_exists",
+            "is IF_EXISTS_FAIL with set_aside; IF_EXISTS_SKIP names those that exist and writes the \
+             others",
+        ));
+    }
+    if as_given {
+        let message = "is set with set_aside; one of them is accepted";
+        return Err(Error::invalid("as_given", message));
+    }
+    match codes.iter().position(|own| !own.is_empty()) {
+        None => Ok(()),
+        Some(at) => Err(Error::invalid(
+            format!("documents[{at}].codes"),
+            "is given with set_aside, with which `latents` alone is accepted",
+        )),
     }
 }
 

@@ -26,6 +26,7 @@ mod splitting;
 mod status;
 mod steer;
 mod streams;
+mod transfer;
 mod trends;
 mod types;
 
@@ -59,7 +60,7 @@ use search::SearchAdapter;
 pub use limits::Limits;
 
 pub(crate) use model::{train_options, wire_progress, wire_quality};
-pub(crate) use types::wire_value;
+pub(crate) use types::{sae_codes, value, wire_sae_codes, wire_value};
 
 /// Bytes a client may send ahead on one stream; a batch of vectors fits.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;

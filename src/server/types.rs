@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use latentdb_index::filter::{self, AttributeTest, Name, TextMode};
-use latentdb_index::{Activation, Codes, Document, Filter, Value};
+use latentdb_index::{Activation, Codes, Document, Filter, LatentPosition, Value};
 use latentdb_proto::v1;
 
 use super::status::{entry, required};
 use crate::error::{Error, Result, Within as _};
-use crate::service::{ExpectedVersions, IfExists, MadeWith, Projection, ReadDocument};
+use crate::service::{ExpectedVersions, IfExists, MadeWith, Projection, ReadDocument, SaeCodes};
 
 pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
     prost_types::Timestamp {
@@ -36,7 +36,7 @@ pub(super) fn micros(timestamp: &prost_types::Timestamp) -> Result<i64> {
         .ok_or_else(|| Error::invalid("timestamp", "is outside the years 1677 to 2262"))
 }
 
-pub(super) fn value(wire: v1::Value) -> Result<Value> {
+pub(crate) fn value(wire: v1::Value) -> Result<Value> {
     use v1::value::Kind;
     Ok(match required(wire.kind, "kind")? {
         Kind::String(text) => Value::String(text),
@@ -137,7 +137,11 @@ pub(super) fn documents(wire: Vec<v1::Document>) -> Result<Vec<Document>> {
 }
 
 pub(super) fn wire_document(read: ReadDocument) -> v1::Document {
-    let ReadDocument { document, version } = read;
+    let ReadDocument {
+        document,
+        version,
+        codes,
+    } = read;
     let latents = document.latents();
     let latents = (!latents.is_empty()).then(|| v1::Activations {
         values: wire_activations(latents),
@@ -153,7 +157,62 @@ pub(super) fn wire_document(read: ReadDocument) -> v1::Document {
         vector: document.vector.map(|values| v1::Vector { values }),
         latents,
         version: version.map(|version| version.to_string()),
+        codes: (!codes.is_empty()).then(|| v1::CodesBySae {
+            saes: codes
+                .into_iter()
+                .map(|own| wire_sae_codes(own.sae, own.codes))
+                .collect(),
+        }),
     }
+}
+
+/// Codes under the SAE of a name, as a message.
+pub(crate) fn wire_sae_codes(sae: String, codes: Codes) -> v1::SaeCodes {
+    let position = |own: LatentPosition| v1::LatentPosition {
+        latent: own.latent,
+        span: Some(v1::TextSpan {
+            token: own.token,
+            start: own.start,
+            end: own.end,
+        }),
+    };
+    v1::SaeCodes {
+        sae,
+        latents: wire_activations(&codes.latents),
+        positions: codes.positions.into_iter().map(position).collect(),
+    }
+}
+
+/// Codes by the name of their SAE.
+pub(crate) fn sae_codes(wire: v1::SaeCodes) -> SaeCodes {
+    let position = |own: v1::LatentPosition| {
+        let span = own.span.unwrap_or_default();
+        LatentPosition {
+            latent: own.latent,
+            token: span.token,
+            start: span.start,
+            end: span.end,
+        }
+    };
+    let latents = activations(v1::Activations {
+        values: wire.latents,
+    });
+    SaeCodes {
+        sae: wire.sae,
+        codes: Codes {
+            latents,
+            positions: wire.positions.into_iter().map(position).collect(),
+        },
+    }
+}
+
+/// The codes of documents by the names of SAEs, taken out of them.
+pub(super) fn codes_of(documents: &mut [v1::Document]) -> Vec<Vec<SaeCodes>> {
+    let taken = |own: &mut v1::Document| own.codes.take().map_or_else(Vec::new, |own| own.saes);
+    let codes = documents.iter_mut().map(taken);
+    codes
+        .map(|own| own.into_iter().map(sae_codes).collect())
+        .collect()
 }
 
 pub(super) fn projection(wire: Option<v1::Projection>, otherwise: Projection) -> Projection {

@@ -37,13 +37,13 @@ pub use analyses::{
 };
 pub(crate) use blocking::{blocking, cancellable};
 pub use collections::{
-    AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, ReaderRequest,
-    SetInfo,
+    AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, ExportedRecords,
+    ReaderRequest, RestoreRequest, SetInfo,
 };
 pub use core::{Address, Core};
 pub use documents::{
     Batch, Documents, ExpectedVersions, IfExists, Ingested, MAX_BATCH, MatchingChange, Projected,
-    Projection, ReadDocument, Scroll, Turn,
+    Projection, ReadDocument, SaeCodes, Scroll, Turn,
 };
 pub use families::{FamilyMemberRecord, FamilyRecord};
 pub use gate::FitInfo;

@@ -101,6 +101,13 @@ impl Models {
         })
     }
 
+    /// Whether the data directory has an SAE of a hash.
+    pub fn has_sae(&self, hash: &str) -> bool {
+        // A hash comes with a definition, and must name no other folder.
+        let is_hash = hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hash && !hash.is_empty() && self.sae_directory.join(hash).is_dir()
+    }
+
     /// Closes the SAEs whose hashes are not in use; their files stay.
     pub fn close_others(&self, used: &HashSet<String>) {
         self.saes.retain(|hash| used.contains(hash));

@@ -204,7 +204,8 @@ impl SaeSpec {
         }
     }
 
-    fn parse(attached: &latentdb_index::AttachedSae) -> Result<Self> {
+    /// The typed form of a record of the catalog.
+    pub(super) fn parse(attached: &latentdb_index::AttachedSae) -> Result<Self> {
         Ok(Self {
             name: attached.name.clone(),
             n_latents: attached.n_latents,

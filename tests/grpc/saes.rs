@@ -16,11 +16,11 @@ use tonic::{Code, Status};
 
 use crate::running::{Running, expr};
 
-const D: usize = 8;
+pub(crate) const D: usize = 8;
 
 /// `n` latents with directions of their own: the first `D` are the axes, each later one the sum of
 /// an axis and half the next.
-fn sae(n: usize, k: usize) -> Sae {
+pub(crate) fn sae(n: usize, k: usize) -> Sae {
     let rows: Vec<f32> = (0..n)
         .flat_map(|latent| {
             let axis = latent % D;

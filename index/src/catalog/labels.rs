@@ -170,6 +170,50 @@ impl Catalog {
         })
     }
 
+    /// Hashes of the SAEs, attached or not, whose latents have labels in a collection.
+    pub fn labelled_saes(&self, collection: &str) -> Result<BTreeSet<String>> {
+        self.read(|transaction| {
+            let table = transaction.open_table(LABELS).map_err(fault)?;
+            let mut saes: BTreeSet<String> = BTreeSet::new();
+            for entry in table.range((collection, "", 0)..).map_err(fault)? {
+                let (key, _) = entry.map_err(fault)?;
+                let (of, sae, _) = key.value();
+                if of != collection {
+                    break;
+                }
+                if !saes.contains(sae) {
+                    saes.insert(sae.to_owned());
+                }
+            }
+            Ok(saes)
+        })
+    }
+
+    /// Writes labels of another catalog as they are, with their versions, all or none: those that are
+    /// the current ones of their latents, and former ones. One that is here under the same version,
+    /// and the current one, are replaced.
+    pub fn restore_labels<'a>(
+        &self,
+        collection: &str,
+        sae: &str,
+        labels: impl IntoIterator<Item = (u32, bool, &'a Label)>,
+    ) -> Result<()> {
+        self.change(|transaction| {
+            let mut current = transaction.open_table(LABELS).map_err(fault)?;
+            let mut former = transaction.open_table(FORMER_LABELS).map_err(fault)?;
+            for (latent, is_current, label) in labels {
+                let key = (collection, sae, latent);
+                if is_current {
+                    let bytes = encode(label)?;
+                    current.insert(key, bytes.as_slice()).map_err(fault)?;
+                } else {
+                    insert_former(&mut former, key, label)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Makes a former version of a latent's label the current one. `NotFound` where the latent has
     /// no such version.
     pub fn use_label(

@@ -42,6 +42,12 @@ impl CollectionHandle {
         Ok(set)
     }
 
+    /// Keeps a saved set of another collection as it is, replacing one of its name.
+    pub fn restore_set(&self, set: &SavedSet) -> Result<()> {
+        validate_name(&set.name)?;
+        self.held.catalog.put_saved_set(&self.record().id, set)
+    }
+
     /// Removes a saved set, or `NotFound`.
     pub fn remove_set(&self, name: &str) -> Result<()> {
         if self

@@ -208,7 +208,7 @@ impl Snapshot {
     }
 
     /// Everything of a document, with its codes under every SAE.
-    pub(crate) fn whole(&self, doc: u32) -> Result<Document> {
+    pub fn whole(&self, doc: u32) -> Result<Document> {
         let mut document = self.stored_of_all(doc)?;
         document.vector = self.vector(doc).map(<[f32]>::to_vec);
         let (segment, local) = self.locate(doc);

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod check;
+mod conditions;
 mod directed;
 mod generate;
 mod graph;

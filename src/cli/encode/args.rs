@@ -21,7 +21,7 @@ use crate::sae::format;
 /// What is encoded.
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// JSON Lines, CSV, TSV or Parquet, plain, gzip or zstd; - for standard input
+    /// JSON Lines, CSV, TSV, Parquet or Arrow IPC, plain, gzip or zstd; - for standard input
     pub(super) file: String,
     /// Text of a record, for example "{title}. {abstract}"
     #[arg(long, value_name = "TEMPLATE", value_parser = flags::template)]

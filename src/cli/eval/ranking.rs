@@ -82,7 +82,7 @@ pub(in crate::cli) async fn ids(
         filter,
         projection: Some(Projection::default()),
         batch_size: 10_000,
-        limit: 0,
+        ..ScrollRequest::default()
     };
     let documents = client.scroll(request).await?.into_iter();
     Ok(documents.map(|document| document.id).collect())

@@ -51,11 +51,11 @@ const SHOWN_FAILURES: usize = 10;
 pub(super) struct Args {
     /// The collection
     name: String,
-    /// JSON Lines, CSV, TSV or Parquet, plain, gzip or zstd; - for standard input; or the folder of
-    /// the parts that `encode --shard` made
+    /// JSON Lines, CSV, TSV, Parquet or Arrow IPC, plain, gzip or zstd; - for standard input; or the
+    /// folder of the parts that `encode --shard` made
     file: String,
-    /// Format of the records, where the name does not tell: jsonl, csv, tsv, parquet, or csv-plain
-    /// and tsv-plain, in which quotes are text
+    /// Format of the records, where the name does not tell: jsonl, csv, tsv, parquet, arrow, or
+    /// csv-plain and tsv-plain, in which quotes are text
     #[arg(long, value_parser = flags::format)]
     format: Option<Format>,
     /// Field of the id; "id" where the records have it, else the record's number from 0
@@ -74,8 +74,8 @@ pub(super) struct Args {
     /// timestamps. A field that no record has is refused. Repeatable
     #[arg(long = "attribute", value_name = "FIELD", value_parser = flags::attribute)]
     attributes: Vec<String>,
-    /// File of ready vectors, a row for each record, in their order
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// File of ready vectors, a row for each record, in their order: safetensors, .npy or .npz
+    #[arg(long, value_name = "FILE")]
     vectors: Option<PathBuf>,
     /// Field of a ready vector
     #[arg(long, value_name = "FIELD", conflicts_with = "vectors")]
@@ -143,6 +143,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             false => IfExists::Replace,
         },
         made_with: input.made_with,
+        ..Target::default()
     };
     let batching = input.batching;
     let mut sink = Sender {
@@ -367,7 +368,7 @@ pub(super) fn wire_document(document: Document) -> v1::Document {
         latents: document.latents.map(|pairs| v1::Activations {
             values: pairs.into_iter().map(activation).collect(),
         }),
-        version: None,
+        ..v1::Document::default()
     }
 }
 

@@ -9,9 +9,10 @@ use latentdb_proto::v1::{
 };
 
 use super::client::ClientArgs;
-use super::{export, output, text};
+use super::{output, text};
 use crate::report::Table;
 
+mod export;
 mod labelling;
 mod labels;
 mod medians;

@@ -73,20 +73,9 @@ pub(super) fn plan_tokens(
 /// # Errors
 /// Those of [`super::Collections::create_collection`].
 pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<NewCollection> {
-    if core.database.collection(&request.name).is_ok() {
-        // Before models are fetched for nothing.
-        return Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!("collection {:?} already exists", request.name),
-        ));
-    }
-    if let Some(dimension) = request.dimension
-        && dimension > MAX_DIMENSION
-    {
-        return Err(Error::invalid(
-            "dimension",
-            format!("is {dimension}; at most {MAX_DIMENSION} is accepted"),
-        ));
+    refuse_taken(core, &request.name)?;
+    if let Some(dimension) = request.dimension {
+        check_dimension(dimension)?;
     }
     request.gate.check()?;
     if request.states.is_some() && (request.encoder.is_some() || request.reader.is_some()) {
@@ -143,13 +132,8 @@ pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<
         check_vectors(&vectors, request.states.as_deref(), &sae, &request.name)?;
         entry = Some(SaeSpec::of("", &sae, request.gate, None));
     }
-    if let Some(n_latents) = n_latents
-        && !(1..=MAX_LATENTS).contains(&n_latents)
-    {
-        return Err(Error::invalid(
-            "n_latents",
-            format!("is {n_latents}; 1 to {MAX_LATENTS} is accepted"),
-        ));
+    if let Some(n_latents) = n_latents {
+        check_n_latents(n_latents)?;
     }
     let entry = entry.or(n_latents.map(SaeSpec::of_clients));
     Ok(NewCollection {
@@ -162,6 +146,37 @@ pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<
             .collect::<Result<_>>()?,
         analyzer: request.analyzer,
     })
+}
+
+/// Refuses the name of a collection that exists, before models are fetched for nothing.
+pub(super) fn refuse_taken(core: &Core, name: &str) -> Result<()> {
+    match core.database.collection(name) {
+        Err(_) => Ok(()),
+        Ok(_) => Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("collection {name:?} already exists"),
+        )),
+    }
+}
+
+pub(super) fn check_dimension(dimension: usize) -> Result<()> {
+    if dimension <= MAX_DIMENSION {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "dimension",
+        format!("is {dimension}; at most {MAX_DIMENSION} is accepted"),
+    ))
+}
+
+pub(super) fn check_n_latents(n_latents: usize) -> Result<()> {
+    if (1..=MAX_LATENTS).contains(&n_latents) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "n_latents",
+        format!("is {n_latents}; 1 to {MAX_LATENTS} is accepted"),
+    ))
 }
 
 /// How to open the reader that is asked for; what is left open is as in the SAE's training.

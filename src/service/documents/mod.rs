@@ -7,7 +7,9 @@ mod projection;
 
 use std::sync::Arc;
 
-use latentdb_index::{Document, Filter, Operation, Snapshot, StreamPosition, Update, Written};
+use latentdb_index::{
+    Codes, Document, Filter, Operation, Snapshot, StreamPosition, Update, Written,
+};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -20,7 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub use conditions::{ExpectedVersions, IfExists};
 pub use matching::MatchingChange;
-pub use projection::{Projection, ReadDocument};
+pub use projection::{Projection, ReadDocument, SaeCodes};
 
 use conditions::requirements;
 
@@ -44,6 +46,11 @@ pub struct Turn {
 pub struct Batch {
     /// Its documents.
     pub documents: Vec<Document>,
+    /// Codes of each of them by the names of SAEs, in addition to those that they have; may be
+    /// shorter. Not with `set_aside`.
+    pub codes: Vec<Vec<SaeCodes>>,
+    /// Write them as they are given: no model is asked, and nothing is judged. Not with `set_aside`.
+    pub as_given: bool,
     /// What their vectors and latents were made with.
     pub made_with: MadeWith,
     /// Its number in a named stream.
@@ -108,6 +115,8 @@ impl Documents {
     pub async fn ingest(self: &Arc<Self>, collection: &str, batch: Batch) -> Result<Ingested> {
         let Batch {
             documents,
+            codes,
+            as_given,
             made_with,
             position,
             mut turn,
@@ -123,18 +132,22 @@ impl Documents {
         {
             return Ok(written);
         }
-        let shared = Arc::new((documents, made_with, expected));
+        let shared = Arc::new((documents, codes, made_with, expected));
         // What an attempt leaves out: documents set aside, and ids that exist.
         let left_out = Arc::new(Mutex::new((Vec::new(), Vec::new())));
         let prepare = |view| {
             let (service, shared, left_out) = (self.clone(), shared.clone(), left_out.clone());
             async move {
-                let (documents, made_with, expected) = &*shared;
+                let (documents, codes, made_with, expected) = &*shared;
                 made_with.check(&view)?;
-                let sorted = if_exists.sort_out(&view, documents.clone()).await?;
+                let documents = with_codes(&view, documents.clone(), codes)?;
+                let sorted = if_exists.sort_out(&view, documents).await?;
                 let (documents, existing) = sorted;
                 let (mut documents, refused) = if set_aside {
                     service.complete_good(&view, documents).await?
+                } else if as_given {
+                    service.validate(&view, &documents)?;
+                    (documents, Vec::new())
                 } else {
                     (service.complete(&view, documents).await?, Vec::new())
                 };
@@ -304,13 +317,15 @@ impl Documents {
         .await
     }
 
-    /// The documents of a filter over one snapshot, `limit` at most (0: all).
+    /// The documents of a filter over one snapshot, `limit` at most (0: all); with `codes`, with the
+    /// codes under every SAE.
     pub async fn scroll(
         self: &Arc<Self>,
         address: &Address,
         filter: Filter,
         projection: Projection,
         limit: u64,
+        codes: bool,
     ) -> Result<Scroll> {
         let view = self.core.view(address)?;
         blocking(move || {
@@ -319,7 +334,13 @@ impl Documents {
             if limit > 0 {
                 docs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             }
+            let names = view.spec.saes.iter().map(|sae| sae.name.clone());
             Ok(Scroll {
+                saes: if codes {
+                    names.collect()
+                } else {
+                    Arc::default()
+                },
                 warnings: view.warnings(),
                 snapshot: view.snapshot,
                 docs: docs.into(),
@@ -336,6 +357,8 @@ pub struct Scroll {
     snapshot: Arc<Snapshot>,
     docs: Arc<[u32]>,
     projection: Projection,
+    /// Names of the SAEs, where their codes are asked for.
+    saes: Arc<[String]>,
     next: usize,
     /// Filters that cannot match, each once.
     pub warnings: Vec<String>,
@@ -346,14 +369,52 @@ impl Scroll {
     pub async fn next(&mut self, count: usize) -> Result<Vec<ReadDocument>> {
         let (snapshot, docs) = (self.snapshot.clone(), self.docs.clone());
         let (projection, from) = (self.projection.clone(), self.next);
+        let saes = self.saes.clone();
         let to = from.saturating_add(count).min(docs.len());
         self.next = to;
         blocking(move || {
             let docs = docs[from..to].iter();
-            docs.map(|&doc| projection.read(&snapshot, doc)).collect()
+            docs.map(|&doc| {
+                let mut read = projection.read(&snapshot, doc)?;
+                if !saes.is_empty() {
+                    let codes = saes.iter().cloned().zip(snapshot.whole(doc)?.codes);
+                    let codes = codes.map(|(sae, codes)| SaeCodes { sae, codes });
+                    let is_some = |own: &SaeCodes| {
+                        !own.codes.latents.is_empty() || !own.codes.positions.is_empty()
+                    };
+                    read.codes = codes.filter(is_some).collect();
+                }
+                Ok(read)
+            })
+            .collect()
         })
         .await
     }
+}
+
+/// Documents with the codes that were given by the names of SAEs.
+fn with_codes(
+    view: &View,
+    mut documents: Vec<Document>,
+    codes: &[Vec<SaeCodes>],
+) -> Result<Vec<Document>> {
+    let record = &view.spec.record;
+    for (at, (document, given)) in documents.iter_mut().zip(codes).enumerate() {
+        for (sae, own) in given.iter().enumerate() {
+            let field = || format!("documents[{at}].codes.saes[{sae}]");
+            let place = record.place_of(&own.sae);
+            let place = place.map_err(|error| Error::invalid(field(), error.message()))?;
+            let held = document.codes_mut(place);
+            if *held != Codes::default() {
+                return Err(Error::invalid(
+                    field(),
+                    "is of an SAE whose latents are given already; once each is accepted",
+                ));
+            }
+            held.clone_from(&own.codes);
+        }
+    }
+    Ok(documents)
 }
 
 fn check_batch(count: usize, field: &str) -> Result<()> {

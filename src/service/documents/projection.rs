@@ -30,6 +30,17 @@ pub struct ReadDocument {
     pub document: Document,
     /// Its version, where it was asked for.
     pub version: Option<Version>,
+    /// Its codes under every SAE, where they were asked for.
+    pub codes: Vec<SaeCodes>,
+}
+
+/// Codes of a document under an SAE of a name; the default's where it is empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SaeCodes {
+    /// The name.
+    pub sae: String,
+    /// The codes.
+    pub codes: Codes,
 }
 
 impl Deref for ReadDocument {
@@ -86,6 +97,10 @@ impl Projection {
             }
         }
         let version = self.version.then(|| snapshot.version(doc)).transpose()?;
-        Ok(ReadDocument { document, version })
+        Ok(ReadDocument {
+            document,
+            version,
+            codes: Vec::new(),
+        })
     }
 }
