@@ -1,6 +1,13 @@
 //! The layout of a matrix of vectors in a file.
 
+use std::fs::File;
+
+use memmap2::Mmap;
+
 use crate::error::{Error, Result};
+
+/// The tensor that vectors are kept in when none is named.
+pub const DEFAULT_TENSOR: &str = "embeddings";
 
 /// The element type of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,4 +68,16 @@ pub(super) fn checked(layout: Layout, length: usize) -> Result<Layout> {
 )]
 pub(super) fn narrow(value: f64) -> f32 {
     value as f32
+}
+
+/// Maps a file into memory.
+pub(super) fn map_file(file: &File) -> Result<Mmap> {
+    #[expect(unsafe_code, reason = "memory maps are unsafe to make")]
+    // SAFETY: the map is read only, and every read goes through bounds-checked slices of bytes
+    // decoded by value, so bytes that another process changes give other numbers, never an
+    // invalid reference. Truncating the file while it is mapped ends the process (SIGBUS); that
+    // is the contract of every memory-mapped input, and the writer below replaces files by
+    // renaming, which leaves existing maps whole.
+    let map = unsafe { Mmap::map(file) };
+    Ok(map?)
 }

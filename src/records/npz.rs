@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Seek as _};
 use memmap2::Mmap;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::vectors::{DEFAULT_TENSOR, map_file};
+use super::matrix::{DEFAULT_TENSOR, map_file};
 use crate::error::{Error, Result};
 
 /// What an archive begins with.

@@ -412,7 +412,10 @@ fn what_cannot_be_read_is_refused_with_the_reason() {
     for (source, part) in [
         (folder, "is a folder"),
         (files.write("a.json", "[{\"a\": 1}]"), "one object per line"),
-        (files.write("a.txt", "hello"), "jsonl, csv, tsv and parquet"),
+        (
+            files.write("a.txt", "hello"),
+            "jsonl, csv, tsv, parquet and arrow",
+        ),
         (files.write("a.csv", b"\xff\xfea\0,\0b\0"), "UTF-16"),
         (
             files.write("cut.parquet", &parquet[..parquet.len() - 9]),

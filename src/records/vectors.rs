@@ -2,7 +2,6 @@
 //! streaming writer of safetensors.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,15 +10,14 @@ use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
-use super::matrix::{Element, Layout, checked, narrow};
+use super::matrix::{Element, Layout, checked, map_file, narrow};
 use super::npz;
 use super::source::open_file;
 use crate::error::{Error, Result};
 use crate::npy;
 use crate::whole_file::WholeFile;
 
-/// The tensor that vectors are kept in when none is named.
-pub const DEFAULT_TENSOR: &str = "embeddings";
+pub use super::matrix::DEFAULT_TENSOR;
 
 /// A memory-mapped matrix of vectors `[rows, dimension]`.
 #[derive(Debug)]
@@ -165,17 +163,6 @@ fn extend<const WIDTH: usize>(out: &mut Vec<f32>, bytes: &[u8], read: impl Fn([u
     out.extend(elements.iter().map(|raw| read(*raw)));
 }
 
-pub(super) fn map_file(file: &File) -> Result<Mmap> {
-    #[expect(unsafe_code, reason = "memory maps are unsafe to make")]
-    // SAFETY: the map is read only, and every read goes through bounds-checked slices of bytes
-    // decoded by value, so bytes that another process changes give other numbers, never an
-    // invalid reference. Truncating the file while it is mapped ends the process (SIGBUS); that
-    // is the contract of every memory-mapped input, and the writer below replaces files by
-    // renaming, which leaves existing maps whole.
-    let map = unsafe { Mmap::map(file) };
-    Ok(map?)
-}
-
 /// The layout of the array whose `.npy` begins at a byte of a map.
 fn npy_layout(map: &[u8], begins: usize) -> Result<Layout> {
     let wrong = |what: String| Error::invalid("vectors", what);
@@ -209,7 +196,7 @@ fn npy_layout(map: &[u8], begins: usize) -> Result<Layout> {
 fn safetensors_layout(map: &[u8], tensor: Option<&str>) -> Result<Layout> {
     let wrong = |what: String| Error::invalid("vectors", what);
     let (header, metadata) = SafeTensors::read_metadata(map)
-        .map_err(|error| wrong(format!("neither safetensors nor .npy ({error})")))?;
+        .map_err(|error| wrong(format!("neither safetensors, .npy nor .npz ({error})")))?;
     let mut names = metadata.offset_keys();
     names.sort();
     let name = match tensor {

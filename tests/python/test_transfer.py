@@ -269,3 +269,25 @@ def test_a_server_of_the_same_data_keeps_an_import(cli, source, own_server, tmp_
     after = api.scroll("d", projection=wire.ALL_PARTS)
     assert sorted(map(str, after)) == sorted(map(str, before))
     assert isinstance(own_server, harness.Server)
+
+
+@pytest.mark.parametrize("form", ["c", "fortran", "npz", "compressed"])
+def test_ready_vectors_come_from_numpy_in_any_order(cli, api, name, tmp_path, form):  # noqa: F811
+    vectors = np.random.default_rng(5).normal(size=(20, 6)).astype(np.float32)
+    file = tmp_path / "vectors"
+    match form:
+        case "c" | "fortran":
+            file = file.with_suffix(".npy")
+            np.save(file, vectors if form == "c" else np.asfortranarray(vectors))
+        case "npz":
+            file = file.with_suffix(".npz")
+            np.savez(file, other=vectors[:3], embeddings=np.asfortranarray(vectors))
+        case "compressed":
+            file = file.with_suffix(".npz")
+            np.savez_compressed(file, vectors)
+    records = tmp_path / "records.jsonl"
+    records.write_text("".join(f'{{"id": "{at}", "text": "t"}}\n' for at in range(20)))
+    api.create(name, dimension=6)
+    cli("ingest", name, records, "--vectors", file)
+    for at, found in enumerate(api.get(name, [str(at) for at in range(20)])):
+        np.testing.assert_array_equal(found.vector.values, vectors[at])

@@ -1,3 +1,5 @@
+use std::fs::File;
+
 use super::*;
 use crate::npy::tests::{dictionary, file};
 use safetensors::tensor::TensorView;

@@ -94,7 +94,7 @@ impl Documents {
         view: &View,
         mut items: Vec<T>,
     ) -> Result<Vec<T>> {
-        validate(view, &items)?;
+        self.validate(view, &items)?;
         let mut drafts: Vec<Draft> = items.iter_mut().map(T::take).collect();
         self.add_vectors(view, &mut drafts).await?;
         for space in view.spaces()? {
@@ -108,6 +108,19 @@ impl Documents {
             item.complete(draft);
         }
         Ok(items)
+    }
+
+    /// Checks what a write brings against a collection.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the field.
+    pub(super) fn validate<T: Incomplete>(&self, view: &View, items: &[T]) -> Result<()> {
+        let n_latents = view.spec.record.n_latents();
+        for (at, item) in items.iter().enumerate() {
+            item.validate(view.spec.record.dimension, &n_latents)
+                .within(&format!("{}[{at}]", T::FIELD))?;
+        }
+        Ok(())
     }
 
     /// As [`Self::complete`] for the documents that can be written; the others come back by their
@@ -254,19 +267,6 @@ impl Documents {
             None => Ok(()),
         }
     }
-}
-
-/// Checks what a write brings against a collection.
-///
-/// # Errors
-/// `InvalidArgument` naming the field.
-pub(super) fn validate<T: Incomplete>(view: &View, items: &[T]) -> Result<()> {
-    let n_latents = view.spec.record.n_latents();
-    for (at, item) in items.iter().enumerate() {
-        item.validate(view.spec.record.dimension, &n_latents)
-            .within(&format!("{}[{at}]", T::FIELD))?;
-    }
-    Ok(())
 }
 
 /// Which item of a list an error is about, and the field of it: 3 and `vector` of

@@ -146,7 +146,7 @@ impl Documents {
                 let (mut documents, refused) = if set_aside {
                     service.complete_good(&view, documents).await?
                 } else if as_given {
-                    complete::validate(&view, &documents)?;
+                    service.validate(&view, &documents)?;
                     (documents, Vec::new())
                 } else {
                     (service.complete(&view, documents).await?, Vec::new())
