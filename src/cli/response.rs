@@ -106,7 +106,9 @@ pub(super) fn search(response: &SearchResponse, name: Name<'_>, columns: usize) 
         text.push_str("no hits\n");
     }
     for (at, entry) in response.hits.iter().enumerate() {
-        text.push_str(&hit(at + 1, entry, name, columns));
+        // A server that says no rank has no further pages.
+        let rank = at + usize::try_from(response.first_rank.max(1)).unwrap_or(1);
+        text.push_str(&hit(rank, entry, name, columns));
     }
     if let Some(entry) = &response.explanation {
         text.push_str(&plan(entry));

@@ -262,6 +262,7 @@ fn excluding(wire: v1::ExceptQuery, depth: usize) -> Result<NodeKind> {
 fn response(result: SearchResult, explain: bool) -> v1::SearchResponse {
     v1::SearchResponse {
         hits: result.hits.into_iter().map(wire_hit).collect(),
+        first_rank: result.first_rank as u64,
         next_page_token: result.next_page_token.unwrap_or_default(),
         steering: result.steering.into_iter().map(wire_steering).collect(),
         explanation: explain.then(|| wire_explanation(result.explanation)),

@@ -57,7 +57,7 @@ pub fn page(facet: &Facet, found: &FacetResult) -> String {
             };
             table
                 .number("mean", of(|found| found.mean.as_ref().map(brief)))
-                .number("sd", of(|found| deviation(found)))
+                .number("sd", of(deviation))
                 .number("min", of(|found| found.min.as_ref().map(brief)))
                 .number("median", of(median))
                 .number("max", of(|found| found.max.as_ref().map(brief)))
@@ -66,6 +66,13 @@ pub fn page(facet: &Facet, found: &FacetResult) -> String {
     };
     let table = table.build();
     format!("{}{}\n", table.page(), summary(facet, found))
+}
+
+/// The tables of several facets, one after the other.
+pub fn pages(asked: &[Facet], found: &[FacetResult]) -> String {
+    let pages = asked.iter().zip(found);
+    let pages: Vec<String> = pages.map(|(facet, found)| page(facet, found)).collect();
+    pages.join("\n")
 }
 
 /// A row of a table: an entry of the outermost facet, or one of a facet inside it.

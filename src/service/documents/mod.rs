@@ -255,7 +255,12 @@ impl Documents {
         ids: Vec<String>,
     ) -> Result<Written> {
         if ids.len() > latentdb_index::filter::MAX_LIST_VALUES {
-            return Err(Error::invalid("ids", "has more than 100,000 entries"));
+            let message = format!(
+                "has {} entries; at most {} are accepted",
+                ids.len(),
+                latentdb_index::filter::MAX_LIST_VALUES
+            );
+            return Err(Error::invalid("ids", message));
         }
         self.prepared(collection, None, Turn::default(), |_| {
             let ids = ids.clone();

@@ -5,10 +5,9 @@ use std::time::Instant;
 use latentdb_index::query::Hit;
 use latentdb_index::{Activation, Label};
 
-use super::facets::CountedFacets;
 use super::pages::{Page, Session};
 use super::resolved::{Leaf, ResolvedSearch};
-use super::result::{Contribution, ExplainedHit, Explanation, SearchResult};
+use super::result::{Contribution, CountedFacets, ExplainedHit, Explanation, SearchResult};
 use crate::error::Result;
 use crate::vectors::{dot, norm};
 
@@ -31,6 +30,7 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
         .collect::<Result<_>>()?;
     Ok(SearchResult {
         hits,
+        first_rank: page.range.start + 1,
         next_page_token: None,
         steering: search.steering.clone(),
         properties: search.properties.clone(),

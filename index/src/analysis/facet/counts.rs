@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tantivy::columnar::Column;
 
-use super::super::value_key::Key;
+use crate::analysis::value_key::Key;
 use crate::document::Value;
 use crate::error::Result;
 use crate::filter::{Allowed, AttributeColumn, ResolvedFilter, attribute_columns};

@@ -2,7 +2,7 @@
 
 use tantivy::columnar::Column;
 
-use super::super::value_key::{ordered, unordered};
+use crate::analysis::value_key::{ordered, unordered};
 use crate::document::Value;
 use crate::error::{Error, Result};
 use crate::filter::{Allowed, AttributeColumn, attribute_columns};
