@@ -91,7 +91,10 @@ impl Value {
             )),
             Self::Timestamp(micros) if micros.checked_mul(1000).is_none() => Err(Error::invalid(
                 "",
-                "is a timestamp outside the years 1677 to 2262",
+                format!(
+                    "is a timestamp {} seconds from 1970; the years 1677 to 2262 are accepted",
+                    micros / 1_000_000
+                ),
             )),
             Self::List(values) => {
                 let first = values.first().map(Self::kind);
@@ -260,8 +263,9 @@ pub fn validate_id(id: &str) -> Result<()> {
             format!("has {} bytes; 1 to {MAX_ID_BYTES} are accepted", id.len()),
         ));
     }
-    if id.chars().any(char::is_control) {
-        return Err(Error::invalid("", "holds a control character"));
+    if let Some(at) = id.chars().position(char::is_control) {
+        let message = format!("is {id:?}, with a control character at {}", at + 1);
+        return Err(Error::invalid("", message));
     }
     Ok(())
 }

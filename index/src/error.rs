@@ -156,12 +156,35 @@ impl<T> Within for Result<T> {
     }
 }
 
+/// First words of messages whose subject is their field: "limit", "is 0; 1 to 1000 is accepted".
+const VERBS: [&str; 20] = [
+    "are", "compares", "differs", "does", "gives", "has", "have", "holds", "is", "leaves", "must",
+    "names", "needs", "of", "or", "reads", "says", "takes", "uses", "was",
+];
+
+/// A message with its field, as one sentence.
+///
+/// ```
+/// use latentdb_index::error::sentence;
+///
+/// let message = "is 0; 1 to 1000 is accepted";
+/// assert_eq!(sentence("limit", message), "limit is 0; 1 to 1000 is accepted");
+/// assert_eq!(sentence("filter", "column 3: expected a value"), "filter: column 3: expected a value");
+/// assert_eq!(sentence("", "the disk is full"), "the disk is full");
+/// ```
+pub fn sentence(field: &str, message: &str) -> String {
+    let first = message.split(' ').next().unwrap_or_default();
+    match field {
+        "" => message.to_owned(),
+        field if VERBS.contains(&first) => format!("{field} {message}"),
+        field => format!("{field}: {message}"),
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(field) = &self.field {
-            write!(f, "{field}: ")?;
-        }
-        f.write_str(&self.message)?;
+        let field = self.field.as_deref().unwrap_or_default();
+        f.write_str(&sentence(field, &self.message))?;
         if let Some(source) = &self.source {
             write!(f, ": {source}")?;
         }

@@ -13,11 +13,12 @@ pub(super) struct ClientArgs {
         value_name = "HOST:PORT",
         env = "LATENTDB_SERVER",
         default_value = "127.0.0.1:7700",
-        global = true
+        global = true,
+        help_heading = "Connection"
     )]
     pub(super) server: String,
-    /// Print JSON
-    #[arg(long, global = true)]
+    /// Print JSON, errors included
+    #[arg(long, global = true, help_heading = "Output")]
     pub(super) json: bool,
 }
 

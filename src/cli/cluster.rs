@@ -1,5 +1,6 @@
 //! `latentdb cluster`.
 
+use crate::cli::flags;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ pub(super) struct Request {
     #[arg(long, value_name = "ROOT", num_args = 1.., group = "by")]
     family: Vec<u32>,
     /// Latents that each text names
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = flags::count::<u32>)]
     per_text: u32,
     /// What texts are compared with: labels, centroids, or best, the better of what there is
     #[arg(long, value_name = "SOURCE", value_parser = source, default_value = "best")]
@@ -38,16 +39,16 @@ pub(super) struct Request {
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
     /// Number of clusters; without one, the eigenvalues decide
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::count::<u32>)]
     k: Option<u32>,
     /// Decides everything random
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Documents that stand for all where there are more than 5,000
-    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = flags::count::<u32>)]
     landmarks: u32,
     /// Typical documents listed per cluster
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = flags::count::<u32>)]
     documents: u32,
 }
 
@@ -129,8 +130,8 @@ fn page(found: &Clusters, columns: usize) -> String {
     for (number, cluster) in (1..).zip(&summary.clusters) {
         let _ = writeln!(
             page,
-            "{number:>3}. {} documents, affinity {:.3}  {}",
-            text::thousands(cluster.size),
+            "{number:>3}. {}, affinity {:.3}  {}",
+            text::counted(cluster.size, "document"),
             cluster.affinity,
             text::cut(&cluster.label, columns.saturating_sub(40))
         );
@@ -153,27 +154,24 @@ fn page(found: &Clusters, columns: usize) -> String {
     }
     let _ = writeln!(
         page,
-        "{} clusters of {} documents by {} latents",
-        summary.clusters.len(),
-        text::thousands(view::clustered(summary)),
-        text::thousands(summary.axis.len() as u64)
+        "{} of {} by {}",
+        text::counted(summary.clusters.len() as u64, "cluster"),
+        text::counted(view::clustered(summary), "document"),
+        text::counted(summary.axis.len() as u64, "latent")
     );
     if summary.uncovered > 0 {
-        let count = text::thousands(summary.uncovered);
-        let _ = writeln!(
-            page,
-            "{count} documents have none of them and are in no cluster"
-        );
+        let count = text::counted(summary.uncovered, "document");
+        let _ = writeln!(page, "in no cluster: {count} without any of them");
     }
     if summary.landmarks > 0 {
-        let count = text::thousands(summary.landmarks);
-        let _ = writeln!(page, "{count} landmarks, drawn at random, stand for all");
+        let count = text::counted(summary.landmarks, "landmark");
+        let _ = writeln!(page, "{count}, drawn at random, for all");
     }
     if summary.unreached > 0 {
-        let count = text::thousands(summary.unreached);
+        let count = text::counted(summary.unreached, "document");
         let _ = writeln!(
             page,
-            "{count} documents share none with a landmark and are in no cluster"
+            "in no cluster: {count} that share none with a landmark"
         );
     }
     page
@@ -236,8 +234,8 @@ mod tests {
             "  1. 4 documents, affinity 0.500  late delivery\n     \
              more  12 \"late delivery\" 75% (others 10%)\n     \
              less  9 0% (others 50%)\n\
-             1 clusters of 4 documents by 0 latents\n\
-             1 documents have none of them and are in no cluster\n"
+             1 cluster of 4 documents by 0 latents\n\
+             in no cluster: 1 document without any of them\n"
         );
     }
 }

@@ -113,7 +113,7 @@ struct Create {
     #[arg(long, value_name = "MODEL")]
     encoder: Option<String>,
     /// Values of a vector, where the client brings vectors
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", value_parser = flags::count::<u32>)]
     dim: Option<u32>,
     /// Folder of an SAE in SAELens layout
     #[arg(long, value_name = "DIR")]
@@ -121,7 +121,7 @@ struct Create {
     #[command(flatten)]
     reads: ReadsArgs,
     /// Number of latents, where the client brings latents
-    #[arg(long, value_name = "N", conflicts_with = "sae")]
+    #[arg(long, value_name = "N", conflicts_with = "sae", value_parser = flags::count::<u32>)]
     n_latents: Option<u32>,
     #[command(flatten)]
     gate: GateArgs,
@@ -238,7 +238,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let request = OptimizeRequest { collection: name };
             let response = client.admin().optimize(request).await?.into_inner();
             waiting.finish_and_clear();
-            let page = || format!("{} segments", response.segments);
+            let page = || text::counted(response.segments.into(), "segment");
             output::respond(is_json, &response, page)
         }
         Action::Sets { name } => {
@@ -262,9 +262,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             output::warn(&set.warnings);
             output::respond(is_json, &set, || {
                 format!(
-                    "{}: {} documents",
+                    "{}: {}",
                     set.name,
-                    text::thousands(set.documents())
+                    text::counted(set.documents(), "document")
                 )
             })
         }

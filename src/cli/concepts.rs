@@ -30,11 +30,11 @@ pub(super) struct PropertyArgs {
     #[command(flatten)]
     selector: SelectorArgs,
     /// Latents chosen for a property; 100 when left out
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    candidates: u32,
+    #[arg(long, value_name = "N", value_parser = flags::count::<u32>)]
+    candidates: Option<u32>,
     /// The best of them that are kept; all when left out
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    kept: u32,
+    #[arg(long, value_name = "N", value_parser = flags::count::<u32>)]
+    kept: Option<u32>,
     /// T of the weights by rank; .3 when left out
     #[arg(long, value_name = "T")]
     temperature: Option<f32>,
@@ -130,8 +130,8 @@ impl PropertyArgs {
             from: Some(from),
             selection: selection.into(),
             selector,
-            candidates: self.candidates,
-            kept: self.kept,
+            candidates: self.candidates.unwrap_or_default(),
+            kept: self.kept.unwrap_or_default(),
             temperature: self.temperature,
             scorer: scorer.into(),
             ..PropertyQuery::default()

@@ -1,5 +1,6 @@
 //! `latentdb correlate`.
 
+use crate::cli::flags;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -69,7 +70,7 @@ pub(super) struct Request {
     #[arg(long, value_name = "ATTRIBUTE", conflicts_with_all = ["exclude_adjacent", "join_by"])]
     stratify_by: Option<String>,
     /// Test pairs in at least this many documents
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = flags::count::<u64>)]
     min_support: u64,
     /// Leave out latents in a larger share of the documents
     #[arg(long, value_name = "SHARE")]
@@ -88,7 +89,7 @@ pub(super) struct Request {
     #[arg(long, value_name = "COSINE")]
     max_label_similarity: Option<f64>,
     /// Pairs to list, highest lower bound of NPMI first [default: 50 in the table, else all]
-    #[arg(long)]
+    #[arg(long, value_parser = flags::count::<u32>)]
     limit: Option<u32>,
 }
 
@@ -180,21 +181,21 @@ fn page(request: &CorrelateRequest, found: &Correlations) -> String {
         );
     }
     if !summary.stopped.is_empty() {
-        let n = text::thousands(summary.stopped.len() as u64);
-        let _ = writeln!(page, "{n} latents left out as too dense");
+        let n = text::counted(summary.stopped.len() as u64, "latent");
+        let _ = writeln!(page, "{n} left out as too dense");
     }
     if let Some(dropped @ 1..) = summary.adjacent_pairs {
-        let n = text::thousands(dropped);
+        let n = text::counted(dropped, "pair");
         let _ = writeln!(
             page,
-            "{n} pairs left out: too often both see one word (--exclude-adjacent)"
+            "{n} left out: too often both see one word (--exclude-adjacent)"
         );
     }
     if let Some(dropped @ 1..) = summary.similar_labels {
-        let n = text::thousands(dropped);
+        let n = text::counted(dropped, "pair");
         let _ = writeln!(
             page,
-            "{n} pairs passed over for similar labels (--max-label-similarity)"
+            "{n} passed over for similar labels (--max-label-similarity)"
         );
     }
     page

@@ -1,5 +1,6 @@
 //! `latentdb diff`.
 
+use crate::cli::flags;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -77,7 +78,7 @@ pub(super) struct Request {
     #[arg(long, value_name = "ACTIVATION", default_value_t = 0.0)]
     above: f32,
     /// Test latents in at least this many documents of both sets together
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = flags::count::<u64>)]
     min_support: u64,
     /// Confidence of the intervals, over the rows that pass [default: .95]
     #[arg(long, value_name = "SHARE")]
@@ -101,7 +102,7 @@ pub(super) struct Request {
     #[arg(long, value_name = "SHARE", conflicts_with = "all")]
     max_b_share: Option<f64>,
     /// Rows to list, the largest differences first
-    #[arg(long, default_value_t = 200, conflicts_with = "all")]
+    #[arg(long, default_value_t = 200, conflicts_with = "all", value_parser = flags::count::<u32>)]
     limit: u32,
     /// Documents to show for each row; with --pair-by, of pairs in which only one side has it, and
     /// next to each the other side's

@@ -1,5 +1,6 @@
 //! `latentdb duplicates`.
 
+use crate::cli::flags;
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::NearDuplicatesRequest;
@@ -28,13 +29,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "ACTIVATION", default_value_t = 0.0)]
     above: f32,
     /// Leave out documents with fewer latents
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = flags::count::<u32>)]
     min_latents: u32,
     /// Groups to list, the largest first
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = flags::count::<u32>)]
     limit: u32,
     /// Documents to read of each group; a terminal shows five
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = flags::count::<u32>)]
     documents: u32,
     #[command(flatten)]
     files: FileArgs,
@@ -48,7 +49,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         filter: args.filter.map(search::expression),
         threshold: Some(args.threshold),
         active_above: args.above,
-        min_latents: args.min_latents.max(1),
+        min_latents: args.min_latents,
         limit: args.limit,
         documents: args.documents,
         projection: None,
@@ -83,12 +84,11 @@ fn page(found: &Duplicates, columns: usize) -> String {
     let number = text::thousands;
     let _ = writeln!(
         page,
-        "{} of {} groups of {} documents ({} pairs), among {} compared; {} left out with too few \
-         latents",
+        "{} of {} of {} ({}), among {} compared; {} left out with too few latents",
         number(groups.len() as u64),
-        number(summary.n_groups),
-        number(summary.grouped),
-        number(summary.pairs),
+        text::counted(summary.n_groups, "group"),
+        text::counted(summary.grouped, "document"),
+        text::counted(summary.pairs, "pair"),
         number(summary.documents),
         number(summary.left_out),
     );

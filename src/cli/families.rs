@@ -1,5 +1,6 @@
 //! `latentdb latents families`.
 
+use crate::cli::flags;
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::{FamiliesResponse, Family, FindFamiliesRequest, ListFamiliesRequest};
@@ -27,28 +28,16 @@ pub(super) struct Args {
     #[arg(long, requires = "find")]
     all_shared: bool,
     /// Members that a family has at least below its root; 4 when left out
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 0,
-        hide_default_value = true,
-        requires = "find"
-    )]
-    min_members: u32,
+    #[arg(long, value_name = "N", requires = "find", value_parser = flags::count::<u32>)]
+    min_members: Option<u32>,
     /// How often roots are taken out and the forest is built again; 3 when left out
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 0,
-        hide_default_value = true,
-        requires = "find"
-    )]
-    rounds: u32,
+    #[arg(long, value_name = "N", requires = "find", value_parser = flags::count::<u32>)]
+    rounds: Option<u32>,
     /// Only latents whose label scores at least this take part
     #[arg(long, value_name = "SCORE", requires = "find")]
     min_label_score: Option<f32>,
     /// Families to print
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = flags::count::<usize>)]
     limit: usize,
 }
 
@@ -58,8 +47,8 @@ pub(super) async fn run(args: Args, client: &Client, is_json: bool) -> anyhow::R
             collection: args.name,
             max_density: args.max_density,
             min_similarity: args.min_similarity,
-            min_members: args.min_members,
-            rounds: args.rounds,
+            min_members: args.min_members.unwrap_or_default(),
+            rounds: args.rounds.unwrap_or_default(),
             max_overlap: None,
             min_label_score: args.min_label_score,
             all_shared: args.all_shared,
@@ -84,9 +73,9 @@ fn listed(response: &FamiliesResponse, limit: usize, columns: usize) -> String {
     }
     let _ = writeln!(
         page,
-        "{} of {} families; filter by one with family(ROOT)",
+        "{} of {}; filter by one with family(ROOT)",
         response.families.len().min(limit),
-        response.families.len()
+        text::counted(response.families.len() as u64, "family")
     );
     page
 }
@@ -96,13 +85,13 @@ fn one(family: &Family, columns: usize) -> String {
         .score
         .map_or("-".to_owned(), |score| format!("{score:.1}"));
     let head = format!(
-        "{}  {}  ({} latents, {} documents, score {score})",
+        "{}  {}  ({}, {}, score {score})",
         family.root,
         Some(family.label.as_str())
             .filter(|label| !label.is_empty())
             .unwrap_or("unlabelled"),
-        family.members.len(),
-        text::thousands(family.documents),
+        text::counted(family.members.len() as u64, "latent"),
+        text::counted(family.documents, "document"),
     );
     let members: Vec<String> = family
         .members

@@ -1,14 +1,26 @@
 //! Flags with a form of their own.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use anyhow::Context as _;
+use latentdb_proto::v1::facet::By;
+use latentdb_proto::v1::histogram_facet::Buckets;
 use latentdb_proto::v1::{
-    Everything, LatentWeight, OrderKey, PresetUse, SteerEdit, order_key::By, steer_edit::Edit,
+    CalendarUnit, Everything, Facet, HistogramFacet, LatentWeight, OrderKey, PresetUse,
+    StatisticsFacet, SteerEdit, order_key, steer_edit::Edit,
 };
 
 use crate::reading::{CodePooling, Precision};
 use crate::records::assignment::Assignment;
+
+/// A whole number of at least 1: where 0 would stand for a default, it is not taken for one.
+pub(super) fn count<T: FromStr + Default + PartialEq>(text: &str) -> Result<T, String> {
+    match text.parse() {
+        Ok(number) if number != T::default() => Ok(number),
+        _ => Err("a whole number of at least 1 is accepted".to_owned()),
+    }
+}
 
 /// `f32` or `bf16`.
 pub(super) fn precision(text: &str) -> Result<Precision, String> {
@@ -44,8 +56,8 @@ pub(super) fn order_key(text: &str) -> Result<OrderKey, String> {
         }
     };
     let by = match what {
-        "id" => By::Id(Everything {}),
-        name => By::Attribute(name.to_owned()),
+        "id" => order_key::By::Id(Everything {}),
+        name => order_key::By::Attribute(name.to_owned()),
     };
     Ok(OrderKey {
         by: Some(by),
@@ -123,6 +135,54 @@ fn target(what: &str, edit: Edit) -> Result<SteerEdit, String> {
         steer.latent = latent_number(what)?;
     }
     Ok(steer)
+}
+
+/// A facet that lists so many entries, where it is one that lists the most frequent.
+pub(super) fn limited(facet: Facet, limit: u32) -> Facet {
+    match facet.by {
+        Some(By::Attribute(_) | By::Latents(_)) => Facet { limit, ..facet },
+        _ => facet,
+    }
+}
+
+/// A facet in the form of the flags: `latents`, `NAME`, `NAME:values`, `NAME:WIDTH`, `NAME:month`,
+/// `NAME:q10` or `NAME:stats`.
+pub(super) fn facet(text: &str) -> Result<Facet, String> {
+    let by = match text.split_once(':') {
+        None if text == "latents" => By::Latents(Everything {}),
+        None => By::Attribute(text.to_owned()),
+        Some((attribute, "values")) => By::Attribute(attribute.to_owned()),
+        Some((attribute, "stats")) => By::Statistics(StatisticsFacet {
+            attribute: attribute.to_owned(),
+            quantiles: Vec::new(),
+        }),
+        Some((attribute, how)) => By::Histogram(HistogramFacet {
+            attribute: attribute.to_owned(),
+            buckets: Some(buckets(how)?),
+        }),
+    };
+    Ok(Facet {
+        by: Some(by),
+        ..Facet::default()
+    })
+}
+
+fn buckets(how: &str) -> Result<Buckets, String> {
+    if let Some(unit) =
+        CalendarUnit::from_str_name(&format!("CALENDAR_UNIT_{}", how.to_uppercase()))
+        && unit != CalendarUnit::Unspecified
+    {
+        return Ok(Buckets::Calendar(unit.into()));
+    }
+    if let Some(count) = how.strip_prefix('q').and_then(|count| count.parse().ok()) {
+        return Ok(Buckets::Quantiles(count));
+    }
+    how.parse().map(Buckets::Width).map_err(|_| {
+        format!(
+            "{how:?} is no way to count an attribute; accepted are values, a width (10 or .5), hour, \
+             day, week, month, quarter, year, q10 for 10 quantiles, and stats"
+        )
+    })
 }
 
 /// One `--attribute` flag, checked early; the mapping parses it again.
@@ -208,6 +268,38 @@ fn number(text: &str, accepted: &str) -> Result<f32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn facets_are_told_apart() {
+        let of = |text: &str| facet(text).unwrap().by.unwrap();
+        assert_eq!(of("latents"), By::Latents(Everything {}));
+        assert_eq!(of("a.b-c"), By::Attribute("a.b-c".into()));
+        assert_eq!(of("latents:values"), By::Attribute("latents".into()));
+        let histogram = |text: &str| match of(text) {
+            By::Histogram(histogram) => histogram.buckets.unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(histogram("n:10"), Buckets::Width(10.0));
+        assert_eq!(histogram("n:.5"), Buckets::Width(0.5));
+        assert_eq!(histogram("n:q4"), Buckets::Quantiles(4));
+        assert_eq!(
+            histogram("n:quarter"),
+            Buckets::Calendar(CalendarUnit::Quarter.into())
+        );
+        assert!(matches!(of("n:stats"), By::Statistics(_)));
+        for wrong in ["n:", "n:minute", "n:qx", "n:unspecified"] {
+            assert!(facet(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(limited(facet("n:stats").unwrap(), 5).limit, 0);
+    }
+
+    #[test]
+    fn counts_begin_at_one() {
+        assert_eq!(count::<u32>("7"), Ok(7));
+        for wrong in ["0", "-1", "x", "4294967296"] {
+            assert!(count::<u32>(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn weights_have_either_sign() {

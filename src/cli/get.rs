@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use latentdb_proto::v1::{GetRequest, GetResponse, Projection};
+use latentdb_proto::v1::{Activation, GetRequest, GetResponse, Projection};
 
 use super::client::ClientArgs;
+use super::names::Names;
 use super::{output, text};
+use crate::report::format;
 
 /// Which documents.
 #[derive(Debug, clap::Args)]
@@ -42,7 +44,17 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let collection = args.name;
     let client = args.client.connect().await?;
     let response = client.documents().get(request).await?.into_inner();
-    output::respond(args.client.json, &response, || page(&response))?;
+    let has_latents = response
+        .documents
+        .iter()
+        .any(|document| document.latents.is_some());
+    let names = match has_latents && !args.client.json {
+        true => Names::read(&client, &collection).await?,
+        false => Names::default(),
+    };
+    output::respond(args.client.json, &response, || {
+        page(&response, &names, output::columns())
+    })?;
     match &response.missing[..] {
         [] => Ok(()),
         [id] => bail!("the collection {collection} has no document {id:?}"),
@@ -54,7 +66,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     }
 }
 
-fn page(response: &GetResponse) -> String {
+fn page(response: &GetResponse, names: &Names, columns: usize) -> String {
     let mut page = String::new();
     for document in &response.documents {
         let _ = writeln!(page, "{}", document.id);
@@ -76,12 +88,14 @@ fn page(response: &GetResponse) -> String {
             );
         }
         if let Some(latents) = &document.latents {
-            let parts: Vec<String> = latents
-                .values
-                .iter()
-                .map(|a| format!("{} {:.2}", a.latent, a.activation))
-                .collect();
-            let _ = writeln!(page, "  latents {}", parts.join(" · "));
+            let named = |a: &Activation| {
+                let latent = format::latent(a.latent, &names.of(a.latent, ""));
+                format!("{latent} {:.2}", a.activation)
+            };
+            let parts: Vec<String> = latents.values.iter().map(named).collect();
+            for line in text::wrap("  latents ", &parts, columns) {
+                let _ = writeln!(page, "{line}");
+            }
         }
     }
     page

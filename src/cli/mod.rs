@@ -5,19 +5,20 @@
 //!
 //! | to add | open |
 //! |---|---|
-//! | a subcommand | one file here, one arm in `Command` and [`run`] |
+//! | a subcommand | one file here, one arm in `Command` and [`run`], its examples in `examples.rs` |
 //! | how a thing reads on a terminal | `text.rs`, `response.rs` |
 //! | a column of an analysis | `table` of its file in `src/client/view/`: terminal, CSV, Parquet and report have it |
 //!
 //! `--json` prints the API message by the proto JSON mapping ([`crate::client::ToJson`]): the names
 //! of the fields as in `proto/`, fields at their default printed, absent ones left out, numbers as
 //! numbers, attribute values and times plain; a stream prints one object, its summary's fields at the
-//! top and its repeated fields concatenated, without progress.
+//! top and its repeated fields concatenated, without progress. Errors are one object on standard error
+//! (`failure.rs`).
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 mod chat;
 mod client;
@@ -33,6 +34,7 @@ mod diff;
 mod duplicates;
 mod encode;
 mod eval;
+mod examples;
 mod export;
 mod facet;
 mod failure;
@@ -145,6 +147,20 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// The arguments of the process. On failure, and where help or the version is asked for, it is printed
+/// and the exit code returned.
+pub fn parse() -> Result<Cli, ExitCode> {
+    let matches = command().try_get_matches();
+    matches
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| ExitCode::from(failure::report_usage(&error)))
+}
+
+/// The parser, with the examples of each command.
+fn command() -> clap::Command {
+    examples::with_examples(Cli::command())
+}
+
 /// How long the server's work in progress may take to end.
 const SHUTDOWN: Duration = Duration::from_secs(30);
 
@@ -189,7 +205,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Eval(args) => interrupt.stops(eval::run(args)).await,
             Command::Sae(args) => sae::run(args, interrupt).await,
             Command::Inputs(args) => inputs::run(args, interrupt).await,
-            Command::Completions(args) => completions::run(&args, &mut Cli::command()),
+            Command::Completions(args) => completions::run(&args, &mut command()),
         }
     });
     if serves {
@@ -202,7 +218,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     result
 }
 
-/// Prints why a command ended, and gives the code to end the process with: 1 for an error, 2 for
+/// Prints why a command ended, under `--json` as one JSON object on standard error
+/// (`{"error": {"code": "INVALID_ARGUMENT", "field": .., "message": .., "hint": ..}}`), and gives the code to end the process with: 1 for an error, 2 for
 /// wrong usage, 130 after Ctrl-C, and 0 when the reader of the output went away.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(failure::report(error))
@@ -210,13 +227,11 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_arguments_are_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -1,6 +1,9 @@
-//! Progress bars, on standard error and only where that is a terminal.
+//! Progress on standard error: a bar where that is a terminal, else a line every ten seconds; nothing
+//! under `--json`.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
@@ -8,10 +11,14 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use tokio::task::JoinHandle;
 
 use super::interrupt::Interrupt;
+use super::{failure, text};
 use crate::client::Part;
 use crate::inputs::Step;
 use crate::inputs::package::Package;
 use crate::progress::Progress;
+
+/// Time between lines where there is no terminal.
+const LINES: Duration = Duration::from_secs(10);
 
 /// A bar over a known number of things, with rate and remaining time.
 pub(super) fn bar(total: u64, unit: &str) -> ProgressBar {
@@ -20,9 +27,7 @@ pub(super) fn bar(total: u64, unit: &str) -> ProgressBar {
     ))
     .unwrap_or_else(|_| ProgressStyle::default_bar())
     .progress_chars("=> ");
-    let bar = ProgressBar::new(total).with_style(style);
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar
+    shown(ProgressBar::new(total).with_style(style), unit)
 }
 
 /// A count without a known end, with its rate.
@@ -31,9 +36,53 @@ pub(super) fn counter(unit: &str) -> ProgressBar {
         "{{msg}} {{spinner}} {{human_pos}} {unit}, {{per_sec}}, {{elapsed}}"
     ))
     .unwrap_or_else(|_| ProgressStyle::default_spinner());
-    let bar = ProgressBar::no_length().with_style(style);
-    bar.enable_steady_tick(Duration::from_millis(250));
+    shown(ProgressBar::no_length().with_style(style), unit)
+}
+
+/// Shows a bar on a terminal, else prints how far it is every ten seconds until it is finished or
+/// gone.
+fn shown(bar: ProgressBar, unit: &str) -> ProgressBar {
+    if std::io::stderr().is_terminal() {
+        bar.enable_steady_tick(Duration::from_millis(250));
+    } else if !failure::is_json() {
+        let (followed, unit) = (bar.downgrade(), unit.to_owned());
+        thread::spawn(move || {
+            loop {
+                thread::sleep(LINES);
+                match followed.upgrade() {
+                    Some(bar) if !bar.is_finished() => eprintln!("{}", line(&bar, &unit)),
+                    _ => return,
+                }
+            }
+        });
+    }
     bar
+}
+
+/// `attaching: 1,200 of 5,000 documents, 40.0 documents/s, 95 s left`; without a unit, what is done
+/// and for how long.
+fn line(bar: &ProgressBar, unit: &str) -> String {
+    let (done, seconds) = (bar.position(), bar.elapsed().as_secs_f64());
+    let what = match bar.message() {
+        what if what.is_empty() => String::new(),
+        what => format!("{what}: "),
+    };
+    if unit.is_empty() {
+        return format!("{what}{seconds:.0} s");
+    }
+    let rate = text::rate(done, seconds);
+    match bar.length().filter(|total| *total > 0) {
+        Some(total) => {
+            let left = total.saturating_sub(done) as f64 * seconds / done.max(1) as f64;
+            let left = match done {
+                0 => String::new(),
+                _ => format!(", {left:.0} s left"),
+            };
+            let (done, total) = (text::thousands(done), text::thousands(total));
+            format!("{what}{done} of {total} {unit}, {rate} {unit}/s{left}")
+        }
+        None => format!("{what}{} {unit}, {rate} {unit}/s", text::thousands(done)),
+    }
 }
 
 /// A bar where the total is known, else a counter.
@@ -88,8 +137,7 @@ pub(super) fn spinner(message: impl Into<String>) -> ProgressBar {
         .unwrap_or_else(|_| ProgressStyle::default_spinner());
     let bar = ProgressBar::new_spinner().with_style(style);
     bar.set_message(message.into());
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar
+    shown(bar, "")
 }
 
 /// Shows the steps of fetching an input on `bar`.
@@ -109,4 +157,30 @@ pub(super) fn show_step(bar: &ProgressBar, package: &Package, step: Step) {
         }
         Step::Unpacking { done } => format!("{what}: unpacking, {} MB", done / MB),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_say_how_far_work_is() {
+        let bar = ProgressBar::hidden();
+        bar.set_length(5000);
+        bar.set_message("attaching");
+        bar.set_position(1200);
+        let shown = line(&bar, "documents");
+        assert!(
+            shown.starts_with("attaching: 1,200 of 5,000 documents, "),
+            "{shown}"
+        );
+        assert!(shown.ends_with(" s left"), "{shown}");
+        let counting = ProgressBar::no_length();
+        counting.set_position(7);
+        assert!(line(&counting, "rows").starts_with("7 rows, "));
+        assert_eq!(
+            line(&ProgressBar::hidden().with_message("merging"), ""),
+            "merging: 0 s"
+        );
+    }
 }

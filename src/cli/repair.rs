@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use latentdb_index::repair;
 use serde_json::json;
 
-use super::output;
+use super::{output, text};
 
 /// What is repaired.
 #[derive(Debug, clap::Args)]
@@ -13,16 +13,16 @@ pub(super) struct Args {
     /// Data directory of a server that is stopped
     #[arg(value_name = "DIR")]
     data: PathBuf,
-    /// Print JSON
-    #[arg(long)]
+    /// Print JSON, errors included
+    #[arg(long, help_heading = "Output")]
     json: bool,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let repaired = repair(&args.data)?;
     let mut page = format!(
-        "the catalog names {} collections again: {}\n",
-        repaired.collections.len(),
+        "the catalog names {} again: {}\n",
+        text::counted(repaired.collections.len() as u64, "collection"),
         repaired.collections.join(", ")
     );
     for left in &repaired.left {

@@ -12,7 +12,8 @@ use super::client::ClientArgs;
 use super::concepts::{PropertyArgs, SteerArgs};
 use super::failure::Usage;
 use super::names::Names;
-use super::{facet, flags, output, response};
+use super::{flags, output, response};
+use crate::client::view::facet as view;
 use crate::records::vectors::VectorFile;
 
 /// Values or latents that are listed of a facet beside the hits.
@@ -69,7 +70,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT")]
     except: Option<String>,
     /// How many of those are taken away
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "except")]
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "except", value_parser = flags::count::<u32>)]
     except_top: u32,
     /// Only documents of this filter, for example: latent(812) and source = "tweets"
     #[arg(long, value_name = "EXPR")]
@@ -82,7 +83,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "SEED", conflicts_with = "order_by")]
     sample: Option<u64>,
     /// Hits to return
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = flags::count::<u32>)]
     limit: u32,
     /// Pass over this many hits first
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
@@ -100,20 +101,29 @@ pub(super) struct Args {
     #[arg(long)]
     exact: bool,
     /// Beam of the graph search; larger finds more, slower
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    ef: u32,
+    #[arg(long, value_name = "N", value_parser = flags::count::<u32>)]
+    ef: Option<u32>,
     /// Contributing latents to return for each hit
     #[arg(long, value_name = "N", default_value_t = 5)]
     top_latents: u32,
     /// Count the documents of --filter by this too, as --by of `latentdb facet` does, and list 10
     /// values or latents; repeatable
-    #[arg(long = "facet", value_name = "FACET", value_parser = facet::facet)]
+    #[arg(long = "facet", value_name = "FACET", value_parser = flags::facet)]
     facets: Vec<Facet>,
     /// Show how the query was run and how long it took
     #[arg(long)]
     explain: bool,
-    /// Resume where an earlier response ended: its next_page_token
-    #[arg(long, value_name = "TOKEN")]
+    /// Resume where an earlier response ended: its next_page_token. The query, the filter and the
+    /// limit are those of that search
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        conflicts_with_all = [
+            "text", "latents", "like", "vector", "text_query", "except", "filter", "limit", "facets",
+            "property", "own_latents", "positive", "steer", "boost", "preset", "weights",
+            "top_latents", "exact", "ef", "hybrid", "fusion",
+        ]
+    )]
     page_token: Option<String>,
     #[command(flatten)]
     client: ClientArgs,
@@ -163,7 +173,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         let hits = response::search(&found, &name, output::columns());
         match facets.is_empty() {
             true => hits,
-            false => format!("{hits}\n{}", facet::page(&facets, &found.facets)),
+            false => {
+                let width = output::table_columns();
+                format!("{hits}\n{}", view::pages(&facets, &found.facets, width))
+            }
         }
     })
 }
@@ -206,7 +219,7 @@ fn request(args: Args) -> anyhow::Result<SearchRequest> {
         facets: args
             .facets
             .into_iter()
-            .map(|facet| facet::limited(facet, FACET_ENTRIES))
+            .map(|facet| flags::limited(facet, FACET_ENTRIES))
             .collect(),
         ..SearchRequest::default()
     })
@@ -260,7 +273,7 @@ fn query(args: &Args) -> anyhow::Result<Option<Query>> {
         let minus = NearestQuery {
             to: Some(To::Text(text.clone())),
             exact: args.exact,
-            ef: args.ef,
+            ef: args.ef.unwrap_or_default(),
             ..NearestQuery::default()
         };
         let except = ExceptQuery {
@@ -304,7 +317,7 @@ fn rankings(args: &Args) -> anyhow::Result<Vec<Query>> {
         let mut nearest = NearestQuery {
             to: Some(to),
             exact: args.exact,
-            ef: args.ef,
+            ef: args.ef.unwrap_or_default(),
             ..NearestQuery::default()
         };
         args.steer.apply(&mut nearest);
@@ -375,7 +388,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Parser)]
+    #[derive(Debug, Parser)]
     struct Line {
         #[command(flatten)]
         args: Args,
@@ -501,6 +514,11 @@ mod tests {
     fn a_search_for_nothing_is_refused_and_a_page_needs_no_query() {
         assert!(parsed(&[]).is_err());
         assert!(parsed(&["--latent", "1=1", "--steer", "1=0"]).is_err());
+        for with in [&["t"][..], &["--filter", "a = 1"], &["--limit", "3"]] {
+            let line = ["search", "c", "--page-token", "x"];
+            let error = Line::try_parse_from(line.iter().chain(with)).unwrap_err();
+            assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict);
+        }
         let request = parsed(&["--page-token", "x"]).unwrap();
         assert_eq!((request.query, request.page_token.as_str()), (None, "x"));
     }

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 
 use super::chat::ChatArgs;
+use super::flags;
 use super::interrupt::Interrupt;
 use crate::server::{Limits, Server, ServerOptions};
 
@@ -36,18 +37,14 @@ pub(super) struct Args {
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct LimitArgs {
     /// Maximum open connections; more are closed at once
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = flags::count::<u32>)]
     max_connections: u32,
     /// Maximum requests under way, streams included; more are answered RESOURCE_EXHAUSTED
-    #[arg(long, value_name = "N", default_value_t = Limits::default().requests, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().requests, value_parser = flags::count::<u32>)]
     max_requests: u32,
     /// Maximum requests under way of one client, by its address
-    #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_client, value_parser = at_least_one())]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_client, value_parser = flags::count::<u32>)]
     max_requests_per_client: u32,
-}
-
-fn at_least_one() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..)
 }
 
 impl LimitArgs {

@@ -1,5 +1,6 @@
 //! `latentdb steer`.
 
+use crate::cli::flags;
 use latentdb_proto::v1::{NearestQuery, SteerRequest, SteerSweepRequest, nearest_query::To};
 
 use super::client::ClientArgs;
@@ -26,7 +27,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "S,S,..", value_delimiter = ',')]
     sweep: Vec<f32>,
     /// Hits at each strength
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "sweep")]
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "sweep", value_parser = flags::count::<u32>)]
     limit: u32,
     /// Only documents of this filter
     #[arg(long, value_name = "EXPR", requires = "sweep")]

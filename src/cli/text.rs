@@ -132,9 +132,9 @@ pub(super) fn collection(collection: &Collection) -> String {
     fact(
         "storage",
         format!(
-            "{} in {} segments, commit {}",
+            "{} in {}, commit {}",
             bytes(collection.disk_bytes),
-            collection.segments,
+            counted(collection.segments.into(), "segment"),
             collection.sequence
         ),
     );

@@ -1,5 +1,6 @@
 //! `latentdb trends`.
 
+use crate::cli::flags;
 use std::path::PathBuf;
 
 use latentdb_proto::v1::{NamedSet, TrendBuckets, TrendDirection, TrendsRequest};
@@ -42,7 +43,7 @@ struct Request {
     #[arg(long, value_name = "UNIT", default_value = "value", value_parser = buckets)]
     every: TrendBuckets,
     /// Gather values in this many bins of equal width
-    #[arg(long, value_name = "N", conflicts_with_all = ["every", "set"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["every", "set"], value_parser = flags::count::<u32>)]
     bins: Option<u32>,
     /// Only over documents of this filter
     #[arg(long, value_name = "EXPR")]
@@ -54,7 +55,7 @@ struct Request {
     #[arg(long, value_name = "ACTIVATION", default_value_t = 0.0)]
     above: f32,
     /// Test latents in at least this many documents
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = flags::count::<u64>)]
     min_support: u64,
     /// List what rises
     #[arg(long, conflicts_with = "falling")]
@@ -75,7 +76,7 @@ struct Request {
     #[arg(long)]
     monotone: bool,
     /// Rows to list, the largest change first
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = flags::count::<u32>)]
     limit: u32,
 }
 

@@ -1,5 +1,6 @@
 //! `latentdb unexplained`.
 
+use crate::cli::flags;
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::{PoorlyExplained, PoorlyExplainedRequest};
@@ -18,7 +19,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
     /// Documents to list, the worst explained first
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = flags::count::<u32>)]
     limit: u32,
     #[command(flatten)]
     files: FileArgs,
@@ -58,8 +59,8 @@ fn page(found: &PoorlyExplained, columns: usize) -> String {
     }
     let _ = writeln!(
         page,
-        "share of the squared norm that the SAE leaves, over {} documents: {}",
-        text::thousands(found.documents),
+        "share of the squared norm that the SAE leaves, over {}: {}",
+        text::counted(found.documents, "document"),
         text::quantiles(&found.quantiles, |share| format!("{share:.3}"))
     );
     page

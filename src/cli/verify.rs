@@ -18,8 +18,8 @@ pub(super) struct Args {
     /// Also hold postings against rows and vectors against their codes, and look up every document
     #[arg(long)]
     deep: bool,
-    /// Print JSON
-    #[arg(long)]
+    /// Print JSON, errors included
+    #[arg(long, help_heading = "Output")]
     json: bool,
 }
 
@@ -34,10 +34,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         "damage": found.damage.iter().map(row).collect::<Vec<_>>(),
     });
     let mut page = format!(
-        "{}: {} collections, {} files, {}\n",
+        "{}: {}, {}, {}\n",
         args.data.display(),
-        found.collections,
-        text::thousands(found.files),
+        text::counted(found.collections, "collection"),
+        text::counted(found.files, "file"),
         text::bytes(found.bytes)
     );
     if found.damage.is_empty() {

@@ -41,19 +41,25 @@ impl Client {
     /// Connects to `host:port`, or a whole `http://` address.
     ///
     /// # Errors
-    /// `InvalidArgument` for a malformed address, `Unavailable` if no server answers there.
+    /// `InvalidArgument` for a malformed address and one without a port, `Unavailable` if no server answers there.
     pub async fn connect(server: &str) -> Result<Self, Status> {
         let address = if server.contains("://") {
             server.to_owned()
         } else {
             format!("http://{server}")
         };
-        let malformed = |_| {
-            let message = format!("{server:?} is not an address; accepted is HOST:PORT");
-            Status::invalid_argument(message)
+        let refused = |what: &str| {
+            Status::invalid_argument(format!(
+                "{server:?} {what}; accepted is HOST:PORT, for example localhost:7700"
+            ))
         };
-        let endpoint = Endpoint::from_shared(address)
-            .map_err(malformed)?
+        let endpoint = Endpoint::from_shared(address);
+        let endpoint = endpoint.map_err(|_| refused("is not an address"))?;
+        // Of a whole address, the port may be that of its scheme.
+        if !server.contains("://") && endpoint.uri().port().is_none() {
+            return Err(refused("has no port"));
+        }
+        let endpoint = endpoint
             .connect_timeout(Duration::from_secs(10))
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)

@@ -299,7 +299,7 @@ mod tests {
                     "score": 0.7, "components": [], "latents": [],
                 }],
                 "next_page_token": "", "steering": [], "properties": [],
-                "sequence": u64::MAX, "warnings": [],
+                "sequence": u64::MAX, "warnings": [], "facets": [], "offset": 0,
             })
         );
     }

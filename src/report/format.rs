@@ -13,14 +13,15 @@ pub fn thousands(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
-/// A number of things: `1 batch`, `2 batches`.
+/// A number of things: `1 batch`, `2 batches`, `3 families`.
 pub fn counted(number: u64, thing: &str) -> String {
-    let plural = match thing {
-        _ if number == 1 => "",
-        _ if thing.ends_with("ch") => "es",
-        _ => "s",
-    };
-    format!("{} {thing}{plural}", thousands(number))
+    let number_shown = thousands(number);
+    match thing.strip_suffix('y') {
+        _ if number == 1 => format!("{number_shown} {thing}"),
+        Some(stem) => format!("{number_shown} {stem}ies"),
+        None if thing.ends_with("ch") => format!("{number_shown} {thing}es"),
+        None => format!("{number_shown} {thing}s"),
+    }
 }
 
 /// A number by its shortest decimal, by some 7 digits where that is long.
@@ -232,7 +233,7 @@ mod tests {
             (-2.5, "-2.5"),
             (2.0 / 3.0, "0.6666667"),
             (0.1, "0.1"),
-            (1234.567_890_1, "1234.568"),
+            (1_234.567_890_1, "1234.568"),
             (1e9, "1000000000"),
             (1_234_567_890.25, "1234567890"),
             (1.5e-9, "1.5000e-9"),
@@ -240,6 +241,14 @@ mod tests {
         ] {
             assert_eq!(number(value), shown);
         }
+        assert_eq!(
+            counted(1, "batch") + &counted(0, "batch"),
+            "1 batch0 batches"
+        );
+        assert_eq!(
+            counted(2000, "family") + &counted(2, "row"),
+            "2,000 families2 rows"
+        );
         assert_eq!(bar(4, 4, 3), "███");
         assert_eq!(bar(2, 4, 3), "█▌");
         assert_eq!((bar(1, 1000, 3), bar(0, 4, 3)), ("▌".into(), "".into()));

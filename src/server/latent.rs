@@ -120,7 +120,8 @@ impl LatentAdapter {
         let limit = count_or(wire.limit, 10, MAX_FOUND, "limit")?;
         let address = address(wire.collection)?;
         let found = self.0.search_labels(&address, &wire.text, how, limit);
-        let labels = found.await?.into_iter().map(|found| v1::FoundLabel {
+        let (found, warnings) = found.await?;
+        let labels = found.into_iter().map(|found| v1::FoundLabel {
             latent: found.latent,
             label: Some(wire_label(found.label)),
             score: found.score as f32,
@@ -128,6 +129,7 @@ impl LatentAdapter {
         });
         Ok(v1::SearchLabelsResponse {
             labels: labels.collect(),
+            warnings,
         })
     }
 

@@ -61,6 +61,7 @@ use search::SearchAdapter;
 pub use limits::Limits;
 
 pub(crate) use model::{train_options, wire_progress, wire_quality};
+pub(crate) use status::code;
 pub(crate) use types::{sae_codes, value, wire_sae_codes, wire_value};
 
 /// Bytes a client may send ahead on one stream; a batch of vectors fits.

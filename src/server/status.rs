@@ -23,7 +23,7 @@ pub(super) fn shortened(text: impl Into<String>, most: usize) -> String {
 }
 
 /// The canonical code of a kind.
-pub(super) fn code(kind: ErrorKind) -> Code {
+pub(crate) fn code(kind: ErrorKind) -> Code {
     match kind {
         ErrorKind::InvalidArgument => Code::InvalidArgument,
         ErrorKind::NotFound => Code::NotFound,

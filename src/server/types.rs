@@ -33,7 +33,13 @@ pub(super) fn micros(timestamp: &prost_types::Timestamp) -> Result<i64> {
         .seconds
         .checked_mul(1_000_000)
         .and_then(|seconds| seconds.checked_add(i64::from(timestamp.nanos) / 1000))
-        .ok_or_else(|| Error::invalid("timestamp", "is outside the years 1677 to 2262"))
+        .ok_or_else(|| {
+            let message = format!(
+                "is {} seconds from 1970; the years 1677 to 2262 are accepted",
+                timestamp.seconds
+            );
+            Error::invalid("timestamp", message)
+        })
 }
 
 pub(crate) fn value(wire: v1::Value) -> Result<Value> {

@@ -211,7 +211,7 @@ def test_facets_and_statistics(cli, files, name):
     assert page.splitlines()[:2] == ["year", "  values     60 in 60 documents"]
     page = cli("facet", name, "--by", "tags", "--then", "score:stats", plain=True).splitlines()
     assert page[0].split() == "tags documents share mean sd min median max".split()
-    assert page[1].split() == "all 300 100.0% 37.375 21.68621 0 37.375 74.75".split()
+    assert page[1].split() == "all 300 100.0% 37.375 21.68669 0 37.375 74.75".split()
     page = cli(
         *("search", name, "--filter", "year = 2001", "--limit", 1, "--facet", "tags"), plain=True
     )

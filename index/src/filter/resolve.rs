@@ -123,7 +123,8 @@ impl Filter {
                     if let Bound::Included(value) | Bound::Excluded(value) = bound
                         && value.is_nan()
                     {
-                        return Err(Error::invalid("latent", "has a bound that is not a number"));
+                        let message = "has the bound NaN; a number is accepted";
+                        return Err(Error::invalid("latent", message));
                     }
                 }
                 Filter::Latent {

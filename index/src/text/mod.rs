@@ -168,7 +168,7 @@ impl Analyzer {
             let mut n_words = 0;
             cutter.token_stream(part).process(&mut |token| {
                 n_words += 1;
-                if distinct.len() <= MAX_QUERY_WORDS && !distinct.contains(&token.text) {
+                if !distinct.contains(&token.text) {
                     distinct.insert(token.text.clone());
                 }
             });
@@ -179,7 +179,10 @@ impl Analyzer {
         if distinct.len() > MAX_QUERY_WORDS {
             return Err(Error::invalid(
                 "text",
-                format!("has more than {MAX_QUERY_WORDS} different words, which is the maximum"),
+                format!(
+                    "has {} different words; at most {MAX_QUERY_WORDS} are accepted",
+                    distinct.len()
+                ),
             ));
         }
         match without {

@@ -38,8 +38,8 @@ pub(super) struct Args {
         requires = "serve"
     )]
     listen: String,
-    /// Print the answers of the tour as JSON, one example a line
-    #[arg(long)]
+    /// Print the answers of the tour as JSON, one example a line, and errors too
+    #[arg(long, help_heading = "Output")]
     json: bool,
 }
 

@@ -158,7 +158,7 @@ async fn write(
         anyhow::bail!("{}", ingest::failure(failure));
     }
     feeding.await?;
-    eprintln!("{} documents written", text::thousands(outcome.written));
+    eprintln!("{} written", text::counted(outcome.written, "document"));
     Ok(())
 }
 

@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use super::setup::COLLECTION;
 use crate::cli::client::Client;
 use crate::cli::search::{expression, fused, node, words_query};
-use crate::cli::{facet, output, response, text};
+use crate::cli::{output, response, text};
 use crate::client::ToJson as _;
+use crate::client::view::facet as view;
 
 /// Hits of an example.
 const LIMIT: u32 = 3;
@@ -406,7 +407,7 @@ impl Tour<'_> {
             let response = self.facet(filter, asked.clone()).await?;
             let took = waited(began.elapsed());
             self.show_json(kind, &command, response.to_json())?;
-            let page = facet::page(&[asked], &response.facets);
+            let page = view::pages(&[asked], &response.facets);
             self.show(kind, what, &command, &format!("{page}client {took}\n"))?;
         }
         Ok(())

@@ -60,8 +60,8 @@ pub(in crate::cli) struct Args {
     /// AVX512_BF16
     #[arg(long, value_name = "HOW", default_value = "f32", value_parser = flags::precision)]
     pub(super) precision: Precision,
-    /// Print JSON
-    #[arg(long)]
+    /// Print JSON, errors included
+    #[arg(long, help_heading = "Output")]
     pub(super) json: bool,
 }
 

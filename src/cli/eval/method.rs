@@ -1,5 +1,6 @@
 //! Ways of searching for a text.
 
+use crate::cli::flags;
 use clap::ValueEnum as _;
 use latentdb_proto::v1::{
     FusionMethod, NearestQuery, PropertyQuery, PropertyScorer, PropertySelection, Query,
@@ -107,7 +108,7 @@ impl Method {
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Settings {
     /// Latents chosen for a property
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = flags::count::<u32>)]
     candidates: u32,
     /// The best of them that are kept; all when 0
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -1,5 +1,6 @@
 //! `latentdb eval queries`: searches for queries with judgements.
 
+use crate::cli::flags;
 use std::fs;
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use super::measured::{measures, table};
 use super::method::{Method, Settings};
 use super::ranking::Ranker;
 use crate::cli::client::ClientArgs;
-use crate::cli::output;
+use crate::cli::{output, text};
 use crate::eval::beir::BeirFolder;
 use crate::eval::metrics::Measures;
 use crate::eval::property::Rankings as _;
@@ -44,7 +45,7 @@ pub(super) struct Args {
     #[command(flatten)]
     settings: Settings,
     /// Ranks that are measured
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = flags::count::<usize>)]
     depth: usize,
     /// Write the ranking of the (one) method as a TREC run
     #[arg(long, value_name = "FILE")]
@@ -95,7 +96,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .map(|(name, mean)| (name.clone(), measures(mean).into()))
         .collect();
     let value = serde_json::json!({"methods": named, "queries": queries.len()});
-    let text = format!("{}{} queries\n", table(&rows), queries.len());
+    let text = format!(
+        "{}{}\n",
+        table(&rows),
+        text::counted(queries.len() as u64, "query")
+    );
     output::emit(args.client.json, &value, &text)
 }
 

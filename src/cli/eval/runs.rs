@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::measured::{measures, table};
-use crate::cli::output;
+use crate::cli::{output, text};
 use crate::eval::queries;
 use crate::eval::trec::{Run, parse_qrels, parse_run};
 
@@ -23,8 +23,8 @@ pub(super) struct Args {
     /// p of the rank-biased overlap
     #[arg(long, default_value_t = 0.98, value_parser = share)]
     rbo_p: f64,
-    /// Print JSON
-    #[arg(long)]
+    /// Print JSON, errors included
+    #[arg(long, help_heading = "Output")]
     json: bool,
 }
 
@@ -54,6 +54,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         rows.push((format!("{} (RBO {overlap:.3})", path.display()), mean));
     }
     let value = json!({"runs": values, "queries": qrels.len()});
-    let text = format!("{}{} queries\n", table(&rows), qrels.len());
+    let text = format!(
+        "{}{}\n",
+        table(&rows),
+        text::counted(qrels.len() as u64, "query")
+    );
     output::emit(args.json, &value, &text)
 }

@@ -1,5 +1,6 @@
 //! `latentdb eval steering`: what steering keeps of a query and what it brings.
 
+use crate::cli::flags;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -33,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 100)]
     count: usize,
     /// Hits that are measured
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = flags::count::<u32>)]
     top: u32,
     /// Documents that a latent is active in at least, to be a target
     #[arg(long, value_name = "N", default_value_t = 300)]

@@ -6,7 +6,6 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::cli::client::Client;
-use crate::cli::failure::with_field;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::text;
 use crate::client::ingest::{self, Batch, Event, Failure, Fault, Outcome, Target};
@@ -37,8 +36,7 @@ pub(in crate::cli) async fn send(
     done: &mut (dyn FnMut(u64, u64) + Send),
 ) -> anyhow::Result<Outcome<Origin>> {
     let reject = |(number, record): (u64, Record), error: &BatchError| {
-        let what = with_field(&error.message, &error.field);
-        let reason = format!("{}: {what}", record.position());
+        let reason = format!("{}: {}", record.position(), error.message);
         match rejects {
             Some(rejects) => rejects.lock().add(Rejected::new(record, number, reason)),
             None => Ok(()),
@@ -86,11 +84,10 @@ pub(in crate::cli) async fn send(
         }
         Fault::OutOfOrder(batch) => anyhow!("the server answered batch {batch}, which is not next"),
     };
-    let written = match outcome.written + outcome.recognised {
-        1 => "1 document was".to_owned(),
-        more => format!("{} documents were", text::thousands(more)),
-    };
-    Err(fault.context(format!("stopped after {written} written")))
+    let documents = outcome.written + outcome.recognised;
+    let were = if documents == 1 { "was" } else { "were" };
+    let written = text::counted(documents, "document");
+    Err(fault.context(format!("stopped after {written} {were} written")))
 }
 
 /// Why a batch was not written, with the record at fault if the field tells it.
@@ -108,7 +105,7 @@ pub(in crate::cli) fn failure(failure: &Failure<Origin>) -> String {
         "batch {} of {} was not written{place}: {}",
         failure.number,
         text::counted(failure.documents, "document"),
-        with_field(&error.message, &error.field)
+        error.message
     )
 }
 
@@ -121,6 +118,7 @@ fn record_index(field: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::sentence;
 
     #[test]
     fn a_failure_names_the_record() {
@@ -135,7 +133,7 @@ mod tests {
                 },
                 error: BatchError {
                     code: 3,
-                    message: "has 3 values".to_owned(),
+                    message: sentence(field, "has 3 values"),
                     field: field.to_owned(),
                 },
             })
@@ -143,8 +141,8 @@ mod tests {
         let failed = |field: &str| failed_of(field, lines().collect());
         assert_eq!(
             failed("documents[1].vector"),
-            "batch 2 of 3 documents was not written at f.jsonl line 12: has 3 values (field \
-             documents[1].vector)"
+            "batch 2 of 3 documents was not written at f.jsonl line 12: documents[1].vector has 3 \
+             values"
         );
         assert_eq!(
             failed(""),

@@ -1,5 +1,6 @@
 //! Running labellers and judges in the server.
 
+use crate::cli::flags;
 use std::collections::BTreeMap;
 
 use latentdb_proto::v1::{
@@ -37,7 +38,7 @@ pub(super) struct LabelArgs {
     #[arg(long = "latent", value_name = "ID")]
     latents: Vec<u32>,
     /// At most this many latents, those with most documents first
-    #[arg(long)]
+    #[arg(long, value_parser = flags::count::<u32>)]
     limit: Option<u32>,
     /// Decides which documents a model is shown
     #[arg(long, default_value_t = 0)]
@@ -64,13 +65,13 @@ pub(super) struct ScoreArgs {
     #[arg(long = "latent", value_name = "ID")]
     latents: Vec<u32>,
     /// At most this many latents, drawn at random
-    #[arg(long)]
+    #[arg(long, value_parser = flags::count::<u32>)]
     sample: Option<u32>,
     /// Decides what is drawn
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Held-out documents per latent that activate it, and as many that do not
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = flags::count::<u32>)]
     documents: u32,
     /// Compare with the inactive documents nearest to the active ones, not with random ones
     #[arg(long)]
@@ -87,13 +88,13 @@ struct ModelArgs {
     #[arg(long)]
     model: Option<String>,
     /// Requests to the chat endpoint under way at once
-    #[arg(long)]
+    #[arg(long, value_parser = flags::count::<u32>)]
     concurrency: Option<u32>,
     /// Requests to the chat endpoint started a minute
-    #[arg(long)]
+    #[arg(long, value_parser = flags::count::<u32>)]
     requests_per_minute: Option<u32>,
     /// Tokens that the chat endpoint may count before the work ends
-    #[arg(long)]
+    #[arg(long, value_parser = flags::count::<u64>)]
     tokens: Option<u64>,
 }
 
@@ -159,15 +160,15 @@ pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Resul
 }
 
 fn labelled(found: &LabelLatentsProgress) -> String {
-    let mut line = format!("{} labels written", text::thousands(found.written));
+    let mut line = format!("{} written", text::counted(found.written, "label"));
     if found.done > found.written {
-        let none = text::thousands(found.done - found.written);
-        line.push_str(&format!(", {none} latents without one"));
+        let none = text::counted(found.done - found.written, "latent");
+        line.push_str(&format!(", {none} without one"));
     }
     if found.passed_over > 0 {
-        let passed_over = text::thousands(found.passed_over);
+        let passed_over = text::counted(found.passed_over, "latent");
         line.push_str(&format!(
-            ", {passed_over} latents passed over (--again and --replace label them too)"
+            ", {passed_over} passed over (--again and --replace label them too)"
         ));
     }
     if found.tokens > 0 {
@@ -218,10 +219,10 @@ pub(super) async fn score(args: ScoreArgs, client: &ClientArgs) -> anyhow::Resul
 
 fn scores_text(summary: &LabelScoreSummary, scores: &[ScoredLabel]) -> String {
     let mut page = format!(
-        "median Pearson {:.3}, median F1 {:.3} over {} labels; {} of low confidence",
+        "median Pearson {:.3}, median F1 {:.3} over {}; {} of low confidence",
         summary.median_pearson,
         summary.median_f1,
-        text::thousands(summary.scored),
+        text::counted(summary.scored, "label"),
         text::thousands(summary.low_confidence)
     );
     if summary.unscored > 0 {

@@ -139,7 +139,7 @@ pub(super) async fn import(
         sent.written += response.into_inner().written;
     }
     output::respond(client.json, &sent, || {
-        format!("{} labels written", sent.written)
+        format!("{} written", text::counted(sent.written.into(), "label"))
     })
 }
 
@@ -186,7 +186,7 @@ async fn export(
         io::BufWriter::new(File::create(&file).with_context(|| format!("cannot write {file}"))?);
     write_labels(&labels, sae.as_deref(), format, &mut out)?;
     let value = json!({"exported": labels.len()});
-    let line = format!("{} labels in {file}", text::thousands(labels.len() as u64));
+    let line = format!("{} in {file}", text::counted(labels.len() as u64, "label"));
     output::emit(client.json, &value, &line)
 }
 

@@ -3,6 +3,7 @@
 //! `page` prints one latent, `labelling` runs labellers and judges, `medians` says how well labels
 //! score, `labels` moves labels in and out.
 
+use crate::cli::flags;
 use latentdb_proto::v1::{
     GetLatentRequest, LabelSearchMode, LatentOrder, ListLatentsRequest, ListLatentsResponse,
     SearchLabelsRequest, SearchLabelsResponse,
@@ -41,7 +42,7 @@ enum Action {
         #[arg(long)]
         by_number: bool,
         /// Entries to print
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = flags::count::<u32>)]
         limit: u32,
         /// Entries to pass over
         #[arg(long, default_value_t = 0)]
@@ -54,7 +55,7 @@ enum Action {
         /// The latent's number
         latent: u32,
         /// Documents with the strongest activations to print
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 5, value_parser = flags::count::<u32>)]
         documents: u32,
         /// Documents to print that are drawn at random from those it is active in
         #[arg(long, default_value_t = 3)]
@@ -76,7 +77,7 @@ enum Action {
         #[arg(long)]
         words: bool,
         /// Entries to print
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = 10, value_parser = flags::count::<u32>)]
         limit: u32,
     },
     /// List families: a general latent and special ones below it
@@ -161,6 +162,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             };
             let client = client.connect().await?;
             let response = client.latents().search_labels(request).await?.into_inner();
+            output::warn(&response.warnings);
             output::respond(is_json, &response, || found(&response))?;
         }
         Action::Label(args) => labelling::label(args, &client).await?,
@@ -194,14 +196,17 @@ fn list(response: &ListLatentsResponse) -> String {
         })
         .build();
     format!(
-        "{}{} of {} latents\n",
+        "{}{} of {}\n",
         table.page(output::table_columns()),
-        table.len(),
-        text::thousands(response.total)
+        text::thousands(table.len() as u64),
+        text::counted(response.total, "latent")
     )
 }
 
 fn found(response: &SearchLabelsResponse) -> String {
+    if response.labels.is_empty() {
+        return "no label found\n".to_owned();
+    }
     Table::of(&response.labels)
         .text("latent", |found| {
             text::labelled(found.latent, found.label.as_ref())

@@ -20,8 +20,8 @@ pub(super) fn text(latent: &Latent, columns: usize) -> String {
     }
     let _ = writeln!(
         page,
-        "  active in {} documents ({:.2}%), mean activation {:.3}",
-        text::thousands(summary.documents),
+        "  active in {} ({:.2}%), mean activation {:.3}",
+        text::counted(summary.documents, "document"),
         summary.density * 100.0,
         summary.mean_activation
     );
@@ -111,7 +111,7 @@ fn related(page: &mut String, heading: &str, related: &[RelatedLatent]) {
         let name = text::labelled(entry.latent, entry.label.as_ref());
         let _ = write!(page, "  {:.2}  {name}", entry.score);
         if entry.documents > 0 {
-            let _ = write!(page, ", {} documents", text::thousands(entry.documents));
+            let _ = write!(page, ", {}", text::counted(entry.documents, "document"));
         }
         page.push('\n');
     }
@@ -126,12 +126,12 @@ fn attributes(page: &mut String, lifts: &[AttributeLift]) {
         let value = lift.value.as_ref().map(text::value).unwrap_or_default();
         let _ = writeln!(
             page,
-            "  {:.1}x  {} = {}, {} of {} documents",
+            "  {:.1}x  {} = {}, {} of {}",
             lift.lift,
             lift.name,
             text::cut(&value, 60),
             text::thousands(lift.documents),
-            text::thousands(lift.total)
+            text::counted(lift.total, "document")
         );
     }
 }

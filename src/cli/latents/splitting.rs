@@ -1,5 +1,6 @@
 //! `latentdb latents split`: where latents of one SAE come back in another of the collection.
 
+use crate::cli::flags;
 use std::fmt::Write as _;
 
 use latentdb_proto::v1::{SplitLatentsRequest, SplitLatentsResponse};
@@ -25,10 +26,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "N,..", value_delimiter = ',')]
     latents: Vec<u32>,
     /// How many, where none are named
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = flags::count::<u32>)]
     limit: u32,
     /// Counterparts of a latent at most
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = flags::count::<u32>)]
     counterparts: u32,
     /// Least cosine of two decoder directions; .3 when left out
     #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
@@ -53,20 +54,20 @@ fn splits_text(response: &SplitLatentsResponse) -> String {
     for split in &response.latents {
         let _ = writeln!(
             out,
-            "{} {}  {} documents",
+            "{} {}  {}",
             split.latent,
             format::label(&split.label, split.low_confidence),
-            text::thousands(split.documents)
+            text::counted(split.documents, "document")
         );
         for found in &split.counterparts {
             let mutual = if found.mutual { "=" } else { " " };
             let _ = writeln!(
                 out,
-                "  {:.3} {mutual} {:>6} {}  {} documents, {} shared",
+                "  {:.3} {mutual} {:>6} {}  {}, {} shared",
                 found.cosine,
                 found.latent,
                 format::label(&found.label, found.low_confidence),
-                text::thousands(found.documents),
+                text::counted(found.documents, "document"),
                 text::thousands(found.shared)
             );
         }

@@ -9,6 +9,7 @@ use super::files::FileArgs;
 use super::page::{local, progress_line, quality_line, server_quality_line, train_in_server};
 use crate::cli::client::ClientArgs;
 use crate::cli::failure::Interrupted;
+use crate::cli::flags;
 use crate::cli::flags::absolute;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, reading, text};
@@ -34,10 +35,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Latents; chosen by the number of vectors when left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = flags::count::<u32>)]
     n: Option<u32>,
     /// Latents active at once; chosen with N when left out
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = flags::count::<u32>)]
     k: Option<u32>,
     #[command(flatten)]
     settings: Settings,
@@ -50,7 +51,7 @@ pub(super) struct Args {
     )]
     threads: usize,
     /// Vectors held in memory at once where they do not all fit 1 GiB
-    #[arg(long, value_name = "ROWS", conflicts_with = "collection")]
+    #[arg(long, value_name = "ROWS", conflicts_with = "collection", value_parser = flags::count::<usize>)]
     window_rows: Option<usize>,
     /// What is done to a vector first, in training and in use: none, layer_norm or
     /// constant_norm_rescale (which token states get unless told otherwise)
@@ -71,7 +72,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "LENGTHS", value_delimiter = ',')]
     prefixes: Vec<u32>,
     /// Passes over the vectors; chosen by their number when left out
-    #[arg(long, value_name = "E")]
+    #[arg(long, value_name = "E", value_parser = flags::count::<u32>)]
     epochs: Option<u32>,
     /// Equal seeds give equal SAEs
     #[arg(long, default_value_t = 0)]
@@ -80,7 +81,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "SHARE")]
     held_out: Option<f32>,
     /// Vectors a step
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS", value_parser = flags::count::<u32>)]
     batch_size: Option<u32>,
     /// The highest learning rate
     #[arg(long, value_name = "RATE")]

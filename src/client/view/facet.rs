@@ -57,7 +57,7 @@ pub fn page(facet: &Facet, found: &FacetResult, width: Option<usize>) -> String 
             };
             table
                 .number("mean", of(|found| found.mean.as_ref().map(brief)))
-                .number("sd", of(|found| deviation(found)))
+                .number("sd", of(deviation))
                 .number("min", of(|found| found.min.as_ref().map(brief)))
                 .number("median", of(median))
                 .number("max", of(|found| found.max.as_ref().map(brief)))
@@ -66,6 +66,15 @@ pub fn page(facet: &Facet, found: &FacetResult, width: Option<usize>) -> String 
     };
     let table = table.build();
     format!("{}{}\n", table.page(width), summary(facet, found))
+}
+
+/// The tables of several facets, one after the other.
+pub fn pages(asked: &[Facet], found: &[FacetResult], width: Option<usize>) -> String {
+    let pages = asked.iter().zip(found);
+    let pages: Vec<String> = pages
+        .map(|(facet, found)| page(facet, found, width))
+        .collect();
+    pages.join("\n")
 }
 
 /// A row of a table: an entry of the outermost facet, or one of a facet inside it.

@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(about["d"], r#"["Infinity",1]"#);
         assert_eq!(config.take_size("n").unwrap(), 3);
         let error = config.take_size("k").unwrap_err().to_string();
-        assert!(error.contains("k: of cfg.json is \"-Infinity\""), "{error}");
+        assert!(error.contains("k of cfg.json is \"-Infinity\""), "{error}");
         std::fs::write(&path, "{\"a\": Nan}").unwrap();
         assert!(Config::read(&path).is_err());
     }

@@ -174,7 +174,7 @@ mod tests {
         let path = folder.path().join("p.npz");
         let data = [0; 16];
         for (dictionary, part) in [
-            (dictionary("<i8", "(2,)"), "w: of "),
+            (dictionary("<i8", "(2,)"), "w of "),
             (dictionary(">f4", "(4,)"), "has elements >f4"),
             (dictionary("<f4", "(9, 9)"), "w of "),
             (dictionary("<f4", "(9223372036854775807, 8)"), "the shape"),

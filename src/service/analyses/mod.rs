@@ -110,7 +110,7 @@ fn check_share(value: f64, field: &str) -> Result<()> {
 /// Checks a bound that may be any number.
 fn check_number(value: f64, field: &str) -> Result<()> {
     if value.is_nan() {
-        return Err(Error::invalid(field, "is not a number"));
+        return Err(Error::invalid(field, "is NaN; a number is accepted"));
     }
     Ok(())
 }

@@ -239,7 +239,12 @@ impl Documents {
         expected: ExpectedVersions,
     ) -> Result<Written> {
         if ids.len() > latentdb_index::filter::MAX_LIST_VALUES {
-            return Err(Error::invalid("ids", "has more than 100,000 entries"));
+            let message = format!(
+                "has {} entries; at most {} are accepted",
+                ids.len(),
+                latentdb_index::filter::MAX_LIST_VALUES
+            );
+            return Err(Error::invalid("ids", message));
         }
         check_batch(expected.len(), "expected_versions")?;
         self.prepared(collection, None, Turn::default(), |_| {

@@ -60,7 +60,7 @@ impl Labels {
         self.vectors.of(collection, texts, which, encode).await
     }
 
-    /// The latents whose labels are about `text`, best first.
+    /// The latents whose labels are about `text`, best first; where there are none, also why.
     ///
     /// # Errors
     /// `InvalidArgument` for an empty text; `FailedPrecondition` where a search by meaning finds no
@@ -71,7 +71,7 @@ impl Labels {
         text: &str,
         how: LabelSearch,
         limit: usize,
-    ) -> Result<Vec<FoundLabel>> {
+    ) -> Result<(Vec<FoundLabel>, Vec<String>)> {
         let view = self.core.view(address)?;
         view.required_n_latents()?;
         if text.trim().is_empty() {
@@ -108,6 +108,9 @@ impl Labels {
         // Stable, so that labels by words keep their order among equals.
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         found.truncate(limit);
+        if found.is_empty() {
+            view.doubt(nothing_found(&view, text, labels.is_empty()));
+        }
         blocking(move || {
             let counts = latent_counts(&view.snapshot, &Filter::All)?;
             let counts: HashMap<u32, u64> = counts.iter().map(|c| (c.latent, c.count)).collect();
@@ -119,7 +122,7 @@ impl Labels {
                     documents: counts.get(&latent).copied().unwrap_or(0),
                 })
             });
-            Ok(entries.collect())
+            Ok((entries.collect(), view.warnings()))
         })
         .await
     }
@@ -135,6 +138,21 @@ impl Labels {
             .map(|vector| unit(&vector).into())
             .ok_or_else(|| Error::internal("a text was not encoded"))
     }
+}
+
+/// Why a search finds nothing; one by meaning finds all labels, so that words were compared.
+fn nothing_found(view: &View, text: &str, has_no_labels: bool) -> String {
+    let name = view.name();
+    if has_no_labels {
+        return format!(
+            "no latent of collection {name:?} has a label: make some with `latentdb latents label {name}`"
+        );
+    }
+    let why = match view.encoder() {
+        Some(_) => "",
+        None => ", and the collection has no encoder to compare what they mean",
+    };
+    format!("no label of collection {name:?} has a word of {text:?}{why}")
 }
 
 fn no_encoder(view: &View) -> Error {

@@ -246,8 +246,9 @@ fn check_label(label: &NewLabel, n_latents: usize) -> Result<()> {
             ),
         ));
     }
-    if label.score.is_some_and(|score| !score.is_finite()) {
-        return Err(Error::invalid("score", "is not a finite number"));
+    if let Some(score) = label.score.filter(|score| !score.is_finite()) {
+        let message = format!("is {score}; a finite number is accepted");
+        return Err(Error::invalid("score", message));
     }
     Ok(())
 }

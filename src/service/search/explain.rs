@@ -5,11 +5,10 @@ use std::time::Instant;
 use latentdb_index::query::Hit;
 use latentdb_index::{Activation, Label};
 
-use super::facets::CountedFacets;
 use super::highlight::highlights;
 use super::pages::{Page, Session};
 use super::resolved::{Leaf, ResolvedSearch};
-use super::result::{Contribution, ExplainedHit, Explanation, SearchResult};
+use super::result::{Contribution, CountedFacets, ExplainedHit, Explanation, SearchResult};
 use crate::error::Result;
 use crate::vectors::{dot, norm};
 

@@ -1,13 +1,13 @@
 //! Counts: of a filter, and by facets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use latentdb_index::analysis::{Facet, FacetCounts, facets};
 use latentdb_index::filter::{AttributeTest, Resolver as _};
-use latentdb_index::{Filter, Label, ResolvedFilter, validate_attribute_name};
+use latentdb_index::{Filter, ResolvedFilter, validate_attribute_name};
 
 use super::part::Search;
+use super::result::CountedFacets;
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, View, no_sae};
@@ -15,15 +15,6 @@ use crate::service::names::resolve_filter;
 
 /// Maximum facets of a request.
 const MAX_FACETS: usize = 100;
-
-/// The counts of facets, with the labels of the latents among them.
-#[derive(Clone, Debug, Default)]
-pub struct CountedFacets {
-    /// One per facet, in their order.
-    pub counts: Vec<FacetCounts>,
-    /// The collection's labels, by latent.
-    pub labels: Arc<BTreeMap<u32, Label>>,
-}
 
 /// Facets over the documents of a filter.
 #[derive(Clone, Debug)]

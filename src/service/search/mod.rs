@@ -24,7 +24,7 @@ mod selector;
 mod steering;
 mod sweep;
 
-pub use facets::{CountedFacets, FacetResult};
+pub use facets::FacetResult;
 pub use node::{
     DEFAULT_CANDIDATES, DEFAULT_CONCEPT_LATENTS, DEFAULT_TEMPERATURE, MAX_CONCEPT_LATENTS,
     NearestNode, Node, NodeKind, PresetUse, PropertyExamples, PropertyNode, PropertyScorer,
@@ -34,7 +34,7 @@ pub use node::{
 pub use part::Search;
 pub use presets::Preset;
 pub use result::{
-    AppliedEdit, ChosenLatent, Contribution, ExplainedHit, Explanation, GroupBy, Highlight,
-    PropertyReport, SearchOptions, SearchResult, SelectedBy, SteeringReport,
+    AppliedEdit, ChosenLatent, Contribution, CountedFacets, ExplainedHit, Explanation, GroupBy,
+    Highlight, PropertyReport, SearchOptions, SearchResult, SelectedBy, SteeringReport,
 };
 pub use sweep::{SweepHit, SweepStep};

@@ -201,7 +201,10 @@ fn parse(token: &str) -> Result<(&str, usize)> {
         .ok_or_else(|| {
             Error::invalid(
                 "page_token",
-                "is not a token of this server; accepted is the next_page_token of a response",
+                format!(
+                    "is {token:?}, no token of this server; accepted is the next_page_token of a \
+                     response"
+                ),
             )
         })
 }

@@ -251,7 +251,10 @@ impl Needs {
         if nearest.edits.len() > MAX_EDITS {
             return Err(Error::invalid(
                 "query.nearest.steer",
-                format!("has more than {MAX_EDITS} entries"),
+                format!(
+                    "has {} entries; at most {MAX_EDITS} are accepted",
+                    nearest.edits.len()
+                ),
             ));
         }
         if let Target::Text(text) = &nearest.target {

@@ -1,12 +1,13 @@
 //! Search response.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use latentdb_index::analysis::Facet;
+use latentdb_index::analysis::{Facet, FacetCounts};
 use latentdb_index::query::{Component, Kind, Plan};
-use latentdb_index::{Activation, Span};
+use latentdb_index::{Activation, Label, Span};
 
-use super::facets::CountedFacets;
 use super::node::SteerChange;
 use crate::service::documents::{Projection, ReadDocument};
 
@@ -59,6 +60,15 @@ pub struct SearchResult {
     pub warnings: Vec<String>,
     /// Counts over the documents that the root's filter allows; of the first page.
     pub facets: CountedFacets,
+}
+
+/// The counts of facets, with the labels of the latents among them.
+#[derive(Clone, Debug, Default)]
+pub struct CountedFacets {
+    /// One per facet, in their order.
+    pub counts: Vec<FacetCounts>,
+    /// The collection's labels, by latent.
+    pub labels: Arc<BTreeMap<u32, Label>>,
 }
 
 /// A hit with its reasons.

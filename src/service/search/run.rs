@@ -8,11 +8,11 @@ use latentdb_index::query::MAX_HITS;
 use latentdb_index::validate_attribute_name;
 
 use super::explain::explain;
-use super::facets::{CountedFacets, counted};
+use super::facets::counted;
 use super::node::{Node, NodeKind};
 use super::pages::Session;
 use super::part::Search;
-use super::result::{SearchOptions, SearchResult};
+use super::result::{CountedFacets, SearchOptions, SearchResult};
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, View};

@@ -1,7 +1,7 @@
 //! Buckets of numbers and times.
 
-use super::super::calendar::CalendarUnit;
 use super::numbers::{NumberKind, code, float};
+use crate::analysis::calendar::CalendarUnit;
 use crate::document::Value;
 use crate::error::{Error, Result, Within as _};
 

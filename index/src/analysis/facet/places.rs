@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::super::values::ValueTable;
-use super::FacetKey;
 use super::histogram::Buckets;
 use super::numbers::{Numbers, each_of};
+use super::result::FacetKey;
+use crate::analysis::values::ValueTable;
 use crate::error::Result;
 use crate::filter::Allowed;
 use crate::snapshot::Snapshot;
