@@ -407,7 +407,7 @@ impl Tour<'_> {
             let response = self.facet(filter, asked.clone()).await?;
             let took = waited(began.elapsed());
             self.show_json(kind, &command, response.to_json())?;
-            let page = view::pages(&[asked], &response.facets);
+            let page = view::pages(&[asked], &response.facets, output::table_columns());
             self.show(kind, what, &command, &format!("{page}client {took}\n"))?;
         }
         Ok(())
