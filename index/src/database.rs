@@ -239,6 +239,39 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Serves or removes collections whose creation had an unknown outcome, once the catalog says
+    /// which it was.
+    fn settle_creations(&self) {
+        self.pending.settle(&self.catalog, |record, was_created| {
+            if was_created {
+                self.serve(record);
+            } else {
+                self.remove_files(&record);
+            }
+        });
+    }
+
+    fn serve(&self, record: CollectionRecord) {
+        let path = self.directory.join("collections").join(&record.id);
+        let serving = match open_generation(&path, &record, &self.storage) {
+            Ok(generation) => Serving::Open(Arc::new(generation)),
+            Err(error) => Serving::Damaged(error.to_string().into()),
+        };
+        let name = record.name.clone();
+        tracing::warn!(collection = name, "was created: the catalog names it");
+        let held = Held::new(path, &self.catalog, &self.storage, record, serving);
+        self.collections.write().insert(name, Arc::new(held));
+    }
+
+    fn remove_files(&self, record: &CollectionRecord) {
+        let path = self.directory.join("collections").join(&record.id);
+        if let Err(error) = fs::remove_dir_all(&path) {
+            tracing::warn!(%error, "files of a collection that was not made stay behind");
+        }
+    }
+}
+
 /// Opens the generation that a record names, and renews the record in it where it differs.
 fn open_generation(
     path: &Path,

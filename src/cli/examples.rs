@@ -49,11 +49,27 @@ const EXAMPLES: &[(&str, &str)] = &[
          '{body}'",
     ),
     (
+        "export",
+        "latentdb export reviews backup/reviews\nlatentdb export reviews backup/reviews --format parquet --overwrite",
+    ),
+    (
+        "import",
+        "latentdb import backup/reviews --name reviews2\nlatentdb import backup/reviews --sae old/sae --sae \
+         fine=saes/fine",
+    ),
+    (
         "search",
         "latentdb search reviews 'arrived late' --filter 'stars <= 2'\nlatentdb search reviews 'the best thing' \
-         --boost 'battery=0.15' --facet source\nlatentdb search reviews --property 'complaint about a broken product'",
+         --boost 'battery=0.15' --facet source\nlatentdb search reviews --filter 'stars >= 4' \
+         --order-by day:desc\nlatentdb search reviews --property 'complaint about a broken product'",
     ),
     ("get", "latentdb get reviews r1 r2"),
+    (
+        "update",
+        "latentdb update reviews --id r17 --set stars=5 --set day:timestamp=2025-03-01 --remove source\nlatentdb update \
+         reviews --where 'source = \"news\" and stars < 3' --set checked=false\nlatentdb update reviews --id r17 --set \
+         stars=4 --expect-version 0123456789abcdef0123456789abcdef",
+    ),
     (
         "delete",
         "latentdb delete reviews r1 r2\nlatentdb delete reviews --filter 'stars = 3'",

@@ -18,15 +18,9 @@ use crate::server::{sae_codes, value};
 
 /// Documents a message of the stream holds.
 const PAGE: u32 = 1_000;
-const EXAMPLES: &str = "Examples:
-  latentdb export reviews backup/reviews
-  latentdb export reviews backup/reviews --format parquet --overwrite
-  latentdb import backup/reviews --name reviews2
-  latentdb ingest other backup/reviews/documents.jsonl --attribute '*' --vector vector";
 
 /// What is exported, and where to.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The collection
     name: String,

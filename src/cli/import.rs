@@ -31,13 +31,9 @@ const BATCH_BYTES: usize = 8 << 20;
 const READY: usize = 3;
 /// Bytes of records that are written together; a larger one goes alone.
 const RECORD_BYTES: usize = 4 << 20;
-const EXAMPLES: &str = "Examples:
-  latentdb import backup/reviews --name reviews2
-  latentdb import backup/reviews --name reviews --sae old/data/saes/1f0c.. --sae fine=saes/fine";
 
 /// What is imported, and what it becomes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The folder
     folder: PathBuf,

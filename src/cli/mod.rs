@@ -102,7 +102,7 @@ enum Command {
     /// Create a collection from a folder that `export` wrote
     Import(import::Args),
     /// Search by text, vector, latents and words
-    Search(search::Args),
+    Search(Box<search::Args>),
     /// Print documents by id
     Get(get::Args),
     /// Change a document by its id, or attributes of all documents of a filter
@@ -184,7 +184,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Ingest(args) => ingest::run(args, interrupt).await,
             Command::Export(args) => interrupt.stops(export::run(args)).await,
             Command::Import(args) => import::run(args, interrupt).await,
-            Command::Search(args) => interrupt.stops(search::run(args)).await,
+            Command::Search(args) => interrupt.stops(search::run(*args)).await,
             Command::Get(args) => interrupt.stops(get::run(args)).await,
             Command::Update(args) => interrupt.stops(update::run(args)).await,
             Command::Delete(args) => interrupt.stops(delete::run(args)).await,

@@ -12,19 +12,12 @@ use super::{flags, output, search, text};
 use crate::records::assignment::Assignment;
 use crate::server::wire_value;
 
-const EXAMPLES: &str = "Examples:
-  latentdb update reviews --id r17 --set stars=5 --set tags='[\"late\",\"kind\"]' --remove day
-  latentdb update reviews --id r17 --set day:timestamp=2025-03-01 --text 'arrived after all'
-  latentdb update reviews --where 'source = \"news\" and stars < 3' --set checked=false
-  latentdb update reviews --id r17 --set stars=4 --expect-version \"$version\"";
-
 /// What is changed.
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "latentdb update [OPTIONS] <NAME> --id <ID>\n       \
                             latentdb update [OPTIONS] <NAME> --where <EXPR>")]
 #[command(group = clap::ArgGroup::new("what").required(true))]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
-#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The collection
     name: String,

@@ -297,6 +297,7 @@ mod tests {
                         "id": "a", "attributes": {"year": 2020}, "vector": {"values": [0.1, -3.0]},
                     },
                     "score": 0.7, "components": [], "latents": [],
+                    "highlights": [],
                 }],
                 "next_page_token": "", "steering": [], "properties": [],
                 "sequence": u64::MAX, "warnings": [], "facets": [], "offset": 0,

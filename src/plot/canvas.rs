@@ -12,10 +12,9 @@ use plotters::prelude::SVGBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, IntoFont as _, RGBColor, TextStyle, WHITE};
 
-use unicode_width::UnicodeWidthStr as _;
-
 use super::axis::Axis;
 use super::scale::Scale;
+use super::text::{escaped, plain, shortened, text_width};
 use crate::error::{Error, Result};
 
 const WIDTH: u32 = 880;
@@ -251,49 +250,4 @@ fn style(size: u32) -> TextStyle<'static> {
     // The library writes sizes divided by 1.24.
     let size = f64::from(size) * 1.24;
     TextStyle::from(("sans-serif", size).into_font()).color(&INK)
-}
-
-/// An estimate of a text's width in pixels; no font is at hand to measure it with.
-fn text_width(text: &str, size: u32) -> u32 {
-    text.width() as u32 * size * 6 / 10
-}
-
-/// One line of at most `most` columns, the end cut.
-pub(super) fn shortened(text: &str, most: usize) -> String {
-    let mut text = plain(text);
-    if text.width() <= most {
-        return text;
-    }
-    while text.width() >= most && text.pop().is_some() {}
-    text + "…"
-}
-
-/// Without the characters that XML cannot hold.
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if is_allowed(c) { c } else { ' ' })
-        .collect()
-}
-
-fn is_allowed(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
-}
-
-/// Text as it may stand in an element or a quoted attribute. Control characters, which XML cannot
-/// hold, become spaces.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(c),
-            c if is_allowed(c) => out.push(c),
-            _ => out.push(' '),
-        }
-    }
-    out
 }

@@ -16,15 +16,16 @@ mod axis;
 mod canvas;
 mod dates;
 mod scale;
+mod text;
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::whole_file;
 pub use axis::{Axis, Places};
-pub(crate) use canvas::escaped;
 use canvas::{Frame, bar_colour, marks, polyline, rectangle, render, whisker};
 use scale::Scale;
+pub(crate) use text::escaped;
 
 /// Points that belong together: a line, or a class of a scatter plot.
 #[derive(Clone, Copy, Debug)]

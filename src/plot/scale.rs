@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use super::canvas::shortened;
 use super::dates;
+use super::text::shortened;
 
 /// Most names on one axis, and the columns of each.
 const MOST_NAMES: usize = 10;

@@ -351,10 +351,8 @@ fn infinite_numbers_of_tables_are_refused_and_nan_is_nothing() {
         (&Ok(json!([1.0])), &Ok(json!([null])))
     );
     let refused = found[1].as_ref().unwrap_err();
-    assert!(
-        refused.contains("score: is infinite at a.parquet row 2"),
-        "{refused}"
-    );
+    assert!(refused.starts_with("score is infinite at "), "{refused}");
+    assert!(refused.contains("a.parquet row 2"), "{refused}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The figure of what rises and falls along an order.
 
 use crate::error::Result;
-use crate::plot::{self, Axis, Places, Series};
+pub use crate::plot::Places;
+use crate::plot::{self, Axis, Series};
 
 /// Lines of a figure; more are not told apart.
 pub const LINES: usize = 8;

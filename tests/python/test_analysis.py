@@ -689,7 +689,7 @@ def test_the_command_line_answers_as_scripts_expect(corpus, matrix, cli, tmp_pat
 
 def test_filters_that_cannot_match_are_doubted(corpus):
     api, name = corpus.api, corpus.name
-    typo = expr('source = "films" or sorce = "films"')
+    typo = wire.expr('source = "films" or sorce = "films"')
 
     def warned(stream, part="summary"):
         found = [getattr(message, part) for message in stream if message.HasField(part)]

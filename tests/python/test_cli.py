@@ -135,7 +135,7 @@ def test_the_forms_of_the_issue_from_end_to_end(cli, files, vectors, name, tmp_p
     assert 0 < len(found["hits"]) <= 5
     for hit in found["hits"]:
         assert hit["document"]["attributes"]["year"] < 2005
-        assert set(hit) == {"document", "score", "components", "latents"}
+        assert set(hit) == {"document", "score", "components", "latents", "highlights"}
         assert all(isinstance(part["score"], float | int) for part in hit["components"])
         total = sum(entry["contribution"] for entry in hit["latents"])
         assert hit["score"] == pytest.approx(total, rel=1e-3, abs=1e-4)

@@ -5,7 +5,7 @@ use latentdb_proto::v1::{Monotone, TrendBucket, TrendRow, TrendsRequest};
 
 use super::names;
 use crate::client::streams::Trends;
-use crate::plot::Places;
+use crate::report::trends::Places;
 use crate::report::{Table, format, trends};
 
 /// Most characters of a row's little curve.

@@ -206,15 +206,15 @@ impl TrainConfig {
         prefixes
     }
 
-    /// Settings that fit `rows` documents: 64 latents with k = 4 below a thousand, 256 with 8 for
+    /// Settings that fit `rows` documents: 64 latents with k = 4 up to a thousand, 256 with 8 for
     /// ten thousand, 1,024 with 16 for twenty-five thousand, 3,072 with 32 from sixty thousand.
     ///
     /// Held-out FVU of 1,600 abstracts: .64 with 64 latents and k = 4, .60 with 256 and 4, .53 with
     /// 256 and 8.
     pub fn for_rows(rows: usize) -> Self {
         let (n_latents, k) = match rows {
-            0..1_000 => (64, 4),
-            1_000..16_000 => (256, 8),
+            0..=1_000 => (64, 4),
+            1_001..16_000 => (256, 8),
             16_000..45_000 => (1024, 16),
             _ => (3072, 32),
         };
