@@ -39,7 +39,7 @@ pub enum ErrorKind {
 ///
 /// let error = Error::invalid("vector", "has 3 values; this collection takes 384");
 /// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-/// assert_eq!(error.to_string(), "vector: has 3 values; this collection takes 384");
+/// assert_eq!(error.to_string(), "vector has 3 values; this collection takes 384");
 /// ```
 #[derive(Debug)]
 pub struct Error {
