@@ -168,14 +168,8 @@ impl Database {
         let generation = made.map_err(|error| {
             let error = self.storage.explain(error);
             if !self.catalog.is_settled() {
-                let message = error.message();
-                let message = format!(
-                    "{message}; whether collection {:?} was created is not known until the catalog \
-                     can be read again: then it is there, or is not",
-                    record.name
-                );
                 self.pending.add(record.clone());
-                return Error::new(error.kind(), message).with_source(error);
+                return self.unknown_or(error, &record.name, "created");
             }
             self.remove_files(&record);
             error
@@ -220,7 +214,8 @@ impl Database {
             if matches!(state.serving, Serving::Dropped) {
                 return Err(missing(name));
             }
-            held.note_change(self.catalog.remove_collection(&state.record))?;
+            let removed = held.note_change(self.catalog.remove_collection(&state.record));
+            removed.map_err(|error| self.unknown_or(error, name, "dropped"))?;
             let served = std::mem::replace(&mut state.serving, Serving::Dropped);
             (served, held.generation(state.record.generation))
         };
@@ -250,6 +245,19 @@ impl Database {
                 self.remove_files(&record);
             }
         });
+    }
+
+    /// The error of a change of the catalog, which says so where nobody knows whether it was made.
+    fn unknown_or(&self, error: Error, name: &str, done: &str) -> Error {
+        if self.catalog.is_settled() {
+            return error;
+        }
+        let message = format!(
+            "{}; whether collection {name:?} was {done} is not known until the catalog can be read \
+             again",
+            error.message()
+        );
+        Error::new(error.kind(), message).with_source(error)
     }
 
     fn serve(&self, record: CollectionRecord) {

@@ -1,7 +1,8 @@
 //! Random work on a disk of which some steps fail, against a model: what is acknowledged is there
 //! afterwards, what is refused is there whole or not at all, and work goes on once the disk does.
 //!
-//! `LATENTDB_FAULT_SCHEDULES` sets how many schedules are run, `LATENTDB_SEED` the first seed.
+//! `LATENTDB_FAULT_SCHEDULES` sets how many schedules are run, `LATENTDB_SEED` the first seed;
+//! `LATENTDB_SHOW` prints each step and its outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -216,11 +217,15 @@ fn schedule(seed: u64) -> bool {
     disk.plan(plan);
     let mut possible = vec![model.clone()];
     let mut has_failed = false;
-    // Creations whose outcome is not known: the catalog could not be read afterwards.
+    // Collections whose creation or drop has an outcome that is not known: the catalog could not be
+    // read afterwards.
     let mut unknown = BTreeSet::new();
     for batch in 1..=WORK {
         let mut after = model.clone();
         let done = work(&mut random, &database, &mut after, batch as u64);
+        if std::env::var_os("LATENTDB_SHOW").is_some() {
+            println!("{batch}: {done:?}, {after:?}");
+        }
         match done {
             Ok(()) => {
                 let changed = model.collections.symmetric_difference(&after.collections);
@@ -238,7 +243,8 @@ fn schedule(seed: u64) -> bool {
             Err(error) => {
                 has_failed = true;
                 if error.message().contains("is not known until") {
-                    unknown.extend(after.collections.difference(&model.collections).cloned());
+                    let changed = after.collections.symmetric_difference(&model.collections);
+                    unknown.extend(changed.cloned());
                 }
                 let live = content(&database);
                 let known = live.clone().without(&unknown);
