@@ -79,6 +79,9 @@ def test_an_order_is_a_ranking_in_a_fusion(corpus):
         assert hit.score == pytest.approx(scores[hit.document.id], rel=1e-5)
     with refused(INVALID, field="query.fusion.children[1].query", saying="reciprocal rank"):
         corpus.search(fused(near(VECTOR), recent, method=v1.FUSION_METHOD_LINEAR))
+    below = wire.without(recent, near("d00001"), top=5)
+    with refused(INVALID, field="query.fusion.children[1].query", saying="reciprocal rank"):
+        corpus.search(fused(near(VECTOR), below, method=v1.FUSION_METHOD_MIN_MAX))
 
 
 @pytest.mark.parametrize(

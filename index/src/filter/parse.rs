@@ -12,12 +12,13 @@
 //!
 //! `and` binds tighter than `or`, `not` tighter than both. Words are case-insensitive, strings
 //! stand in double or single quotes. In quotes and backticks `\\` is a backslash and `\` before a
-//! quote of either kind or a backtick is that; a backslash before anything else is an error, so that
-//! `"C:\new"` does not quietly become something else. A latent's bounds are tests of its
+//! quote of either kind or a backtick is that; a backslash before anything else is an error, so
+//! that `"C:\new"` does not quietly become something else. A latent's bounds are tests of its
 //! activation; a document in which it is inactive never matches. In the pattern of `like` (`ilike`
-//! does not tell `A` from `a`) `%` stands for any run of characters, `_` for one and `\\%` for `%`. Of an attribute with several values
-//! `visits >= 10 and visits < 100` may be met by two of them, `visits(>= 10, < 100)` by one. An attribute named like a word of
-//! the language is written in backticks. `sae` tests latents of another SAE of the collection.
+//! does not tell `A` from `a`) `%` stands for any run of characters, `_` for one and `\\%` for `%`.
+//! Of an attribute with several values `visits >= 10 and visits < 100` may be met by two of them,
+//! `visits(>= 10, < 100)` by one. An attribute named like a word of the language is written in
+//! backticks. `sae` tests latents of another SAE of the collection.
 
 use std::ops::Bound;
 

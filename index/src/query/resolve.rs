@@ -205,6 +205,17 @@ fn validate_weights(weights: &[LatentWeight], shape: Shape) -> Result<()> {
     Ok(())
 }
 
+impl Query {
+    /// Whether its hits come in an order of the documents' own, which scores do not say.
+    fn goes_by_order(&self) -> bool {
+        match &self.kind {
+            Kind::Matching(order) => *order != Order::Stored,
+            Kind::Except { query, .. } => query.goes_by_order(),
+            _ => false,
+        }
+    }
+}
+
 fn validate_fusion(children: &[(Query, f32)], method: Fusion, depth: usize) -> Result<()> {
     if children.is_empty() {
         return Err(Error::invalid(
@@ -231,9 +242,7 @@ fn validate_fusion(children: &[(Query, f32)], method: Fusion, depth: usize) -> R
                  part, so its parts are nearest, latents, property, text or matching",
             ));
         }
-        if !matches!(method, Fusion::ReciprocalRank { .. })
-            && matches!(&child.kind, Kind::Matching(order) if *order != Order::Stored)
-        {
+        if !matches!(method, Fusion::ReciprocalRank { .. }) && child.goes_by_order() {
             return Err(Error::invalid(
                 format!("children[{at}].query"),
                 "is an order, which ranks without scores; reciprocal rank fusion accepts it",

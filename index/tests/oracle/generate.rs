@@ -636,7 +636,7 @@ fn node(random: &mut StdRng, depth: usize, at_root: bool) -> Query {
             depth: pick(random, &[1, 3, 10, 1000]),
         },
         _ => Kind::Except {
-            query: Box::new(query(random, depth - 1)),
+            query: Box::new(node(random, depth - 1, at_root)),
             minus: Box::new(query(random, depth - 1)),
             top: pick(random, &[1, 5, 100]),
         },
