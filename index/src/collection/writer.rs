@@ -198,8 +198,13 @@ impl WriterThread {
             Some(writer) => writer,
             None => {
                 let index = &self.shared.index;
-                let writer = index.writer_with_num_threads(1, INDEXING_BYTES)?;
+                let writer: IndexWriter = index.writer_with_num_threads(1, INDEXING_BYTES)?;
                 writer.set_merge_policy(Box::new(merge_policy()));
+                // The first stamp of a new writer is that of the last commit. A delete with it would
+                // count as part of that commit: a merge begun before the next one passes over it in
+                // segments whose deletes the commit wrote, and the merged segment has the document
+                // again. No operations take a stamp too.
+                writer.run([])?;
                 self.payload = self.shared.stored_payload()?;
                 writer
             }

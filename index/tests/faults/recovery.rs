@@ -392,3 +392,41 @@ fn an_unknown_outcome_stops_changes_and_nothing_else() {
         Err(error) => assert_eq!(error.kind(), ErrorKind::FailedPrecondition),
     }
 }
+
+/// A collection of two segments that are to be merged, since half of the older one is replaced, and
+/// whose merge the disk has refused.
+fn before_a_merge(directory: &Path) {
+    let disk = Disk::new();
+    let database = Database::open_with_faults(directory, disk.clone()).unwrap();
+    let collection = database.create(new_collection(NAME)).unwrap();
+    for (seed, ids) in [
+        (1, ["d10", "d17", "d18", "d39"]),
+        (2, ["d5", "d27", "d10", "d18"]),
+    ] {
+        let documents = ids.map(|id| upsert(document(id, seed)));
+        collection.apply(documents.into()).unwrap();
+    }
+    disk.die();
+    drop(collection);
+    drop(database);
+}
+
+/// The first operation of a writer must not count as part of the commit before it: a merge of what
+/// that commit left would take it for done.
+#[test]
+fn the_first_write_after_a_start_outlasts_a_merge() {
+    for _ in 0..5 {
+        let directory = tempfile::tempdir().unwrap();
+        before_a_merge(directory.path());
+        let database = Database::open(directory.path()).unwrap();
+        let collection = database.collection(NAME).unwrap();
+        collection.apply(vec![upsert(document("d39", 3))]).unwrap();
+        drop(collection);
+        drop(database);
+        let found = verify(directory.path(), true).unwrap().damage;
+        assert!(found.is_empty(), "{found:?}");
+        let database = Database::open(directory.path()).unwrap();
+        let snapshot = database.collection(NAME).unwrap().view().unwrap().snapshot;
+        assert_eq!(snapshot.n_docs(), 6);
+    }
+}
