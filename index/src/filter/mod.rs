@@ -15,6 +15,7 @@ mod pattern;
 mod print;
 mod resolve;
 mod terms;
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
