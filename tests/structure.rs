@@ -53,7 +53,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "candle",
         ],
     ),
-    ("label", &["error", "progress", "vectors", "candle"]),
+    (
+        "label",
+        &["error", "progress", "vectors", "candle", "latentdb_index"],
+    ),
     (
         "eval",
         &[

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::phrases::{first_word, word_count};
+use super::vocabulary::Vocabulary;
 
 /// Fewer documents than this tell nothing of their form.
 const FEWEST: usize = 10;
@@ -35,6 +36,7 @@ pub(super) struct Form {
 
 /// The forms of a collection's texts.
 pub(super) struct Forms {
+    vocabulary: Vocabulary,
     /// Share of texts that begin with a word that carries no meaning by itself.
     openings: HashMap<String, f64>,
     /// Maximum words of a very short text; `None` where lengths are alike.
@@ -43,10 +45,13 @@ pub(super) struct Forms {
 
 impl Forms {
     /// Counts the openings and lengths of all texts.
-    pub fn over(texts: &[&str]) -> Self {
+    pub fn over(vocabulary: Vocabulary, texts: &[&str]) -> Self {
         let found: Vec<(Option<String>, usize)> = texts
             .par_iter()
-            .map(|text| (opening(text).map(|word| word.0), word_count(text)))
+            .map(|text| {
+                let opening = opening(&vocabulary, text).map(|word| word.0);
+                (opening, word_count(text))
+            })
             .collect();
         let mut openings: HashMap<String, f64> = HashMap::new();
         let mut lengths = Vec::with_capacity(found.len());
@@ -66,7 +71,11 @@ impl Forms {
             (Some(short), Some(median)) if median >= LEAST_SPREAD * short.max(1) => Some(short),
             _ => None,
         };
-        Self { openings, short }
+        Self {
+            vocabulary,
+            openings,
+            short,
+        }
     }
 
     /// The forms that set documents apart, which come with their weights.
@@ -78,7 +87,7 @@ impl Forms {
         let mut forms = Vec::new();
         let mut openings: HashMap<String, (f64, &str)> = HashMap::new();
         for &(text, weight) in documents {
-            if let Some((word, written)) = opening(text) {
+            if let Some((word, written)) = opening(&self.vocabulary, text) {
                 openings.entry(word).or_insert((0.0, written)).0 += f64::from(weight) / mass;
             }
         }
@@ -110,8 +119,8 @@ impl Forms {
 
 /// The first word, in small letters and as written, where it carries no meaning by itself:
 /// keyphrases find the others.
-fn opening(text: &str) -> Option<(String, &str)> {
-    let word = first_word(text)?;
+fn opening<'a>(vocabulary: &Vocabulary, text: &'a str) -> Option<(String, &'a str)> {
+    let word = first_word(vocabulary, text)?;
     (!word.is_content()).then(|| (word.surface.to_lowercase(), word.surface))
 }
 
@@ -135,7 +144,7 @@ mod tests {
         let texts = texts();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let documents: Vec<(&str, f32)> = places.map(|at| (texts[at], 1.0)).collect();
-        let forms = Forms::over(&texts).of(&documents);
+        let forms = Forms::over(Vocabulary::default(), &texts).of(&documents);
         forms.into_iter().map(|form| form.text).collect()
     }
 
@@ -152,7 +161,7 @@ mod tests {
     fn where_lengths_are_alike_no_text_is_short() {
         let texts = ["one two three", "one two", "one two three four"];
         let documents: Vec<(&str, f32)> = texts.iter().map(|text| (*text, 1.0)).collect();
-        let forms = Forms::over(&texts).of(&documents);
+        let forms = Forms::over(Vocabulary::default(), &texts).of(&documents);
         assert!(forms.is_empty());
     }
 }

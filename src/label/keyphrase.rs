@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rayon::prelude::*;
 
 use super::form::Forms;
-use super::phrases::{fold, for_each_phrase, phrase_key};
-use super::{Annotator, Embed, Evidence, Labeller, MAX_WORDS, Naming};
+use super::phrases::{for_each_phrase, is_written, phrase_key, written};
+use super::{Annotator, Embed, Evidence, Labeller, MAX_WORDS, Naming, Vocabulary};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::vectors::cosine;
@@ -53,6 +53,7 @@ impl Default for KeyphraseOptions {
 
 /// The built-in labeller; no model is asked.
 pub struct Keyphrases<'a> {
+    vocabulary: Vocabulary,
     options: KeyphraseOptions,
     background: Background,
     forms: Forms,
@@ -92,12 +93,12 @@ impl<'a> Keyphrases<'a> {
     /// The name that its labels have as their source.
     pub const SOURCE: &'static str = "keyphrases";
 
-    /// A labeller for the latents of `evidence`, over all `texts` of the collection. With `embed`,
+    /// A labeller for the latents of `evidence`, over all `texts` of the collection in its language. With `embed`,
     /// labels are chosen among the phrases by meaning.
     ///
     /// ```
     /// use latentdb::progress::Progress;
-    /// use latentdb::label::{Evidence, KeyphraseOptions, Keyphrases, Labeller};
+    /// use latentdb::label::{Evidence, KeyphraseOptions, Keyphrases, Labeller, Vocabulary};
     ///
     /// let mut texts = vec!["the battery life is short", "short battery life", "poor battery life"];
     /// texts.extend(["the film was long"; 40]);
@@ -106,13 +107,18 @@ impl<'a> Keyphrases<'a> {
     ///     ..Evidence::default()
     /// };
     /// let keyphrases = Keyphrases::over(
-    ///     std::slice::from_ref(&evidence), &texts, KeyphraseOptions::default(), None,
+    ///     Vocabulary::default(),
+    ///     std::slice::from_ref(&evidence),
+    ///     &texts,
+    ///     KeyphraseOptions::default(),
+    ///     None,
     /// );
     /// let label = keyphrases.label(&evidence, &Progress::default())?;
     /// assert_eq!(label.name().as_deref(), Some("battery life"));
     /// # Ok::<(), latentdb::error::Error>(())
     /// ```
     pub fn over(
+        vocabulary: Vocabulary,
         evidence: &[Evidence<'_>],
         texts: &[&str],
         options: KeyphraseOptions,
@@ -121,7 +127,7 @@ impl<'a> Keyphrases<'a> {
         let wanted: HashSet<u64> = evidence
             .par_iter()
             .map(|evidence| {
-                let found = phrases_of(evidence, &options).0;
+                let found = phrases_of(&vocabulary, evidence, &options).0;
                 let keys = found.into_iter();
                 keys.flat_map(|(key, found)| found.parts.into_iter().chain([key]))
                     .collect::<HashSet<u64>>()
@@ -131,8 +137,9 @@ impl<'a> Keyphrases<'a> {
                 left
             });
         Self {
-            background: Background::count(wanted, texts),
-            forms: Forms::over(texts),
+            background: Background::count(&vocabulary, wanted, texts),
+            forms: Forms::over(vocabulary.clone(), texts),
+            vocabulary,
             options,
             embed,
         }
@@ -140,7 +147,7 @@ impl<'a> Keyphrases<'a> {
 
     /// The phrases that stand out in a latent's documents, those that do most first.
     fn candidates(&self, evidence: &Evidence<'_>) -> Vec<Candidate> {
-        let (found, mass) = phrases_of(evidence, &self.options);
+        let (found, mass) = phrases_of(&self.vocabulary, evidence, &self.options);
         let mut candidates: Vec<Candidate> = found
             .into_iter()
             .filter(|(key, found)| {
@@ -159,7 +166,7 @@ impl<'a> Keyphrases<'a> {
                 (z > 1.0).then(|| Candidate {
                     share: found.weight / mass,
                     z,
-                    words: content_words(&found),
+                    words: content_words(&self.vocabulary, &found),
                     text: spelling(found.spellings),
                 })
             })
@@ -282,14 +289,14 @@ impl Labeller for Keyphrases<'_> {
 }
 
 impl Background {
-    fn count(wanted: HashSet<u64>, texts: &[&str]) -> Self {
+    fn count(vocabulary: &Vocabulary, wanted: HashSet<u64>, texts: &[&str]) -> Self {
         let counts: HashMap<u64, AtomicU32> = wanted
             .into_iter()
             .map(|key| (key, AtomicU32::new(0)))
             .collect();
         texts.par_iter().for_each(|text| {
             let mut seen = HashSet::new();
-            for_each_phrase(text, |words| {
+            for_each_phrase(vocabulary, text, |words| {
                 let key = phrase_key(words);
                 if let Some(count) = counts.get(&key)
                     && seen.insert(key)
@@ -322,7 +329,11 @@ impl Background {
 
 /// The phrases of a latent's documents, by key, and the sum of the documents' weights: activations
 /// over the strongest.
-fn phrases_of(evidence: &Evidence<'_>, options: &KeyphraseOptions) -> (HashMap<u64, Found>, f64) {
+fn phrases_of(
+    vocabulary: &Vocabulary,
+    evidence: &Evidence<'_>,
+    options: &KeyphraseOptions,
+) -> (HashMap<u64, Found>, f64) {
     let strongest = evidence
         .active
         .first()
@@ -334,7 +345,10 @@ fn phrases_of(evidence: &Evidence<'_>, options: &KeyphraseOptions) -> (HashMap<u
         let weight = f64::from(activation / strongest);
         mass += weight;
         let mut seen = HashSet::new();
-        for_each_phrase(text, |words| {
+        for_each_phrase(vocabulary, text, |words| {
+            if matches!(words, [word] if word.is_character()) {
+                return;
+            }
             let key = phrase_key(words);
             let found = phrases.entry(key).or_insert_with(|| Found {
                 spellings: Vec::new(),
@@ -351,18 +365,10 @@ fn phrases_of(evidence: &Evidence<'_>, options: &KeyphraseOptions) -> (HashMap<u
                 found.support += 1;
             }
             // Of every place it stands at: titles are written large, the text below them is not.
-            let same = |spelling: &&mut (String, u32)| {
-                let mut written = spelling.0.split(' ');
-                words
-                    .iter()
-                    .all(|word| written.next() == Some(word.surface))
-            };
-            match found.spellings.iter_mut().find(same) {
+            let mut spellings = found.spellings.iter_mut();
+            match spellings.find(|spelling| is_written(words, &spelling.0)) {
                 Some(spelling) => spelling.1 += 1,
-                None => {
-                    let surfaces: Vec<&str> = words.iter().map(|word| word.surface).collect();
-                    found.spellings.push((surfaces.join(" "), 1));
-                }
+                None => found.spellings.push((written(words), 1)),
             }
         });
     }
@@ -380,13 +386,13 @@ fn z_score(inside: f64, mass: f64, count: f64, n_texts: f64, prior: f64) -> f64 
     difference / (1.0 / (inside + alpha) + 1.0 / (count + alpha)).sqrt()
 }
 
-fn content_words(found: &Found) -> HashSet<String> {
+fn content_words(vocabulary: &Vocabulary, found: &Found) -> HashSet<String> {
     let mut words = HashSet::new();
     for (spelling, _) in &found.spellings {
-        for_each_phrase(spelling, |run| {
+        for_each_phrase(vocabulary, spelling, |run| {
             if let [word] = run {
                 let parts = word.surface.split('-').filter(|part| !part.is_empty());
-                words.extend(parts.map(fold));
+                words.extend(parts.map(|part| vocabulary.fold(part)));
             }
         });
     }
@@ -456,10 +462,16 @@ mod tests {
             ..Evidence::default()
         };
         let evidence = std::slice::from_ref(&evidence);
-        Keyphrases::over(evidence, &texts, KeyphraseOptions::default(), None)
-            .label(&evidence[0], &Progress::default())
-            .unwrap()
-            .name()
+        Keyphrases::over(
+            Vocabulary::default(),
+            evidence,
+            &texts,
+            KeyphraseOptions::default(),
+            None,
+        )
+        .label(&evidence[0], &Progress::default())
+        .unwrap()
+        .name()
     }
 
     #[test]
@@ -496,6 +508,20 @@ mod tests {
     }
 
     #[test]
+    fn labels_of_texts_without_spaces_are_cut_from_them() {
+        let texts: Vec<String> = (0..200)
+            .map(|at| match at % 10 {
+                0 => format!("第{at}天，我喜欢北京烤鸭和长城"),
+                _ => format!("第{at}天，我们在上海的公司上班"),
+            })
+            .collect();
+        let active: Vec<usize> = (0..200).step_by(10).collect();
+        let found = label(&texts, &active).unwrap();
+        assert!(found.chars().count() < 16, "{found}");
+        assert!(found.contains("喜欢") || found.contains("烤鸭"), "{found}");
+    }
+
+    #[test]
     fn a_label_has_at_most_eight_words() {
         let texts: Vec<String> = (0..100)
             .map(|at| match at {
@@ -514,7 +540,8 @@ mod tests {
 
     #[test]
     fn forms_of_a_word_are_one() {
-        let words = |words: &[&str]| words.iter().map(|word| fold(word)).collect();
+        let english = Vocabulary::default();
+        let words = |words: &[&str]| words.iter().map(|word| english.fold(word)).collect();
         let same = |left: &[&str], right: &[&str]| say_the_same(&words(left), &words(right));
         assert!(same(&["persuasion"], &["persuasive", "texts"]));
         assert!(same(&["identity"], &["identity", "aware"]));
@@ -548,7 +575,13 @@ mod tests {
         for (wanted, expected) in [("solar", "solar panel"), ("wind", "wind turbine")] {
             let embed = Towards(wanted);
             let options = KeyphraseOptions::default();
-            let labeller = Keyphrases::over(&evidence, &texts, options, Some(&embed));
+            let labeller = Keyphrases::over(
+                Vocabulary::default(),
+                &evidence,
+                &texts,
+                options,
+                Some(&embed),
+            );
             let found = labeller.label(&evidence[0], &Progress::default()).unwrap();
             assert_eq!(found, Naming::Name(expected.to_owned()));
         }

@@ -27,6 +27,7 @@ mod search;
 mod select;
 mod split;
 mod stop_words;
+mod vocabulary;
 
 use crate::error::Result;
 use crate::progress::Progress;
@@ -35,12 +36,12 @@ pub use chat::{ChatConfig, ChatLimits, ChatModel};
 pub use judge::{Judge, LabelFit, SimilarityJudge, Trial, choose_threshold, median, score};
 pub use keyphrase::{KeyphraseOptions, Keyphrases};
 pub use local::LocalModel;
-pub use phrases::fold;
 pub use pick::{TopicJudge, Turn};
 pub use run::{Event, run_each};
 pub use search::{LabelIndex, WordMatch};
 pub use select::Selector;
 pub use split::is_held_out;
+pub use vocabulary::Vocabulary;
 
 /// Maximum words of a label.
 pub const MAX_WORDS: usize = 8;

@@ -1,8 +1,11 @@
-//! Runs of words that can stand as phrases, and what makes two words one.
+//! Runs of words that can stand as phrases.
 
-use frostem::{Algorithm, Stemmer};
+use std::ops::Range;
 
-use super::stop_words::{is_link, is_stop_word, is_weak_word};
+use latentdb_index::Analyzer;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use super::vocabulary::{Class, Vocabulary};
 
 /// Longest phrase, in words.
 pub(super) const LONGEST: usize = 4;
@@ -17,26 +20,44 @@ pub(super) struct Word<'a> {
     /// Identifies it whatever its case.
     pub key: u64,
     class: Class,
-}
-
-/// What a word can do in a phrase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    /// Carries meaning: begins and ends phrases.
-    Content,
-    /// Means little by itself: begins phrases, but neither ends them nor stands alone.
-    Weak,
-    /// Stands inside phrases only: "of" of "cost of living".
-    Link,
-    /// Stands in no phrase.
-    Break,
+    /// Whether it follows the word before it without a space.
+    joined: bool,
 }
 
 impl Word<'_> {
-    /// True for a word that carries meaning by itself.
+    /// True for a word that carries meaning by itself, and for a character of one.
     pub fn is_content(&self) -> bool {
-        self.class == Class::Content
+        matches!(self.class, Class::Content | Class::Character)
     }
+
+    /// True for one character of a script that is written without spaces.
+    pub fn is_character(&self) -> bool {
+        self.class == Class::Character
+    }
+}
+
+/// A phrase as its text writes it, with single spaces.
+pub(super) fn written(words: &[Word<'_>]) -> String {
+    let mut text = String::new();
+    for (at, word) in words.iter().enumerate() {
+        if at > 0 && !word.joined {
+            text.push(' ');
+        }
+        text.push_str(word.surface);
+    }
+    text
+}
+
+/// Whether [`written`] gives `text`.
+pub(super) fn is_written(words: &[Word<'_>], text: &str) -> bool {
+    let mut rest = Some(text);
+    for (at, word) in words.iter().enumerate() {
+        let space = if at > 0 && !word.joined { " " } else { "" };
+        rest = rest
+            .and_then(|rest| rest.strip_prefix(space))
+            .and_then(|rest| rest.strip_prefix(word.surface));
+    }
+    rest == Some("")
 }
 
 /// Identifies a phrase, whatever its case.
@@ -47,17 +68,19 @@ pub(super) fn phrase_key(words: &[Word<'_>]) -> u64 {
 }
 
 /// Calls `visit` with every run of up to [`LONGEST`] words inside a clause that begins and ends
-/// with words that can.
-pub(super) fn for_each_phrase<'a>(text: &'a str, mut visit: impl FnMut(&[Word<'a>])) {
+/// with words that can. Characters of scripts without spaces count as words.
+pub(super) fn for_each_phrase<'a>(
+    vocabulary: &Vocabulary,
+    text: &'a str,
+    mut visit: impl FnMut(&[Word<'a>]),
+) {
     let mut lower = String::new();
     let mut words: Vec<Word<'a>> = Vec::new();
     for clause in text.split(is_break) {
         words.clear();
-        words.extend(
-            clause
-                .split(|c: char| !is_word_character(c))
-                .filter_map(|raw| word(raw, &mut lower)),
-        );
+        for raw in clause.split(|c: char| !is_word_character(c)) {
+            push_words(vocabulary, raw, &mut lower, &mut words);
+        }
         for (start, first) in words.iter().enumerate() {
             if matches!(first.class, Class::Link | Class::Break) {
                 continue;
@@ -77,17 +100,22 @@ pub(super) fn for_each_phrase<'a>(text: &'a str, mut visit: impl FnMut(&[Word<'a
     }
 }
 
-/// The first word of a text.
-pub(super) fn first_word(text: &str) -> Option<Word<'_>> {
-    let mut lower = String::new();
-    let mut raw = text.split(|c: char| !is_word_character(c));
-    raw.find_map(|raw| word(raw, &mut lower))
+/// The first word of a text, or the first character of one written without spaces.
+pub(super) fn first_word<'a>(vocabulary: &Vocabulary, text: &'a str) -> Option<Word<'a>> {
+    let (mut lower, mut words) = (String::new(), Vec::new());
+    for raw in text.split(|c: char| !is_word_character(c)) {
+        push_words(vocabulary, raw, &mut lower, &mut words);
+        if let Some(&first) = words.first() {
+            return Some(first);
+        }
+    }
+    None
 }
 
-/// Number of words of a text.
+/// Number of words of a text; of scripts without spaces, of characters.
 pub(super) fn word_count(text: &str) -> usize {
     let raw = text.split(|c: char| !is_word_character(c));
-    raw.filter(|raw| !raw.is_empty()).count()
+    raw.map(|raw| pieces(raw).count()).sum()
 }
 
 /// Marks of punctuation, and of formulas and markup, whose parts make no phrases.
@@ -95,13 +123,60 @@ fn is_break(c: char) -> bool {
     let is_of_words = matches!(c, '#' | '\'' | '+' | '-' | '@' | '`');
     (c.is_ascii_punctuation() && !is_of_words)
         || matches!(c, '\n' | '\u{201c}' | '\u{201d}' | '\u{2013}' | '\u{2014}')
+        || (matches!(c, '\u{3000}'..='\u{303f}' | '\u{ff01}'..='\u{ff20}') && !is_word_character(c))
 }
 
 fn is_word_character(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '\'' | '\u{2019}' | '-' | '#' | '@' | '+')
+    c.is_alphanumeric()
+        || matches!(c, '\'' | '\u{2019}' | '-' | '#' | '@' | '+')
+        || Analyzer::is_unspaced(c)
 }
 
-fn word<'a>(raw: &'a str, lower: &mut String) -> Option<Word<'a>> {
+/// The parts of a run of word characters: each character of a script without spaces, and what
+/// stands between them.
+fn pieces(raw: &str) -> impl Iterator<Item = (Range<usize>, bool)> {
+    let mut clusters = raw.grapheme_indices(true).peekable();
+    let of_script = |cluster: &str| cluster.chars().next().is_some_and(Analyzer::is_unspaced);
+    std::iter::from_fn(move || {
+        let (start, first) = clusters.next()?;
+        let mut end = start + first.len();
+        let alone = of_script(first);
+        while !alone && let Some((at, next)) = clusters.next_if(|(_, next)| !of_script(next)) {
+            end = at + next.len();
+        }
+        Some((start..end, alone))
+    })
+}
+
+fn push_words<'a>(
+    vocabulary: &Vocabulary,
+    raw: &'a str,
+    lower: &mut String,
+    words: &mut Vec<Word<'a>>,
+) {
+    let mut joined = false;
+    for (range, is_character) in pieces(raw) {
+        let piece = &raw[range];
+        let word = match is_character {
+            true => Some(Word {
+                surface: piece,
+                key: fnv1a(piece.as_bytes()),
+                class: Class::Character,
+                joined,
+            }),
+            false => word(vocabulary, piece, joined, lower),
+        };
+        joined = word.is_some();
+        words.extend(word);
+    }
+}
+
+fn word<'a>(
+    vocabulary: &Vocabulary,
+    raw: &'a str,
+    joined: bool,
+    lower: &mut String,
+) -> Option<Word<'a>> {
     let trimmed = raw.trim_matches(['\'', '\u{2019}', '-', '+']);
     let surface = ["'s", "\u{2019}s"]
         .iter()
@@ -110,32 +185,13 @@ fn word<'a>(raw: &'a str, lower: &mut String) -> Option<Word<'a>> {
     if surface.is_empty() {
         return None;
     }
-    lower.clear();
-    for c in surface.chars() {
-        lower.extend(match c {
-            '\u{2019}' => '\''.to_lowercase(),
-            c => c.to_lowercase(),
-        });
-    }
+    vocabulary.unify(surface, lower);
     Some(Word {
         surface,
         key: fnv1a(lower.as_bytes()),
-        class: class(lower),
+        class: vocabulary.class(lower),
+        joined,
     })
-}
-
-fn class(lower: &str) -> Class {
-    let carries = lower.chars().count() > 1
-        && !is_stop_word(lower)
-        && !lower.contains('@')
-        && !lower.starts_with("http")
-        && lower.chars().any(char::is_alphabetic);
-    match carries {
-        _ if is_link(lower) => Class::Link,
-        false => Class::Break,
-        true if is_weak_word(lower) => Class::Weak,
-        true => Class::Content,
-    }
 }
 
 /// The 64-bit FNV-1a hash.
@@ -145,30 +201,16 @@ pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
-/// What the forms of a word have in common: its stem, by Snowball's English stemmer. For comparing
-/// words, never for showing them.
-///
-/// ```
-/// use latentdb::label::fold;
-///
-/// assert_eq!(fold("Batteries"), fold("battery"));
-/// assert_eq!(fold("charging"), fold("charged"));
-/// assert_ne!(fold("news"), fold("new"));
-/// ```
-pub fn fold(word: &str) -> String {
-    let stemmer = Stemmer::new(Algorithm::English);
-    stemmer.stem(&word.to_lowercase()).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn phrases(text: &str) -> Vec<String> {
         let mut found = Vec::new();
-        for_each_phrase(text, |words| {
-            let surfaces: Vec<&str> = words.iter().map(|word| word.surface).collect();
-            found.push(surfaces.join(" "));
+        for_each_phrase(&Vocabulary::default(), text, |words| {
+            let text = written(words);
+            assert!(is_written(words, &text) && !is_written(words, &format!("{text} ")));
+            found.push(text);
         });
         found
     }
@@ -200,7 +242,9 @@ mod tests {
     fn case_does_not_tell_words_apart() {
         let key = |text: &str| {
             let mut last = 0;
-            for_each_phrase(text, |words| last = phrase_key(words));
+            for_each_phrase(&Vocabulary::default(), text, |words| {
+                last = phrase_key(words)
+            });
             last
         };
         assert_eq!(key("Graph Networks"), key("graph networks"));
@@ -208,19 +252,26 @@ mod tests {
     }
 
     #[test]
-    fn forms_of_a_word_fold_together() {
-        for forms in [
-            &["model", "models", "modeling"][..],
-            &["query", "queries"],
-            &["price", "prices"],
-            &["class", "classes"],
-            &["charge", "charges", "charged", "charging"],
-            &["virus", "viruses"],
-        ] {
-            for form in forms {
-                assert_eq!(fold(form), fold(forms[0]), "{form}");
-            }
-        }
-        assert_eq!(fold("gas"), "gas");
+    fn characters_of_scripts_without_spaces_are_runs() {
+        assert_eq!(
+            phrases("吃烤鸭。3D打印"),
+            [
+                "吃",
+                "吃烤",
+                "吃烤鸭",
+                "烤",
+                "烤鸭",
+                "鸭",
+                "3D",
+                "3D打",
+                "3D打印",
+                "打",
+                "打印",
+                "印"
+            ]
+        );
+        assert_eq!(phrases("ก็ดี"), ["ก็", "ก็ดี", "ดี"]);
+        assert_eq!(phrases("北 京"), ["北", "北 京", "京"]);
+        assert_eq!(word_count("3D打印 and ink"), 5);
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::phrases::{fold, for_each_phrase};
+use super::phrases::for_each_phrase;
+use super::vocabulary::Vocabulary;
 
 /// Labels and how rare their words are.
 #[derive(Clone, Debug, Default)]
 pub struct LabelIndex {
+    vocabulary: Vocabulary,
     labels: Vec<(u32, HashSet<String>)>,
     frequencies: HashMap<String, usize>,
 }
@@ -21,21 +23,25 @@ pub struct WordMatch {
 }
 
 impl LabelIndex {
-    /// An index of labels by latent.
+    /// An index of labels by latent, in a language.
     ///
     /// ```
-    /// use latentdb::label::LabelIndex;
+    /// use latentdb::label::{LabelIndex, Vocabulary};
     ///
-    /// let index = LabelIndex::new([(3, "battery life"), (8, "night life"), (9, "war")]);
+    /// let labels = [(3, "battery life"), (8, "night life"), (9, "war")];
+    /// let index = LabelIndex::new(Vocabulary::default(), labels);
     /// let found = index.search("batteries and life");
     /// assert_eq!(found[0].latent, 3);
     /// assert_eq!(found[1].latent, 8);
     /// assert_eq!(found.len(), 2);
     /// ```
-    pub fn new<'a>(labels: impl IntoIterator<Item = (u32, &'a str)>) -> Self {
+    pub fn new<'a>(
+        vocabulary: Vocabulary,
+        labels: impl IntoIterator<Item = (u32, &'a str)>,
+    ) -> Self {
         let labels: Vec<(u32, HashSet<String>)> = labels
             .into_iter()
-            .map(|(latent, text)| (latent, words(text)))
+            .map(|(latent, text)| (latent, words(&vocabulary, text)))
             .collect();
         let mut frequencies: HashMap<String, usize> = HashMap::new();
         for (_, words) in &labels {
@@ -44,6 +50,7 @@ impl LabelIndex {
             }
         }
         Self {
+            vocabulary,
             labels,
             frequencies,
         }
@@ -52,7 +59,7 @@ impl LabelIndex {
     /// Labels that share a word with `text`: those with the largest share of its word weights
     /// first, the shortest of equals.
     pub fn search(&self, text: &str) -> Vec<WordMatch> {
-        let wanted = words(text);
+        let wanted = words(&self.vocabulary, text);
         let weight = |word: &String| {
             let count = self.frequencies.get(word).copied().unwrap_or(0);
             (1.0 + self.labels.len() as f64 / (1.0 + count as f64)).ln()
@@ -85,11 +92,11 @@ impl LabelIndex {
 }
 
 /// The words that carry meaning, folded.
-fn words(text: &str) -> HashSet<String> {
+fn words(vocabulary: &Vocabulary, text: &str) -> HashSet<String> {
     let mut words = HashSet::new();
-    for_each_phrase(text, |run| {
+    for_each_phrase(vocabulary, text, |run| {
         if let [word] = run {
-            words.insert(fold(word.surface));
+            words.insert(vocabulary.fold(word.surface));
         }
     });
     words
@@ -106,7 +113,10 @@ mod tests {
             .collect();
         labels.push((1, "western film".to_owned()));
         labels.push((2, "western".to_owned()));
-        let index = LabelIndex::new(labels.iter().map(|(at, text)| (*at, text.as_str())));
+        let index = LabelIndex::new(
+            Vocabulary::default(),
+            labels.iter().map(|(at, text)| (*at, text.as_str())),
+        );
         let found = index.search("Western films");
         assert_eq!(
             found[0],

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Fields};
 
 use super::arrow_value;
 use super::record::{Position, Record, Unread};
 use crate::error::{Error, ErrorKind};
+
+type Field = (String, serde_json::Value);
+type Formless = (String, &'static str);
 
 /// Batches in their order.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
@@ -51,7 +54,7 @@ impl Iterator for ArrowRows {
                 let at = self.row_in_batch;
                 self.row_in_batch += 1;
                 self.row += 1;
-                let fields = record_fields(batch, at);
+                let (fields, formless) = record_fields(batch, at);
                 let position = Position::row(&self.name, self.row);
                 if let Some(field) = infinite(batch, at) {
                     let message = format!("is infinite at {position}; finite numbers are accepted");
@@ -61,7 +64,9 @@ impl Iterator for ArrowRows {
                         text: None,
                     }));
                 }
-                let record = Record::new(fields, position).with_times(self.times.clone());
+                let record = Record::new(fields, position)
+                    .with_times(self.times.clone())
+                    .with_formless(formless);
                 return Some(Ok(record));
             }
             if self.ended {
@@ -118,16 +123,15 @@ fn infinite(batch: &RecordBatch, at: usize) -> Option<&str> {
     found.map(|(field, _)| field.name().as_str())
 }
 
-/// The fields of one row; values with no JSON form (raw bytes, durations) are left out.
-fn record_fields(batch: &RecordBatch, at: usize) -> Vec<(String, serde_json::Value)> {
-    batch
-        .schema_ref()
-        .fields()
-        .iter()
-        .zip(batch.columns())
-        .filter_map(|(field, column)| {
-            let value = arrow_value::to_json(column.as_ref() as &dyn Array, at)?;
-            Some((field.name().clone(), value))
-        })
-        .collect()
+/// The fields of one row, and those whose values have no JSON form, with what they are.
+fn record_fields(batch: &RecordBatch, at: usize) -> (Vec<Field>, Vec<Formless>) {
+    let (mut fields, mut formless) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        let name = field.name().clone();
+        match arrow_value::to_json(column, at) {
+            Some(value) => fields.push((name, value)),
+            None => formless.push((name, arrow_value::formless(field.data_type()))),
+        }
+    }
+    (fields, formless)
 }

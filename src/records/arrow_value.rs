@@ -83,6 +83,17 @@ pub(super) fn to_json(array: &dyn Array, at: usize) -> Option<Value> {
     }
 }
 
+/// What values of a type are that have no JSON form.
+pub(super) fn formless(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Duration(_) => "a duration",
+        DataType::Interval(_) => "an interval of time",
+        DataType::Union(..) => "a union",
+        DataType::RunEndEncoded(..) => "run-end encoded",
+        _ => "raw bytes",
+    }
+}
+
 const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
 fn primitive<T: ArrowPrimitiveType>(array: &dyn Array, at: usize) -> T::Native {

@@ -170,6 +170,11 @@ impl Reader {
                 ));
             }
         }
+        for (name, what) in self.converter.newly_left_out() {
+            sink.tell(format!(
+                "the field {name:?} is {what}, which no attribute holds: it is left out"
+            ));
+        }
         self.bytes = 0;
         Ok(sink.take(Ok(std::mem::take(&mut self.batch))))
     }
@@ -310,5 +315,40 @@ mod tests {
         };
         let taken = read_by(batching, Box::new([Ok(record)].into_iter()));
         assert!(taken.told[0].contains("day:timestamp"), "{:?}", taken.told);
+    }
+
+    #[test]
+    fn values_that_no_attribute_holds_are_told_or_refused() {
+        let record = |at| {
+            let record = Record::new(Vec::new(), Position::row(&"f".into(), at));
+            Ok(record.with_formless(vec![("image".to_owned(), "raw bytes")]))
+        };
+        let mapping = |attribute: Option<&str>| {
+            let mut mapping = Mapping::default();
+            let added = mapping.add_attribute(attribute.unwrap_or("*"));
+            added.unwrap();
+            mapping
+        };
+        let read = |attribute| {
+            let batching = Batching {
+                mapping: mapping(attribute),
+                no_text: true,
+                size: 2,
+                ..Batching::default()
+            };
+            read_by(batching, Box::new((1..6).map(record)))
+        };
+        let all = read(None);
+        assert_eq!(all.told.len(), 1, "{:?}", all.told);
+        assert!(
+            all.told[0].contains("\"image\" is raw bytes"),
+            "{:?}",
+            all.told
+        );
+        let named = read(Some("image")).fault.unwrap();
+        assert!(
+            named.contains("f row 1, field \"image\": is raw bytes"),
+            "{named}"
+        );
     }
 }

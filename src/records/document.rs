@@ -135,6 +135,9 @@ pub struct Converter {
     names: Vec<String>,
     /// Attributes of no named kind whose texts are dates.
     dates: BTreeSet<String>,
+    /// Fields that were left out where every field is an attribute, what they are, and whether
+    /// that was told.
+    left_out: BTreeMap<String, (&'static str, bool)>,
     /// Records seen.
     next: usize,
     /// Whether records say which rows are theirs.
@@ -158,6 +161,7 @@ impl Converter {
             unseen,
             names: Vec::new(),
             dates: BTreeSet::new(),
+            left_out: BTreeMap::new(),
             next: 0,
             numbered: false,
         }
@@ -254,6 +258,11 @@ impl Converter {
         if self.next <= NOTED {
             self.note_dates(&mapped);
         }
+        if self.mapping.all_attributes {
+            for (name, what) in record.formless() {
+                self.left_out.entry(name.clone()).or_insert((what, false));
+            }
+        }
         let mut attributes = BTreeMap::new();
         for (name, own) in mapped.attributes {
             let converted = attribute(own).map_err(|what| {
@@ -298,6 +307,16 @@ impl Converter {
     /// Attributes of no named kind whose texts were dates in the first records.
     pub fn dates(&self) -> impl Iterator<Item = &str> {
         self.dates.iter().map(String::as_str)
+    }
+
+    /// Fields that were left out of attributes since the last call, and what they are.
+    pub fn newly_left_out(&mut self) -> Vec<(&str, &'static str)> {
+        let new = self.left_out.iter_mut().filter(|(_, known)| !known.1);
+        new.map(|(name, known)| {
+            known.1 = true;
+            (name.as_str(), known.0)
+        })
+        .collect()
     }
 
     /// Passes over a record that cannot be read, whose row stays its own; returns its number.

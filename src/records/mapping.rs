@@ -164,7 +164,8 @@ impl Mapping {
             let Ok(record) = record else {
                 continue;
             };
-            absent.retain(|field| record.get(field).is_none());
+            let formless = |field: &str| record.formless().iter().any(|known| known.0 == field);
+            absent.retain(|field| record.get(field).is_none() && !formless(field));
             for (name, _) in record.fields() {
                 if names.len() < SHOWN_FIELDS && !names.contains(name) {
                     names.push(name.clone());
@@ -214,7 +215,15 @@ impl Mapping {
         let mut attributes = Vec::new();
         for attribute in &self.attributes {
             let Some(value) = record.get(&attribute.field) else {
-                continue;
+                let mut formless = record.formless().iter();
+                match formless.find(|known| known.0 == attribute.field) {
+                    None => continue,
+                    Some((name, what)) => {
+                        let message =
+                            format!("is {what}; strings, numbers, booleans and times are accepted");
+                        return Err(field_error(record, name, &message));
+                    }
+                }
             };
             let mapped = mapped(record, &attribute.field, attribute.kind.as_ref(), value)?;
             attributes.extend(mapped.map(|value| (attribute.name.clone(), value)));

@@ -81,6 +81,8 @@ pub struct Record {
     made: Option<Box<Made>>,
     /// Paths of fields that are timestamps in the source, as RFC 3339 strings or dates.
     times: Arc<[String]>,
+    /// Fields whose values have no JSON form, and what they are.
+    formless: Vec<(String, &'static str)>,
 }
 
 impl Record {
@@ -91,6 +93,7 @@ impl Record {
             position,
             made: None,
             times: Arc::default(),
+            formless: Vec::new(),
         }
     }
 
@@ -105,6 +108,16 @@ impl Record {
     /// The record with the paths of its fields that are timestamps.
     pub fn with_times(self, times: Arc<[String]>) -> Self {
         Self { times, ..self }
+    }
+
+    /// The record with the fields that have no JSON form, and what their values are: raw bytes.
+    pub(super) fn with_formless(self, formless: Vec<(String, &'static str)>) -> Self {
+        Self { formless, ..self }
+    }
+
+    /// Fields that have no JSON form, and what their values are.
+    pub(super) fn formless(&self) -> &[(String, &'static str)] {
+        &self.formless
     }
 
     /// Paths of the fields that are timestamps in the source.

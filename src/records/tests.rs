@@ -396,6 +396,7 @@ fn parquet_types_and_compressions() {
     assert_eq!(record.times()[..], ["at", "local", "day"]);
     assert_eq!(record.get("meta.whether"), Some(&json!(true)));
     assert_eq!(record.get("raw"), None);
+    assert_eq!(record.formless(), [("raw".to_owned(), "raw bytes")]);
     assert!(record.position().to_string().ends_with("a.parquet row 1"));
 }
 

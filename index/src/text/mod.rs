@@ -100,13 +100,21 @@ impl TextMode {
     }
 }
 
+impl TextLanguage {
+    /// The names of all languages, as they are written and shown.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        LANGUAGES.iter().map(|(name, _)| *name)
+    }
+}
+
 impl FromStr for TextLanguage {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
         let found = LANGUAGES.iter().find(|(known, _)| *known == name);
         found.map(|&(_, language)| Self(language)).ok_or_else(|| {
-            let names = LANGUAGES.map(|(known, _)| known).join(", ");
+            let names: Vec<&str> = Self::names().collect();
+            let names = names.join(", ");
             Error::invalid("", format!("is {name:?}; one of {names} is accepted"))
         })
     }
@@ -143,6 +151,12 @@ impl Analyzer {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a character is of a script that is written without spaces (Han, kana, Thai, Lao, Khmer,
+    /// Burmese), or is Hangul, whose particles are not set apart: of such runs, pairs are indexed.
+    pub fn is_unspaced(character: char) -> bool {
+        words::is_unspaced(character)
     }
 
     /// The words by which a query finds documents, in order.

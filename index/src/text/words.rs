@@ -199,7 +199,7 @@ fn is_of_words(character: char) -> bool {
 
 /// Whether a character is of a script that is written without spaces, or is Hangul, whose particles
 /// are not set apart.
-fn is_unspaced(character: char) -> bool {
+pub(super) fn is_unspaced(character: char) -> bool {
     matches!(
         character,
         '\u{0e01}'..='\u{0e3a}' // Thai

@@ -39,8 +39,9 @@ pub(super) use send::{Origin, failure, send};
 
 /// Documents of a batch.
 const WRITTEN: u32 = 1000;
-/// The same where the server encodes them: what is done is seen, and little is lost with a batch.
-const ENCODED: u32 = 128;
+/// The same where the server encodes them, a few of the encoder's batches: what is done is seen, and
+/// little is lost with a batch. As fast as 128 (1,200 abstracts: 39.8 s and 39.6 s).
+const ENCODED: u32 = 32;
 /// Batches that are ready before they are sent.
 const READY: usize = 3;
 /// Failures that are printed.
@@ -83,7 +84,7 @@ pub(super) struct Args {
     /// Field of ready latents
     #[arg(long, value_name = "FIELD")]
     latents: Option<String>,
-    /// Documents that are written together; 1,000, and 128 where the server encodes them
+    /// Documents that are written together; 1,000, and 32 where the server encodes them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch: Option<u32>,
     /// Name of this ingest: run again under the same name with the same file and flags, it does

@@ -9,8 +9,8 @@ use std::collections::HashSet;
 
 use super::LocalModel;
 use crate::error::Result;
-use crate::label::phrases::fold;
 use crate::label::prompt::{Shown, clean_label, drawn, topic_question};
+use crate::label::vocabulary::Vocabulary;
 use crate::label::{Evidence, Labeller, Naming};
 use crate::progress::Progress;
 
@@ -140,9 +140,10 @@ fn is_an_echo(name: &str, texts: &[Vec<String>]) -> bool {
 
 /// The words of a text, without their endings.
 fn words(text: &str) -> Vec<String> {
+    let english = Vocabulary::default();
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(fold)
+        .map(|word| english.fold(word))
         .collect()
 }
 

@@ -9,7 +9,7 @@ use latentdb_index::{Filter, Label};
 use super::part::Labels;
 use super::vectors::Which;
 use crate::error::{Error, Result};
-use crate::label::LabelIndex;
+use crate::label::{LabelIndex, Vocabulary};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
 use crate::vectors::unit;
@@ -100,8 +100,9 @@ impl Labels {
                 .zip(vectors.iter().map(similarity))
                 .collect()
         } else {
-            let index =
-                LabelIndex::new(labels.iter().map(|(&at, label)| (at, label.text.as_str())));
+            let vocabulary = Vocabulary::of(view.snapshot.analyzer());
+            let texts = labels.iter().map(|(&at, label)| (at, label.text.as_str()));
+            let index = LabelIndex::new(vocabulary, texts);
             let matches = index.search(text).into_iter();
             matches.map(|found| (found.latent, found.score)).collect()
         };

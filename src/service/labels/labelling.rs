@@ -12,7 +12,7 @@ use super::list::check_latent;
 use super::part::{Caller, EVIDENCE_TOGETHER, Labels};
 use crate::encoder::SentenceEncoder;
 use crate::error::{Result, Within as _};
-use crate::label::{Embed, Evidence, KeyphraseOptions, Keyphrases, Labeller, Naming};
+use crate::label::{Embed, Evidence, KeyphraseOptions, Keyphrases, Labeller, Naming, Vocabulary};
 use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
@@ -124,6 +124,7 @@ impl Labels {
                 let corpus = wanted.corpus(view, caller)?;
                 let evidence = wanted.evidence(&corpus, request.seed, caller)?;
                 let labeller = Keyphrases::over(
+                    Vocabulary::of(view.snapshot.analyzer()),
                     &evidence,
                     &corpus.shown_texts(),
                     KeyphraseOptions::default(),
