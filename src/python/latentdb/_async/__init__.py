@@ -1,0 +1,1 @@
+"""The asynchronous client, out of which the synchronous one is generated."""

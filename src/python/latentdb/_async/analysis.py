@@ -1,0 +1,297 @@
+"""Analyses of a collection, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from .. import v1
+from ..analyses import (
+    Clusters,
+    correlation_table,
+    diff_tables,
+    duplicates_table,
+    trends_table,
+    unexplained_table,
+)
+from ..errors import InvalidArgument
+from ..filters import FilterLike, to_filter
+from ..progress import Progress, ProgressLike
+from ..queries import one_of
+from ..results import Table
+from .transport import AsyncTransport
+
+M = TypeVar("M", bound=Message)
+
+_MEASURES = {
+    "prevalence": v1.DIFF_MEASURE_PREVALENCE,
+    "mean": v1.DIFF_MEASURE_MEAN_ACTIVATION,
+}
+_OVERLAPS = {
+    "refuse": v1.DIFF_OVERLAP_REFUSE,
+    "drop": v1.DIFF_OVERLAP_DROP,
+    "keep": v1.DIFF_OVERLAP_KEEP,
+}
+_BUCKETS = {
+    "values": v1.TREND_BUCKETS_VALUES,
+    "hour": v1.TREND_BUCKETS_HOUR,
+    "day": v1.TREND_BUCKETS_DAY,
+    "week": v1.TREND_BUCKETS_WEEK,
+    "month": v1.TREND_BUCKETS_MONTH,
+    "quarter": v1.TREND_BUCKETS_QUARTER,
+    "year": v1.TREND_BUCKETS_YEAR,
+    "bins": v1.TREND_BUCKETS_BINS,
+}
+
+
+class Analysed:
+    """The analyses that a collection has."""
+
+    rpc: AsyncTransport
+    name: str
+
+    async def _read(
+        self, method: str, request: Message, answer: type[M], progress: ProgressLike
+    ) -> list[M]:
+        """The parts of a stream, without how far it is."""
+        bar, parts = Progress(progress, None, "steps"), []
+        try:
+            async for part in self.rpc.stream(f"AnalysisService/{method}", request, answer):
+                how_far = part.progress  # type: ignore[attr-defined]
+                if part.WhichOneof("part") == "progress":
+                    bar.set(how_far.done, how_far.total)
+                else:
+                    parts.append(part)
+        finally:
+            bar.close()
+        return parts
+
+    async def diff(
+        self,
+        a: FilterLike,
+        b: FilterLike | None = None,
+        *,
+        measure: str = "prevalence",
+        pair_by: str = "",
+        stratify_by: str = "",
+        cluster_by: str = "",
+        overlap: str = "refuse",
+        confirm: float | None = None,
+        min_support: int = 0,
+        max_p_adjusted: float | None = None,
+        min_delta: float | None = None,
+        all: bool = False,  # noqa: A002
+        limit: int = 0,
+        documents: int = 0,
+        progress: ProgressLike = None,
+    ) -> Table:
+        """What sets A and B of documents apart, the largest differences first (Jiang et al. 2025).
+
+        Args:
+            a, b: the sets; all documents that are not in A without `b`.
+            measure: "prevalence", shares of documents, or "mean", mean activations.
+            pair_by: pairs documents with the same value of this attribute: McNemar's test.
+            stratify_by: compares documents with the same value only; "length" for words of the text.
+            cluster_by: documents with the same value are one cluster.
+            overlap: documents of both sets: "refuse" the call, "drop" or "keep" them.
+            confirm: finds on one part and tests on the other, of this share.
+            all: rows that do not pass too.
+
+        Returns:
+            A row per latent: `delta` with its interval `low` to `high`, `p_adjusted`. `about` has the
+            sets' sizes and how many were tested.
+        """
+        sets = [] if b is None else [v1.NamedSet(filter=to_filter(b, "b"))]
+        found = await self.diff_many(
+            a,
+            sets,
+            measure=measure,
+            pair_by=pair_by,
+            stratify_by=stratify_by,
+            cluster_by=cluster_by,
+            overlap=overlap,
+            confirm=confirm,
+            min_support=min_support,
+            max_p_adjusted=max_p_adjusted,
+            min_delta=min_delta,
+            all=all,
+            limit=limit,
+            documents=documents,
+            progress=progress,
+        )
+        return found[0]
+
+    async def diff_many(
+        self,
+        a: FilterLike,
+        b: Sequence[v1.NamedSet] | Mapping[str, FilterLike],
+        *,
+        measure: str = "prevalence",
+        pair_by: str = "",
+        stratify_by: str = "",
+        cluster_by: str = "",
+        overlap: str = "refuse",
+        confirm: float | None = None,
+        min_support: int = 0,
+        max_p_adjusted: float | None = None,
+        min_delta: float | None = None,
+        all: bool = False,  # noqa: A002
+        limit: int = 0,
+        documents: int = 0,
+        progress: ProgressLike = None,
+    ) -> list[Table]:
+        """A against several sets by their names, each on its own, and their union."""
+        if isinstance(b, Mapping):
+            b = [v1.NamedSet(name=name, filter=to_filter(own, name)) for name, own in b.items()]
+        request = v1.DiffRequest(
+            collection=self.name,
+            a=to_filter(a, "a"),
+            b=b,
+            measure=one_of(_MEASURES, measure, "measure"),
+            pair_by=pair_by,
+            stratify_by=stratify_by,
+            cluster_by=cluster_by,
+            overlap=one_of(_OVERLAPS, overlap, "overlap"),
+            confirm=confirm,
+            min_support=min_support,
+            max_p_adjusted=max_p_adjusted,
+            min_delta=min_delta,
+            all=all,
+            limit=limit,
+            documents=documents,
+        )
+        return diff_tables(await self._read("Diff", request, v1.DiffResponse, progress))
+
+    async def correlate(
+        self,
+        filter: FilterLike | None = None,  # noqa: A002
+        *,
+        latents: Sequence[int] = (),
+        others: Sequence[int] = (),
+        attribute: str = "",
+        min_support: int = 0,
+        max_label_similarity: float | None = None,
+        exclude_adjacent: bool = False,
+        stratify_by: str = "",
+        all: bool = False,  # noqa: A002
+        limit: int = 100,
+        progress: ProgressLike = None,
+    ) -> Table:
+        """What occurs together: latents with latents, or with the values of an attribute.
+
+        Returns:
+            A row per pair, highest lower bound of NPMI first.
+        """
+        request = v1.CorrelateRequest(
+            collection=self.name,
+            filter=None if filter is None else to_filter(filter),
+            latents=latents,
+            others=others,
+            attribute=attribute,
+            min_support=min_support,
+            max_label_similarity=max_label_similarity,
+            exclude_adjacent=exclude_adjacent,
+            stratify_by=stratify_by,
+            all=all,
+            limit=limit,
+        )
+        parts = await self._read("Correlate", request, v1.CorrelateResponse, progress)
+        return correlation_table(parts)
+
+    async def trends(
+        self,
+        attribute: str = "",
+        *,
+        buckets: str = "values",
+        bins: int = 0,
+        sets: Mapping[str, FilterLike] | None = None,
+        filter: FilterLike | None = None,  # noqa: A002
+        min_support: int = 0,
+        all: bool = False,  # noqa: A002
+        limit: int = 0,
+        progress: ProgressLike = None,
+    ) -> Table:
+        """What rises, falls or breaks along an attribute, or along sets in their order.
+
+        Args:
+            buckets: "values", "bins" (so many), or "hour", "day", "week", "month", "quarter", "year".
+            sets: instead, sets by their names.
+        """
+        if bool(attribute) == bool(sets):
+            raise InvalidArgument("takes an attribute, or sets", field="trends")
+        request = v1.TrendsRequest(
+            collection=self.name,
+            filter=None if filter is None else to_filter(filter),
+            attribute=attribute,
+            buckets=one_of(_BUCKETS, buckets, "buckets"),
+            bins=bins,
+            sets=[
+                v1.NamedSet(name=name, filter=to_filter(own, name))
+                for name, own in (sets or {}).items()
+            ],
+            min_support=min_support,
+            all=all,
+            limit=limit,
+        )
+        return trends_table(await self._read("Trends", request, v1.TrendsResponse, progress))
+
+    async def near_duplicates(
+        self,
+        filter: FilterLike | None = None,  # noqa: A002
+        *,
+        threshold: float | None = None,
+        min_latents: int = 0,
+        limit: int = 0,
+        progress: ProgressLike = None,
+    ) -> Table:
+        """Documents whose latents are nearly the same, by Jaccard similarity (.8)."""
+        request = v1.NearDuplicatesRequest(
+            collection=self.name,
+            filter=None if filter is None else to_filter(filter),
+            threshold=threshold,
+            min_latents=min_latents,
+            limit=limit,
+        )
+        parts = await self._read("NearDuplicates", request, v1.NearDuplicatesResponse, progress)
+        return duplicates_table(parts)
+
+    async def unexplained(
+        self,
+        filter: FilterLike | None = None,  # noqa: A002
+        *,
+        limit: int = 0,
+        progress: ProgressLike = None,
+    ) -> Table:
+        """Documents that the collection's SAE explains worst."""
+        request = v1.PoorlyExplainedRequest(
+            collection=self.name,
+            filter=None if filter is None else to_filter(filter),
+            limit=limit,
+        )
+        parts = await self._read("PoorlyExplained", request, v1.PoorlyExplainedResponse, progress)
+        return unexplained_table(parts)
+
+    async def cluster(
+        self,
+        *texts: str,
+        latents: Sequence[int] = (),
+        families: Sequence[int] = (),
+        filter: FilterLike | None = None,  # noqa: A002
+        clusters: int = 0,
+        seed: int = 0,
+        progress: ProgressLike = None,
+    ) -> Clusters:
+        """Groups documents along an axis: by latents that texts name, those listed, or families."""
+        if not texts and not latents and not families:
+            raise InvalidArgument("takes texts, latents or families", field="cluster")
+        request = v1.ClusterRequest(
+            collection=self.name,
+            filter=None if filter is None else to_filter(filter),
+            axis=v1.Axis(texts=texts, latents=latents, families=families),
+            clusters=clusters,
+            seed=seed,
+        )
+        parts: list[Any] = await self._read("Cluster", request, v1.ClusterResponse, progress)
+        return Clusters(parts)

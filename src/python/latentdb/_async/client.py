@@ -1,0 +1,168 @@
+"""The client: a connection, and what holds for a whole server."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from types import TracebackType
+from typing import Any
+
+from .. import v1
+from ..errors import InvalidArgument
+from ..queries import one_of
+from ..server import LocalServer
+from ..transport import Settings, address_of
+from ..values import Floats, of_vector
+from .collection import AsyncCollection
+from .transport import AsyncTransport
+
+PRECISIONS = {"f32": "f32", "bf16": "bf16"}
+
+
+class AsyncClient:
+    """A connection to a server. Close it, or use it in a `with` block.
+
+    Args:
+        address: `HOST:PORT`; the port is 7700 where it is not said.
+        api_key: sent as `authorization: Bearer ...`; LATENTDB_API_KEY where it is not said.
+        tls: True for the system's authorities, or the file of an authority (PEM).
+        timeout: seconds after which a call that has one answer is given up; none when absent.
+
+    Attributes:
+        rpc: any rpc by its name: `rpc.unary("SearchService/Count", request, v1.CountResponse)`.
+        channel: the gRPC channel, for the generated stubs (`latentdb.v1.search_pb2_grpc`).
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:7700",
+        *,
+        api_key: str | None = None,
+        tls: bool | str | pathlib.Path = False,
+        timeout: float | None = None,
+        server: LocalServer | None = None,
+    ) -> None:
+        key = os.environ.get("LATENTDB_API_KEY") if api_key is None else api_key
+        self.address = address_of(address)
+        self.rpc = AsyncTransport(Settings(self.address, key, tls, timeout))
+        self._server = server
+
+    @property
+    def channel(self) -> Any:
+        return self.rpc.channel
+
+    async def close(self) -> None:
+        """Closes the connection, and stops the server where `open` started it."""
+        await self.rpc.close()
+        if self._server is not None:
+            self._server.stop()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def info(self) -> v1.ServerInfo:
+        """Version, limits and what the server holds."""
+        return await self.rpc.unary(
+            "AdminService/GetServerInfo", v1.GetServerInfoRequest(), v1.ServerInfo
+        )
+
+    async def create_collection(
+        self,
+        name: str,
+        *,
+        encoder: str = "",
+        dimension: int = 0,
+        sae: str = "",
+        n_latents: int = 0,
+        stemming: str = "",
+        stop_words: str = "",
+        fold_diacritics: bool = False,
+        precision: str = "f32",
+        states: str = "",
+        reader: v1.Reader | None = None,
+        exist_ok: bool = False,
+    ) -> AsyncCollection:
+        """Creates a collection.
+
+        Args:
+            name: letters, digits, `_`, `-` and `.`, at most 128 bytes.
+            encoder: makes vectors from text: "all-MiniLM-L6-v2", a folder on the server, a hub id.
+            dimension: values of a vector, where the client brings vectors.
+            sae: a folder on the server with an SAE.
+            n_latents: latents, where the client brings them.
+            stemming, stop_words: languages, as "english", whose words are stemmed and left out.
+            fold_diacritics: whether "café" and "cafe" are one word.
+            precision: "f32" or "bf16", of what encoder and reader compute.
+            states: what the client's vectors are, as "gpt2 blocks.3.hook_resid_post".
+            reader: the model whose token states the SAE reads.
+            exist_ok: a collection of that name is taken as it is.
+
+        Raises:
+            AlreadyExists: where the name is taken.
+        """
+        request = v1.CreateCollectionRequest(
+            name=name,
+            encoder=encoder,
+            dimension=dimension,
+            sae=sae,
+            n_latents=n_latents,
+            precision=one_of(PRECISIONS, precision, "precision") if encoder or reader else "",
+            states=states,
+            analyzer=v1.Analyzer(
+                stemming=stemming, stop_words=stop_words, fold_diacritics=fold_diacritics
+            ),
+        )
+        if reader is not None:
+            request.reader.CopyFrom(reader)
+        if exist_ok and name in await self.collections():
+            return self.collection(name)
+        await self.rpc.unary("CollectionService/CreateCollection", request, v1.Collection)
+        return self.collection(name)
+
+    def collection(self, name: str) -> AsyncCollection:
+        """The collection of a name, or `NAME:SAE` through an SAE; nothing is asked yet."""
+        if not isinstance(name, str) or not name:
+            raise InvalidArgument(f"is {name!r}; a name is accepted", field="name")
+        return AsyncCollection(self.rpc, name)
+
+    # sync only: def __getitem__(self, name: str) -> AsyncCollection:
+    # sync only:     """As `collection`."""
+    # sync only:     return self.collection(name)
+
+    async def collections(self) -> list[str]:
+        """Names of all collections."""
+        found = await self.rpc.unary(
+            "CollectionService/ListCollections",
+            v1.ListCollectionsRequest(),
+            v1.ListCollectionsResponse,
+        )
+        return [own.name for own in found.collections]
+
+    async def drop_collection(self, name: str) -> None:
+        """Drops a collection with its documents, saved sets and labels."""
+        await self.rpc.unary(
+            "CollectionService/DropCollection",
+            v1.DropCollectionRequest(name=name),
+            v1.DropCollectionResponse,
+        )
+
+    async def encode(self, texts: list[str], model: str) -> list[Floats]:
+        """Texts to vectors with a model by its name; at most 10,000. One array of shape (d,) each."""
+        found = await self.rpc.unary(
+            "ModelService/EncodeTexts",
+            v1.EncodeTextsRequest(model=model, texts=texts),
+            v1.EncodeTextsResponse,
+        )
+        return [of_vector(vector) for vector in found.vectors]
+
+    async def sae(self, path: str) -> v1.SaeInfo:
+        """What a folder on the server holds."""
+        return await self.rpc.unary("ModelService/GetSae", v1.GetSaeRequest(path=path), v1.SaeInfo)

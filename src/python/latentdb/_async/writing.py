@@ -1,0 +1,150 @@
+"""Writing many documents over one stream, through broken connections."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import uuid
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+from .. import v1
+from ..errors import LatentDBError, Unavailable, of_code
+from ..progress import Progress
+from .transport import AsyncTransport
+
+# Times that a broken connection is made again without a batch coming through, and seconds before
+# the first.
+ATTEMPTS = 5
+PAUSE = 0.2
+
+
+@dataclass
+class Written:
+    """What a write did.
+
+    Attributes:
+        upserted: documents inserted or replaced.
+        existing: ids of documents that exist and were left alone.
+        rejected: documents that were not written, with the reason, where they were set aside:
+            pairs of place and error.
+        sequence: number of the last commit.
+    """
+
+    upserted: int = 0
+    existing: list[str] = field(default_factory=list)
+    rejected: list[tuple[int, LatentDBError]] = field(default_factory=list)
+    sequence: int = 0
+
+
+@dataclass
+class Ingest:
+    """Batches of documents on their way."""
+
+    rpc: AsyncTransport
+    collection: str
+    batches: Iterator[list[v1.Document]]
+    if_exists: v1.IfExists
+    set_aside: bool
+    stream_id: str
+    progress: Progress
+    made_with: v1.MadeWith | None = None
+
+    async def run(self) -> Written:
+        """Sends all batches; each is sent again until it is acknowledged.
+
+        Raises:
+            LatentDBError: of a record or of a batch; what was acknowledged before stays written, and
+                `written` of the error says how much that is.
+        """
+        self._written = Written()
+        self._sent: deque[tuple[int, int, list[v1.Document]]] = deque()
+        self._numbers = itertools.count(1)
+        self._first = 0
+        self._fault: Exception | None = None
+        self._ended = False
+        stream_id = self.stream_id or str(uuid.uuid4())
+        attempt = 0
+        while True:
+            before = self._written.upserted, len(self._sent)
+            try:
+                async for answer in self.rpc.both(
+                    "DocumentService/Ingest", self._requests(stream_id), v1.IngestResponse
+                ):
+                    self._take(answer)
+                break
+            except Unavailable as error:
+                moved = (self._written.upserted, len(self._sent)) != before
+                attempt = 1 if moved else attempt + 1
+                if self._fault is not None or attempt > ATTEMPTS:
+                    raise self._said(error) from None
+                await asyncio.sleep(PAUSE * 2**attempt)
+            except LatentDBError as error:
+                raise self._said(error) from None
+        if self._fault is not None:
+            raise self._said(self._fault)
+        return self._written
+
+    def _said(self, error: Exception) -> Exception:
+        error.written = self._written  # type: ignore[attr-defined]
+        if self._written.upserted and isinstance(error, LatentDBError):
+            already = f"{self._written.upserted} documents before it are written"
+            error.args = (f"{error.args[0]}; {already}",)
+        return error
+
+    async def _requests(self, stream_id: str) -> AsyncIterator[v1.IngestRequest]:
+        again = list(self._sent)
+        for number, _, documents in again:
+            yield self._request(number, documents, stream_id)
+        while not self._ended:
+            try:
+                documents = next(self.batches, None)
+            except Exception as error:
+                self._fault = error
+                documents = None
+            if documents is None:
+                self._ended = True
+                return
+            number = next(self._numbers)
+            self._sent.append((number, self._first, documents))
+            self._first += len(documents)
+            yield self._request(number, documents, stream_id)
+
+    def _request(
+        self, number: int, documents: list[v1.Document], stream_id: str
+    ) -> v1.IngestRequest:
+        return v1.IngestRequest(
+            collection=self.collection,
+            documents=documents,
+            batch=number,
+            stream_id=stream_id,
+            set_aside=self.set_aside,
+            if_exists=self.if_exists,
+            made_with=self.made_with,
+        )
+
+    def _take(self, answer: v1.IngestResponse) -> None:
+        first, count = 0, 0
+        while self._sent and self._sent[0][0] <= answer.batch:
+            _, first, documents = self._sent.popleft()
+            count = len(documents)
+        if answer.HasField("error"):
+            found = answer.error
+            raise of_code(found.code, found.message, _place(found.field, first))
+        self._written.upserted += answer.upserted
+        self._written.sequence = max(self._written.sequence, answer.sequence)
+        self._written.existing += answer.existing
+        for own in answer.rejected:
+            error = of_code(own.error.code, own.error.message, own.error.field)
+            self._written.rejected.append((first + own.document, error))
+        self.progress.add(count)
+
+
+def _place(field: str, first: int) -> str:
+    """A path in a batch as a path in all records."""
+    head, bracket, rest = field.partition("[")
+    number, close, tail = rest.partition("]")
+    if head != "documents" or not bracket or not close or not number.isdigit():
+        return field
+    return f"records[{first + int(number)}]{tail}"
