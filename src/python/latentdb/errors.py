@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -117,7 +119,7 @@ def of_code(code: int, message: str, field: str) -> LatentDBError:
     return kind(message, field=field, code="" if status is None else status.name)
 
 
-def of_rpc(error: grpc.RpcError, address: str) -> LatentDBError:
+def of_rpc(error: Any, address: str) -> LatentDBError:
     """The error of a failed call."""
     status = error.code()
     message = error.details() or status.name

@@ -93,7 +93,7 @@ def to_filter(given: FilterLike, field: str = "filter") -> v1.Filter:
 
 
 def _joined(kind: str, left: v1.Filter, right: v1.Filter) -> v1.FilterList:
-    parts = []
+    parts: list[v1.Filter] = []
     for side in (left, right):
         parts += getattr(side, kind).filters if side.WhichOneof("kind") == kind else [side]
     return v1.FilterList(filters=parts)
@@ -240,7 +240,7 @@ def L(  # noqa: N802
     given = {side: bound for side, bound in bounds.items() if bound is not None}
     if gt is not None and gte is not None or lt is not None and lte is not None:
         raise InvalidArgument("has two bounds on one side; one is accepted", field=f"L({latent})")
-    return Filter(v1.Filter(latent=v1.LatentFilter(latent=latent, **given)))  # type: ignore[arg-type]
+    return Filter(v1.Filter(latent=v1.LatentFilter(latent=latent, **given)))
 
 
 class Words(Filter):

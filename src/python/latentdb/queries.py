@@ -399,8 +399,12 @@ def matching(
     keys = []
     for name in order:
         descending, name = name.startswith("-"), name.lstrip("-")
-        by = {"id": v1.Everything()} if name == "id" else {"attribute": name}
-        keys.append(v1.OrderKey(descending=descending, **by))  # type: ignore[arg-type]
+        key = v1.OrderKey(descending=descending)
+        if name == "id":
+            key.id.SetInParent()
+        else:
+            key.attribute = name
+        keys.append(key)
     message = v1.MatchingQuery(order=keys)
     if sample_seed is not None:
         message.sample_seed = sample_seed

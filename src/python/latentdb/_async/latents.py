@@ -30,6 +30,10 @@ _JUDGES = {
 _ORDERS = {"documents": v1.LATENT_ORDER_DOCUMENTS, "number": v1.LATENT_ORDER_NUMBER}
 
 
+# Activations and the documents that have them, strongest first.
+Examples = list[tuple[float, Record]]
+
+
 class Latent:
     """A latent: how often and how strongly it fires, what it is called, and on what."""
 
@@ -62,7 +66,7 @@ class Latent:
         return dict(zip(at, self.message.quantiles))
 
     @property
-    def examples(self) -> list[tuple[float, Record]]:
+    def examples(self) -> Examples:
         """Documents with the strongest activations, strongest first."""
         return [(own.activation, Record(own.document)) for own in self.message.documents]
 
@@ -142,29 +146,6 @@ class AsyncLatents:
         ]
         return Table(rows, warnings=found.warnings, bars=("label", "score"), title=text)
 
-    async def list(
-        self, *, label: str = "", order: str = "documents", limit: int = 0, offset: int = 0
-    ) -> Table:
-        """Latents with their statistics; 100 without a limit.
-
-        Args:
-            label: only those whose label holds all these words.
-            order: "documents", most first, or "number".
-        """
-        request = v1.ListLatentsRequest(
-            collection=self._collection,
-            label_query=label,
-            order=one_of(_ORDERS, order, "order"),
-            limit=limit,
-            offset=offset,
-        )
-        found = await self._rpc.unary("LatentService/ListLatents", request, v1.ListLatentsResponse)
-        rows = [
-            {**fields_of(own), "label": own.label.text, "source": own.label.source}
-            for own in found.latents
-        ]
-        return Table(rows, about={"total": found.total}, bars=("label", "documents"))
-
     async def labels(self) -> dict[int, str]:
         """The current labels by latent."""
         labels: dict[int, str] = {}
@@ -213,7 +194,8 @@ class AsyncLatents:
             replace=replace,
             again=again,
         )
-        bar, labels = Progress(progress, None, "latents"), {}
+        bar = Progress(progress, None, "latents")
+        labels: dict[int, str] = {}
         try:
             async for part in self._rpc.stream(
                 "LatentService/LabelLatents", request, v1.LabelLatentsProgress
@@ -269,8 +251,31 @@ class AsyncLatents:
         request = v1.ListFamiliesRequest(collection=self._collection)
         return await self._rpc.unary("LatentService/ListFamilies", request, v1.FamiliesResponse)
 
-    async def top_documents(self, latent: int, *, limit: int = 10) -> list[tuple[float, Record]]:
+    async def top_documents(self, latent: int, *, limit: int = 10) -> Examples:
         """Documents in which a latent is strongest, at most 100."""
         if not 1 <= limit <= 100:
             raise InvalidArgument(f"is {limit}; 1 to 100 is accepted", field="limit")
         return (await self.get(latent, documents=limit, related=0)).examples
+
+    async def list(
+        self, *, label: str = "", order: str = "documents", limit: int = 0, offset: int = 0
+    ) -> Table:
+        """Latents with their statistics; 100 without a limit.
+
+        Args:
+            label: only those whose label holds all these words.
+            order: "documents", most first, or "number".
+        """
+        request = v1.ListLatentsRequest(
+            collection=self._collection,
+            label_query=label,
+            order=one_of(_ORDERS, order, "order"),
+            limit=limit,
+            offset=offset,
+        )
+        found = await self._rpc.unary("LatentService/ListLatents", request, v1.ListLatentsResponse)
+        rows = [
+            {**fields_of(own), "label": own.label.text, "source": own.label.source}
+            for own in found.latents
+        ]
+        return Table(rows, about={"total": found.total}, bars=("label", "documents"))

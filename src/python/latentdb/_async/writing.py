@@ -99,11 +99,11 @@ class Ingest:
             yield self._request(number, documents, stream_id)
         while not self._ended:
             try:
-                documents = next(self.batches, None)
+                documents = next(self.batches, [])
             except Exception as error:
                 self._fault = error
-                documents = None
-            if documents is None:
+                documents = []
+            if not documents:
                 self._ended = True
                 return
             number = next(self._numbers)

@@ -1,7 +1,7 @@
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -21,7 +21,7 @@ class ServerInfo(_message.Message):
     collections: int
     resident_bytes: int
     limits: Limits
-    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[int] = ..., collections: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[int] = ..., collections: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_batch_documents", "max_message_bytes", "max_text_bytes", "max_id_bytes", "max_hits", "max_page")

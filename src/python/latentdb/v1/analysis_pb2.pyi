@@ -4,6 +4,6 @@ from latentdb.v1 import diff_pb2 as _diff_pb2
 from latentdb.v1 import quality_pb2 as _quality_pb2
 from latentdb.v1 import trends_pb2 as _trends_pb2
 from google.protobuf import descriptor as _descriptor
-from typing import ClassVar as _ClassVar
+from typing import Any as _Any, ClassVar as _ClassVar
 
 DESCRIPTOR: _descriptor.FileDescriptor

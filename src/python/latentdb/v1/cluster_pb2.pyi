@@ -5,7 +5,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -38,7 +38,7 @@ class ClusterRequest(_message.Message):
     distinctive: int
     documents: int
     projection: _types_pb2.Projection
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., axis: _Optional[_Union[Axis, _Mapping]] = ..., clusters: _Optional[int] = ..., seed: _Optional[int] = ..., landmarks: _Optional[int] = ..., distinctive: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., axis: _Optional[_Union[Axis, _Mapping[str, _Any]]] = ..., clusters: _Optional[int] = ..., seed: _Optional[int] = ..., landmarks: _Optional[int] = ..., distinctive: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Axis(_message.Message):
     __slots__ = ("texts", "latents", "latents_per_text", "source", "families")
@@ -62,7 +62,7 @@ class ClusterResponse(_message.Message):
     progress: _diff_pb2.AnalysisProgress
     summary: ClusterSummary
     members: ClusterMembers
-    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping]] = ..., summary: _Optional[_Union[ClusterSummary, _Mapping]] = ..., members: _Optional[_Union[ClusterMembers, _Mapping]] = ...) -> None: ...
+    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping[str, _Any]]] = ..., summary: _Optional[_Union[ClusterSummary, _Mapping[str, _Any]]] = ..., members: _Optional[_Union[ClusterMembers, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ClusterSummary(_message.Message):
     __slots__ = ("clusters", "documents", "uncovered", "unreached", "landmarks", "eigenvalues", "axis", "source", "sequence", "warnings")
@@ -86,7 +86,7 @@ class ClusterSummary(_message.Message):
     source: AxisSource
     sequence: int
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, clusters: _Optional[_Iterable[_Union[Cluster, _Mapping]]] = ..., documents: _Optional[int] = ..., uncovered: _Optional[int] = ..., unreached: _Optional[int] = ..., landmarks: _Optional[int] = ..., eigenvalues: _Optional[_Iterable[float]] = ..., axis: _Optional[_Iterable[_Union[AxisLatent, _Mapping]]] = ..., source: _Optional[_Union[AxisSource, str]] = ..., sequence: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, clusters: _Optional[_Iterable[_Union[Cluster, _Mapping[str, _Any]]]] = ..., documents: _Optional[int] = ..., uncovered: _Optional[int] = ..., unreached: _Optional[int] = ..., landmarks: _Optional[int] = ..., eigenvalues: _Optional[_Iterable[float]] = ..., axis: _Optional[_Iterable[_Union[AxisLatent, _Mapping[str, _Any]]]] = ..., source: _Optional[_Union[AxisSource, str]] = ..., sequence: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AxisLatent(_message.Message):
     __slots__ = ("latent", "label", "text", "similarity", "family")
@@ -116,7 +116,7 @@ class Cluster(_message.Message):
     over: _containers.RepeatedCompositeFieldContainer[DistinctiveLatent]
     under: _containers.RepeatedCompositeFieldContainer[DistinctiveLatent]
     documents: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
-    def __init__(self, label: _Optional[str] = ..., size: _Optional[int] = ..., affinity: _Optional[float] = ..., over: _Optional[_Iterable[_Union[DistinctiveLatent, _Mapping]]] = ..., under: _Optional[_Iterable[_Union[DistinctiveLatent, _Mapping]]] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping]]] = ...) -> None: ...
+    def __init__(self, label: _Optional[str] = ..., size: _Optional[int] = ..., affinity: _Optional[float] = ..., over: _Optional[_Iterable[_Union[DistinctiveLatent, _Mapping[str, _Any]]]] = ..., under: _Optional[_Iterable[_Union[DistinctiveLatent, _Mapping[str, _Any]]]] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DistinctiveLatent(_message.Message):
     __slots__ = ("latent", "label", "count", "inside", "outside")
@@ -136,7 +136,7 @@ class ClusterMembers(_message.Message):
     __slots__ = ("members",)
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
     members: _containers.RepeatedCompositeFieldContainer[ClusterMember]
-    def __init__(self, members: _Optional[_Iterable[_Union[ClusterMember, _Mapping]]] = ...) -> None: ...
+    def __init__(self, members: _Optional[_Iterable[_Union[ClusterMember, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ClusterMember(_message.Message):
     __slots__ = ("id", "cluster", "affinity", "x", "y")

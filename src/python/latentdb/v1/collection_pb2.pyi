@@ -6,7 +6,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -32,7 +32,7 @@ class CreateCollectionRequest(_message.Message):
     precision: str
     analyzer: Analyzer
     states: str
-    def __init__(self, name: _Optional[str] = ..., encoder: _Optional[str] = ..., dimension: _Optional[int] = ..., sae: _Optional[str] = ..., n_latents: _Optional[int] = ..., gate: _Optional[_Union[FitGate, _Mapping]] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., precision: _Optional[str] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping]] = ..., states: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., encoder: _Optional[str] = ..., dimension: _Optional[int] = ..., sae: _Optional[str] = ..., n_latents: _Optional[int] = ..., gate: _Optional[_Union[FitGate, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[Reader, _Mapping[str, _Any]]] = ..., precision: _Optional[str] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping[str, _Any]]] = ..., states: _Optional[str] = ...) -> None: ...
 
 class Analyzer(_message.Message):
     __slots__ = ("stemming", "stop_words", "fold_diacritics")
@@ -132,7 +132,7 @@ class Collection(_message.Message):
     attributes: _containers.RepeatedCompositeFieldContainer[AttributeInfo]
     analyzer: Analyzer
     damage: str
-    def __init__(self, name: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., dimension: _Optional[int] = ..., encoder: _Optional[_Union[EncoderInfo, _Mapping]] = ..., sae: _Optional[_Union[SaeInfo, _Mapping]] = ..., n_latents: _Optional[int] = ..., documents: _Optional[int] = ..., segments: _Optional[int] = ..., vectors: _Optional[int] = ..., vectors_in_graph: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., sequence: _Optional[int] = ..., fit: _Optional[_Union[Fit, _Mapping]] = ..., reader: _Optional[_Union[ReaderInfo, _Mapping]] = ..., saes: _Optional[_Iterable[_Union[AttachedSae, _Mapping]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeInfo, _Mapping]]] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping]] = ..., damage: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., dimension: _Optional[int] = ..., encoder: _Optional[_Union[EncoderInfo, _Mapping[str, _Any]]] = ..., sae: _Optional[_Union[SaeInfo, _Mapping[str, _Any]]] = ..., n_latents: _Optional[int] = ..., documents: _Optional[int] = ..., segments: _Optional[int] = ..., vectors: _Optional[int] = ..., vectors_in_graph: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., sequence: _Optional[int] = ..., fit: _Optional[_Union[Fit, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[ReaderInfo, _Mapping[str, _Any]]] = ..., saes: _Optional[_Iterable[_Union[AttachedSae, _Mapping[str, _Any]]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeInfo, _Mapping[str, _Any]]]] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping[str, _Any]]] = ..., damage: _Optional[str] = ...) -> None: ...
 
 class AttributeInfo(_message.Message):
     __slots__ = ("name", "kinds")
@@ -156,7 +156,7 @@ class AttachedSae(_message.Message):
     fit: Fit
     latents_bytes: int
     weights_bytes: int
-    def __init__(self, name: _Optional[str] = ..., sae: _Optional[_Union[SaeInfo, _Mapping]] = ..., reader: _Optional[_Union[ReaderInfo, _Mapping]] = ..., fit: _Optional[_Union[Fit, _Mapping]] = ..., latents_bytes: _Optional[int] = ..., weights_bytes: _Optional[int] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., sae: _Optional[_Union[SaeInfo, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[ReaderInfo, _Mapping[str, _Any]]] = ..., fit: _Optional[_Union[Fit, _Mapping[str, _Any]]] = ..., latents_bytes: _Optional[int] = ..., weights_bytes: _Optional[int] = ...) -> None: ...
 
 class ReaderInfo(_message.Message):
     __slots__ = ("model", "sha256", "layer", "width", "chat_template", "window", "stride", "special_tokens", "template_tokens", "prepend_bos", "pooling", "normalisation", "positions", "precision")
@@ -240,7 +240,7 @@ class ListCollectionsResponse(_message.Message):
     __slots__ = ("collections",)
     COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
     collections: _containers.RepeatedCompositeFieldContainer[Collection]
-    def __init__(self, collections: _Optional[_Iterable[_Union[Collection, _Mapping]]] = ...) -> None: ...
+    def __init__(self, collections: _Optional[_Iterable[_Union[Collection, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DropCollectionRequest(_message.Message):
     __slots__ = ("name",)
@@ -268,7 +268,7 @@ class AttachSaeRequest(_message.Message):
     reader: Reader
     precision: str
     states: str
-    def __init__(self, collection: _Optional[str] = ..., sae: _Optional[str] = ..., gate: _Optional[_Union[FitGate, _Mapping]] = ..., name: _Optional[str] = ..., reader: _Optional[_Union[Reader, _Mapping]] = ..., precision: _Optional[str] = ..., states: _Optional[str] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., sae: _Optional[str] = ..., gate: _Optional[_Union[FitGate, _Mapping[str, _Any]]] = ..., name: _Optional[str] = ..., reader: _Optional[_Union[Reader, _Mapping[str, _Any]]] = ..., precision: _Optional[str] = ..., states: _Optional[str] = ...) -> None: ...
 
 class DetachSaeRequest(_message.Message):
     __slots__ = ("collection", "name")
@@ -286,7 +286,7 @@ class AttachSaeProgress(_message.Message):
     done: int
     total: int
     collection: Collection
-    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
+    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., collection: _Optional[_Union[Collection, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ExportRecordsRequest(_message.Message):
     __slots__ = ("collection", "definition_only")
@@ -347,7 +347,7 @@ class SaveSetRequest(_message.Message):
     name: str
     filter: _types_pb2.Filter
     frozen: bool
-    def __init__(self, collection: _Optional[str] = ..., name: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., frozen: bool = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., name: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., frozen: bool = ...) -> None: ...
 
 class SavedSet(_message.Message):
     __slots__ = ("name", "created", "frozen", "documents", "error", "warnings")
@@ -363,7 +363,7 @@ class SavedSet(_message.Message):
     documents: int
     error: str
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., frozen: bool = ..., documents: _Optional[int] = ..., error: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., frozen: bool = ..., documents: _Optional[int] = ..., error: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ListSetsRequest(_message.Message):
     __slots__ = ("collection",)
@@ -375,7 +375,7 @@ class ListSetsResponse(_message.Message):
     __slots__ = ("sets",)
     SETS_FIELD_NUMBER: _ClassVar[int]
     sets: _containers.RepeatedCompositeFieldContainer[SavedSet]
-    def __init__(self, sets: _Optional[_Iterable[_Union[SavedSet, _Mapping]]] = ...) -> None: ...
+    def __init__(self, sets: _Optional[_Iterable[_Union[SavedSet, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DropSetRequest(_message.Message):
     __slots__ = ("collection", "name")

@@ -4,7 +4,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -44,7 +44,7 @@ class CorrelateRequest(_message.Message):
     exclude_adjacent: bool
     stratify_by: str
     all: bool
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., latents: _Optional[_Iterable[int]] = ..., others: _Optional[_Iterable[int]] = ..., attribute: _Optional[str] = ..., join_by: _Optional[str] = ..., other_filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., max_density: _Optional[float] = ..., min_npmi: _Optional[float] = ..., max_p_adjusted: _Optional[float] = ..., max_label_similarity: _Optional[float] = ..., limit: _Optional[int] = ..., exclude_adjacent: bool = ..., stratify_by: _Optional[str] = ..., all: bool = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., latents: _Optional[_Iterable[int]] = ..., others: _Optional[_Iterable[int]] = ..., attribute: _Optional[str] = ..., join_by: _Optional[str] = ..., other_filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., max_density: _Optional[float] = ..., min_npmi: _Optional[float] = ..., max_p_adjusted: _Optional[float] = ..., max_label_similarity: _Optional[float] = ..., limit: _Optional[int] = ..., exclude_adjacent: bool = ..., stratify_by: _Optional[str] = ..., all: bool = ...) -> None: ...
 
 class CorrelateResponse(_message.Message):
     __slots__ = ("progress", "summary", "pairs")
@@ -54,7 +54,7 @@ class CorrelateResponse(_message.Message):
     progress: _diff_pb2.AnalysisProgress
     summary: CorrelateSummary
     pairs: CorrelatePairs
-    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping]] = ..., summary: _Optional[_Union[CorrelateSummary, _Mapping]] = ..., pairs: _Optional[_Union[CorrelatePairs, _Mapping]] = ...) -> None: ...
+    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping[str, _Any]]] = ..., summary: _Optional[_Union[CorrelateSummary, _Mapping[str, _Any]]] = ..., pairs: _Optional[_Union[CorrelatePairs, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class CorrelateSummary(_message.Message):
     __slots__ = ("documents", "tested", "listed", "stopped", "similar_labels", "unpaired", "other_unpaired", "adjacent_pairs", "eligible", "strata", "outside", "warnings")
@@ -88,7 +88,7 @@ class CorrelatePairs(_message.Message):
     __slots__ = ("pairs",)
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     pairs: _containers.RepeatedCompositeFieldContainer[CorrelatedPair]
-    def __init__(self, pairs: _Optional[_Iterable[_Union[CorrelatedPair, _Mapping]]] = ...) -> None: ...
+    def __init__(self, pairs: _Optional[_Iterable[_Union[CorrelatedPair, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class CorrelatedPair(_message.Message):
     __slots__ = ("i", "i_label", "j", "value", "j_label", "count", "i_count", "j_count", "pmi", "npmi", "j_given_i", "i_given_j", "test", "p_value", "p_adjusted", "label_similarity", "i_low_confidence", "j_low_confidence", "adjacent", "npmi_low")
@@ -132,4 +132,4 @@ class CorrelatedPair(_message.Message):
     j_low_confidence: bool
     adjacent: int
     npmi_low: float
-    def __init__(self, i: _Optional[int] = ..., i_label: _Optional[str] = ..., j: _Optional[int] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., j_label: _Optional[str] = ..., count: _Optional[int] = ..., i_count: _Optional[int] = ..., j_count: _Optional[int] = ..., pmi: _Optional[float] = ..., npmi: _Optional[float] = ..., j_given_i: _Optional[float] = ..., i_given_j: _Optional[float] = ..., test: _Optional[_Union[_diff_pb2.StatisticalTest, str]] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., label_similarity: _Optional[float] = ..., i_low_confidence: bool = ..., j_low_confidence: bool = ..., adjacent: _Optional[int] = ..., npmi_low: _Optional[float] = ...) -> None: ...
+    def __init__(self, i: _Optional[int] = ..., i_label: _Optional[str] = ..., j: _Optional[int] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., j_label: _Optional[str] = ..., count: _Optional[int] = ..., i_count: _Optional[int] = ..., j_count: _Optional[int] = ..., pmi: _Optional[float] = ..., npmi: _Optional[float] = ..., j_given_i: _Optional[float] = ..., i_given_j: _Optional[float] = ..., test: _Optional[_Union[_diff_pb2.StatisticalTest, str]] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., label_similarity: _Optional[float] = ..., i_low_confidence: bool = ..., j_low_confidence: bool = ..., adjacent: _Optional[int] = ..., npmi_low: _Optional[float] = ...) -> None: ...

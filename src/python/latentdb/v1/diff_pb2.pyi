@@ -5,7 +5,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -69,7 +69,7 @@ class NamedSet(_message.Message):
     FILTER_FIELD_NUMBER: _ClassVar[int]
     name: str
     filter: _types_pb2.Filter
-    def __init__(self, name: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class LatentGroup(_message.Message):
     __slots__ = ("name", "latents")
@@ -125,7 +125,7 @@ class DiffRequest(_message.Message):
     stratify_by: str
     cluster_by: str
     confirm: float
-    def __init__(self, collection: _Optional[str] = ..., a: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., b: _Optional[_Iterable[_Union[NamedSet, _Mapping]]] = ..., b_collection: _Optional[str] = ..., measure: _Optional[_Union[DiffMeasure, str]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., confidence: _Optional[float] = ..., pair_by: _Optional[str] = ..., groups: _Optional[_Iterable[_Union[LatentGroup, _Mapping]]] = ..., all: bool = ..., min_delta: _Optional[float] = ..., direction: _Optional[_Union[DiffDirection, str]] = ..., max_p_adjusted: _Optional[float] = ..., max_b_share: _Optional[float] = ..., limit: _Optional[int] = ..., documents: _Optional[int] = ..., same_latents: bool = ..., overlap: _Optional[_Union[DiffOverlap, str]] = ..., stratify_by: _Optional[str] = ..., cluster_by: _Optional[str] = ..., confirm: _Optional[float] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., a: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., b: _Optional[_Iterable[_Union[NamedSet, _Mapping[str, _Any]]]] = ..., b_collection: _Optional[str] = ..., measure: _Optional[_Union[DiffMeasure, str]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., confidence: _Optional[float] = ..., pair_by: _Optional[str] = ..., groups: _Optional[_Iterable[_Union[LatentGroup, _Mapping[str, _Any]]]] = ..., all: bool = ..., min_delta: _Optional[float] = ..., direction: _Optional[_Union[DiffDirection, str]] = ..., max_p_adjusted: _Optional[float] = ..., max_b_share: _Optional[float] = ..., limit: _Optional[int] = ..., documents: _Optional[int] = ..., same_latents: bool = ..., overlap: _Optional[_Union[DiffOverlap, str]] = ..., stratify_by: _Optional[str] = ..., cluster_by: _Optional[str] = ..., confirm: _Optional[float] = ...) -> None: ...
 
 class DiffResponse(_message.Message):
     __slots__ = ("progress", "comparison", "rows")
@@ -135,7 +135,7 @@ class DiffResponse(_message.Message):
     progress: AnalysisProgress
     comparison: DiffComparison
     rows: DiffRows
-    def __init__(self, progress: _Optional[_Union[AnalysisProgress, _Mapping]] = ..., comparison: _Optional[_Union[DiffComparison, _Mapping]] = ..., rows: _Optional[_Union[DiffRows, _Mapping]] = ...) -> None: ...
+    def __init__(self, progress: _Optional[_Union[AnalysisProgress, _Mapping[str, _Any]]] = ..., comparison: _Optional[_Union[DiffComparison, _Mapping[str, _Any]]] = ..., rows: _Optional[_Union[DiffRows, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class DiffComparison(_message.Message):
     __slots__ = ("name", "a_documents", "b_documents", "shared", "a_unpaired", "b_unpaired", "tested", "passing", "found", "groups", "a_outside", "b_outside", "a_median_length", "b_median_length", "warnings")
@@ -175,7 +175,7 @@ class DiffRows(_message.Message):
     __slots__ = ("rows",)
     ROWS_FIELD_NUMBER: _ClassVar[int]
     rows: _containers.RepeatedCompositeFieldContainer[DiffRow]
-    def __init__(self, rows: _Optional[_Iterable[_Union[DiffRow, _Mapping]]] = ...) -> None: ...
+    def __init__(self, rows: _Optional[_Iterable[_Union[DiffRow, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DiffRow(_message.Message):
     __slots__ = ("latent", "label", "a_count", "b_count", "a", "b", "delta", "relative", "low", "high", "only_a", "only_b", "test", "p_value", "p_adjusted", "documents", "low_confidence", "counterparts")
@@ -215,4 +215,4 @@ class DiffRow(_message.Message):
     documents: _containers.RepeatedCompositeFieldContainer[_latent_pb2.ActivatingDocument]
     low_confidence: bool
     counterparts: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., a_count: _Optional[int] = ..., b_count: _Optional[int] = ..., a: _Optional[float] = ..., b: _Optional[float] = ..., delta: _Optional[float] = ..., relative: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., only_a: _Optional[int] = ..., only_b: _Optional[int] = ..., test: _Optional[_Union[StatisticalTest, str]] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., documents: _Optional[_Iterable[_Union[_latent_pb2.ActivatingDocument, _Mapping]]] = ..., low_confidence: bool = ..., counterparts: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping]]] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., a_count: _Optional[int] = ..., b_count: _Optional[int] = ..., a: _Optional[float] = ..., b: _Optional[float] = ..., delta: _Optional[float] = ..., relative: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., only_a: _Optional[int] = ..., only_b: _Optional[int] = ..., test: _Optional[_Union[StatisticalTest, str]] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., documents: _Optional[_Iterable[_Union[_latent_pb2.ActivatingDocument, _Mapping[str, _Any]]]] = ..., low_confidence: bool = ..., counterparts: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ...) -> None: ...

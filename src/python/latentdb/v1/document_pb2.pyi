@@ -4,7 +4,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -36,7 +36,7 @@ class UpsertRequest(_message.Message):
     if_exists: IfExists
     expected_versions: _containers.ScalarMap[str, str]
     made_with: _types_pb2.MadeWith
-    def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping]]] = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., expected_versions: _Optional[_Mapping[str, str]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., expected_versions: _Optional[_Mapping[str, str]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class WriteResponse(_message.Message):
     __slots__ = ("sequence", "upserted", "deleted", "existing")
@@ -68,7 +68,7 @@ class IngestRequest(_message.Message):
     if_exists: IfExists
     as_given: bool
     made_with: _types_pb2.MadeWith
-    def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping]]] = ..., batch: _Optional[int] = ..., stream_id: _Optional[str] = ..., set_aside: bool = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., as_given: bool = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., batch: _Optional[int] = ..., stream_id: _Optional[str] = ..., set_aside: bool = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., as_given: bool = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class IngestResponse(_message.Message):
     __slots__ = ("batch", "sequence", "upserted", "duplicate", "error", "rejected", "existing")
@@ -86,7 +86,7 @@ class IngestResponse(_message.Message):
     error: BatchError
     rejected: _containers.RepeatedCompositeFieldContainer[RejectedDocument]
     existing: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, batch: _Optional[int] = ..., sequence: _Optional[int] = ..., upserted: _Optional[int] = ..., duplicate: bool = ..., error: _Optional[_Union[BatchError, _Mapping]] = ..., rejected: _Optional[_Iterable[_Union[RejectedDocument, _Mapping]]] = ..., existing: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, batch: _Optional[int] = ..., sequence: _Optional[int] = ..., upserted: _Optional[int] = ..., duplicate: bool = ..., error: _Optional[_Union[BatchError, _Mapping[str, _Any]]] = ..., rejected: _Optional[_Iterable[_Union[RejectedDocument, _Mapping[str, _Any]]]] = ..., existing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RejectedDocument(_message.Message):
     __slots__ = ("document", "error")
@@ -94,7 +94,7 @@ class RejectedDocument(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     document: int
     error: BatchError
-    def __init__(self, document: _Optional[int] = ..., error: _Optional[_Union[BatchError, _Mapping]] = ...) -> None: ...
+    def __init__(self, document: _Optional[int] = ..., error: _Optional[_Union[BatchError, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class BatchError(_message.Message):
     __slots__ = ("code", "message", "field")
@@ -125,7 +125,7 @@ class UpdateRequest(_message.Message):
     matching: MatchingUpdate
     expected_versions: _containers.ScalarMap[str, str]
     made_with: _types_pb2.MadeWith
-    def __init__(self, collection: _Optional[str] = ..., updates: _Optional[_Iterable[_Union[DocumentUpdate, _Mapping]]] = ..., matching: _Optional[_Union[MatchingUpdate, _Mapping]] = ..., expected_versions: _Optional[_Mapping[str, str]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., updates: _Optional[_Iterable[_Union[DocumentUpdate, _Mapping[str, _Any]]]] = ..., matching: _Optional[_Union[MatchingUpdate, _Mapping[str, _Any]]] = ..., expected_versions: _Optional[_Mapping[str, str]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class DocumentUpdate(_message.Message):
     __slots__ = ("id", "text", "vector", "latents", "set_attributes", "remove_attributes")
@@ -135,7 +135,7 @@ class DocumentUpdate(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _types_pb2.Value
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
@@ -148,7 +148,7 @@ class DocumentUpdate(_message.Message):
     latents: _types_pb2.Activations
     set_attributes: _containers.MessageMap[str, _types_pb2.Value]
     remove_attributes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., vector: _Optional[_Union[_types_pb2.Vector, _Mapping]] = ..., latents: _Optional[_Union[_types_pb2.Activations, _Mapping]] = ..., set_attributes: _Optional[_Mapping[str, _types_pb2.Value]] = ..., remove_attributes: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., vector: _Optional[_Union[_types_pb2.Vector, _Mapping[str, _Any]]] = ..., latents: _Optional[_Union[_types_pb2.Activations, _Mapping[str, _Any]]] = ..., set_attributes: _Optional[_Mapping[str, _types_pb2.Value]] = ..., remove_attributes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class MatchingUpdate(_message.Message):
     __slots__ = ("filter", "set_attributes", "remove_attributes", "ignore_warnings")
@@ -158,7 +158,7 @@ class MatchingUpdate(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: _types_pb2.Value
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ...) -> None: ...
     FILTER_FIELD_NUMBER: _ClassVar[int]
     SET_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     REMOVE_ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
@@ -167,7 +167,7 @@ class MatchingUpdate(_message.Message):
     set_attributes: _containers.MessageMap[str, _types_pb2.Value]
     remove_attributes: _containers.RepeatedScalarFieldContainer[str]
     ignore_warnings: bool
-    def __init__(self, filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., set_attributes: _Optional[_Mapping[str, _types_pb2.Value]] = ..., remove_attributes: _Optional[_Iterable[str]] = ..., ignore_warnings: bool = ...) -> None: ...
+    def __init__(self, filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., set_attributes: _Optional[_Mapping[str, _types_pb2.Value]] = ..., remove_attributes: _Optional[_Iterable[str]] = ..., ignore_warnings: bool = ...) -> None: ...
 
 class DeleteRequest(_message.Message):
     __slots__ = ("collection", "ids", "filter", "ignore_warnings", "expected_versions")
@@ -188,7 +188,7 @@ class DeleteRequest(_message.Message):
     filter: _types_pb2.Filter
     ignore_warnings: bool
     expected_versions: _containers.ScalarMap[str, str]
-    def __init__(self, collection: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., ignore_warnings: bool = ..., expected_versions: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., ignore_warnings: bool = ..., expected_versions: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GetRequest(_message.Message):
     __slots__ = ("collection", "ids", "projection")
@@ -198,7 +198,7 @@ class GetRequest(_message.Message):
     collection: str
     ids: _containers.RepeatedScalarFieldContainer[str]
     projection: _types_pb2.Projection
-    def __init__(self, collection: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., ids: _Optional[_Iterable[str]] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class GetResponse(_message.Message):
     __slots__ = ("documents", "missing")
@@ -206,7 +206,7 @@ class GetResponse(_message.Message):
     MISSING_FIELD_NUMBER: _ClassVar[int]
     documents: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
     missing: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping]]] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScrollRequest(_message.Message):
     __slots__ = ("collection", "filter", "projection", "batch_size", "limit", "codes")
@@ -222,7 +222,7 @@ class ScrollRequest(_message.Message):
     batch_size: int
     limit: int
     codes: bool
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping]] = ..., batch_size: _Optional[int] = ..., limit: _Optional[int] = ..., codes: bool = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ..., batch_size: _Optional[int] = ..., limit: _Optional[int] = ..., codes: bool = ...) -> None: ...
 
 class ScrollResponse(_message.Message):
     __slots__ = ("documents", "warnings")
@@ -230,4 +230,4 @@ class ScrollResponse(_message.Message):
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     documents: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...

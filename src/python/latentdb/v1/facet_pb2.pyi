@@ -4,7 +4,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -39,7 +39,7 @@ class Facet(_message.Message):
     statistics: StatisticsFacet
     limit: int
     then: Facet
-    def __init__(self, attribute: _Optional[str] = ..., latents: _Optional[_Union[_types_pb2.Everything, _Mapping]] = ..., histogram: _Optional[_Union[HistogramFacet, _Mapping]] = ..., statistics: _Optional[_Union[StatisticsFacet, _Mapping]] = ..., limit: _Optional[int] = ..., then: _Optional[_Union[Facet, _Mapping]] = ...) -> None: ...
+    def __init__(self, attribute: _Optional[str] = ..., latents: _Optional[_Union[_types_pb2.Everything, _Mapping[str, _Any]]] = ..., histogram: _Optional[_Union[HistogramFacet, _Mapping[str, _Any]]] = ..., statistics: _Optional[_Union[StatisticsFacet, _Mapping[str, _Any]]] = ..., limit: _Optional[int] = ..., then: _Optional[_Union[Facet, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class HistogramFacet(_message.Message):
     __slots__ = ("attribute", "width", "calendar", "quantiles")
@@ -69,7 +69,7 @@ class FacetRequest(_message.Message):
     collection: str
     filter: _types_pb2.Filter
     facets: _containers.RepeatedCompositeFieldContainer[Facet]
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., facets: _Optional[_Iterable[_Union[Facet, _Mapping]]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., facets: _Optional[_Iterable[_Union[Facet, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class FacetResponse(_message.Message):
     __slots__ = ("facets", "documents", "warnings", "sequence")
@@ -81,7 +81,7 @@ class FacetResponse(_message.Message):
     documents: int
     warnings: _containers.RepeatedScalarFieldContainer[str]
     sequence: int
-    def __init__(self, facets: _Optional[_Iterable[_Union[FacetResult, _Mapping]]] = ..., documents: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ...) -> None: ...
+    def __init__(self, facets: _Optional[_Iterable[_Union[FacetResult, _Mapping[str, _Any]]]] = ..., documents: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class FacetResult(_message.Message):
     __slots__ = ("values", "latents", "buckets", "statistics", "distinct", "documents", "missing")
@@ -99,7 +99,7 @@ class FacetResult(_message.Message):
     distinct: int
     documents: int
     missing: int
-    def __init__(self, values: _Optional[_Iterable[_Union[ValueCount, _Mapping]]] = ..., latents: _Optional[_Iterable[_Union[LatentCount, _Mapping]]] = ..., buckets: _Optional[_Iterable[_Union[BucketCount, _Mapping]]] = ..., statistics: _Optional[_Union[Statistics, _Mapping]] = ..., distinct: _Optional[int] = ..., documents: _Optional[int] = ..., missing: _Optional[int] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Iterable[_Union[ValueCount, _Mapping[str, _Any]]]] = ..., latents: _Optional[_Iterable[_Union[LatentCount, _Mapping[str, _Any]]]] = ..., buckets: _Optional[_Iterable[_Union[BucketCount, _Mapping[str, _Any]]]] = ..., statistics: _Optional[_Union[Statistics, _Mapping[str, _Any]]] = ..., distinct: _Optional[int] = ..., documents: _Optional[int] = ..., missing: _Optional[int] = ...) -> None: ...
 
 class ValueCount(_message.Message):
     __slots__ = ("value", "count", "then")
@@ -109,7 +109,7 @@ class ValueCount(_message.Message):
     value: _types_pb2.Value
     count: int
     then: FacetResult
-    def __init__(self, value: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., count: _Optional[int] = ..., then: _Optional[_Union[FacetResult, _Mapping]] = ...) -> None: ...
+    def __init__(self, value: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., count: _Optional[int] = ..., then: _Optional[_Union[FacetResult, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class LatentCount(_message.Message):
     __slots__ = ("latent", "label", "count", "mean_activation", "low_confidence", "then")
@@ -125,7 +125,7 @@ class LatentCount(_message.Message):
     mean_activation: float
     low_confidence: bool
     then: FacetResult
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., count: _Optional[int] = ..., mean_activation: _Optional[float] = ..., low_confidence: bool = ..., then: _Optional[_Union[FacetResult, _Mapping]] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., count: _Optional[int] = ..., mean_activation: _Optional[float] = ..., low_confidence: bool = ..., then: _Optional[_Union[FacetResult, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class BucketCount(_message.Message):
     __slots__ = ("lower", "upper", "count", "then")
@@ -137,7 +137,7 @@ class BucketCount(_message.Message):
     upper: _types_pb2.Value
     count: int
     then: FacetResult
-    def __init__(self, lower: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., upper: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., count: _Optional[int] = ..., then: _Optional[_Union[FacetResult, _Mapping]] = ...) -> None: ...
+    def __init__(self, lower: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., upper: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., count: _Optional[int] = ..., then: _Optional[_Union[FacetResult, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Statistics(_message.Message):
     __slots__ = ("values", "min", "max", "mean", "sum", "standard_deviation", "quantiles")
@@ -155,7 +155,7 @@ class Statistics(_message.Message):
     sum: _types_pb2.Value
     standard_deviation: float
     quantiles: _containers.RepeatedCompositeFieldContainer[Quantile]
-    def __init__(self, values: _Optional[int] = ..., min: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., max: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., mean: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., sum: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., standard_deviation: _Optional[float] = ..., quantiles: _Optional[_Iterable[_Union[Quantile, _Mapping]]] = ...) -> None: ...
+    def __init__(self, values: _Optional[int] = ..., min: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., max: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., mean: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., sum: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., standard_deviation: _Optional[float] = ..., quantiles: _Optional[_Iterable[_Union[Quantile, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class Quantile(_message.Message):
     __slots__ = ("at", "value")
@@ -163,4 +163,4 @@ class Quantile(_message.Message):
     VALUE_FIELD_NUMBER: _ClassVar[int]
     at: float
     value: _types_pb2.Value
-    def __init__(self, at: _Optional[float] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping]] = ...) -> None: ...
+    def __init__(self, at: _Optional[float] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ...) -> None: ...

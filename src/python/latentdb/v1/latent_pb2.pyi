@@ -7,7 +7,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -65,7 +65,7 @@ class SplitLatentsResponse(_message.Message):
     __slots__ = ("latents",)
     LATENTS_FIELD_NUMBER: _ClassVar[int]
     latents: _containers.RepeatedCompositeFieldContainer[SplitLatent]
-    def __init__(self, latents: _Optional[_Iterable[_Union[SplitLatent, _Mapping]]] = ...) -> None: ...
+    def __init__(self, latents: _Optional[_Iterable[_Union[SplitLatent, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class SplitLatent(_message.Message):
     __slots__ = ("latent", "label", "documents", "counterparts", "low_confidence")
@@ -79,7 +79,7 @@ class SplitLatent(_message.Message):
     documents: int
     counterparts: _containers.RepeatedCompositeFieldContainer[Counterpart]
     low_confidence: bool
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., documents: _Optional[int] = ..., counterparts: _Optional[_Iterable[_Union[Counterpart, _Mapping]]] = ..., low_confidence: bool = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., documents: _Optional[int] = ..., counterparts: _Optional[_Iterable[_Union[Counterpart, _Mapping[str, _Any]]]] = ..., low_confidence: bool = ...) -> None: ...
 
 class Counterpart(_message.Message):
     __slots__ = ("latent", "label", "cosine", "mutual", "documents", "shared", "low_confidence")
@@ -119,7 +119,7 @@ class ListLatentsResponse(_message.Message):
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     latents: _containers.RepeatedCompositeFieldContainer[LatentSummary]
     total: int
-    def __init__(self, latents: _Optional[_Iterable[_Union[LatentSummary, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
+    def __init__(self, latents: _Optional[_Iterable[_Union[LatentSummary, _Mapping[str, _Any]]]] = ..., total: _Optional[int] = ...) -> None: ...
 
 class LatentSummary(_message.Message):
     __slots__ = ("latent", "label", "documents", "density", "mean_activation")
@@ -133,7 +133,7 @@ class LatentSummary(_message.Message):
     documents: int
     density: float
     mean_activation: float
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., documents: _Optional[int] = ..., density: _Optional[float] = ..., mean_activation: _Optional[float] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping[str, _Any]]] = ..., documents: _Optional[int] = ..., density: _Optional[float] = ..., mean_activation: _Optional[float] = ...) -> None: ...
 
 class Label(_message.Message):
     __slots__ = ("text", "source", "score", "created", "version", "scores", "low_confidence")
@@ -151,7 +151,7 @@ class Label(_message.Message):
     version: int
     scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
     low_confidence: bool
-    def __init__(self, text: _Optional[str] = ..., source: _Optional[str] = ..., score: _Optional[float] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., low_confidence: bool = ...) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., source: _Optional[str] = ..., score: _Optional[float] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., version: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping[str, _Any]]]] = ..., low_confidence: bool = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("judge", "pearson", "f1", "positives", "negatives", "hard_negatives", "created")
@@ -169,7 +169,7 @@ class LabelScore(_message.Message):
     negatives: int
     hard_negatives: bool
     created: _timestamp_pb2.Timestamp
-    def __init__(self, judge: _Optional[str] = ..., pearson: _Optional[float] = ..., f1: _Optional[float] = ..., positives: _Optional[int] = ..., negatives: _Optional[int] = ..., hard_negatives: bool = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, judge: _Optional[str] = ..., pearson: _Optional[float] = ..., f1: _Optional[float] = ..., positives: _Optional[int] = ..., negatives: _Optional[int] = ..., hard_negatives: bool = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class GetLatentRequest(_message.Message):
     __slots__ = ("collection", "latent", "documents", "random_documents", "seed", "related")
@@ -207,7 +207,7 @@ class Latent(_message.Message):
     nearest: _containers.RepeatedCompositeFieldContainer[RelatedLatent]
     co_occurring: _containers.RepeatedCompositeFieldContainer[RelatedLatent]
     attributes: _containers.RepeatedCompositeFieldContainer[AttributeLift]
-    def __init__(self, summary: _Optional[_Union[LatentSummary, _Mapping]] = ..., quantiles: _Optional[_Iterable[float]] = ..., documents: _Optional[_Iterable[_Union[ActivatingDocument, _Mapping]]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., histogram: _Optional[_Union[Histogram, _Mapping]] = ..., random_documents: _Optional[_Iterable[_Union[ActivatingDocument, _Mapping]]] = ..., nearest: _Optional[_Iterable[_Union[RelatedLatent, _Mapping]]] = ..., co_occurring: _Optional[_Iterable[_Union[RelatedLatent, _Mapping]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeLift, _Mapping]]] = ...) -> None: ...
+    def __init__(self, summary: _Optional[_Union[LatentSummary, _Mapping[str, _Any]]] = ..., quantiles: _Optional[_Iterable[float]] = ..., documents: _Optional[_Iterable[_Union[ActivatingDocument, _Mapping[str, _Any]]]] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping[str, _Any]]]] = ..., histogram: _Optional[_Union[Histogram, _Mapping[str, _Any]]] = ..., random_documents: _Optional[_Iterable[_Union[ActivatingDocument, _Mapping[str, _Any]]]] = ..., nearest: _Optional[_Iterable[_Union[RelatedLatent, _Mapping[str, _Any]]]] = ..., co_occurring: _Optional[_Iterable[_Union[RelatedLatent, _Mapping[str, _Any]]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeLift, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ActivatingDocument(_message.Message):
     __slots__ = ("document", "activation", "span")
@@ -217,7 +217,7 @@ class ActivatingDocument(_message.Message):
     document: _types_pb2.Document
     activation: float
     span: _types_pb2.TextSpan
-    def __init__(self, document: _Optional[_Union[_types_pb2.Document, _Mapping]] = ..., activation: _Optional[float] = ..., span: _Optional[_Union[_types_pb2.TextSpan, _Mapping]] = ...) -> None: ...
+    def __init__(self, document: _Optional[_Union[_types_pb2.Document, _Mapping[str, _Any]]] = ..., activation: _Optional[float] = ..., span: _Optional[_Union[_types_pb2.TextSpan, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("lower", "width", "counts")
@@ -239,7 +239,7 @@ class RelatedLatent(_message.Message):
     label: Label
     score: float
     documents: int
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., score: _Optional[float] = ..., documents: _Optional[int] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping[str, _Any]]] = ..., score: _Optional[float] = ..., documents: _Optional[int] = ...) -> None: ...
 
 class AttributeLift(_message.Message):
     __slots__ = ("name", "value", "documents", "total", "lift")
@@ -253,7 +253,7 @@ class AttributeLift(_message.Message):
     documents: int
     total: int
     lift: float
-    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., documents: _Optional[int] = ..., total: _Optional[int] = ..., lift: _Optional[float] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., documents: _Optional[int] = ..., total: _Optional[int] = ..., lift: _Optional[float] = ...) -> None: ...
 
 class SetLabelsRequest(_message.Message):
     __slots__ = ("collection", "labels", "sae_sha256")
@@ -263,7 +263,7 @@ class SetLabelsRequest(_message.Message):
     collection: str
     labels: _containers.RepeatedCompositeFieldContainer[LabelEntry]
     sae_sha256: str
-    def __init__(self, collection: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping]]] = ..., sae_sha256: _Optional[str] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[LabelEntry, _Mapping[str, _Any]]]] = ..., sae_sha256: _Optional[str] = ...) -> None: ...
 
 class LabelEntry(_message.Message):
     __slots__ = ("latent", "text", "source", "score", "created")
@@ -277,7 +277,7 @@ class LabelEntry(_message.Message):
     source: str
     score: float
     created: _timestamp_pb2.Timestamp
-    def __init__(self, latent: _Optional[int] = ..., text: _Optional[str] = ..., source: _Optional[str] = ..., score: _Optional[float] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., text: _Optional[str] = ..., source: _Optional[str] = ..., score: _Optional[float] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class SetLabelsResponse(_message.Message):
     __slots__ = ("written",)
@@ -307,7 +307,7 @@ class ListLabelsResponse(_message.Message):
     __slots__ = ("labels",)
     LABELS_FIELD_NUMBER: _ClassVar[int]
     labels: _containers.RepeatedCompositeFieldContainer[LatentLabel]
-    def __init__(self, labels: _Optional[_Iterable[_Union[LatentLabel, _Mapping]]] = ...) -> None: ...
+    def __init__(self, labels: _Optional[_Iterable[_Union[LatentLabel, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class LatentLabel(_message.Message):
     __slots__ = ("latent", "label")
@@ -315,7 +315,7 @@ class LatentLabel(_message.Message):
     LABEL_FIELD_NUMBER: _ClassVar[int]
     latent: int
     label: Label
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping]] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class SearchLabelsRequest(_message.Message):
     __slots__ = ("collection", "text", "mode", "limit")
@@ -335,7 +335,7 @@ class SearchLabelsResponse(_message.Message):
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     labels: _containers.RepeatedCompositeFieldContainer[FoundLabel]
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, labels: _Optional[_Iterable[_Union[FoundLabel, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, labels: _Optional[_Iterable[_Union[FoundLabel, _Mapping[str, _Any]]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FoundLabel(_message.Message):
     __slots__ = ("latent", "label", "score", "documents")
@@ -347,7 +347,7 @@ class FoundLabel(_message.Message):
     label: Label
     score: float
     documents: int
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., score: _Optional[float] = ..., documents: _Optional[int] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping[str, _Any]]] = ..., score: _Optional[float] = ..., documents: _Optional[int] = ...) -> None: ...
 
 class LabelLatentsRequest(_message.Message):
     __slots__ = ("collection", "replace", "labeller", "model", "again", "latents", "limit", "seed", "chat")
@@ -369,7 +369,7 @@ class LabelLatentsRequest(_message.Message):
     limit: int
     seed: int
     chat: ChatLimits
-    def __init__(self, collection: _Optional[str] = ..., replace: bool = ..., labeller: _Optional[_Union[LabellerKind, str]] = ..., model: _Optional[str] = ..., again: bool = ..., latents: _Optional[_Iterable[int]] = ..., limit: _Optional[int] = ..., seed: _Optional[int] = ..., chat: _Optional[_Union[ChatLimits, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., replace: bool = ..., labeller: _Optional[_Union[LabellerKind, str]] = ..., model: _Optional[str] = ..., again: bool = ..., latents: _Optional[_Iterable[int]] = ..., limit: _Optional[int] = ..., seed: _Optional[int] = ..., chat: _Optional[_Union[ChatLimits, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ChatLimits(_message.Message):
     __slots__ = ("concurrency", "requests_per_minute", "tokens")
@@ -397,7 +397,7 @@ class LabelLatentsProgress(_message.Message):
     labels: _containers.RepeatedCompositeFieldContainer[LatentLabel]
     tokens: int
     unlabelled: _containers.RepeatedCompositeFieldContainer[UnlabelledLatent]
-    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., written: _Optional[int] = ..., passed_over: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LatentLabel, _Mapping]]] = ..., tokens: _Optional[int] = ..., unlabelled: _Optional[_Iterable[_Union[UnlabelledLatent, _Mapping]]] = ...) -> None: ...
+    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., written: _Optional[int] = ..., passed_over: _Optional[int] = ..., labels: _Optional[_Iterable[_Union[LatentLabel, _Mapping[str, _Any]]]] = ..., tokens: _Optional[int] = ..., unlabelled: _Optional[_Iterable[_Union[UnlabelledLatent, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class UnlabelledLatent(_message.Message):
     __slots__ = ("latent", "why")
@@ -429,7 +429,7 @@ class ScoreLabelsRequest(_message.Message):
     hard_negatives: bool
     chat: ChatLimits
     compare: bool
-    def __init__(self, collection: _Optional[str] = ..., judge: _Optional[_Union[JudgeKind, str]] = ..., model: _Optional[str] = ..., latents: _Optional[_Iterable[int]] = ..., sample: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., hard_negatives: bool = ..., chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., compare: bool = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., judge: _Optional[_Union[JudgeKind, str]] = ..., model: _Optional[str] = ..., latents: _Optional[_Iterable[int]] = ..., sample: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., hard_negatives: bool = ..., chat: _Optional[_Union[ChatLimits, _Mapping[str, _Any]]] = ..., compare: bool = ...) -> None: ...
 
 class ScoreLabelsProgress(_message.Message):
     __slots__ = ("done", "total", "scores", "tokens", "summary")
@@ -443,7 +443,7 @@ class ScoreLabelsProgress(_message.Message):
     scores: _containers.RepeatedCompositeFieldContainer[ScoredLabel]
     tokens: int
     summary: LabelScoreSummary
-    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[ScoredLabel, _Mapping]]] = ..., tokens: _Optional[int] = ..., summary: _Optional[_Union[LabelScoreSummary, _Mapping]] = ...) -> None: ...
+    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[ScoredLabel, _Mapping[str, _Any]]]] = ..., tokens: _Optional[int] = ..., summary: _Optional[_Union[LabelScoreSummary, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ScoredLabel(_message.Message):
     __slots__ = ("latent", "text", "score", "source")
@@ -455,7 +455,7 @@ class ScoredLabel(_message.Message):
     text: str
     score: LabelScore
     source: str
-    def __init__(self, latent: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[_Union[LabelScore, _Mapping]] = ..., source: _Optional[str] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[_Union[LabelScore, _Mapping[str, _Any]]] = ..., source: _Optional[str] = ...) -> None: ...
 
 class LabelScoreSummary(_message.Message):
     __slots__ = ("scored", "unscored", "median_pearson", "median_f1", "low_confidence")
@@ -501,7 +501,7 @@ class FamiliesResponse(_message.Message):
     __slots__ = ("families",)
     FAMILIES_FIELD_NUMBER: _ClassVar[int]
     families: _containers.RepeatedCompositeFieldContainer[Family]
-    def __init__(self, families: _Optional[_Iterable[_Union[Family, _Mapping]]] = ...) -> None: ...
+    def __init__(self, families: _Optional[_Iterable[_Union[Family, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class Family(_message.Message):
     __slots__ = ("root", "label", "members", "score", "documents", "round")
@@ -517,7 +517,7 @@ class Family(_message.Message):
     score: float
     documents: int
     round: int
-    def __init__(self, root: _Optional[int] = ..., label: _Optional[str] = ..., members: _Optional[_Iterable[_Union[FamilyMember, _Mapping]]] = ..., score: _Optional[float] = ..., documents: _Optional[int] = ..., round: _Optional[int] = ...) -> None: ...
+    def __init__(self, root: _Optional[int] = ..., label: _Optional[str] = ..., members: _Optional[_Iterable[_Union[FamilyMember, _Mapping[str, _Any]]]] = ..., score: _Optional[float] = ..., documents: _Optional[int] = ..., round: _Optional[int] = ...) -> None: ...
 
 class FamilyMember(_message.Message):
     __slots__ = ("latent", "label", "below", "depth")

@@ -4,7 +4,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -22,7 +22,7 @@ class EncodeTextsResponse(_message.Message):
     __slots__ = ("vectors",)
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     vectors: _containers.RepeatedCompositeFieldContainer[_types_pb2.Vector]
-    def __init__(self, vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping]]] = ...) -> None: ...
+    def __init__(self, vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class EncodeVectorsRequest(_message.Message):
     __slots__ = ("collection", "vectors")
@@ -30,13 +30,13 @@ class EncodeVectorsRequest(_message.Message):
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vectors: _containers.RepeatedCompositeFieldContainer[_types_pb2.Vector]
-    def __init__(self, collection: _Optional[str] = ..., vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping]]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class EncodeVectorsResponse(_message.Message):
     __slots__ = ("rows",)
     ROWS_FIELD_NUMBER: _ClassVar[int]
     rows: _containers.RepeatedCompositeFieldContainer[_types_pb2.Activations]
-    def __init__(self, rows: _Optional[_Iterable[_Union[_types_pb2.Activations, _Mapping]]] = ...) -> None: ...
+    def __init__(self, rows: _Optional[_Iterable[_Union[_types_pb2.Activations, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DecodeLatentsRequest(_message.Message):
     __slots__ = ("collection", "rows")
@@ -44,13 +44,13 @@ class DecodeLatentsRequest(_message.Message):
     ROWS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     rows: _containers.RepeatedCompositeFieldContainer[_types_pb2.Activations]
-    def __init__(self, collection: _Optional[str] = ..., rows: _Optional[_Iterable[_Union[_types_pb2.Activations, _Mapping]]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., rows: _Optional[_Iterable[_Union[_types_pb2.Activations, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DecodeLatentsResponse(_message.Message):
     __slots__ = ("vectors",)
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     vectors: _containers.RepeatedCompositeFieldContainer[_types_pb2.Vector]
-    def __init__(self, vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping]]] = ...) -> None: ...
+    def __init__(self, vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class TrainSaeRequest(_message.Message):
     __slots__ = ("collection", "n_latents", "k", "epochs", "seed", "output", "batch_top_k", "matryoshka", "prefixes", "batch_size", "learning_rate", "warm_up", "decay", "held_out", "patience")
@@ -110,7 +110,7 @@ class TrainSaeProgress(_message.Message):
     l0: float
     epoch: int
     held_out_fvu: float
-    def __init__(self, step: _Optional[int] = ..., steps: _Optional[int] = ..., examples_per_second: _Optional[float] = ..., fvu: _Optional[float] = ..., dead: _Optional[float] = ..., sae: _Optional[_Union[_collection_pb2.SaeInfo, _Mapping]] = ..., quality: _Optional[_Union[SaeQuality, _Mapping]] = ..., loss: _Optional[float] = ..., l0: _Optional[float] = ..., epoch: _Optional[int] = ..., held_out_fvu: _Optional[float] = ...) -> None: ...
+    def __init__(self, step: _Optional[int] = ..., steps: _Optional[int] = ..., examples_per_second: _Optional[float] = ..., fvu: _Optional[float] = ..., dead: _Optional[float] = ..., sae: _Optional[_Union[_collection_pb2.SaeInfo, _Mapping[str, _Any]]] = ..., quality: _Optional[_Union[SaeQuality, _Mapping[str, _Any]]] = ..., loss: _Optional[float] = ..., l0: _Optional[float] = ..., epoch: _Optional[int] = ..., held_out_fvu: _Optional[float] = ...) -> None: ...
 
 class SaeQuality(_message.Message):
     __slots__ = ("rows", "fvu", "l0", "dead", "cosine", "density", "encoder_decoder_cosine", "recall")
@@ -130,7 +130,7 @@ class SaeQuality(_message.Message):
     density: _containers.RepeatedCompositeFieldContainer[DensityBin]
     encoder_decoder_cosine: Spread
     recall: SaeRecall
-    def __init__(self, rows: _Optional[int] = ..., fvu: _Optional[float] = ..., l0: _Optional[float] = ..., dead: _Optional[float] = ..., cosine: _Optional[float] = ..., density: _Optional[_Iterable[_Union[DensityBin, _Mapping]]] = ..., encoder_decoder_cosine: _Optional[_Union[Spread, _Mapping]] = ..., recall: _Optional[_Union[SaeRecall, _Mapping]] = ...) -> None: ...
+    def __init__(self, rows: _Optional[int] = ..., fvu: _Optional[float] = ..., l0: _Optional[float] = ..., dead: _Optional[float] = ..., cosine: _Optional[float] = ..., density: _Optional[_Iterable[_Union[DensityBin, _Mapping[str, _Any]]]] = ..., encoder_decoder_cosine: _Optional[_Union[Spread, _Mapping[str, _Any]]] = ..., recall: _Optional[_Union[SaeRecall, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class DensityBin(_message.Message):
     __slots__ = ("lower", "latents")
@@ -178,7 +178,7 @@ class EvaluateSaeResponse(_message.Message):
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     sae: _collection_pb2.SaeInfo
     quality: SaeQuality
-    def __init__(self, sae: _Optional[_Union[_collection_pb2.SaeInfo, _Mapping]] = ..., quality: _Optional[_Union[SaeQuality, _Mapping]] = ...) -> None: ...
+    def __init__(self, sae: _Optional[_Union[_collection_pb2.SaeInfo, _Mapping[str, _Any]]] = ..., quality: _Optional[_Union[SaeQuality, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class GetSaeRequest(_message.Message):
     __slots__ = ("path", "collection")

@@ -4,7 +4,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -26,7 +26,7 @@ class NearDuplicatesRequest(_message.Message):
     limit: int
     projection: _types_pb2.Projection
     documents: int
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., threshold: _Optional[float] = ..., active_above: _Optional[float] = ..., min_latents: _Optional[int] = ..., limit: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping]] = ..., documents: _Optional[int] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., threshold: _Optional[float] = ..., active_above: _Optional[float] = ..., min_latents: _Optional[int] = ..., limit: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ..., documents: _Optional[int] = ...) -> None: ...
 
 class NearDuplicatesResponse(_message.Message):
     __slots__ = ("progress", "summary", "groups")
@@ -36,7 +36,7 @@ class NearDuplicatesResponse(_message.Message):
     progress: _diff_pb2.AnalysisProgress
     summary: NearDuplicatesSummary
     groups: DuplicateGroups
-    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping]] = ..., summary: _Optional[_Union[NearDuplicatesSummary, _Mapping]] = ..., groups: _Optional[_Union[DuplicateGroups, _Mapping]] = ...) -> None: ...
+    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping[str, _Any]]] = ..., summary: _Optional[_Union[NearDuplicatesSummary, _Mapping[str, _Any]]] = ..., groups: _Optional[_Union[DuplicateGroups, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class NearDuplicatesSummary(_message.Message):
     __slots__ = ("documents", "left_out", "pairs", "n_groups", "grouped", "warnings")
@@ -58,7 +58,7 @@ class DuplicateGroups(_message.Message):
     __slots__ = ("groups",)
     GROUPS_FIELD_NUMBER: _ClassVar[int]
     groups: _containers.RepeatedCompositeFieldContainer[DuplicateGroup]
-    def __init__(self, groups: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping]]] = ...) -> None: ...
+    def __init__(self, groups: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DuplicateGroup(_message.Message):
     __slots__ = ("documents", "size")
@@ -66,7 +66,7 @@ class DuplicateGroup(_message.Message):
     SIZE_FIELD_NUMBER: _ClassVar[int]
     documents: _containers.RepeatedCompositeFieldContainer[Duplicate]
     size: int
-    def __init__(self, documents: _Optional[_Iterable[_Union[Duplicate, _Mapping]]] = ..., size: _Optional[int] = ...) -> None: ...
+    def __init__(self, documents: _Optional[_Iterable[_Union[Duplicate, _Mapping[str, _Any]]]] = ..., size: _Optional[int] = ...) -> None: ...
 
 class Duplicate(_message.Message):
     __slots__ = ("document", "similarity")
@@ -74,7 +74,7 @@ class Duplicate(_message.Message):
     SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     document: _types_pb2.Document
     similarity: float
-    def __init__(self, document: _Optional[_Union[_types_pb2.Document, _Mapping]] = ..., similarity: _Optional[float] = ...) -> None: ...
+    def __init__(self, document: _Optional[_Union[_types_pb2.Document, _Mapping[str, _Any]]] = ..., similarity: _Optional[float] = ...) -> None: ...
 
 class PoorlyExplainedRequest(_message.Message):
     __slots__ = ("collection", "filter", "limit", "projection")
@@ -86,7 +86,7 @@ class PoorlyExplainedRequest(_message.Message):
     filter: _types_pb2.Filter
     limit: int
     projection: _types_pb2.Projection
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., limit: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., limit: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class PoorlyExplainedResponse(_message.Message):
     __slots__ = ("progress", "result")
@@ -94,7 +94,7 @@ class PoorlyExplainedResponse(_message.Message):
     RESULT_FIELD_NUMBER: _ClassVar[int]
     progress: _diff_pb2.AnalysisProgress
     result: PoorlyExplained
-    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping]] = ..., result: _Optional[_Union[PoorlyExplained, _Mapping]] = ...) -> None: ...
+    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping[str, _Any]]] = ..., result: _Optional[_Union[PoorlyExplained, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class PoorlyExplained(_message.Message):
     __slots__ = ("documents", "quantiles", "worst", "warnings")
@@ -106,7 +106,7 @@ class PoorlyExplained(_message.Message):
     quantiles: _containers.RepeatedScalarFieldContainer[float]
     worst: _containers.RepeatedCompositeFieldContainer[UnexplainedDocument]
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, documents: _Optional[int] = ..., quantiles: _Optional[_Iterable[float]] = ..., worst: _Optional[_Iterable[_Union[UnexplainedDocument, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, documents: _Optional[int] = ..., quantiles: _Optional[_Iterable[float]] = ..., worst: _Optional[_Iterable[_Union[UnexplainedDocument, _Mapping[str, _Any]]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UnexplainedDocument(_message.Message):
     __slots__ = ("document", "residual_share")
@@ -114,4 +114,4 @@ class UnexplainedDocument(_message.Message):
     RESIDUAL_SHARE_FIELD_NUMBER: _ClassVar[int]
     document: _types_pb2.Document
     residual_share: float
-    def __init__(self, document: _Optional[_Union[_types_pb2.Document, _Mapping]] = ..., residual_share: _Optional[float] = ...) -> None: ...
+    def __init__(self, document: _Optional[_Union[_types_pb2.Document, _Mapping[str, _Any]]] = ..., residual_share: _Optional[float] = ...) -> None: ...

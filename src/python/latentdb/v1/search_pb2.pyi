@@ -5,7 +5,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -74,7 +74,7 @@ class Query(_message.Message):
     property: PropertyQuery
     filter: _types_pb2.Filter
     name: str
-    def __init__(self, nearest: _Optional[_Union[NearestQuery, _Mapping]] = ..., latents: _Optional[_Union[LatentsQuery, _Mapping]] = ..., text: _Optional[_Union[TextQuery, _Mapping]] = ..., fusion: _Optional[_Union[FusionQuery, _Mapping]] = ..., excluding: _Optional[_Union[ExceptQuery, _Mapping]] = ..., matching: _Optional[_Union[MatchingQuery, _Mapping]] = ..., property: _Optional[_Union[PropertyQuery, _Mapping]] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, nearest: _Optional[_Union[NearestQuery, _Mapping[str, _Any]]] = ..., latents: _Optional[_Union[LatentsQuery, _Mapping[str, _Any]]] = ..., text: _Optional[_Union[TextQuery, _Mapping[str, _Any]]] = ..., fusion: _Optional[_Union[FusionQuery, _Mapping[str, _Any]]] = ..., excluding: _Optional[_Union[ExceptQuery, _Mapping[str, _Any]]] = ..., matching: _Optional[_Union[MatchingQuery, _Mapping[str, _Any]]] = ..., property: _Optional[_Union[PropertyQuery, _Mapping[str, _Any]]] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class NearestQuery(_message.Message):
     __slots__ = ("text", "vector", "document", "steer", "exact", "ef", "presets", "consistent_steps")
@@ -94,7 +94,7 @@ class NearestQuery(_message.Message):
     ef: int
     presets: _containers.RepeatedCompositeFieldContainer[PresetUse]
     consistent_steps: int
-    def __init__(self, text: _Optional[str] = ..., vector: _Optional[_Union[_types_pb2.Vector, _Mapping]] = ..., document: _Optional[str] = ..., steer: _Optional[_Iterable[_Union[_types_pb2.SteerEdit, _Mapping]]] = ..., exact: bool = ..., ef: _Optional[int] = ..., presets: _Optional[_Iterable[_Union[PresetUse, _Mapping]]] = ..., consistent_steps: _Optional[int] = ...) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., vector: _Optional[_Union[_types_pb2.Vector, _Mapping[str, _Any]]] = ..., document: _Optional[str] = ..., steer: _Optional[_Iterable[_Union[_types_pb2.SteerEdit, _Mapping[str, _Any]]]] = ..., exact: bool = ..., ef: _Optional[int] = ..., presets: _Optional[_Iterable[_Union[PresetUse, _Mapping[str, _Any]]]] = ..., consistent_steps: _Optional[int] = ...) -> None: ...
 
 class PresetUse(_message.Message):
     __slots__ = ("name", "strength")
@@ -128,7 +128,7 @@ class PropertyQuery(_message.Message):
     k1: float
     b: float
     selector: LatentSelector
-    def __init__(self, text: _Optional[str] = ..., own_latents_of: _Optional[str] = ..., examples: _Optional[_Union[PropertyExamples, _Mapping]] = ..., selection: _Optional[_Union[PropertySelection, str]] = ..., candidates: _Optional[int] = ..., kept: _Optional[int] = ..., temperature: _Optional[float] = ..., scorer: _Optional[_Union[PropertyScorer, str]] = ..., k1: _Optional[float] = ..., b: _Optional[float] = ..., selector: _Optional[_Union[LatentSelector, _Mapping]] = ...) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., own_latents_of: _Optional[str] = ..., examples: _Optional[_Union[PropertyExamples, _Mapping[str, _Any]]] = ..., selection: _Optional[_Union[PropertySelection, str]] = ..., candidates: _Optional[int] = ..., kept: _Optional[int] = ..., temperature: _Optional[float] = ..., scorer: _Optional[_Union[PropertyScorer, str]] = ..., k1: _Optional[float] = ..., b: _Optional[float] = ..., selector: _Optional[_Union[LatentSelector, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class LatentSelector(_message.Message):
     __slots__ = ("kind", "model")
@@ -156,7 +156,7 @@ class LatentsQuery(_message.Message):
     weights: _containers.RepeatedCompositeFieldContainer[LatentWeight]
     scale: ActivationScale
     bm25: LatentsBm25
-    def __init__(self, weights: _Optional[_Iterable[_Union[LatentWeight, _Mapping]]] = ..., scale: _Optional[_Union[ActivationScale, str]] = ..., bm25: _Optional[_Union[LatentsBm25, _Mapping]] = ...) -> None: ...
+    def __init__(self, weights: _Optional[_Iterable[_Union[LatentWeight, _Mapping[str, _Any]]]] = ..., scale: _Optional[_Union[ActivationScale, str]] = ..., bm25: _Optional[_Union[LatentsBm25, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class LatentsBm25(_message.Message):
     __slots__ = ("k1", "b")
@@ -188,7 +188,7 @@ class MatchingQuery(_message.Message):
     SAMPLE_SEED_FIELD_NUMBER: _ClassVar[int]
     order: _containers.RepeatedCompositeFieldContainer[OrderKey]
     sample_seed: int
-    def __init__(self, order: _Optional[_Iterable[_Union[OrderKey, _Mapping]]] = ..., sample_seed: _Optional[int] = ...) -> None: ...
+    def __init__(self, order: _Optional[_Iterable[_Union[OrderKey, _Mapping[str, _Any]]]] = ..., sample_seed: _Optional[int] = ...) -> None: ...
 
 class OrderKey(_message.Message):
     __slots__ = ("attribute", "id", "descending")
@@ -198,7 +198,7 @@ class OrderKey(_message.Message):
     attribute: str
     id: _types_pb2.Everything
     descending: bool
-    def __init__(self, attribute: _Optional[str] = ..., id: _Optional[_Union[_types_pb2.Everything, _Mapping]] = ..., descending: bool = ...) -> None: ...
+    def __init__(self, attribute: _Optional[str] = ..., id: _Optional[_Union[_types_pb2.Everything, _Mapping[str, _Any]]] = ..., descending: bool = ...) -> None: ...
 
 class FusionQuery(_message.Message):
     __slots__ = ("children", "method", "rank_constant", "depth")
@@ -210,7 +210,7 @@ class FusionQuery(_message.Message):
     method: FusionMethod
     rank_constant: float
     depth: int
-    def __init__(self, children: _Optional[_Iterable[_Union[FusionChild, _Mapping]]] = ..., method: _Optional[_Union[FusionMethod, str]] = ..., rank_constant: _Optional[float] = ..., depth: _Optional[int] = ...) -> None: ...
+    def __init__(self, children: _Optional[_Iterable[_Union[FusionChild, _Mapping[str, _Any]]]] = ..., method: _Optional[_Union[FusionMethod, str]] = ..., rank_constant: _Optional[float] = ..., depth: _Optional[int] = ...) -> None: ...
 
 class FusionChild(_message.Message):
     __slots__ = ("query", "weight")
@@ -218,7 +218,7 @@ class FusionChild(_message.Message):
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     query: Query
     weight: float
-    def __init__(self, query: _Optional[_Union[Query, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
+    def __init__(self, query: _Optional[_Union[Query, _Mapping[str, _Any]]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class ExceptQuery(_message.Message):
     __slots__ = ("query", "minus", "top")
@@ -228,7 +228,7 @@ class ExceptQuery(_message.Message):
     query: Query
     minus: Query
     top: int
-    def __init__(self, query: _Optional[_Union[Query, _Mapping]] = ..., minus: _Optional[_Union[Query, _Mapping]] = ..., top: _Optional[int] = ...) -> None: ...
+    def __init__(self, query: _Optional[_Union[Query, _Mapping[str, _Any]]] = ..., minus: _Optional[_Union[Query, _Mapping[str, _Any]]] = ..., top: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
     __slots__ = ("collection", "query", "limit", "projection", "page_token", "explain", "latents_per_hit", "offset", "min_score", "group_by", "per_group", "facets", "made_with")
@@ -258,7 +258,7 @@ class SearchRequest(_message.Message):
     per_group: int
     facets: _containers.RepeatedCompositeFieldContainer[_facet_pb2.Facet]
     made_with: _types_pb2.MadeWith
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., limit: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping]] = ..., page_token: _Optional[str] = ..., explain: bool = ..., latents_per_hit: _Optional[int] = ..., offset: _Optional[int] = ..., min_score: _Optional[float] = ..., group_by: _Optional[str] = ..., per_group: _Optional[int] = ..., facets: _Optional[_Iterable[_Union[_facet_pb2.Facet, _Mapping]]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Union[Query, _Mapping[str, _Any]]] = ..., limit: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ..., page_token: _Optional[str] = ..., explain: bool = ..., latents_per_hit: _Optional[int] = ..., offset: _Optional[int] = ..., min_score: _Optional[float] = ..., group_by: _Optional[str] = ..., per_group: _Optional[int] = ..., facets: _Optional[_Iterable[_Union[_facet_pb2.Facet, _Mapping[str, _Any]]]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("hits", "next_page_token", "steering", "explanation", "sequence", "properties", "warnings", "offset", "facets")
@@ -280,7 +280,7 @@ class SearchResponse(_message.Message):
     warnings: _containers.RepeatedScalarFieldContainer[str]
     offset: int
     facets: _containers.RepeatedCompositeFieldContainer[_facet_pb2.FacetResult]
-    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., steering: _Optional[_Iterable[_Union[_types_pb2.Steering, _Mapping]]] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., sequence: _Optional[int] = ..., properties: _Optional[_Iterable[_Union[ChosenLatents, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., offset: _Optional[int] = ..., facets: _Optional[_Iterable[_Union[_facet_pb2.FacetResult, _Mapping]]] = ...) -> None: ...
+    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping[str, _Any]]]] = ..., next_page_token: _Optional[str] = ..., steering: _Optional[_Iterable[_Union[_types_pb2.Steering, _Mapping[str, _Any]]]] = ..., explanation: _Optional[_Union[Explanation, _Mapping[str, _Any]]] = ..., sequence: _Optional[int] = ..., properties: _Optional[_Iterable[_Union[ChosenLatents, _Mapping[str, _Any]]]] = ..., warnings: _Optional[_Iterable[str]] = ..., offset: _Optional[int] = ..., facets: _Optional[_Iterable[_Union[_facet_pb2.FacetResult, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ChosenLatents(_message.Message):
     __slots__ = ("component", "latents", "query", "vector", "selector", "candidates")
@@ -296,7 +296,7 @@ class ChosenLatents(_message.Message):
     vector: _types_pb2.Vector
     selector: str
     candidates: int
-    def __init__(self, component: _Optional[str] = ..., latents: _Optional[_Iterable[_Union[ChosenLatent, _Mapping]]] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., vector: _Optional[_Union[_types_pb2.Vector, _Mapping]] = ..., selector: _Optional[str] = ..., candidates: _Optional[int] = ...) -> None: ...
+    def __init__(self, component: _Optional[str] = ..., latents: _Optional[_Iterable[_Union[ChosenLatent, _Mapping[str, _Any]]]] = ..., query: _Optional[_Union[Query, _Mapping[str, _Any]]] = ..., vector: _Optional[_Union[_types_pb2.Vector, _Mapping[str, _Any]]] = ..., selector: _Optional[str] = ..., candidates: _Optional[int] = ...) -> None: ...
 
 class ChosenLatent(_message.Message):
     __slots__ = ("latent", "label", "rank", "weight", "similarity")
@@ -324,7 +324,7 @@ class Hit(_message.Message):
     components: _containers.RepeatedCompositeFieldContainer[ComponentScore]
     latents: _containers.RepeatedCompositeFieldContainer[LatentContribution]
     highlights: _containers.RepeatedCompositeFieldContainer[Highlight]
-    def __init__(self, document: _Optional[_Union[_types_pb2.Document, _Mapping]] = ..., score: _Optional[float] = ..., components: _Optional[_Iterable[_Union[ComponentScore, _Mapping]]] = ..., latents: _Optional[_Iterable[_Union[LatentContribution, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ...) -> None: ...
+    def __init__(self, document: _Optional[_Union[_types_pb2.Document, _Mapping[str, _Any]]] = ..., score: _Optional[float] = ..., components: _Optional[_Iterable[_Union[ComponentScore, _Mapping[str, _Any]]]] = ..., latents: _Optional[_Iterable[_Union[LatentContribution, _Mapping[str, _Any]]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class Highlight(_message.Message):
     __slots__ = ("component", "span")
@@ -332,7 +332,7 @@ class Highlight(_message.Message):
     SPAN_FIELD_NUMBER: _ClassVar[int]
     component: str
     span: _types_pb2.TextSpan
-    def __init__(self, component: _Optional[str] = ..., span: _Optional[_Union[_types_pb2.TextSpan, _Mapping]] = ...) -> None: ...
+    def __init__(self, component: _Optional[str] = ..., span: _Optional[_Union[_types_pb2.TextSpan, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ComponentScore(_message.Message):
     __slots__ = ("name", "score", "rank", "contribution")
@@ -362,7 +362,7 @@ class LatentContribution(_message.Message):
     component: str
     low_confidence: bool
     span: _types_pb2.TextSpan
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., activation: _Optional[float] = ..., contribution: _Optional[float] = ..., component: _Optional[str] = ..., low_confidence: bool = ..., span: _Optional[_Union[_types_pb2.TextSpan, _Mapping]] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., activation: _Optional[float] = ..., contribution: _Optional[float] = ..., component: _Optional[str] = ..., low_confidence: bool = ..., span: _Optional[_Union[_types_pb2.TextSpan, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Explanation(_message.Message):
     __slots__ = ("plan", "encode_us", "execute_us", "fetch_us", "total_us")
@@ -376,7 +376,7 @@ class Explanation(_message.Message):
     execute_us: int
     fetch_us: int
     total_us: int
-    def __init__(self, plan: _Optional[_Union[PlanNode, _Mapping]] = ..., encode_us: _Optional[int] = ..., execute_us: _Optional[int] = ..., fetch_us: _Optional[int] = ..., total_us: _Optional[int] = ...) -> None: ...
+    def __init__(self, plan: _Optional[_Union[PlanNode, _Mapping[str, _Any]]] = ..., encode_us: _Optional[int] = ..., execute_us: _Optional[int] = ..., fetch_us: _Optional[int] = ..., total_us: _Optional[int] = ...) -> None: ...
 
 class PlanNode(_message.Message):
     __slots__ = ("name", "access", "allowed", "selectivity", "candidates", "elapsed_us", "children")
@@ -394,19 +394,19 @@ class PlanNode(_message.Message):
     candidates: int
     elapsed_us: int
     children: _containers.RepeatedCompositeFieldContainer[PlanNode]
-    def __init__(self, name: _Optional[str] = ..., access: _Optional[str] = ..., allowed: _Optional[int] = ..., selectivity: _Optional[float] = ..., candidates: _Optional[int] = ..., elapsed_us: _Optional[int] = ..., children: _Optional[_Iterable[_Union[PlanNode, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., access: _Optional[str] = ..., allowed: _Optional[int] = ..., selectivity: _Optional[float] = ..., candidates: _Optional[int] = ..., elapsed_us: _Optional[int] = ..., children: _Optional[_Iterable[_Union[PlanNode, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class SearchBatchRequest(_message.Message):
     __slots__ = ("searches",)
     SEARCHES_FIELD_NUMBER: _ClassVar[int]
     searches: _containers.RepeatedCompositeFieldContainer[SearchRequest]
-    def __init__(self, searches: _Optional[_Iterable[_Union[SearchRequest, _Mapping]]] = ...) -> None: ...
+    def __init__(self, searches: _Optional[_Iterable[_Union[SearchRequest, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class SearchBatchResponse(_message.Message):
     __slots__ = ("responses",)
     RESPONSES_FIELD_NUMBER: _ClassVar[int]
     responses: _containers.RepeatedCompositeFieldContainer[SearchResponse]
-    def __init__(self, responses: _Optional[_Iterable[_Union[SearchResponse, _Mapping]]] = ...) -> None: ...
+    def __init__(self, responses: _Optional[_Iterable[_Union[SearchResponse, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class CountRequest(_message.Message):
     __slots__ = ("collection", "filter")
@@ -414,7 +414,7 @@ class CountRequest(_message.Message):
     FILTER_FIELD_NUMBER: _ClassVar[int]
     collection: str
     filter: _types_pb2.Filter
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class CountResponse(_message.Message):
     __slots__ = ("count", "warnings")
@@ -430,13 +430,13 @@ class SteerRequest(_message.Message):
     NEAREST_FIELD_NUMBER: _ClassVar[int]
     collection: str
     nearest: NearestQuery
-    def __init__(self, collection: _Optional[str] = ..., nearest: _Optional[_Union[NearestQuery, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., nearest: _Optional[_Union[NearestQuery, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class SteerResponse(_message.Message):
     __slots__ = ("steering",)
     STEERING_FIELD_NUMBER: _ClassVar[int]
     steering: _types_pb2.Steering
-    def __init__(self, steering: _Optional[_Union[_types_pb2.Steering, _Mapping]] = ...) -> None: ...
+    def __init__(self, steering: _Optional[_Union[_types_pb2.Steering, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class SteerSweepRequest(_message.Message):
     __slots__ = ("collection", "nearest", "filter", "strengths", "limit")
@@ -450,7 +450,7 @@ class SteerSweepRequest(_message.Message):
     filter: _types_pb2.Filter
     strengths: _containers.RepeatedScalarFieldContainer[float]
     limit: int
-    def __init__(self, collection: _Optional[str] = ..., nearest: _Optional[_Union[NearestQuery, _Mapping]] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., strengths: _Optional[_Iterable[float]] = ..., limit: _Optional[int] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., nearest: _Optional[_Union[NearestQuery, _Mapping[str, _Any]]] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., strengths: _Optional[_Iterable[float]] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class SteerSweepResponse(_message.Message):
     __slots__ = ("steps", "warnings")
@@ -458,7 +458,7 @@ class SteerSweepResponse(_message.Message):
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     steps: _containers.RepeatedCompositeFieldContainer[SweepStep]
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, steps: _Optional[_Iterable[_Union[SweepStep, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, steps: _Optional[_Iterable[_Union[SweepStep, _Mapping[str, _Any]]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SweepStep(_message.Message):
     __slots__ = ("strength", "steering", "hits", "overlap", "relevance_kept", "target_share")
@@ -474,7 +474,7 @@ class SweepStep(_message.Message):
     overlap: float
     relevance_kept: float
     target_share: float
-    def __init__(self, strength: _Optional[float] = ..., steering: _Optional[_Union[_types_pb2.Steering, _Mapping]] = ..., hits: _Optional[_Iterable[_Union[SweepHit, _Mapping]]] = ..., overlap: _Optional[float] = ..., relevance_kept: _Optional[float] = ..., target_share: _Optional[float] = ...) -> None: ...
+    def __init__(self, strength: _Optional[float] = ..., steering: _Optional[_Union[_types_pb2.Steering, _Mapping[str, _Any]]] = ..., hits: _Optional[_Iterable[_Union[SweepHit, _Mapping[str, _Any]]]] = ..., overlap: _Optional[float] = ..., relevance_kept: _Optional[float] = ..., target_share: _Optional[float] = ...) -> None: ...
 
 class SweepHit(_message.Message):
     __slots__ = ("id", "score", "unsteered_rank")
@@ -492,7 +492,7 @@ class Preset(_message.Message):
     EDITS_FIELD_NUMBER: _ClassVar[int]
     name: str
     edits: _containers.RepeatedCompositeFieldContainer[_types_pb2.SteerEdit]
-    def __init__(self, name: _Optional[str] = ..., edits: _Optional[_Iterable[_Union[_types_pb2.SteerEdit, _Mapping]]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., edits: _Optional[_Iterable[_Union[_types_pb2.SteerEdit, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class SavePresetRequest(_message.Message):
     __slots__ = ("collection", "preset")
@@ -500,7 +500,7 @@ class SavePresetRequest(_message.Message):
     PRESET_FIELD_NUMBER: _ClassVar[int]
     collection: str
     preset: Preset
-    def __init__(self, collection: _Optional[str] = ..., preset: _Optional[_Union[Preset, _Mapping]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., preset: _Optional[_Union[Preset, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ListPresetsRequest(_message.Message):
     __slots__ = ("collection",)
@@ -512,7 +512,7 @@ class ListPresetsResponse(_message.Message):
     __slots__ = ("presets",)
     PRESETS_FIELD_NUMBER: _ClassVar[int]
     presets: _containers.RepeatedCompositeFieldContainer[Preset]
-    def __init__(self, presets: _Optional[_Iterable[_Union[Preset, _Mapping]]] = ...) -> None: ...
+    def __init__(self, presets: _Optional[_Iterable[_Union[Preset, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DropPresetRequest(_message.Message):
     __slots__ = ("collection", "name")

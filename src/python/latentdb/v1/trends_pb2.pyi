@@ -5,7 +5,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -78,7 +78,7 @@ class TrendsRequest(_message.Message):
     only_monotone: bool
     limit: int
     all: bool
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping]] = ..., attribute: _Optional[str] = ..., buckets: _Optional[_Union[TrendBuckets, str]] = ..., bins: _Optional[int] = ..., sets: _Optional[_Iterable[_Union[_diff_pb2.NamedSet, _Mapping]]] = ..., groups: _Optional[_Iterable[_Union[_diff_pb2.LatentGroup, _Mapping]]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., direction: _Optional[_Union[TrendDirection, str]] = ..., min_change: _Optional[float] = ..., max_p_adjusted: _Optional[float] = ..., only_monotone: bool = ..., limit: _Optional[int] = ..., all: bool = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., attribute: _Optional[str] = ..., buckets: _Optional[_Union[TrendBuckets, str]] = ..., bins: _Optional[int] = ..., sets: _Optional[_Iterable[_Union[_diff_pb2.NamedSet, _Mapping[str, _Any]]]] = ..., groups: _Optional[_Iterable[_Union[_diff_pb2.LatentGroup, _Mapping[str, _Any]]]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., direction: _Optional[_Union[TrendDirection, str]] = ..., min_change: _Optional[float] = ..., max_p_adjusted: _Optional[float] = ..., only_monotone: bool = ..., limit: _Optional[int] = ..., all: bool = ...) -> None: ...
 
 class TrendsResponse(_message.Message):
     __slots__ = ("progress", "summary", "rows")
@@ -88,7 +88,7 @@ class TrendsResponse(_message.Message):
     progress: _diff_pb2.AnalysisProgress
     summary: TrendsSummary
     rows: TrendRows
-    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping]] = ..., summary: _Optional[_Union[TrendsSummary, _Mapping]] = ..., rows: _Optional[_Union[TrendRows, _Mapping]] = ...) -> None: ...
+    def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping[str, _Any]]] = ..., summary: _Optional[_Union[TrendsSummary, _Mapping[str, _Any]]] = ..., rows: _Optional[_Union[TrendRows, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class TrendsSummary(_message.Message):
     __slots__ = ("buckets", "tested", "passing", "warnings")
@@ -100,7 +100,7 @@ class TrendsSummary(_message.Message):
     tested: int
     passing: int
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, buckets: _Optional[_Iterable[_Union[TrendBucket, _Mapping]]] = ..., tested: _Optional[int] = ..., passing: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, buckets: _Optional[_Iterable[_Union[TrendBucket, _Mapping[str, _Any]]]] = ..., tested: _Optional[int] = ..., passing: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TrendBucket(_message.Message):
     __slots__ = ("name", "start", "documents")
@@ -110,13 +110,13 @@ class TrendBucket(_message.Message):
     name: str
     start: _types_pb2.Value
     documents: int
-    def __init__(self, name: _Optional[str] = ..., start: _Optional[_Union[_types_pb2.Value, _Mapping]] = ..., documents: _Optional[int] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., start: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., documents: _Optional[int] = ...) -> None: ...
 
 class TrendRows(_message.Message):
     __slots__ = ("rows",)
     ROWS_FIELD_NUMBER: _ClassVar[int]
     rows: _containers.RepeatedCompositeFieldContainer[TrendRow]
-    def __init__(self, rows: _Optional[_Iterable[_Union[TrendRow, _Mapping]]] = ...) -> None: ...
+    def __init__(self, rows: _Optional[_Iterable[_Union[TrendRow, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class TrendRow(_message.Message):
     __slots__ = ("latent", "label", "counts", "slope", "change", "z", "p_value", "p_adjusted", "change_point", "monotone", "low_confidence")
@@ -142,7 +142,7 @@ class TrendRow(_message.Message):
     change_point: ChangePoint
     monotone: Monotone
     low_confidence: bool
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., counts: _Optional[_Iterable[int]] = ..., slope: _Optional[float] = ..., change: _Optional[float] = ..., z: _Optional[float] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., change_point: _Optional[_Union[ChangePoint, _Mapping]] = ..., monotone: _Optional[_Union[Monotone, str]] = ..., low_confidence: bool = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., counts: _Optional[_Iterable[int]] = ..., slope: _Optional[float] = ..., change: _Optional[float] = ..., z: _Optional[float] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., change_point: _Optional[_Union[ChangePoint, _Mapping[str, _Any]]] = ..., monotone: _Optional[_Union[Monotone, str]] = ..., low_confidence: bool = ...) -> None: ...
 
 class ChangePoint(_message.Message):
     __slots__ = ("bucket", "before", "after", "statistic", "p_value", "p_adjusted")

@@ -1,3 +1,4 @@
+import builtins as _builtins
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -6,7 +7,7 @@ from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -40,31 +41,31 @@ class Value(_message.Message):
     LIST_FIELD_NUMBER: _ClassVar[int]
     string: str
     integer: int
-    float: float
+    float: _builtins.float
     boolean: bool
     timestamp: _timestamp_pb2.Timestamp
     list: ValueList
-    def __init__(self, string: _Optional[str] = ..., integer: _Optional[int] = ..., float: _Optional[float] = ..., boolean: bool = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., list: _Optional[_Union[ValueList, _Mapping]] = ...) -> None: ...
+    def __init__(self, string: _Optional[str] = ..., integer: _Optional[int] = ..., float: _Optional[_builtins.float] = ..., boolean: bool = ..., timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., list: _Optional[_Union[ValueList, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ValueList(_message.Message):
     __slots__ = ("values",)
     VALUES_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedCompositeFieldContainer[Value]
-    def __init__(self, values: _Optional[_Iterable[_Union[Value, _Mapping]]] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Iterable[_Union[Value, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class Vector(_message.Message):
     __slots__ = ("values",)
     VALUES_FIELD_NUMBER: _ClassVar[int]
-    values: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
+    values: _containers.RepeatedScalarFieldContainer[_builtins.float]
+    def __init__(self, values: _Optional[_Iterable[_builtins.float]] = ...) -> None: ...
 
 class Activation(_message.Message):
     __slots__ = ("latent", "activation")
     LATENT_FIELD_NUMBER: _ClassVar[int]
     ACTIVATION_FIELD_NUMBER: _ClassVar[int]
     latent: int
-    activation: float
-    def __init__(self, latent: _Optional[int] = ..., activation: _Optional[float] = ...) -> None: ...
+    activation: _builtins.float
+    def __init__(self, latent: _Optional[int] = ..., activation: _Optional[_builtins.float] = ...) -> None: ...
 
 class TextSpan(_message.Message):
     __slots__ = ("token", "start", "end")
@@ -80,7 +81,7 @@ class Activations(_message.Message):
     __slots__ = ("values",)
     VALUES_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedCompositeFieldContainer[Activation]
-    def __init__(self, values: _Optional[_Iterable[_Union[Activation, _Mapping]]] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Iterable[_Union[Activation, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class SaeCodes(_message.Message):
     __slots__ = ("sae", "latents", "positions")
@@ -90,13 +91,13 @@ class SaeCodes(_message.Message):
     sae: str
     latents: _containers.RepeatedCompositeFieldContainer[Activation]
     positions: _containers.RepeatedCompositeFieldContainer[LatentPosition]
-    def __init__(self, sae: _Optional[str] = ..., latents: _Optional[_Iterable[_Union[Activation, _Mapping]]] = ..., positions: _Optional[_Iterable[_Union[LatentPosition, _Mapping]]] = ...) -> None: ...
+    def __init__(self, sae: _Optional[str] = ..., latents: _Optional[_Iterable[_Union[Activation, _Mapping[str, _Any]]]] = ..., positions: _Optional[_Iterable[_Union[LatentPosition, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class CodesBySae(_message.Message):
     __slots__ = ("saes",)
     SAES_FIELD_NUMBER: _ClassVar[int]
     saes: _containers.RepeatedCompositeFieldContainer[SaeCodes]
-    def __init__(self, saes: _Optional[_Iterable[_Union[SaeCodes, _Mapping]]] = ...) -> None: ...
+    def __init__(self, saes: _Optional[_Iterable[_Union[SaeCodes, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class LatentPosition(_message.Message):
     __slots__ = ("latent", "span")
@@ -104,7 +105,7 @@ class LatentPosition(_message.Message):
     SPAN_FIELD_NUMBER: _ClassVar[int]
     latent: int
     span: TextSpan
-    def __init__(self, latent: _Optional[int] = ..., span: _Optional[_Union[TextSpan, _Mapping]] = ...) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., span: _Optional[_Union[TextSpan, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Document(_message.Message):
     __slots__ = ("id", "text", "attributes", "vector", "latents", "version", "codes")
@@ -114,7 +115,7 @@ class Document(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: Value
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Value, _Mapping]] = ...) -> None: ...
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Value, _Mapping[str, _Any]]] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
@@ -129,7 +130,7 @@ class Document(_message.Message):
     latents: Activations
     version: str
     codes: CodesBySae
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., attributes: _Optional[_Mapping[str, Value]] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., latents: _Optional[_Union[Activations, _Mapping]] = ..., version: _Optional[str] = ..., codes: _Optional[_Union[CodesBySae, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., attributes: _Optional[_Mapping[str, Value]] = ..., vector: _Optional[_Union[Vector, _Mapping[str, _Any]]] = ..., latents: _Optional[_Union[Activations, _Mapping[str, _Any]]] = ..., version: _Optional[str] = ..., codes: _Optional[_Union[CodesBySae, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Projection(_message.Message):
     __slots__ = ("text", "attributes", "attribute_names", "vector", "latents", "version")
@@ -171,7 +172,7 @@ class Filter(_message.Message):
     saved_set: str
     all: Everything
     through: ThroughFilter
-    def __init__(self, expression: _Optional[str] = ..., all_of: _Optional[_Union[FilterList, _Mapping]] = ..., any_of: _Optional[_Union[FilterList, _Mapping]] = ..., negated: _Optional[_Union[Filter, _Mapping]] = ..., latent: _Optional[_Union[LatentFilter, _Mapping]] = ..., attribute: _Optional[_Union[AttributeFilter, _Mapping]] = ..., ids: _Optional[_Union[IdFilter, _Mapping]] = ..., text: _Optional[_Union[TextFilter, _Mapping]] = ..., saved_set: _Optional[str] = ..., all: _Optional[_Union[Everything, _Mapping]] = ..., through: _Optional[_Union[ThroughFilter, _Mapping]] = ...) -> None: ...
+    def __init__(self, expression: _Optional[str] = ..., all_of: _Optional[_Union[FilterList, _Mapping[str, _Any]]] = ..., any_of: _Optional[_Union[FilterList, _Mapping[str, _Any]]] = ..., negated: _Optional[_Union[Filter, _Mapping[str, _Any]]] = ..., latent: _Optional[_Union[LatentFilter, _Mapping[str, _Any]]] = ..., attribute: _Optional[_Union[AttributeFilter, _Mapping[str, _Any]]] = ..., ids: _Optional[_Union[IdFilter, _Mapping[str, _Any]]] = ..., text: _Optional[_Union[TextFilter, _Mapping[str, _Any]]] = ..., saved_set: _Optional[str] = ..., all: _Optional[_Union[Everything, _Mapping[str, _Any]]] = ..., through: _Optional[_Union[ThroughFilter, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class ThroughFilter(_message.Message):
     __slots__ = ("sae", "filter")
@@ -179,7 +180,7 @@ class ThroughFilter(_message.Message):
     FILTER_FIELD_NUMBER: _ClassVar[int]
     sae: str
     filter: Filter
-    def __init__(self, sae: _Optional[str] = ..., filter: _Optional[_Union[Filter, _Mapping]] = ...) -> None: ...
+    def __init__(self, sae: _Optional[str] = ..., filter: _Optional[_Union[Filter, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Everything(_message.Message):
     __slots__ = ()
@@ -189,7 +190,7 @@ class FilterList(_message.Message):
     __slots__ = ("filters",)
     FILTERS_FIELD_NUMBER: _ClassVar[int]
     filters: _containers.RepeatedCompositeFieldContainer[Filter]
-    def __init__(self, filters: _Optional[_Iterable[_Union[Filter, _Mapping]]] = ...) -> None: ...
+    def __init__(self, filters: _Optional[_Iterable[_Union[Filter, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class LatentFilter(_message.Message):
     __slots__ = ("latent", "gte", "gt", "lte", "lt")
@@ -199,11 +200,11 @@ class LatentFilter(_message.Message):
     LTE_FIELD_NUMBER: _ClassVar[int]
     LT_FIELD_NUMBER: _ClassVar[int]
     latent: int
-    gte: float
-    gt: float
-    lte: float
-    lt: float
-    def __init__(self, latent: _Optional[int] = ..., gte: _Optional[float] = ..., gt: _Optional[float] = ..., lte: _Optional[float] = ..., lt: _Optional[float] = ...) -> None: ...
+    gte: _builtins.float
+    gt: _builtins.float
+    lte: _builtins.float
+    lt: _builtins.float
+    def __init__(self, latent: _Optional[int] = ..., gte: _Optional[_builtins.float] = ..., gt: _Optional[_builtins.float] = ..., lte: _Optional[_builtins.float] = ..., lt: _Optional[_builtins.float] = ...) -> None: ...
 
 class AttributeFilter(_message.Message):
     __slots__ = ("name", "equals", "one_of", "range", "exists", "like")
@@ -219,7 +220,7 @@ class AttributeFilter(_message.Message):
     range: Range
     exists: Everything
     like: Pattern
-    def __init__(self, name: _Optional[str] = ..., equals: _Optional[_Union[Value, _Mapping]] = ..., one_of: _Optional[_Union[ValueList, _Mapping]] = ..., range: _Optional[_Union[Range, _Mapping]] = ..., exists: _Optional[_Union[Everything, _Mapping]] = ..., like: _Optional[_Union[Pattern, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., equals: _Optional[_Union[Value, _Mapping[str, _Any]]] = ..., one_of: _Optional[_Union[ValueList, _Mapping[str, _Any]]] = ..., range: _Optional[_Union[Range, _Mapping[str, _Any]]] = ..., exists: _Optional[_Union[Everything, _Mapping[str, _Any]]] = ..., like: _Optional[_Union[Pattern, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Range(_message.Message):
     __slots__ = ("gte", "gt", "lte", "lt")
@@ -231,7 +232,7 @@ class Range(_message.Message):
     gt: Value
     lte: Value
     lt: Value
-    def __init__(self, gte: _Optional[_Union[Value, _Mapping]] = ..., gt: _Optional[_Union[Value, _Mapping]] = ..., lte: _Optional[_Union[Value, _Mapping]] = ..., lt: _Optional[_Union[Value, _Mapping]] = ...) -> None: ...
+    def __init__(self, gte: _Optional[_Union[Value, _Mapping[str, _Any]]] = ..., gt: _Optional[_Union[Value, _Mapping[str, _Any]]] = ..., lte: _Optional[_Union[Value, _Mapping[str, _Any]]] = ..., lt: _Optional[_Union[Value, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class IdFilter(_message.Message):
     __slots__ = ("ids", "range", "like")
@@ -241,7 +242,7 @@ class IdFilter(_message.Message):
     ids: _containers.RepeatedScalarFieldContainer[str]
     range: Range
     like: Pattern
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., range: _Optional[_Union[Range, _Mapping]] = ..., like: _Optional[_Union[Pattern, _Mapping]] = ...) -> None: ...
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., range: _Optional[_Union[Range, _Mapping[str, _Any]]] = ..., like: _Optional[_Union[Pattern, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Pattern(_message.Message):
     __slots__ = ("pattern", "ignore_case")
@@ -278,12 +279,12 @@ class SteerEdit(_message.Message):
     family: int
     examples: _containers.RepeatedScalarFieldContainer[str]
     unit: SteerUnit
-    add: float
-    scale: float
-    set: float
+    add: _builtins.float
+    scale: _builtins.float
+    set: _builtins.float
     zero: Everything
-    boost: float
-    def __init__(self, latent: _Optional[int] = ..., concept: _Optional[str] = ..., concept_latents: _Optional[int] = ..., family: _Optional[int] = ..., examples: _Optional[_Iterable[str]] = ..., unit: _Optional[_Union[SteerUnit, str]] = ..., add: _Optional[float] = ..., scale: _Optional[float] = ..., set: _Optional[float] = ..., zero: _Optional[_Union[Everything, _Mapping]] = ..., boost: _Optional[float] = ...) -> None: ...
+    boost: _builtins.float
+    def __init__(self, latent: _Optional[int] = ..., concept: _Optional[str] = ..., concept_latents: _Optional[int] = ..., family: _Optional[int] = ..., examples: _Optional[_Iterable[str]] = ..., unit: _Optional[_Union[SteerUnit, str]] = ..., add: _Optional[_builtins.float] = ..., scale: _Optional[_builtins.float] = ..., set: _Optional[_builtins.float] = ..., zero: _Optional[_Union[Everything, _Mapping[str, _Any]]] = ..., boost: _Optional[_builtins.float] = ...) -> None: ...
 
 class Steering(_message.Message):
     __slots__ = ("component", "cosine", "residual_norm", "before", "after", "vector", "applied", "inconsistency_before", "inconsistency_after")
@@ -297,15 +298,15 @@ class Steering(_message.Message):
     INCONSISTENCY_BEFORE_FIELD_NUMBER: _ClassVar[int]
     INCONSISTENCY_AFTER_FIELD_NUMBER: _ClassVar[int]
     component: str
-    cosine: float
-    residual_norm: float
+    cosine: _builtins.float
+    residual_norm: _builtins.float
     before: _containers.RepeatedCompositeFieldContainer[Activation]
     after: _containers.RepeatedCompositeFieldContainer[Activation]
     vector: Vector
     applied: _containers.RepeatedCompositeFieldContainer[SteerEdit]
-    inconsistency_before: float
-    inconsistency_after: float
-    def __init__(self, component: _Optional[str] = ..., cosine: _Optional[float] = ..., residual_norm: _Optional[float] = ..., before: _Optional[_Iterable[_Union[Activation, _Mapping]]] = ..., after: _Optional[_Iterable[_Union[Activation, _Mapping]]] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., applied: _Optional[_Iterable[_Union[SteerEdit, _Mapping]]] = ..., inconsistency_before: _Optional[float] = ..., inconsistency_after: _Optional[float] = ...) -> None: ...
+    inconsistency_before: _builtins.float
+    inconsistency_after: _builtins.float
+    def __init__(self, component: _Optional[str] = ..., cosine: _Optional[_builtins.float] = ..., residual_norm: _Optional[_builtins.float] = ..., before: _Optional[_Iterable[_Union[Activation, _Mapping[str, _Any]]]] = ..., after: _Optional[_Iterable[_Union[Activation, _Mapping[str, _Any]]]] = ..., vector: _Optional[_Union[Vector, _Mapping[str, _Any]]] = ..., applied: _Optional[_Iterable[_Union[SteerEdit, _Mapping[str, _Any]]]] = ..., inconsistency_before: _Optional[_builtins.float] = ..., inconsistency_after: _Optional[_builtins.float] = ...) -> None: ...
 
 class MadeWith(_message.Message):
     __slots__ = ("encoder_sha256", "sae_sha256")
