@@ -29,6 +29,10 @@ Attributes = Union[Sequence[str], Mapping[str, str], str, None]
 
 def length_of(source: Source) -> int | None:
     """Number of records, where the source knows."""
+    if isinstance(source, Mapping):
+        if isinstance(source.get("id"), (str, int)):
+            return 1
+        source = next(iter(source.values()), ())
     try:
         return len(source)
     except TypeError:

@@ -47,13 +47,14 @@ def find_binary(given: str | os.PathLike[str] | None = None) -> str:
 
 
 class LocalServer:
-    """A running server on a free port, which ends with this program."""
+    """A running server, on a free port where none is said, which ends with this program."""
 
     def __init__(
         self,
         data: str | os.PathLike[str],
         *,
         binary: str | os.PathLike[str] | None = None,
+        listen: str = "127.0.0.1:0",
         arguments: tuple[str, ...] = (),
     ) -> None:
         self.data = pathlib.Path(data)
@@ -62,7 +63,7 @@ class LocalServer:
         ready = pathlib.Path(self._folder.name, "ready")
         command = [
             *(find_binary(binary), "serve", "--data", str(self.data)),
-            *("--listen", "127.0.0.1:0", "--ready-file", str(ready), *arguments),
+            *("--listen", listen, "--ready-file", str(ready), *arguments),
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

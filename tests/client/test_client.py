@@ -1,0 +1,400 @@
+"""The client as people use it: documents in and out, searches, counts, latents, analyses."""
+
+import asyncio
+import datetime as dt
+import pathlib
+import re
+import signal
+import threading
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import latentdb
+from latentdb import ID, A, L, errors, facets, queries, text, v1
+
+UTC = dt.timezone.utc
+WORDS = ["late parcel", "good film", "late film", "parcel lost", "good tea"]
+
+
+@pytest.fixture(scope="module")
+def shop(db):
+    """Forty documents with vectors, latents and attributes of every kind."""
+    collection = db.create_collection("shop", dimension=3, n_latents=8)
+    random = np.random.default_rng(5)
+    rows = [
+        {
+            "id": f"d{at:02}",
+            "text": WORDS[at % 5],
+            "vector": random.normal(size=3),
+            "latents": {at % 4: 1.0 + at / 64, 4 + at % 3: 0.5},
+            "attributes": {
+                "stars": at % 6,
+                "price": at / 4,
+                "shop": "ab"[at % 2],
+                "fresh": at % 3 == 0,
+                "day": dt.datetime(2026, 1, 1 + at % 28, tzinfo=UTC),
+                "tags": ["x", "y"] if at % 4 == 0 else ["z"],
+            },
+        }
+        for at in range(40)
+    ]
+    assert collection.upsert(rows, progress=False).upserted == 40
+    collection.latents.set_labels({0: "late parcels", 1: "films", 5: "rest"})
+    return collection, rows
+
+
+def test_documents_come_back_as_they_were_written(shop):
+    collection, rows = shop
+    for row, found in zip(rows, collection.get([row["id"] for row in rows], vector=True,
+                                               latents=True, version=True)):
+        assert (found.id, found.text, found.attributes) == (
+            row["id"], row["text"], row["attributes"],
+        )
+        assert found.vector.dtype == np.float32
+        assert np.array_equal(found.vector, np.asarray(row["vector"], dtype=np.float32))
+        assert found.latents == pytest.approx(row["latents"], abs=1e-3)
+        assert found.version
+    with pytest.raises(errors.NotFound, match="nowhere"):
+        collection.get(["nowhere"])
+    assert collection.get(["nowhere"], missing_ok=True) == []
+    assert {own.id for own in collection.scroll(A.stars == 2)} == {
+        row["id"] for row in rows if row["attributes"]["stars"] == 2
+    }
+    matrix, ids = collection.matrix()
+    for at, own in enumerate(ids):
+        row = rows[int(own[1:])]
+        assert dict(zip(matrix.indices[matrix.indptr[at]:matrix.indptr[at + 1]],
+                        matrix.data[matrix.indptr[at]:matrix.indptr[at + 1]])) == pytest.approx(
+            row["latents"], abs=1e-3
+        )
+    vectors, of = collection.vectors()
+    assert vectors.shape == (40, 3) and sorted(of) == [row["id"] for row in rows]
+
+
+FILTERS = [
+    (A.stars >= 4, lambda r: r["stars"] >= 4),
+    (A.stars.between(1, 2), lambda r: 1 <= r["stars"] <= 2),
+    (A.price < 3.5, lambda r: r["price"] < 3.5),
+    (A.shop == "a", lambda r: r["shop"] == "a"),
+    (A.shop != "a", lambda r: r["shop"] != "a"),
+    (A.fresh == True, lambda r: r["fresh"]),  # noqa: E712
+    (A.day > dt.datetime(2026, 1, 20, tzinfo=UTC), lambda r: r["day"].day > 20),
+    (A.tags.isin(["x", "q"]), lambda r: "x" in r["tags"]),
+    (A["shop"].like("_"), lambda r: True),
+    (A.shop.startswith("b"), lambda r: r["shop"] == "b"),
+    (A.shop.contains("A", ignore_case=True), lambda r: r["shop"] == "a"),
+    (A.stars.exists(), lambda r: True),
+    (ID.isin(["d01", "d07"]), lambda r: r["id"] in ("d01", "d07")),
+    (ID != "d01", lambda r: r["id"] != "d01"),
+    (ID < "d10", lambda r: r["id"] < "d10"),
+    (ID.like("d_9"), lambda r: r["id"].endswith("9")),
+    (text("late"), lambda r: "late" in r["text"]),
+    (latentdb.any_words("late tea"), lambda r: "late" in r["text"] or "tea" in r["text"]),
+    (latentdb.phrase("late film"), lambda r: r["text"] == "late film"),
+    (latentdb.prefix("par"), lambda r: "parcel" in r["text"]),
+    (latentdb.fuzzy("parcle"), lambda r: "parcel" in r["text"]),
+    (L(1), lambda r: 1 in r["latents"]),
+    (L(1, gt=1.2), lambda r: r["latents"].get(1, 0) > 1.2),
+    (latentdb.everything(), lambda r: True),
+]
+
+
+def test_filters_mean_what_they_say_and_print_as_the_language_reads(shop):
+    collection, rows = shop
+    flat = [{**row, **row["attributes"]} for row in rows]
+    combined = list(FILTERS)
+    for (left, is_left), (right, is_right) in zip(FILTERS, FILTERS[3:]):
+        combined.append((left & right, lambda r, a=is_left, b=is_right: a(r) and b(r)))
+        combined.append((left | ~right, lambda r, a=is_left, b=is_right: a(r) or not b(r)))
+        combined.append((~(left | right), lambda r, a=is_left, b=is_right: not (a(r) or b(r))))
+    for described, expected in combined:
+        count = sum(bool(expected(row)) for row in flat)
+        assert collection.count(described) == count, described
+        assert collection.count(str(described)) == count, described
+    with pytest.raises(TypeError, match="&"):
+        bool(A.stars > 1 and A.stars < 3)
+    with pytest.raises(errors.InvalidArgument, match="stars"):
+        A.stars == object()
+
+
+def test_searches_say_why(shop):
+    collection, rows = shop
+    hits = collection.search({0: 1.0, 4: -0.5}).limit(5)
+    scores = [sum(w * r["latents"].get(n, 0) for n, w in ((0, 1.0), (4, -0.5))) for r in rows]
+    assert [hit.score for hit in hits] == pytest.approx(sorted(scores)[::-1][:5], abs=2e-3)
+    assert hits[0].why.latents[0].label == "late parcels"
+    assert "late parcels" in str(hits[0].why)
+
+    fused = queries.fuse(np.ones(3), text("late parcel"), {0: 1.0}, weights=[1, 2, 1])
+    hits = collection.query(fused).where(A.stars >= 1).limit(10)
+    for hit in hits:
+        parts = [part.contribution for part in hit.why.parts if "." in part.name]
+        assert sum(parts) == pytest.approx(hit.score, abs=1e-5)
+    marked = next(hit for hit in hits if hit.text == "late parcel")
+    assert marked.marked == "[late] [parcel]"
+    frame = hits.to_pandas()
+    assert list(frame["id"]) == hits.ids and list(frame["rank"]) == list(range(1, len(hits) + 1))
+    assert hits.to_polars()["id"].to_list() == hits.ids == hits.to_arrow()["id"].to_pylist()
+    assert "<b>late</b>" in hits._repr_html_()
+
+
+def test_pages_orders_groups_and_facets(shop):
+    collection, rows = shop
+    search = collection.query(queries.matching("-stars", "id")).limit(7)
+    ids = [hit.id for hit in search.all()]
+    assert ids == [r["id"] for r in sorted(rows, key=lambda r: (-r["attributes"]["stars"],
+                                                                r["id"]))]
+    sample = collection.query(queries.matching(sample_seed=3)).limit(10)
+    assert sample.ids == collection.query(queries.matching(sample_seed=3)).limit(10).ids
+    grouped = collection.query(queries.matching("id")).group_by("shop")
+    assert grouped.ids == ["d00", "d01"]
+    assert search.offset(35).ids == ids[35:]
+
+    counted = search.facets("shop", facets.latents(limit=2), facets.histogram("day", calendar="month"))
+    by_shop, latents, days = counted.counts
+    assert {row["value"]: row["count"] for row in by_shop} == {"a": 20, "b": 20}
+    assert len(latents) == 2 and len(days) == 1 and days[0]["count"] == 40
+    stats = collection.stats("stars")
+    stars = [row["attributes"]["stars"] for row in rows]
+    assert stats["mean"] == pytest.approx(np.mean(stars)) and stats["q0.5"] == np.median(stars)
+    two_way = collection.facet(facets.values("shop", then="fresh"), filter=A.stars > 0)[0]
+    assert sum(row["count"] for row in two_way[0]["then"]) == two_way[0]["count"]
+
+
+def test_writes(db, name):
+    collection = db.create_collection(name)
+    collection.upsert([{"id": "a", "text": "one"}, {"id": "b", "attributes": {"n": 1}}])
+    assert collection.upsert([{"id": "a", "text": "two"}], if_exists="skip").existing == ["a"]
+    with pytest.raises(errors.AlreadyExists):
+        collection.upsert([{"id": "a"}], if_exists="fail")
+    assert collection.update(A.n == 1, set={"n": 2, "m": "x"}) == 1
+    before = collection.get(["b"], version=True)[0]
+    assert before.attributes == {"m": "x", "n": 2}
+    collection.update(ids="b", set={"n": 3}, remove=["m"], expected_versions={"b": before.version})
+    assert collection.get(["b"])[0].attributes == {"n": 3}
+    with pytest.raises(errors.Conflict):
+        collection.update(ids="b", set={"n": 4}, expected_versions={"b": before.version})
+    with pytest.raises(errors.PreconditionFailed, match="absent"):
+        collection.delete(A.absent != 3)
+    assert collection.delete(ids=["a", "zz"]) == 1
+    assert collection.delete(latentdb.everything()) == 1 and collection.count() == 0
+    collection.save_set("old", ID == "a", frozen=True)
+    assert collection.sets()[0]["name"] == "old"
+    collection.drop_set("old")
+    assert db.create_collection(name, exist_ok=True).count() == 0
+    with pytest.raises(errors.AlreadyExists):
+        db.create_collection(name)
+    db.drop_collection(name)
+    assert name not in db.collections()
+    with pytest.raises(errors.NotFound, match=name):
+        collection.count()
+
+
+def test_bad_input_names_the_argument(db, name):
+    collection = db.create_collection(name, dimension=2)
+    good = {"id": "1", "vector": [1, 2]}
+    for bad, field, said in [
+        ({"id": "2", "vector": [1, 2, 3]}, "records[1].vector", "3 values"),
+        ({"id": "2", "vector": [1, float("nan")]}, "records[1].vector", "finite"),
+        ({"id": "2", "vector": "ab"}, "records[1].vector", "array"),
+        ({"id": "2", "vector": [[1, 2]]}, "records[1].vector", "dimensions"),
+        ({"id": None}, "records[1].id", "None"),
+        ({"id": 2.5}, "records[1].id", "2.5"),
+        ({"id": "2", "attributes": {"x": {}}}, "records[1].attributes.x", "accepted"),
+        ({"id": "2", "attributes": {"x": 1 << 70}}, "records[1].attributes.x", "64 bits"),
+        ({"id": "2", "latents": 7}, "records[1].latents", "mapping"),
+        ({"id": "2", "colour": 7}, "records[1]", "colour"),
+        (7, "records[1]", "int"),
+    ]:
+        with pytest.raises(errors.InvalidArgument, match=re.escape(said)) as caught:
+            collection.upsert([good, bad])
+        assert caught.value.field == field
+        assert collection.count() == 0
+    for bad in ["text", 7, None]:
+        with pytest.raises(errors.InvalidArgument, match="pandas"):
+            collection.upsert(bad)
+    with pytest.raises(errors.InvalidArgument, match="shape"):
+        collection.upsert([good], vectors=np.zeros((1, 3)))
+    with pytest.raises(errors.InvalidArgument, match="2 rows for 1 records"):
+        collection.upsert([{"id": "1"}], vectors=np.ones((2, 2)))
+    with pytest.raises(errors.InvalidArgument, match="'name'"):
+        collection.upsert([{"key": 1}], id="name", attributes="*")
+    with pytest.raises(errors.InvalidArgument, match="one of 'rrf'"):
+        queries.fuse("a", method="sum")
+    with pytest.raises(errors.InvalidArgument, match="limit"):
+        collection.search([1, 2]).limit(0)
+    with pytest.raises(errors.InvalidArgument, match="column"):
+        collection.count("stars >> 3")
+    with pytest.raises(errors.InvalidArgument):
+        latentdb.connect("http://x/")
+    with pytest.raises(errors.Unavailable, match="127.0.0.1:1.*latentdb serve"):
+        latentdb.connect("127.0.0.1:1", timeout=5).collections()
+    with pytest.raises(errors.InvalidArgument, match="no program"):
+        latentdb.open("nowhere", binary="/nowhere/latentdb")
+
+
+def test_tables_of_every_kind(db, name):
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = {
+        "key": [1, 2, 3],
+        "title": ["A", None, "C"],
+        "body": ["x", "y", "z"],
+        "stars": [1.5, None, 3.0],
+        "day": [dt.datetime(2026, 1, 2), None, dt.datetime(2026, 1, 4)],
+        "vector": [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]],
+    }
+    fixed = pyarrow.FixedSizeListArray.from_arrays(
+        pyarrow.array(np.ravel(columns["vector"]), pyarrow.float32()), 2
+    )
+    arrow = pyarrow.table(columns).set_column(5, "vector", fixed)
+    rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
+    sources = {
+        "pandas": pandas.DataFrame(columns),
+        "polars": polars.DataFrame(columns),
+        "lazy": polars.LazyFrame(columns),
+        "arrow": pyarrow.table(columns),
+        "fixed": arrow,
+        "reader": arrow.to_reader(),
+        "dicts": rows,
+        "iterator": iter(rows),
+        "columns": columns,
+    }
+    for at, (kind, source) in enumerate(sources.items()):
+        collection = db.create_collection(f"{name}-{at}", dimension=2)
+        written = collection.upsert(
+            source, id="key", text="{title}: {{{body}}}", vector="vector",
+            attributes={"stars": "stars", "day": "date"}, progress=False,
+        )
+        assert written.upserted == 3, kind
+        first, second, third = collection.get(["1", "2", "3"], vector=True)
+        assert (first.text, second.text) == ("A: {x}", ": {y}"), kind
+        day = dt.datetime(2026, 1, 2, tzinfo=UTC)
+        assert first.attributes == {"stars": 1.5, "date": day}, kind
+        assert second.attributes == {}, kind
+        assert third.vector.tolist() == [0.5, 0.5], kind
+    seen = []
+    collection.upsert(columns, id="key", text="body", attributes="*", vector="vector", batch=2,
+                      progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(2, 3), (3, 3)]
+    assert collection.get(["1"])[0].attributes.keys() == {"title", "stars", "day"}
+
+
+def test_a_matrix_from_anywhere(db, name):
+    matrix = scipy.sparse.random(60, 12, density=0.3, format="csr", random_state=1)
+    texts = [f"text {at}" for at in range(60)]
+    kinds = [{"kind": "ab"[at % 2]} for at in range(60)]
+    labels = {3: "late parcels"}
+    collection = latentdb.from_matrix(
+        matrix, texts, attributes=kinds, labels=labels, name=name, client=db
+    )
+    found, ids = collection.matrix()
+    order = np.argsort([int(own) for own in ids])
+    assert np.allclose(found.toarray()[order], matrix.toarray(), atol=1e-3)
+    assert collection.latents.labels() == labels
+    assert collection.latents.find("parcel")[0]["latent"] == 3
+    table = collection.diff(A.kind == "a", A.kind == "b", all=True)
+    dense = matrix.toarray() > 0
+    for row in table:
+        assert row["a_count"] == dense[::2, row["latent"]].sum()
+    latent = collection.latents[3]
+    best = matrix.toarray()[:, 3].argmax()
+    assert latent.label == "late parcels" and latent.examples[0][1].id == str(best)
+    for plotted in (table, collection.facet(facets.latents())[0]):
+        pytest.importorskip("matplotlib").use("agg")
+        assert plotted.plot().get_yticklabels()
+    assert len(collection.correlate(all=True, min_support=2))
+    assert len(collection.trends("kind", all=True))
+    about = collection.near_duplicates(min_latents=1).about
+    assert about["documents"] + about["left_out"] == 60
+    groups = collection.cluster(latents=[0, 1, 2, 3], clusters=2)
+    assert len(groups) == 2 and len(groups.members) == 60
+    again = latentdb.from_matrix(matrix.toarray()[:5], name=f"{name}-dense", client=db)
+    assert again.count() == 5
+
+
+def test_the_asynchronous_client_is_the_same(db, shop):
+    collection, _ = shop
+
+    async def work():
+        async with latentdb.AsyncClient(db.address) as client:
+            own = client.collection("shop")
+            hits = await own.search({0: 1.0}).limit(3)
+            assert hits.ids == collection.search({0: 1.0}).limit(3).ids
+            assert [hit.id async for hit in own.query(queries.matching("id")).limit(9).all()] == [
+                f"d{at:02}" for at in range(40)
+            ]
+            other = await client.create_collection("async", dimension=2)
+            written = await other.upsert(({"id": at} for at in range(2500)), progress=False)
+            assert written.upserted == 2500 == await other.count()
+            counts = await asyncio.gather(*(other.count(ID == str(at)) for at in range(50)))
+            assert counts == [1] * 50
+            with pytest.raises(errors.NotFound):
+                await client.collection("nowhere").count()
+
+    asyncio.run(work())
+
+
+def test_every_rpc_is_called_by_the_client():
+    source = "".join(
+        path.read_text() for path in pathlib.Path(latentdb.__file__).parent.glob("_sync/*.py")
+    )
+    left_to_rpc = {"ExportRecords", "RestoreCollection", "RestoreRecords", "UseLabel",
+                   "SplitLatents", "SearchBatch", "Upsert"}
+    for module in vars(v1).values():
+        for service in getattr(getattr(module, "DESCRIPTOR", None), "services_by_name", {}).values():
+            for method in service.methods:
+                called = f"{service.name}/{method.name}" in source
+                called |= f'"{method.name}"' in source
+                assert called or method.name in left_to_rpc, method.full_name
+
+
+def test_an_ingest_goes_on_when_the_server_comes_back(tmp_path):
+    first = latentdb.open(tmp_path / "data")
+    port = first.address
+    first.create_collection("kept", dimension=2)
+    started, resumed = threading.Event(), threading.Event()
+
+    def rows():
+        for at in range(4000):
+            if at == 2000:
+                started.set()
+                assert resumed.wait(60)
+            yield {"id": at, "vector": [1, at]}
+
+    answer = {}
+
+    def write():
+        answer["written"] = first.collection("kept").upsert(rows(), batch=100)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert started.wait(60)
+    first._server._process.send_signal(signal.SIGKILL)
+    first._server._process.wait()
+    again = latentdb.LocalServer(tmp_path / "data", listen=port)
+    resumed.set()
+    writer.join(60)
+    assert answer["written"].upserted <= 4000
+    assert latentdb.connect(again.address).collection("kept").count() == 4000
+    again.stop()
+
+
+def test_many_threads_and_tasks(db, shop):
+    collection, rows = shop
+    expected = collection.search({0: 1.0}).limit(5).ids
+    faults = []
+
+    def searches():
+        for _ in range(60):
+            if collection.search({0: 1.0}).limit(5).ids != expected:
+                faults.append("other hits")
+
+    threads = [threading.Thread(target=searches) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
