@@ -21,14 +21,15 @@ class Progress:
         self._bar: Any = None
         if self._report is None and wanted is not False and (wanted or _is_seen()):
             try:
-                from tqdm.auto import tqdm
+                from tqdm import tqdm
             except ImportError:
                 if wanted:
                     raise ImportError(
                         "tqdm is not installed: pip install 'latentdb-client[progress]'"
                     ) from None
             else:
-                self._bar = tqdm(total=total, unit=f" {unit}", leave=False)
+                # Nothing is shown of what is done at once.
+                self._bar = tqdm(total=total, unit=f" {unit}", leave=False, delay=0.5)
 
     def add(self, more: int) -> None:
         """So many more are done."""
