@@ -47,10 +47,13 @@ def shop(db):
 
 def test_documents_come_back_as_they_were_written(shop):
     collection, rows = shop
-    for row, found in zip(rows, collection.get([row["id"] for row in rows], vector=True,
-                                               latents=True, version=True)):
+    for row, found in zip(
+        rows, collection.get([row["id"] for row in rows], vector=True, latents=True, version=True)
+    ):
         assert (found.id, found.text, found.attributes) == (
-            row["id"], row["text"], row["attributes"],
+            row["id"],
+            row["text"],
+            row["attributes"],
         )
         assert found.vector.dtype == np.float32
         assert np.array_equal(found.vector, np.asarray(row["vector"], dtype=np.float32))
@@ -65,10 +68,12 @@ def test_documents_come_back_as_they_were_written(shop):
     matrix, ids = collection.matrix()
     for at, own in enumerate(ids):
         row = rows[int(own[1:])]
-        assert dict(zip(matrix.indices[matrix.indptr[at]:matrix.indptr[at + 1]],
-                        matrix.data[matrix.indptr[at]:matrix.indptr[at + 1]])) == pytest.approx(
-            row["latents"], abs=1e-3
-        )
+        assert dict(
+            zip(
+                matrix.indices[matrix.indptr[at] : matrix.indptr[at + 1]],
+                matrix.data[matrix.indptr[at] : matrix.indptr[at + 1]],
+            )
+        ) == pytest.approx(row["latents"], abs=1e-3)
     vectors, of = collection.vectors()
     assert vectors.shape == (40, 3) and sorted(of) == [row["id"] for row in rows]
 
@@ -144,15 +149,18 @@ def test_pages_orders_groups_and_facets(shop):
     collection, rows = shop
     search = collection.query(queries.matching("-stars", "id")).limit(7)
     ids = [hit.id for hit in search.all()]
-    assert ids == [r["id"] for r in sorted(rows, key=lambda r: (-r["attributes"]["stars"],
-                                                                r["id"]))]
+    assert ids == [
+        r["id"] for r in sorted(rows, key=lambda r: (-r["attributes"]["stars"], r["id"]))
+    ]
     sample = collection.query(queries.matching(sample_seed=3)).limit(10)
     assert sample.ids == collection.query(queries.matching(sample_seed=3)).limit(10).ids
     grouped = collection.query(queries.matching("id")).group_by("shop")
     assert grouped.ids == ["d00", "d01"]
     assert search.offset(35).ids == ids[35:]
 
-    counted = search.facets("shop", facets.latents(limit=2), facets.histogram("day", calendar="month"))
+    counted = search.facets(
+        "shop", facets.latents(limit=2), facets.histogram("day", calendar="month")
+    )
     by_shop, latents, days = counted.counts
     assert {row["value"]: row["count"] for row in by_shop} == {"a": 20, "b": 20}
     assert len(latents) == 2 and len(days) == 1 and days[0]["count"] == 40
@@ -265,8 +273,12 @@ def test_tables_of_every_kind(db, name):
     for at, (kind, source) in enumerate(sources.items()):
         collection = db.create_collection(f"{name}-{at}", dimension=2)
         written = collection.upsert(
-            source, id="key", text="{title}: {{{body}}}", vector="vector",
-            attributes={"stars": "stars", "day": "date"}, progress=False,
+            source,
+            id="key",
+            text="{title}: {{{body}}}",
+            vector="vector",
+            attributes={"stars": "stars", "day": "date"},
+            progress=False,
         )
         assert written.upserted == 3, kind
         first, second, third = collection.get(["1", "2", "3"], vector=True)
@@ -276,8 +288,15 @@ def test_tables_of_every_kind(db, name):
         assert second.attributes == {}, kind
         assert third.vector.tolist() == [0.5, 0.5], kind
     seen = []
-    collection.upsert(columns, id="key", text="body", attributes="*", vector="vector", batch=2,
-                      progress=lambda done, total: seen.append((done, total)))
+    collection.upsert(
+        columns,
+        id="key",
+        text="body",
+        attributes="*",
+        vector="vector",
+        batch=2,
+        progress=lambda done, total: seen.append((done, total)),
+    )
     assert seen == [(2, 3), (3, 3)]
     assert collection.get(["1"])[0].attributes.keys() == {"title", "stars", "day"}
 
@@ -341,10 +360,19 @@ def test_every_rpc_is_called_by_the_client():
     source = "".join(
         path.read_text() for path in pathlib.Path(latentdb.__file__).parent.glob("_sync/*.py")
     )
-    left_to_rpc = {"ExportRecords", "RestoreCollection", "RestoreRecords", "UseLabel",
-                   "SplitLatents", "SearchBatch", "Upsert"}
+    left_to_rpc = {
+        "ExportRecords",
+        "RestoreCollection",
+        "RestoreRecords",
+        "UseLabel",
+        "SplitLatents",
+        "SearchBatch",
+        "Upsert",
+    }
     for module in vars(v1).values():
-        for service in getattr(getattr(module, "DESCRIPTOR", None), "services_by_name", {}).values():
+        for service in getattr(
+            getattr(module, "DESCRIPTOR", None), "services_by_name", {}
+        ).values():
             for method in service.methods:
                 called = f"{service.name}/{method.name}" in source
                 called |= f'"{method.name}"' in source
@@ -382,19 +410,44 @@ def test_an_ingest_goes_on_when_the_server_comes_back(tmp_path):
     again.stop()
 
 
-def test_many_threads_and_tasks(db, shop):
+def resident_bytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_ten_thousand_searches_of_threads_and_tasks_leave_nothing_behind(db, shop):
     collection, rows = shop
     expected = collection.search({0: 1.0}).limit(5).ids
     faults = []
 
-    def searches():
-        for _ in range(60):
+    def searches(many):
+        for _ in range(many):
             if collection.search({0: 1.0}).limit(5).ids != expected:
                 faults.append("other hits")
 
-    threads = [threading.Thread(target=searches) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    async def tasks(many):
+        async with latentdb.AsyncClient(db.address) as client:
+            own = client.collection("shop")
+
+            async def work():
+                for _ in range(many):
+                    hits = await own.search({0: 1.0}).limit(5)
+                    if hits.ids != expected:
+                        faults.append("other hits")
+
+            await asyncio.gather(*(work() for _ in range(8)))
+
+    def load(many):
+        threads = [threading.Thread(target=searches, args=(many,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        asyncio.run(tasks(many))
+        for thread in threads:
+            thread.join()
+
+    load(125)
+    before = resident_bytes()
+    load(500)
     assert faults == []
+    assert resident_bytes() - before < 24 << 20

@@ -234,8 +234,10 @@ def nearest(
         presets=[v1.PresetUse(name=n, strength=s) for n, s in (presets or {}).items()],
     )
     if (to is None) == (document is None):
-        raise InvalidArgument("is given twice or not at all; a text or vector, or document=ID, is "
-                              "accepted", field="nearest")
+        raise InvalidArgument(
+            "is given twice or not at all; a text or vector, or document=ID, is accepted",
+            field="nearest",
+        )
     if document is not None:
         message.document = document
     elif isinstance(to, str):
@@ -325,9 +327,7 @@ def property(  # noqa: A001
     if temperature is not None:
         message.temperature = temperature
     if (text is not None) + (own_latents_of is not None) + bool(positive) != 1:
-        raise InvalidArgument(
-            "takes one of text, own_latents_of and positive", field="property"
-        )
+        raise InvalidArgument("takes one of text, own_latents_of and positive", field="property")
     if text is not None:
         message.text = text
     elif own_latents_of is not None:

@@ -353,9 +353,7 @@ class Table(Sequence[dict[str, Any]]):
     def to_polars(self) -> Any:
         """A polars DataFrame."""
         polars = need("polars", "polars")
-        return polars.DataFrame(
-            {name: self.column(name) for name in self.columns}, strict=False
-        )
+        return polars.DataFrame({name: self.column(name) for name in self.columns}, strict=False)
 
     def to_arrow(self) -> Any:
         """A pyarrow Table."""

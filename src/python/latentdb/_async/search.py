@@ -97,9 +97,7 @@ class AsyncSearch(Awaited):
 
     async def run(self) -> Hits:
         """The hits of the first page."""
-        return Hits(
-            await self._rpc.unary("SearchService/Search", self.request, v1.SearchResponse)
-        )
+        return Hits(await self._rpc.unary("SearchService/Search", self.request, v1.SearchResponse))
 
     async def pages(self) -> AsyncIterator[Hits]:
         """Page after page from one snapshot, to the last hit."""

@@ -23,9 +23,7 @@ class AsyncTransport:
         if credentials is None:
             self.channel = grpc.aio.insecure_channel(settings.address, options=options())
         else:
-            self.channel = grpc.aio.secure_channel(
-                settings.address, credentials, options=options()
-            )
+            self.channel = grpc.aio.secure_channel(settings.address, credentials, options=options())
 
     def _call(self, kind: str, method: str, answer: type[M]) -> Any:
         return getattr(self.channel, kind)(
@@ -79,5 +77,3 @@ class AsyncTransport:
     async def close(self) -> None:
         """Closes the channel."""
         await self.channel.close()
-
-

@@ -119,9 +119,7 @@ class Collection(Analysed):
         if vectors is not None:
             array = _matrix(vectors, about.dimension)
             if total is not None and len(array) != total:
-                raise InvalidArgument(
-                    f"has {len(array)} rows for {total} records", field="vectors"
-                )
+                raise InvalidArgument(f"has {len(array)} rows for {total} records", field="vectors")
         if batch is not None and not 1 <= batch <= 10_000:
             raise InvalidArgument(f"is {batch}; 1 to 10000 is accepted", field="batch")
         documents = _documents(mapper, rows_of(records), array)
@@ -327,8 +325,9 @@ class Collection(Analysed):
         if isinstance(query, (str, np.ndarray, list, tuple)):
             made = nearest(query, steer=steer, exact=exact).message
         elif steer is not None or exact:
-            raise InvalidArgument("is of a text or a vector; nearest(..., steer=) of a query",
-                                  field="steer")
+            raise InvalidArgument(
+                "is of a text or a vector; nearest(..., steer=) of a query", field="steer"
+            )
         else:
             made = to_query(query)
         search = Search(self.rpc, v1.SearchRequest(collection=self.name, query=made))
@@ -354,7 +353,9 @@ class Collection(Analysed):
         return (self.rpc.unary("SearchService/Count", request, v1.CountResponse)).count
 
     def facet(
-        self, *facets: FacetLike, filter: FilterLike | None = None  # noqa: A002
+        self,
+        *facets: FacetLike,
+        filter: FilterLike | None = None,  # noqa: A002
     ) -> list[Table]:
         """Exact counts by attributes, latents and buckets, and statistics, one table per facet.
 
@@ -373,7 +374,10 @@ class Collection(Analysed):
         return tables
 
     def stats(
-        self, attribute: str, *, filter: FilterLike | None = None  # noqa: A002
+        self,
+        attribute: str,
+        *,
+        filter: FilterLike | None = None,  # noqa: A002
     ) -> dict[str, Any]:
         """Count, minimum, maximum, mean, sum, deviation and quartiles of an attribute; empty where
         no document has it."""
@@ -522,7 +526,11 @@ class Collection(Analysed):
     # Sets and presets
 
     def save_set(
-        self, name: str, filter: FilterLike, *, frozen: bool = False  # noqa: A002
+        self,
+        name: str,
+        filter: FilterLike,
+        *,
+        frozen: bool = False,  # noqa: A002
     ) -> v1.SavedSet:
         """Saves a filter under a name; `frozen` keeps the documents it describes now."""
         request = v1.SaveSetRequest(
@@ -568,7 +576,9 @@ class Collection(Analysed):
     def optimize(self) -> int:
         """Merges the segments into one and drops deleted documents; gives the segments there are."""
         request = v1.OptimizeRequest(collection=self.name)
-        return (self.rpc.unary("AdminService/Optimize", request, v1.OptimizeResponse)).segments
+        return (
+            self.rpc.unary("AdminService/Optimize", request, v1.OptimizeResponse)
+        ).segments
 
 
 def _matrix(vectors: Any, dimension: int) -> np.ndarray:

@@ -98,9 +98,7 @@ class Search(Lazy):
 
     def run(self) -> Hits:
         """The hits of the first page."""
-        return Hits(
-            self._rpc.unary("SearchService/Search", self.request, v1.SearchResponse)
-        )
+        return Hits(self._rpc.unary("SearchService/Search", self.request, v1.SearchResponse))
 
     def pages(self) -> Iterator[Hits]:
         """Page after page from one snapshot, to the last hit."""

@@ -58,9 +58,7 @@ class Transport:
         finally:
             call.cancel()
 
-    def both(
-        self, method: str, requests: Iterator[Message], answer: type[M]
-    ) -> Iterator[M]:
+    def both(self, method: str, requests: Iterator[Message], answer: type[M]) -> Iterator[M]:
         """Many answers to many messages."""
         call = self._call("stream_stream", method, answer)(
             requests, metadata=self.settings.metadata()
