@@ -451,3 +451,13 @@ def test_ten_thousand_searches_of_threads_and_tasks_leave_nothing_behind(db, sho
     load(500)
     assert faults == []
     assert resident_bytes() - before < 24 << 20
+
+
+def test_what_the_server_refuses_is_named_once(db, name):
+    collection = db.create_collection(name)
+    with pytest.raises(errors.InvalidArgument) as caught:
+        collection.upsert([{"id": "1"}, {"id": "2", "attributes": {"a b": 3}}])
+    assert caught.value.field == "records[1].attributes"
+    assert str(caught.value).startswith("records[1].attributes attribute name"), str(caught.value)
+    with pytest.raises(errors.InvalidArgument, match="remove="):
+        collection.update(ids="1", set={"n": None})

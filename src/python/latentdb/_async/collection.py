@@ -17,7 +17,15 @@ from ..queries import QueryLike, Steer, nearest, one_of, property, to_query
 from ..queries import Query as Query
 from ..records import Attributes, Mapper, batches, length_of, rows_of
 from ..results import Record, Table, facet_table, need
-from ..values import Floats, attributes, fill_vector, of_vector, to_latents, to_vector
+from ..values import (
+    Floats,
+    attributes,
+    fill_vector,
+    is_nothing,
+    of_vector,
+    to_latents,
+    to_vector,
+)
 from .analysis import Analysed
 from .latents import AsyncLatents
 from .search import AsyncSearch, projection
@@ -174,6 +182,12 @@ class AsyncCollection(Analysed):
         request = v1.UpdateRequest(
             collection=self.name, expected_versions=dict(expected_versions or {})
         )
+        for name, value in (set or {}).items():
+            if is_nothing(value):
+                raise InvalidArgument(
+                    f"is {value}; a value is accepted, and remove={[name]} removes it",
+                    field=f"set.{name}",
+                )
         values = attributes(set or {}, "set")
         if ids is not None:
             for own in [ids] if isinstance(ids, str) else ids:

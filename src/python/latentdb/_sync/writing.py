@@ -132,7 +132,9 @@ class Ingest:
             count = len(documents)
         if answer.HasField("error"):
             found = answer.error
-            raise of_code(found.code, found.message, _place(found.field, first))
+            field = _place(found.field, first)
+            message = found.message.removeprefix(f"{found.field}: ")
+            raise of_code(found.code, message, field)
         self._written.upserted += answer.upserted
         self._written.sequence = max(self._written.sequence, answer.sequence)
         self._written.existing += answer.existing
