@@ -215,6 +215,7 @@ def test_bad_input_names_the_argument(db, name):
         ({"id": "2", "latents": 7}, "records[1].latents", "mapping"),
         ({"id": "2", "colour": 7}, "records[1]", "colour"),
         (7, "records[1]", "int"),
+        ({"id": "2", "text": "a\ud800"}, "records[1]", "surrogate"),
     ]:
         with pytest.raises(errors.InvalidArgument, match=re.escape(said)) as caught:
             collection.upsert([good, bad])

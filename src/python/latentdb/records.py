@@ -157,6 +157,16 @@ class Mapper:
         Raises:
             InvalidArgument: naming the record and the column.
         """
+        try:
+            return self._document(row, at)
+        except UnicodeEncodeError as error:
+            raise InvalidArgument(
+                f"has the character {error.object[error.start]!r}, half of a surrogate pair, which "
+                "UTF-8 has not",
+                field=f"records[{at}]",
+            ) from None
+
+    def _document(self, row: Any, at: int) -> v1.Document:
         if isinstance(row, v1.Document):
             return row
         field = f"records[{at}]"
