@@ -21,6 +21,7 @@ mod readers;
 mod search;
 mod spec;
 mod training;
+mod uploads;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub use search::{
 };
 pub use spec::{EncoderRecord, Gate, Level, ReaderRecord, SaeRecord, SaeSpec, Spec};
 pub use training::{TrainRequest, Training, TrainingEnd};
+pub use uploads::Piece;
 
 /// The parts of the product over one data directory; each owns its state, and uses those before it.
 #[derive(Clone)]
