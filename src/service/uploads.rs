@@ -23,6 +23,7 @@ pub type Piece = (String, Vec<u8>);
 /// Takes the pieces of an SAE's files, of which the last is `None`, and keeps what they are under its
 /// hash. Blocks. Nothing is kept where they end without it, or are no SAE.
 pub(super) fn receive_sae(core: &Core, mut pieces: Receiver<Option<Piece>>) -> Result<SaeRecord> {
+    core.check_room()?;
     let mut upload = Upload {
         place: core.models.place_of_upload()?,
         file: None,

@@ -96,6 +96,7 @@ impl Collections {
     ) -> Result<CollectionInfo> {
         let service = self.clone();
         blocking(move || {
+            service.core.check_room()?;
             let address = Address::from(request.collection.as_str());
             let name = request.name.as_deref().unwrap_or_default();
             let view = service.core.view(&address)?;
