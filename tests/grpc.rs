@@ -38,3 +38,5 @@ mod standard;
 mod train;
 #[path = "grpc/transfer.rs"]
 mod transfer;
+#[path = "grpc/upload.rs"]
+mod upload;

@@ -45,6 +45,10 @@ struct LimitArgs {
     /// Maximum requests under way of one client, by its address
     #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_client, value_parser = flags::count::<u32>)]
     max_requests_per_client: u32,
+    /// MiB of the disk that stay free: with less, writes are answered RESOURCE_EXHAUSTED, while
+    /// deletes and drops are taken
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().min_free_disk >> 20)]
+    min_free_disk: u64,
 }
 
 impl LimitArgs {
@@ -53,6 +57,7 @@ impl LimitArgs {
             connections: self.max_connections,
             requests: self.max_requests,
             requests_per_client: self.max_requests_per_client,
+            min_free_disk: self.min_free_disk.saturating_mul(1 << 20),
         }
     }
 }

@@ -9,7 +9,8 @@
 //! | What sets documents apart, what goes together, what changes? | [`analyses`] |
 //! | How do records get in? | [`ingest`] |
 //! | How is a server run, what does it take? | [`operations`] |
-//! | How is it called from a program? | [`api`] |
+//! | How is it used from Python? | [`python`] |
+//! | How is it called from another program? | [`api`] |
 //! | What exactly is computed? | [`methods`] |
 //! | How good and how fast is it, and how is that reproduced? | [`measurements`] |
 
@@ -32,6 +33,7 @@ macro_rules! page {
             "[methods-sae]: crate::guide::methods#sparse-autoencoders\n",
             "[methods-steering]: crate::guide::methods#steering\n",
             "[operations]: crate::guide::operations\n",
+            "[python]: crate::guide::python\n",
             "[search]: crate::guide::search\n",
             "[training]: crate::guide::training\n",
             "\n",
@@ -63,6 +65,9 @@ pub mod methods {}
 
 #[doc = page!("operations.md")]
 pub mod operations {}
+
+#[doc = page!("python.md")]
+pub mod python {}
 
 #[doc = page!("search.md")]
 pub mod search {}

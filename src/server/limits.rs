@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::service::MIN_FREE_DISK;
+
 /// Largest message the server reads, in bytes.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// Streams of one connection at once, unary calls included.
@@ -19,6 +21,9 @@ pub struct Limits {
     pub requests: u32,
     /// The same of one client, by its address.
     pub requests_per_client: u32,
+    /// Bytes of the data directory's disk that stay free: with fewer, what needs room is answered
+    /// `RESOURCE_EXHAUSTED`; deletes, drops and merges are taken.
+    pub min_free_disk: u64,
 }
 
 impl Default for Limits {
@@ -27,6 +32,7 @@ impl Default for Limits {
             connections: 1024,
             requests: 1024,
             requests_per_client: 512,
+            min_free_disk: MIN_FREE_DISK,
         }
     }
 }

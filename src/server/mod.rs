@@ -102,7 +102,7 @@ impl Server {
     /// Those of [`Service::open`].
     pub fn open(options: ServerOptions) -> Result<Self> {
         Ok(Self {
-            service: Service::open(&options.data, options.chat)?,
+            service: Service::open(&options.data, options.limits.min_free_disk, options.chat)?,
             limits: options.limits,
         })
     }

@@ -6,6 +6,7 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::model_service_server::ModelService;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
 
 use super::address::address;
 use super::calls::calls;
@@ -28,6 +29,7 @@ calls! {
         decode_latents(v1::DecodeLatentsRequest) -> v1::DecodeLatentsResponse;
         evaluate_sae(v1::EvaluateSaeRequest) -> v1::EvaluateSaeResponse;
         get_sae(v1::GetSaeRequest) -> v1::SaeInfo;
+        upload_sae(Streaming<v1::UploadSaeRequest>) -> v1::SaeInfo;
     }
     streams {
         train_sae(v1::TrainSaeRequest) -> TrainSaeStream = v1::TrainSaeProgress;
@@ -111,6 +113,22 @@ impl ModelAdapter {
             sae: Some(wire_sae(sae)),
             quality: Some(wire_quality(&quality)),
         })
+    }
+
+    async fn upload_sae(&self, mut wire: Streaming<v1::UploadSaeRequest>) -> Result<v1::SaeInfo> {
+        let (send, receive) = mpsc::channel(4);
+        let pieces = async move {
+            // A stream that breaks off sends no end; a receiver that is gone has answered.
+            while let Ok(piece) = wire.message().await {
+                let is_last = piece.is_none();
+                let piece = piece.map(|piece| (piece.file, piece.content));
+                if send.send(piece).await.is_err() || is_last {
+                    break;
+                }
+            }
+        };
+        let (sae, ()) = tokio::join!(self.0.upload_sae(receive), pieces);
+        Ok(wire_sae(sae?))
     }
 
     async fn get_sae(&self, wire: v1::GetSaeRequest) -> Result<v1::SaeInfo> {

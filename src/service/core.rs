@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::models::Models;
 use super::readers::Readers;
+use super::room::Room;
 use super::spec::{EncoderRecord, ReaderRecord, SaeRecord, SaeSpec, Spec};
 use crate::encoder::BatchingEncoder;
 use crate::error::{Error, Result};
@@ -53,6 +54,7 @@ pub struct Core {
     pub(super) readers: Readers,
     /// By collection id, the latest generation's.
     specs: Mutex<HashMap<String, Arc<Spec>>>,
+    room: Room,
     started: Instant,
 }
 
@@ -70,19 +72,29 @@ pub(super) struct View {
 }
 
 impl Core {
-    /// Opens a data directory, creating it where it does not exist. Blocks.
+    /// Opens a data directory, creating it where it does not exist. Writes are refused while its disk
+    /// has less than `min_free_disk` bytes free. Blocks.
     ///
     /// # Errors
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
     /// pass their checks.
-    pub fn open(data: &Path) -> Result<Self> {
+    pub fn open(data: &Path, min_free_disk: u64) -> Result<Self> {
         Ok(Self {
             database: Database::open(data)?,
             models: Models::new(data.join("saes"))?,
             readers: Readers::default(),
             specs: Mutex::default(),
+            room: Room::new(data, min_free_disk),
             started: Instant::now(),
         })
+    }
+
+    /// Refuses what needs room where the disk has too little.
+    ///
+    /// # Errors
+    /// `ResourceExhausted`.
+    pub(super) fn check_room(&self) -> Result<()> {
+        self.room.check()
     }
 
     /// Seconds since it was opened.

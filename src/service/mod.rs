@@ -18,9 +18,11 @@ mod models;
 mod names;
 mod opened;
 mod readers;
+mod room;
 mod search;
 mod spec;
 mod training;
+mod uploads;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +57,7 @@ pub use labels::{
     PageRequest, Related, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel, ShownLabel,
     SplitLatent, SplitRequest,
 };
+pub use room::MIN_FREE_DISK;
 pub use search::{
     AppliedEdit, ChosenLatent, Contribution, CountedFacets, DEFAULT_CANDIDATES,
     DEFAULT_CONCEPT_LATENTS, DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetResult, GroupBy,
@@ -65,6 +68,7 @@ pub use search::{
 };
 pub use spec::{EncoderRecord, Gate, Level, ReaderRecord, SaeRecord, SaeSpec, Spec};
 pub use training::{TrainRequest, Training, TrainingEnd};
+pub use uploads::Piece;
 
 /// The parts of the product over one data directory; each owns its state, and uses those before it.
 #[derive(Clone)]
@@ -87,16 +91,17 @@ pub struct Service {
 
 impl Service {
     /// Opens a data directory, creating it where it does not exist, with a chat endpoint for
-    /// labellers and judges, if any. Blocks.
+    /// labellers and judges, if any. Writes are refused while its disk has less than `min_free_disk`
+    /// bytes free. Blocks.
     ///
     /// # Errors
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
     /// pass their checks, `InvalidArgument` for a malformed address of the chat endpoint.
-    pub fn open(data: &Path, chat: Option<ChatConfig>) -> Result<Self> {
+    pub fn open(data: &Path, min_free_disk: u64, chat: Option<ChatConfig>) -> Result<Self> {
         if let Some(config) = &chat {
             ChatModel::new(config.clone())?;
         }
-        let core = Arc::new(Core::open(data)?);
+        let core = Arc::new(Core::open(data, min_free_disk)?);
         let documents = Arc::new(Documents::new(core.clone()));
         let labels = Arc::new(Labels::new(core.clone(), chat));
         let search = Arc::new(Search::new(core.clone(), labels.clone()));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use half::f16;
 use latentdb_index::Activation;
 use parking_lot::Mutex;
+use tempfile::TempDir;
 
 use super::opened::Opened;
 use super::spec::EncoderRecord;
@@ -71,6 +72,30 @@ impl Models {
             )));
         }
         Ok(encoder)
+    }
+
+    /// The SAE of a folder or of a hash, kept in the data directory.
+    pub fn named_sae(&self, name: &str) -> Result<Arc<Sae>> {
+        match self.has_sae(name) {
+            true => self.sae(name),
+            false => self.import_sae(Path::new(name)),
+        }
+    }
+
+    /// The SAE of a hash of the data directory, or as it lies in a folder.
+    pub fn found_sae(&self, name: &str) -> Result<Arc<Sae>> {
+        match self.has_sae(name) {
+            true => self.sae(name),
+            false => Ok(Arc::new(format::open(Path::new(name))?)),
+        }
+    }
+
+    /// A place for the files of an SAE that is on its way; gone with what is returned, or with the
+    /// next start.
+    pub fn place_of_upload(&self) -> Result<TempDir> {
+        let mut named = tempfile::Builder::new();
+        let named = named.prefix("upload-").suffix(".tmp");
+        Ok(named.tempdir_in(&self.sae_directory)?)
     }
 
     /// Loads an SAE from a folder and keeps a copy in the data directory, under its hash.

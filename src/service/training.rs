@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use latentdb_index::{Activation, Snapshot, validate_latents, validate_vector};
+use tokio::sync::mpsc;
 
 use super::documents::MAX_BATCH;
 use super::models::activations;
 use super::readers::check_reads;
 use super::spec::SaeRecord;
+use super::uploads::{Piece, receive_sae};
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
 use crate::reading::Precision;
@@ -187,7 +189,7 @@ impl Training {
         cancellable(move |progress| {
             let sae = match folder {
                 Some(folder) => {
-                    let sae = Arc::new(format::open(Path::new(&folder))?);
+                    let sae = service.core.models.found_sae(&folder)?;
                     check_reads(&view.spec.vectors(), &sae, &view.name())?;
                     sae
                 }
@@ -200,6 +202,15 @@ impl Training {
         .await
     }
 
+    /// Brings an SAE into the data directory; see [`Piece`]. The last piece is `None`.
+    pub async fn upload_sae(
+        self: &Arc<Self>,
+        pieces: mpsc::Receiver<Option<Piece>>,
+    ) -> Result<SaeRecord> {
+        let service = self.clone();
+        blocking(move || receive_sae(&service.core, pieces)).await
+    }
+
     /// What a folder holds, or a collection's SAE.
     pub async fn sae_info(
         self: &Arc<Self>,
@@ -208,7 +219,7 @@ impl Training {
     ) -> Result<SaeRecord> {
         let service = self.clone();
         blocking(move || match (folder, collection) {
-            (Some(folder), _) => Ok(SaeRecord::of(&format::open(Path::new(&folder))?)),
+            (Some(folder), _) => Ok(SaeRecord::of(&*service.core.models.found_sae(&folder)?)),
             (None, Some(name)) => {
                 let view = service.core.view(&name)?;
                 view.sae().cloned().ok_or_else(|| no_sae(&view))

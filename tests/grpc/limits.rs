@@ -227,3 +227,38 @@ async fn text_conditions_drop_no_words() {
         .unwrap_err();
     assert!(refused.message().contains("1024"), "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_with_too_little_room_takes_deletes_and_drops_only() {
+    let data = tempfile::tempdir().unwrap();
+    let server = with_statuses(data.path(), Limits::default()).await;
+    server.stop().await;
+    let limits = Limits {
+        min_free_disk: u64::MAX,
+        ..Limits::default()
+    };
+    let server = Running::start_with(data.path(), limits).await;
+    let document = latentdb_proto::v1::Document {
+        id: "new".into(),
+        ..Default::default()
+    };
+    let refused = [
+        server.upsert("c", vec![document]).await.unwrap_err(),
+        server.create("d", 0, 0).await.unwrap_err(),
+    ];
+    for refused in refused {
+        assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+        assert!(refused.message().contains("--min-free-disk"), "{refused}");
+    }
+    assert_eq!(server.count("c", "all").await.unwrap(), 2);
+    let delete = DeleteRequest {
+        collection: "c".into(),
+        ids: vec!["gone".into()],
+        ..DeleteRequest::default()
+    };
+    let deleted = server.documents().delete(delete).await.unwrap();
+    assert_eq!(deleted.into_inner().deleted, 1);
+    let drop = latentdb_proto::v1::DropCollectionRequest { name: "c".into() };
+    server.collections().drop_collection(drop).await.unwrap();
+    server.stop().await;
+}

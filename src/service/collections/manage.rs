@@ -25,6 +25,7 @@ impl Collections {
     ) -> Result<CollectionInfo> {
         let service = self.clone();
         blocking(move || {
+            service.core.check_room()?;
             let new = plan_collection(&service.core, request)?;
             let address = Address::from(new.name.as_str());
             service.core.database.create(new)?;

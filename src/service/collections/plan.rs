@@ -1,6 +1,5 @@
 //! What a new collection or a new SAE is made with: models are opened, and compared with each other.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use latentdb_index::NewCollection;
@@ -42,7 +41,7 @@ pub(super) fn plan_tokens(
             "is missing; a collection with a reader takes the SAE that reads its token states",
         )
     })?;
-    let sae = core.models.import_sae(Path::new(folder)).within("sae")?;
+    let sae = core.models.named_sae(folder).within("sae")?;
     let made_for = sae.record().made_for()?;
     let trained = made_for.as_ref().and_then(Reading::token);
     let options = options(asked, trained).within("reader")?;
@@ -123,7 +122,7 @@ pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<
     if let Some(folder) = &request.sae
         && request.reader.is_none()
     {
-        let sae = core.models.import_sae(Path::new(folder)).within("sae")?;
+        let sae = core.models.named_sae(folder).within("sae")?;
         agree(&mut dimension, sae.d_in(), "dimension", "the SAE's inputs")?;
         agree(&mut n_latents, sae.n_latents(), "n_latents", "the SAE")?;
         let vectors = Reading::Pooled(PooledReading {

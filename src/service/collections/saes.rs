@@ -4,7 +4,6 @@
 //! default. Documents are written once, to the collection, and coded by all.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use latentdb_index::{Codes, CollectionRecord, Document, Progress, validate_name};
@@ -97,6 +96,7 @@ impl Collections {
     ) -> Result<CollectionInfo> {
         let service = self.clone();
         blocking(move || {
+            service.core.check_room()?;
             let address = Address::from(request.collection.as_str());
             let name = request.name.as_deref().unwrap_or_default();
             let view = service.core.view(&address)?;
@@ -165,7 +165,7 @@ impl Collections {
             }
             None => {
                 let models = &self.core.models;
-                let sae = models.import_sae(Path::new(&request.sae)).within("sae")?;
+                let sae = models.named_sae(&request.sae).within("sae")?;
                 let reader = replaced.and_then(|entry| entry.reader.as_ref());
                 let given = match reader {
                     Some(reader) => crate::reading::Reading::Token(reader.reading.clone()),

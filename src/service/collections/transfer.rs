@@ -121,6 +121,7 @@ impl Collections {
     ) -> Result<CollectionInfo> {
         let service = self.clone();
         blocking(move || {
+            service.core.check_room()?;
             let name = request.name.clone();
             service
                 .core
@@ -142,6 +143,7 @@ impl Collections {
     ) -> Result<u64> {
         let service = self.clone();
         blocking(move || {
+            service.core.check_room()?;
             let handle = service.core.database.collection(&collection)?;
             let mut kept = Vec::with_capacity(records.len());
             for (at, text) in records.iter().enumerate() {

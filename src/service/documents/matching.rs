@@ -54,6 +54,7 @@ impl Documents {
         change: MatchingChange,
         expected: ExpectedVersions,
     ) -> Result<Written> {
+        self.core.check_room()?;
         refuse_empty_group(&change.filter, "update").within("matching")?;
         self.prepared(collection, None, Turn::default(), |view| {
             let (change, mut operations) = (change.clone(), requirements(&expected));

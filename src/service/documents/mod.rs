@@ -113,6 +113,7 @@ impl Documents {
     /// the SAE does not fit the vectors, or they were made with other models; `AlreadyExists` and
     /// `Aborted` naming a document that is not as the batch requires.
     pub async fn ingest(self: &Arc<Self>, collection: &str, batch: Batch) -> Result<Ingested> {
+        self.core.check_room()?;
         let Batch {
             documents,
             codes,
@@ -210,6 +211,7 @@ impl Documents {
         made_with: MadeWith,
         expected: ExpectedVersions,
     ) -> Result<Written> {
+        self.core.check_room()?;
         check_batch(updates.len(), "updates")?;
         check_batch(expected.len(), "expected_versions")?;
         let shared = Arc::new((updates, made_with, expected));
