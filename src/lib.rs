@@ -4,7 +4,7 @@
 //! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
 //! defaults; `eval` measures rankings; `plot` and `report` draw and lay out what `cli` writes;
 //! `reading` is the record of what an SAE reads, which several of them share; `error`, `hex`,
-//! `instructions`, `progress`, `vectors` and `whole_file` stand below all.
+//! `instructions`, `keys`, `progress`, `vectors` and `whole_file` stand below all.
 
 pub mod cli;
 pub mod client;
@@ -16,6 +16,7 @@ pub mod guide;
 pub mod hex;
 pub mod inputs;
 mod instructions;
+pub mod keys;
 pub mod label;
 mod npy;
 pub mod plot;

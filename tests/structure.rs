@@ -23,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &["latentdb_index"]),
     ("hex", &[]),
     ("instructions", &[]),
+    ("keys", &["error", "hex"]),
     ("progress", &["latentdb_index"]),
     ("vectors", &[]),
     ("reading", &["error"]),
@@ -117,6 +118,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "error",
             "encoder",
+            "keys",
             "label",
             "progress",
             "reading",
@@ -144,6 +146,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "client",
             "error",
+            "keys",
             "client",
             "coder",
             "encoder",

@@ -18,6 +18,8 @@ pub enum ErrorKind {
     /// The request is right but the system is not in the state it needs; the message says how to
     /// get there. Retrying without a change does not help.
     FailedPrecondition,
+    /// The caller may not do this.
+    PermissionDenied,
     /// What the caller read and builds on was changed meanwhile: read it again, decide again.
     Aborted,
     /// A stated limit (size, depth, quota) was passed.

@@ -17,6 +17,16 @@ pub(super) struct ClientArgs {
         help_heading = "Connection"
     )]
     pub(super) server: String,
+    /// The key that calls carry, where the server takes keys
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "LATENTDB_API_KEY",
+        hide_env_values = true,
+        global = true,
+        help_heading = "Connection"
+    )]
+    api_key: Option<String>,
     /// Print JSON, errors included
     #[arg(long, global = true, help_heading = "Output")]
     pub(super) json: bool,
@@ -25,6 +35,6 @@ pub(super) struct ClientArgs {
 impl ClientArgs {
     /// Connects to the server.
     pub(super) async fn connect(&self) -> anyhow::Result<Client> {
-        Ok(Client::connect(&self.server).await?)
+        Ok(Client::connect_with(&self.server, self.api_key.as_deref()).await?)
     }
 }

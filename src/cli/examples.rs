@@ -15,6 +15,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("repair", "latentdb repair data"),
     (
+        "key create",
+        "latentdb key create reports --role read --collection demo --data data",
+    ),
+    ("key list", "latentdb key list --data data"),
+    ("key revoke", "latentdb key revoke reports --data data"),
+    (
         "collection create",
         "latentdb collection create reviews\nlatentdb collection create vectors --encoder none --dim 768",
     ),

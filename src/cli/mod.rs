@@ -45,6 +45,7 @@ mod import;
 mod ingest;
 mod inputs;
 mod interrupt;
+mod key;
 mod latents;
 mod names;
 mod output;
@@ -93,6 +94,8 @@ enum Command {
     Verify(verify::Args),
     /// Rebuild a lost or damaged catalog from the collections of a server that is stopped
     Repair(repair::Args),
+    /// Make, list and revoke the API keys of a server
+    Key(key::Args),
     /// Create, list, inspect, drop and change collections, and their saved sets
     Collection(collection::Args),
     /// Write records of a file or standard input into a collection
@@ -180,6 +183,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Serve(args) => serve::run(args, interrupt).await,
             Command::Verify(args) => verify::run(&args),
             Command::Repair(args) => repair::run(&args),
+            Command::Key(args) => key::run(&args),
             Command::Collection(args) => interrupt.stops(collection::run(args)).await,
             Command::Ingest(args) => ingest::run(args, interrupt).await,
             Command::Export(args) => interrupt.stops(export::run(args)).await,
@@ -240,6 +244,9 @@ mod tests {
             "serve --data d --listen 127.0.0.1:0 --ready-file f",
             "verify d --deep --json",
             "repair d",
+            "key create k --role read --collection c --data d",
+            "key list --data d",
+            "key revoke k --data d",
             "collection create c --encoder none --dim 384 --sae s --json",
             "collection attach c --sae s --server 127.0.0.1:1",
             "ingest c f.jsonl --id id --text {title} --attribute a --attribute b:int --vectors v.safetensors",

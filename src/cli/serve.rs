@@ -1,16 +1,18 @@
 //! `latentdb serve`: the server in this process.
 
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 
 use super::chat::ChatArgs;
 use super::flags;
 use super::interrupt::Interrupt;
-use crate::server::{Limits, Server, ServerOptions};
+use crate::keys::Keys;
+use crate::server::{KeyUse, Limits, Server, ServerOptions};
 
 /// How long requests on their way may take after the user asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -27,10 +29,23 @@ pub(super) struct Args {
     /// File that gets the address as host:port once the server serves
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// Whether calls take a key: once there are keys (latentdb key create), or never
+    #[arg(long, value_enum, default_value_t = Auth::Keys)]
+    auth: Auth,
+    /// Listen beyond this machine without keys
+    #[arg(long)]
+    insecure: bool,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
     chat: ChatArgs,
+}
+
+/// Whether calls take a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Auth {
+    Keys,
+    None,
 }
 
 /// What the server takes on at once.
@@ -65,10 +80,15 @@ impl LimitArgs {
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
     let listener = listen(&args.listen).await?;
     let address = listener.local_addr()?;
+    check_exposure(&args, address.ip())?;
     let server = open(ServerOptions {
         data: args.data.clone(),
         chat: args.chat.config(),
         limits: args.limits.limits(),
+        keys: match args.auth {
+            Auth::Keys => KeyUse::Keys,
+            Auth::None => KeyUse::None,
+        },
     })
     .await?;
     if let Some(file) = &args.ready_file {
@@ -91,6 +111,24 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         // Nobody serves there any more; a file that is gone already is as good.
         let _ = std::fs::remove_file(file);
     }
+    Ok(())
+}
+
+/// Refuses to serve everybody on a network by mistake.
+fn check_exposure(args: &Args, address: IpAddr) -> anyhow::Result<()> {
+    if address.is_loopback() || args.insecure {
+        return Ok(());
+    }
+    let has_keys = args.auth == Auth::Keys && Keys::load(&args.data)?.is_some();
+    if !has_keys {
+        bail!(
+            "--listen {} reaches beyond this machine and no call would take a key: make one with \
+             `latentdb key create NAME --role admin --data {}`, or say --insecure",
+            args.listen,
+            args.data.display()
+        );
+    }
+    tracing::warn!("keys and documents travel unencrypted: put TLS in front of the server");
     Ok(())
 }
 

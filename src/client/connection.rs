@@ -10,8 +10,11 @@ use latentdb_proto::v1::document_service_client::DocumentServiceClient;
 use latentdb_proto::v1::latent_service_client::LatentServiceClient;
 use latentdb_proto::v1::model_service_client::ModelServiceClient;
 use latentdb_proto::v1::search_service_client::SearchServiceClient;
-use tonic::Status;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
 
 /// The largest message that is accepted from a server.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
@@ -23,14 +26,31 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 #[derive(Clone, Debug)]
 pub struct Client {
     channel: Channel,
+    bearer: Bearer,
+}
+
+/// The key that calls carry.
+#[derive(Clone, Debug, Default)]
+pub struct Bearer(Option<MetadataValue<Ascii>>);
+
+/// A channel whose calls carry a key.
+pub type Link = InterceptedService<Channel, Bearer>;
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(key) = &self.0 {
+            request.metadata_mut().insert("authorization", key.clone());
+        }
+        Ok(request)
+    }
 }
 
 macro_rules! services {
     ($($(#[$doc:meta])* $name:ident: $client:ident,)*) => {
         $(
             $(#[$doc])*
-            pub fn $name(&self) -> $client<Channel> {
-                $client::new(self.channel.clone())
+            pub fn $name(&self) -> $client<Link> {
+                $client::with_interceptor(self.channel.clone(), self.bearer.clone())
                     .max_decoding_message_size(MAX_MESSAGE_BYTES)
             }
         )*
@@ -43,6 +63,23 @@ impl Client {
     /// # Errors
     /// `InvalidArgument` for a malformed address and one without a port, `Unavailable` if no server answers there.
     pub async fn connect(server: &str) -> Result<Self, Status> {
+        Self::connect_with(server, None).await
+    }
+
+    /// [`Self::connect`], with a key that every call carries.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a key that no header can hold, too.
+    pub async fn connect_with(server: &str, api_key: Option<&str>) -> Result<Self, Status> {
+        let bearer = api_key.map(|key| {
+            let mut value: MetadataValue<Ascii> =
+                format!("Bearer {key}").parse().map_err(|_| {
+                    Status::invalid_argument("the API key has characters that no key has")
+                })?;
+            value.set_sensitive(true);
+            Ok::<_, Status>(value)
+        });
+        let bearer = Bearer(bearer.transpose()?);
         let address = if server.contains("://") {
             server.to_owned()
         } else {
@@ -70,7 +107,7 @@ impl Client {
                 innermost(&error)
             ))
         })?;
-        Ok(Self { channel })
+        Ok(Self { channel, bearer })
     }
 
     /// The channel below, for services that have no method here, such as health and reflection.

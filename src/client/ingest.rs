@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::Status;
-use tonic::transport::Channel;
+
+use super::connection::Link;
 
 use crate::error::{Error, Result};
 
@@ -147,7 +148,7 @@ struct Shared<C> {
 /// The status of a call that cannot start. What ends it later is the outcome's fault, and what was
 /// acknowledged before stays written.
 pub async fn send<C: Send + 'static>(
-    mut service: DocumentServiceClient<Channel>,
+    mut service: DocumentServiceClient<Link>,
     target: Target,
     batches: mpsc::Receiver<Result<Batch<C>>>,
     stop: impl Future<Output = ()>,

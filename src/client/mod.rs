@@ -35,8 +35,8 @@ mod pairs;
 mod streams;
 pub mod view;
 
-pub use connection::Client;
 pub(crate) use connection::innermost;
+pub use connection::{Bearer, Client, Link};
 pub use json::ToJson;
 pub(crate) use json::{single, timestamp};
 /// The messages and services of the API.

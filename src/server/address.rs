@@ -1,19 +1,22 @@
 //! Addresses of requests: `NAME` is a collection in the space of its default SAE, `NAME:SAE` in that
 //! of the SAE of that name.
 
+use super::access::check_collection;
 use crate::error::{Error, Result};
 use crate::service::Address;
 
 /// The address in the field `collection` of a request.
 ///
 /// # Errors
-/// `NotFound` for an SAE whose name is empty.
+/// `NotFound` for an SAE whose name is empty; `PermissionDenied` for a collection that the caller's key
+/// is not for.
 pub(super) fn address(text: String) -> Result<Address> {
     address_in(text, "collection")
 }
 
 /// The address in another field of a request.
 pub(super) fn address_in(text: String, field: &str) -> Result<Address> {
+    check_collection(text.split(':').next().unwrap_or_default())?;
     match text.split_once(':') {
         None => Ok(Address {
             collection: text,
@@ -27,6 +30,15 @@ pub(super) fn address_in(text: String, field: &str) -> Result<Address> {
             sae: Some(sae.to_owned()),
         }),
     }
+}
+
+/// The name of a collection to be made.
+///
+/// # Errors
+/// `PermissionDenied` for one that the caller's key is not for.
+pub(super) fn new_name(text: String) -> Result<String> {
+    check_collection(&text)?;
+    Ok(text)
 }
 
 /// The collection that a request changes.

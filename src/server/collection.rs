@@ -6,7 +6,8 @@ use latentdb_index::{Analyzer, SetContent, Snapshot, TextLanguage};
 use latentdb_proto::v1;
 use latentdb_proto::v1::collection_service_server::CollectionService;
 
-use super::address::{address, changed};
+use super::access::sees;
+use super::address::{address, changed, new_name};
 use super::calls::calls;
 use super::reader::{reader_request, wire_reader};
 use super::status::required;
@@ -66,7 +67,7 @@ impl CollectionAdapter {
         let (reader, precision) = reader_of(wire.reader, wire.precision)?;
         let analyzer = wire.analyzer.map(analyzer).transpose().within("analyzer")?;
         let created = self.0.create_collection(CreateCollection {
-            name: wire.name,
+            name: new_name(wire.name)?,
             encoder: non_empty(wire.encoder),
             dimension: non_zero(wire.dimension),
             sae: non_empty(wire.sae),
@@ -91,7 +92,11 @@ impl CollectionAdapter {
     ) -> Result<v1::ListCollectionsResponse> {
         let infos = self.0.list_collections().await?;
         Ok(v1::ListCollectionsResponse {
-            collections: infos.into_iter().map(wire_collection).collect(),
+            collections: infos
+                .into_iter()
+                .filter(|info| sees(&info.name))
+                .map(wire_collection)
+                .collect(),
         })
     }
 

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::access::carried;
 use super::address::{address, changed};
 use super::calls::calls;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, required, shortened, status};
@@ -65,11 +66,11 @@ impl DocumentAdapter {
     ) -> Result<Answers<v1::IngestResponse>> {
         let (send, receive) = mpsc::channel(1);
         let api = self.clone();
-        tokio::spawn(async move {
+        tokio::spawn(carried(async move {
             if let Err(error) = api.run_ingest(batches, &send).await {
                 let _ = send.send(Err(error)).await;
             }
-        });
+        }));
         Ok(Box::pin(ReceiverStream::new(receive)))
     }
 
@@ -240,7 +241,7 @@ impl DocumentAdapter {
             stream: stream_id.clone(),
             batch: number,
         });
-        tokio::spawn(async move {
+        tokio::spawn(carried(async move {
             if !message.collection.is_empty() && message.collection != collection {
                 return Err(Error::invalid(
                     "collection",
@@ -286,7 +287,7 @@ impl DocumentAdapter {
                 written: ingested.written,
                 rejected,
             })
-        })
+        }))
     }
 }
 

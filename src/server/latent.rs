@@ -8,6 +8,7 @@ use latentdb_proto::v1::latent_service_server::LatentService;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::access::check_names_files;
 use super::address::address;
 use super::calls::calls;
 use super::family::{find_families, wire_families};
@@ -261,13 +262,21 @@ fn chat_use(model: Option<String>, limits: Option<v1::ChatLimits>) -> ChatUse {
     }
 }
 
+/// The name of a local language model: the pinned one, or a file that the caller may name.
+pub(super) fn local_model(name: Option<String>) -> Result<Option<String>> {
+    if name.as_deref().is_some_and(|name| name != "smollm2") {
+        check_names_files("naming a language model")?;
+    }
+    Ok(name)
+}
+
 fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest> {
     let model = non_empty(wire.model);
     Ok(LabelRequest {
         labeller: match entry(wire.labeller, "labeller")? {
             v1::LabellerKind::Keyphrase => LabellerChoice::Keyphrases,
             v1::LabellerKind::Chat => LabellerChoice::Chat(chat_use(model, wire.chat)),
-            v1::LabellerKind::Local => LabellerChoice::Local(model),
+            v1::LabellerKind::Local => LabellerChoice::Local(local_model(model)?),
         },
         address: address(wire.collection)?,
         replace: wire.replace,
@@ -288,7 +297,7 @@ fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest> {
         judge: match entry(wire.judge, "judge")? {
             v1::JudgeKind::Similarity => JudgeChoice::Similarity,
             v1::JudgeKind::Chat => JudgeChoice::Chat(chat_use(model, wire.chat)),
-            v1::JudgeKind::Local => JudgeChoice::Local(model),
+            v1::JudgeKind::Local => JudgeChoice::Local(local_model(model)?),
         },
         address: address(wire.collection)?,
         latents: wire.latents,

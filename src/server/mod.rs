@@ -3,6 +3,7 @@
 //!
 //! A server is a function of a listener, a data directory and a shutdown signal.
 
+mod access;
 mod address;
 mod admin;
 mod admission;
@@ -46,8 +47,10 @@ use tokio::net::TcpListener;
 use tonic::transport::server::TcpIncoming;
 
 use crate::error::{Error, Result};
+use crate::keys::WatchedKeys;
 use crate::label::ChatConfig;
 use crate::service::Service;
+use access::Access;
 use admin::AdminAdapter;
 use admission::{Admission, connections};
 use analysis::AnalysisAdapter;
@@ -76,6 +79,18 @@ pub struct ServerOptions {
     pub chat: Option<ChatConfig>,
     /// What it takes on at once.
     pub limits: Limits,
+    /// Whether calls take a key once the data directory has keys.
+    pub keys: KeyUse,
+}
+
+/// Whether calls take a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyUse {
+    /// Once the data directory has keys ([`crate::keys`]).
+    #[default]
+    Keys,
+    /// Never.
+    None,
 }
 
 /// A server over an open data directory.
@@ -93,6 +108,7 @@ pub struct ServerOptions {
 pub struct Server {
     service: Service,
     limits: Limits,
+    access: Access,
 }
 
 impl Server {
@@ -101,7 +117,12 @@ impl Server {
     /// # Errors
     /// Those of [`Service::open`].
     pub fn open(options: ServerOptions) -> Result<Self> {
+        let keys = match options.keys {
+            KeyUse::Keys => Some(WatchedKeys::open(&options.data)?),
+            KeyUse::None => None,
+        };
         Ok(Self {
+            access: Access::new(keys),
             service: Service::open(&options.data, options.limits.min_free_disk, options.chat)?,
             limits: options.limits,
         })
@@ -156,6 +177,7 @@ impl Server {
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
             .http2_keepalive_interval(Some(KEEPALIVE))
             .layer(Admission::new(self.limits))
+            .layer(self.access)
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(fault)?)
             .add_service(reflection().build_v1alpha().map_err(fault)?)

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
+use super::access::check_names_files;
 use super::address::address;
 use super::calls::calls;
 use super::collection::wire_sae;
@@ -41,7 +42,10 @@ impl ModelAdapter {
         use v1::encode_texts_request::With;
         let (collection, model) = match required(wire.with, "with")? {
             With::Collection(name) => (Some(address(name)?), None),
-            With::Model(model) => (None, Some(model)),
+            With::Model(model) => {
+                check_names_files("naming a model")?;
+                (None, Some(model))
+            }
         };
         let vectors = self.0.encode_texts(collection, model, wire.texts).await?;
         let vectors = vectors.into_iter().map(wire_vector).collect();
@@ -108,6 +112,9 @@ impl ModelAdapter {
 
     async fn evaluate_sae(&self, wire: v1::EvaluateSaeRequest) -> Result<v1::EvaluateSaeResponse> {
         let address = address(wire.collection)?;
+        if !wire.sae.is_empty() {
+            check_names_files("naming an SAE")?;
+        }
         let (sae, quality) = self.0.evaluate_sae(&address, non_empty(wire.sae)).await?;
         Ok(v1::EvaluateSaeResponse {
             sae: Some(wire_sae(sae)),
@@ -134,7 +141,10 @@ impl ModelAdapter {
     async fn get_sae(&self, wire: v1::GetSaeRequest) -> Result<v1::SaeInfo> {
         use v1::get_sae_request::Of;
         let (path, collection) = match required(wire.of, "of")? {
-            Of::Path(path) => (Some(path), None),
+            Of::Path(path) => {
+                check_names_files("naming an SAE")?;
+                (Some(path), None)
+            }
             Of::Collection(name) => (None, Some(address(name)?)),
         };
         Ok(wire_sae(self.0.sae_info(path, collection).await?))

@@ -2,7 +2,7 @@
 
 use latentdb_proto::v1;
 
-use super::address::changed;
+use super::address::{changed, new_name};
 use super::collection::{CollectionAdapter, wire_collection};
 use super::streams::{Answers, cut};
 use super::types::non_empty;
@@ -36,7 +36,7 @@ impl CollectionAdapter {
         wire: v1::RestoreCollectionRequest,
     ) -> Result<v1::Collection> {
         let request = RestoreRequest {
-            name: wire.name,
+            name: new_name(wire.name)?,
             definition: wire.definition,
             encoder: non_empty(wire.encoder),
             saes: wire.saes.into_iter().collect(),

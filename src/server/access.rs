@@ -1,0 +1,282 @@
+//! Who may call what: a key for each call once there are keys, its role for the method, its
+//! collections for the names in the message.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::future::BoxFuture;
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Key, Role, WatchedKeys};
+
+/// Methods that a key for reading may call.
+const READING: &[&str] = &[
+    "AdminService/GetServerInfo",
+    "AnalysisService/Cluster",
+    "AnalysisService/Correlate",
+    "AnalysisService/Diff",
+    "AnalysisService/NearDuplicates",
+    "AnalysisService/PoorlyExplained",
+    "AnalysisService/Trends",
+    "CollectionService/ExportRecords",
+    "CollectionService/GetCollection",
+    "CollectionService/ListCollections",
+    "CollectionService/ListSets",
+    "DocumentService/Get",
+    "DocumentService/Scroll",
+    "LatentService/GetLatent",
+    "LatentService/ListFamilies",
+    "LatentService/ListLabels",
+    "LatentService/ListLatents",
+    "LatentService/SearchLabels",
+    "LatentService/SplitLatents",
+    "ModelService/DecodeLatents",
+    "ModelService/EncodeTexts",
+    "ModelService/EncodeVectors",
+    "ModelService/EvaluateSae",
+    "ModelService/GetSae",
+    "SearchService/Count",
+    "SearchService/Facet",
+    "SearchService/ListPresets",
+    "SearchService/Search",
+    "SearchService/SearchBatch",
+    "SearchService/Steer",
+    "SearchService/SteerSweep",
+];
+
+/// Methods that take a key for writing.
+const WRITING: &[&str] = &[
+    "CollectionService/DropSet",
+    "CollectionService/SaveSet",
+    "DocumentService/Delete",
+    "DocumentService/Ingest",
+    "DocumentService/Update",
+    "DocumentService/Upsert",
+    "LatentService/FindFamilies",
+    "LatentService/LabelLatents",
+    "LatentService/ScoreLabels",
+    "LatentService/SetLabels",
+    "LatentService/UseLabel",
+    "SearchService/DropPreset",
+    "SearchService/SavePreset",
+];
+
+/// The role that a method takes, by its path; `None` for health, which everybody may ask.
+fn role_of(path: &str) -> Option<Role> {
+    if path.starts_with("/grpc.health.") {
+        return None;
+    }
+    if path.starts_with("/grpc.reflection.") {
+        return Some(Role::Read);
+    }
+    let method = path.strip_prefix("/latentdb.v1.").unwrap_or(path);
+    // A method that is in neither list takes the most.
+    Some(match method {
+        method if READING.contains(&method) => Role::Read,
+        method if WRITING.contains(&method) => Role::Write,
+        _ => Role::Admin,
+    })
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+enum Caller {
+    /// Anybody, where there are no keys.
+    Anybody,
+    /// The holder of a key.
+    Holder(Key),
+}
+
+tokio::task_local! {
+    static CALLER: Caller;
+}
+
+impl Caller {
+    fn may(&self, role: Role, what: &str) -> Result<()> {
+        match self {
+            Self::Holder(key) if key.role < role => Err(denied(format!(
+                "the key {:?} has the role {}; {what} takes {role}",
+                key.name, key.role
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn denied(message: String) -> Error {
+    Error::new(ErrorKind::PermissionDenied, message)
+}
+
+/// The caller of the request that this task answers. A task that knows none lets nobody in.
+fn caller() -> Result<Caller> {
+    CALLER
+        .try_with(Clone::clone)
+        .map_err(|_| Error::internal("a request is answered by a task that knows no caller"))
+}
+
+/// Refuses a collection that the caller's key is not for, whether or not it exists.
+///
+/// # Errors
+/// `PermissionDenied`.
+pub(super) fn check_collection(name: &str) -> Result<()> {
+    match caller()? {
+        Caller::Holder(key) if !key.is_for(name) => Err(denied(format!(
+            "the key {:?} is not for the collection {name:?}",
+            key.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the caller's key is for a collection.
+pub(super) fn sees(name: &str) -> bool {
+    check_collection(name).is_ok()
+}
+
+/// Refuses to name files and models of the server to callers that may not.
+///
+/// # Errors
+/// `PermissionDenied`.
+pub(super) fn check_names_files(what: &str) -> Result<()> {
+    caller()?.may(Role::Admin, what)
+}
+
+/// A part of a request that another task goes on with: the caller goes with it.
+pub(super) fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    let caller = CALLER.try_with(Clone::clone).ok();
+    async move {
+        match caller {
+            Some(caller) => CALLER.scope(caller, work).await,
+            None => work.await,
+        }
+    }
+}
+
+/// Lets calls in by their keys.
+#[derive(Clone)]
+pub(super) struct Access {
+    /// `None`: everybody is let in.
+    keys: Option<Arc<WatchedKeys>>,
+}
+
+impl Access {
+    pub fn new(keys: Option<WatchedKeys>) -> Self {
+        Self {
+            keys: keys.map(Arc::new),
+        }
+    }
+
+    fn caller<B>(&self, request: &http::Request<B>) -> Result<Caller, Status> {
+        let (Some(watched), Some(role)) = (&self.keys, role_of(request.uri().path())) else {
+            return Ok(Caller::Anybody);
+        };
+        let keys = watched.current().map_err(|error| {
+            tracing::error!(%error, "the keys cannot be read, so nobody is let in");
+            Status::unavailable("the server cannot read its keys; its log says why")
+        })?;
+        let Some(keys) = keys else {
+            return Ok(Caller::Anybody);
+        };
+        let unknown = |why: &str| {
+            Status::unauthenticated(format!(
+                "{why}; a key is sent as `authorization: Bearer KEY` (--api-key, LATENTDB_API_KEY)"
+            ))
+        };
+        let header = request.headers().get(http::header::AUTHORIZATION);
+        let Some(header) = header else {
+            return Err(unknown("this server takes calls with a key"));
+        };
+        let text = header.to_str().unwrap_or_default();
+        let secret = match text.split_once(' ') {
+            Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret.trim(),
+            _ => return Err(unknown("the authorization is no bearer key")),
+        };
+        let Some(key) = keys.find(secret) else {
+            return Err(unknown("the key is not known, or was revoked"));
+        };
+        let caller = Caller::Holder(key.clone());
+        let method = request.uri().path().rsplit('/').next().unwrap_or_default();
+        caller.may(role, method).map_err(super::status::status)?;
+        if role > Role::Read {
+            tracing::info!(target: "latentdb::audit", key = key.name, method, "a change is asked for");
+        }
+        Ok(caller)
+    }
+}
+
+impl<S> Layer<S> for Access {
+    type Service = Checked<S>;
+
+    fn layer(&self, inner: S) -> Checked<S> {
+        Checked {
+            access: self.clone(),
+            inner,
+        }
+    }
+}
+
+/// A service behind [`Access`].
+#[derive(Clone)]
+pub(super) struct Checked<S> {
+    access: Access,
+    inner: S,
+}
+
+impl<S> Service<http::Request<Body>> for Checked<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = http::Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        match self.access.caller(&request) {
+            Ok(caller) => {
+                // The one that was made ready is used; its clone is not yet.
+                let clone = self.inner.clone();
+                let mut inner = std::mem::replace(&mut self.inner, clone);
+                Box::pin(CALLER.scope(caller, async move { inner.call(request).await }))
+            }
+            Err(status) => Box::pin(std::future::ready(Ok(status.into_http()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_is_in_one_list_or_takes_the_most() {
+        let pool = prost_reflect::DescriptorPool::decode(latentdb_proto::DESCRIPTORS).unwrap();
+        let mut known = 0;
+        for service in pool
+            .services()
+            .filter(|own| own.package_name() == "latentdb.v1")
+        {
+            for method in service.methods() {
+                let name = format!("{}/{}", service.name(), method.name());
+                let lists = [READING, WRITING].map(|list| list.contains(&name.as_str()));
+                assert!(lists != [true, true], "{name}");
+                known += usize::from(lists != [false, false]);
+            }
+        }
+        assert_eq!(
+            known,
+            READING.len() + WRITING.len(),
+            "a list names what is no method"
+        );
+        assert_eq!(role_of("/latentdb.v1.SearchService/New"), Some(Role::Admin));
+        assert_eq!(role_of("/grpc.health.v1.Health/Check"), None);
+    }
+}
