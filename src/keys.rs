@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
+use chrono::{SecondsFormat, Utc};
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,8 @@ pub struct Key {
     pub collections: BTreeSet<String>,
     /// SHA-256 of its secret, which has 256 random bits.
     sha256: String,
-    /// When it was made.
-    pub created: DateTime<Utc>,
+    /// When it was made, as RFC 3339.
+    pub created: String,
 }
 
 /// The keys of a data directory.
@@ -161,13 +161,13 @@ impl Keys {
         OsRng.try_fill_bytes(&mut random).map_err(|error| {
             Error::internal("the system gives no random bytes").with_source(error)
         })?;
-        let secret = format!("ldb_{}", hex(&random));
+        let secret = format!("ldb_{}", hex(random));
         self.keys.push(Key {
             name: name.to_owned(),
             role,
             collections: collections.into_iter().collect(),
-            sha256: hex(&Sha256::digest(&secret)),
-            created: Utc::now(),
+            sha256: hex(Sha256::digest(&secret)),
+            created: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
         });
         Ok(secret)
     }
@@ -192,7 +192,7 @@ impl Keys {
 
     /// The key of a secret. Every key is compared, each in the same time.
     pub fn find(&self, secret: &str) -> Option<&Key> {
-        let hash = hex(&Sha256::digest(secret));
+        let hash = hex(Sha256::digest(secret));
         let mut found = None;
         for key in &self.keys {
             if bool::from(key.sha256.as_bytes().ct_eq(hash.as_bytes())) {

@@ -82,8 +82,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
                     true => "all collections".to_owned(),
                     false => collections.join(", "),
                 };
-                let created = key.created.format("%Y-%m-%d");
-                page += &format!("{}  {}  {of}  {created}\n", key.name, key.role);
+                page += &format!("{}  {}  {of}  {}\n", key.name, key.role, key.created);
             }
             let keys: Vec<_> = keys
                 .all()

@@ -81,7 +81,7 @@ pub(super) fn respond(
     Ok(())
 }
 
-/// Writes what makes an answer doubtful, beside it.
+/// Writes what makes an answer doubtful, next to it.
 pub(super) fn warn(warnings: &[String]) {
     for warning in warnings {
         eprintln!("warning: {warning}");

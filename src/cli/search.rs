@@ -16,7 +16,7 @@ use super::{flags, output, response};
 use crate::client::view::facet as view;
 use crate::records::vectors::VectorFile;
 
-/// Values or latents that are listed of a facet beside the hits.
+/// Values or latents that are listed of a facet next to the hits.
 const FACET_ENTRIES: u32 = 10;
 
 /// What is searched for.

@@ -80,7 +80,7 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    /// Rejects of a source: `FILE.rejects.jsonl` beside it, and `rejects.jsonl` in the working
+    /// Rejects of a source: `FILE.rejects.jsonl` next to it, and `rejects.jsonl` in the working
     /// folder for standard input.
     pub fn of(source: &Source) -> Self {
         Self::at(match source {
@@ -177,7 +177,7 @@ pub(super) fn taken_back(record: Record) -> Result<Record, Unread> {
     };
     if fields.is_empty() {
         let message = format!(
-            "{position}: has no fields: write those of the text in {MARK:?} beside it ({})",
+            "{position}: has no fields: write those of the text in {MARK:?} next to it ({})",
             mark.reason
         );
         let mark = serde_json::to_value(mark).unwrap_or_default();

@@ -247,7 +247,7 @@ where
                 let mut inner = std::mem::replace(&mut self.inner, clone);
                 Box::pin(CALLER.scope(caller, async move { inner.call(request).await }))
             }
-            Err(status) => Box::pin(std::future::ready(Ok(status.into_http()))),
+            Err(status) => Box::pin(async move { Ok(status.into_http()) }),
         }
     }
 }

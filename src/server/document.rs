@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::access::carried;
+use super::access::{carried, check_collection};
 use super::address::{address, changed};
 use super::calls::calls;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, required, shortened, status};
@@ -212,6 +212,9 @@ impl DocumentAdapter {
                         reading = false;
                         continue;
                     };
+                    if stream.is_none() {
+                        check_collection(&message.collection).map_err(status)?;
+                    }
                     counted += 1;
                     let number = if message.batch == 0 { counted } else { message.batch };
                     let target = stream.get_or_insert_with(|| {

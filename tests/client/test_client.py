@@ -462,3 +462,26 @@ def test_what_the_server_refuses_is_named_once(db, name):
     assert str(caught.value).startswith("records[1].attributes attribute name"), str(caught.value)
     with pytest.raises(errors.InvalidArgument, match="remove="):
         collection.update(ids="1", set={"n": None})
+
+
+def test_an_sae_of_this_machine_is_uploaded(db, name, tmp_path):
+    random = np.random.default_rng(2)
+    documents = ({"id": at, "vector": random.normal(size=8)} for at in range(600))
+    collection = db.create_collection(name, dimension=8)
+    collection.upsert(documents)
+    made = collection.train_sae(str(tmp_path / "sae"), n_latents=16, k=2, epochs=3, progress=False)
+    seen = []
+    found = db.saes.upload(tmp_path / "sae", progress=lambda done, total: seen.append((done, total)))
+    assert found.sha256 == made.sae.sha256 and seen[-1][0] == seen[-1][1] > 0
+    assert db.saes.get(found.sha256).n_latents == 16
+    collection.attach_sae(found, warn=True, progress=False)
+    assert collection.info().saes[0].sae.sha256 == found.sha256
+    again = db.create_collection(f"{name}-again", sae=found)
+    assert again.info().dimension == 8
+    for bad in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(errors.InvalidArgument, match="no folder with files"):
+            db.saes.upload(bad)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/cfg.json").write_text("{")
+    with pytest.raises(errors.LatentDBError, match="cfg.json"):
+        db.saes.upload(tmp_path / "bad")

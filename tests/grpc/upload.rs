@@ -32,8 +32,11 @@ fn pieces(folder: &Path) -> Vec<UploadSaeRequest> {
 }
 
 async fn upload(server: &Running, pieces: Vec<UploadSaeRequest>) -> Result<SaeInfo, Status> {
-    let sent = server.models().upload_sae(tokio_stream::iter(pieces));
-    Ok(sent.await?.into_inner())
+    let mut models = server.models();
+    Ok(models
+        .upload_sae(tokio_stream::iter(pieces))
+        .await?
+        .into_inner())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,16 +67,14 @@ async fn an_uploaded_sae_is_named_by_its_hash() {
         .await
         .unwrap();
     assert_eq!(created.into_inner().dimension, D as u32);
+    server.create("d", D as u32, 0).await.unwrap();
     let attach = AttachSaeRequest {
-        collection: "c".into(),
+        collection: "d".into(),
         sae: hash,
-        name: "again".into(),
         ..AttachSaeRequest::default()
     };
-    assert_eq!(
-        server.attach_sae(attach, |_| ()).await.unwrap().saes.len(),
-        2
-    );
+    let attached = server.attach_sae(attach, |_| ()).await.unwrap();
+    assert_eq!(attached.saes.len(), 1);
     server.stop().await;
 }
 
@@ -82,7 +83,7 @@ async fn what_is_no_sae_leaves_nothing_behind() {
     let data = tempfile::tempdir().unwrap();
     let server = Running::start(data.path()).await;
     for (pieces, said) in [
-        (vec![], "file"),
+        (vec![], "no SAE"),
         (vec![piece("", b"x")], "empty in the first piece"),
         (vec![piece("../cfg.json", b"x")], "letters"),
         (

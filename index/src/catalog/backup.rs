@@ -1,4 +1,4 @@
-//! A copy of what the catalog alone has, in a file beside it, for when the catalog is lost.
+//! A copy of what the catalog alone has, in a file next to it, for when the catalog is lost.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ struct Backup {
 impl Catalog {
     /// Renews the copy, where the catalog was changed since.
     pub(crate) fn back_up(&self) -> Result<()> {
-        let path = beside(self.file());
+        let path = next_to(self.file());
         let changes = self.changes()?;
         if read(&path).is_ok_and(|backup| backup.changes == changes) {
             return Ok(());
@@ -50,9 +50,9 @@ impl Catalog {
         Ok(())
     }
 
-    /// Takes the entries of the copy beside `lost` over; false where there is none that is whole.
+    /// Takes the entries of the copy next to `lost` over; false where there is none that is whole.
     pub(crate) fn restore(&self, lost: &Path) -> Result<bool> {
-        let Ok(backup) = read(&beside(lost)) else {
+        let Ok(backup) = read(&next_to(lost)) else {
             return Ok(false);
         };
         self.change(|transaction| {
@@ -90,7 +90,7 @@ pub(crate) fn check_backup(directory: &Path) -> Option<(PathBuf, Result<u64>)> {
     Some((path, checked))
 }
 
-fn beside(catalog: &Path) -> PathBuf {
+fn next_to(catalog: &Path) -> PathBuf {
     catalog.with_file_name(FILE)
 }
 

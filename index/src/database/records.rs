@@ -1,4 +1,4 @@
-//! What is recorded of a collection beside its own record: saved sets, presets, families.
+//! What is recorded of a collection next to its own record: saved sets, presets, families.
 
 use std::collections::BTreeMap;
 

@@ -98,7 +98,7 @@ pub(super) struct Args {
     #[arg(long)]
     keep_going: bool,
     /// Where --keep-going sets records aside with their reasons, as JSON Lines to be mended and
-    /// ingested; FILE.rejects.jsonl beside the input, rejects.jsonl for standard input
+    /// ingested; FILE.rejects.jsonl next to the input, rejects.jsonl for standard input
     #[arg(long, value_name = "FILE.jsonl", requires = "keep_going")]
     rejects: Option<PathBuf>,
     #[command(flatten)]

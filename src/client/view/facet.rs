@@ -238,7 +238,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// A value in a column beside others: of a time the day.
+/// A value in a column next to others: of a time the day.
 fn brief(value: &Value) -> String {
     let text = shown(value);
     match (&value.kind, text.split_once('T')) {

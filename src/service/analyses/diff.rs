@@ -153,7 +153,7 @@ pub struct LabelledDiffRow {
     /// Documents of the side that has more, in which it is strongest, with their activations.
     /// Where sets are paired, of pairs in which the other side has it not.
     pub documents: Vec<(ReadDocument, f32)>,
-    /// Beside each of `documents`, the one it is paired with; empty where sets are not paired.
+    /// For each of `documents`, the one it is paired with; empty where sets are not paired.
     pub counterparts: Vec<ReadDocument>,
 }
 

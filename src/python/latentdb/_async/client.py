@@ -14,6 +14,7 @@ from ..server import LocalServer
 from ..transport import Settings, address_of
 from ..values import Floats, of_vector
 from .collection import AsyncCollection
+from .saes import AsyncSaes, named
 from .transport import AsyncTransport
 
 PRECISIONS = {"f32": "f32", "bf16": "bf16"}
@@ -29,6 +30,7 @@ class AsyncClient:
         timeout: seconds after which a call that has one answer is given up; none when absent.
 
     Attributes:
+        saes: SAEs of the server: `saes.upload(folder)`.
         rpc: any rpc by its name: `rpc.unary("SearchService/Count", request, v1.CountResponse)`.
         channel: the gRPC channel, for the generated stubs (`latentdb.v1.search_pb2_grpc`).
     """
@@ -45,6 +47,7 @@ class AsyncClient:
         key = os.environ.get("LATENTDB_API_KEY") if api_key is None else api_key
         self.address = address_of(address)
         self.rpc = AsyncTransport(Settings(self.address, key, tls, timeout))
+        self.saes = AsyncSaes(self.rpc)
         self._server = server
 
     @property
@@ -80,7 +83,7 @@ class AsyncClient:
         *,
         encoder: str = "",
         dimension: int = 0,
-        sae: str = "",
+        sae: str | v1.SaeInfo = "",
         n_latents: int = 0,
         stemming: str = "",
         stop_words: str = "",
@@ -96,7 +99,7 @@ class AsyncClient:
             name: letters, digits, `_`, `-` and `.`, at most 128 bytes.
             encoder: makes vectors from text: "all-MiniLM-L6-v2", a folder on the server, a hub id.
             dimension: values of a vector, where the client brings vectors.
-            sae: a folder on the server with an SAE.
+            sae: what `saes.upload` gave, or a folder on the server.
             n_latents: latents, where the client brings them.
             stemming, stop_words: languages, as "english", whose words are stemmed and left out.
             fold_diacritics: whether "café" and "cafe" are one word.
@@ -112,7 +115,7 @@ class AsyncClient:
             name=name,
             encoder=encoder,
             dimension=dimension,
-            sae=sae,
+            sae=named(sae),
             n_latents=n_latents,
             precision=one_of(PRECISIONS, precision, "precision") if encoder or reader else "",
             states=states,
@@ -162,7 +165,3 @@ class AsyncClient:
             v1.EncodeTextsResponse,
         )
         return [of_vector(vector) for vector in found.vectors]
-
-    async def sae(self, path: str) -> v1.SaeInfo:
-        """What a folder on the server holds."""
-        return await self.rpc.unary("ModelService/GetSae", v1.GetSaeRequest(path=path), v1.SaeInfo)

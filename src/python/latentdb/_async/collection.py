@@ -28,6 +28,7 @@ from ..values import (
 )
 from .analysis import Analysed
 from .latents import AsyncLatents
+from .saes import named
 from .search import AsyncSearch, projection
 from .transport import AsyncTransport
 from .writing import Ingest, Written
@@ -505,7 +506,7 @@ class AsyncCollection(Analysed):
 
     async def attach_sae(
         self,
-        sae: str,
+        sae: str | v1.SaeInfo,
         *,
         name: str = "",
         reader: v1.Reader | None = None,
@@ -513,9 +514,11 @@ class AsyncCollection(Analysed):
         warn: bool = False,
         progress: ProgressLike = None,
     ) -> v1.Collection:
-        """Attaches an SAE in a folder on the server, as the default or under a name, and codes all
-        documents; the old state serves meanwhile."""
-        request = v1.AttachSaeRequest(collection=self.name, sae=sae, name=name, reader=reader)
+        """Attaches an SAE (what `saes.upload` gave, or a folder on the server), as the default or
+        under a name, and codes all documents; the old state serves meanwhile."""
+        request = v1.AttachSaeRequest(
+            collection=self.name, sae=named(sae), name=name, reader=reader
+        )
         if fvu_limit or warn:
             request.gate.CopyFrom(v1.FitGate(fvu_limit=fvu_limit, warn=warn))
         return await self._switch("AttachSae", request, progress)

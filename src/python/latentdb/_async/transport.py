@@ -59,6 +59,15 @@ class AsyncTransport:
         finally:
             call.cancel()
 
+    async def pieces(self, method: str, requests: AsyncIterator[Message], answer: type[M]) -> M:
+        """One answer to many messages."""
+        call = self._call("stream_unary", method, answer)
+        try:
+            found: M = await call(requests, metadata=self.settings.metadata())
+        except grpc.RpcError as error:
+            raise of_rpc(error, self.settings.address) from None
+        return found
+
     async def both(
         self, method: str, requests: AsyncIterator[Message], answer: type[M]
     ) -> AsyncIterator[M]:

@@ -15,6 +15,7 @@ from ..server import LocalServer
 from ..transport import Settings, address_of
 from ..values import Floats, of_vector
 from .collection import Collection
+from .saes import Saes, named
 from .transport import Transport
 
 PRECISIONS = {"f32": "f32", "bf16": "bf16"}
@@ -30,6 +31,7 @@ class Client:
         timeout: seconds after which a call that has one answer is given up; none when absent.
 
     Attributes:
+        saes: SAEs of the server: `saes.upload(folder)`.
         rpc: any rpc by its name: `rpc.unary("SearchService/Count", request, v1.CountResponse)`.
         channel: the gRPC channel, for the generated stubs (`latentdb.v1.search_pb2_grpc`).
     """
@@ -46,6 +48,7 @@ class Client:
         key = os.environ.get("LATENTDB_API_KEY") if api_key is None else api_key
         self.address = address_of(address)
         self.rpc = Transport(Settings(self.address, key, tls, timeout))
+        self.saes = Saes(self.rpc)
         self._server = server
 
     @property
@@ -81,7 +84,7 @@ class Client:
         *,
         encoder: str = "",
         dimension: int = 0,
-        sae: str = "",
+        sae: str | v1.SaeInfo = "",
         n_latents: int = 0,
         stemming: str = "",
         stop_words: str = "",
@@ -97,7 +100,7 @@ class Client:
             name: letters, digits, `_`, `-` and `.`, at most 128 bytes.
             encoder: makes vectors from text: "all-MiniLM-L6-v2", a folder on the server, a hub id.
             dimension: values of a vector, where the client brings vectors.
-            sae: a folder on the server with an SAE.
+            sae: what `saes.upload` gave, or a folder on the server.
             n_latents: latents, where the client brings them.
             stemming, stop_words: languages, as "english", whose words are stemmed and left out.
             fold_diacritics: whether "café" and "cafe" are one word.
@@ -113,7 +116,7 @@ class Client:
             name=name,
             encoder=encoder,
             dimension=dimension,
-            sae=sae,
+            sae=named(sae),
             n_latents=n_latents,
             precision=one_of(PRECISIONS, precision, "precision") if encoder or reader else "",
             states=states,
@@ -163,7 +166,3 @@ class Client:
             v1.EncodeTextsResponse,
         )
         return [of_vector(vector) for vector in found.vectors]
-
-    def sae(self, path: str) -> v1.SaeInfo:
-        """What a folder on the server holds."""
-        return self.rpc.unary("ModelService/GetSae", v1.GetSaeRequest(path=path), v1.SaeInfo)

@@ -29,6 +29,7 @@ from ..values import (
 )
 from .analysis import Analysed
 from .latents import Latents
+from .saes import named
 from .search import Search, projection
 from .transport import Transport
 from .writing import Ingest, Written
@@ -506,7 +507,7 @@ class Collection(Analysed):
 
     def attach_sae(
         self,
-        sae: str,
+        sae: str | v1.SaeInfo,
         *,
         name: str = "",
         reader: v1.Reader | None = None,
@@ -514,9 +515,11 @@ class Collection(Analysed):
         warn: bool = False,
         progress: ProgressLike = None,
     ) -> v1.Collection:
-        """Attaches an SAE in a folder on the server, as the default or under a name, and codes all
-        documents; the old state serves meanwhile."""
-        request = v1.AttachSaeRequest(collection=self.name, sae=sae, name=name, reader=reader)
+        """Attaches an SAE (what `saes.upload` gave, or a folder on the server), as the default or
+        under a name, and codes all documents; the old state serves meanwhile."""
+        request = v1.AttachSaeRequest(
+            collection=self.name, sae=named(sae), name=name, reader=reader
+        )
         if fvu_limit or warn:
             request.gate.CopyFrom(v1.FitGate(fvu_limit=fvu_limit, warn=warn))
         return self._switch("AttachSae", request, progress)

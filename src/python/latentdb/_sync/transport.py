@@ -58,6 +58,15 @@ class Transport:
         finally:
             call.cancel()
 
+    def pieces(self, method: str, requests: Iterator[Message], answer: type[M]) -> M:
+        """One answer to many messages."""
+        call = self._call("stream_unary", method, answer)
+        try:
+            found: M = call(requests, metadata=self.settings.metadata())
+        except grpc.RpcError as error:
+            raise of_rpc(error, self.settings.address) from None
+        return found
+
     def both(self, method: str, requests: Iterator[Message], answer: type[M]) -> Iterator[M]:
         """Many answers to many messages."""
         call = self._call("stream_stream", method, answer)(

@@ -180,6 +180,14 @@ class EvaluateSaeResponse(_message.Message):
     quality: SaeQuality
     def __init__(self, sae: _Optional[_Union[_collection_pb2.SaeInfo, _Mapping[str, _Any]]] = ..., quality: _Optional[_Union[SaeQuality, _Mapping[str, _Any]]] = ...) -> None: ...
 
+class UploadSaeRequest(_message.Message):
+    __slots__ = ("file", "content")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    file: str
+    content: bytes
+    def __init__(self, file: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
+
 class GetSaeRequest(_message.Message):
     __slots__ = ("path", "collection")
     PATH_FIELD_NUMBER: _ClassVar[int]

@@ -66,6 +66,11 @@ class ModelServiceStub(object):
                 request_serializer=latentdb_dot_v1_dot_model__pb2.GetSaeRequest.SerializeToString,
                 response_deserializer=latentdb_dot_v1_dot_collection__pb2.SaeInfo.FromString,
                 _registered_method=True)
+        self.UploadSae = channel.stream_unary(
+                '/latentdb.v1.ModelService/UploadSae',
+                request_serializer=latentdb_dot_v1_dot_model__pb2.UploadSaeRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_collection__pb2.SaeInfo.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
@@ -114,6 +119,15 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UploadSae(self, request_iterator, context):
+        """Brings an SAE into the data directory: the files of a folder in any of the formats that the
+        server reads, in pieces. It is named by its hash ever after, wherever a folder on the server is
+        accepted. Nothing is kept of an upload that breaks off or cannot be read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +159,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
             'GetSae': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSae,
                     request_deserializer=latentdb_dot_v1_dot_model__pb2.GetSaeRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_collection__pb2.SaeInfo.SerializeToString,
+            ),
+            'UploadSae': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadSae,
+                    request_deserializer=latentdb_dot_v1_dot_model__pb2.UploadSaeRequest.FromString,
                     response_serializer=latentdb_dot_v1_dot_collection__pb2.SaeInfo.SerializeToString,
             ),
     }
@@ -310,6 +329,33 @@ class ModelService(object):
             target,
             '/latentdb.v1.ModelService/GetSae',
             latentdb_dot_v1_dot_model__pb2.GetSaeRequest.SerializeToString,
+            latentdb_dot_v1_dot_collection__pb2.SaeInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadSae(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/latentdb.v1.ModelService/UploadSae',
+            latentdb_dot_v1_dot_model__pb2.UploadSaeRequest.SerializeToString,
             latentdb_dot_v1_dot_collection__pb2.SaeInfo.FromString,
             options,
             channel_credentials,
