@@ -4,6 +4,7 @@ They need the demo: `latentdb demo` makes it in the cache; without it they skip 
 
 import os
 import pathlib
+import re
 import shutil
 
 import pytest
@@ -46,3 +47,21 @@ def test_a_notebook_runs_to_its_end(path, address, monkeypatch):
         if "image/png" in output.get("data", {})
     ]
     assert figures
+
+
+REPOSITORY = EXAMPLES.parents[2]
+
+
+@pytest.mark.parametrize("page", ["README.md", "src/guide/python.md"])
+def test_the_cells_of_the_documents_run(page, address):
+    """Those over the demo's collection, in their order, in one namespace."""
+    cells = re.findall(r"```python\n(.*?)```", (REPOSITORY / page).read_text(), flags=re.S)
+    names = {}
+    ran = 0
+    for cell in cells:
+        needs_more = ("frame", "AsyncClient", "google", "reviews.")
+        if any(word in cell for word in needs_more):
+            continue
+        exec(cell.replace("127.0.0.1:7700", address), names)
+        ran += 1
+    assert ran >= 1
