@@ -12,7 +12,7 @@ use super::chat::ChatArgs;
 use super::flags;
 use super::interrupt::Interrupt;
 use crate::keys::Keys;
-use crate::server::{KeyUse, Limits, Server, ServerOptions};
+use crate::server::{KeyUse, Limits, Server, ServerOptions, TlsFiles};
 
 /// How long requests on their way may take after the user asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -32,13 +32,33 @@ pub(super) struct Args {
     /// Whether calls take a key: once there are keys (latentdb key create), or never
     #[arg(long, value_enum, default_value_t = Auth::Keys)]
     auth: Auth,
-    /// Listen beyond this machine without keys
+    /// Certificate of the server and those between it and its authority, as PEM; read again when it
+    /// changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Authorities whose certificates clients must have, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
+    /// Listen beyond this machine without keys or without TLS
     #[arg(long)]
     insecure: bool,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
     chat: ChatArgs,
+}
+
+impl Args {
+    fn tls(&self) -> Option<TlsFiles> {
+        Some(TlsFiles {
+            certificate: self.tls_cert.clone()?,
+            key: self.tls_key.clone()?,
+            client_authority: self.tls_client_ca.clone(),
+        })
+    }
 }
 
 /// Whether calls take a key.
@@ -89,6 +109,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             Auth::Keys => KeyUse::Keys,
             Auth::None => KeyUse::None,
         },
+        tls: args.tls(),
     })
     .await?;
     if let Some(file) = &args.ready_file {
@@ -128,7 +149,13 @@ fn check_exposure(args: &Args, address: IpAddr) -> anyhow::Result<()> {
             args.data.display()
         );
     }
-    tracing::warn!("keys and documents travel unencrypted: put TLS in front of the server");
+    if args.tls_cert.is_none() {
+        bail!(
+            "--listen {} reaches beyond this machine, and keys and documents would travel in the \
+             clear: give --tls-cert and --tls-key, or say --insecure",
+            args.listen
+        );
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use latentdb_proto::v1::search_service_client::SearchServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 
 /// The largest message that is accepted from a server.
@@ -27,6 +27,17 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 pub struct Client {
     channel: Channel,
     bearer: Bearer,
+}
+
+/// How a server is reached.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// The key that calls carry.
+    pub api_key: Option<String>,
+    /// The authority that the server's certificate is held to, as PEM.
+    pub authority: Option<Vec<u8>>,
+    /// The client's certificate and private key, as PEM.
+    pub identity: Option<Vec<u8>>,
 }
 
 /// The key that calls carry.
@@ -63,15 +74,16 @@ impl Client {
     /// # Errors
     /// `InvalidArgument` for a malformed address and one without a port, `Unavailable` if no server answers there.
     pub async fn connect(server: &str) -> Result<Self, Status> {
-        Self::connect_with(server, None).await
+        Self::connect_with(server, Access::default()).await
     }
 
-    /// [`Self::connect`], with a key that every call carries.
+    /// [`Self::connect`], with a key that every call carries, or over TLS: where an authority is given,
+    /// and to an address that begins with `https://`.
     ///
     /// # Errors
-    /// `InvalidArgument` for a key that no header can hold, too.
-    pub async fn connect_with(server: &str, api_key: Option<&str>) -> Result<Self, Status> {
-        let bearer = api_key.map(|key| {
+    /// `InvalidArgument` for a key that no header can hold, and files that are no PEM, too.
+    pub async fn connect_with(server: &str, access: Access) -> Result<Self, Status> {
+        let bearer = access.api_key.as_ref().map(|key| {
             let mut value: MetadataValue<Ascii> =
                 format!("Bearer {key}").parse().map_err(|_| {
                     Status::invalid_argument("the API key has characters that no key has")
@@ -83,7 +95,12 @@ impl Client {
         let address = if server.contains("://") {
             server.to_owned()
         } else {
-            format!("http://{server}")
+            let scheme = if access.authority.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            format!("{scheme}://{server}")
         };
         let refused = |what: &str| {
             Status::invalid_argument(format!(
@@ -101,6 +118,21 @@ impl Client {
             .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
+        let endpoint = if endpoint.uri().scheme_str() == Some("https") {
+            let mut tls = ClientTlsConfig::new();
+            tls = match access.authority {
+                Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
+                None => tls.with_webpki_roots(),
+            };
+            if let Some(pem) = access.identity {
+                tls = tls.identity(Identity::from_pem(&pem, &pem));
+            }
+            endpoint
+                .tls_config(tls)
+                .map_err(|error| Status::invalid_argument(format!("TLS: {}", innermost(&error))))?
+        } else {
+            endpoint
+        };
         let channel = endpoint.connect().await.map_err(|error| {
             Status::unavailable(format!(
                 "no server answers at {server} ({}); start one with: latentdb serve --data DIR",

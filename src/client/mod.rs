@@ -36,7 +36,7 @@ mod streams;
 pub mod view;
 
 pub(crate) use connection::innermost;
-pub use connection::{Bearer, Client, Link};
+pub use connection::{Access, Bearer, Client, Link};
 pub use json::ToJson;
 pub(crate) use json::{single, timestamp};
 /// The messages and services of the API.

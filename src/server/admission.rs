@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::server::TlsStream;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
@@ -23,6 +24,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
 
 use super::limits::Limits;
+use super::tls::Tls;
 
 /// How long a request waits for others to end before it is turned away.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -150,25 +152,36 @@ where
     }
 }
 
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// TLS handshakes that are made at once.
+const HANDSHAKES: usize = 256;
+
+/// The bytes of a connection.
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
 /// A connection with its place among all.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Wire,
     _place: OwnedSemaphorePermit,
 }
 
-/// At most `limit` connections at once; more are closed at once.
+/// At most `limit` connections at once; more are closed at once. With `tls`, those whose handshake is
+/// done.
 pub(super) fn connections(
     incoming: TcpIncoming,
     limit: u32,
+    tls: Option<Tls>,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let places = Arc::new(Semaphore::new(limit as usize));
-    incoming.filter_map(move |accepted| {
+    let tls = tls.map(Arc::new);
+    let accepted = incoming.filter_map(move |accepted| {
         let place = places.clone().try_acquire_owned();
         let connection = match (accepted, place) {
-            (Ok(stream), Ok(place)) => Some(Ok(Connection {
-                stream,
-                _place: place,
-            })),
+            (Ok(stream), Ok(place)) => Some(Ok((stream, place))),
             (Ok(_), Err(_)) => {
                 tracing::warn!(
                     limit,
@@ -179,14 +192,44 @@ pub(super) fn connections(
             (Err(error), _) => Some(Err(error)),
         };
         std::future::ready(connection)
-    })
+    });
+    let shaken = accepted.map(move |accepted| {
+        let tls = tls.clone();
+        async move {
+            let (stream, place) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => return Some(Err(error)),
+            };
+            let stream = match tls {
+                None => Wire::Plain(stream),
+                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => Wire::Tls(Box::new(stream)),
+                    Ok(Err(error)) => {
+                        tracing::info!(%error, "a TLS handshake failed");
+                        return None;
+                    }
+                    Err(_) => return None,
+                },
+            };
+            Some(Ok(Connection {
+                stream,
+                _place: place,
+            }))
+        }
+    });
+    shaken
+        .buffer_unordered(HANDSHAKES)
+        .filter_map(std::future::ready)
 }
 
 impl Connected for Connection {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        match &self.stream {
+            Wire::Plain(stream) => stream.connect_info(),
+            Wire::Tls(stream) => stream.get_ref().0.connect_info(),
+        }
     }
 }
 
@@ -196,7 +239,10 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        match &mut self.stream {
+            Wire::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Wire::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
     }
 }
 
@@ -206,15 +252,24 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        match &mut self.stream {
+            Wire::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Wire::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        match &mut self.stream {
+            Wire::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Wire::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        match &mut self.stream {
+            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
     }
 
     fn poll_write_vectored(
@@ -222,10 +277,16 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        match &mut self.stream {
+            Wire::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Wire::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Wire::Plain(stream) => stream.is_write_vectored(),
+            Wire::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 }

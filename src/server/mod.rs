@@ -28,6 +28,7 @@ mod splitting;
 mod status;
 mod steer;
 mod streams;
+mod tls;
 mod transfer;
 mod trends;
 mod types;
@@ -60,8 +61,10 @@ use latent::LatentAdapter;
 use limits::{KEEPALIVE, MAX_MESSAGE_BYTES, STREAMS_PER_CONNECTION};
 use model::ModelAdapter;
 use search::SearchAdapter;
+use tls::Tls;
 
 pub use limits::Limits;
+pub use tls::TlsFiles;
 
 pub(crate) use model::{train_options, wire_progress, wire_quality};
 pub(crate) use status::code;
@@ -81,6 +84,8 @@ pub struct ServerOptions {
     pub limits: Limits,
     /// Whether calls take a key once the data directory has keys.
     pub keys: KeyUse,
+    /// TLS on its connections; none without.
+    pub tls: Option<TlsFiles>,
 }
 
 /// Whether calls take a key.
@@ -109,6 +114,7 @@ pub struct Server {
     service: Service,
     limits: Limits,
     access: Access,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -123,6 +129,7 @@ impl Server {
         };
         Ok(Self {
             access: Access::new(keys),
+            tls: options.tls.map(Tls::open).transpose()?,
             service: Service::open(&options.data, options.limits.min_free_disk, options.chat)?,
             limits: options.limits,
         })
@@ -169,7 +176,7 @@ impl Server {
         // On the connections themselves: the builder's setting does not reach a given listener,
         // and without it every answer waits for the client's delayed acknowledgement.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let incoming = connections(incoming, self.limits.connections);
+        let incoming = connections(incoming, self.limits.connections, self.tls);
         let watch = health::watch(core.clone(), health.clone());
         let served = tonic::transport::Server::builder()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import pathlib
 from typing import Any
 
 from . import errors, facets, queries
@@ -59,6 +58,7 @@ from .queries import (
 )
 from .results import Hit, Hits, Record, Table
 from .server import LocalServer
+from .transport import Tls
 
 __all__ = [
     "ID",
@@ -113,7 +113,7 @@ def connect(
     address: str = "127.0.0.1:7700",
     *,
     api_key: str | None = None,
-    tls: bool | str | pathlib.Path = False,
+    tls: Tls = False,
     timeout: float | None = None,
 ) -> Client:
     """A connection to a running server; see `Client`. The first call finds out whether it is there."""

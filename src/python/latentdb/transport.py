@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 import grpc
 
@@ -35,21 +35,28 @@ _RETRIED = {
 PACKAGE = "latentdb.v1"
 
 
+# False: none. True: the system's authorities. A path: the file of an authority, as PEM. Credentials of
+# gRPC, for a client that has a certificate of its own.
+Tls = Union[bool, str, pathlib.Path, grpc.ChannelCredentials]
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where the server is and how it is reached."""
 
     address: str
     api_key: str | None = None
-    tls: bool | str | pathlib.Path = False
+    tls: Tls = False
     timeout: float | None = None
 
     def credentials(self) -> grpc.ChannelCredentials | None:
-        """Those of TLS: the system's authorities, or the file of one."""
+        """Those of TLS: the system's authorities, the file of one, or as they are."""
         if self.tls is False:
             return None
         if self.tls is True:
             return grpc.ssl_channel_credentials()
+        if isinstance(self.tls, grpc.ChannelCredentials):
+            return self.tls
         try:
             return grpc.ssl_channel_credentials(pathlib.Path(self.tls).read_bytes())
         except OSError as error:
