@@ -1,7 +1,8 @@
 """A collection as adapters use it: made at the first write, asked from plain and asynchronous code.
 
 What an adapter does is written once, as steps: a generator that yields calls of a client and gets
-their answers. It runs over the plain client, or over an asynchronous one of the running loop.
+their answers; of a call that gives item after item, a list. It runs over the plain client, or over
+an asynchronous one of the running loop.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from types import MethodType
 from typing import Any, TypeVar
 
 import numpy as np
 
 from .._async.client import AsyncClient
-from .._async.collection import AsyncCollection
 from .._sync.client import Client
 from ..errors import AlreadyExists, InvalidArgument, LatentDBError, NotFound
 from ..filters import A, Filter, everything
@@ -23,30 +24,31 @@ from ..queries import Query
 from ..results import Hit, Record
 from .metadata import HELD, Condition
 
-__all__ = ["Connection", "Steps", "diverse"]
+__all__ = ["PAGE", "Call", "Connection", "Steps", "diverse"]
 
 _LOG = logging.getLogger(__name__)
-# Hits of a page.
+# Most hits of a page.
 PAGE = 1000
 
 T = TypeVar("T")
-Steps = Generator[Callable[[Any], Any], Any, T]
+Call = Callable[[Any], Any]
+Steps = Generator[Call, Any, T]
 
 
 class Connection:
     """A collection of a server, by its name.
 
     Args:
-        client: a client, or the address of a server.
+        client: a client, or the address of a server. Or a method that gives a client whenever one
+            is needed, and whose object closes it.
         collection: the collection, or NAME:SAE to read it through an SAE.
 
     Attributes:
-        client: the plain client.
         name: the collection as it is read.
     """
 
-    def __init__(self, client: Client | str, collection: str) -> None:
-        if not isinstance(client, (Client, str)):
+    def __init__(self, client: Client | str | Callable[[], Client], collection: str) -> None:
+        if not isinstance(client, (Client, str, MethodType)):
             raise InvalidArgument(
                 f"is {type(client).__name__}; a latentdb.Client or HOST:PORT is accepted",
                 field="client",
@@ -54,19 +56,27 @@ class Connection:
         if not isinstance(collection, str) or not collection:
             raise InvalidArgument(f"is {collection!r}; a name is accepted", field="collection")
         self._owned = isinstance(client, str)
-        self.client = Client(client) if isinstance(client, str) else client
+        self._client = Client(client) if isinstance(client, str) else client
         self.name = collection
         self._clients: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
+
+    @property
+    def client(self) -> Client:
+        """The plain client."""
+        return self._client if isinstance(self._client, Client) else self._client()
 
     # Running steps
 
     def run(self, steps: Steps[T]) -> T:
         """Runs steps over the plain client."""
+        client = self.client
         try:
             call = next(steps)
             while True:
                 try:
-                    answer = call(self.client)
+                    answer = call(client)
+                    if isinstance(answer, Iterator):
+                        answer = list(answer)
                 except LatentDBError as error:
                     call = steps.throw(error)
                 else:
@@ -82,7 +92,11 @@ class Connection:
             call = next(steps)
             while True:
                 try:
-                    answer = await call(client)
+                    answer = call(client)
+                    if hasattr(answer, "__aiter__"):
+                        answer = [item async for item in answer]
+                    else:
+                        answer = await answer
                 except LatentDBError as error:
                     call = steps.throw(error)
                 else:
@@ -116,6 +130,16 @@ class Connection:
         if found is not None:
             await found.close()
         self.close()
+
+    # Calls
+
+    def on(self, call: Call) -> Call:
+        """A call of the collection, as one of a client."""
+        return lambda client: call(client.collection(self.name))
+
+    def count(self, where: Filter | None = None) -> Call:
+        """The call for the number of documents of a filter."""
+        return self.on(lambda own: own.count(where))
 
     # Steps
 
@@ -155,21 +179,12 @@ class Connection:
         """Documents by id, without those that do not exist."""
         if not ids:
             return []
-        found: list[Record] = yield lambda client: client.collection(self.name).get(
-            list(ids), missing_ok=True
-        )
+        found: list[Record] = yield self.on(lambda own: own.get(list(ids), missing_ok=True))
         return found
 
     def all(self, where: Filter | None) -> Steps[list[Record]]:
         """All documents of a filter."""
-
-        def scroll(client: Any) -> Any:
-            collection = client.collection(self.name)
-            if isinstance(collection, AsyncCollection):
-                return _gathered(collection, where)
-            return list(collection.scroll(where))
-
-        found: list[Record] = yield scroll
+        found: list[Record] = yield self.on(lambda own: own.scroll(where))
         return found
 
     def search(self, query: Query, count: int, *, vector: bool = False) -> Steps[list[Hit]]:
@@ -180,13 +195,13 @@ class Connection:
         token = ""
         while True:
 
-            def page(client: Any, token: str = token) -> Any:
-                search = client.collection(self.name).query(query).limit(min(count, PAGE))
+            def page(own: Any, token: str = token) -> Any:
+                search = own.query(query).limit(min(count, PAGE))
                 search = search.returning(vector=vector)
                 search.request.page_token = token
                 return search.run()
 
-            hits = yield page
+            hits = yield self.on(page)
             for warning in hits.warnings if not token else ():
                 _LOG.warning("%s: %s", self.name, warning)
             found += hits
@@ -200,10 +215,10 @@ class Connection:
         fields = sorted(condition.fields) if condition is not None else []
         if not fields:
             return
-        if not (yield self._count(A[HELD].isin(fields))):
+        if not (yield self.count(A[HELD].isin(fields))):
             return
         for name in fields:
-            held = yield self._count(A[HELD] == name)
+            held = yield self.count(A[HELD] == name)
             if held:
                 raise InvalidArgument(
                     f"cannot be filtered by: documents ({held}) have values there that are kept as "
@@ -211,9 +226,6 @@ class Connection:
                     "bits), which no filter sees",
                     field=f"filter.{name}",
                 )
-
-    def _count(self, where: Filter) -> Callable[[Any], Any]:
-        return lambda client: client.collection(self.name).count(where)
 
     def present(self, steps: Steps[T], empty: T) -> Steps[T]:
         """What steps give, or `empty` where the collection is not there yet."""
@@ -224,10 +236,6 @@ class Connection:
             if self.name.partition(":")[0] in names:
                 raise
             return empty
-
-
-async def _gathered(collection: AsyncCollection, where: Filter | None) -> list[Record]:
-    return [record async for record in collection.scroll(where)]
 
 
 def diverse(hits: Sequence[Hit], count: int, relevance: float) -> list[Hit]:

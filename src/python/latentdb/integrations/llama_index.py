@@ -47,6 +47,7 @@ from .metadata import (
     attribute,
     in_pieces,
     is_null,
+    joined,
     of_attributes,
     to_attributes,
 )
@@ -372,7 +373,7 @@ def _node(record: Record) -> BaseNode:
     text = record.text or ""
     if CONTENT not in attributes:
         return TextNode(id_=record.id, text=text, metadata=of_attributes(attributes))
-    content = "".join(attributes[CONTENT])
+    content = joined(attributes[CONTENT])
     if attributes.get(KIND) == Document.class_name():
         node: BaseNode = Document.from_dict(json.loads(content))
     else:

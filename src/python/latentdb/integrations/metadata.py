@@ -24,17 +24,24 @@ from ..errors import InvalidArgument
 from ..filters import A, AttributeName, Filter, FilterLike, everything, to_filter
 
 __all__ = [
+    "ATTRIBUTES",
     "EMPTY",
     "HELD",
     "JSON",
+    "NAME_BYTES",
+    "STRING_BYTES",
+    "YEARS",
     "Condition",
     "accepted",
     "attribute",
     "exists",
     "in_pieces",
     "is_null",
+    "joined",
     "of_attributes",
+    "spelled",
     "to_attributes",
+    "whole",
 ]
 
 # Attributes beside those of the metadata: values as JSON in pieces, names of fields with values
@@ -56,11 +63,16 @@ def accepted(name: object) -> bool:
     >>> accepted("page_label"), accepted("page label")
     (True, False)
     """
-    if not isinstance(name, str) or not name or name in RESERVED or not _fits(name, NAME_BYTES):
-        return False
-    if not (name[0].isalpha() or name[0] == "_"):
-        return False
-    return all(letter.isalnum() or letter in "_-." for letter in name)
+    return isinstance(name, str) and name not in RESERVED and spelled(name)
+
+
+def spelled(name: str, limit: int = NAME_BYTES) -> bool:
+    """Whether a name is spelled as those of attributes are, in so many bytes."""
+    return (
+        (name[:1].isalpha() or name[:1] == "_")
+        and all(letter.isalnum() or letter in "_-." for letter in name)
+        and _fits(name, limit)
+    )
 
 
 def to_attributes(
@@ -119,13 +131,18 @@ def of_attributes(attributes: Mapping[str, Any]) -> dict[Any, Any]:
     }
     pieces = attributes.get(JSON)
     if pieces:
-        found.update(_unpacked(json.loads("".join(pieces))))
+        found.update(_unpacked(json.loads(joined(pieces))))
     return found
 
 
 def in_pieces(text: str) -> list[str]:
     """A text of ASCII as a list of strings that an attribute can hold."""
     return [text[at : at + STRING_BYTES] for at in range(0, len(text), STRING_BYTES)]
+
+
+def joined(pieces: str | list[str]) -> str:
+    """The text of pieces, or of one that an attribute holds alone."""
+    return pieces if isinstance(pieces, str) else "".join(pieces)
 
 
 def _fits(text: str, limit: int) -> bool:
@@ -173,6 +190,11 @@ def _comes_back(value: Any) -> bool:
     if isinstance(value, dt.datetime):
         return value.tzinfo is not None
     return not isinstance(value, (dt.date, tuple))
+
+
+def whole(value: Any) -> bool:
+    """Whether an attribute can hold a scalar and gives it back equal."""
+    return _kind(value) is not None and _comes_back(value)
 
 
 # Kinds that JSON has no form for: how they are named, written and read.

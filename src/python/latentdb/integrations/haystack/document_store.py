@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import json
-import pathlib
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from haystack import Document, default_from_dict, default_to_dict
 from haystack.document_stores.errors import DocumentStoreError, DuplicateDocumentError
@@ -17,10 +15,10 @@ from haystack.errors import FilterError
 from haystack.utils import Secret
 
 from ... import facets, queries
-from ..._async.client import AsyncClient
 from ..._sync.client import Client
 from ...errors import AlreadyExists, NotFound
 from ...filters import ID, A, Filter, FilterLike, everything, to_filter
+from ..connection import PAGE, Call, Connection, Steps
 from .documents import (
     MORE,
     NULL,
@@ -37,10 +35,6 @@ from .documents import (
 )
 from .filters import beyond_attributes, meta_field, translate
 
-T = TypeVar("T")
-# What a method does, written once: it yields calls of a client and is given their answers.
-Steps = Generator[Any, Any, T]
-
 _IF_EXISTS = {
     DuplicatePolicy.NONE: "fail",
     DuplicatePolicy.FAIL: "fail",
@@ -55,41 +49,10 @@ _TYPES = {
     ("timestamp",): "date",
 }
 _KEY = Secret.from_env_var("LATENTDB_API_KEY", strict=False)
-# Most hits of a page, hits that a search passes over, facets of a request, values of a facet.
-_PAGE = 1_000
+# Most hits that a search passes over, facets of a request, values of a facet.
 _DEPTH = 10_000
 _FACETS = 100
 _VALUES = 100_000
-
-
-def _run(steps: Steps[T]) -> T:
-    found: Any = None
-    while True:
-        try:
-            found = steps.send(found)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        if isinstance(found, Iterator):
-            found = list(found)
-
-
-async def _run_async(steps: Steps[T]) -> T:
-    try:
-        call = next(steps)
-        while True:
-            try:
-                if hasattr(call, "__aiter__"):
-                    found = [own async for own in call]
-                else:
-                    found = await call
-            except Exception as error:
-                call = steps.throw(error)
-            else:
-                call = steps.send(found)
-    except StopIteration as end:
-        result: T = end.value
-        return result
 
 
 class LatentDBDocumentStore:
@@ -143,8 +106,8 @@ class LatentDBDocumentStore:
         self.recreate = recreate
         self.encoder = encoder
         self.sae = sae
-        self._connection = client
-        self._connections: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
+        self._plain = client
+        self._connection = Connection(self._sync, collection)
         # Values of a vector, once the collection was looked at.
         self._dimension: int | None = None
         self._written = 0
@@ -175,63 +138,43 @@ class LatentDBDocumentStore:
 
     def close(self) -> None:
         """Closes the connection that this store made."""
-        if self._connection is not None and self.client is None:
-            self._connection.close()
-            self._connection = None
+        if self._plain is not None and self.client is None:
+            self._plain.close()
+            self._plain = None
 
     async def close_async(self) -> None:
         """Closes the connection of the running event loop."""
-        own = self._connections.pop(asyncio.get_running_loop(), None)
-        if own is not None:
-            await own.close()
+        await self._connection.close_async()
 
     def _key(self) -> str | None:
         return None if self.api_key is None else self.api_key.resolve_value()
 
     def _sync(self) -> Client:
-        if self._connection is None:
-            self._connection = Client(self.address, api_key=self._key(), tls=self.tls)
-        return self._connection
-
-    def _async(self) -> AsyncClient:
-        loop = asyncio.get_running_loop()
-        for ended in [own for own in self._connections if own.is_closed()]:
-            del self._connections[ended]
-        if loop not in self._connections:
-            address, key = self.address, self._key()
-            tls: bool | str | pathlib.Path = self.tls
-            if self.client is not None:
-                settings = self.client.rpc.settings
-                address, key, tls = settings.address, settings.api_key, settings.tls
-            self._connections[loop] = AsyncClient(address, api_key=key, tls=tls)
-        return self._connections[loop]
+        if self._plain is None:
+            self._plain = Client(self.address, api_key=self._key(), tls=self.tls)
+        return self._plain
 
     # What is done, for both kinds of clients
 
-    def _opened(self, client: Any, again: bool = False) -> Steps[Any]:
-        """The collection; made where there is none."""
-        own = client.collection(self.collection)
+    def _opened(self, again: bool = False) -> Steps[None]:
+        """Looks at the collection the first time, and makes it where there is none."""
         again = again or (self.recreate and self._dimension is None)
         if self._dimension is not None and not again:
-            return own
+            return
         if again:
-            try:
-                yield client.drop_collection(self.collection)
-            except NotFound:
-                pass
+            with contextlib.suppress(NotFound):
+                yield lambda client: client.drop_collection(self.collection)
         try:
-            about = yield own.info()
+            about = yield self._info()
         except NotFound:
-            try:
-                yield client.create_collection(
+            with contextlib.suppress(AlreadyExists):
+                yield lambda client: client.create_collection(
                     self.collection,
                     encoder=self.encoder or "",
                     sae=self.sae or "",
                     dimension=0 if self.encoder else self.embedding_dim,
                 )
-            except AlreadyExists:
-                pass
-            about = yield own.info()
+            about = yield self._info()
         if self.encoder and not about.HasField("encoder"):
             raise DocumentStoreError(
                 f"the collection {self.collection!r} has no encoder; encoder is {self.encoder!r}"
@@ -242,14 +185,16 @@ class LatentDBDocumentStore:
                 f"embedding_dim is {self.embedding_dim}"
             )
         self._dimension = about.dimension
-        return own
 
-    def _filter(self, own: Any, filters: dict[str, Any] | None) -> Steps[Filter | None]:
+    def _info(self) -> Call:
+        return self._connection.on(lambda own: own.info())
+
+    def _filter(self, filters: dict[str, Any] | None) -> Steps[Filter | None]:
         if not filters:
             return None
         made, fields = translate(filters)
         if fields:
-            beyond = yield own.count(beyond_attributes(fields))
+            beyond = yield self._connection.count(beyond_attributes(fields))
             if beyond:
                 raise FilterError(
                     f"{beyond} documents hold one of {', '.join(map(repr, sorted(fields)))} as "
@@ -258,32 +203,30 @@ class LatentDBDocumentStore:
                 )
         return made
 
-    def _filter_or_all(self, own: Any, filters: dict[str, Any] | None) -> Steps[Filter]:
-        where = yield from self._filter(own, filters)
+    def _filter_or_all(self, filters: dict[str, Any] | None) -> Steps[Filter]:
+        where = yield from self._filter(filters)
         return everything() if where is None else where
 
-    def _count(self, client: Any, filters: dict[str, Any] | None = None) -> Steps[int]:
-        own = yield from self._opened(client)
-        where = yield from self._filter(own, filters)
-        found: int = yield own.count(where)
+    def _count(self, filters: dict[str, Any] | None = None) -> Steps[int]:
+        yield from self._opened()
+        where = yield from self._filter(filters)
+        found: int = yield self._connection.count(where)
         return found
 
-    def _read(self, client: Any, filters: dict[str, Any] | None) -> Steps[list[Document]]:
-        own = yield from self._opened(client)
-        where = yield from self._filter(own, filters)
-        records = yield own.scroll(where, vector=True)
+    def _read(self, filters: dict[str, Any] | None) -> Steps[list[Document]]:
+        yield from self._opened()
+        where = yield from self._filter(filters)
+        records = yield self._connection.on(lambda own: own.scroll(where, vector=True))
         # Those that another client wrote come last.
         records.sort(key=lambda record: (record.attributes.get(ORDER, 2**63), record.id))
         return [to_document(record) for record in records]
 
-    def _write(
-        self, client: Any, documents: list[Document], policy: DuplicatePolicy
-    ) -> Steps[int]:
+    def _write(self, documents: list[Document], policy: DuplicatePolicy) -> Steps[int]:
         if not isinstance(documents, (list, tuple)) or not all(
             isinstance(document, Document) for document in documents
         ):
             raise ValueError("documents is no list of Haystack's documents")
-        own = yield from self._opened(client)
+        yield from self._opened()
         if_exists = _IF_EXISTS[policy]
         ids = [document.id for document in documents]
         if if_exists == "fail":
@@ -292,7 +235,9 @@ class LatentDBDocumentStore:
                 raise DuplicateDocumentError(f"the document {twice!r} is given twice")
             # Long lists are written in batches: none of them if one cannot be.
             if len(ids) > 1:
-                there = yield own.scroll(ID.isin(ids), text=False, attributes=False, limit=1)
+                there = yield self._connection.on(
+                    lambda own: own.scroll(ID.isin(ids), text=False, attributes=False, limit=1)
+                )
                 if there:
                     raise DuplicateDocumentError(f"the document {there[0].id!r} exists")
         first = max(time.time_ns(), self._written + 1)
@@ -303,30 +248,32 @@ class LatentDBDocumentStore:
         ]
         self._written = first + len(messages)
         try:
-            written = yield own.upsert(messages, if_exists=if_exists, progress=False)
+            written = yield self._connection.on(
+                lambda own: own.upsert(messages, if_exists=if_exists, progress=False)
+            )
         except AlreadyExists as error:
             raise DuplicateDocumentError(str(error)) from error
         return int(written.upserted)
 
-    def _delete(self, client: Any, ids: list[str]) -> Steps[None]:
-        own = yield from self._opened(client)
+    def _delete(self, ids: list[str]) -> Steps[None]:
+        yield from self._opened()
         if ids:
-            yield own.delete(ids=ids)
+            yield self._connection.on(lambda own: own.delete(ids=ids))
 
-    def _delete_all(self, client: Any, recreate: bool) -> Steps[None]:
-        own = yield from self._opened(client, again=recreate)
+    def _delete_all(self, recreate: bool) -> Steps[None]:
+        yield from self._opened(again=recreate)
         if not recreate:
-            yield own.delete(everything())
+            yield self._connection.on(lambda own: own.delete(everything()))
 
-    def _delete_by_filter(self, client: Any, filters: dict[str, Any]) -> Steps[int]:
-        own = yield from self._opened(client)
-        where = yield from self._filter_or_all(own, filters)
-        found: int = yield own.delete(where, ignore_warnings=True)
+    def _delete_by_filter(self, filters: dict[str, Any]) -> Steps[int]:
+        yield from self._opened()
+        where = yield from self._filter_or_all(filters)
+        found: int = yield self._connection.on(
+            lambda own: own.delete(where, ignore_warnings=True)
+        )
         return found
 
-    def _update_by_filter(
-        self, client: Any, filters: dict[str, Any], meta: dict[str, Any]
-    ) -> Steps[int]:
+    def _update_by_filter(self, filters: dict[str, Any], meta: dict[str, Any]) -> Steps[int]:
         if not meta:
             return 0
         held: dict[str, Any] = {}
@@ -337,29 +284,35 @@ class LatentDBDocumentStore:
                 raise ValueError(f"meta has the field {name!r}, whose name is too long for this")
             held |= own_attributes
             gone += [known for known in field_names(name) if known not in own_attributes]
-        own = yield from self._opened(client)
-        where = yield from self._filter_or_all(own, filters)
-        found: int = yield own.update(where, set=held, remove=gone, ignore_warnings=True)
+        yield from self._opened()
+        where = yield from self._filter_or_all(filters)
+        found: int = yield self._connection.on(
+            lambda own: own.update(where, set=held, remove=gone, ignore_warnings=True)
+        )
         return found
 
-    def _values(self, own: Any, name: str, where: Filter | None) -> Steps[list[Any]]:
+    def _values(self, name: str, where: Filter | None) -> Steps[list[Any]]:
         """Distinct values of a field; those of lists one by one, and each kind of number apart."""
         if name.startswith(RESERVED):
             return []
-        about = yield own.info()
+        about = yield self._info()
         there = {known.name for known in about.attributes}
         key = json_name(name)
         if key not in there and MORE not in there:
             if name not in there:
                 return []
-            table = (yield own.facet(facets.values(name, limit=_VALUES), filter=where))[0]
+            counted = facets.values(name, limit=_VALUES)
+            tables = yield self._connection.on(lambda own: own.facet(counted, filter=where))
+            table = tables[0]
             values = [row["value"] for row in table]
             # Counts take 1 and 1.0 for one value, and list no more than so many.
             joined = any(isinstance(value, float) and value.is_integer() for value in values)
             if not joined and len(values) == table.about["distinct"]:
                 return values
         names = [one for one in (name, key, MORE) if one in there]
-        records = yield own.scroll(where, text=False, attributes=names)
+        records = yield self._connection.on(
+            lambda own: own.scroll(where, text=False, attributes=names)
+        )
         distinct: dict[tuple[str, str], Any] = {}
         for record in records:
             found = meta_of(record.attributes).get(name)
@@ -371,16 +324,15 @@ class LatentDBDocumentStore:
 
     def _unique_values(
         self,
-        client: Any,
         field: str,
         search_term: str | None,
         start: int,
         size: int,
         filters: dict[str, Any] | None,
     ) -> Steps[tuple[list[Any], int]]:
-        own = yield from self._opened(client)
-        where = yield from self._filter(own, filters)
-        found = yield from self._values(own, meta_field(field), where)
+        yield from self._opened()
+        where = yield from self._filter(filters)
+        found = yield from self._values(meta_field(field), where)
         if search_term:
             part = search_term.lower()
             found = [value for value in found if part in str(value).lower()]
@@ -388,19 +340,19 @@ class LatentDBDocumentStore:
         return found[start : start + size], len(found)
 
     def _count_unique(
-        self, client: Any, filters: dict[str, Any] | None, fields: list[str]
+        self, filters: dict[str, Any] | None, fields: list[str]
     ) -> Steps[dict[str, int]]:
-        own = yield from self._opened(client)
-        where = yield from self._filter(own, filters)
+        yield from self._opened()
+        where = yield from self._filter(filters)
         counts = {}
         for name in map(meta_field, fields):
-            found = yield from self._values(own, name, where)
+            found = yield from self._values(name, where)
             counts[name] = len(found)
         return counts
 
-    def _fields_info(self, client: Any) -> Steps[dict[str, dict[str, str]]]:
-        own = yield from self._opened(client)
-        about = yield own.info()
+    def _fields_info(self) -> Steps[dict[str, dict[str, str]]]:
+        yield from self._opened()
+        about = yield self._info()
         types: dict[str, str] = {}
         for known in about.attributes:
             field = of_json_name(known.name)
@@ -414,15 +366,19 @@ class LatentDBDocumentStore:
         # Attributes of deleted documents are known for a while.
         for at in range(0, len(names), _FACETS):
             part = names[at : at + _FACETS]
-            tables = yield own.facet(*(facets.values(name, limit=2) for name in part))
+
+            def count(own: Any, part: list[str] = part) -> Any:
+                return own.facet(*(facets.values(name, limit=2) for name in part))
+
+            tables = yield self._connection.on(count)
             for name, table in zip(part, tables):
                 field = of_json_name(name)
                 if any(field is None or row["value"] != NULL for row in table):
                     out.setdefault(name if field is None else field, {"type": types[name]})
         return out
 
-    def _min_max(self, client: Any, field: str) -> Steps[dict[str, Any]]:
-        own = yield from self._opened(client)
+    def _min_max(self, field: str) -> Steps[dict[str, Any]]:
+        yield from self._opened()
         name = meta_field(field)
         nothing = {"min": None, "max": None}
         if not is_plain(name):
@@ -430,7 +386,12 @@ class LatentDBDocumentStore:
         ends = []
         for key, end in ((name, min), (f"-{name}", max)):
             query = queries.matching(key).where(A[name].exists())
-            hits = yield own.search(query).limit(1).returning(text=False, attributes=[name]).run()
+
+            def first(own: Any, query: queries.Query = query) -> Any:
+                search = own.search(query).returning(text=False, attributes=[name])
+                return search.limit(1).run()
+
+            hits = yield self._connection.on(first)
             if not len(hits):
                 return nothing
             value = hits[0].attributes[name]
@@ -442,7 +403,6 @@ class LatentDBDocumentStore:
 
     def _search(
         self,
-        client: Any,
         query: queries.QueryLike,
         filters: dict[str, Any] | None,
         latent_filter: FilterLike | None,
@@ -452,17 +412,22 @@ class LatentDBDocumentStore:
     ) -> Steps[list[Document]]:
         if not 0 <= top_k <= _DEPTH:
             raise ValueError(f"top_k is {top_k}; 0 to {_DEPTH} is accepted")
-        own = yield from self._opened(client)
-        where = yield from self._filter(own, filters)
-        search = own.search(query).returning(vector=embedding)
+        yield from self._opened()
+        where = yield from self._filter(filters)
+        described = queries.Query(queries.to_query(query))
         if where is not None:
-            search = search.where(where)
+            described = described.where(where)
         if latent_filter is not None:
-            search = search.where(Filter(to_filter(latent_filter)))
+            described = described.where(Filter(to_filter(latent_filter)))
         out: list[Document] = []
         while len(out) < top_k:
-            size = min(_PAGE, top_k - len(out))
-            hits = yield search.offset(len(out)).limit(size).run()
+            size = min(PAGE, top_k - len(out))
+
+            def page(own: Any, offset: int = len(out), size: int = size) -> Any:
+                search = own.search(described).returning(vector=embedding)
+                return search.offset(offset).limit(size).run()
+
+            hits = yield self._connection.on(page)
             for hit in hits:
                 made = to_document(hit, score=hit.score, embedding=embedding)
                 if why:
@@ -476,21 +441,21 @@ class LatentDBDocumentStore:
 
     def count_documents(self) -> int:
         """The number of documents."""
-        return _run(self._count(self._sync()))
+        return self._connection.run(self._count())
 
     async def count_documents_async(self) -> int:
         """The number of documents."""
-        return await _run_async(self._count(self._async()))
+        return await self._connection.run_async(self._count())
 
     def filter_documents(self, filters: dict[str, Any] | None = None) -> list[Document]:
         """The documents of a filter, in the order of writing; all where there is none."""
-        return _run(self._read(self._sync(), filters))
+        return self._connection.run(self._read(filters))
 
     async def filter_documents_async(
         self, filters: dict[str, Any] | None = None
     ) -> list[Document]:
         """The documents of a filter, in the order of writing; all where there is none."""
-        return await _run_async(self._read(self._async(), filters))
+        return await self._connection.run_async(self._read(filters))
 
     def write_documents(
         self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE
@@ -501,81 +466,81 @@ class LatentDBDocumentStore:
             DuplicateDocumentError: with FAIL, a document exists; nothing is written.
             ValueError: naming a document that cannot be kept; nothing is written.
         """
-        return _run(self._write(self._sync(), documents, policy))
+        return self._connection.run(self._write(documents, policy))
 
     async def write_documents_async(
         self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE
     ) -> int:
         """As `write_documents`."""
-        return await _run_async(self._write(self._async(), documents, policy))
+        return await self._connection.run_async(self._write(documents, policy))
 
     def delete_documents(self, document_ids: list[str]) -> None:
         """Deletes documents by their ids; those that do not exist are passed over."""
-        _run(self._delete(self._sync(), document_ids))
+        self._connection.run(self._delete(document_ids))
 
     async def delete_documents_async(self, document_ids: list[str]) -> None:
         """Deletes documents by their ids; those that do not exist are passed over."""
-        await _run_async(self._delete(self._async(), document_ids))
+        await self._connection.run_async(self._delete(document_ids))
 
     def delete_all_documents(self, recreate_collection: bool = False) -> None:
         """Deletes every document; or drops the collection and makes it again as this store says."""
-        _run(self._delete_all(self._sync(), recreate_collection))
+        self._connection.run(self._delete_all(recreate_collection))
 
     async def delete_all_documents_async(self, recreate_collection: bool = False) -> None:
         """Deletes every document; or drops the collection and makes it again as this store says."""
-        await _run_async(self._delete_all(self._async(), recreate_collection))
+        await self._connection.run_async(self._delete_all(recreate_collection))
 
     def delete_by_filter(self, filters: dict[str, Any]) -> int:
         """Deletes the documents of a filter; gives how many."""
-        return _run(self._delete_by_filter(self._sync(), filters))
+        return self._connection.run(self._delete_by_filter(filters))
 
     async def delete_by_filter_async(self, filters: dict[str, Any]) -> int:
         """Deletes the documents of a filter; gives how many."""
-        return await _run_async(self._delete_by_filter(self._async(), filters))
+        return await self._connection.run_async(self._delete_by_filter(filters))
 
     def update_by_filter(self, filters: dict[str, Any], meta: dict[str, Any]) -> int:
         """Sets fields of meta of the documents of a filter, in one commit; gives how many."""
-        return _run(self._update_by_filter(self._sync(), filters, meta))
+        return self._connection.run(self._update_by_filter(filters, meta))
 
     async def update_by_filter_async(self, filters: dict[str, Any], meta: dict[str, Any]) -> int:
         """Sets fields of meta of the documents of a filter, in one commit; gives how many."""
-        return await _run_async(self._update_by_filter(self._async(), filters, meta))
+        return await self._connection.run_async(self._update_by_filter(filters, meta))
 
     def count_documents_by_filter(self, filters: dict[str, Any]) -> int:
         """The exact number of documents of a filter."""
-        return _run(self._count(self._sync(), filters))
+        return self._connection.run(self._count(filters))
 
     async def count_documents_by_filter_async(self, filters: dict[str, Any]) -> int:
         """The exact number of documents of a filter."""
-        return await _run_async(self._count(self._async(), filters))
+        return await self._connection.run_async(self._count(filters))
 
     def count_unique_metadata_by_filter(
         self, filters: dict[str, Any], metadata_fields: list[str]
     ) -> dict[str, int]:
         """Distinct values of each field over the documents of a filter."""
-        return _run(self._count_unique(self._sync(), filters, metadata_fields))
+        return self._connection.run(self._count_unique(filters, metadata_fields))
 
     async def count_unique_metadata_by_filter_async(
         self, filters: dict[str, Any], metadata_fields: list[str]
     ) -> dict[str, int]:
         """Distinct values of each field over the documents of a filter."""
-        return await _run_async(self._count_unique(self._async(), filters, metadata_fields))
+        return await self._connection.run_async(self._count_unique(filters, metadata_fields))
 
     def get_metadata_fields_info(self) -> dict[str, dict[str, str]]:
         """The type of each field: keyword, int, float, boolean, date; json cannot be filtered."""
-        return _run(self._fields_info(self._sync()))
+        return self._connection.run(self._fields_info())
 
     async def get_metadata_fields_info_async(self) -> dict[str, dict[str, str]]:
         """The type of each field: keyword, int, float, boolean, date; json cannot be filtered."""
-        return await _run_async(self._fields_info(self._async()))
+        return await self._connection.run_async(self._fields_info())
 
     def get_metadata_field_min_max(self, metadata_field: str) -> dict[str, Any]:
         """`min` and `max` of a field; None where there are none or they do not compare."""
-        return _run(self._min_max(self._sync(), metadata_field))
+        return self._connection.run(self._min_max(metadata_field))
 
     async def get_metadata_field_min_max_async(self, metadata_field: str) -> dict[str, Any]:
         """`min` and `max` of a field; None where there are none or they do not compare."""
-        return await _run_async(self._min_max(self._async(), metadata_field))
+        return await self._connection.run_async(self._min_max(metadata_field))
 
     def get_metadata_field_unique_values(
         self,
@@ -590,8 +555,8 @@ class LatentDBDocumentStore:
         Args:
             search_term: only values that have this in their text, in any case.
         """
-        return _run(
-            self._unique_values(self._sync(), metadata_field, search_term, from_, size, filters)
+        return self._connection.run(
+            self._unique_values(metadata_field, search_term, from_, size, filters)
         )
 
     async def get_metadata_field_unique_values_async(
@@ -603,8 +568,8 @@ class LatentDBDocumentStore:
         filters: dict[str, Any] | None = None,
     ) -> tuple[list[Any], int]:
         """As `get_metadata_field_unique_values`."""
-        return await _run_async(
-            self._unique_values(self._async(), metadata_field, search_term, from_, size, filters)
+        return await self._connection.run_async(
+            self._unique_values(metadata_field, search_term, from_, size, filters)
         )
 
     def search(
@@ -623,10 +588,8 @@ class LatentDBDocumentStore:
             latent_filter: a filter of LatentDB too: "latent(812, > 0.3)", or of `latentdb.filters`.
             with_why: `meta["why"]` says which parts and latents made the score.
         """
-        return _run(
-            self._search(
-                self._sync(), query, filters, latent_filter, top_k, return_embedding, with_why
-            )
+        return self._connection.run(
+            self._search(query, filters, latent_filter, top_k, return_embedding, with_why)
         )
 
     async def search_async(
@@ -640,10 +603,8 @@ class LatentDBDocumentStore:
         with_why: bool = False,
     ) -> list[Document]:
         """As `search`."""
-        return await _run_async(
-            self._search(
-                self._async(), query, filters, latent_filter, top_k, return_embedding, with_why
-            )
+        return await self._connection.run_async(
+            self._search(query, filters, latent_filter, top_k, return_embedding, with_why)
         )
 
 

@@ -10,7 +10,6 @@ import base64
 import datetime as dt
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +21,16 @@ from haystack.dataclasses import ByteStream, SparseEmbedding
 from ... import v1
 from ...results import Record
 from ...values import fill_vector, to_value
+from ..metadata import (
+    ATTRIBUTES,
+    NAME_BYTES,
+    STRING_BYTES,
+    YEARS,
+    in_pieces,
+    joined,
+    spelled,
+    whole,
+)
 
 RESERVED = "_haystack_"
 # When the document was written: nanoseconds, ascending in a list of documents.
@@ -41,26 +50,18 @@ _JSON = "_haystack_json_"
 _DATES = "_haystack_dates_"
 
 NULL = "null"
-_ATTRIBUTES = 256
-_STRING_BYTES = 32_000
-_NAME_BYTES = 128 - len(_DATES)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([Tt ].*)?", re.ASCII)
 
 
 def is_plain(name: str) -> bool:
     """Whether an attribute of a field of meta can have this name."""
-    return (
-        not name.startswith(RESERVED)
-        and (name[:1].isalpha() or name[:1] == "_")
-        and all(c.isalnum() or c in "_-." for c in name)
-        and len(name.encode()) <= _NAME_BYTES
-    )
+    return not name.startswith(RESERVED) and spelled(name, NAME_BYTES - len(_DATES))
 
 
 def json_name(name: str) -> str | None:
     """The attribute with a field's value as JSON; None where the name is too long for one."""
     made = _JSON + base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
-    return made if len(made) <= 128 else None
+    return made if len(made) <= NAME_BYTES else None
 
 
 def of_json_name(attribute: str) -> str | None:
@@ -89,7 +90,7 @@ def date_of(value: Any) -> dt.datetime | None:
         return None
     if value.tzinfo is None:
         value = value.replace(tzinfo=dt.timezone.utc)
-    return value if 1678 <= value.year <= 2261 else None
+    return value if value.year in YEARS else None
 
 
 def digest(content: str) -> str:
@@ -127,18 +128,7 @@ def field_names(name: str) -> list[str]:
 
 def _fits(items: list[Any]) -> bool:
     """Whether an attribute holds these values: scalars of one kind, and comes back equal."""
-    if len({type(item) for item in items}) > 1:
-        return False
-    return all(
-        isinstance(item, bool)
-        or (isinstance(item, int) and -(2**63) <= item < 2**63)
-        or (isinstance(item, float) and math.isfinite(item))
-        or (isinstance(item, str) and len(item.encode(errors="replace")) <= _STRING_BYTES
-            and not any("\ud800" <= c <= "\udfff" for c in item))
-        or (isinstance(item, dt.datetime) and item.tzinfo is not None
-            and date_of(item) is not None)
-        for item in items
-    )
+    return len({type(item) for item in items}) <= 1 and all(map(whole, items))
 
 
 def _json(name: str, value: Any) -> str:
@@ -153,13 +143,7 @@ def _json(name: str, value: Any) -> str:
 
 def _pieces(text: str) -> str | list[str]:
     """ASCII as values that are short enough for an attribute."""
-    if len(text) <= _STRING_BYTES:
-        return text
-    return [text[at : at + _STRING_BYTES] for at in range(0, len(text), _STRING_BYTES)]
-
-
-def _joined(found: str | list[str]) -> str:
-    return found if isinstance(found, str) else "".join(found)
+    return text if len(text) <= STRING_BYTES else in_pieces(text)
 
 
 def to_message(document: Document, order: int, dimension: int) -> v1.Document:
@@ -190,7 +174,7 @@ def to_message(document: Document, order: int, dimension: int) -> v1.Document:
         for name, value in document.meta.items():
             own = field_attributes(name, value)
             # Two are for the fields that have none.
-            if own is None or len(held) + len(own) > _ATTRIBUTES - 2:
+            if own is None or len(held) + len(own) > ATTRIBUTES - 2:
                 more[name] = value
             else:
                 held |= own
@@ -227,11 +211,11 @@ def _embed(made: v1.Document, embedding: list[float], dimension: int) -> str | N
 def meta_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of meta that attributes hold."""
     more = attributes.get(MORE)
-    meta: dict[str, Any] = {} if more is None else json.loads(_joined(more))
+    meta: dict[str, Any] = {} if more is None else json.loads(joined(more))
     for name, value in attributes.items():
         field = of_json_name(name)
         if field is not None:
-            meta[field] = json.loads(_joined(value))
+            meta[field] = json.loads(joined(value))
         elif not name.startswith(RESERVED):
             meta[name] = value
     return meta
@@ -240,7 +224,7 @@ def meta_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def to_document(record: Record, *, score: float | None = None, embedding: bool = True) -> Document:
     """A document as Haystack has it; with a score instead of its own."""
     found = record.attributes
-    blob, sparse = (json.loads(_joined(found.get(name, NULL))) for name in (BLOB, SPARSE))
+    blob, sparse = (json.loads(joined(found.get(name, NULL))) for name in (BLOB, SPARSE))
     return Document(
         id=record.id,
         content=record.text,
@@ -257,7 +241,7 @@ def to_document(record: Record, *, score: float | None = None, embedding: bool =
 def _embedding(record: Record) -> list[float] | None:
     vector, kept = record.vector, record.attributes.get(EMBEDDING)
     if kept is not None:
-        exact = np.frombuffer(base64.b64decode(_joined(kept)), dtype="<f8")
+        exact = np.frombuffer(base64.b64decode(joined(kept)), dtype="<f8")
         # Another client may have changed the vector since.
         if vector is None or np.array_equal(exact.astype(np.float32), vector):
             return [float(value) for value in exact]
