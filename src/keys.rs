@@ -20,6 +20,8 @@ use crate::hex::hex;
 
 /// The file, in the data directory.
 pub const FILE: &str = "keys.json";
+/// The file that is locked while keys change.
+const LOCK: &str = "keys.lock";
 /// Longest name of a key, in bytes.
 const MAX_NAME: usize = 128;
 
@@ -37,6 +39,7 @@ pub enum Role {
 
 /// A key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Key {
     /// Its name, once among the keys.
     pub name: String,
@@ -107,6 +110,20 @@ impl Keys {
             Error::corrupted(message).with_source(error)
         })?;
         Ok(Some(Self { keys }))
+    }
+
+    /// Changes the keys of a data directory: no two changes at once.
+    ///
+    /// # Errors
+    /// Those of [`Self::load`], of the change, and of [`Self::save`]; then nothing has changed.
+    pub fn change<T>(data: &Path, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        fs::create_dir_all(data)?;
+        let lock = File::create(data.join(LOCK))?;
+        lock.lock()?;
+        let mut keys = Self::load(data)?.unwrap_or_default();
+        let changed = change(&mut keys)?;
+        keys.save(data)?;
+        Ok(changed)
     }
 
     /// Writes the keys, for their owner alone, in place of those that were there.
@@ -190,6 +207,11 @@ impl Keys {
         &self.keys
     }
 
+    /// Whether a key is among them as it is.
+    pub fn has(&self, key: &Key) -> bool {
+        self.keys.contains(key)
+    }
+
     /// The key of a secret. Every key is compared, each in the same time.
     pub fn find(&self, secret: &str) -> Option<&Key> {
         let hash = hex(Sha256::digest(secret));
@@ -210,10 +232,25 @@ pub struct WatchedKeys {
     seen: parking_lot::Mutex<Seen>,
 }
 
+/// Tells a file from another that was put in its place.
+type Stamp = (std::time::SystemTime, u64, u64);
+
+#[cfg(unix)]
+fn stamp_of(file: &fs::Metadata) -> Result<Stamp> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    Ok((file.modified()?, file.len(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn stamp_of(file: &fs::Metadata) -> Result<Stamp> {
+    Ok((file.modified()?, file.len(), 0))
+}
+
 /// What a file of keys was when it was read.
 #[derive(Debug, Default)]
 struct Seen {
-    stamp: Option<(std::time::SystemTime, u64)>,
+    stamp: Option<Stamp>,
     keys: Option<std::sync::Arc<Keys>>,
 }
 
@@ -238,7 +275,11 @@ impl WatchedKeys {
     pub fn current(&self) -> Result<Option<std::sync::Arc<Keys>>> {
         let mut seen = self.seen.lock();
         let stamp = match fs::metadata(self.data.join(FILE)) {
-            Ok(file) => Some((file.modified()?, file.len())),
+            Ok(file) if !file.is_file() => {
+                let message = format!("{FILE} of the data directory is no file");
+                return Err(Error::corrupted(message));
+            }
+            Ok(file) => Some(stamp_of(&file)?),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
@@ -283,6 +324,21 @@ mod tests {
         assert!(watched.current().unwrap().is_some());
         fs::write(folder.path().join(FILE), "[{").unwrap();
         assert!(watched.current().is_err());
+    }
+
+    #[test]
+    fn changes_at_once_are_all_made() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for at in 0..16 {
+                let data = folder.path();
+                scope.spawn(move || {
+                    let create = |keys: &mut Keys| keys.create(&format!("k{at}"), Role::Read, []);
+                    Keys::change(data, create).unwrap();
+                });
+            }
+        });
+        assert_eq!(Keys::load(folder.path()).unwrap().unwrap().all().len(), 16);
     }
 
     #[cfg(unix)]

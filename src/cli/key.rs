@@ -62,9 +62,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             collections,
             place,
         } => {
-            let mut keys = Keys::load(&place.data)?.unwrap_or_default();
-            let secret = keys.create(name, *role, collections.iter().cloned())?;
-            keys.save(&place.data)?;
+            let secret = Keys::change(&place.data, |keys| {
+                keys.create(name, *role, collections.iter().cloned())
+            })?;
             let value =
                 json!({"name": name, "role": role, "collections": collections, "secret": secret});
             let page = format!(
@@ -97,9 +97,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             output::emit(args.json, &json!({"keys": keys}), &page)?;
         }
         Command::Revoke { name, place } => {
-            let mut keys = Keys::load(&place.data)?.unwrap_or_default();
-            keys.revoke(name)?;
-            keys.save(&place.data)?;
+            Keys::change(&place.data, |keys| keys.revoke(name))?;
             output::emit(
                 args.json,
                 &json!({"revoked": name}),

@@ -65,12 +65,13 @@ const WRITING: &[&str] = &[
     "SearchService/SavePreset",
 ];
 
-/// The role that a method takes, by its path; `None` for health, which everybody may ask.
+/// The role that a method takes, by its path; `None` for a check of health, which everybody may ask.
 fn role_of(path: &str) -> Option<Role> {
-    if path.starts_with("/grpc.health.") {
+    // A watch holds a place among the requests, so it takes a key.
+    if path == "/grpc.health.v1.Health/Check" {
         return None;
     }
-    if path.starts_with("/grpc.reflection.") {
+    if path.starts_with("/grpc.") {
         return Some(Role::Read);
     }
     let method = path.strip_prefix("/latentdb.v1.").unwrap_or(path);
@@ -85,10 +86,10 @@ fn role_of(path: &str) -> Option<Role> {
 /// Who calls.
 #[derive(Clone, Debug)]
 enum Caller {
-    /// Anybody, where there are no keys.
-    Anybody,
-    /// The holder of a key.
-    Holder(Key),
+    /// Anybody, while there are no keys.
+    Anybody(Option<Arc<WatchedKeys>>),
+    /// The holder of a key, while it is among the keys.
+    Holder(Key, Arc<WatchedKeys>),
 }
 
 tokio::task_local! {
@@ -98,11 +99,26 @@ tokio::task_local! {
 impl Caller {
     fn may(&self, role: Role, what: &str) -> Result<()> {
         match self {
-            Self::Holder(key) if key.role < role => Err(denied(format!(
+            Self::Holder(key, _) if key.role < role => Err(denied(format!(
                 "the key {:?} has the role {}; {what} takes {role}",
                 key.name, key.role
             ))),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether a call that was let in goes on: a stream may outlive its key.
+    fn still(&self) -> Result<()> {
+        let holds = match self {
+            Self::Anybody(None) => true,
+            Self::Anybody(Some(watched)) => watched.current()?.is_none(),
+            Self::Holder(key, watched) => {
+                watched.current()?.is_some_and(|keys| keys.has(key))
+            }
+        };
+        match holds {
+            true => Ok(()),
+            false => Err(denied("the key was revoked, or keys are taken since".to_owned())),
         }
     }
 }
@@ -123,8 +139,10 @@ fn caller() -> Result<Caller> {
 /// # Errors
 /// `PermissionDenied`.
 pub(super) fn check_collection(name: &str) -> Result<()> {
-    match caller()? {
-        Caller::Holder(key) if !key.is_for(name) => Err(denied(format!(
+    let caller = caller()?;
+    caller.still()?;
+    match caller {
+        Caller::Holder(key, _) if !key.is_for(name) => Err(denied(format!(
             "the key {:?} is not for the collection {name:?}",
             key.name
         ))),
@@ -137,12 +155,20 @@ pub(super) fn sees(name: &str) -> bool {
     check_collection(name).is_ok()
 }
 
-/// Refuses to name files and models of the server to callers that may not.
+/// Refuses to name files and models of the server to callers that may not: they are no collection's.
 ///
 /// # Errors
 /// `PermissionDenied`.
 pub(super) fn check_names_files(what: &str) -> Result<()> {
-    caller()?.may(Role::Admin, what)
+    let caller = caller()?;
+    caller.may(Role::Admin, what)?;
+    match caller {
+        Caller::Holder(key, _) if !key.collections.is_empty() => Err(denied(format!(
+            "the key {:?} is for some collections; {what} takes one for all",
+            key.name
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// A part of a request that another task goes on with: the caller goes with it.
@@ -172,14 +198,14 @@ impl Access {
 
     fn caller<B>(&self, request: &http::Request<B>) -> Result<Caller, Status> {
         let (Some(watched), Some(role)) = (&self.keys, role_of(request.uri().path())) else {
-            return Ok(Caller::Anybody);
+            return Ok(Caller::Anybody(None));
         };
         let keys = watched.current().map_err(|error| {
             tracing::error!(%error, "the keys cannot be read, so nobody is let in");
             Status::unavailable("the server cannot read its keys; its log says why")
         })?;
         let Some(keys) = keys else {
-            return Ok(Caller::Anybody);
+            return Ok(Caller::Anybody(Some(watched.clone())));
         };
         let unknown = |why: &str| {
             Status::unauthenticated(format!(
@@ -198,7 +224,7 @@ impl Access {
         let Some(key) = keys.find(secret) else {
             return Err(unknown("the key is not known, or was revoked"));
         };
-        let caller = Caller::Holder(key.clone());
+        let caller = Caller::Holder(key.clone(), watched.clone());
         let method = request.uri().path().rsplit('/').next().unwrap_or_default();
         caller.may(role, method).map_err(super::status::status)?;
         if role > Role::Read {
@@ -278,5 +304,6 @@ mod tests {
         );
         assert_eq!(role_of("/latentdb.v1.SearchService/New"), Some(Role::Admin));
         assert_eq!(role_of("/grpc.health.v1.Health/Check"), None);
+        assert_eq!(role_of("/grpc.health.v1.Health/Watch"), Some(Role::Read));
     }
 }

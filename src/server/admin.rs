@@ -7,6 +7,7 @@ use latentdb_index::{MAX_ID_BYTES, MAX_TEXT_BYTES};
 use latentdb_proto::v1;
 use latentdb_proto::v1::admin_service_server::AdminService;
 
+use super::access::sees;
 use super::address::address;
 use super::calls::calls;
 use super::limits::MAX_MESSAGE_BYTES;
@@ -31,7 +32,7 @@ impl AdminAdapter {
         Ok(v1::ServerInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.core.uptime_seconds(),
-            collections: self.core.collection_count() as u32,
+            collections: self.core.collection_names().filter(|name| sees(name)).count() as u32,
             resident_bytes: resident_bytes().unwrap_or(0),
             limits: Some(v1::Limits {
                 max_batch_documents: MAX_BATCH as u32,

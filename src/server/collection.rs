@@ -6,7 +6,7 @@ use latentdb_index::{Analyzer, SetContent, Snapshot, TextLanguage};
 use latentdb_proto::v1;
 use latentdb_proto::v1::collection_service_server::CollectionService;
 
-use super::access::sees;
+use super::access::{check_names_files, sees};
 use super::address::{address, changed, new_name};
 use super::calls::calls;
 use super::reader::{reader_request, wire_reader};
@@ -62,8 +62,23 @@ calls! {
     }
 }
 
+/// Refuses models and SAEs by their places on the server to keys that may not name them. A pinned model
+/// and an SAE by its hash are no places.
+pub(super) fn check_models(names: &[&str], reader: Option<&v1::Reader>) -> Result<()> {
+    let is_hash = |name: &str| name.len() == 64 && name.bytes().all(|c| c.is_ascii_hexdigit());
+    let is_plain = |name: &str| {
+        name.is_empty() || is_hash(name) || name == DEFAULT_MODEL || name == "smollm2"
+    };
+    let read = reader.map(|reader| reader.model.as_str());
+    match names.iter().copied().chain(read).all(is_plain) {
+        true => Ok(()),
+        false => check_names_files("naming a model or an SAE by its place"),
+    }
+}
+
 impl CollectionAdapter {
     async fn create_collection(&self, wire: v1::CreateCollectionRequest) -> Result<v1::Collection> {
+        check_models(&[&wire.encoder, &wire.sae], wire.reader.as_ref())?;
         let (reader, precision) = reader_of(wire.reader, wire.precision)?;
         let analyzer = wire.analyzer.map(analyzer).transpose().within("analyzer")?;
         let created = self.0.create_collection(CreateCollection {
@@ -90,13 +105,10 @@ impl CollectionAdapter {
         &self,
         _request: v1::ListCollectionsRequest,
     ) -> Result<v1::ListCollectionsResponse> {
-        let infos = self.0.list_collections().await?;
+        let names = self.0.collection_names().filter(|name| sees(name));
+        let infos = self.0.list_collections(names.collect()).await?;
         Ok(v1::ListCollectionsResponse {
-            collections: infos
-                .into_iter()
-                .filter(|info| sees(&info.name))
-                .map(wire_collection)
-                .collect(),
+            collections: infos.into_iter().map(wire_collection).collect(),
         })
     }
 
@@ -112,6 +124,7 @@ impl CollectionAdapter {
         &self,
         wire: v1::AttachSaeRequest,
     ) -> Result<Answers<v1::AttachSaeProgress>> {
+        check_models(&[&wire.sae], wire.reader.as_ref())?;
         let (reader, _) = reader_of(wire.reader, wire.precision)?;
         let request = AttachRequest {
             collection: changed(wire.collection)?,

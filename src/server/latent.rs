@@ -262,6 +262,14 @@ fn chat_use(model: Option<String>, limits: Option<v1::ChatLimits>) -> ChatUse {
     }
 }
 
+/// A model of the chat endpoint, which may cost more than the server's own.
+pub(super) fn chat_model(name: Option<String>) -> Result<Option<String>> {
+    if name.is_some() {
+        check_names_files("naming a chat model")?;
+    }
+    Ok(name)
+}
+
 /// The name of a local language model: the pinned one, or a file that the caller may name.
 pub(super) fn local_model(name: Option<String>) -> Result<Option<String>> {
     if name.as_deref().is_some_and(|name| name != "smollm2") {
@@ -275,7 +283,7 @@ fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest> {
     Ok(LabelRequest {
         labeller: match entry(wire.labeller, "labeller")? {
             v1::LabellerKind::Keyphrase => LabellerChoice::Keyphrases,
-            v1::LabellerKind::Chat => LabellerChoice::Chat(chat_use(model, wire.chat)),
+            v1::LabellerKind::Chat => LabellerChoice::Chat(chat_use(chat_model(model)?, wire.chat)),
             v1::LabellerKind::Local => LabellerChoice::Local(local_model(model)?),
         },
         address: address(wire.collection)?,
@@ -296,7 +304,7 @@ fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest> {
     Ok(ScoreRequest {
         judge: match entry(wire.judge, "judge")? {
             v1::JudgeKind::Similarity => JudgeChoice::Similarity,
-            v1::JudgeKind::Chat => JudgeChoice::Chat(chat_use(model, wire.chat)),
+            v1::JudgeKind::Chat => JudgeChoice::Chat(chat_use(chat_model(model)?, wire.chat)),
             v1::JudgeKind::Local => JudgeChoice::Local(local_model(model)?),
         },
         address: address(wire.collection)?,

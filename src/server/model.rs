@@ -79,6 +79,7 @@ impl ModelAdapter {
     }
 
     async fn train_sae(&self, wire: v1::TrainSaeRequest) -> Result<Answers<v1::TrainSaeProgress>> {
+        check_names_files("training into a folder of the server")?;
         let train = TrainRequest {
             options: train_options(&wire),
             address: address(wire.collection)?,

@@ -5,7 +5,7 @@ use latentdb_index::query::{
 };
 use latentdb_proto::v1;
 
-use super::latent::local_model;
+use super::latent::{chat_model, local_model};
 use super::status::{entry, required};
 use super::types::{count_or, non_empty, non_zero};
 use crate::error::{Error, Result};
@@ -94,7 +94,7 @@ fn selection(wire: i32) -> Result<PropertySelection> {
 fn selector(wire: v1::LatentSelector) -> Result<SelectorChoice> {
     let model = non_empty(wire.model);
     Ok(match entry(wire.kind, "selector.kind")? {
-        v1::SelectorKind::Chat => SelectorChoice::Chat(model),
+        v1::SelectorKind::Chat => SelectorChoice::Chat(chat_model(model)?),
         v1::SelectorKind::Local => SelectorChoice::Local(local_model(model)?),
     })
 }

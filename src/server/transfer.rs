@@ -3,7 +3,7 @@
 use latentdb_proto::v1;
 
 use super::address::{changed, new_name};
-use super::collection::{CollectionAdapter, wire_collection};
+use super::collection::{CollectionAdapter, check_models, wire_collection};
 use super::streams::{Answers, cut};
 use super::types::non_empty;
 use crate::error::Result;
@@ -35,6 +35,9 @@ impl CollectionAdapter {
         &self,
         wire: v1::RestoreCollectionRequest,
     ) -> Result<v1::Collection> {
+        let mut named = vec![wire.encoder.as_str()];
+        named.extend(wire.saes.values().map(String::as_str));
+        check_models(&named, None)?;
         let request = RestoreRequest {
             name: new_name(wire.name)?,
             definition: wire.definition,

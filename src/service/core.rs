@@ -102,9 +102,10 @@ impl Core {
         self.started.elapsed().as_secs()
     }
 
-    /// How many collections there are.
-    pub fn collection_count(&self) -> usize {
-        self.database.collections().len()
+    /// The names of the collections.
+    pub fn collection_names(&self) -> impl Iterator<Item = String> + use<> {
+        let handles = self.database.collections().into_iter();
+        handles.map(|handle| handle.record().name.clone())
     }
 
     /// Collections whose files are known to be damaged.

@@ -41,12 +41,14 @@ impl Collections {
     }
 
     /// All collections, by name.
-    pub async fn list_collections(self: &Arc<Self>) -> Result<Vec<CollectionInfo>> {
+    pub async fn list_collections(
+        self: &Arc<Self>,
+        names: Vec<String>,
+    ) -> Result<Vec<CollectionInfo>> {
         let service = self.clone();
         blocking(move || {
-            let handles = service.core.database.collections();
-            let names = handles.iter().map(|handle| handle.record().name.clone());
             names
+                .into_iter()
                 .map(|name| service.describe(&Address::from(name.as_str()), false))
                 // Dropped since they were listed.
                 .filter(|info| !matches!(info, Err(error) if error.kind() == ErrorKind::NotFound))

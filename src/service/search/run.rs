@@ -107,6 +107,16 @@ impl Search {
 
     /// The next page of an earlier search; a query that comes with the token is to be that of the
     /// search.
+    pub fn page_collection(&self, token: &str) -> Result<String> {
+        let (session, _) = self.pages.find(token)?;
+        let session = session.lock();
+        Ok(session.search.collection())
+    }
+
+    /// The next page of a search.
+    ///
+    /// # Errors
+    /// As [`Self::page_collection`], and `InvalidArgument` for another query.
     pub async fn next_page(
         self: &Arc<Self>,
         token: String,
