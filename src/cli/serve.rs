@@ -101,6 +101,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let listener = listen(&args.listen).await?;
     let address = listener.local_addr()?;
     check_exposure(&args, address.ip())?;
+    let tls = args.tls();
     let server = open(ServerOptions {
         data: args.data.clone(),
         chat: args.chat.config(),
@@ -109,7 +110,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             Auth::Keys => KeyUse::Keys,
             Auth::None => KeyUse::None,
         },
-        tls: args.tls(),
+        tls,
     })
     .await?;
     if let Some(file) = &args.ready_file {

@@ -112,13 +112,13 @@ impl Caller {
         let holds = match self {
             Self::Anybody(None) => true,
             Self::Anybody(Some(watched)) => watched.current()?.is_none(),
-            Self::Holder(key, watched) => {
-                watched.current()?.is_some_and(|keys| keys.has(key))
-            }
+            Self::Holder(key, watched) => watched.current()?.is_some_and(|keys| keys.has(key)),
         };
         match holds {
             true => Ok(()),
-            false => Err(denied("the key was revoked, or keys are taken since".to_owned())),
+            false => Err(denied(
+                "the key was revoked, or keys are taken since".to_owned(),
+            )),
         }
     }
 }
@@ -139,15 +139,25 @@ fn caller() -> Result<Caller> {
 /// # Errors
 /// `PermissionDenied`.
 pub(super) fn check_collection(name: &str) -> Result<()> {
+    checker()?(name)
+}
+
+/// [`check_collection`] for this caller, in whatever thread.
+///
+/// # Errors
+/// `Internal` in a task that knows no caller.
+pub(super) fn checker() -> Result<impl Fn(&str) -> Result<()> + Send + 'static> {
     let caller = caller()?;
-    caller.still()?;
-    match caller {
-        Caller::Holder(key, _) if !key.is_for(name) => Err(denied(format!(
-            "the key {:?} is not for the collection {name:?}",
-            key.name
-        ))),
-        _ => Ok(()),
-    }
+    Ok(move |name: &str| {
+        caller.still()?;
+        match &caller {
+            Caller::Holder(key, _) if !key.is_for(name) => Err(denied(format!(
+                "the key {:?} is not for the collection {name:?}",
+                key.name
+            ))),
+            _ => Ok(()),
+        }
+    })
 }
 
 /// Whether the caller's key is for a collection.

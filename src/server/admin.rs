@@ -32,7 +32,11 @@ impl AdminAdapter {
         Ok(v1::ServerInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.core.uptime_seconds(),
-            collections: self.core.collection_names().filter(|name| sees(name)).count() as u32,
+            collections: self
+                .core
+                .collection_names()
+                .filter(|name| sees(name))
+                .count() as u32,
             resident_bytes: resident_bytes().unwrap_or(0),
             limits: Some(v1::Limits {
                 max_batch_documents: MAX_BATCH as u32,

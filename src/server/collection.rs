@@ -67,7 +67,7 @@ calls! {
 pub(super) fn check_models(names: &[&str], reader: Option<&v1::Reader>) -> Result<()> {
     let is_hash = |name: &str| name.len() == 64 && name.bytes().all(|c| c.is_ascii_hexdigit());
     let is_plain = |name: &str| {
-        name.is_empty() || is_hash(name) || name == DEFAULT_MODEL || name == "smollm2"
+        name.is_empty() || is_hash(name) || name == "all-MiniLM-L6-v2" || name == "smollm2"
     };
     let read = reader.map(|reader| reader.model.as_str());
     match names.iter().copied().chain(read).all(is_plain) {

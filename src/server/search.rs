@@ -10,7 +10,7 @@ use latentdb_index::query::{
 use latentdb_proto::v1;
 use latentdb_proto::v1::search_service_server::SearchService;
 
-use super::access::check_collection;
+use super::access::checker;
 use super::address::address;
 use super::calls::calls;
 use super::facet::{facets, wire_facets};
@@ -54,9 +54,10 @@ impl SearchAdapter {
         let explain = wire.explain;
         let result = match non_empty(std::mem::take(&mut wire.page_token)) {
             Some(token) => {
-                check_collection(&self.0.page_collection(&token)?)?;
                 let query = wire.query.map(|query| node(query, 1).within("query"));
-                self.0.next_page(token, query.transpose()?).await?
+                self.0
+                    .next_page(token, query.transpose()?, checker()?)
+                    .await?
             }
             None => {
                 let address = address(std::mem::take(&mut wire.collection))?;

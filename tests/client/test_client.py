@@ -485,3 +485,86 @@ def test_an_sae_of_this_machine_is_uploaded(db, name, tmp_path):
     (tmp_path / "bad/cfg.json").write_text("{")
     with pytest.raises(errors.LatentDBError, match="cfg.json"):
         db.saes.upload(tmp_path / "bad")
+
+
+def test_a_stream_of_other_records_is_another_stream(db, name):
+    collection = db.create_collection(name)
+    rows = [{"id": at, "text": f"text {at}"} for at in range(50)]
+    assert collection.upsert(rows, stream="daily", batch=10).upserted == 50
+    again = collection.upsert(rows, stream="daily", batch=10)
+    assert (again.upserted, again.recognised) == (0, 50)
+    other = [{"id": at, "text": f"text {at}"} for at in range(50, 100)]
+    assert collection.upsert(other, stream="daily", batch=10).upserted == 50
+    assert collection.count() == 100
+
+
+def test_what_cannot_be_written_is_set_aside_one_by_one(db, name):
+    collection = db.create_collection(name, dimension=2)
+    rows = [
+        {"id": "a", "vector": [1, 0]},
+        {"id": "b", "vector": [1, float("nan")]},
+        {"id": "c", "vector": [0, 0]},
+        {"id": "", "vector": [1, 0]},
+        {"id": "d", "vector": [1, 0, 3]},
+        {"id": "e", "vector": [0, 1]},
+    ]
+    written = collection.upsert(rows, set_aside=True)
+    assert written.upserted == 2 == collection.count()
+    assert sorted(place for place, _ in written.rejected) == [1, 2, 3, 4]
+
+
+def test_attributes_do_not_hide_what_was_found(db, name):
+    collection = db.create_collection(name)
+    collection.upsert([{"id": "a", "text": "x", "attributes": {"score": 7, "why": "w", "n": 1}}])
+    (row,) = collection.search(text("x")).hits.rows()
+    assert row["score"] != 7 and row["attributes.score"] == 7 and row["attributes.why"] == "w"
+    assert row["n"] == 1 and row["why"] == ""
+
+
+def test_doubts_are_warnings(db, name):
+    collection = db.create_collection(name)
+    collection.upsert([{"id": "a", "text": "x", "attributes": {"source": "films"}}])
+    for ask in (
+        lambda: collection.count(A.sorce == "films"),
+        lambda: collection.search(text("x")).where(A.sorce == "films").run(),
+        lambda: collection.stats("sorce"),
+        lambda: list(collection.scroll(A.sorce == "films")),
+    ):
+        with pytest.warns(errors.LatentDBWarning, match="sorce"):
+            ask()
+
+
+def test_wrong_arguments_are_named(db, name):
+    collection = db.create_collection(name, dimension=2, n_latents=4)
+    for wrong, field in [
+        (lambda: L("battery"), "L"),
+        (lambda: queries.latents({"battery": 1}), "latents"),
+        (lambda: queries.matching(A.s > 0), "matching"),
+        (lambda: collection.search([1, 0]).limit("5"), "limit"),
+        (lambda: collection.upsert([{"id": 1, "vector": ["1", "2"]}]), "records[0].vector"),
+        (lambda: collection.upsert([{"id": 1, "vector": np.array([1j, 2])}]), "records[0].vector"),
+        (lambda: collection.upsert({"t": ["x"], "id": ["1"]}, text="{t"), "text"),
+        (lambda: latentdb.from_matrix(np.eye(3), ids=["a", "a", "b"], client=db, name="x1"), "ids"),
+        (lambda: latentdb.from_matrix(np.ones(3), client=db, name="x2"), "matrix"),
+        (lambda: latentdb.from_matrix(np.eye(3), labels=["a"], client=db, name="x3"), "labels"),
+        (lambda: latentdb.connect("x", api_key="ü\n"), "api_key"),
+    ]:
+        with pytest.raises(errors.InvalidArgument) as caught:
+            wrong()
+        assert caught.value.field == field
+    with pytest.raises(errors.LatentDBError):
+        latentdb.from_matrix(-np.eye(3), client=db, name="x4")
+    assert not {"x1", "x2", "x3", "x4"} & set(db.collections())
+    with pytest.raises(errors.InvalidArgument, match="pandas makes floats"):
+        collection.upsert([{"id": 1.0}])
+    with pytest.raises(errors.PreconditionFailed, match="dimension"):
+        db.create_collection(name, dimension=3, exist_ok=True)
+    assert "secret" not in repr(latentdb.connect("x", api_key="secret").rpc.settings)
+    with pytest.raises(errors.LatentDBError) as caught:
+        db.create_collection("nope", encoder="nope")
+    assert "cannot reach a server" not in str(caught.value)
+    closed = latentdb.connect(db.address)
+    closed.close()
+    with pytest.raises(errors.Unavailable, match="closed"):
+        closed.collections()
+    assert collection.get([1], missing_ok=True) == []

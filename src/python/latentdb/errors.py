@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import grpc
@@ -14,6 +17,7 @@ __all__ = [
     "DataLoss",
     "InvalidArgument",
     "LatentDBError",
+    "LatentDBWarning",
     "NotFound",
     "PreconditionFailed",
     "ResourceExhausted",
@@ -112,6 +116,33 @@ _KINDS: dict[grpc.StatusCode, type[LatentDBError]] = {
 }
 
 
+class LatentDBWarning(UserWarning):
+    """What makes an answer doubtful: a filter that no document can pass, a set that misleads."""
+
+
+def warn(doubts: Iterable[str]) -> None:
+    """Tells what makes an answer doubtful, once for each place in the caller's code."""
+    for doubt in doubts:
+        if _OF_ADAPTERS.search(doubt):
+            continue
+        warnings.warn(doubt, LatentDBWarning, stacklevel=4)
+
+
+def closed() -> LatentDBError:
+    """The error of a client that was closed."""
+    return Unavailable("this client is closed", hint="connect again")
+
+
+# Attributes that adapters keep for themselves, of which there may be none.
+_OF_ADAPTERS = re.compile(r'attribute "_(latentdb|haystack)_')
+
+# What gRPC says where it was the connection that failed; else the server said it.
+_OF_CONNECTIONS = re.compile(
+    r"(?i)failed to connect|refused|socket|goaway|reset|broken pipe|dns|handshake|ssl|tls|"
+    r"all backends|recvmsg|transport|end of tcp|too_many_pings|stream removed|timeout"
+)
+
+
 def of_code(code: int, message: str, field: str) -> LatentDBError:
     """The error of a status inside an answer, as those of batches."""
     status = next((known for known in grpc.StatusCode if known.value[0] == code), None)
@@ -136,7 +167,7 @@ def of_rpc(error: Any, address: str) -> LatentDBError:
                 field = field or violation.field
         elif detail.Unpack(retry):
             retry_after = retry.retry_delay.ToTimedelta().total_seconds()
-    if status is grpc.StatusCode.UNAVAILABLE:
+    if status is grpc.StatusCode.UNAVAILABLE and _OF_CONNECTIONS.search(message):
         message = f"cannot reach a server at {address}: {message}"
         hint = "start one with `latentdb serve`, or name its address"
     elif status is grpc.StatusCode.DEADLINE_EXCEEDED:

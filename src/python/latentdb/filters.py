@@ -16,7 +16,7 @@ from typing import Any, Union
 
 from . import v1
 from .errors import InvalidArgument
-from .values import of_value, to_value
+from .values import latent_number, of_value, to_value
 
 __all__ = [
     "A",
@@ -236,11 +236,12 @@ def L(  # noqa: N802
     lte: float | None = None,
 ) -> Filter:
     """Documents in which a latent is active, its activation inside bounds where given."""
+    number = latent_number(latent, "L")
     bounds = {"gt": gt, "gte": gte, "lt": lt, "lte": lte}
     given = {side: bound for side, bound in bounds.items() if bound is not None}
     if gt is not None and gte is not None or lt is not None and lte is not None:
         raise InvalidArgument("has two bounds on one side; one is accepted", field=f"L({latent})")
-    return Filter(v1.Filter(latent=v1.LatentFilter(latent=latent, **given)))
+    return Filter(v1.Filter(latent=v1.LatentFilter(latent=number, **given)))
 
 
 class Words(Filter):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Any, cast, overload
 
 if TYPE_CHECKING:
+    from . import v1
     from .results import Hit, Hits, Table
 
 
@@ -59,6 +60,16 @@ class Lazy:
     def counts(self) -> list[Table]:
         """The facets that were asked for."""
         return self.hits.facets
+
+    @property
+    def steering(self) -> list[v1.Steering]:
+        """What steering did, one entry per steered node."""
+        return self.hits.steering
+
+    @property
+    def properties(self) -> list[v1.ChosenLatents]:
+        """The latents that were chosen, one entry per property node."""
+        return self.hits.properties
 
     def to_pandas(self) -> Any:
         """The hits as a pandas DataFrame."""

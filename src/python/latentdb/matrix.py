@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from ._sync.collection import Collection
 from .errors import InvalidArgument
 from .progress import ProgressLike
 from .values import attributes as to_attributes
+from .values import numbers
 
 
 def from_matrix(
@@ -45,7 +47,18 @@ def from_matrix(
     Raises:
         InvalidArgument: naming what has another length than the matrix has rows.
     """
+    if not hasattr(matrix, "tocsr"):
+        matrix = numbers(matrix, "matrix")
+    if len(matrix.shape) != 2:
+        raise InvalidArgument(
+            f"has the shape {matrix.shape}; (documents, latents) is accepted", field="matrix"
+        )
     rows, n_latents = matrix.shape
+    if ids is not None and len(set(map(str, ids))) != len(ids):
+        seen = Counter(map(str, ids)).most_common(1)[0]
+        raise InvalidArgument(f"has {seen[0]!r} {seen[1]} times", field="ids")
+    if labels is not None and not isinstance(labels, Mapping) and len(labels) != n_latents:
+        raise InvalidArgument(f"has {len(labels)} entries for {n_latents} latents", field="labels")
     parts = {"texts": texts, "ids": ids, "attributes": attributes, "vectors": vectors}
     for part, given in parts.items():
         if given is not None and len(given) != rows:
@@ -57,12 +70,17 @@ def from_matrix(
         client = open_server(tempfile.mkdtemp(prefix="latentdb-matrix-"))
     collection = client.create_collection(name, n_latents=n_latents, dimension=dimension)
     collection.client = client  # type: ignore[attr-defined]
-    collection.upsert(
-        _documents(matrix, texts, ids, attributes), vectors=vectors, progress=progress
-    )
-    if labels is not None:
-        named = labels if isinstance(labels, Mapping) else dict(enumerate(labels))
-        collection.latents.set_labels({n: text for n, text in named.items() if text})
+    try:
+        collection.upsert(
+            _documents(matrix, texts, ids, attributes), vectors=vectors, progress=progress
+        )
+        if labels is not None:
+            named = labels if isinstance(labels, Mapping) else dict(enumerate(labels))
+            collection.latents.set_labels({n: text for n, text in named.items() if text})
+    except Exception:
+        # Half a matrix is in nobody's way.
+        client.drop_collection(name)
+        raise
     return collection
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from . import v1
 from .errors import InvalidArgument
 from .filters import Filter, FilterLike, Words, text, to_filter
-from .values import to_vector
+from .values import latent_number, to_vector
 
 __all__ = [
     "Concept",
@@ -171,20 +171,22 @@ def _edit(
 
 
 # Latents or concepts and how far they are turned up; or edits.
-Steer = Union[Mapping[Union[int, str], float], Sequence[Edit]]
+Steer = Union[Mapping[Union[int, str], float], Edit, Sequence[Edit]]
 
 
 def to_edits(steer: Steer | None) -> list[v1.SteerEdit]:
     """Edits: `{812: 2.0, "theory": -1}` boosts the latent and turns the concept down."""
     if steer is None:
         return []
+    if isinstance(steer, Edit):
+        return [steer.message]
     if isinstance(steer, Mapping):
         edits: list[Edit] = []
         for what, amount in steer.items():
             if isinstance(what, str):
                 edits.append(Concept(what, boost=float(amount)))
             else:
-                edits.append(Edit(int(what), boost=float(amount)))
+                edits.append(Edit(latent_number(what, "steer"), boost=float(amount)))
         return [edit.message for edit in edits]
     for at, edit in enumerate(steer):
         if not isinstance(edit, Edit):
@@ -258,7 +260,10 @@ def latents(weights: Mapping[int, float], *, scale: str = "raw", bm25: bool = Fa
         scale: what activations are divided by: "raw", nothing, or "p90", their 90th percentile.
         bm25: score by BM25 with activations as frequencies instead.
     """
-    found = [v1.LatentWeight(latent=int(n), weight=float(w)) for n, w in weights.items()]
+    found = [
+        v1.LatentWeight(latent=latent_number(n, "latents"), weight=float(w))
+        for n, w in weights.items()
+    ]
     message = v1.LatentsQuery(weights=found, scale=one_of(_SCALES, scale, "scale"))
     if bm25:
         message.bm25.SetInParent()
@@ -398,6 +403,12 @@ def matching(
     """
     keys = []
     for name in order:
+        if not isinstance(name, str):
+            raise InvalidArgument(
+                f"is {type(name).__name__}; names of attributes are accepted, and filter= for which "
+                "documents",
+                field="matching",
+            )
         descending, name = name.startswith("-"), name.lstrip("-")
         key = v1.OrderKey(descending=descending)
         if name == "id":

@@ -132,6 +132,14 @@ class Mapper:
             self.attributes = {name: name for name in attributes}
         self.plain = text is None and vector is None and latents is None and attributes is None
         self._checked = False
+        if text is not None and ("{" in text or "}" in text):
+            left = _FIELD.sub("", text)
+            if "{" in left or "}" in left:
+                raise InvalidArgument(
+                    f"is {text!r}, which has a brace alone; {{column}} is accepted, and {{{{ for a "
+                    "brace",
+                    field="text",
+                )
 
     def _columns(self) -> list[str]:
         fields = [self.id, self.vector, self.latents, *self.attributes]
@@ -220,6 +228,10 @@ class Mapper:
             value = row.get(self.text)
             return None if is_nothing(value) else str(value)
 
+        names = [name for name in _FIELD.findall(self.text) if name]
+        if names and all(is_nothing(row.get(name)) for name in names):
+            return None
+
         def part(match: re.Match[str]) -> str:
             if match.group() in ("{{", "}}"):
                 return match.group()[0]
@@ -234,18 +246,27 @@ _PARTS = {"id", "text", "vector", "latents", "attributes"}
 
 def _id(value: Any, field: str) -> str:
     if isinstance(value, (bool, float, np.floating)) or is_nothing(value) or value == "":
-        raise InvalidArgument(f"is {value!r}; a string or an integer is accepted", field=field)
+        hint = ""
+        if isinstance(value, (float, np.floating)) and value == value and value == int(value):
+            hint = "pandas makes floats of integers where a cell of the column is empty"
+        raise InvalidArgument(
+            f"is {value!r}; a string or an integer is accepted", field=field, hint=hint
+        )
     return str(value)
 
 
+# A document and its record's place.
+Placed = tuple[int, v1.Document]
+
+
 def batches(
-    documents: Iterable[v1.Document], size: int, limit_bytes: int = 16 << 20
-) -> Iterator[list[v1.Document]]:
+    documents: Iterable[Placed], size: int, limit_bytes: int = 16 << 20
+) -> Iterator[list[Placed]]:
     """Documents in lists of at most `size`, and of about `limit_bytes` as messages."""
-    batch: list[v1.Document] = []
+    batch: list[Placed] = []
     held = 0
-    for document in documents:
-        batch.append(document)
+    for place, document in documents:
+        batch.append((place, document))
         held += document.ByteSize()
         if len(batch) >= size or held >= limit_bytes:
             yield batch

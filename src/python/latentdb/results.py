@@ -80,8 +80,11 @@ class Record:
         return self.message.version if self.message.HasField("version") else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Id, text and attributes as one mapping."""
-        return {"id": self.id, "text": self.text, **self.attributes}
+        """Id, text and attributes as one mapping; an attribute `id` or `text` is `attributes.id`."""
+        own: dict[str, Any] = {"id": self.id, "text": self.text}
+        for name, value in self.attributes.items():
+            own[f"attributes.{name}" if name in ("id", "text") else name] = value
+        return own
 
     def __repr__(self) -> str:
         shown = (self.text or "")[:60]
@@ -247,19 +250,18 @@ class Hits(Sequence[Hit]):
         return len(self._hits)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Rank, id, score, text, attributes and the strongest labels of each hit."""
+        """Rank, id, score, text, attributes and the strongest labels of each hit. An attribute with the
+        name of one of these is `attributes.NAME`."""
         first = self.message.offset + 1
-        return [
-            {
-                "rank": first + at,
-                "id": hit.id,
-                "score": hit.score,
-                "text": hit.text,
-                **hit.attributes,
-                "why": ", ".join(own.label or str(own.latent) for own in hit.hit.latents),
-            }
-            for at, hit in enumerate(self._hits)
-        ]
+        rows = []
+        for at, hit in enumerate(self._hits):
+            own = {"rank": first + at, "id": hit.id, "score": hit.score, "text": hit.text}
+            why = ", ".join(own.label or str(own.latent) for own in hit.hit.latents)
+            taken = {*own, "why"}
+            for name, value in hit.attributes.items():
+                own[f"attributes.{name}" if name in taken else name] = value
+            rows.append({**own, "why": why})
+        return rows
 
     def to_table(self) -> Table:
         """The hits as a table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Union
 
 import grpc
@@ -45,7 +45,7 @@ class Settings:
     """Where the server is and how it is reached."""
 
     address: str
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     tls: Tls = False
     timeout: float | None = None
 

@@ -127,12 +127,7 @@ def floats(values: Any, field: str = "vector", dimension: int | None = None) -> 
     >>> floats([1, 2]).dtype
     dtype('float32')
     """
-    try:
-        array = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError):
-        raise InvalidArgument(
-            f"is {_of_type(values)}; a list or array of numbers is accepted", field=field
-        ) from None
+    array = numbers(values, field)
     if array.ndim != 1:
         raise InvalidArgument(
             f"has {array.ndim} dimensions, shape {array.shape}; one is accepted", field=field
@@ -145,6 +140,32 @@ def floats(values: Any, field: str = "vector", dimension: int | None = None) -> 
         at = int(np.flatnonzero(~np.isfinite(array))[0])
         raise InvalidArgument(f"is {array[at]} at {at}; finite numbers are accepted", field=field)
     return array
+
+
+def numbers(values: Any, field: str) -> Floats:
+    """Numbers as 32-bit floats; neither texts nor complex numbers are taken for some."""
+    try:
+        found = np.asarray(values)
+        if found.dtype.kind == "O":
+            found = np.asarray(values, dtype=np.float64)
+        if found.dtype.kind not in "fiub":
+            raise TypeError(found.dtype)
+        return np.asarray(found, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise InvalidArgument(
+            f"is {_of_type(values)}; a list or array of numbers is accepted", field=field
+        ) from None
+
+
+def latent_number(value: Any, field: str) -> int:
+    """The number of a latent."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise InvalidArgument(
+            f"is {value!r}; the number of a latent is accepted: latents.find says which are about a "
+            "text",
+            field=field,
+        )
+    return int(value)
 
 
 def _varint(value: int) -> bytes:

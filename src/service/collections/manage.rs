@@ -40,7 +40,12 @@ impl Collections {
         blocking(move || service.describe(&address, true)).await
     }
 
-    /// All collections, by name.
+    /// The names of all collections.
+    pub fn collection_names(&self) -> impl Iterator<Item = String> + use<> {
+        self.core.collection_names()
+    }
+
+    /// The collections of some names; those that were dropped since are left out.
     pub async fn list_collections(
         self: &Arc<Self>,
         names: Vec<String>,

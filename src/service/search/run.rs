@@ -106,27 +106,23 @@ impl Search {
     }
 
     /// The next page of an earlier search; a query that comes with the token is to be that of the
-    /// search.
-    pub fn page_collection(&self, token: &str) -> Result<String> {
-        let (session, _) = self.pages.find(token)?;
-        let session = session.lock();
-        Ok(session.search.collection())
-    }
-
-    /// The next page of a search.
+    /// search, and `check` lets in to its collection.
     ///
     /// # Errors
-    /// As [`Self::page_collection`], and `InvalidArgument` for another query.
+    /// `NotFound` for a token that is not known, `InvalidArgument` for another query, and what `check`
+    /// says.
     pub async fn next_page(
         self: &Arc<Self>,
         token: String,
         query: Option<Node>,
+        check: impl Fn(&str) -> Result<()> + Send + 'static,
     ) -> Result<SearchResult> {
         let service = self.clone();
         blocking(move || {
             let started = Instant::now();
             let (session, offset) = service.pages.find(&token)?;
             let mut session = session.lock();
+            check(&session.search.view.spec.record.name)?;
             if query.is_some_and(|query| query != session.node) {
                 return Err(Error::invalid(
                     "page_token",

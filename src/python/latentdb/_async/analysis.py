@@ -16,7 +16,7 @@ from ..analyses import (
     trends_table,
     unexplained_table,
 )
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, warn
 from ..filters import FilterLike, to_filter
 from ..progress import Progress, ProgressLike
 from ..queries import one_of
@@ -162,7 +162,9 @@ class Analysed:
             limit=limit,
             documents=documents,
         )
-        return diff_tables(await self._read("Diff", request, v1.DiffResponse, progress))
+        found = diff_tables(await self._read("Diff", request, v1.DiffResponse, progress))
+        warn(doubt for table in found for doubt in table.warnings)
+        return found
 
     async def correlate(
         self,

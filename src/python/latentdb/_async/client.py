@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import v1
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, PreconditionFailed
 from ..queries import one_of
 from ..server import LocalServer
 from ..transport import Settings, Tls, address_of
@@ -44,6 +44,8 @@ class AsyncClient:
         server: LocalServer | None = None,
     ) -> None:
         key = os.environ.get("LATENTDB_API_KEY") if api_key is None else api_key
+        if key and not (key.isascii() and key.isprintable()):
+            raise InvalidArgument("has characters that no key has", field="api_key")
         self.address = address_of(address)
         self.rpc = AsyncTransport(Settings(self.address, key, tls, timeout))
         self.saes = AsyncSaes(self.rpc)
@@ -125,6 +127,17 @@ class AsyncClient:
         if reader is not None:
             request.reader.CopyFrom(reader)
         if exist_ok and name in await self.collections():
+            there = await self.collection(name).info()
+            for what, asked, has in (
+                ("dimension", dimension, there.dimension),
+                ("n_latents", n_latents, there.n_latents),
+                ("encoder", encoder, there.encoder.model),
+            ):
+                if asked and asked != has:
+                    raise PreconditionFailed(
+                        f"of the collection {name!r} that is there is {has!r}, not {asked!r}",
+                        field=what,
+                    )
             return self.collection(name)
         await self.rpc.unary("CollectionService/CreateCollection", request, v1.Collection)
         return self.collection(name)
@@ -135,9 +148,9 @@ class AsyncClient:
             raise InvalidArgument(f"is {name!r}; a name is accepted", field="name")
         return AsyncCollection(self.rpc, name)
 
-    # sync only: def __getitem__(self, name: str) -> AsyncCollection:
-    # sync only:     """As `collection`."""
-    # sync only:     return self.collection(name)
+    def __getitem__(self, name: str) -> AsyncCollection:
+        """As `collection`."""
+        return self.collection(name)
 
     async def collections(self) -> list[str]:
         """Names of all collections."""

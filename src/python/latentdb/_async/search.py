@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from .. import v1
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, warn
 from ..facets import FacetLike, to_facet
 from ..filters import FilterLike
 from ..lazy import Awaited
@@ -39,8 +39,8 @@ class AsyncSearch(Awaited):
 
     def limit(self, hits: int) -> AsyncSearch:
         """So many hits a page, 1 to 1,000; 10 without."""
-        if hits < 1:
-            raise InvalidArgument(f"is {hits}; 1 to 1000 is accepted", field="limit")
+        if isinstance(hits, bool) or not isinstance(hits, int) or hits < 1:
+            raise InvalidArgument(f"is {hits!r}; 1 to 1000 is accepted", field="limit")
         copy = self._copy()
         copy.request.limit = hits
         return copy
@@ -64,7 +64,8 @@ class AsyncSearch(Awaited):
         return copy
 
     def facets(self, *facets: FacetLike) -> AsyncSearch:
-        """Counts over the documents of the filter, on the snapshot of the hits."""
+        """Counts over the documents of the filter, on the snapshot of the hits: `counts` of the search,
+        `facets` of its hits."""
         copy = self._copy()
         copy.request.facets.extend(to_facet(facet) for facet in facets)
         return copy
@@ -97,7 +98,9 @@ class AsyncSearch(Awaited):
 
     async def run(self) -> Hits:
         """The hits of the first page."""
-        return Hits(await self._rpc.unary("SearchService/Search", self.request, v1.SearchResponse))
+        found = await self._rpc.unary("SearchService/Search", self.request, v1.SearchResponse)
+        warn(found.warnings)
+        return Hits(found)
 
     async def pages(self) -> AsyncIterator[Hits]:
         """Page after page from one snapshot, to the last hit."""

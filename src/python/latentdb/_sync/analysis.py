@@ -17,7 +17,7 @@ from ..analyses import (
     trends_table,
     unexplained_table,
 )
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, warn
 from ..filters import FilterLike, to_filter
 from ..progress import Progress, ProgressLike
 from ..queries import one_of
@@ -163,7 +163,9 @@ class Analysed:
             limit=limit,
             documents=documents,
         )
-        return diff_tables(self._read("Diff", request, v1.DiffResponse, progress))
+        found = diff_tables(self._read("Diff", request, v1.DiffResponse, progress))
+        warn(doubt for table in found for doubt in table.warnings)
+        return found
 
     def correlate(
         self,

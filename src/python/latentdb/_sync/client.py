@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import v1
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, PreconditionFailed
 from ..queries import one_of
 from ..server import LocalServer
 from ..transport import Settings, address_of
@@ -46,6 +46,8 @@ class Client:
         server: LocalServer | None = None,
     ) -> None:
         key = os.environ.get("LATENTDB_API_KEY") if api_key is None else api_key
+        if key and not (key.isascii() and key.isprintable()):
+            raise InvalidArgument("has characters that no key has", field="api_key")
         self.address = address_of(address)
         self.rpc = Transport(Settings(self.address, key, tls, timeout))
         self.saes = Saes(self.rpc)
@@ -127,6 +129,17 @@ class Client:
         if reader is not None:
             request.reader.CopyFrom(reader)
         if exist_ok and name in self.collections():
+            there = self.collection(name).info()
+            for what, asked, has in (
+                ("dimension", dimension, there.dimension),
+                ("n_latents", n_latents, there.n_latents),
+                ("encoder", encoder, there.encoder.model),
+            ):
+                if asked and asked != has:
+                    raise PreconditionFailed(
+                        f"of the collection {name!r} that is there is {has!r}, not {asked!r}",
+                        field=what,
+                    )
             return self.collection(name)
         self.rpc.unary("CollectionService/CreateCollection", request, v1.Collection)
         return self.collection(name)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,19 +11,20 @@ from typing import Any
 import numpy as np
 
 from .. import v1
-from ..errors import InvalidArgument, NotFound
+from ..errors import InvalidArgument, LatentDBError, NotFound, warn
 from ..facets import FacetLike, statistics, to_facet
 from ..filters import FilterLike, to_filter
 from ..progress import Progress, ProgressLike
 from ..queries import QueryLike, Steer, nearest, one_of, property, to_query
 from ..queries import Query as Query
-from ..records import Attributes, Mapper, batches, length_of, rows_of
+from ..records import Attributes, Mapper, Placed, batches, length_of, rows_of
 from ..results import Record, Table, facet_table, need
 from ..values import (
     Floats,
     attributes,
     fill_vector,
     is_nothing,
+    numbers,
     of_vector,
     to_latents,
     to_vector,
@@ -103,10 +105,11 @@ class Collection(Analysed):
                 others all. Cells that hold nothing are left out.
             vectors: instead of a column, an array of shape (n, d), a row per record.
             if_exists: documents with ids that exist: "replace", "skip" or "fail".
-            set_aside: documents that cannot be written are named in the answer, the others written;
-                else the batch is not written and that is an error.
+            set_aside: records that cannot be written are named in the answer (`rejected`), the
+                others written; else the batch is not written and that is an error.
             stream: a name under which a stopped upsert of the same records goes on: batches that
-                were written are recognised and not encoded again.
+                were written are recognised and not encoded again (`recognised` of the answer).
+                Other columns, batches or first records are another stream.
             batch: documents per write; 1,000, and 32 where the server encodes them.
             progress: a bar where somebody looks; True, False, or a function of done and total.
 
@@ -131,12 +134,14 @@ class Collection(Analysed):
                 raise InvalidArgument(f"has {len(array)} rows for {total} records", field="vectors")
         if batch is not None and not 1 <= batch <= 10_000:
             raise InvalidArgument(f"is {batch}; 1 to 10000 is accepted", field="batch")
-        documents = _documents(mapper, rows_of(records), array)
+        rejected: list[tuple[int, LatentDBError]] = []
+        aside = rejected if set_aside else None
+        documents = _documents(mapper, rows_of(records), array, aside)
         first = next(documents, None)
         if first is None:
-            return Written()
+            return Written(rejected=rejected)
         encodes = about.HasField("reader") or (
-            about.HasField("encoder") and not first.HasField("vector")
+            about.HasField("encoder") and not first[1].HasField("vector")
         )
         size = batch or (ENCODED if encodes else WRITTEN)
         bar = Progress(progress, total, "documents")
@@ -147,8 +152,9 @@ class Collection(Analysed):
                 batches(itertools.chain([first], documents), size),
                 one_of(_IF_EXISTS, if_exists, "if_exists"),
                 set_aside,
-                stream,
+                f"{stream}.{_mark(mapper, size, total, first[1])}" if stream else "",
                 bar,
+                rejected,
             )
             return ingest.run()
         finally:
@@ -240,7 +246,7 @@ class Collection(Analysed):
 
     def get(
         self,
-        ids: Sequence[str],
+        ids: Sequence[str | int],
         *,
         text: bool = True,
         attributes: bool | Sequence[str] = True,
@@ -258,7 +264,7 @@ class Collection(Analysed):
             raise InvalidArgument("is a string; a list of ids is accepted", field="ids")
         request = v1.GetRequest(
             collection=self.name,
-            ids=ids,
+            ids=[str(own) for own in ids],
             projection=projection(text, attributes, vector, latents, version),
         )
         found = self.rpc.unary("DocumentService/Get", request, v1.GetResponse)
@@ -284,6 +290,7 @@ class Collection(Analysed):
             limit=limit,
         )
         for part in self.rpc.stream("DocumentService/Scroll", request, v1.ScrollResponse):
+            warn(part.warnings)
             for document in part.documents:
                 yield Record(document)
 
@@ -365,7 +372,9 @@ class Collection(Analysed):
         request = v1.CountRequest(
             collection=self.name, filter=None if filter is None else to_filter(filter)
         )
-        return (self.rpc.unary("SearchService/Count", request, v1.CountResponse)).count
+        found = self.rpc.unary("SearchService/Count", request, v1.CountResponse)
+        warn(found.warnings)
+        return found.count
 
     def facet(
         self,
@@ -386,6 +395,7 @@ class Collection(Analysed):
         tables = [facet_table(result) for result in found.facets]
         for table in tables:
             table.warnings = list(found.warnings)
+        warn(found.warnings)
         return tables
 
     def stats(
@@ -599,12 +609,7 @@ class Collection(Analysed):
 
 
 def _matrix(vectors: Any, dimension: int) -> np.ndarray:
-    try:
-        array = np.asarray(vectors, dtype=np.float32)
-    except (TypeError, ValueError):
-        raise InvalidArgument(
-            f"is {type(vectors).__name__}; an array of numbers is accepted", field="vectors"
-        ) from None
+    array = numbers(vectors, "vectors")
     if array.ndim != 2 or (dimension and array.shape[1] != dimension):
         wanted = dimension or "d"
         raise InvalidArgument(
@@ -617,18 +622,35 @@ def _matrix(vectors: Any, dimension: int) -> np.ndarray:
 
 
 def _documents(
-    mapper: Mapper, rows: Iterator[Any], vectors: np.ndarray | None
-) -> Iterator[v1.Document]:
+    mapper: Mapper,
+    rows: Iterator[Any],
+    vectors: np.ndarray | None,
+    aside: list[tuple[int, LatentDBError]] | None,
+) -> Iterator[Placed]:
     at = -1
     for at, row in enumerate(rows):
-        made = mapper.document(row, at)
+        if vectors is not None and at >= len(vectors):
+            break
+        try:
+            made = mapper.document(row, at)
+        except InvalidArgument as error:
+            if aside is None or error.field.startswith("'"):
+                raise
+            aside.append((at, error))
+            continue
         if vectors is not None:
-            if at >= len(vectors):
-                break
             fill_vector(made.vector, vectors[at])
-        yield made
+        yield at, made
     if vectors is not None and at + 1 != len(vectors):
         raise InvalidArgument(f"has {len(vectors)} rows for other records", field="vectors")
+
+
+def _mark(mapper: Mapper, size: int, total: int | None, first: v1.Document) -> str:
+    """Tells a stream of records from one of others under the same name."""
+    how = (mapper.id, mapper.text, mapper.vector, mapper.latents, mapper.attributes, size, total)
+    digest = hashlib.sha256(repr(how).encode())
+    digest.update(first.SerializeToString(deterministic=True))
+    return digest.hexdigest()[:12]
 
 
 def _put(target: Any, values: Mapping[str, v1.Value]) -> None:

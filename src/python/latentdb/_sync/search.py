@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .. import v1
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, warn
 from ..facets import FacetLike, to_facet
 from ..filters import FilterLike
 from ..lazy import Lazy
@@ -40,8 +40,8 @@ class Search(Lazy):
 
     def limit(self, hits: int) -> Search:
         """So many hits a page, 1 to 1,000; 10 without."""
-        if hits < 1:
-            raise InvalidArgument(f"is {hits}; 1 to 1000 is accepted", field="limit")
+        if isinstance(hits, bool) or not isinstance(hits, int) or hits < 1:
+            raise InvalidArgument(f"is {hits!r}; 1 to 1000 is accepted", field="limit")
         copy = self._copy()
         copy.request.limit = hits
         return copy
@@ -65,7 +65,8 @@ class Search(Lazy):
         return copy
 
     def facets(self, *facets: FacetLike) -> Search:
-        """Counts over the documents of the filter, on the snapshot of the hits."""
+        """Counts over the documents of the filter, on the snapshot of the hits: `counts` of the search,
+        `facets` of its hits."""
         copy = self._copy()
         copy.request.facets.extend(to_facet(facet) for facet in facets)
         return copy
@@ -98,7 +99,9 @@ class Search(Lazy):
 
     def run(self) -> Hits:
         """The hits of the first page."""
-        return Hits(self._rpc.unary("SearchService/Search", self.request, v1.SearchResponse))
+        found = self._rpc.unary("SearchService/Search", self.request, v1.SearchResponse)
+        warn(found.warnings)
+        return Hits(found)
 
     def pages(self) -> Iterator[Hits]:
         """Page after page from one snapshot, to the last hit."""

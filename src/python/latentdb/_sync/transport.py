@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from ..errors import of_rpc
+from ..errors import closed, of_rpc
 from ..transport import PACKAGE, Settings, options
 
 M = TypeVar("M", bound=Message)
@@ -42,6 +42,9 @@ class Transport:
             found: M = call(request, timeout=limit, metadata=self.settings.metadata())
         except grpc.RpcError as error:
             raise of_rpc(error, self.settings.address) from None
+        except ValueError as error:
+            # gRPC says so of a channel that was closed.
+            raise closed() from error
         return found
 
     def stream(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .. import v1
 from ..errors import LatentDBError, Unavailable, of_code
 from ..progress import Progress
+from ..records import Placed
 from .transport import Transport
 
 # Times that a broken connection is made again without a batch coming through, and seconds before
@@ -27,6 +28,7 @@ class Written:
 
     Attributes:
         upserted: documents inserted or replaced.
+        recognised: documents of batches that a stream of this name had written before.
         existing: ids of documents that exist and were left alone.
         rejected: documents that were not written, with the reason, where they were set aside:
             pairs of place and error.
@@ -34,6 +36,7 @@ class Written:
     """
 
     upserted: int = 0
+    recognised: int = 0
     existing: list[str] = field(default_factory=list)
     rejected: list[tuple[int, LatentDBError]] = field(default_factory=list)
     sequence: int = 0
@@ -45,11 +48,12 @@ class Ingest:
 
     rpc: Transport
     collection: str
-    batches: Iterator[list[v1.Document]]
+    batches: Iterator[list[Placed]]
     if_exists: v1.IfExists
     set_aside: bool
     stream_id: str
     progress: Progress
+    rejected: list[tuple[int, LatentDBError]]
     made_with: v1.MadeWith | None = None
 
     def run(self) -> Written:
@@ -59,10 +63,9 @@ class Ingest:
             LatentDBError: of a record or of a batch; what was acknowledged before stays written, and
                 `written` of the error says how much that is.
         """
-        self._written = Written()
-        self._sent: deque[tuple[int, int, list[v1.Document]]] = deque()
+        self._written = Written(rejected=self.rejected)
+        self._sent: deque[tuple[int, list[Placed]]] = deque()
         self._numbers = itertools.count(1)
-        self._first = 0
         self._fault: Exception | None = None
         self._ended = False
         stream_id = self.stream_id or str(uuid.uuid4())
@@ -96,7 +99,7 @@ class Ingest:
 
     def _requests(self, stream_id: str) -> Iterator[v1.IngestRequest]:
         again = list(self._sent)
-        for number, _, documents in again:
+        for number, documents in again:
             yield self._request(number, documents, stream_id)
         while not self._ended:
             try:
@@ -108,16 +111,13 @@ class Ingest:
                 self._ended = True
                 return
             number = next(self._numbers)
-            self._sent.append((number, self._first, documents))
-            self._first += len(documents)
+            self._sent.append((number, documents))
             yield self._request(number, documents, stream_id)
 
-    def _request(
-        self, number: int, documents: list[v1.Document], stream_id: str
-    ) -> v1.IngestRequest:
+    def _request(self, number: int, documents: list[Placed], stream_id: str) -> v1.IngestRequest:
         return v1.IngestRequest(
             collection=self.collection,
-            documents=documents,
+            documents=[document for _, document in documents],
             batch=number,
             stream_id=stream_id,
             set_aside=self.set_aside,
@@ -126,28 +126,30 @@ class Ingest:
         )
 
     def _take(self, answer: v1.IngestResponse) -> None:
-        first, count = 0, 0
+        sent: list[Placed] = []
         while self._sent and self._sent[0][0] <= answer.batch:
-            _, first, documents = self._sent.popleft()
-            count = len(documents)
+            _, sent = self._sent.popleft()
         if answer.HasField("error"):
             found = answer.error
-            field = _place(found.field, first)
+            field = _place(found.field, sent)
             message = found.message.removeprefix(f"{found.field}: ")
             raise of_code(found.code, message, field)
         self._written.upserted += answer.upserted
         self._written.sequence = max(self._written.sequence, answer.sequence)
         self._written.existing += answer.existing
+        if answer.duplicate:
+            self._written.recognised += len(sent)
         for own in answer.rejected:
             error = of_code(own.error.code, own.error.message, own.error.field)
-            self._written.rejected.append((first + own.document, error))
-        self.progress.add(count)
+            self._written.rejected.append((sent[own.document][0], error))
+        self.progress.add(len(sent))
 
 
-def _place(field: str, first: int) -> str:
+def _place(field: str, sent: list[Placed]) -> str:
     """A path in a batch as a path in all records."""
     head, bracket, rest = field.partition("[")
     number, close, tail = rest.partition("]")
     if head != "documents" or not bracket or not close or not number.isdigit():
         return field
-    return f"records[{first + int(number)}]{tail}"
+    at = int(number)
+    return f"records[{sent[at][0] if at < len(sent) else at}]{tail}"
