@@ -197,3 +197,54 @@ def test_a_network_is_served_with_keys_only(tmp_path):
         tmp_path / "data", listen="0.0.0.0:0", arguments=("--insecure",)
     )
     server.stop()
+
+
+def test_what_an_attacker_tried(guarded, tmp_path):
+    secrets, data = guarded.secrets, str(guarded.data)
+    admin = latentdb.connect(guarded.address, api_key=secrets["admin"])
+    scoped = latentdb.connect(guarded.address, api_key=secrets["scoped"])
+    # Another collection through the token of a page.
+    admin["c"].upsert([{"id": str(at), "vector": [1, at]} for at in range(9)])
+    page = admin["c"].query(latentdb.matching("id")).limit(2).run()
+    request = v1.SearchRequest(page_token=page.next_page)
+    with pytest.raises(errors.Unauthorized, match="not for the collection"):
+        scoped.rpc.unary("SearchService/Search", request, v1.SearchResponse)
+    # Files of the server through a collection of one's own.
+    with pytest.raises(errors.Unauthorized, match="one for all"):
+        scoped["other"].train_sae(str(guarded.data / "saes" / "x"))
+    with pytest.raises(errors.Unauthorized, match="one for all"):
+        scoped["other"].attach_sae("/etc")
+    # A model that costs more, by a key that reads.
+    reader = latentdb.connect(guarded.address, api_key=secrets["read"])
+    selector = v1.LatentSelector(kind=v1.SELECTOR_KIND_CHAT, model="dear")
+    query = v1.Query(property=v1.PropertyQuery(text="x", selector=selector))
+    with pytest.raises(errors.Unauthorized, match="chat model"):
+        reader["c"].query(query).run()
+    assert scoped.info().collections == 1
+    # A stream that outlives its key writes nothing more.
+    secret = key("create", "streams", "--role", "write", "--data", data)["secret"]
+    writer = latentdb.connect(guarded.address, api_key=secret)
+    before = admin["c"].count()
+
+    def rows():
+        for at in range(300):
+            if at == 200:
+                key("revoke", "streams", "--data", data)
+            yield {"id": f"late-{at}", "vector": [1, at]}
+
+    with pytest.raises(errors.LatentDBError, match="revoked"):
+        writer["c"].upsert(rows(), batch=50)
+    assert before <= admin["c"].count() <= before + 200
+    admin["c"].delete(latentdb.ID.like("late-%"))
+
+
+def test_keys_that_are_made_at_once_are_all_there(tmp_path):
+    data = str(tmp_path / "data")
+    command = [os.environ["LATENTDB_BINARY"], "key", "create"]
+    running = [
+        subprocess.Popen([*command, f"k{at}", "--role", "read", "--data", data],
+                         stdout=subprocess.DEVNULL)
+        for at in range(12)
+    ]
+    assert [own.wait() for own in running] == [0] * 12
+    assert len(key("list", "--data", data)["keys"]) == 12
