@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +11,7 @@ from .. import v1
 from ..errors import InvalidArgument, PreconditionFailed
 from ..queries import one_of
 from ..server import LocalServer
-from ..transport import Settings, address_of
+from ..transport import Settings, Tls, address_of
 from ..values import Floats, of_vector
 from .collection import Collection
 from .saes import Saes, named
@@ -27,7 +26,7 @@ class Client:
     Args:
         address: `HOST:PORT`; the port is 7700 where it is not said.
         api_key: sent as `authorization: Bearer ...`; LATENTDB_API_KEY where it is not said.
-        tls: True for the system's authorities, or the file of an authority (PEM).
+        tls: True for the system's authorities, the file of an authority (PEM), or credentials of gRPC.
         timeout: seconds after which a call that has one answer is given up; none when absent.
 
     Attributes:
@@ -41,7 +40,7 @@ class Client:
         address: str = "127.0.0.1:7700",
         *,
         api_key: str | None = None,
-        tls: bool | str | pathlib.Path = False,
+        tls: Tls = False,
         timeout: float | None = None,
         server: LocalServer | None = None,
     ) -> None:
