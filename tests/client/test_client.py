@@ -568,3 +568,19 @@ def test_wrong_arguments_are_named(db, name):
     with pytest.raises(errors.Unavailable, match="closed"):
         closed.collections()
     assert collection.get([1], missing_ok=True) == []
+
+
+def test_a_server_of_another_version_is_named(db):
+    with pytest.raises(errors.ServerError, match="different versions"):
+        db.rpc.unary("SearchService/NotYet", v1.CountRequest(), v1.CountResponse)
+
+
+@pytest.mark.parametrize(
+    "module", ["errors", "values", "filters", "queries", "facets", "transport"]
+)
+def test_examples_of_docstrings_hold(module):
+    import doctest
+    import importlib
+
+    failed, tried = doctest.testmod(importlib.import_module(f"latentdb.{module}"))
+    assert tried and not failed
