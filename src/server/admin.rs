@@ -29,14 +29,11 @@ calls! {
 
 impl AdminAdapter {
     async fn get_server_info(&self, _request: v1::GetServerInfoRequest) -> Result<v1::ServerInfo> {
+        let names = self.core.collection_names();
         Ok(v1::ServerInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.core.uptime_seconds(),
-            collections: self
-                .core
-                .collection_names()
-                .filter(|name| sees(name))
-                .count() as u32,
+            collections: names.iter().filter(|name| sees(name)).count() as u32,
             resident_bytes: resident_bytes().unwrap_or(0),
             limits: Some(v1::Limits {
                 max_batch_documents: MAX_BATCH as u32,

@@ -105,8 +105,9 @@ impl CollectionAdapter {
         &self,
         _request: v1::ListCollectionsRequest,
     ) -> Result<v1::ListCollectionsResponse> {
-        let names = self.0.collection_names().filter(|name| sees(name));
-        let infos = self.0.list_collections(names.collect()).await?;
+        let mut names = self.0.collection_names();
+        names.retain(|name| sees(name));
+        let infos = self.0.list_collections(names).await?;
         Ok(v1::ListCollectionsResponse {
             collections: infos.into_iter().map(wire_collection).collect(),
         })

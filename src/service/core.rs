@@ -103,9 +103,9 @@ impl Core {
     }
 
     /// The names of the collections.
-    pub fn collection_names(&self) -> impl Iterator<Item = String> + use<> {
+    pub fn collection_names(&self) -> Vec<String> {
         let handles = self.database.collections().into_iter();
-        handles.map(|handle| handle.record().name.clone())
+        handles.map(|handle| handle.record().name.clone()).collect()
     }
 
     /// Collections whose files are known to be damaged.

@@ -41,7 +41,7 @@ impl Collections {
     }
 
     /// The names of all collections.
-    pub fn collection_names(&self) -> impl Iterator<Item = String> + use<> {
+    pub fn collection_names(&self) -> Vec<String> {
         self.core.collection_names()
     }
 
