@@ -27,7 +27,6 @@ WORDS = {
     "async with": "with",
     "await ": "",
     "AsyncIterator": "Iterator",
-    "AsyncGenerator": "Iterator",
     "AsyncClient": "Client",
     "AsyncCollection": "Collection",
     "AsyncLatents": "Latents",
@@ -37,12 +36,8 @@ WORDS = {
     "Awaited": "Lazy",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
-    "__anext__": "__next__",
-    "__aiter__": "__iter__",
-    "StopAsyncIteration": "StopIteration",
     "asyncio.sleep": "time.sleep",
     "import asyncio": "import time",
-    "aclosing": "closing",
     "_async": "_sync",
 }
 
@@ -98,7 +93,6 @@ def synchronous() -> dict[pathlib.Path, str]:
         if path.name == "transport.py":
             continue
         source = path.read_text()
-        source = re.sub(r"(?ms)^ *# async only\n.*?^ *# end\n", "", source)
         source = re.sub(r"(?m)^( *)# sync only: ", r"\1", source)
         source = pattern.sub(lambda match: WORDS[match.group()], source)
         made[PACKAGE / "_sync" / path.name] = (

@@ -126,7 +126,7 @@ def test_certificates_are_read_again_and_bad_ones_are_not_taken(tmp_path, made):
     shutil.copy(made / "stranger.pem", tmp_path / "server.pem")
     shutil.copy(made / "stranger.key", tmp_path / "server.key")
     time.sleep(1.1)
-    assert shown() == (made / "stranger.pem").read_text()[-len(shown()):] or shown() != first
+    assert shown() != first
     assert latentdb.connect(server.address, tls=made / "foreign.pem").collections() == []
     server.stop()
     for key in ("server.pem", "nowhere"):

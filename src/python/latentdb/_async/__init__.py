@@ -1,1 +1,1 @@
-"""The asynchronous client, out of which the synchronous one is generated."""
+"""Calls of the client: the synchronous ones are generated out of the asynchronous ones."""
