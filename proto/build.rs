@@ -15,6 +15,7 @@ const FILES: &[&str] = &[
     "latentdb/v1/model.proto",
     "latentdb/v1/admin.proto",
     "latentdb/v1/diff.proto",
+    "latentdb/v1/map.proto",
     "latentdb/v1/correlate.proto",
     "latentdb/v1/trends.proto",
     "latentdb/v1/quality.proto",

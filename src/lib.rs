@@ -4,7 +4,8 @@
 //! the files that a client ingests, `inputs` the pinned models and texts of the demo and the
 //! defaults; `eval` measures rankings; `plot` and `report` draw and lay out what `cli` writes;
 //! `reading` is the record of what an SAE reads, which several of them share; `error`, `hex`,
-//! `instructions`, `keys`, `progress`, `vectors` and `whole_file` stand below all.
+//! `instructions`, `keys`, `progress`, `vectors` and `whole_file` stand below all; `verify` checks a data
+//! directory that no server has open.
 
 pub mod cli;
 pub mod client;
@@ -26,6 +27,7 @@ pub mod records;
 pub mod report;
 pub mod sae;
 pub mod vectors;
+pub mod verify;
 pub mod whole_file;
 
 pub mod server;

@@ -66,6 +66,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("guide", &[]),
     ("inputs", &["error", "hex", "progress"]),
+    ("verify", &["error", "sae", "latentdb_index"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),
     (
@@ -110,6 +111,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "reading",
             "sae",
             "vectors",
+            "verify",
             "latentdb_index",
         ],
     ),
@@ -162,6 +164,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sae",
             "server",
             "vectors",
+            "verify",
             "whole_file",
             // Data that no server has open.
             "latentdb_index",

@@ -133,6 +133,10 @@ pub enum RecordKind {
     Families,
     /// How an SAE fits the token states that were read, by what they are.
     TokenFit,
+    /// What is known of a map of documents.
+    Map,
+    /// Where the documents of a map lie, by its name.
+    MapPoints,
 }
 
 impl RecordKind {
@@ -141,6 +145,8 @@ impl RecordKind {
             Self::SteeringPreset => "steering_preset",
             Self::Families => "families",
             Self::TokenFit => "token_fit",
+            Self::Map => "map",
+            Self::MapPoints => "map_points",
         }
     }
 }

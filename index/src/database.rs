@@ -23,10 +23,10 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::catalog::{AttachedSae, Catalog, CollectionRecord};
+use crate::catalog::{AttachedSae, Catalog, CollectionRecord, in_use};
 use crate::collection::Collection;
 use crate::error::{Error, ErrorKind, Result, Within as _};
-use crate::storage::{Faults, Storage};
+use crate::storage::{CatalogFile, Faults, Storage};
 use crate::text::Analyzer;
 use held::{Held, Serving, missing};
 use pending::Pending;
@@ -78,6 +78,46 @@ impl Database {
         Self::open_on(directory, Storage::failing(faults))
     }
 
+    /// Opens a data directory to read from it alone: nothing in it is changed, so that its disk may be one
+    /// that nothing can be written to. No process may write to it meanwhile. Changes are refused.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no data directory; `FailedPrecondition` while another process has it open to
+    /// write; `Corrupted` where the catalog cannot be read.
+    pub fn open_read_only(directory: &Path) -> Result<Self> {
+        let root = directory.join("collections");
+        if !Catalog::exists(directory) || !root.is_dir() {
+            return Err(Error::not_found(format!(
+                "{} is not a data directory with a catalog",
+                directory.display()
+            )));
+        }
+        let path = Catalog::path(directory);
+        // A disk that takes no writes gives no file to lock, and has no writer.
+        if let Ok(file) = CatalogFile::open(&path, &Storage::default())
+            && !file.lock()
+        {
+            return Err(in_use(&path));
+        }
+        let catalog = Arc::new(Catalog::open_read_only(directory)?);
+        let storage = Storage::read_only();
+        let mut collections = BTreeMap::new();
+        for record in catalog.collections()? {
+            let path = root.join(&record.id);
+            let serving = serve_generation(&path, &record, &storage);
+            let name = record.name.clone();
+            let held = Held::new(path, &catalog, &storage, record, serving);
+            collections.insert(name, Arc::new(held));
+        }
+        Ok(Self {
+            directory: directory.to_owned(),
+            catalog,
+            storage,
+            collections: RwLock::new(collections),
+            pending: Pending::default(),
+        })
+    }
+
     fn open_on(directory: &Path, storage: Storage) -> Result<Self> {
         let root = directory.join("collections");
         create_durably(&root, &storage)?;
@@ -106,16 +146,10 @@ impl Database {
         let mut known = Vec::new();
         for record in records {
             let path = root.join(&record.id);
-            let serving = match open_generation(&path, &record, &storage) {
-                Ok(generation) => {
-                    set_aside_all_but(directory, &path, &[record.generation.to_string()])?;
-                    Serving::Open(Arc::new(generation))
-                }
-                Err(error) => {
-                    tracing::error!(collection = record.name, %error, "a collection cannot be opened");
-                    Serving::Damaged(error.to_string().into())
-                }
-            };
+            let serving = serve_generation(&path, &record, &storage);
+            if matches!(serving, Serving::Open(_)) {
+                set_aside_all_but(directory, &path, &[record.generation.to_string()])?;
+            }
             known.push(record.id.clone());
             let name = record.name.clone();
             let held = Held::new(path, &catalog, &storage, record, serving);
@@ -131,6 +165,14 @@ impl Database {
         })
     }
 
+    /// Refuses a change of files beside the collections where nothing is to be written.
+    ///
+    /// # Errors
+    /// `FailedPrecondition`.
+    pub fn refuse_changes(&self) -> Result<()> {
+        self.storage.refuse_changes()
+    }
+
     /// The data directory.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -138,6 +180,7 @@ impl Database {
 
     /// Creates a collection. `AlreadyExists` when the name is taken.
     pub fn create(&self, new: NewCollection) -> Result<CollectionHandle> {
+        self.storage.refuse_changes()?;
         validate_name(&new.name)?;
         new.analyzer.validate().within("analyzer")?;
         self.settle_creations();
@@ -203,6 +246,7 @@ impl Database {
     /// Drops a collection and its files. Snapshots that are still held go on reading; a change of
     /// its SAEs that is under way ends with `NotFound`. Blocks until both have let go.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
+        self.storage.refuse_changes()?;
         self.settle_creations();
         let held = self.collections.read().get(name).cloned();
         let held = held.ok_or_else(|| missing(name))?;
@@ -262,10 +306,7 @@ impl Database {
 
     fn serve(&self, record: CollectionRecord) {
         let path = self.directory.join("collections").join(&record.id);
-        let serving = match open_generation(&path, &record, &self.storage) {
-            Ok(generation) => Serving::Open(Arc::new(generation)),
-            Err(error) => Serving::Damaged(error.to_string().into()),
-        };
+        let serving = serve_generation(&path, &record, &self.storage);
         let name = record.name.clone();
         tracing::warn!(collection = name, "was created: the catalog names it");
         let held = Held::new(path, &self.catalog, &self.storage, record, serving);
@@ -276,6 +317,17 @@ impl Database {
         let path = self.directory.join("collections").join(&record.id);
         if let Err(error) = fs::remove_dir_all(&path) {
             tracing::warn!(%error, "files of a collection that was not made stay behind");
+        }
+    }
+}
+
+/// The generation that a record names, open, or why it cannot be.
+fn serve_generation(path: &Path, record: &CollectionRecord, storage: &Storage) -> Serving {
+    match open_generation(path, record, storage) {
+        Ok(generation) => Serving::Open(Arc::new(generation)),
+        Err(error) => {
+            tracing::error!(collection = record.name, %error, "a collection cannot be opened");
+            Serving::Damaged(error.to_string().into())
         }
     }
 }
@@ -304,7 +356,8 @@ fn open_generation(
         let shown = generation.display();
         Err(Error::corrupted(format!("files in {shown} are damaged")))
     })?;
-    if record_file::read(&generation).is_ok_and(|found| found == *record) {
+    let is_recorded = record_file::read(&generation).is_ok_and(|found| found == *record);
+    if is_recorded || storage.is_read_only() {
         return Ok(collection);
     }
     if let Err(error) = record_file::complete(&generation, record, storage) {

@@ -189,6 +189,11 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latentdb eval steering --collection reviews --queries queries.jsonl",
     ),
     (
+        "eval sensitivity",
+        "latentdb eval sensitivity --collection demo --n 256,1024 --k 8,16\n\
+         latentdb eval sensitivity --collection demo --n 1024 --k 16 --trained-on 2000,10000 --markdown t.md",
+    ),
+    (
         "eval queries",
         "latentdb eval queries --collection reviews --beir scifact --run-out run.txt",
     ),

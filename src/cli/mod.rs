@@ -206,7 +206,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Steer(args) => interrupt.stops(steer::run(args)).await,
             Command::Preset(args) => interrupt.stops(preset::run(args)).await,
             Command::Encode(args) => encode::run(args, interrupt).await,
-            Command::Eval(args) => interrupt.stops(eval::run(args)).await,
+            Command::Eval(args) => {
+                let own = interrupt.clone();
+                interrupt.stops(eval::run(args, own)).await
+            }
             Command::Sae(args) => sae::run(args, interrupt).await,
             Command::Inputs(args) => inputs::run(args, interrupt).await,
             Command::Completions(args) => completions::run(&args, &mut command()),

@@ -14,6 +14,8 @@ use super::interrupt::Interrupt;
 use crate::keys::Keys;
 use crate::server::{KeyUse, Limits, Server, ServerOptions, TlsFiles};
 
+/// Where a server listens that is told nothing else.
+pub(super) const DEFAULT_ADDRESS: &str = "127.0.0.1:7700";
 /// How long requests on their way may take after the user asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -24,7 +26,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Address to listen at; port 0 takes a free one
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7700")]
+    #[arg(long, value_name = "HOST:PORT", default_value = DEFAULT_ADDRESS)]
     listen: String,
     /// File that gets the address as host:port once the server serves
     #[arg(long, value_name = "FILE")]
@@ -45,6 +47,13 @@ pub(super) struct Args {
     /// Listen beyond this machine without keys or without TLS
     #[arg(long)]
     insecure: bool,
+    /// Change nothing in the data directory, whose disk may be one that takes no writes; changes are
+    /// refused. No other server may write to it meanwhile
+    #[arg(long)]
+    read_only: bool,
+    /// Serve no browsers: neither the page nor gRPC-Web
+    #[arg(long)]
+    no_page: bool,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -111,6 +120,8 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             Auth::None => KeyUse::None,
         },
         tls,
+        no_page: args.no_page,
+        read_only: args.read_only,
     })
     .await?;
     if let Some(file) = &args.ready_file {
@@ -121,6 +132,14 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         "latentdb serves {} at {address}; Ctrl-C stops it",
         args.data.display()
     );
+    if !args.no_page {
+        let scheme = if args.tls_cert.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        eprintln!("the page is at {scheme}://{address}/");
+    }
     let shutdown = {
         let interrupt = interrupt.clone();
         async move { interrupt.asked().await }

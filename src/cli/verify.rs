@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use latentdb_index::{Damaged, verify};
+use latentdb_index::Damaged;
 use serde_json::{Value, json};
 
 use super::{output, text};
 use crate::report::Table;
+use crate::verify::verify;
 
 /// What is checked.
 #[derive(Debug, clap::Args)]

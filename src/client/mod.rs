@@ -33,6 +33,7 @@ pub mod ingest;
 mod json;
 mod pairs;
 mod streams;
+mod uploads;
 pub mod view;
 
 pub(crate) use connection::innermost;

@@ -16,9 +16,9 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::judge::{Judge, Trial};
+use super::judge::{JUDGED_CHARACTERS, Judge};
 use super::prompt::{Prompt, Shown, clean_label, judge_prompt, label_prompt, read_scores};
-use super::{Annotator, Evidence, Labeller, Naming};
+use super::{Annotator, Evidence, Labeller, Naming, Passage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
@@ -27,8 +27,6 @@ const SHOWN: Shown = Shown {
     documents: 10,
     characters: 700,
 };
-/// Characters of a document that a judge is shown.
-const JUDGED_CHARACTERS: usize = 700;
 /// Maximum tokens of a label's answer, and of a score's line.
 const LABEL_TOKENS: u32 = 64;
 const SCORE_TOKENS: u32 = 12;
@@ -354,6 +352,10 @@ impl Annotator for ChatModel {
     fn tokens(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
+
+    fn characters(&self) -> Option<usize> {
+        Some(JUDGED_CHARACTERS)
+    }
 }
 
 impl Labeller for ChatModel {
@@ -383,11 +385,14 @@ impl Judge for ChatModel {
     fn predict(
         &self,
         label: &str,
-        trials: &[Trial<'_>],
+        trials: &[Passage<'_>],
         progress: &Progress,
     ) -> Result<Option<Vec<f64>>> {
-        let texts: Vec<&str> = trials.iter().map(|trial| trial.text).collect();
-        let mut prompt = judge_prompt(label, &texts, JUDGED_CHARACTERS);
+        let texts = trials.iter();
+        let texts: Vec<String> = texts
+            .map(|text| text.unmarked_within(JUDGED_CHARACTERS))
+            .collect();
+        let mut prompt = judge_prompt(label, &texts);
         let tokens = u32::try_from(texts.len()).unwrap_or(u32::MAX);
         let tokens = tokens.saturating_mul(SCORE_TOKENS).saturating_add(32);
         for _ in 0..ASKED {

@@ -1,32 +1,42 @@
 //! Contrastive keyphrases: what the documents that activate a latent say and others do not.
 //!
 //! Phrases of one to four words are compared by their activation-weighted document frequency among
-//! the strongest documents of a latent and over the collection, by the log-odds ratio with an
-//! informative Dirichlet prior (Monroe, Colaresi and Quinn, 2008): phrases are ranked by its
-//! z-score, which needs no threshold on rare words. Runs of words that meet by chance are left out,
-//! parts of a longer phrase give way to it, and the spelling is the one that the documents use
-//! most. Where texts can be embedded, the phrases nearest to what sets the documents apart win.
-//! Documents that are alike in form rather than in words are named by it first (`form`).
+//! documents of a latent, of every strength, and over the collection, by the log-odds ratio with an
+//! informative Dirichlet prior (Monroe, Colaresi and Quinn, 2008): candidates are those with the
+//! largest z-score, which needs no threshold on rare words. Near-copies count once, and a phrase has
+//! to stand in documents of several strengths. Runs of words that meet by chance are left out, parts
+//! of a longer phrase give way to it, and the spelling is the one that the documents use most. Where
+//! the words are known on which the latent fires, a phrase counts less the further it is from them.
+//!
+//! Chosen are the phrases that tell best, by F1, which of some other documents activate the latent
+//! (`check`); a latent that none of them tells, and one that fires on a fifth of all documents, get
+//! no name. Documents that are alike in form rather than in words are named by it first (`form`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
+use super::check::{Check, Phrase, Seen};
 use super::form::Forms;
-use super::phrases::{for_each_phrase, is_written, phrase_key, written};
-use super::{Annotator, Embed, Evidence, Labeller, MAX_WORDS, Naming, Vocabulary};
+use super::phrases::{Word, for_each_phrase, is_written, phrase_key, written};
+use super::{
+    Annotator, Embed, Evidence, Labeller, MAX_WORDS, Naming, Passage, Vocabulary,
+    without_near_copies,
+};
 use crate::error::Result;
 use crate::progress::Progress;
-use crate::vectors::cosine;
 
 /// Options of keyphrase labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KeyphraseOptions {
-    /// Strongest documents of a latent that are read.
+    /// Documents of a latent that are read, near-copies left out.
     pub documents: usize,
     /// Documents of those in which a phrase must stand.
     pub support: usize,
+    /// Of five parts of those documents, by activation, the number in which it must stand, where they
+    /// are 15 or more.
+    pub parts: usize,
     /// Maximum phrases of a label.
     pub phrases: usize,
     /// Weight of the prior, in documents.
@@ -34,8 +44,13 @@ pub struct KeyphraseOptions {
     /// Normalised pointwise mutual information of the words of a phrase, at least; below it they
     /// stand side by side by chance.
     pub cohesion: f64,
-    /// Phrases that are embedded to choose among.
+    /// Phrases that are checked.
     pub candidates: usize,
+    /// F1 on the checked documents, of which a fifth are active, below which there is no name. Of a
+    /// phrase that stands everywhere it is a third.
+    pub least_f1: f64,
+    /// Share of all documents from which on a latent is too common to be named.
+    pub common: f64,
 }
 
 impl Default for KeyphraseOptions {
@@ -43,10 +58,13 @@ impl Default for KeyphraseOptions {
         Self {
             documents: 60,
             support: 3,
+            parts: 3,
             phrases: 3,
             prior: 20.0,
             cohesion: 0.15,
             candidates: 16,
+            least_f1: 0.4,
+            common: 0.2,
         }
     }
 }
@@ -69,6 +87,8 @@ struct Background {
 /// A phrase of a latent's documents.
 #[derive(Debug)]
 struct Candidate {
+    /// Identifies it.
+    key: u64,
     /// As the documents write it.
     text: String,
     /// Its content words, folded.
@@ -87,6 +107,8 @@ struct Found {
     parts: Vec<u64>,
     weight: f64,
     support: usize,
+    /// The parts of the documents, by activation, in which it stands; a bit each.
+    in_parts: u8,
 }
 
 impl<'a> Keyphrases<'a> {
@@ -98,12 +120,18 @@ impl<'a> Keyphrases<'a> {
     ///
     /// ```
     /// use latentdb::progress::Progress;
-    /// use latentdb::label::{Evidence, KeyphraseOptions, Keyphrases, Labeller, Vocabulary};
+    /// use latentdb::label::{
+    ///     Evidence, KeyphraseOptions, Keyphrases, Labeller, Passage, Vocabulary,
+    /// };
     ///
-    /// let mut texts = vec!["the battery life is short", "short battery life", "poor battery life"];
+    /// let mut texts = vec![
+    ///     "the battery life is short",
+    ///     "short battery life again",
+    ///     "such poor battery life",
+    /// ];
     /// texts.extend(["the film was long"; 40]);
     /// let evidence = Evidence {
-    ///     active: texts[..3].iter().map(|text| (*text, 0.8)).collect(),
+    ///     active: texts[..3].iter().map(|text| (Passage::whole(text), 0.8)).collect(),
     ///     ..Evidence::default()
     /// };
     /// let keyphrases = Keyphrases::over(
@@ -164,6 +192,7 @@ impl<'a> Keyphrases<'a> {
                     self.options.prior,
                 );
                 (z > 1.0).then(|| Candidate {
+                    key,
                     share: found.weight / mass,
                     z,
                     words: content_words(&self.vocabulary, &found),
@@ -190,58 +219,61 @@ impl<'a> Keyphrases<'a> {
         chosen
     }
 
-    /// The phrases that together point where the latent's documents lie, as seen from all.
-    fn by_meaning(
+    /// The phrases that together tell best which of the checked documents activate the latent, and
+    /// their F1 there.
+    fn by_check(
         &self,
         candidates: &[Candidate],
-        direction: &[f32],
-        embed: &dyn Embed,
-    ) -> Result<Vec<usize>> {
-        let texts: Vec<String> = candidates.iter().map(|c| c.text.clone()).collect();
-        let vectors = embed.embed(&texts)?;
+        evidence: &Evidence<'_>,
+    ) -> Result<(Vec<usize>, f64)> {
+        let phrases: Vec<Phrase<'_>> = candidates
+            .iter()
+            .map(|candidate| Phrase {
+                key: candidate.key,
+                text: &candidate.text,
+            })
+            .collect();
+        let check = Check::of(&self.vocabulary, &phrases, evidence, self.embed)?;
         let strongest = candidates.first().map_or(1.0, |best| best.z);
         let mut chosen: Vec<usize> = Vec::new();
-        let mut sum = vec![0.0; direction.len()];
-        let mut reached = f64::NEG_INFINITY;
+        let mut reached = 0.0;
         while chosen.len() < self.options.phrases {
             let best = candidates
                 .iter()
                 .enumerate()
                 .filter(|(_, candidate)| fits(candidates, &chosen, candidate))
                 .map(|(at, candidate)| {
-                    let together: Vec<f32> =
-                        sum.iter().zip(&vectors[at]).map(|(s, v)| s + v).collect();
-                    let near = cosine(&together, direction);
-                    // Words that stand out are worth something by themselves: they are the ones
-                    // that people see in the documents.
-                    (at, near, near + 0.25 * (candidate.z / strongest))
+                    let f1 = check.f1(&[chosen.as_slice(), &[at]].concat());
+                    // Of phrases that tell as much, the one that people see more in the documents.
+                    (at, f1, f1 + 0.05 * (candidate.z / strongest))
                 })
                 .max_by(|a, b| a.2.total_cmp(&b.2).then(b.0.cmp(&a.0)));
-            let Some((at, near, _)) = best else { break };
+            let Some((at, f1, _)) = best else { break };
             // A second phrase shows what a first one means, even where it adds nothing to it.
             let least = match chosen.len() {
-                0 => f64::NEG_INFINITY,
-                1 if candidates[at].z >= 0.4 * strongest => reached - 0.02,
-                _ => reached + 0.005,
+                0 => 0.0,
+                1 if candidates[at].z >= 0.4 * strongest => reached - 0.01,
+                _ => reached + 0.01,
             };
-            if near < least {
+            if f1 < least {
                 break;
             }
-            reached = near;
-            for (sum, value) in sum.iter_mut().zip(&vectors[at]) {
-                *sum += value;
-            }
+            reached = f1;
             chosen.push(at);
         }
-        Ok(chosen)
+        Ok((chosen, reached))
     }
 }
 
 impl Keyphrases<'_> {
     /// The forms of a latent's documents, and the phrases that add something to them.
     fn with_forms(&self, evidence: &Evidence<'_>, phrases: &[&Candidate]) -> Option<String> {
-        let read = evidence.active.len().min(self.options.documents);
-        let forms = self.forms.of(&evidence.active[..read]);
+        let read = read(evidence, &self.options);
+        let documents: Vec<(&str, f32)> = read
+            .iter()
+            .map(|(text, activation)| (text.text.as_ref(), *activation))
+            .collect();
+        let forms = self.forms.of(&documents);
         let least = forms
             .iter()
             .map(|form| form.least_phrase)
@@ -272,13 +304,29 @@ impl Annotator for Keyphrases<'_> {
 
 impl Labeller for Keyphrases<'_> {
     fn label(&self, evidence: &Evidence<'_>, _progress: &Progress) -> Result<Naming> {
+        if evidence.share >= self.options.common {
+            return Ok(Naming::None(
+                "it is active in a fifth of all documents or more: too common for phrases to name",
+            ));
+        }
         let mut candidates = self.candidates(evidence);
         candidates.truncate(self.options.candidates);
-        let chosen = match (self.embed, &evidence.direction) {
-            (Some(embed), Some(direction)) if !candidates.is_empty() => {
-                self.by_meaning(&candidates, direction, embed)?
+        let can_check = Seen::enough(&evidence.checks);
+        let chosen = match can_check && !candidates.is_empty() {
+            true => {
+                let (chosen, f1) = self.by_check(&candidates, evidence)?;
+                // What is said of their form may still hold.
+                if f1 < self.options.least_f1 {
+                    return Ok(match self.with_forms(evidence, &[]) {
+                        Some(name) => Naming::Name(name),
+                        None => {
+                            Naming::None("no phrase tells which of other documents activate it")
+                        }
+                    });
+                }
+                chosen
             }
-            _ => self.by_contrast(&candidates),
+            false => self.by_contrast(&candidates),
         };
         let phrases: Vec<&Candidate> = chosen.iter().map(|&at| &candidates[at]).collect();
         Ok(match self.with_forms(evidence, &phrases) {
@@ -327,6 +375,45 @@ impl Background {
     }
 }
 
+/// The documents that are read of a latent's: near-copies count once, unless three in four are copies,
+/// which then is what they have in common; of more than are read, every strength stays.
+fn read<'e, 'a>(
+    evidence: &'e Evidence<'a>,
+    options: &KeyphraseOptions,
+) -> Vec<&'e (Passage<'a>, f32)> {
+    let texts: Vec<&str> = evidence
+        .active
+        .iter()
+        .map(|(text, _)| text.text.as_ref())
+        .collect();
+    let mut kept = without_near_copies(&texts);
+    if 4 * kept.len() < texts.len() {
+        kept = (0..texts.len()).collect();
+    }
+    let most = options.documents.min(kept.len());
+    (0..most)
+        .map(|at| &evidence.active[kept[at * kept.len() / most]])
+        .collect()
+}
+
+/// How near to the words on which the latent fires a phrase stands: 1 on them, half at 24 bytes, about
+/// four words; 1 where they are not known.
+fn closeness(passage: &Passage<'_>, words: &[Word<'_>]) -> f64 {
+    let (Some(first), Some(last)) = (words.first(), words.last()) else {
+        return 0.0;
+    };
+    let start = passage.text.as_ptr() as usize;
+    let from = first.surface.as_ptr() as usize - start;
+    let to = last.surface.as_ptr() as usize - start + last.surface.len();
+    let distance = |mark: &std::ops::Range<usize>| {
+        mark.start
+            .saturating_sub(to)
+            .max(from.saturating_sub(mark.end))
+    };
+    let nearest = passage.fired.iter().map(distance).min();
+    nearest.map_or(1.0, |bytes| (-(bytes as f64) / 24.0).exp2())
+}
+
 /// The phrases of a latent's documents, by key, and the sum of the documents' weights: activations
 /// over the strongest.
 fn phrases_of(
@@ -334,18 +421,20 @@ fn phrases_of(
     evidence: &Evidence<'_>,
     options: &KeyphraseOptions,
 ) -> (HashMap<u64, Found>, f64) {
-    let strongest = evidence
-        .active
-        .first()
-        .map_or(1.0, |first| first.1)
-        .max(f32::MIN_POSITIVE);
+    let documents = read(evidence, options);
+    let strongest = documents
+        .iter()
+        .map(|document| document.1)
+        .fold(f32::MIN_POSITIVE, f32::max);
     let mut phrases: HashMap<u64, Found> = HashMap::new();
     let mut mass = 0.0;
-    for &(text, activation) in evidence.active.iter().take(options.documents) {
+    for (place, (passage, activation)) in documents.iter().enumerate() {
         let weight = f64::from(activation / strongest);
+        let part = 5 * place / documents.len();
         mass += weight;
-        let mut seen = HashSet::new();
-        for_each_phrase(vocabulary, text, |words| {
+        // How near each phrase comes to where the latent fires.
+        let mut seen: HashMap<u64, f64> = HashMap::new();
+        for_each_phrase(vocabulary, &passage.text, |words| {
             if matches!(words, [word] if word.is_character()) {
                 return;
             }
@@ -359,10 +448,19 @@ fn phrases_of(
                     .collect(),
                 weight: 0.0,
                 support: 0,
+                in_parts: 0,
             });
-            if seen.insert(key) {
-                found.weight += weight;
+            let near = closeness(passage, words);
+            let before = seen.insert(key, near);
+            if before.is_none() {
                 found.support += 1;
+                found.in_parts |= 1 << part;
+            }
+            let before = before.unwrap_or(0.0);
+            if near > before {
+                found.weight += weight * (near - before);
+            } else {
+                seen.insert(key, before);
             }
             // Of every place it stands at: titles are written large, the text below them is not.
             let mut spellings = found.spellings.iter_mut();
@@ -372,7 +470,13 @@ fn phrases_of(
             }
         });
     }
-    phrases.retain(|_, found| found.support >= options.support);
+    let parts = match documents.len() {
+        0..15 => 1,
+        _ => options.parts,
+    };
+    phrases.retain(|_, found| {
+        found.support >= options.support && found.in_parts.count_ones() as usize >= parts
+    });
     (phrases, mass)
 }
 
@@ -458,7 +562,10 @@ mod tests {
     fn label(texts: &[String], active: &[usize]) -> Option<String> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let evidence = Evidence {
-            active: active.iter().map(|&at| (texts[at], 1.0)).collect(),
+            active: active
+                .iter()
+                .map(|&at| (Passage::whole(texts[at]), 1.0))
+                .collect(),
             ..Evidence::default()
         };
         let evidence = std::slice::from_ref(&evidence);
@@ -549,8 +656,23 @@ mod tests {
         assert!(!same(&["graph"], &["network"]));
     }
 
+    fn whole<'a>(texts: &[&'a str], activations: impl Fn(usize) -> f32) -> Vec<(Passage<'a>, f32)> {
+        let places = texts.iter().enumerate();
+        places
+            .map(|(at, text)| (Passage::whole(text), activations(at)))
+            .collect()
+    }
+
+    fn named(evidence: Evidence<'_>, texts: &[&str], embed: Option<&dyn Embed>) -> Naming {
+        let evidence = [evidence];
+        let (vocabulary, options) = (Vocabulary::default(), KeyphraseOptions::default());
+        let labeller = Keyphrases::over(vocabulary, &evidence, texts, options, embed);
+        labeller.label(&evidence[0], &Progress::default()).unwrap()
+    }
+
     #[test]
-    fn embeddings_choose_among_phrases() {
+    fn meaning_chooses_among_phrases() {
+        /// Phrases that hold a word point one way, as the documents of the latent do.
         struct Towards(&'static str);
         impl Embed for Towards {
             fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
@@ -567,23 +689,137 @@ mod tests {
                 _ => "nothing of that sort",
             })
             .collect();
-        let evidence = [Evidence {
-            active: texts[..10].iter().map(|text| (*text, 1.0)).collect(),
-            direction: Some(vec![1.0, 0.0]),
-            ..Evidence::default()
-        }];
+        let checked = |text, active, vector| {
+            let passage = Passage {
+                vector: Some(vector),
+                ..Passage::whole(text)
+            };
+            (passage, active)
+        };
+        let (towards, away) = ([1.0, 0.0], [0.0, 1.0]);
+        let other = |text, vector| checked(text, false, vector).0;
         for (wanted, expected) in [("solar", "solar panel"), ("wind", "wind turbine")] {
             let embed = Towards(wanted);
-            let options = KeyphraseOptions::default();
-            let labeller = Keyphrases::over(
-                Vocabulary::default(),
-                &evidence,
-                &texts,
-                options,
-                Some(&embed),
-            );
-            let found = labeller.label(&evidence[0], &Progress::default()).unwrap();
-            assert_eq!(found, Naming::Name(expected.to_owned()));
+            let evidence = Evidence {
+                active: texts[..10]
+                    .iter()
+                    .map(|text| (checked(text, true, &towards[..]).0, 1.0))
+                    .collect(),
+                inactive: vec![other("nothing of that sort", &away[..]); 10],
+                // In other words.
+                checks: [
+                    vec![checked("in other words", true, &towards[..]); 5],
+                    vec![checked("of other things", false, &away[..]); 5],
+                ]
+                .concat(),
+                ..Evidence::default()
+            };
+            let found = named(evidence, &texts, Some(&embed)).name().unwrap();
+            assert_eq!(found.split(", ").next(), Some(expected), "{found}");
+        }
+    }
+
+    #[test]
+    fn near_copies_count_once() {
+        let copy = "free shipping on this item and a full refund if you are not pleased with it";
+        let mut texts: Vec<String> = (0..3).map(|at| format!("{copy} {at}")).collect();
+        texts.extend(
+            [
+                "a blue teapot for two",
+                "that teapot is chipped",
+                "my own teapot",
+                "teapot, old",
+                "one teapot",
+            ]
+            .map(str::to_owned),
+        );
+        texts.extend((0..100).map(|at| format!("something else about {at}")));
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        // The three copies are the strongest.
+        let active = whole(&texts[..8], |at| 9.0 - at as f32);
+        let evidence = Evidence {
+            active,
+            ..Evidence::default()
+        };
+        let found = named(evidence, &texts, None).name();
+        assert_eq!(found.as_deref(), Some("teapot"));
+    }
+
+    #[test]
+    fn a_phrase_of_the_strongest_documents_alone_is_none() {
+        // Of 40 documents the 8 strongest, a fifth, hold "harbour"; every second one holds "bridge".
+        let texts: Vec<String> = (0..400)
+            .map(|at| match at {
+                0..8 => format!("harbour bridge and word{at} plus other{at}"),
+                8..40 if at % 2 == 0 => format!("bridge over word{at} plus other{at}"),
+                _ => format!("word{at} plus other{at} of thing{at}"),
+            })
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let evidence = Evidence {
+            active: whole(&texts[..40], |at| 50.0 - at as f32),
+            ..Evidence::default()
+        };
+        let found = named(evidence, &texts, None).name();
+        assert_eq!(found.as_deref(), Some("bridge"));
+    }
+
+    #[test]
+    fn what_cannot_be_named_says_why() {
+        let texts: Vec<String> = (0..200)
+            .map(|at| match at {
+                0..20 => format!("long{at} bridge, place{at} and thing{at}"),
+                _ => format!("else{at} about other{at} things{at}"),
+            })
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let evidence = |checked: &[(&'static str, bool)], share| Evidence {
+            active: whole(&texts[..20], |_| 1.0),
+            checks: checked
+                .iter()
+                .map(|(text, active)| (Passage::whole(text), *active))
+                .collect(),
+            share,
+            ..Evidence::default()
+        };
+        let good = [[("a bridge", true); 5], [("a road", false); 5]].concat();
+        let bad = [[("a road", true); 5], [("a bridge", false); 5]].concat();
+        assert_eq!(
+            named(evidence(&good, 0.1), &texts, None),
+            Naming::Name("bridge".to_owned())
+        );
+        for (checked, share, expected) in
+            [(&good, 0.2, "too common"), (&bad, 0.1, "no phrase tells")]
+        {
+            let Naming::None(why) = named(evidence(checked, share), &texts, None) else {
+                panic!("{expected}");
+            };
+            assert!(why.contains(expected), "{why}");
+        }
+    }
+
+    #[test]
+    fn words_where_it_fires_come_before_words_around() {
+        let texts: Vec<String> = (0..300)
+            .map(|at| match at {
+                0..12 => {
+                    format!("minister number{at} talked for{at} a{at} good{at} while on taxes")
+                }
+                _ => format!("else{at} about other{at} things{at}"),
+            })
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        for word in ["minister", "taxes"] {
+            let active = texts[..12].iter().map(|text| {
+                let at = text.find(word).unwrap();
+                (Passage::around(text, Some(at..at + word.len())), 1.0)
+            });
+            let evidence = Evidence {
+                active: active.collect(),
+                ..Evidence::default()
+            };
+            let found = named(evidence, &texts, None).name().unwrap();
+            assert_eq!(found.split(", ").next(), Some(word), "{found}");
         }
     }
 

@@ -21,9 +21,8 @@ use candle_transformers::models::quantized_llama::ModelWeights;
 use parking_lot::Mutex;
 use tokenizers::Tokenizer;
 
-use super::Annotator;
-use super::judge::{Judge, Trial};
-use super::prompt::excerpt;
+use super::judge::Judge;
+use super::{Annotator, Passage};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -264,6 +263,10 @@ impl Annotator for LocalModel {
     fn concurrency(&self) -> usize {
         1
     }
+
+    fn characters(&self) -> Option<usize> {
+        Some(JUDGED_CHARACTERS)
+    }
 }
 
 impl Judge for LocalModel {
@@ -274,13 +277,13 @@ impl Judge for LocalModel {
     fn predict(
         &self,
         label: &str,
-        trials: &[Trial<'_>],
+        trials: &[Passage<'_>],
         progress: &Progress,
     ) -> Result<Option<Vec<f64>>> {
         let continuation = [format!(" {label}")];
-        let predict = |trial: &Trial<'_>| {
+        let predict = |trial: &Passage<'_>| {
             progress.check()?;
-            let text = excerpt(trial.text, JUDGED_CHARACTERS);
+            let text = trial.unmarked_within(JUDGED_CHARACTERS);
             let tokens = self.tokens(
                 "You name the topics of texts.",
                 &format!("What is this text about?\n\n{text}"),
@@ -332,8 +335,13 @@ mod tests {
             "He practises the piano every evening.",
         ];
         let evidence = Evidence {
-            active: active.iter().map(|text| (*text, 1.0)).collect(),
-            inactive: vec!["The bank raised its rates.", "Rain is expected on Monday."],
+            active: active
+                .iter()
+                .map(|text| (Passage::whole(text), 1.0))
+                .collect(),
+            inactive: ["The bank raised its rates.", "Rain is expected on Monday."]
+                .map(Passage::whole)
+                .to_vec(),
             ..Evidence::default()
         };
         let progress = Progress::default();
@@ -343,8 +351,7 @@ mod tests {
         };
         assert!((1..=8).contains(&name.split(' ').count()), "{name}");
         assert_eq!(model.label(&evidence, &progress).unwrap(), label);
-        let trials =
-            [active[0], "The bank raised its rates."].map(|text| Trial { text, vector: None });
+        let trials = [active[0], "The bank raised its rates."].map(Passage::whole);
         let found = model.predict("music", &trials, &progress).unwrap().unwrap();
         assert!(found[0] > found[1], "{found:?}");
         let found = model

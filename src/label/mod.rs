@@ -15,10 +15,13 @@
 //! | how models are asked | `prompt.rs` |
 
 mod chat;
+mod check;
 mod form;
 mod judge;
 mod keyphrase;
 mod local;
+mod near_copies;
+mod passage;
 mod phrases;
 mod pick;
 mod prompt;
@@ -33,9 +36,13 @@ use crate::error::Result;
 use crate::progress::Progress;
 
 pub use chat::{ChatConfig, ChatLimits, ChatModel};
-pub use judge::{Judge, LabelFit, SimilarityJudge, Trial, choose_threshold, median, score};
+pub use judge::{
+    Judge, LabelFit, SimilarityJudge, Stratum, choose_threshold, interval, median, score,
+};
 pub use keyphrase::{KeyphraseOptions, Keyphrases};
 pub use local::LocalModel;
+pub use near_copies::without_near_copies;
+pub use passage::{Passage, sentence_runs};
 pub use pick::{TopicJudge, Turn};
 pub use run::{Event, run_each};
 pub use search::{LabelIndex, WordMatch};
@@ -52,12 +59,13 @@ pub const MAX_LABEL_BYTES: usize = 200;
 #[derive(Clone, Debug, Default)]
 pub struct Evidence<'a> {
     /// Documents that activate it and how strongly, strongest first.
-    pub active: Vec<(&'a str, f32)>,
+    pub active: Vec<(Passage<'a>, f32)>,
     /// Documents in which it is inactive.
-    pub inactive: Vec<&'a str>,
-    /// Where its documents lie as seen from all: the mean of their vectors, weighted by activation,
-    /// less the mean of all vectors.
-    pub direction: Option<Vec<f32>>,
+    pub inactive: Vec<Passage<'a>>,
+    /// Other documents, and whether they activate it: what a name is checked on.
+    pub checks: Vec<(Passage<'a>, bool)>,
+    /// Share of all documents that activate it.
+    pub share: f64,
     /// Decides which of them are shown, where not all are.
     pub seed: u64,
 }
@@ -74,6 +82,11 @@ pub trait Annotator: Send + Sync {
     /// Tokens that an endpoint counted so far; 0 where none is asked.
     fn tokens(&self) -> u64 {
         0
+    }
+
+    /// Characters of a document that it reads; `None` where it reads all of them, or none.
+    fn characters(&self) -> Option<usize> {
+        None
     }
 }
 

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::{Evidence, MAX_LABEL_BYTES, MAX_WORDS, Turn};
+use super::{Evidence, MAX_LABEL_BYTES, MAX_WORDS, Passage, Turn};
 
 /// Activating and inactive documents that a prompt shows; the activating ones are drawn from the
 /// three times as many that activate most (arXiv 2512.10092).
@@ -25,28 +25,26 @@ pub(super) struct Prompt {
     pub user: String,
 }
 
-/// The documents that a prompt shows: those that activate the latent, and others.
-pub(super) fn drawn<'a>(
-    evidence: &Evidence<'a>,
+/// The documents that a prompt shows: those that activate the latent, and others, cut to size.
+pub(super) fn drawn(
+    evidence: &Evidence<'_>,
     shown: Shown,
     seed: u64,
-) -> (Vec<&'a str>, Vec<&'a str>) {
+) -> (Vec<String>, Vec<String>) {
     let mut random = StdRng::seed_from_u64(seed);
     let top = &evidence.active[..evidence.active.len().min(3 * shown.documents)];
     let active = top.choose_multiple(&mut random, shown.documents);
-    let active = active.map(|(text, _)| *text).collect();
+    let part = |text: &Passage<'_>| text.marked_within(shown.characters);
+    let active = active.map(|(text, _)| part(text)).collect();
     let inactive = evidence
         .inactive
         .choose_multiple(&mut random, shown.documents);
-    (active, inactive.copied().collect())
+    (active, inactive.map(part).collect())
 }
 
-/// Asks a small model for the topic of texts.
-pub(super) fn topic_question(texts: &[&str], characters: usize) -> String {
-    let lines = texts.iter();
-    let lines: Vec<String> = lines
-        .map(|text| format!("- {}\n", excerpt(text, characters)))
-        .collect();
+/// Asks a small model for the topic of texts, or of the words that are marked in them.
+pub(super) fn topic_question(texts: &[String]) -> String {
+    let lines: Vec<String> = texts.iter().map(|text| format!("- {text}\n")).collect();
     format!(
         "Here are some texts:\n{}\nName the topic of these texts in one to three words.",
         lines.concat()
@@ -56,24 +54,33 @@ pub(super) fn topic_question(texts: &[&str], characters: usize) -> String {
 /// Asks for a label.
 pub(super) fn label_prompt(evidence: &Evidence<'_>, shown: Shown) -> Prompt {
     let (active, inactive) = drawn(evidence, shown, evidence.seed);
+    let marked = match evidence
+        .active
+        .iter()
+        .any(|(text, _)| !text.fired.is_empty())
+    {
+        true => {
+            " The words on which it was found are marked <<like this>>; the name says what they have in              common, in their context."
+        }
+        false => "",
+    };
     Prompt {
-        system: "You name the concept that a group of texts has in common and other texts have \
-                 not. You answer with the name alone: one to eight words, specific, no sentence, \
-                 no quotes."
-            .to_owned(),
+        system: format!(
+            "You name the concept that a group of texts has in common and other texts have not.{marked}              You answer with the name alone: one to eight words, specific, no sentence, no quotes."
+        ),
         user: format!(
             "Texts with the concept:\n{}\n\nTexts without it:\n{}\n\nThe name of the concept:",
-            numbered(&active, shown.characters),
-            numbered(&inactive, shown.characters)
+            numbered(&active, usize::MAX),
+            numbered(&inactive, usize::MAX)
         ),
     }
 }
 
 /// The texts one below the other, counted from 1.
-fn numbered(texts: &[&str], characters: usize) -> String {
+fn numbered(texts: &[impl AsRef<str>], characters: usize) -> String {
     let lines: Vec<String> = (1..)
         .zip(texts)
-        .map(|(number, text)| format!("{number}. {}", excerpt(text, characters)))
+        .map(|(number, text)| format!("{number}. {}", excerpt(text.as_ref(), characters)))
         .collect();
     lines.join("\n")
 }
@@ -130,7 +137,7 @@ pub(super) fn clean_label(answer: &str) -> Option<String> {
 }
 
 /// Asks which of several texts a label fits.
-pub(super) fn judge_prompt(label: &str, texts: &[&str], characters: usize) -> Prompt {
+pub(super) fn judge_prompt(label: &str, texts: &[String]) -> Prompt {
     Prompt {
         system: "You say whether texts are about a concept. For each numbered text you answer one \
                  line, `number: score`, with a score from -1 (certainly not) to 1 (certainly), and \
@@ -138,7 +145,7 @@ pub(super) fn judge_prompt(label: &str, texts: &[&str], characters: usize) -> Pr
             .to_owned(),
         user: format!(
             "Concept: {label}\n\n{}\n\nScores of the {} texts:",
-            numbered(texts, characters),
+            numbered(texts, usize::MAX),
             texts.len()
         ),
     }
@@ -182,9 +189,6 @@ pub(super) fn select_prompt(property: &str, labels: &[&str]) -> Prompt {
 
 /// Asks which of several concepts hits show more, or less, after steering (arXiv 2408.00657).
 pub(super) fn pick_prompt(turn: &Turn<'_>, characters: usize) -> Prompt {
-    fn borrowed(texts: &[String]) -> Vec<&str> {
-        texts.iter().map(String::as_str).collect()
-    }
     let (turned, than) = if turn.up {
         ("up", "more")
     } else {
@@ -198,9 +202,9 @@ pub(super) fn pick_prompt(turn: &Turn<'_>, characters: usize) -> Prompt {
             "First results:\n{}\n\nSecond results:\n{}\n\nFor the second results one of these \
              concepts was turned {turned}:\n{}\n\nThe number of the concept that the second \
              results show {than} than the first:",
-            numbered(&borrowed(turn.before), characters),
-            numbered(&borrowed(turn.after), characters),
-            numbered(&borrowed(turn.options), usize::MAX)
+            numbered(turn.before, characters),
+            numbered(turn.after, characters),
+            numbered(turn.options, usize::MAX)
         ),
     }
 }
@@ -258,9 +262,9 @@ mod tests {
         let evidence = Evidence {
             active: texts[..50]
                 .iter()
-                .map(|text| (text.as_str(), 1.0))
+                .map(|text| (Passage::whole(text), 1.0))
                 .collect(),
-            inactive: vec!["silent"; 12],
+            inactive: vec![Passage::whole("silent"); 12],
             seed: 5,
             ..Evidence::default()
         };

@@ -19,8 +19,10 @@ const READING: &[&str] = &[
     "AnalysisService/Cluster",
     "AnalysisService/Correlate",
     "AnalysisService/Diff",
+    "AnalysisService/ListMaps",
     "AnalysisService/NearDuplicates",
     "AnalysisService/PoorlyExplained",
+    "AnalysisService/ReadMap",
     "AnalysisService/Trends",
     "CollectionService/ExportRecords",
     "CollectionService/GetCollection",
@@ -50,6 +52,8 @@ const READING: &[&str] = &[
 
 /// Methods that take a key for writing.
 const WRITING: &[&str] = &[
+    "AnalysisService/DropMap",
+    "AnalysisService/MakeMap",
     "CollectionService/DropSet",
     "CollectionService/SaveSet",
     "DocumentService/Delete",

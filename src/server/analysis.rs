@@ -1,13 +1,14 @@
-//! AnalysisService: one stream per call.
+//! AnalysisService: a stream for each analysis.
 
 use std::sync::Arc;
 
 use latentdb_proto::v1;
 use latentdb_proto::v1::analysis_service_server::AnalysisService;
 
+use super::address::address;
 use super::calls::calls;
 use super::streams::{Answers, stream};
-use super::{cluster, correlate, diff, quality, trends};
+use super::{cluster, correlate, diff, map, quality, trends};
 use crate::error::Result;
 use crate::service::Analyses;
 
@@ -18,7 +19,10 @@ pub(super) struct AnalysisAdapter(pub Arc<Analyses>);
 macro_rules! analyses {
     ($($name:ident as $stream:ident: $wire:ty => $message:ty = $request:path, $answer:path;)*) => {
         calls! {
-            AnalysisService of AnalysisAdapter {}
+            AnalysisService of AnalysisAdapter {
+                list_maps(v1::ListMapsRequest) -> v1::ListMapsResponse;
+                drop_map(v1::DropMapRequest) -> v1::DropMapResponse;
+            }
             streams {
                 $($name($wire) -> $stream = $message;)*
             }
@@ -51,4 +55,24 @@ analyses! {
         quality::unexplained, quality::unexplained_answer;
     cluster as ClusterStream: v1::ClusterRequest => v1::ClusterResponse =
         cluster::request, cluster::answer;
+    make_map as MakeMapStream: v1::MakeMapRequest => v1::MakeMapResponse =
+        map::make_request, map::make_answer;
+    read_map as ReadMapStream: v1::ReadMapRequest => v1::ReadMapResponse =
+        map::read_request, map::read_answer;
+}
+
+impl AnalysisAdapter {
+    async fn list_maps(&self, wire: v1::ListMapsRequest) -> Result<v1::ListMapsResponse> {
+        let maps = self.0.list_maps(&address(wire.collection)?).await?;
+        Ok(v1::ListMapsResponse {
+            maps: maps.into_iter().map(map::wire_map).collect(),
+        })
+    }
+
+    async fn drop_map(&self, wire: v1::DropMapRequest) -> Result<v1::DropMapResponse> {
+        self.0
+            .drop_map(&address(wire.collection)?, wire.name)
+            .await?;
+        Ok(v1::DropMapResponse {})
+    }
 }

@@ -11,6 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::access::check_names_files;
 use super::address::address;
 use super::calls::calls;
+use super::collection::check_models;
 use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
@@ -20,15 +21,17 @@ use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_docume
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
 use crate::service::{
-    ChatUse, DEFAULT_DOCUMENTS, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
-    LabellerChoice, Labels, LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest,
-    ReadDocument, Related, ScoreProgress, ScoreRequest,
+    ChatUse, JudgeChoice, LabelProgress, LabelRequest, LabelSearch, LabellerChoice, Labels,
+    LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest, ReadDocument, Related,
+    ScoreProgress, ScoreRequest,
 };
 
 /// Most entries of a list on a latent's page.
 const MAX_LISTED: usize = 100;
 /// Most labels that one search returns.
 const MAX_FOUND: usize = 10_000;
+/// Maximum documents per side that a label is judged on.
+const MAX_JUDGED: u32 = 200;
 
 /// Serves latents and their labels.
 pub(super) struct LatentAdapter(pub Arc<Labels>);
@@ -191,6 +194,9 @@ impl LatentAdapter {
                     median_pearson: summary.median_pearson,
                     median_f1: summary.median_f1,
                     low_confidence: summary.low_confidence as u64,
+                    at_least_03: summary.at_least[0] as u64,
+                    at_least_05: summary.at_least[1] as u64,
+                    at_least_08: summary.at_least[2] as u64,
                 }),
                 ..v1::ScoreLabelsProgress::default()
             });
@@ -297,13 +303,31 @@ fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest> {
 
 fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest> {
     let model = non_empty(wire.model);
-    let documents = count_or(wire.documents, DEFAULT_DOCUMENTS, 200, "documents")?;
-    if documents < 2 {
-        return Err(Error::invalid("documents", "is 1; 2 to 200 is accepted"));
+    let judge_encoder = non_empty(wire.judge_encoder);
+    let documents = match wire.documents {
+        0 => None,
+        asked @ 2..=MAX_JUDGED => Some(asked as usize),
+        asked => {
+            let message = format!("is {asked}; 2 to {MAX_JUDGED} is accepted");
+            return Err(Error::invalid("documents", message));
+        }
+    };
+    let kind = entry(wire.judge, "judge")?;
+    if judge_encoder.is_some() && kind != v1::JudgeKind::Similarity {
+        return Err(Error::invalid(
+            "judge_encoder",
+            "is what a judge by similarity compares with; this judge reads",
+        ));
+    }
+    if let Some(model) = &judge_encoder {
+        check_models(&[model], None)?;
     }
     Ok(ScoreRequest {
-        judge: match entry(wire.judge, "judge")? {
-            v1::JudgeKind::Similarity => JudgeChoice::Similarity,
+        judge: match kind {
+            v1::JudgeKind::Similarity => match judge_encoder {
+                None => JudgeChoice::Similarity,
+                Some(model) => JudgeChoice::SimilarityUnder(model),
+            },
             v1::JudgeKind::Chat => JudgeChoice::Chat(chat_use(chat_model(model)?, wire.chat)),
             v1::JudgeKind::Local => JudgeChoice::Local(local_model(model)?),
         },
@@ -313,7 +337,6 @@ fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest> {
         compare: wire.compare,
         seed: wire.seed,
         documents,
-        hard_negatives: wire.hard_negatives,
     })
 }
 
@@ -414,7 +437,9 @@ fn wire_score(score: LabelScore) -> v1::LabelScore {
         f1: score.f1,
         positives: score.positives,
         negatives: score.negatives,
-        hard_negatives: score.hard_negatives,
+        low: score.low,
+        high: score.high,
+        same_encoder: score.same_encoder,
         created: Some(timestamp(score.created)),
     }
 }

@@ -19,7 +19,9 @@ mod family;
 mod health;
 mod latent;
 mod limits;
+mod map;
 mod model;
+mod page;
 mod property;
 mod quality;
 mod reader;
@@ -60,6 +62,7 @@ use document::DocumentAdapter;
 use latent::LatentAdapter;
 use limits::{KEEPALIVE, MAX_MESSAGE_BYTES, STREAMS_PER_CONNECTION};
 use model::ModelAdapter;
+use page::Page;
 use search::SearchAdapter;
 use tls::Tls;
 
@@ -86,6 +89,10 @@ pub struct ServerOptions {
     pub keys: KeyUse,
     /// TLS on its connections; none without.
     pub tls: Option<TlsFiles>,
+    /// Changes nothing in the data directory and refuses to.
+    pub read_only: bool,
+    /// Turns browsers away: neither the page nor gRPC-Web is served.
+    pub no_page: bool,
 }
 
 /// Whether calls take a key.
@@ -115,6 +122,7 @@ pub struct Server {
     limits: Limits,
     access: Access,
     tls: Option<Tls>,
+    page: bool,
 }
 
 impl Server {
@@ -129,9 +137,18 @@ impl Server {
         };
         Ok(Self {
             access: Access::new(keys),
-            tls: options.tls.map(Tls::open).transpose()?,
-            service: Service::open(&options.data, options.limits.min_free_disk, options.chat)?,
+            tls: options
+                .tls
+                .map(|files| Tls::open(files, !options.no_page))
+                .transpose()?,
+            service: Service::open(
+                &options.data,
+                options.limits.min_free_disk,
+                options.read_only,
+                options.chat,
+            )?,
             limits: options.limits,
+            page: !options.no_page,
         })
     }
 
@@ -175,6 +192,9 @@ impl Server {
         };
         // On the connections themselves: the builder's setting does not reach a given listener,
         // and without it every answer waits for the client's delayed acknowledgement.
+        let local = listener
+            .local_addr()
+            .is_ok_and(|address| address.ip().is_loopback());
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let incoming = connections(incoming, self.limits.connections, self.tls);
         let watch = health::watch(core.clone(), health.clone());
@@ -183,6 +203,9 @@ impl Server {
             .initial_connection_window_size(4 * STREAM_WINDOW_BYTES)
             .max_concurrent_streams(Some(STREAMS_PER_CONNECTION))
             .http2_keepalive_interval(Some(KEEPALIVE))
+            .accept_http1(self.page)
+            .layer(Page::new(self.page, local))
+            .layer(tonic_web::GrpcWebLayer::new())
             .layer(Admission::new(self.limits))
             .layer(self.access)
             .add_service(health_service)

@@ -50,8 +50,10 @@ progressing! {
     ClusterResponse: cluster_response,
     CorrelateResponse: correlate_response,
     DiffResponse: diff_response,
+    MakeMapResponse: make_map_response,
     NearDuplicatesResponse: near_duplicates_response,
     PoorlyExplainedResponse: poorly_explained_response,
+    ReadMapResponse: read_map_response,
     TrendsResponse: trends_response,
 }
 

@@ -34,6 +34,7 @@ pub struct TlsFiles {
 /// What handshakes are made with.
 pub(super) struct Tls {
     files: TlsFiles,
+    browsers: bool,
     current: Mutex<Current>,
 }
 
@@ -54,7 +55,7 @@ impl TlsFiles {
         self.paths().map(modified).collect()
     }
 
-    fn read(&self) -> Result<ServerConfig> {
+    fn read(&self, browsers: bool) -> Result<ServerConfig> {
         let provider = Arc::new(crypto::ring::default_provider());
         let key = PrivateKeyDer::from_pem_file(&self.key)
             .map_err(|error| unread("tls-key", &self.key, "a private key", error))?;
@@ -89,6 +90,9 @@ impl TlsFiles {
                 )
             })?;
         config.alpn_protocols = vec![b"h2".to_vec()];
+        if browsers {
+            config.alpn_protocols.push(b"http/1.1".to_vec());
+        }
         Ok(config)
     }
 }
@@ -117,16 +121,19 @@ fn unread(
 }
 
 impl Tls {
+    /// With `browsers`, HTTP/1.1 is spoken too.
+    ///
     /// # Errors
     /// `InvalidArgument` naming the file that cannot be used.
-    pub fn open(files: TlsFiles) -> Result<Self> {
+    pub fn open(files: TlsFiles, browsers: bool) -> Result<Self> {
         let current = Current {
             stamps: files.stamps(),
-            config: Arc::new(files.read()?),
+            config: Arc::new(files.read(browsers)?),
             looked: Instant::now(),
         };
         Ok(Self {
             files,
+            browsers,
             current: Mutex::new(current),
         })
     }
@@ -137,7 +144,7 @@ impl Tls {
             current.looked = Instant::now();
             let stamps = self.files.stamps();
             if stamps != current.stamps {
-                match self.files.read() {
+                match self.files.read(self.browsers) {
                     Ok(config) => {
                         current.config = Arc::new(config);
                         current.stamps = stamps;

@@ -17,6 +17,7 @@ use super::spec::{EncoderRecord, ReaderRecord, SaeRecord, SaeSpec, Spec};
 use crate::encoder::BatchingEncoder;
 use crate::error::{Error, Result};
 use crate::sae::Sae;
+use crate::verify::SAE_DIRECTORY;
 
 /// Which collection a request is about, and in the space of which of its SAEs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,15 +74,21 @@ pub(super) struct View {
 
 impl Core {
     /// Opens a data directory, creating it where it does not exist. Writes are refused while its disk
-    /// has less than `min_free_disk` bytes free. Blocks.
+    /// has less than `min_free_disk` bytes free; `read_only`, all are, and nothing in it is changed. Blocks.
     ///
     /// # Errors
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
     /// pass their checks.
-    pub fn open(data: &Path, min_free_disk: u64) -> Result<Self> {
+    pub fn open(data: &Path, min_free_disk: u64, read_only: bool) -> Result<Self> {
         Ok(Self {
-            database: Database::open(data)?,
-            models: Models::new(data.join("saes"))?,
+            database: match read_only {
+                true => Database::open_read_only(data)?,
+                false => Database::open(data)?,
+            },
+            models: match read_only {
+                true => Models::existing(data.join(SAE_DIRECTORY)),
+                false => Models::new(data.join(SAE_DIRECTORY))?,
+            },
             readers: Readers::default(),
             specs: Mutex::default(),
             room: Room::new(data, min_free_disk),
@@ -89,11 +96,12 @@ impl Core {
         })
     }
 
-    /// Refuses what needs room where the disk has too little.
+    /// Refuses what needs room where the disk has too little, or takes nothing.
     ///
     /// # Errors
-    /// `ResourceExhausted`.
+    /// `ResourceExhausted`; `FailedPrecondition` where the data directory is served read-only.
     pub(super) fn check_room(&self) -> Result<()> {
+        self.database.refuse_changes()?;
         self.room.check()
     }
 

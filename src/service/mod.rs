@@ -34,8 +34,9 @@ pub use analyses::{
     Analyses, Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
     CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, Design, DiffRequest,
     DiffResult, DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, JoinedSide,
-    LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, NamedSet, Overlap, TrendOrder,
-    TrendsRequest, TrendsResult, Unexplained, UnexplainedRequest,
+    LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, MakeMapRequest, MapPoints,
+    MapRecord, MapValue, NamedSet, Overlap, ReadMapRequest, TrendOrder, TrendsRequest,
+    TrendsResult, Unexplained, UnexplainedRequest,
 };
 pub(crate) use blocking::{blocking, cancellable};
 pub use collections::{
@@ -50,7 +51,6 @@ pub use documents::{
 pub use families::{FamilyMemberRecord, FamilyRecord};
 pub use gate::FitInfo;
 pub use identity::MadeWith;
-pub(crate) use labels::DEFAULT_DOCUMENTS;
 pub use labels::{
     ChatUse, FindFamilies, FoundLabel, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
     LabelledFamily, LabellerChoice, Labels, LatentOrder, LatentPage, LatentStatistics, NewLabel,
@@ -97,11 +97,16 @@ impl Service {
     /// # Errors
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
     /// pass their checks, `InvalidArgument` for a malformed address of the chat endpoint.
-    pub fn open(data: &Path, min_free_disk: u64, chat: Option<ChatConfig>) -> Result<Self> {
+    pub fn open(
+        data: &Path,
+        min_free_disk: u64,
+        read_only: bool,
+        chat: Option<ChatConfig>,
+    ) -> Result<Self> {
         if let Some(config) = &chat {
             ChatModel::new(config.clone())?;
         }
-        let core = Arc::new(Core::open(data, min_free_disk)?);
+        let core = Arc::new(Core::open(data, min_free_disk, read_only)?);
         let documents = Arc::new(Documents::new(core.clone()));
         let labels = Arc::new(Labels::new(core.clone(), chat));
         let search = Arc::new(Search::new(core.clone(), labels.clone()));

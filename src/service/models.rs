@@ -37,12 +37,17 @@ impl Models {
                 fs::remove_dir_all(&path)?;
             }
         }
-        Ok(Self {
+        Ok(Self::existing(sae_directory))
+    }
+
+    /// The SAEs of a folder in which nothing is changed.
+    pub fn existing(sae_directory: PathBuf) -> Self {
+        Self {
             sae_directory,
             encoders: Opened::default(),
             saes: Opened::default(),
             importing: Mutex::default(),
-        })
+        }
     }
 
     /// The encoder of a name: a pinned model, a folder, or a hub id. Blocks while it is opened.

@@ -17,7 +17,8 @@ from latentdb.transport import options
 # What each method takes; a new one has to be entered here.
 READ = """
 AdminService/GetServerInfo AnalysisService/Cluster AnalysisService/Correlate AnalysisService/Diff
-AnalysisService/NearDuplicates AnalysisService/PoorlyExplained AnalysisService/Trends
+AnalysisService/ListMaps AnalysisService/NearDuplicates AnalysisService/PoorlyExplained
+AnalysisService/ReadMap AnalysisService/Trends
 CollectionService/ExportRecords CollectionService/GetCollection CollectionService/ListCollections
 CollectionService/ListSets DocumentService/Get DocumentService/Scroll LatentService/GetLatent
 LatentService/ListFamilies LatentService/ListLabels LatentService/ListLatents
@@ -27,6 +28,7 @@ SearchService/Count SearchService/Facet SearchService/ListPresets SearchService/
 SearchService/SearchBatch SearchService/Steer SearchService/SteerSweep
 """.split()
 WRITE = """
+AnalysisService/DropMap AnalysisService/MakeMap
 CollectionService/DropSet CollectionService/SaveSet DocumentService/Delete DocumentService/Ingest
 DocumentService/Update DocumentService/Upsert LatentService/FindFamilies
 LatentService/LabelLatents LatentService/ScoreLabels LatentService/SetLabels

@@ -95,11 +95,12 @@ class Server:
         self.process = None
         self.api = None
 
-    def start(self) -> Api:
+    def start(self, *flags: str) -> Api:
         self.ready_file.unlink(missing_ok=True)
         command = [
             *(str(BINARY), "serve", "--data", str(self.data)),
             *("--listen", "127.0.0.1:0", "--ready-file", str(self.ready_file)),
+            *flags,
         ]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)

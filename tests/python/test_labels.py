@@ -44,10 +44,24 @@ def documents(seed: int = 3):
     return made
 
 
+def others(count: int = 2 * PER_TOPIC):
+    """Documents of no topic: a latent of a fifth of all documents gets no keyphrases."""
+    random = np.random.default_rng(7)
+    return [
+        wire.document(
+            f"other{at}",
+            text=" ".join(str(word) for word in random.choice(FILLERS, 9)),
+            vec=random.normal(size=4),
+            topic="none",
+        )
+        for at in range(count)
+    ]
+
+
 def fill(api, name):
     # The last latent is never active.
     api.create(name, dimension=4, n_latents=len(WORDS) + 1)
-    api.upsert(name, documents())
+    api.upsert(name, documents() + others())
 
 
 @pytest.fixture
@@ -271,7 +285,7 @@ class TestChat:
             for line in body["messages"][1]["content"].splitlines()
             if ". " in line
         ]
-        texts = [document.text for document in documents()]
+        texts = [document.text for document in documents() + others()]
         assert judged and set(judged) <= set(texts)
         unique = [text for text in judged if texts.count(text) == 1]
         assert unique and not any(text in shown for text in unique)
@@ -342,21 +356,18 @@ class TestChat:
             score = found[latent].score
             assert (score.pearson, score.f1) == (pytest.approx(1.0), 1.0)
             assert (score.positives, score.negatives) == (10, 10)
-            assert score.judge == "chat:tiny" and not score.hard_negatives
+            assert score.judge == "chat:tiny" and not score.same_encoder
+            assert score.low == score.high == pytest.approx(1.0)
         assert (found[3].score.pearson, found[3].score.f1) == (0.0, 0.0)
         assert (summary.scored, summary.unscored, summary.low_confidence) == (4, 0, 1)
         assert summary.median_pearson == pytest.approx(1.0)
         assert page(chat, "c", 3).summary.label.low_confidence
         assert page(chat, "c", 0).summary.label.score == pytest.approx(1.0)
-        # Kept with the version, with what another judge says.
-        hard, _ = score_labels(
-            chat, "c", judge=v1.JUDGE_KIND_CHAT, hard_negatives=True, latents=[0]
-        )
-        assert hard[0].score.hard_negatives
-        assert [score.hard_negatives for score in page(chat, "c", 0).labels[0].scores] == [
-            False,
-            True,
-        ]
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, saying="judge_encoder"):
+            score_labels(chat, "c", judge=v1.JUDGE_KIND_CHAT, judge_encoder="all-MiniLM-L6-v2")
+        for documents in (1, 201):
+            with refused(grpc.StatusCode.INVALID_ARGUMENT, saying="2 to 200"):
+                score_labels(chat, "c", judge=v1.JUDGE_KIND_CHAT, documents=documents)
 
     def test_the_order_of_the_texts_says_nothing(self, chat, endpoint):
         def behave(_, body):
@@ -382,11 +393,15 @@ def meanings(api) -> str:
     name = "labels-with-meanings"
     api.create(name, encoder=MODEL, n_latents=len(TOPICS))
     made = []
-    for latent, texts in enumerate(TOPICS.values()):
+    for latent, (topic, texts) in enumerate(TOPICS.items()):
         for at, text in enumerate(texts):
+            text += f" All about {topic}." if at % 2 else ""
             for copy, lead in enumerate(["", "Today: ", "They say: ", "It is known: "]):
                 key = f"{latent}-{at}-{copy}"
                 made.append(wire.document(key, text=lead + text, latents={latent: 1.0 - at / 9}))
+    for at in range(60):
+        text = f"On day {at} the council of town {at % 7} met and talked of roads and taxes."
+        made.append(wire.document(f"none-{at}", text=text))
     api.upsert(name, made)
     for latent, topic in enumerate(TOPICS):
         set_label(api, name, latent, topic)
@@ -416,7 +431,8 @@ class TestWithEncoder:
         assert summary.scored == len(rows)
         assert summary.median_pearson == pytest.approx(np.median([row.pearson for row in rows]))
         assert summary.median_f1 == pytest.approx(np.median([row.f1 for row in rows]))
-        assert summary.low_confidence == sum(row.pearson < 0.3 for row in rows)
+        assert all(row.same_encoder and row.low <= row.pearson <= row.high for row in rows)
+        assert summary.low_confidence == sum(row.low < 0.3 for row in rows)
         again, _ = score_labels(api, meanings)
         assert {at: entry.score.pearson for at, entry in again.items()} == {
             at: entry.score.pearson for at, entry in found.items()
@@ -428,5 +444,7 @@ class TestWithEncoder:
     def test_keyphrases_are_chosen_by_meaning(self, api, meanings):
         last = label_latents(api, meanings, replace=True, again=True)
         assert last.written > 0
+        for latent, label in labels(api, meanings).items():
+            assert list(TOPICS)[latent] in label, labels(api, meanings)
         for latent, topic in enumerate(TOPICS):
             set_label(api, meanings, latent, topic)

@@ -18,6 +18,7 @@
 //! | What rises, falls or breaks over time? | [`trends()`], [`trends_over_sets`] |
 //! | Which documents are nearly the same? | [`near_duplicates`] |
 //! | Which groups do documents form along an axis? | [`cluster::cluster`] |
+//! | Where do documents lie in the plane? | [`lay_out`] |
 //! | Where do a latent's documents lie? | [`Snapshot::centroids`](crate::snapshot::Snapshot::centroids) |
 //! | How many documents have a value, or a latent? | [`attribute_facet`], [`latent_counts`] |
 //! | How many in each bucket of numbers or times, how many of these in each of others, what are their mean and quantiles? | [`facets`] |
@@ -40,6 +41,7 @@ mod duplicates;
 mod facet;
 pub mod families;
 mod joined;
+mod layout;
 pub mod logistic;
 pub mod mantel_haenszel;
 mod members;
@@ -71,6 +73,10 @@ pub use facet::{
     AttributeFacet, AttributeStatistics, Facet, FacetBy, FacetCounts, FacetEntry, FacetKey,
     HistogramBuckets, LatentCount, MAX_FACET_ENTRIES, MAX_HISTOGRAM_BUCKETS, ValueCount,
     attribute_facet, facets, latent_counts,
+};
+pub use layout::{
+    Layout, LayoutMethod, LayoutOptions, LayoutSpace, PointValues, attribute_values, latent_values,
+    lay_out,
 };
 pub use members::{Members, Side};
 pub use order::{Bucket, Buckets, MAX_BUCKETS};

@@ -27,7 +27,7 @@ pub struct Label {
     /// Counts up from 1 with each label that the latent gets; set when it is written.
     #[serde(default = "first_version")]
     pub version: u32,
-    /// What each judge found, one entry per judge and kind of negatives, latest last.
+    /// What each judge found, one entry per judge, latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<LabelScore>,
 }
@@ -39,16 +39,35 @@ pub struct LabelScore {
     pub judge: String,
     /// Correlation of its predictions with 1 (active) and 0 (inactive).
     pub pearson: f32,
+    /// 95 % interval of the correlation; `None` of scores of earlier versions.
+    #[serde(default)]
+    pub low: Option<f32>,
+    /// See `low`.
+    #[serde(default)]
+    pub high: Option<f32>,
     /// Harmonic mean of precision and recall.
     pub f1: f32,
     /// Activating documents judged.
     pub positives: u32,
     /// Inactive documents judged.
     pub negatives: u32,
-    /// Whether these were the nearest inactive documents instead of random ones.
-    pub hard_negatives: bool,
+    /// The judge compared with the vectors that the SAE reads: the score says how well the label tells
+    /// where the latent's documents lie.
+    #[serde(default)]
+    pub same_encoder: bool,
     /// When, microseconds since the epoch.
     pub created: i64,
+}
+
+impl LabelScore {
+    /// What bounds are held against: the lower bound of its interval where a similarity judged, whose
+    /// many documents make it narrow; the correlation where a language model did.
+    pub fn gate(&self) -> f32 {
+        match self.low {
+            Some(low) if self.judge.starts_with("similarity") => low,
+            _ => self.pearson,
+        }
+    }
 }
 
 fn first_version() -> u32 {
@@ -73,16 +92,24 @@ impl Label {
         }
     }
 
-    /// True where it was scored and the score is below [`LOW_SCORE`].
-    pub fn is_low_confidence(&self) -> bool {
-        self.score.is_some_and(|score| score < LOW_SCORE)
+    /// What bounds on its score are held against: [`LabelScore::gate`] of its latest score, or the score
+    /// that it came with.
+    pub fn confidence(&self) -> Option<f32> {
+        let latest = self.scores.last();
+        match latest.filter(|latest| self.score == Some(latest.pearson)) {
+            Some(latest) => Some(latest.gate()),
+            None => self.score,
+        }
     }
 
-    /// Adds a score, in place of an earlier one of the same judge on the same kind of negatives.
+    /// True where that is below [`LOW_SCORE`].
+    pub fn is_low_confidence(&self) -> bool {
+        self.confidence().is_some_and(|score| score < LOW_SCORE)
+    }
+
+    /// Adds a score, in place of an earlier one of the same judge.
     fn add_score(&mut self, score: LabelScore) {
-        self.scores.retain(|earlier| {
-            (&earlier.judge, earlier.hard_negatives) != (&score.judge, score.hard_negatives)
-        });
+        self.scores.retain(|earlier| earlier.judge != score.judge);
         self.score = Some(score.pearson);
         self.scores.push(score);
     }
@@ -360,10 +387,12 @@ mod tests {
         LabelScore {
             judge: judge.to_owned(),
             pearson,
+            low: Some(pearson - 0.1),
+            high: Some(pearson + 0.1),
             f1: 0.5,
             positives: 10,
             negatives: 10,
-            hard_negatives: false,
+            same_encoder: false,
             created: 3,
         }
     }
@@ -402,6 +431,26 @@ mod tests {
         let by = |source: &str| catalog.labelled_by("c", "s", source).unwrap().len();
         assert_eq!((by("a"), by("b"), by("other")), (1, 1, 0));
         assert!(catalog.label_versions("c", "t").unwrap().is_empty());
+    }
+
+    #[test]
+    fn bounds_are_held_against_what_is_sure() {
+        let mut label = Label::new("a", "keyphrases", None, 1);
+        assert_eq!(
+            (label.confidence(), label.is_low_confidence()),
+            (None, false)
+        );
+        label.add_score(score("similarity", 0.35));
+        assert_eq!(label.score, Some(0.35));
+        assert!(label.is_low_confidence(), "its lower bound is .25");
+        label.add_score(score("chat:m", 0.35));
+        assert!(!label.is_low_confidence());
+        label.score = Some(0.2);
+        assert!(label.is_low_confidence(), "a score that came later");
+        let earlier = r#"{"judge":"similarity","pearson":0.4,"f1":0.5,"positives":9,"negatives":9,
+            "hard_negatives":true,"created":3}"#;
+        let earlier: LabelScore = serde_json::from_str(earlier).unwrap();
+        assert_eq!(earlier.gate(), 0.4);
     }
 
     #[test]

@@ -92,6 +92,17 @@ impl Catalog {
         })
     }
 
+    /// A checked copy in memory of the catalog in a data directory, which takes no changes.
+    ///
+    /// # Errors
+    /// `Corrupted` where the file is damaged.
+    pub(crate) fn open_read_only(directory: &Path) -> Result<Self> {
+        Ok(Self {
+            storage: Storage::read_only(),
+            ..Self::inspect(directory)?
+        })
+    }
+
     fn reopen(&self) -> Result<()> {
         let mut place = self.database.write();
         // Its lock on the file goes first.
@@ -166,6 +177,7 @@ impl Catalog {
         &self,
         work: impl FnOnce(&redb::WriteTransaction) -> Result<T>,
     ) -> Result<T> {
+        self.storage.refuse_changes()?;
         let _one = self.changing.lock();
         let mut made = None;
         let committed = self.with(|database| {

@@ -225,12 +225,16 @@ fn self_recall(graph: &Graph, dense: &DenseReader) -> f64 {
 }
 
 /// Opens the graphs that lie ready for `live` segments (with their row counts) and removes the
-/// files of segments that are gone, and damaged ones.
+/// files of segments that are gone, and damaged ones, unless `read_only`.
 pub(super) fn load_graphs(
     directory: &PathBuf,
     live: &HashMap<SegmentId, usize>,
+    read_only: bool,
 ) -> Result<HashMap<SegmentId, Arc<Graph>>> {
     let mut graphs = HashMap::new();
+    if read_only && !directory.is_dir() {
+        return Ok(graphs);
+    }
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let segment = path
@@ -255,6 +259,7 @@ pub(super) fn load_graphs(
             Some((id, graph)) => {
                 graphs.insert(id, Arc::new(graph));
             }
+            None if read_only => {}
             None => fs::remove_file(&path)?,
         }
     }

@@ -57,8 +57,11 @@ impl Collection {
     pub(crate) fn open_on(directory: &Path, storage: &Storage, analyzer: Analyzer) -> Result<Self> {
         let index_directory = directory.join("index");
         let graph_directory = directory.join("graphs");
-        fs::create_dir_all(&index_directory)?;
-        fs::create_dir_all(&graph_directory)?;
+        let read_only = storage.is_read_only();
+        if !read_only {
+            fs::create_dir_all(&index_directory)?;
+            fs::create_dir_all(&graph_directory)?;
+        }
         let damage = Damage::default();
         let (index, fields) = open_index(&index_directory, analyzer, storage, &damage)?;
         let reader = index
@@ -83,7 +86,7 @@ impl Collection {
             .iter()
             .map(|segment| (segment.reader.segment_id(), segment.dense.n_rows()))
             .collect();
-        let graphs = background::load_graphs(&graph_directory, &live)?;
+        let graphs = background::load_graphs(&graph_directory, &live, read_only)?;
         let snapshot = open(&mut cache, &graphs)?;
         let shared = Arc::new(Shared {
             directory: index_directory,
@@ -101,9 +104,13 @@ impl Collection {
             unchecked: Mutex::new(live.into_keys().collect()),
         });
         let writer = WriterHandle::start(shared.clone())?;
-        let background = Background::start(&shared, writer.merge_these())?;
+        // It writes graphs and merges.
+        let background = match read_only {
+            true => None,
+            false => Some(Background::start(&shared, writer.merge_these())?),
+        };
         Ok(Self {
-            background: Some(background),
+            background,
             writer,
             shared,
         })
@@ -135,6 +142,7 @@ impl Collection {
         position: Option<StreamPosition>,
         queued: impl FnOnce(),
     ) -> Result<Written> {
+        self.shared.storage.refuse_changes()?;
         self.shared.damage.refuse()?;
         self.writer.write(operations, position, queued)
     }
@@ -162,6 +170,7 @@ impl Collection {
 
     /// Merges all segments into one and drops deleted documents. Blocks until done.
     pub fn merge(&self) -> Result<()> {
+        self.shared.storage.refuse_changes()?;
         self.shared.damage.refuse()?;
         self.writer.merge()
     }

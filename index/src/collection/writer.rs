@@ -30,6 +30,9 @@ const GATHER_BYTES: usize = 32 << 20;
 const QUEUE: usize = 64;
 /// Memory of tantivy's indexing thread before it spills a segment.
 const INDEXING_BYTES: usize = 256 << 20;
+/// Without a message for this long, tantivy's writer is closed, with its threads and its memory, until one
+/// comes: a server has many collections, and most rest.
+const IDLE: Duration = Duration::from_secs(30);
 /// Times that a merge of everything is begun, and the pause after one that could not be.
 const MERGE_ATTEMPTS: usize = 200;
 const MERGE_PAUSE: Duration = Duration::from_millis(10);
@@ -60,12 +63,11 @@ pub(super) struct WriterHandle {
 
 impl WriterHandle {
     pub fn start(shared: Arc<Shared>) -> Result<Self> {
-        let mut writer = WriterThread {
+        let writer = WriterThread {
+            payload: shared.stored_payload()?,
             writer: None,
             shared,
-            payload: CommitPayload::default(),
         };
-        writer.recover()?;
         let (queue, messages) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("latentdb-writer".into())
@@ -160,7 +162,7 @@ fn merge_policy() -> LogMergePolicy {
 }
 
 struct WriterThread {
-    /// `None` after a failure, until it is opened again.
+    /// `None` before the first message, after a failure and at rest, until it is opened again.
     writer: Option<IndexWriter>,
     shared: Arc<Shared>,
     /// That of the last commit, and what is gathered for the next.
@@ -172,7 +174,15 @@ type Pending = Vec<(Sender<Result<Written>>, Written)>;
 
 impl WriterThread {
     fn run(mut self, messages: &Receiver<Message>) {
-        while let Ok(message) = messages.recv() {
+        loop {
+            let message = match messages.recv_timeout(IDLE) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.rest();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let handled = catch_unwind(AssertUnwindSafe(|| match message {
                 Message::Write(write) => {
                     let follower = self.commit_group(write, messages);
@@ -187,12 +197,17 @@ impl WriterThread {
                 self.writer = None;
             }
         }
-        if let Some(writer) = self.writer {
+        self.rest();
+    }
+
+    /// Closes the writer, after its merges.
+    fn rest(&mut self) {
+        if let Some(writer) = self.writer.take() {
             let _ = writer.wait_merging_threads();
         }
     }
 
-    /// The writer, opened again from the last commit where it failed.
+    /// The writer, opened from the last commit where it is not open.
     fn recover(&mut self) -> Result<&mut IndexWriter> {
         let writer = match self.writer.take() {
             Some(writer) => writer,

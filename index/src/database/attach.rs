@@ -35,6 +35,7 @@ impl CollectionHandle {
         change: impl FnOnce(&mut CollectionRecord) -> Result<R>,
         progress: &Arc<Progress>,
     ) -> Result<Arc<CollectionRecord>> {
+        self.held.storage.refuse_changes()?;
         let _one = self.held.attaching.try_lock().ok_or_else(|| {
             Error::precondition("the SAEs of this collection are being changed; wait for that")
         })?;

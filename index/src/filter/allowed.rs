@@ -1,6 +1,8 @@
 //! The documents that a filter describes of a snapshot, per segment.
 
 use roaring::RoaringBitmap;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocSet as _, TERMINATED, Term};
 
 use super::columns::from_sorted;
 use super::evaluate::evaluate;
@@ -29,6 +31,35 @@ impl Snapshot {
 
     pub(crate) fn allowed(&self, filter: &ResolvedFilter) -> Result<Allowed> {
         Allowed::alive(self).narrowed(filter, self)
+    }
+
+    /// For each id, the number of the living document with it.
+    pub fn find_all(&self, ids: &[String]) -> Result<Vec<Option<u32>>> {
+        let field = self.fields().id;
+        let mut found = vec![None; ids.len()];
+        for segment in self.segments() {
+            let index = segment.reader.inverted_index(field)?;
+            for (id, place) in ids.iter().zip(&mut found) {
+                let term = Term::from_field_text(field, id);
+                let postings = index.read_postings(&term, IndexRecordOption::Basic)?;
+                let Some(mut postings) = postings else {
+                    continue;
+                };
+                // Former versions of the document are there too until they are merged away.
+                let mut doc = postings.doc();
+                while doc != TERMINATED {
+                    if segment
+                        .alive
+                        .as_ref()
+                        .is_none_or(|alive| alive.contains(doc))
+                    {
+                        *place = Some(segment.base + doc);
+                    }
+                    doc = postings.advance();
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The number of the living document with an id.

@@ -45,6 +45,8 @@ pub(crate) struct Storage {
     faults: Option<Arc<dyn Faults>>,
     /// The last write that found the disk full, and its bytes.
     full: Arc<Mutex<Option<(PathBuf, usize)>>>,
+    /// Nothing is written, and no lock taken that is a file.
+    read_only: bool,
 }
 
 impl fmt::Debug for Storage {
@@ -54,6 +56,32 @@ impl fmt::Debug for Storage {
 }
 
 impl Storage {
+    /// A disk that nothing is written to.
+    pub fn read_only() -> Self {
+        Self {
+            read_only: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing is written to it.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Refuses a change where nothing is written.
+    ///
+    /// # Errors
+    /// `FailedPrecondition`.
+    pub fn refuse_changes(&self) -> crate::error::Result<()> {
+        match self.read_only {
+            false => Ok(()),
+            true => Err(Error::precondition(
+                "the data directory is served read-only (--read-only); nothing was changed",
+            )),
+        }
+    }
+
     /// A disk whose steps end as `faults` says.
     pub fn failing(faults: Arc<dyn Faults>) -> Self {
         Self {

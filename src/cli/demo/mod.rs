@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 use super::client::Client;
 use super::failure::Interrupted;
 use super::interrupt::Interrupt;
-use super::{output, serve};
+use super::output;
+use super::serve::{self, DEFAULT_ADDRESS};
 use crate::inputs;
 use crate::server::ServerOptions;
 
@@ -34,7 +35,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "HOST:PORT",
-        default_value = "127.0.0.1:7700",
+        default_value = DEFAULT_ADDRESS,
         requires = "serve"
     )]
     listen: String,
@@ -75,13 +76,14 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         if args.serve {
             eprintln!(
                 "\nThe server goes on at {address}; Ctrl-C stops it. Try:\n  latentdb search \
-                 {COLLECTION} \"your words\" --server {address}"
+                 {COLLECTION} \"your words\" --server {address}\n\
+                 The page: http://{address}/#/{COLLECTION}/search"
             );
             interrupt.asked().await;
         } else if !args.json {
             output::print(&format!(
                 "\nTo go on:\n  latentdb serve --data {folder}\n  latentdb search {COLLECTION} \
-                 \"your words\"\n"
+                 \"your words\"\nWhile it serves, the page is at http://{DEFAULT_ADDRESS}/#/{COLLECTION}/search\n"
             ))?;
         }
         anyhow::Ok(())

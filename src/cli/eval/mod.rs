@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | How well are documents with a property found? | `property.rs` |
+//! | How do figures depend on the SAE and the encoder? | `sensitivity.rs` |
 //! | What does steering keep and what does it bring? | `steering.rs`, `steered_searches.rs` |
 //! | Does a judge see what was steered? | `judging.rs` |
 //! | How good are searches for judged queries? | `queries.rs` |
@@ -18,8 +19,11 @@ mod property;
 mod queries;
 mod ranking;
 mod runs;
+mod sensitivity;
 mod steered_searches;
 mod steering;
+
+use super::interrupt::Interrupt;
 
 pub(super) use ranking::ids;
 
@@ -36,16 +40,19 @@ enum Action {
     Property(property::Args),
     /// Steering: target share against relevance kept, for every method
     Steering(steering::Args),
+    /// Property retrieval, labels and FVU over sizes of the SAE, training sizes and encoders
+    Sensitivity(sensitivity::Args),
     /// Searches for queries with judgements: a BEIR folder, or queries with TREC qrels
     Queries(queries::Args),
     /// Run files against TREC qrels, and against each other
     Runs(runs::Args),
 }
 
-pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
     match args.action {
         Action::Property(args) => property::run(args).await,
         Action::Steering(args) => steering::run(args).await,
+        Action::Sensitivity(args) => sensitivity::run(args, interrupt).await,
         Action::Queries(args) => queries::run(args).await,
         Action::Runs(args) => runs::run(&args),
     }

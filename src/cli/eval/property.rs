@@ -16,7 +16,7 @@ use super::ranking::{Ranker, ids};
 use crate::cli::client::{Client, ClientArgs};
 use crate::cli::output;
 use crate::eval::metrics::Measures;
-use crate::eval::property::{self, Evaluation, Measured};
+use crate::eval::property::{self, Evaluation, Measured, Property};
 use crate::eval::trec::write_run;
 use crate::plot::{self, Axis, Bar};
 
@@ -26,18 +26,8 @@ pub(super) struct Args {
     /// The collection
     #[arg(long, value_name = "NAME")]
     collection: String,
-    /// Properties with ground truth: {"SET": [{"text": the property in words, "relevant": a filter
-    /// that the documents match which have it}, ..]}; those of the demo collection when left out
-    #[arg(long, value_name = "FILE")]
-    properties: Option<PathBuf>,
-    /// The set of the file; all sets when left out
-    #[arg(long, value_name = "NAME")]
-    set: Option<String>,
-    /// Ranks that are measured; average precision is then over as many relevant documents as fit
-    /// there. All documents when left out, those behind the first 10,000 as if in random order
-    #[arg(long, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    depth: Option<u32>,
+    #[command(flatten)]
+    properties: PropertyFile,
     /// Ways of searching; all when left out. Repeatable
     #[arg(long = "method", value_enum)]
     methods: Vec<Method>,
@@ -56,17 +46,44 @@ pub(super) struct Args {
     client: ClientArgs,
 }
 
+/// Properties with ground truth, and the ranks they are measured on.
+#[derive(Debug, clap::Args)]
+pub(super) struct PropertyFile {
+    /// Properties with ground truth: {"SET": [{"text": the property in words, "relevant": a filter
+    /// that the documents match which have it}, ..]}; those of the demo collection when left out
+    #[arg(long, value_name = "FILE")]
+    properties: Option<PathBuf>,
+    /// The set of the file; all sets when left out
+    #[arg(long, value_name = "NAME")]
+    set: Option<String>,
+    /// Ranks that are measured; average precision is then over as many relevant documents as fit
+    /// there. All documents when left out, those behind the first 10,000 as if in random order
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    depth: Option<u32>,
+}
+
+impl PropertyFile {
+    pub(super) fn read(&self) -> anyhow::Result<Vec<Property>> {
+        let set = self.set.as_deref();
+        Ok(match &self.properties {
+            Some(file) => {
+                let json = fs::read_to_string(file);
+                let json = json.with_context(|| format!("reading {}", file.display()))?;
+                property::parse(&json, set).with_context(|| file.display().to_string())?
+            }
+            None => property::parse(property::DEMO, set)?,
+        })
+    }
+
+    pub(super) fn depth(&self) -> Option<usize> {
+        self.depth.map(|depth| depth as usize)
+    }
+}
+
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let set = args.set.as_deref();
-    let properties = match &args.properties {
-        Some(file) => {
-            let json = fs::read_to_string(file);
-            let json = json.with_context(|| format!("reading {}", file.display()))?;
-            property::parse(&json, set).with_context(|| file.display().to_string())?
-        }
-        None => property::parse(property::DEMO, set)?,
-    };
-    let depth = args.depth.map(|depth| depth as usize);
+    let properties = args.properties.read()?;
+    let depth = args.properties.depth();
     let client = args.client.connect().await?;
     let methods = methods(&args, &client).await?;
     let mut all = ids(&client, &args.collection, None).await?;

@@ -70,12 +70,13 @@ pub(super) struct ScoreArgs {
     /// Decides what is drawn
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Held-out documents per latent that activate it, and as many that do not
-    #[arg(long, default_value_t = 10, value_parser = flags::count::<u32>)]
-    documents: u32,
-    /// Compare with the inactive documents nearest to the active ones, not with random ones
-    #[arg(long)]
-    hard_negatives: bool,
+    /// Held-out documents per latent that activate it, and as many that do not; 50 by default where
+    /// similarity judges, 10 where a language model does
+    #[arg(long, value_parser = flags::count::<u32>)]
+    documents: Option<u32>,
+    /// Judge by similarity under this encoder in place of the collection's: a name, a folder or hub id
+    #[arg(long, value_name = "MODEL")]
+    judge_encoder: Option<String>,
     /// Compare labellers: score the latest label of each, of the latents that all have labelled
     #[arg(long)]
     compare: bool,
@@ -205,8 +206,8 @@ pub(super) async fn score(args: ScoreArgs, client: &ClientArgs) -> anyhow::Resul
         latents: args.latents,
         sample: args.sample.unwrap_or_default(),
         seed: args.seed,
-        documents: args.documents,
-        hard_negatives: args.hard_negatives,
+        documents: args.documents.unwrap_or_default(),
+        judge_encoder: args.judge_encoder.unwrap_or_default(),
         compare: args.compare,
     };
     let client = client.connect().await?;
@@ -217,14 +218,31 @@ pub(super) async fn score(args: ScoreArgs, client: &ClientArgs) -> anyhow::Resul
     })
 }
 
+fn interval_of(scored: &ScoredLabel) -> String {
+    let interval = scored
+        .score
+        .as_ref()
+        .and_then(|score| score.low.zip(score.high));
+    interval.map_or_else(String::new, |(low, high)| format!("{low:.2} to {high:.2}"))
+}
+
 fn scores_text(summary: &LabelScoreSummary, scores: &[ScoredLabel]) -> String {
     let mut page = format!(
-        "median Pearson {:.3}, median F1 {:.3} over {}; {} of low confidence",
+        "median Pearson {:.3}, median F1 {:.3} over {}; {} pass .3, {} .5, {} .8",
         summary.median_pearson,
         summary.median_f1,
         text::counted(summary.scored, "label"),
-        text::thousands(summary.low_confidence)
+        text::thousands(summary.at_least_03),
+        text::thousands(summary.at_least_05),
+        text::thousands(summary.at_least_08)
     );
+    let same = scores.iter().filter_map(|scored| scored.score.as_ref());
+    if same.clone().any(|score| score.same_encoder) {
+        page.push_str(
+            "\nsame encoder: the judge compares with the vectors that the SAE reads, so scores say how well \
+             labels tell where documents lie; --judge-encoder takes another",
+        );
+    }
     if summary.unscored > 0 {
         let unscored = text::thousands(summary.unscored);
         page.push_str(&format!(
@@ -240,16 +258,22 @@ fn scores_text(summary: &LabelScoreSummary, scores: &[ScoredLabel]) -> String {
         vec![
             format::latent(scored.latent, &scored.text),
             format!("{:.3}", pearson(scored)),
+            interval_of(scored),
             format!("{f1:.3}"),
         ]
     };
     let mut rows: Vec<Vec<String>> = sorted.iter().take(SHOWN).map(row).collect();
     let rest = &sorted[rows.len()..];
     if rest.len() > SHOWN {
-        rows.push(vec!["...".to_owned(), String::new(), String::new()]);
+        rows.push(vec![
+            "...".to_owned(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ]);
     }
     rows.extend(rest[rest.len().saturating_sub(SHOWN)..].iter().map(row));
-    page.push_str(&text::table(&["latent", "Pearson", "F1"], &rows));
+    page.push_str(&text::table(&["latent", "Pearson", "95 %", "F1"], &rows));
     page.push('\n');
     page.push_str(&medians::table(&medians::of_scored(scores)).page(output::table_columns()));
     page

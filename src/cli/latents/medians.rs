@@ -17,7 +17,7 @@ pub(super) struct Args {
     name: String,
 }
 
-/// Who labelled, who judged, and whether the inactive documents were the nearest.
+/// Who labelled, who judged, and whether the judge compared with the vectors that the SAE reads.
 type Group = (String, String, bool);
 
 /// How well the labels of one labeller score with one judge.
@@ -69,7 +69,7 @@ pub(super) fn of_scored(scores: &[ScoredLabel]) -> Vec<Medians> {
 }
 
 fn group(source: &str, score: &LabelScore) -> Group {
-    (source.to_owned(), score.judge.clone(), score.hard_negatives)
+    (source.to_owned(), score.judge.clone(), score.same_encoder)
 }
 
 fn medians<'a>(scores: impl Iterator<Item = (Group, &'a LabelScore)>) -> Vec<Medians> {
@@ -88,20 +88,18 @@ fn medians<'a>(scores: impl Iterator<Item = (Group, &'a LabelScore)>) -> Vec<Med
         .collect()
 }
 
-/// One row per labeller, judge and kind of inactive documents.
+/// One row per labeller and judge.
 pub(super) fn table(medians: &[Medians]) -> Table {
-    let against = |found: &Medians| match found.group.2 {
-        true => "nearest",
-        false => "random",
+    let judge = |found: &Medians| match found.group.2 {
+        true => format!("{} (same encoder)", found.group.1),
+        false => found.group.1.clone(),
     };
     let fixed = |value: f32| format!("{value:.3}");
     Table::of(medians)
         .value("labeller", |found| &*found.group.0)
         .text("labeller", |found| found.group.0.clone())
-        .value("judge", |found| &*found.group.1)
-        .text("judge", |found| found.group.1.clone())
-        .value("against", against)
-        .text("against", |found| against(found).to_owned())
+        .value("judge", judge)
+        .text("judge", judge)
         .column("labels", "labels", |found| found.labels, text::thousands)
         .column("pearson", "median Pearson", |found| found.pearson, fixed)
         .column("f1", "median F1", |found| found.f1, fixed)
@@ -123,11 +121,11 @@ mod tests {
                 scores: pearsons
                     .iter()
                     .zip([false, true])
-                    .map(|(&pearson, hard_negatives)| LabelScore {
+                    .map(|(&pearson, same_encoder)| LabelScore {
                         judge: "similarity".to_owned(),
                         pearson,
                         f1: 0.5,
-                        hard_negatives,
+                        same_encoder,
                         ..LabelScore::default()
                     })
                     .collect(),

@@ -57,16 +57,20 @@ fn version_line(label: &latentdb_proto::v1::Label, current: Option<u32>) -> Stri
         let _ = write!(line, ", score {score:.2}");
     }
     for score in &label.scores {
-        let hard = if score.hard_negatives {
-            ", hard negatives"
+        let same = if score.same_encoder {
+            ", same encoder"
         } else {
             ""
         };
         let _ = write!(
             line,
-            "; {}{hard}: Pearson {:.2}, F1 {:.2}",
-            score.judge, score.pearson, score.f1
+            "; {}{same}: Pearson {:.2}",
+            score.judge, score.pearson
         );
+        if let Some((low, high)) = score.low.zip(score.high) {
+            let _ = write!(line, " ({low:.2} to {high:.2})");
+        }
+        let _ = write!(line, ", F1 {:.2}", score.f1);
     }
     line
 }
@@ -159,6 +163,9 @@ mod tests {
         current.scores.push(LabelScore {
             judge: "similarity".to_owned(),
             pearson: 0.1,
+            low: Some(-0.05),
+            high: Some(0.2),
+            same_encoder: true,
             f1: 0.5,
             ..LabelScore::default()
         });
@@ -197,7 +204,8 @@ mod tests {
         let page = text(&latent, 80);
         for line in [
             "latent 7 \"late delivery?\"",
-            "  label 2, current: \"late delivery?\" by keyphrases; similarity: Pearson 0.10, F1 0.50",
+            "  label 2, current: \"late delivery?\" by keyphrases; similarity, same encoder: Pearson 0.10 \
+             (-0.05 to 0.20), F1 0.50",
             "  label 1: \"late\" by keyphrases",
             "  active in 1,234 documents (5.00%), mean activation 0.400",
             "  0.10 █ ▂ 0.40",

@@ -118,8 +118,11 @@ fn model(url: &str) -> ChatConfig {
 
 fn evidence() -> Evidence<'static> {
     Evidence {
-        active: vec![("the battery died", 0.9), ("battery empty", 0.8)],
-        inactive: vec!["a fine day"],
+        active: vec![
+            (Passage::whole("the battery died"), 0.9),
+            (Passage::whole("battery empty"), 0.8),
+        ],
+        inactive: vec![Passage::whole("a fine day")],
         ..Evidence::default()
     }
 }
@@ -274,7 +277,7 @@ fn cancelling_ends_a_wait() {
 fn a_judge_reads_a_score_for_every_text() {
     let endpoint = serve(vec![say("1: 1"), say("1: 1\n2: -0.5"), say("?"), say("?")]);
     let model = ChatModel::new(model(&endpoint.url)).unwrap();
-    let trials = ["battery died", "fine day"].map(|text| Trial { text, vector: None });
+    let trials = ["battery died", "fine day"].map(Passage::whole);
     let progress = Progress::default();
     let scores = model.predict("battery", &trials, &progress).unwrap();
     assert_eq!(scores, Some(vec![1.0, -0.5]));

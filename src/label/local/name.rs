@@ -83,11 +83,11 @@ fn suggestions(
     progress: &Progress,
 ) -> Result<Vec<String>> {
     let strongest = evidence.active.iter().take(STRONGEST);
-    let strongest: Vec<Vec<String>> = strongest.map(|(text, _)| words(text)).collect();
+    let strongest: Vec<Vec<String>> = strongest.map(|(text, _)| words(&text.text)).collect();
     let mut names = Vec::new();
     for draw in 0..DRAWS {
         let (active, _) = drawn(evidence, SUGGESTED_FROM, evidence.seed.wrapping_add(draw));
-        let question = topic_question(&active, SUGGESTED_FROM.characters);
+        let question = topic_question(&active);
         let tokens = model.tokens(SYSTEM, &question, BEGUN)?;
         let quoted = model.continue_quote(&tokens, TOKENS, progress)?;
         if let Some(name) = quoted.as_deref().and_then(clean_label) {
@@ -104,11 +104,11 @@ fn suggestions(
 /// How likely texts make each of the names.
 fn likelihoods(
     model: &LocalModel,
-    texts: &[&str],
+    texts: &[String],
     names: &[String],
     progress: &Progress,
 ) -> Result<Vec<f64>> {
-    let question = topic_question(texts, COMPARED_ON.characters);
+    let question = topic_question(texts);
     let tokens = model.tokens(SYSTEM, &question, BEGUN)?;
     model.likelihoods(&tokens, names, progress)
 }
@@ -118,7 +118,7 @@ fn likelihoods(
 fn is_an_echo(name: &str, texts: &[Vec<String>]) -> bool {
     let name = words(name);
     let holding = |word: &String| texts.iter().filter(|text| text.contains(word)).count();
-    let asked: HashSet<String> = words(&topic_question(&[], 0))
+    let asked: HashSet<String> = words(&topic_question(&[]))
         .into_iter()
         .chain(words(BEGUN))
         .collect();

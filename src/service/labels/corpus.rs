@@ -9,17 +9,20 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rayon::prelude::*;
 
+use super::passages::Passages;
 use crate::error::{Error, Result};
-use crate::label::{Evidence, Trial, is_held_out};
-use crate::vectors::{cosine, norm};
+use crate::label::{Evidence, Passage, Stratum, is_held_out};
+use crate::progress::Progress;
+use crate::vectors::cosine;
+
+/// Parts of a latent's documents by activation, of which as many documents each are drawn.
+const PARTS: usize = 5;
 
 /// A collection's documents with text, on the two sides of the split.
 pub(super) struct Corpus {
     snapshot: Arc<Snapshot>,
     shown: Side,
     held_out: Side,
-    /// Mean of the documents' vectors at unit length, where they have any.
-    mean: Option<Vec<f32>>,
 }
 
 /// Documents of one side, ascending.
@@ -29,14 +32,48 @@ struct Side {
     texts: Vec<String>,
 }
 
+/// Which documents of a latent are evidence.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Draw {
+    /// The strongest, so many at most, and as many others.
+    Strongest(usize),
+    /// Some of every strength, and others to check on.
+    Across {
+        /// Documents to name from, and as many inactive ones.
+        made_from: usize,
+        /// Activating documents to check on, at most a third of all, and [`CHECKED_INACTIVE`] times as
+        /// many inactive ones.
+        checked: usize,
+    },
+}
+
+/// Inactive documents to check on for each activating one.
+const CHECKED_INACTIVE: usize = 4;
+
 /// Held-out documents of a latent, or others to choose a threshold on.
 pub(super) struct Sample {
-    /// Documents and whether it is active there, in an order that says nothing about that: judges
-    /// may see all at once.
-    docs: Vec<(u32, bool)>,
-    /// How many of them are active.
-    pub positives: usize,
+    /// Documents and how they were drawn, in an order that says nothing about that: judges may see
+    /// all at once.
+    docs: Vec<(u32, Stratum)>,
     held_out: bool,
+}
+
+impl Sample {
+    /// How each document was drawn, in their order.
+    pub fn strata(&self) -> Vec<Stratum> {
+        self.docs.iter().map(|(_, stratum)| *stratum).collect()
+    }
+
+    /// Documents that activate the latent.
+    pub fn positives(&self) -> usize {
+        let active = |entry: &&(u32, Stratum)| entry.1.is_active();
+        self.docs.iter().filter(active).count()
+    }
+
+    /// Documents that do not.
+    pub fn negatives(&self) -> usize {
+        self.docs.len() - self.positives()
+    }
 }
 
 impl Side {
@@ -71,12 +108,10 @@ impl Corpus {
                 "the collection holds no texts to make labels from",
             ));
         }
-        let mean = mean_vector(&snapshot, shown.docs.iter().map(|&doc| (doc, 1.0)));
         Ok(Self {
             snapshot,
             shown,
             held_out,
-            mean,
         })
     }
 
@@ -85,95 +120,136 @@ impl Corpus {
         self.shown.texts.iter().map(String::as_str).collect()
     }
 
-    /// What labellers are shown of a latent: its `most` strongest documents and as many others.
-    pub fn evidence(&self, latent: u32, most: usize, seed: u64) -> Evidence<'_> {
-        let mut top = TopK::new(most);
-        let mut active = HashSet::new();
-        self.snapshot.for_each_posting(latent, |doc, activation| {
-            active.insert(doc);
-            if self.shown.place(doc).is_some() {
-                top.push(doc, activation);
-            }
-        });
-        let strongest: Vec<(usize, f32)> = top
-            .into_sorted()
-            .into_iter()
-            .filter_map(|hit| Some((self.shown.place(hit.doc)?, hit.score)))
-            .collect();
-        let mut random = StdRng::seed_from_u64(seed ^ u64::from(latent).rotate_left(32));
-        let inactive = draw_inactive(&self.shown.docs, &active, most, &mut random);
-        let text = |place: usize| self.shown.texts[place].as_str();
-        Evidence {
-            direction: self.direction(&strongest),
-            active: strongest.iter().map(|&(at, a)| (text(at), a)).collect(),
-            inactive: inactive
-                .into_iter()
-                .filter_map(|doc| self.shown.place(doc))
-                .map(text)
-                .collect(),
-            seed: seed ^ u64::from(latent),
-        }
-    }
-
-    /// Where documents lie as seen from all.
-    fn direction(&self, strongest: &[(usize, f32)]) -> Option<Vec<f32>> {
-        let mean = self.mean.as_ref()?;
-        let documents = strongest.iter().map(|&(at, a)| (self.shown.docs[at], a));
-        let own = mean_vector(&self.snapshot, documents)?;
-        Some(own.iter().zip(mean).map(|(own, mean)| own - mean).collect())
-    }
-
-    /// Up to `most` documents on one side that activate a latent, drawn from the `3 * most` that do
-    /// most, and as many that do not, random ones or the nearest to those.
-    pub fn sample(
+    /// What labellers are shown of a latent.
+    pub fn evidence(
         &self,
         latent: u32,
-        most: usize,
-        held_out: bool,
-        hard_negatives: bool,
+        draw: Draw,
+        passages: &Passages,
         seed: u64,
-    ) -> Sample {
-        let side = self.side(held_out);
-        let mut top = TopK::new(3 * most);
-        let mut active = HashSet::new();
+        progress: &Progress,
+    ) -> Result<Evidence<'_>> {
+        let (ranked, active) = self.ranked(latent, &self.shown);
+        let mut random = StdRng::seed_from_u64(seed ^ u64::from(latent).rotate_left(32));
+        let inactive =
+            |most, random: &mut StdRng| draw_inactive(&self.shown.docs, &active, most, random);
+        let (chosen, others, checked, unchecked) = match draw {
+            Draw::Strongest(most) => {
+                let chosen = ranked[..most.min(ranked.len())].to_vec();
+                let others = inactive(most, &mut random);
+                (chosen, others, Vec::new(), Vec::new())
+            }
+            Draw::Across { made_from, checked } => {
+                let checked = evenly(&ranked, checked.min(ranked.len() / 3));
+                let taken: HashSet<u32> = checked.iter().map(|entry| entry.0).collect();
+                let mut left = ranked.clone();
+                left.retain(|entry| !taken.contains(&entry.0));
+                // Near-copies among them are left out later.
+                let chosen = evenly(&left, 2 * made_from);
+                let mut others =
+                    inactive(made_from + CHECKED_INACTIVE * checked.len(), &mut random);
+                others.shuffle(&mut random);
+                let unchecked = others.split_off(made_from.min(others.len()));
+                (chosen, others, checked, unchecked)
+            }
+        };
+        let read = |docs: &[u32], is_active: bool| {
+            self.passages(&self.shown, latent, docs, is_active, passages, progress)
+        };
+        let docs = |ranked: &[(u32, f32)]| ranked.iter().map(|entry| entry.0).collect::<Vec<_>>();
+        let strengths = chosen.iter().map(|entry| entry.1);
+        let mut checks: Vec<(Passage<'_>, bool)> = Vec::new();
+        for (docs, is_active) in [(docs(&checked), true), (unchecked, false)] {
+            let own = read(&docs, is_active)?;
+            checks.extend(own.into_iter().map(|passage| (passage, is_active)));
+        }
+        let documents = self.shown.docs.len() + self.held_out.docs.len();
+        Ok(Evidence {
+            active: read(&docs(&chosen), true)?
+                .into_iter()
+                .zip(strengths)
+                .collect(),
+            inactive: read(&others, false)?,
+            checks,
+            share: active.len() as f64 / documents.max(1) as f64,
+            seed: seed ^ u64::from(latent),
+        })
+    }
+
+    /// The documents of a side that activate a latent, strongest first, and all that do.
+    fn ranked(&self, latent: u32, side: &Side) -> (Vec<(u32, f32)>, HashSet<u32>) {
+        let (mut ranked, mut active) = (Vec::new(), HashSet::new());
         self.snapshot.for_each_posting(latent, |doc, activation| {
             active.insert(doc);
             if side.place(doc).is_some() {
-                top.push(doc, activation);
+                ranked.push((doc, activation));
             }
         });
-        let strongest: Vec<u32> = top.into_sorted().iter().map(|hit| hit.doc).collect();
-        let mut random = StdRng::seed_from_u64(seed ^ u64::from(latent).rotate_left(32));
-        let chosen: Vec<u32> = strongest
-            .choose_multiple(&mut random, most)
-            .copied()
-            .collect();
-        let others = if hard_negatives {
-            self.nearest_inactive(side, &chosen, &active)
-        } else {
-            draw_inactive(&side.docs, &active, chosen.len(), &mut random)
-        };
-        let positives = chosen.len();
-        let chosen = chosen.into_iter().map(|doc| (doc, true));
-        let others = others.into_iter().map(|doc| (doc, false));
-        let mut docs: Vec<(u32, bool)> = chosen.chain(others).collect();
-        docs.shuffle(&mut random);
-        Sample {
-            docs,
-            positives,
-            held_out,
-        }
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        (ranked, active)
     }
 
-    /// The documents of a side nearest to the mean of `docs` among those not in `active`, as many.
-    fn nearest_inactive(&self, side: &Side, docs: &[u32], active: &HashSet<u32>) -> Vec<u32> {
-        let Some(mean) = mean_vector(&self.snapshot, docs.iter().map(|&doc| (doc, 1.0))) else {
+    fn passages<'c>(
+        &'c self,
+        side: &'c Side,
+        latent: u32,
+        docs: &[u32],
+        is_active: bool,
+        passages: &Passages,
+        progress: &Progress,
+    ) -> Result<Vec<Passage<'c>>> {
+        let texts: Vec<(u32, &str)> = docs
+            .iter()
+            .filter_map(|&doc| Some((doc, side.texts[side.place(doc)?].as_str())))
+            .collect();
+        let mut read = passages.of(&self.snapshot, latent, &texts, is_active, progress)?;
+        for (passage, (doc, _)) in read.iter_mut().zip(&texts) {
+            passage.vector = self.snapshot.vector(*doc);
+        }
+        Ok(read)
+    }
+
+    /// Up to `most` documents on one side that activate a latent, as many of each fifth of them by
+    /// activation, and as many that do not: half at random, half those nearest to the latent's
+    /// centroid, all at random where there are no vectors.
+    pub fn sample(&self, latent: u32, most: usize, held_out: bool, seed: u64) -> Sample {
+        let side = self.side(held_out);
+        let (ranked, active) = self.ranked(latent, side);
+        let mut random = StdRng::seed_from_u64(seed ^ u64::from(latent).rotate_left(32));
+        let mut docs: Vec<(u32, Stratum)> = Vec::new();
+        for part in 0..PARTS {
+            let at = |part: usize| part * ranked.len() / PARTS;
+            let share = (part + 1) * most / PARTS - part * most / PARTS;
+            let drawn = ranked[at(part)..at(part + 1)].choose_multiple(&mut random, share);
+            let stratum = Stratum::Active(part as u8);
+            docs.extend(drawn.map(|entry| (entry.0, stratum)));
+        }
+        let near = self.nearest_inactive(side, latent, docs.len() / 2, &active);
+        let far = docs.len() - near.len();
+        let taken: HashSet<u32> = active.iter().chain(&near).copied().collect();
+        let random_docs = draw_inactive(&side.docs, &taken, far, &mut random);
+        docs.extend(near.into_iter().map(|doc| (doc, Stratum::Nearest)));
+        docs.extend(random_docs.into_iter().map(|doc| (doc, Stratum::Random)));
+        docs.shuffle(&mut random);
+        Sample { docs, held_out }
+    }
+
+    /// The documents of a side nearest to a latent's centroid among those not in `active`.
+    fn nearest_inactive(
+        &self,
+        side: &Side,
+        latent: u32,
+        most: usize,
+        active: &HashSet<u32>,
+    ) -> Vec<u32> {
+        let centroids = self.snapshot.centroids();
+        let Some(centroid) = centroids.get(latent) else {
             return Vec::new();
         };
-        let mut nearest = TopK::new(docs.len());
+        let mut nearest = TopK::new(most);
         for &doc in side.docs.iter().filter(|doc| !active.contains(doc)) {
             if let Some(vector) = self.snapshot.vector(doc) {
-                nearest.push(doc, cosine(vector, &mean) as f32);
+                nearest.push(doc, cosine(vector, centroid) as f32);
             }
         }
         nearest.into_sorted().iter().map(|hit| hit.doc).collect()
@@ -187,16 +263,37 @@ impl Corpus {
         }
     }
 
-    /// The documents of a sample as a judge sees them, and which of them are active.
-    pub fn trials(&self, sample: &Sample) -> (Vec<Trial<'_>>, Vec<bool>) {
+    /// The documents of a sample as a judge sees them.
+    pub fn trials(
+        &self,
+        latent: u32,
+        sample: &Sample,
+        passages: &Passages,
+        progress: &Progress,
+    ) -> Result<Vec<Passage<'_>>> {
         let side = self.side(sample.held_out);
-        let trial = |&(doc, is_active): &(u32, bool)| {
-            let text = side.texts[side.place(doc)?].as_str();
-            let vector = self.snapshot.vector(doc);
-            Some((Trial { text, vector }, is_active))
+        let of = |is_active: bool| {
+            let own = sample
+                .docs
+                .iter()
+                .filter(|entry| entry.1.is_active() == is_active);
+            let docs: Vec<u32> = own.map(|entry| entry.0).collect();
+            self.passages(side, latent, &docs, is_active, passages, progress)
         };
-        sample.docs.iter().filter_map(trial).unzip()
+        let (mut active, mut inactive) = (of(true)?.into_iter(), of(false)?.into_iter());
+        let next = |(_, stratum): &(u32, Stratum)| match stratum.is_active() {
+            true => active.next(),
+            false => inactive.next(),
+        };
+        Ok(sample.docs.iter().filter_map(next).collect())
     }
+}
+
+/// At most `most` of a ranking, evenly spaced, in its order.
+fn evenly<T: Copy>(ranked: &[T], most: usize) -> Vec<T> {
+    let most = most.min(ranked.len());
+    let place = |at: usize| (2 * at + 1) * ranked.len() / (2 * most);
+    (0..most).map(|at| ranked[place(at)]).collect()
 }
 
 /// Up to `most` of `docs` that are not in `active`.
@@ -227,29 +324,17 @@ fn draw_inactive(
     drawn
 }
 
-/// The weighted mean of documents' vectors at unit length; `None` where none has one.
-fn mean_vector(
-    snapshot: &Snapshot,
-    documents: impl Iterator<Item = (u32, f32)>,
-) -> Option<Vec<f32>> {
-    let mut mean: Vec<f64> = Vec::new();
-    let mut mass = 0.0;
-    for (doc, weight) in documents {
-        if let Some(vector) = snapshot.vector(doc) {
-            mean.resize(vector.len(), 0.0);
-            let scale = f64::from(weight) / norm(vector).max(f64::MIN_POSITIVE);
-            for (sum, &value) in mean.iter_mut().zip(vector) {
-                *sum += scale * f64::from(value);
-            }
-            mass += f64::from(weight);
-        }
-    }
-    (mass > 0.0).then(|| mean.iter().map(|sum| (sum / mass) as f32).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_evenly_spaced_covers_the_ranking() {
+        let ranked: Vec<u32> = (0..100).collect();
+        assert_eq!(evenly(&ranked, 5), [10, 30, 50, 70, 90]);
+        assert_eq!(evenly(&ranked, 200), ranked);
+        assert!(evenly(&[0; 0], 3).is_empty() && evenly(&ranked, 0).is_empty());
+    }
 
     #[test]
     fn inactive_documents_are_found_however_few_they_are() {

@@ -66,7 +66,7 @@ impl Labels {
         blocking(move || {
             let takes_part = |latent: u32| {
                 find.min_label_score.is_none_or(|least| {
-                    let score = labels.get(&latent).and_then(|label| label.score);
+                    let score = labels.get(&latent).and_then(Label::confidence);
                     score.is_some_and(|score| score >= least)
                 })
             };

@@ -6,20 +6,30 @@ use std::sync::Arc;
 use latentdb_index::analysis::latent_counts;
 use latentdb_index::{Filter, Label, now};
 
-use super::corpus::Corpus;
+use super::corpus::{Corpus, Draw};
+use super::embedding::PhraseEncoder;
 use super::language_models::ChatUse;
 use super::list::check_latent;
 use super::part::{Caller, EVIDENCE_TOGETHER, Labels};
-use crate::encoder::SentenceEncoder;
+use super::passages::Passages;
 use crate::error::{Result, Within as _};
 use crate::label::{Embed, Evidence, KeyphraseOptions, Keyphrases, Labeller, Naming, Vocabulary};
 use crate::progress::Progress;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
-use crate::vectors::unit;
 
-/// Documents that a labeller may choose among on each side.
-const EVIDENCE: usize = 60;
+/// Documents that a language model's prompts are drawn from, on each side (arXiv 2512.10092).
+const STRONGEST: Draw = Draw::Strongest(30);
+/// Documents that phrases are taken from and checked on.
+const ACROSS: Draw = Draw::Across {
+    made_from: 60,
+    checked: 40,
+};
+/// The same where each has to be read again.
+const ACROSS_READ_AGAIN: Draw = Draw::Across {
+    made_from: 12,
+    checked: 8,
+};
 
 /// Who makes labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,17 +81,6 @@ pub struct LabelProgress {
     pub tokens: u64,
 }
 
-/// An encoder as labellers use it.
-struct PhraseEncoder(Arc<SentenceEncoder>);
-
-impl Embed for PhraseEncoder {
-    fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let rows = self.0.encode(&texts, &Progress::default())?;
-        Ok(rows.chunks_exact(self.0.dimension()).map(unit).collect())
-    }
-}
-
 impl Labels {
     /// Labels latents from the documents that are not held out. Labels are kept as they come;
     /// latents that the labeller has labelled before, and those whose label is another's, are
@@ -122,7 +121,8 @@ impl Labels {
                 let encoder = self.core.encoder_of(view)?;
                 let embed = encoder.map(|encoder| PhraseEncoder(encoder.encoder().clone()));
                 let corpus = wanted.corpus(view, caller)?;
-                let evidence = wanted.evidence(&corpus, request.seed, caller)?;
+                let passages = Passages::of_view(&self.core, view, None)?;
+                let evidence = wanted.evidence(&corpus, &passages, request.seed, caller)?;
                 let labeller = Keyphrases::over(
                     Vocabulary::of(view.snapshot.analyzer()),
                     &evidence,
@@ -130,7 +130,9 @@ impl Labels {
                     KeyphraseOptions::default(),
                     embed.as_ref().map(|embed| embed as &dyn Embed),
                 );
-                self.run(view, &wanted, &evidence, &labeller, caller)
+                let progress = caller.progress;
+                let name = |evidence: &Evidence<'_>| labeller.label(evidence, progress);
+                self.run(view, &wanted, (&labeller, &evidence), name, caller)
             }
             LabellerChoice::Chat(usage) => {
                 let model = self.language_models.chat(usage)?;
@@ -152,23 +154,27 @@ impl Labels {
     ) -> Result<()> {
         let wanted = self.latents_to_label(view, request, &labeller.name())?;
         let corpus = wanted.corpus(view, caller)?;
-        let evidence = wanted.evidence(&corpus, request.seed, caller)?;
-        self.run(view, &wanted, &evidence, labeller, caller)
+        let passages = Passages::of_view(&self.core, view, labeller.characters())?;
+        let (seed, progress) = (request.seed, caller.progress);
+        let name = |&latent: &u32| {
+            let evidence = corpus.evidence(latent, STRONGEST, &passages, seed, progress)?;
+            labeller.label(&evidence, progress)
+        };
+        self.run(view, &wanted, (labeller, &wanted.latents), name, caller)
     }
 
-    /// Runs a labeller and keeps what it says.
-    fn run(
+    /// Has a labeller `name` each wanted latent, by its item, and keeps what it says.
+    fn run<T: Sync>(
         &self,
         view: &View,
         wanted: &Wanted,
-        evidence: &[Evidence<'_>],
-        labeller: &dyn Labeller,
+        (labeller, items): (&dyn Labeller, &[T]),
+        name: impl Fn(&T) -> Result<Naming> + Sync,
         caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<()> {
-        let (source, progress) = (labeller.name(), caller.progress);
+        let source = labeller.name();
         let mut written = 0;
-        let work = |evidence: &Evidence<'_>| labeller.label(evidence, progress);
-        caller.keep_each(evidence, labeller.concurrency(), work, |done, named| {
+        caller.keep_each(items, labeller.concurrency(), name, |done, named| {
             let (mut labels, mut unlabelled) = (Vec::new(), Vec::new());
             for (at, naming) in named {
                 let latent = wanted.latents[at];
@@ -183,7 +189,7 @@ impl Labels {
             written += labels.len();
             Ok(LabelProgress {
                 done,
-                total: evidence.len(),
+                total: items.len(),
                 written,
                 passed_over: wanted.passed_over,
                 labels,
@@ -264,17 +270,21 @@ impl Wanted {
     fn evidence<'a>(
         &self,
         corpus: &'a Corpus,
+        passages: &Passages,
         seed: u64,
         caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<Vec<Evidence<'a>>> {
         use rayon::prelude::*;
+        let draw = match passages.reads_again() {
+            true => ACROSS_READ_AGAIN,
+            false => ACROSS,
+        };
         let mut evidence = Vec::with_capacity(self.latents.len());
         for latents in self.latents.chunks(EVIDENCE_TOGETHER) {
-            evidence.par_extend(
-                latents
-                    .par_iter()
-                    .map(|&latent| corpus.evidence(latent, EVIDENCE, seed)),
-            );
+            let progress = caller.progress;
+            let of = |&latent: &u32| corpus.evidence(latent, draw, passages, seed, progress);
+            let found: Result<Vec<_>> = latents.par_iter().map(of).collect();
+            evidence.extend(found?);
             self.tell(caller)?;
         }
         Ok(evidence)

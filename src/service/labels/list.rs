@@ -224,7 +224,7 @@ impl Labels {
     }
 }
 
-pub(super) fn check_latent(latent: u32, n_latents: usize) -> Result<()> {
+pub(in crate::service) fn check_latent(latent: u32, n_latents: usize) -> Result<()> {
     if (latent as usize) < n_latents {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! Latents and their labels: listing, labelling, scoring, finding, families and counterparts.
 
 mod corpus;
+mod embedding;
 mod families;
 mod find;
 mod labelling;
@@ -8,6 +9,7 @@ mod language_models;
 mod list;
 mod page;
 mod part;
+mod passages;
 mod scores;
 mod similar;
 mod splitting;
@@ -19,10 +21,10 @@ pub use families::{FindFamilies, LabelledFamily};
 pub use find::{FoundLabel, LabelSearch};
 pub use labelling::{LabelProgress, LabelRequest, LabellerChoice};
 pub use language_models::ChatUse;
+pub(super) use list::check_latent;
 pub use list::{LatentOrder, LatentStatistics, NewLabel, ShownLabel};
 pub use page::{LatentPage, PageRequest, Related};
 pub use part::Labels;
-pub(crate) use scores::DEFAULT_DOCUMENTS;
 pub use scores::{JudgeChoice, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel};
 pub(super) use similar::SimilarLabels;
 pub use splitting::{SplitLatent, SplitRequest};

@@ -8,28 +8,36 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::corpus::Corpus;
+use super::corpus::{Corpus, Sample};
+use super::embedding::PhraseEncoder;
 use super::labelling::asked_latents;
 use super::language_models::ChatUse;
 use super::part::{Caller, Labels};
+use super::passages::Passages;
 use super::vectors::Which;
-use crate::error::{Error, Result};
-use crate::label::{Judge, SimilarityJudge, choose_threshold, median, score};
+use crate::error::{Error, Result, Within as _};
+use crate::label::{Embed as _, Judge, SimilarityJudge, choose_threshold, interval, median, score};
 use crate::progress::Progress;
+use crate::reading::Precision;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
 
 /// Fewest held-out documents of a latent that say anything about its label.
 const LEAST_POSITIVES: usize = 3;
-/// Held-out documents per side and latent, where the caller does not say.
-pub(crate) const DEFAULT_DOCUMENTS: usize = 10;
+/// Held-out documents per side and latent, where the caller does not say: similarity costs nothing.
+const SIMILARITY_DOCUMENTS: usize = 50;
+const MODEL_DOCUMENTS: usize = 10;
+/// Scores that labels are counted by.
+const GATES: [f32; 3] = [LOW_SCORE, 0.5, 0.8];
 
 /// Who judges.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum JudgeChoice {
-    /// The cosine of label and document.
+    /// The cosine of label and document, under the collection's encoder or another.
     #[default]
     Similarity,
+    /// The same under another encoder, by its name or folder.
+    SimilarityUnder(String),
     /// The chat endpoint that the service was opened with.
     Chat(ChatUse),
     /// A GGUF file on this machine, or the pinned model.
@@ -52,10 +60,18 @@ pub struct ScoreRequest {
     pub compare: bool,
     /// Decides what is drawn.
     pub seed: u64,
-    /// Held-out documents per side and latent.
-    pub documents: usize,
-    /// Compare with the nearest inactive documents instead of random ones.
-    pub hard_negatives: bool,
+    /// Held-out documents per side and latent; `None` for 50 where similarity judges and 10 where a
+    /// language model does.
+    pub documents: Option<usize>,
+}
+
+impl ScoreRequest {
+    fn documents(&self) -> usize {
+        self.documents.unwrap_or(match self.judge {
+            JudgeChoice::Similarity | JudgeChoice::SimilarityUnder(_) => SIMILARITY_DOCUMENTS,
+            JudgeChoice::Chat(_) | JudgeChoice::Local(_) => MODEL_DOCUMENTS,
+        })
+    }
 }
 
 /// A label with what a judge found of it.
@@ -97,6 +113,8 @@ pub struct ScoreSummary {
     pub median_f1: f32,
     /// Labels of low confidence.
     pub low_confidence: usize,
+    /// Labels whose confidence is .3, .5 and .8 at least.
+    pub at_least: [usize; 3],
 }
 
 impl ScoreSummary {
@@ -107,7 +125,8 @@ impl ScoreSummary {
             unscored: judged - scores.len(),
             median_pearson: median(collect(|score| score.pearson)),
             median_f1: median(collect(|score| score.f1)),
-            low_confidence: scores.iter().filter(|s| s.pearson < LOW_SCORE).count(),
+            low_confidence: scores.iter().filter(|s| s.gate() < LOW_SCORE).count(),
+            at_least: GATES.map(|gate| scores.iter().filter(|s| s.gate() >= gate).count()),
         }
     }
 }
@@ -137,12 +156,13 @@ impl Labels {
         let mut texts: Vec<String> = tasks.iter().map(|task| task.label.text.clone()).collect();
         texts.sort_unstable();
         texts.dedup();
-        let vectors: HashMap<String, Vec<f32>> = if request.judge == JudgeChoice::Similarity {
-            let vectors = self.vectors_of(&view, &texts, Which::Some).await?;
-            let vectors = vectors.iter().map(|vector| vector.to_vec());
-            texts.into_iter().zip(vectors).collect()
-        } else {
-            HashMap::new()
+        let vectors: HashMap<String, Vec<f32>> = match request.judge {
+            JudgeChoice::Similarity => {
+                let vectors = self.vectors_of(&view, &texts, Which::Some).await?;
+                let vectors = vectors.iter().map(|vector| vector.to_vec());
+                texts.iter().cloned().zip(vectors).collect()
+            }
+            _ => HashMap::new(),
         };
         let service = self.clone();
         blocking(move || {
@@ -153,6 +173,14 @@ impl Labels {
             match &request.judge {
                 JudgeChoice::Similarity => {
                     let judge = SimilarityJudge::new(vectors);
+                    service.judge(&view, &request, &tasks, &judge, caller)
+                }
+                JudgeChoice::SimilarityUnder(model) => {
+                    let encoder = service.core.models.encoder(model, Precision::default());
+                    let encoder = encoder.within("judge_encoder")?;
+                    let embed = PhraseEncoder(encoder.encoder().clone());
+                    let vectors = texts.iter().cloned().zip(embed.embed(&texts)?).collect();
+                    let judge = SimilarityJudge::reading(vectors, model, &embed);
                     service.judge(&view, &request, &tasks, &judge, caller)
                 }
                 JudgeChoice::Chat(usage) => {
@@ -236,9 +264,22 @@ impl Labels {
         caller.tell(nothing_yet())?;
         let corpus = Corpus::read(view.snapshot.clone())?;
         caller.tell(nothing_yet())?;
+        let passages = match judge.characters() {
+            // It reads vectors.
+            None => Passages::Whole,
+            characters => Passages::of_view(&self.core, view, characters)?,
+        };
         let mut all = Vec::new();
-        let progress = caller.progress;
-        let work = |task: &Task| judge_label(&corpus, request, judge, task, progress);
+        let judging = Judging {
+            corpus: &corpus,
+            passages: &passages,
+            judge,
+            documents: request.documents(),
+            seed: request.seed,
+            same_encoder: self.judges_by_its_own_vectors(view, request)?,
+            progress: caller.progress,
+        };
+        let work = |task: &Task| judging.score(task);
         caller.keep_each(tasks, judge.concurrency(), work, |done, found| {
             let found = found.into_iter();
             let found = found.filter_map(|(at, score)| Some((at, score?)));
@@ -252,6 +293,26 @@ impl Labels {
             })
         })?;
         Ok(ScoreSummary::of(&all, total))
+    }
+
+    /// Whether the judge compares with the vectors that the SAE reads: it then measures how well a label
+    /// says where the latent's documents lie, not what a person understands.
+    fn judges_by_its_own_vectors(&self, view: &View, request: &ScoreRequest) -> Result<bool> {
+        if view.reader().is_some() {
+            return Ok(false);
+        }
+        Ok(match &request.judge {
+            JudgeChoice::Similarity => true,
+            JudgeChoice::SimilarityUnder(model) => {
+                let own = self.core.encoder_of(view)?;
+                let other = self.core.models.encoder(model, Precision::default())?;
+                own.is_some_and(|own| {
+                    own.encoder().identity().weights_sha256
+                        == other.encoder().identity().weights_sha256
+                })
+            }
+            JudgeChoice::Chat(_) | JudgeChoice::Local(_) => false,
+        })
     }
 
     fn keep_scores(
@@ -282,55 +343,74 @@ impl Labels {
     }
 }
 
-/// Scores one label; `None` where its latent has too few held-out documents, or the judge says
-/// nothing usable.
-fn judge_label(
-    corpus: &Corpus,
-    request: &ScoreRequest,
-    judge: &dyn Judge,
-    task: &Task,
-    progress: &Progress,
-) -> Result<Option<LabelScore>> {
-    progress.check()?;
-    let sample = |held_out: bool| {
-        let (latent, seed) = (task.latent, request.seed);
-        corpus.sample(
-            latent,
-            request.documents,
-            held_out,
-            request.hard_negatives,
-            seed,
-        )
-    };
-    let held_out = sample(true);
-    let (trials, active) = corpus.trials(&held_out);
-    let negatives = trials.len() - held_out.positives;
-    if held_out.positives < LEAST_POSITIVES || negatives == 0 {
-        return Ok(None);
-    }
-    let label = &task.label.text;
-    let Some(predictions) = judge.predict(label, &trials, progress)? else {
-        return Ok(None);
-    };
-    let threshold = match judge.threshold() {
-        Some(threshold) => threshold,
-        None => {
-            let (trials, active) = corpus.trials(&sample(false));
-            let Some(predictions) = judge.predict(label, &trials, progress)? else {
-                return Ok(None);
-            };
-            choose_threshold(&predictions, &active)
+/// How labels are judged.
+struct Judging<'j> {
+    corpus: &'j Corpus,
+    passages: &'j Passages,
+    judge: &'j dyn Judge,
+    documents: usize,
+    seed: u64,
+    same_encoder: bool,
+    progress: &'j Progress,
+}
+
+impl Judging<'_> {
+    /// The score of a label; `None` where its latent has too few held-out documents, or the judge says
+    /// nothing usable.
+    fn score(&self, task: &Task) -> Result<Option<LabelScore>> {
+        self.progress.check()?;
+        let held_out = self.sample(task, true);
+        let (positives, negatives) = (held_out.positives(), held_out.negatives());
+        if positives < LEAST_POSITIVES || negatives == 0 {
+            return Ok(None);
         }
-    };
-    let fit = score(&predictions, &active, threshold);
-    let count = |documents: usize| u32::try_from(documents).unwrap_or(u32::MAX);
-    Ok(Some(LabelScore {
-        judge: judge.name(),
-        pearson: fit.pearson as f32,
-        f1: fit.f1 as f32,
-        positives: count(held_out.positives),
-        negatives: count(negatives),
-        hard_negatives: request.hard_negatives,
-        created: now(),
-    }))
+        let Some(predictions) = self.predict(task, &held_out)? else {
+            return Ok(None);
+        };
+        let threshold = match self.judge.threshold() {
+            Some(threshold) => threshold,
+            None => {
+                let others = self.sample(task, false);
+                let Some(predictions) = self.predict(task, &others)? else {
+                    return Ok(None);
+                };
+                choose_threshold(&predictions, &active(&others))
+            }
+        };
+        let fit = score(&predictions, &active(&held_out), threshold);
+        let (low, high) = interval(&predictions, &held_out.strata());
+        let count = |documents: usize| u32::try_from(documents).unwrap_or(u32::MAX);
+        Ok(Some(LabelScore {
+            judge: self.judge.name(),
+            pearson: fit.pearson as f32,
+            low: Some(low as f32),
+            high: Some(high as f32),
+            f1: fit.f1 as f32,
+            positives: count(positives),
+            negatives: count(negatives),
+            same_encoder: self.same_encoder,
+            created: now(),
+        }))
+    }
+
+    fn sample(&self, task: &Task, held_out: bool) -> Sample {
+        self.corpus
+            .sample(task.latent, self.documents, held_out, self.seed)
+    }
+
+    fn predict(&self, task: &Task, sample: &Sample) -> Result<Option<Vec<f64>>> {
+        let (latent, progress) = (task.latent, self.progress);
+        let trials = self
+            .corpus
+            .trials(latent, sample, self.passages, progress)?;
+        self.judge.predict(&task.label.text, &trials, progress)
+    }
+}
+
+fn active(sample: &Sample) -> Vec<bool> {
+    sample
+        .strata()
+        .iter()
+        .map(|stratum| stratum.is_active())
+        .collect()
 }

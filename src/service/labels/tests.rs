@@ -39,7 +39,7 @@ fn a_call_stays_within_what_the_server_allows() {
 }
 
 async fn with_texts(data: &Path) -> Service {
-    let service = Service::open(data, 0, None).unwrap();
+    let service = Service::open(data, 0, false, None).unwrap();
     let request = CreateCollection {
         name: "c".to_owned(),
         n_latents: Some(3),
@@ -47,17 +47,22 @@ async fn with_texts(data: &Path) -> Service {
     };
     let collections = &service.collections;
     collections.create_collection(request).await.unwrap();
-    let documents = (0..60_u32).map(|at| {
+    let documents = (0..240_u32).map(|at| {
         let mut document = Document::new(format!("d{at}"));
         let topic = ["battery", "violin", "soup"][at as usize % 3];
         document.text = Some(format!("the {topic} was good on day {at}"));
-        document.codes = vec![Codes {
-            latents: vec![Activation {
-                latent: at % 3,
-                activation: 1.0,
-            }],
-            positions: Vec::new(),
-        }];
+        // A quarter has a topic: a latent of a fifth of all documents gets no keyphrases.
+        if at < 60 {
+            document.codes = vec![Codes {
+                latents: vec![Activation {
+                    latent: at % 3,
+                    activation: 1.0,
+                }],
+                positions: Vec::new(),
+            }];
+        } else {
+            document.text = Some(format!("nothing of note happened on day {at}"));
+        }
         document
     });
     let batch = Batch {

@@ -213,16 +213,23 @@ class Latents:
         judge: str = "similarity",
         latents: Sequence[int] = (),
         sample: int = 0,
-        hard_negatives: bool = False,
+        documents: int = 0,
+        judge_encoder: str = "",
         progress: ProgressLike = None,
     ) -> Table:
-        """Scores labels on held-out documents; medians are in `about`."""
+        """Scores labels on held-out documents; medians are in `about`.
+
+        `documents` of each side are judged per latent: 50 where similarity judges and 10 where a
+        language model does, when 0. `judge_encoder` names another encoder than the collection's for
+        the judge by similarity.
+        """
         request = v1.ScoreLabelsRequest(
             collection=self._collection,
             judge=one_of(_JUDGES, judge, "judge"),
             latents=latents,
             sample=sample,
-            hard_negatives=hard_negatives,
+            documents=documents,
+            judge_encoder=judge_encoder,
         )
         bar = Progress(progress, None, "labels")
         rows: list[dict[str, Any]] = []

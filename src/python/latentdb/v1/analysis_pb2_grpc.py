@@ -6,6 +6,7 @@ import warnings
 from latentdb.v1 import cluster_pb2 as latentdb_dot_v1_dot_cluster__pb2
 from latentdb.v1 import correlate_pb2 as latentdb_dot_v1_dot_correlate__pb2
 from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
+from latentdb.v1 import map_pb2 as latentdb_dot_v1_dot_map__pb2
 from latentdb.v1 import quality_pb2 as latentdb_dot_v1_dot_quality__pb2
 from latentdb.v1 import trends_pb2 as latentdb_dot_v1_dot_trends__pb2
 
@@ -69,6 +70,26 @@ class AnalysisServiceStub(object):
                 request_serializer=latentdb_dot_v1_dot_cluster__pb2.ClusterRequest.SerializeToString,
                 response_deserializer=latentdb_dot_v1_dot_cluster__pb2.ClusterResponse.FromString,
                 _registered_method=True)
+        self.MakeMap = channel.unary_stream(
+                '/latentdb.v1.AnalysisService/MakeMap',
+                request_serializer=latentdb_dot_v1_dot_map__pb2.MakeMapRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_map__pb2.MakeMapResponse.FromString,
+                _registered_method=True)
+        self.ListMaps = channel.unary_unary(
+                '/latentdb.v1.AnalysisService/ListMaps',
+                request_serializer=latentdb_dot_v1_dot_map__pb2.ListMapsRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_map__pb2.ListMapsResponse.FromString,
+                _registered_method=True)
+        self.ReadMap = channel.unary_stream(
+                '/latentdb.v1.AnalysisService/ReadMap',
+                request_serializer=latentdb_dot_v1_dot_map__pb2.ReadMapRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_map__pb2.ReadMapResponse.FromString,
+                _registered_method=True)
+        self.DropMap = channel.unary_unary(
+                '/latentdb.v1.AnalysisService/DropMap',
+                request_serializer=latentdb_dot_v1_dot_map__pb2.DropMapRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_map__pb2.DropMapResponse.FromString,
+                _registered_method=True)
 
 
 class AnalysisServiceServicer(object):
@@ -117,6 +138,34 @@ class AnalysisServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MakeMap(self, request, context):
+        """Lays documents out in the plane, and keeps where they lie under a name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMaps(self, request, context):
+        """The maps of a collection.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadMap(self, request, context):
+        """The points of a map, with a value and a mark for each where asked for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropMap(self, request, context):
+        """Removes a map.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AnalysisServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -149,6 +198,26 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.Cluster,
                     request_deserializer=latentdb_dot_v1_dot_cluster__pb2.ClusterRequest.FromString,
                     response_serializer=latentdb_dot_v1_dot_cluster__pb2.ClusterResponse.SerializeToString,
+            ),
+            'MakeMap': grpc.unary_stream_rpc_method_handler(
+                    servicer.MakeMap,
+                    request_deserializer=latentdb_dot_v1_dot_map__pb2.MakeMapRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_map__pb2.MakeMapResponse.SerializeToString,
+            ),
+            'ListMaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMaps,
+                    request_deserializer=latentdb_dot_v1_dot_map__pb2.ListMapsRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_map__pb2.ListMapsResponse.SerializeToString,
+            ),
+            'ReadMap': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadMap,
+                    request_deserializer=latentdb_dot_v1_dot_map__pb2.ReadMapRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_map__pb2.ReadMapResponse.SerializeToString,
+            ),
+            'DropMap': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropMap,
+                    request_deserializer=latentdb_dot_v1_dot_map__pb2.DropMapRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_map__pb2.DropMapResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -314,6 +383,114 @@ class AnalysisService(object):
             '/latentdb.v1.AnalysisService/Cluster',
             latentdb_dot_v1_dot_cluster__pb2.ClusterRequest.SerializeToString,
             latentdb_dot_v1_dot_cluster__pb2.ClusterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MakeMap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/latentdb.v1.AnalysisService/MakeMap',
+            latentdb_dot_v1_dot_map__pb2.MakeMapRequest.SerializeToString,
+            latentdb_dot_v1_dot_map__pb2.MakeMapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latentdb.v1.AnalysisService/ListMaps',
+            latentdb_dot_v1_dot_map__pb2.ListMapsRequest.SerializeToString,
+            latentdb_dot_v1_dot_map__pb2.ListMapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadMap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/latentdb.v1.AnalysisService/ReadMap',
+            latentdb_dot_v1_dot_map__pb2.ReadMapRequest.SerializeToString,
+            latentdb_dot_v1_dot_map__pb2.ReadMapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropMap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latentdb.v1.AnalysisService/DropMap',
+            latentdb_dot_v1_dot_map__pb2.DropMapRequest.SerializeToString,
+            latentdb_dot_v1_dot_map__pb2.DropMapResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -154,22 +154,26 @@ class Label(_message.Message):
     def __init__(self, text: _Optional[str] = ..., source: _Optional[str] = ..., score: _Optional[float] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., version: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping[str, _Any]]]] = ..., low_confidence: bool = ...) -> None: ...
 
 class LabelScore(_message.Message):
-    __slots__ = ("judge", "pearson", "f1", "positives", "negatives", "hard_negatives", "created")
+    __slots__ = ("judge", "pearson", "f1", "positives", "negatives", "created", "low", "high", "same_encoder")
     JUDGE_FIELD_NUMBER: _ClassVar[int]
     PEARSON_FIELD_NUMBER: _ClassVar[int]
     F1_FIELD_NUMBER: _ClassVar[int]
     POSITIVES_FIELD_NUMBER: _ClassVar[int]
     NEGATIVES_FIELD_NUMBER: _ClassVar[int]
-    HARD_NEGATIVES_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    SAME_ENCODER_FIELD_NUMBER: _ClassVar[int]
     judge: str
     pearson: float
     f1: float
     positives: int
     negatives: int
-    hard_negatives: bool
     created: _timestamp_pb2.Timestamp
-    def __init__(self, judge: _Optional[str] = ..., pearson: _Optional[float] = ..., f1: _Optional[float] = ..., positives: _Optional[int] = ..., negatives: _Optional[int] = ..., hard_negatives: bool = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ...) -> None: ...
+    low: float
+    high: float
+    same_encoder: bool
+    def __init__(self, judge: _Optional[str] = ..., pearson: _Optional[float] = ..., f1: _Optional[float] = ..., positives: _Optional[int] = ..., negatives: _Optional[int] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., same_encoder: bool = ...) -> None: ...
 
 class GetLatentRequest(_message.Message):
     __slots__ = ("collection", "latent", "documents", "random_documents", "seed", "related")
@@ -408,7 +412,7 @@ class UnlabelledLatent(_message.Message):
     def __init__(self, latent: _Optional[int] = ..., why: _Optional[str] = ...) -> None: ...
 
 class ScoreLabelsRequest(_message.Message):
-    __slots__ = ("collection", "judge", "model", "latents", "sample", "seed", "documents", "hard_negatives", "chat", "compare")
+    __slots__ = ("collection", "judge", "model", "latents", "sample", "seed", "documents", "chat", "compare", "judge_encoder")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     JUDGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -416,9 +420,9 @@ class ScoreLabelsRequest(_message.Message):
     SAMPLE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
-    HARD_NEGATIVES_FIELD_NUMBER: _ClassVar[int]
     CHAT_FIELD_NUMBER: _ClassVar[int]
     COMPARE_FIELD_NUMBER: _ClassVar[int]
+    JUDGE_ENCODER_FIELD_NUMBER: _ClassVar[int]
     collection: str
     judge: JudgeKind
     model: str
@@ -426,10 +430,10 @@ class ScoreLabelsRequest(_message.Message):
     sample: int
     seed: int
     documents: int
-    hard_negatives: bool
     chat: ChatLimits
     compare: bool
-    def __init__(self, collection: _Optional[str] = ..., judge: _Optional[_Union[JudgeKind, str]] = ..., model: _Optional[str] = ..., latents: _Optional[_Iterable[int]] = ..., sample: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., hard_negatives: bool = ..., chat: _Optional[_Union[ChatLimits, _Mapping[str, _Any]]] = ..., compare: bool = ...) -> None: ...
+    judge_encoder: str
+    def __init__(self, collection: _Optional[str] = ..., judge: _Optional[_Union[JudgeKind, str]] = ..., model: _Optional[str] = ..., latents: _Optional[_Iterable[int]] = ..., sample: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., chat: _Optional[_Union[ChatLimits, _Mapping[str, _Any]]] = ..., compare: bool = ..., judge_encoder: _Optional[str] = ...) -> None: ...
 
 class ScoreLabelsProgress(_message.Message):
     __slots__ = ("done", "total", "scores", "tokens", "summary")
@@ -458,18 +462,24 @@ class ScoredLabel(_message.Message):
     def __init__(self, latent: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[_Union[LabelScore, _Mapping[str, _Any]]] = ..., source: _Optional[str] = ...) -> None: ...
 
 class LabelScoreSummary(_message.Message):
-    __slots__ = ("scored", "unscored", "median_pearson", "median_f1", "low_confidence")
+    __slots__ = ("scored", "unscored", "median_pearson", "median_f1", "low_confidence", "at_least_03", "at_least_05", "at_least_08")
     SCORED_FIELD_NUMBER: _ClassVar[int]
     UNSCORED_FIELD_NUMBER: _ClassVar[int]
     MEDIAN_PEARSON_FIELD_NUMBER: _ClassVar[int]
     MEDIAN_F1_FIELD_NUMBER: _ClassVar[int]
     LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    AT_LEAST_03_FIELD_NUMBER: _ClassVar[int]
+    AT_LEAST_05_FIELD_NUMBER: _ClassVar[int]
+    AT_LEAST_08_FIELD_NUMBER: _ClassVar[int]
     scored: int
     unscored: int
     median_pearson: float
     median_f1: float
     low_confidence: int
-    def __init__(self, scored: _Optional[int] = ..., unscored: _Optional[int] = ..., median_pearson: _Optional[float] = ..., median_f1: _Optional[float] = ..., low_confidence: _Optional[int] = ...) -> None: ...
+    at_least_03: int
+    at_least_05: int
+    at_least_08: int
+    def __init__(self, scored: _Optional[int] = ..., unscored: _Optional[int] = ..., median_pearson: _Optional[float] = ..., median_f1: _Optional[float] = ..., low_confidence: _Optional[int] = ..., at_least_03: _Optional[int] = ..., at_least_05: _Optional[int] = ..., at_least_08: _Optional[int] = ...) -> None: ...
 
 class FindFamiliesRequest(_message.Message):
     __slots__ = ("collection", "max_density", "min_similarity", "min_members", "rounds", "max_overlap", "min_label_score", "all_shared")

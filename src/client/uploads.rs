@@ -1,0 +1,85 @@
+//! Files of this machine that a server takes: SAEs.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use latentdb_proto::v1::{SaeInfo, UploadSaeRequest};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::Client;
+
+/// Bytes of a piece.
+const PIECE: usize = 1 << 20;
+
+impl Client {
+    /// Uploads the files of an SAE's folder, not those of folders in it. The server names the SAE by its
+    /// hash, wherever a folder of it is accepted.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a folder that cannot be read, and the server's status.
+    pub async fn upload_sae(&self, folder: &Path) -> Result<SaeInfo, Status> {
+        let files = files_of(folder)?;
+        let (sender, receiver) = mpsc::channel(4);
+        let reading = tokio::task::spawn_blocking(move || {
+            files.iter().try_for_each(|file| send(file, &sender))
+        });
+        let answer = self
+            .models()
+            .upload_sae(ReceiverStream::new(receiver))
+            .await;
+        // A file that could not be read ends the stream: that is what went wrong, not the server's answer.
+        match reading.await {
+            Ok(Err(unread)) => Err(unread),
+            Ok(Ok(())) => Ok(answer?.into_inner()),
+            Err(_) => Err(Status::internal("reading the files of the SAE failed")),
+        }
+    }
+}
+
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Status> {
+    let read = || {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let is_hidden = path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            if path.is_file() && !is_hidden {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    };
+    read().map_err(|error| unreadable(folder, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Status {
+    Status::invalid_argument(format!("{} cannot be read: {error}", path.display()))
+}
+
+/// Sends a file in pieces; ends early, without an error, where nobody reads them any more.
+fn send(path: &Path, sender: &mpsc::Sender<UploadSaeRequest>) -> Result<(), Status> {
+    let unreadable = |error| unreadable(path, &error);
+    let mut file = File::open(path).map_err(unreadable)?;
+    let name = path.file_name().unwrap_or_default();
+    let mut name = name.to_string_lossy().into_owned();
+    loop {
+        let mut content = Vec::new();
+        let mut piece = file.by_ref().take(PIECE as u64);
+        let read = piece.read_to_end(&mut content).map_err(unreadable)?;
+        if read == 0 && name.is_empty() {
+            return Ok(());
+        }
+        let request = UploadSaeRequest {
+            file: std::mem::take(&mut name),
+            content,
+        };
+        if sender.blocking_send(request).is_err() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Encoders as labellers and judges use them.
+
+use std::sync::Arc;
+
+use crate::encoder::SentenceEncoder;
+use crate::error::Result;
+use crate::label::Embed;
+use crate::progress::Progress;
+use crate::vectors::unit;
+
+/// An encoder as labellers use it.
+pub(super) struct PhraseEncoder(pub Arc<SentenceEncoder>);
+
+impl Embed for PhraseEncoder {
+    fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let rows = self.0.encode(&texts, &Progress::default())?;
+        Ok(rows.chunks_exact(self.0.dimension()).map(unit).collect())
+    }
+}

@@ -1,0 +1,35 @@
+// Made by src/web/tools/generate from latentdb/v1/collection.proto.
+import { TimestampSchema, message, service } from "../../../wire/messages.js";
+import { FilterSchema } from "./types_pb.js";
+
+export const CreateCollectionRequestSchema = message("latentdb.v1.CreateCollectionRequest", "1 name s|2 encoder s|3 dimension u|4 sae s|5 n_latents u|20 gate m0|30 reader m1|31 precision s|33 analyzer m2|32 states s", () => [FitGateSchema, ReaderSchema, AnalyzerSchema]);
+export const AnalyzerSchema = message("latentdb.v1.Analyzer", "1 stemming s|2 stop_words s|3 fold_diacritics b");
+export const FitGateSchema = message("latentdb.v1.FitGate", "1 fvu_limit d|2 warn b");
+export const FitSchema = message("latentdb.v1.Fit", "1 vectors U|2 fvu ?d|3 limit d|4 warn b|5 own_fvu ?d|6 l0 ?d|7 own_l0 ?d");
+export const ReaderSchema = message("latentdb.v1.Reader", "1 model s|2 layer ?u|3 chat_template s|4 window u|5 stride u|6 special_tokens ?b|7 template_tokens ?b|8 prepend_bos ?b|9 pooling s|10 positions b");
+export const CollectionSchema = message("latentdb.v1.Collection", "1 name s|2 created m0|3 dimension u|4 encoder m1|5 sae m2|6 n_latents u|7 documents U|8 segments u|9 vectors U|10 vectors_in_graph U|11 disk_bytes U|12 sequence U|20 fit m3|30 reader m4|31 saes *m5|32 attributes *m6|33 analyzer m7|34 damage s", () => [TimestampSchema, EncoderInfoSchema, SaeInfoSchema, FitSchema, ReaderInfoSchema, AttachedSaeSchema, AttributeInfoSchema, AnalyzerSchema]);
+export const AttributeInfoSchema = message("latentdb.v1.AttributeInfo", "1 name s|2 kinds *s");
+export const AttachedSaeSchema = message("latentdb.v1.AttachedSae", "1 name s|2 sae m0|3 reader m1|4 fit m2|5 latents_bytes U|6 weights_bytes U", () => [SaeInfoSchema, ReaderInfoSchema, FitSchema]);
+export const ReaderInfoSchema = message("latentdb.v1.ReaderInfo", "1 model s|2 sha256 s|3 layer u|4 width u|5 chat_template s|6 window u|7 stride u|8 special_tokens b|9 template_tokens b|10 prepend_bos b|11 pooling s|12 normalisation s|13 positions b|14 precision s");
+export const EncoderInfoSchema = message("latentdb.v1.EncoderInfo", "1 model s|2 sha256 s|3 dimension u|4 max_tokens u|5 pooling s|6 precision s");
+export const SaeInfoSchema = message("latentdb.v1.SaeInfo", "1 sha256 s|2 d_in u|3 n_latents u|4 k u|5 architecture s|6 training s|20 normalisation s|21 level s");
+export const GetCollectionRequestSchema = message("latentdb.v1.GetCollectionRequest", "1 name s");
+export const ListCollectionsRequestSchema = message("latentdb.v1.ListCollectionsRequest", "");
+export const ListCollectionsResponseSchema = message("latentdb.v1.ListCollectionsResponse", "1 collections *m0", () => [CollectionSchema]);
+export const DropCollectionRequestSchema = message("latentdb.v1.DropCollectionRequest", "1 name s");
+export const DropCollectionResponseSchema = message("latentdb.v1.DropCollectionResponse", "");
+export const AttachSaeRequestSchema = message("latentdb.v1.AttachSaeRequest", "1 collection s|2 sae s|20 gate m0|21 name s|22 reader m1|23 precision s|24 states s", () => [FitGateSchema, ReaderSchema]);
+export const DetachSaeRequestSchema = message("latentdb.v1.DetachSaeRequest", "1 collection s|2 name s");
+export const AttachSaeProgressSchema = message("latentdb.v1.AttachSaeProgress", "1 done U|2 total U|3 collection m0", () => [CollectionSchema]);
+export const ExportRecordsRequestSchema = message("latentdb.v1.ExportRecordsRequest", "1 collection s|2 definition_only b");
+export const ExportRecordsResponseSchema = message("latentdb.v1.ExportRecordsResponse", "1 definition s|2 records *s");
+export const RestoreCollectionRequestSchema = message("latentdb.v1.RestoreCollectionRequest", "1 name s|2 definition s|3 encoder s|4 saes %s");
+export const RestoreRecordsRequestSchema = message("latentdb.v1.RestoreRecordsRequest", "1 collection s|2 records *s");
+export const RestoreRecordsResponseSchema = message("latentdb.v1.RestoreRecordsResponse", "1 written U");
+export const SaveSetRequestSchema = message("latentdb.v1.SaveSetRequest", "1 collection s|2 name s|3 filter m0|4 frozen b", () => [FilterSchema]);
+export const SavedSetSchema = message("latentdb.v1.SavedSet", "1 name s|2 created m0|3 frozen b|4 documents ?U|5 error s|6 warnings *s", () => [TimestampSchema]);
+export const ListSetsRequestSchema = message("latentdb.v1.ListSetsRequest", "1 collection s");
+export const ListSetsResponseSchema = message("latentdb.v1.ListSetsResponse", "1 sets *m0", () => [SavedSetSchema]);
+export const DropSetRequestSchema = message("latentdb.v1.DropSetRequest", "1 collection s|2 name s");
+export const DropSetResponseSchema = message("latentdb.v1.DropSetResponse", "");
+export const CollectionService = service("latentdb.v1.CollectionService", "CreateCollection GetCollection ListCollections DropCollection AttachSae* DetachSae* ExportRecords* RestoreCollection RestoreRecords SaveSet ListSets DropSet", [CreateCollectionRequestSchema, CollectionSchema, GetCollectionRequestSchema, CollectionSchema, ListCollectionsRequestSchema, ListCollectionsResponseSchema, DropCollectionRequestSchema, DropCollectionResponseSchema, AttachSaeRequestSchema, AttachSaeProgressSchema, DetachSaeRequestSchema, AttachSaeProgressSchema, ExportRecordsRequestSchema, ExportRecordsResponseSchema, RestoreCollectionRequestSchema, CollectionSchema, RestoreRecordsRequestSchema, RestoreRecordsResponseSchema, SaveSetRequestSchema, SavedSetSchema, ListSetsRequestSchema, ListSetsResponseSchema, DropSetRequestSchema, DropSetResponseSchema]);

@@ -1,0 +1,1 @@
+export * from "../tools/entries/vendor.ts";

@@ -1,0 +1,31 @@
+// The numbers behind a hit.
+import { html } from "../../vendor/vendor.js";
+import { SignedBar } from "../../parts/bars.js";
+import { AttributeChip } from "../../parts/chip.js";
+import { fixed, short, signed, valueText } from "../../parts/format.js";
+import { Help } from "../../parts/help.js";
+
+/**
+ * @param {{hit: import("../../gen/latentdb/v1/search_pb.js").Hit, scale: import("./hit.js").Scale, rest: [string, import("../../parts/format.js").Value][], close: () => void}} properties
+ */
+export function Why({ hit, scale, rest, close }) {
+  return html`<div class="why scroll-x">
+    <table><thead><tr><th>Part<${Help} page="search" at="query-kinds" of="a part of the score" /></th><th class="number">Score</th><th
+      class="number">Rank</th>
+      <th class="number">Gives</th><th class="why-bar"></th></tr></thead>
+      <tbody>${hit.components.map((part) => html`<tr key=${part.name}><td>${part.name}</td><td class="number">${short(part.score)}</td>
+        <td class="number">${part.rank || "–"}</td><td class="number">${signed(part.contribution, 4)}</td>
+        <td class="why-bar"><${SignedBar} value=${part.contribution} most=${scale.part} /></td></tr>`)}</tbody></table>
+    ${hit.latents.length > 0 && html`<table><thead><tr><th>Latent<${Help} page="search" at="query-kinds" of="a latent's part of the score"
+      /></th><th>Part</th>
+      <th class="number">Activation</th><th class="number">Gives</th><th class="why-bar"></th></tr></thead>
+      <tbody>${hit.latents.map((one) => html`<tr key=${one.component + one.latent}><td
+        dir="auto">${one.latent} ${one.label}</td><td>${one.component || "–"}</td>
+        <td class="number">${fixed(one.activation)}</td><td class="number">${one.component === "" ? "–" : signed(one.contribution, 4)}</td>
+        <td class="why-bar">${one.component !== "" && html`<${SignedBar} value=${one.contribution} most=${scale.latent}
+          />`}</td></tr>`)}</tbody></table>`}
+    ${rest.length > 0 && html`<p class="row">${rest.map(([name, value]) => html`<${AttributeChip} key=${name} name=${name} value=${valueText(value)}
+      />`)}</p>`}
+    <button type="button" class="link" onClick=${close}>Hide</button>
+  </div>`;
+}
