@@ -14,8 +14,8 @@ use crate::vectors::{dot, unit};
 
 /// Inactive documents that count for each active one, however many are at hand.
 const INACTIVE_PER_ACTIVE: f64 = 4.0;
-/// Fewer activating documents than this tell nothing.
-const LEAST_ACTIVE: usize = 4;
+/// Fewer activating documents than this tell nothing of phrases.
+pub const LEAST_CHECKED: usize = 4;
 
 /// A phrase that is checked.
 pub(super) struct Phrase<'t> {
@@ -47,7 +47,7 @@ impl Seen {
     /// Whether documents are enough to check phrases on.
     pub fn enough(checks: &[(Passage<'_>, bool)]) -> bool {
         let active = checks.iter().filter(|(_, active)| *active).count();
-        active >= LEAST_ACTIVE && active < checks.len()
+        active >= LEAST_CHECKED && active < checks.len()
     }
 
     fn of<'p>(

@@ -387,7 +387,7 @@ fn read<'e, 'a>(
         .map(|(text, _)| text.text.as_ref())
         .collect();
     let mut kept = without_near_copies(&texts);
-    if 4 * kept.len() < texts.len() {
+    if 4 * kept.len() <= texts.len() {
         kept = (0..texts.len()).collect();
     }
     let most = options.documents.min(kept.len());

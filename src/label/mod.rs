@@ -36,6 +36,7 @@ use crate::error::Result;
 use crate::progress::Progress;
 
 pub use chat::{ChatConfig, ChatLimits, ChatModel};
+pub use check::LEAST_CHECKED;
 pub use judge::{
     Judge, LabelFit, SimilarityJudge, Stratum, choose_threshold, interval, median, score,
 };

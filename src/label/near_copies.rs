@@ -1,6 +1,6 @@
 //! Texts that say nearly the same: of evidence, they count once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -12,7 +12,7 @@ const SHINGLE: usize = 3;
 const LEAST: f64 = 0.5;
 
 /// The places of texts that are no near-copies of an earlier one: less than half of all runs of three
-/// words that either has are in both. Costs grow with the square of the number of texts.
+/// words that either has are in both.
 ///
 /// ```
 /// use latentdb::label::without_near_copies;
@@ -21,14 +21,31 @@ const LEAST: f64 = 0.5;
 /// assert_eq!(without_near_copies(&texts), [0, 2]);
 /// ```
 pub fn without_near_copies(texts: &[&str]) -> Vec<usize> {
-    let mut kept: Vec<(usize, HashSet<u64>)> = Vec::new();
+    let mut kept = Vec::new();
+    let mut sizes = Vec::new();
+    // By shingle, the kept texts that have it, by their place among the kept.
+    let mut having: HashMap<u64, Vec<usize>> = HashMap::new();
     for (at, text) in texts.iter().enumerate() {
         let own = shingles(text);
-        if !kept.iter().any(|(_, other)| jaccard(&own, other) >= LEAST) {
-            kept.push((at, own));
+        let mut shared = vec![0; kept.len()];
+        for text in own
+            .iter()
+            .filter_map(|shingle| having.get(shingle))
+            .flatten()
+        {
+            shared[*text] += 1;
         }
+        let mut pairs = sizes.iter().zip(&shared);
+        if pairs.any(|(&size, &both)| jaccard(own.len(), size, both) >= LEAST) {
+            continue;
+        }
+        for shingle in &own {
+            having.entry(*shingle).or_default().push(kept.len());
+        }
+        kept.push(at);
+        sizes.push(own.len());
     }
-    kept.into_iter().map(|(at, _)| at).collect()
+    kept
 }
 
 fn shingles(text: &str) -> HashSet<u64> {
@@ -45,14 +62,11 @@ fn shingles(text: &str) -> HashSet<u64> {
     words.windows(size).map(hash).collect()
 }
 
-fn jaccard(a: &HashSet<u64>, b: &HashSet<u64>) -> f64 {
-    let both = a.intersection(b).count();
-    let either = a.len() + b.len() - both;
-    // Texts without words are alike.
-    if either == 0 {
-        1.0
-    } else {
-        both as f64 / either as f64
+/// The Jaccard index of sets of two sizes that share some; 1 of empty ones.
+fn jaccard(a: usize, b: usize, both: usize) -> f64 {
+    match a + b - both {
+        0 => 1.0,
+        either => both as f64 / either as f64,
     }
 }
 

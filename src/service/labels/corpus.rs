@@ -11,9 +11,9 @@ use rayon::prelude::*;
 
 use super::passages::Passages;
 use crate::error::{Error, Result};
-use crate::label::{Evidence, Passage, Stratum, is_held_out};
+use crate::label::{Evidence, LEAST_CHECKED, Passage, Stratum, is_held_out};
 use crate::progress::Progress;
-use crate::vectors::cosine;
+use crate::vectors::quick_dot;
 
 /// Parts of a latent's documents by activation, of which as many documents each are drawn.
 const PARTS: usize = 5;
@@ -140,7 +140,11 @@ impl Corpus {
                 (chosen, others, Vec::new(), Vec::new())
             }
             Draw::Across { made_from, checked } => {
-                let checked = evenly(&ranked, checked.min(ranked.len() / 3));
+                // Too few tell nothing, and are better named from.
+                let checked = match checked.min(ranked.len() / 3) {
+                    ..LEAST_CHECKED => Vec::new(),
+                    checked => evenly(&ranked, checked),
+                };
                 let taken: HashSet<u32> = checked.iter().map(|entry| entry.0).collect();
                 let mut left = ranked.clone();
                 left.retain(|entry| !taken.contains(&entry.0));
@@ -249,7 +253,8 @@ impl Corpus {
         let mut nearest = TopK::new(most);
         for &doc in side.docs.iter().filter(|doc| !active.contains(doc)) {
             if let Some(vector) = self.snapshot.vector(doc) {
-                nearest.push(doc, cosine(vector, centroid) as f32);
+                let norm = quick_dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
+                nearest.push(doc, quick_dot(vector, centroid) / norm);
             }
         }
         nearest.into_sorted().iter().map(|hit| hit.doc).collect()
