@@ -51,6 +51,10 @@ pub(super) struct Args {
     /// refused. No other server may write to it meanwhile
     #[arg(long)]
     read_only: bool,
+    /// Milliseconds from which on a search is listed (server information, the page) and logged with its
+    /// plan; 0 lists none
+    #[arg(long, value_name = "MS", default_value_t = 500)]
+    slow_search: u64,
     /// Serve no browsers: neither the page nor gRPC-Web
     #[arg(long)]
     no_page: bool,
@@ -122,6 +126,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         tls,
         no_page: args.no_page,
         read_only: args.read_only,
+        slow_search: (args.slow_search > 0).then(|| Duration::from_millis(args.slow_search)),
     })
     .await?;
     if let Some(file) = &args.ready_file {

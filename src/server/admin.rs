@@ -11,13 +11,16 @@ use super::access::sees;
 use super::address::address;
 use super::calls::calls;
 use super::limits::MAX_MESSAGE_BYTES;
+use super::search::wire_explanation;
+use super::types::timestamp;
 use crate::error::Result;
-use crate::service::{Collections, Core, MAX_BATCH};
+use crate::service::{Collections, Core, MAX_BATCH, Search, SlowSearch};
 
 /// Serves the server itself.
 pub(super) struct AdminAdapter {
     pub core: Arc<Core>,
     pub collections: Arc<Collections>,
+    pub search: Arc<Search>,
 }
 
 calls! {
@@ -30,6 +33,8 @@ calls! {
 impl AdminAdapter {
     async fn get_server_info(&self, _request: v1::GetServerInfoRequest) -> Result<v1::ServerInfo> {
         let names = self.core.collection_names();
+        let slow = self.search.slow_searches().into_iter();
+        let slow = slow.filter(|search| sees(plain(&search.collection)));
         Ok(v1::ServerInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.core.uptime_seconds(),
@@ -43,6 +48,7 @@ impl AdminAdapter {
                 max_hits: MAX_HITS as u32,
                 max_page: 1000,
             }),
+            slow_searches: slow.map(wire_slow).collect(),
         })
     }
 
@@ -50,6 +56,19 @@ impl AdminAdapter {
         let name = address(wire.collection)?.collection;
         let segments = self.collections.optimize(name).await? as u32;
         Ok(v1::OptimizeResponse { segments })
+    }
+}
+
+/// The collection of an address.
+fn plain(address: &str) -> &str {
+    address.split_once(':').map_or(address, |(name, _)| name)
+}
+
+fn wire_slow(search: SlowSearch) -> v1::SlowSearch {
+    v1::SlowSearch {
+        collection: search.collection,
+        ended: Some(timestamp(search.ended)),
+        explanation: Some(wire_explanation(search.explanation)),
     }
 }
 

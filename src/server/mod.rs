@@ -37,6 +37,7 @@ mod types;
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use latentdb_proto::DESCRIPTORS;
 use latentdb_proto::v1::admin_service_server::AdminServiceServer;
@@ -89,6 +90,8 @@ pub struct ServerOptions {
     pub keys: KeyUse,
     /// TLS on its connections; none without.
     pub tls: Option<TlsFiles>,
+    /// Searches that take so long are listed and logged; none where `None`.
+    pub slow_search: Option<Duration>,
     /// Changes nothing in the data directory and refuses to.
     pub read_only: bool,
     /// Turns browsers away: neither the page nor gRPC-Web is served.
@@ -145,6 +148,7 @@ impl Server {
                 &options.data,
                 options.limits.min_free_disk,
                 options.read_only,
+                options.slow_search,
                 options.chat,
             )?,
             limits: options.limits,
@@ -216,12 +220,16 @@ impl Server {
                 CollectionAdapter(collections.clone())
             ))
             .add_service(service!(DocumentServiceServer, DocumentAdapter(documents)))
-            .add_service(service!(SearchServiceServer, SearchAdapter(search)))
+            .add_service(service!(SearchServiceServer, SearchAdapter(search.clone())))
             .add_service(service!(LatentServiceServer, LatentAdapter(labels)))
             .add_service(service!(ModelServiceServer, ModelAdapter(training)))
             .add_service(service!(
                 AdminServiceServer,
-                AdminAdapter { core, collections }
+                AdminAdapter {
+                    core,
+                    collections,
+                    search
+                }
             ))
             .add_service(service!(AnalysisServiceServer, AnalysisAdapter(analyses)))
             .serve_with_incoming_shutdown(incoming, shutdown);

@@ -364,7 +364,7 @@ fn micros(elapsed: std::time::Duration) -> u64 {
     u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn wire_explanation(explanation: Explanation) -> v1::Explanation {
+pub(super) fn wire_explanation(explanation: Explanation) -> v1::Explanation {
     v1::Explanation {
         plan: Some(wire_plan(explanation.plan)),
         encode_us: micros(explanation.encode),

@@ -26,6 +26,7 @@ mod uploads;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::label::{ChatConfig, ChatModel};
@@ -63,8 +64,8 @@ pub use search::{
     DEFAULT_CONCEPT_LATENTS, DEFAULT_TEMPERATURE, ExplainedHit, Explanation, FacetResult, GroupBy,
     Highlight, MAX_CONCEPT_LATENTS, NearestNode, Node, NodeKind, Preset, PresetUse,
     PropertyExamples, PropertyNode, PropertyReport, PropertyScorer, PropertySelection,
-    PropertySource, Search, SearchOptions, SearchResult, SelectedBy, SelectorChoice, SteerChange,
-    SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit, SweepStep, Target,
+    PropertySource, Search, SearchOptions, SearchResult, SelectedBy, SelectorChoice, SlowSearch,
+    SteerChange, SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit, SweepStep, Target,
 };
 pub use spec::{EncoderRecord, Gate, Level, ReaderRecord, SaeRecord, SaeSpec, Spec};
 pub use training::{TrainRequest, Training, TrainingEnd};
@@ -92,7 +93,8 @@ pub struct Service {
 impl Service {
     /// Opens a data directory, creating it where it does not exist, with a chat endpoint for
     /// labellers and judges, if any. Writes are refused while its disk has less than `min_free_disk`
-    /// bytes free. Blocks.
+    /// bytes free; all are where `read_only`. Searches that take `slow` or longer are kept to be listed.
+    /// Blocks.
     ///
     /// # Errors
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
@@ -101,6 +103,7 @@ impl Service {
         data: &Path,
         min_free_disk: u64,
         read_only: bool,
+        slow: Option<Duration>,
         chat: Option<ChatConfig>,
     ) -> Result<Self> {
         if let Some(config) = &chat {
@@ -109,7 +112,7 @@ impl Service {
         let core = Arc::new(Core::open(data, min_free_disk, read_only)?);
         let documents = Arc::new(Documents::new(core.clone()));
         let labels = Arc::new(Labels::new(core.clone(), chat));
-        let search = Arc::new(Search::new(core.clone(), labels.clone()));
+        let search = Arc::new(Search::new(core.clone(), labels.clone(), slow));
         let analyses = Arc::new(Analyses::new(core.clone(), labels.clone()));
         let training = Arc::new(Training::new(core.clone()));
         let collections = Arc::new(Collections::new(

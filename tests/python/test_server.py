@@ -1,6 +1,7 @@
 """Health, reflection, and what the server says of itself."""
 
 import grpc
+import numpy as np
 import pytest
 from google.protobuf import descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -9,6 +10,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
+import harness
+import wire
 from harness import PATIENCE, Server, refused
 from stubs import v1
 
@@ -101,3 +104,30 @@ def test_a_second_server_on_the_same_data_is_refused(own_server, tmp_path):
 def test_ctrl_c_ends_the_server_cleanly(own_server):
     assert own_server.stop() in (0, 130)
     assert not own_server.ready_file.exists()
+
+
+def test_slow_searches_are_listed_without_texts(tmp_path):
+    server = harness.Server(tmp_path)
+    try:
+        api = server.start("--slow-search", "1")
+        api.create("c", dimension=256)
+        random = np.random.default_rng(1)
+        for start in range(0, 30_000, 3000):
+            rows = random.normal(size=(3000, 256)).astype(np.float32)
+            batch = [wire.document(f"d{start + at}", vec=row) for at, row in enumerate(rows)]
+            api.upsert("c", batch)
+        # Every vector is compared: more than a millisecond.
+        for _ in range(3):
+            api.search("c", wire.near(rows[0], exact=True, name="secret-free"))
+        listed = api.admin.GetServerInfo(v1.GetServerInfoRequest()).slow_searches
+        assert len(listed) >= 1
+        last = listed[-1]
+        assert last.collection == "c" and last.ended.seconds > 0
+        assert last.explanation.total_us >= 1000 and last.explanation.plan.access
+        assert "a search took long" in server.log.read_text()
+        server.stop()
+        api = server.start("--slow-search", "0")
+        api.search("c", wire.near(rows[0], exact=True))
+        assert not api.admin.GetServerInfo(v1.GetServerInfoRequest()).slow_searches
+    finally:
+        server.close()

@@ -20,7 +20,7 @@ BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 # Said by browsers of what a test does on purpose: a server that is away, a file that is not there.
 EXPECTED = ("Failed to load resource", "net::ERR_")
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=40_000)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ class Page:
         self.page = page
         self.server = server
         self.said = []
-        page.set_default_timeout(PATIENCE * 1000 / 3)
+        page.set_default_timeout(PATIENCE * 1000)
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
 

@@ -4,6 +4,8 @@ import json
 
 from playwright.sync_api import expect
 
+from serving import Server, copied_demo
+
 
 def test_collections_and_the_server(page):
     page.open("/")
@@ -12,6 +14,23 @@ def test_collections_and_the_server(page):
     page.get_by_role("link", name="Info", exact=True).first.click()
     page.settled()
     assert page.hash == "#/demo/info"
+
+
+def test_slow_searches_are_listed(tabs, tmp_path):
+    server = Server(copied_demo(tmp_path), "--slow-search", "1").start()
+    try:
+        page = tabs(server=server)
+        page.open("/")
+        expect(page.by("slow-searches")).to_contain_text("None took as long")
+        # The first search opens the encoder: more than a millisecond.
+        server.run("search", "demo", "arrived late")
+        page.reload()
+        row = page.by("slow-searches").locator("tbody tr")
+        expect(row).to_contain_text("demo")
+        expect(row).to_contain_text("ms")
+        assert "arrived" not in page.by("slow-searches").inner_text()
+    finally:
+        server.stop()
 
 
 def test_a_collections_record(page, server):

@@ -64,7 +64,7 @@ def test_pairs_with_an_attribute_and_of_one_latent(page):
 
 def test_work_is_stopped(page):
     # An answer that does not come: however fast the machine, the work is under way.
-    page.route("**/AnalysisService/Correlate", lambda _: None)
+    page.route("**/*AnalysisService/Correlate", lambda _: None)
     page.goto(page.server.url("/demo/relations?support=2&similar=1"))
     stop = page.get_by_role("button", name="Stop")
     stop.click()

@@ -128,6 +128,27 @@ def test_pages_follow_one_another(page):
     assert page.hits() == first
 
 
+def test_the_next_page_is_of_the_same_snapshot_and_its_link_shows_it(page, tabs):
+    page.open("/demo/search?q=arrived+late")
+    with page.expect_request("**/*SearchService/Search") as asked:
+        page.get_by_role("button", name="Next").click()
+    page.settled()
+    # The page token alone: the query's text is not sent again.
+    assert b"arrived late" not in asked.value.post_data_buffer
+    assert page.hash == "#/demo/search?q=arrived late&page=2"
+    other = tabs().open("/demo/search?q=arrived+late&page=2")
+    assert other.hits() == page.hits()
+
+
+def test_the_plan_and_timings_are_shown_when_asked_for(page):
+    page.open("/demo/search?kind=hybrid&q=battery+life")
+    page.locator(".planned summary").click()
+    plan = page.locator(".planned")
+    expect(plan.locator("tbody tr").first).to_be_visible()
+    expect(plan).to_contain_text("ms in all")
+    expect(plan).to_contain_text("bm25")
+
+
 def test_a_filter_holds_and_counts(page):
     page.open("/demo/search?q=arrived+late")
     page.by("filter").fill('source = "films" and sentiment < -1')
@@ -194,6 +215,11 @@ def test_counts_refine_the_filter_and_take_it_back(page):
     tweets.click()
     page.settled()
     assert page.by("filter").input_value().startswith("words(>= ")
+    # A range is cut anew once it is chosen, so what is held of it is taken away at its heading.
+    page.get_by_role("button", name="Any words").click()
+    page.settled()
+    assert page.by("filter").input_value() == ""
+    expect(page.get_by_role("button", name="Any words")).to_have_count(0)
 
 
 def slider(page, latent):
@@ -280,6 +306,7 @@ def test_why_and_more_like_this(page):
     id = hit.get_attribute("data-id")
     hit.get_by_role("button", name="Why?").click()
     expect(hit.locator(".why")).to_contain_text("meaning")
+    expect(hit.locator(".why")).to_contain_text("the rest")
     hit.get_by_role("button", name=f"More for {id}").click()
     page.get_by_role("menuitem", name="More like this").click()
     page.wait_for_function("() => location.hash.includes('kind=like')")

@@ -39,7 +39,7 @@ fn a_call_stays_within_what_the_server_allows() {
 }
 
 async fn with_texts(data: &Path) -> Service {
-    let service = Service::open(data, 0, false, None).unwrap();
+    let service = Service::open(data, 0, false, None, None).unwrap();
     let request = CreateCollection {
         name: "c".to_owned(),
         n_latents: Some(3),

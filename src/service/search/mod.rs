@@ -21,6 +21,7 @@ mod resolved;
 mod result;
 mod run;
 mod selector;
+mod slow;
 mod steering;
 mod sweep;
 
@@ -37,4 +38,5 @@ pub use result::{
     AppliedEdit, ChosenLatent, Contribution, CountedFacets, ExplainedHit, Explanation, GroupBy,
     Highlight, PropertyReport, SearchOptions, SearchResult, SelectedBy, SteeringReport,
 };
+pub use slow::SlowSearch;
 pub use sweep::{SweepHit, SweepStep};

@@ -78,7 +78,7 @@ impl Search {
         let asked = node.clone();
         self.insert_presets(&view, &mut node)?;
         let encoded = self.encode_texts_of(&view, &node).await?;
-        let service = self.clone();
+        let (service, name) = (self.clone(), view.name());
         blocking(move || {
             let search = service.resolved(view, node, &encoded, started)?;
             let counts = match &search.query.filter {
@@ -95,6 +95,7 @@ impl Search {
             let mut result = explain(&session, &page, started)?;
             result.explanation.plan = plan;
             result.explanation.execute = execute;
+            service.slow.note(name, &result.explanation);
             result.facets = CountedFacets { counts, labels };
             if page.more {
                 let next = page.range.end;

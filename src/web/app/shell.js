@@ -62,7 +62,7 @@ function Bar({ onHelp }) {
     <a class="home" href="#/" title="Collections"><img src="/favicon.svg" alt="" width="18" height="18" /><span>LatentDB</span></a>
     <${Chooser} />
     <nav aria-label="Views" ref=${nav}>${collection !== "" && VIEWS.filter((entry) => entry.key !== "").map((entry) => html`
-      <a key=${entry.name} href=${address({ collection, view: entry.name })}
+      <a key=${entry.name} href=${address({ collection, view: entry.name })} data-title=${entry.title}
         aria-current=${entry.name === view || (entry.name === "latents" && view === "latent") ? "page" : undefined}>${entry.title}</a>`)}
     </nav>
     <div class="tools">
@@ -76,7 +76,7 @@ function Bar({ onHelp }) {
   </header>`;
 }
 
-/** The collections, and through which SAE one is read. */
+/** The collections, and through which SAE one is read; listed again when one is chosen, for others make them too. */
 function Chooser() {
   const { collection, view } = route.value;
   const listed = useCollections();
@@ -92,7 +92,8 @@ function Chooser() {
     const kept = VIEWS.some((entry) => entry.name === view && entry.key !== "") ? view : "search";
     go(address(chosen === "" ? {} : { collection: chosen, view: kept }));
   };
-  return html`<select class="chooser" aria-label="Collection" value=${collection} onChange=${choose}>
+  return html`<select class="chooser" aria-label="Collection" value=${collection} onChange=${choose}
+    onFocus=${listed.reload} onPointerEnter=${listed.reload}>
     <option value="">${collection === "" ? "Choose a collection" : "All collections"}</option>
     ${names.map((name) => html`<option key=${name} value=${name} selected=${name === collection}>${name}</option>`)}
   </select>`;

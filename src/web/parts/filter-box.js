@@ -3,12 +3,10 @@ import { html, useEffect, useId, useRef, useState } from "../vendor/vendor.js";
 import { at } from "../app/errors.js";
 import { useLoad, useRested } from "../app/load.js";
 import { searchCalls } from "../app/searches.js";
-import { LatentChip } from "./chip.js";
-import { faultOf, latentsIn } from "./filter-text.js";
-import { count } from "./format.js";
+import { faultOf } from "./filter-text.js";
+import { count, nameLiteral } from "./format.js";
 import { Help } from "./help.js";
 import { styled, useLazy } from "./lazy.js";
-import { useNames } from "./names.js";
 import { Warnings } from "./states.js";
 
 /** @typedef {import("../app/collections.js").Collection} Collection */
@@ -48,13 +46,14 @@ export function FilterBox({ collection, record, text, onText, onEnter }) {
     completing.follow();
   };
   const { list, chosen } = completing;
+  const gloss = useLazy(() => import("./gloss.js"), /latent/i.test(text));
   return html`<div class="filter">
     <div class="filter-line">
       <label for=${id}>Filter<${Help} page="search" at="filters" of="the filter language" /></label>
       <div class="filter-box">
         <div class="filter-back" aria-hidden="true">${fault === undefined ? text : html`${text.slice(0, fault.start)}<u>${text.slice(fault.start, fault.end)
           || " "}</u>${text.slice(fault.end)}`}${" "}</div>
-        <textarea id=${id} ref=${box} rows="1" dir="auto" data-testid="filter" role="combobox" placeholder='as: source = "films"' value=${text}
+        <textarea id=${id} ref=${box} rows="1" dir="auto" data-testid="filter" role="combobox" placeholder=${exampleOf(record)} value=${text}
           spellcheck=${false} autocomplete="off" autocapitalize="off" aria-invalid=${current !== undefined} aria-describedby=${`${id}-said`}
           aria-expanded=${list.length > 0} aria-controls=${`${id}-list`} aria-autocomplete="list" aria-haspopup="listbox"
           aria-activedescendant=${list.length > 0 && chosen >= 0 ? `${id}-list-${chosen}` : undefined}
@@ -70,17 +69,16 @@ export function FilterBox({ collection, record, text, onText, onEnter }) {
       dir="auto">${fault === undefined
       ? current : `Column ${fault.column}: ${fault.message}`}</p>`}
       ${current === undefined && html`<${Warnings} of=${counted.value?.warnings ?? []} />`}</div>
-    <${Gloss} collection=${collection} record=${record} filter=${text} />
+    ${gloss !== undefined && html`<${gloss.Gloss} collection=${collection} record=${record} filter=${text} />`}
   </div>`;
 }
 
-/** What the latents of the filter are called. @param {{collection: string, record: Collection | undefined, filter: string}} properties */
-function Gloss({ collection, record, filter }) {
-  const latents = latentsIn(filter).filter((latent) => latent < (record?.nLatents ?? 0)).slice(0, 8);
-  const names = useNames(collection, latents, record?.nLatents ?? 0);
-  if (latents.length === 0) return null;
-  return html`<div class="row filter-gloss">${latents.map((latent) => html`<${LatentChip} key=${latent} collection=${collection} latent=${latent}
-    ...${names(latent)} />`)}</div>`;
+/** A filter that this collection could have. @param {Collection | undefined} record */
+function exampleOf(record) {
+  const [first] = record?.attributes ?? [];
+  if (first === undefined) return record === undefined ? "" : "as: latent(9) > 0.2";
+  const text = first.kinds.includes("string") || first.kinds.length === 0;
+  return `as: ${nameLiteral(first.name)} ${text ? '= "…"' : first.kinds.includes("boolean") ? "= true" : "> 0"}`;
 }
 
 /**

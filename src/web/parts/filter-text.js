@@ -73,11 +73,3 @@ export function faultOf(text, message) {
   const token = tokens(text).find(({ start: begins, end }) => begins <= start && start < end);
   return { start, end: token?.end ?? Math.max(start + 1, text.length), message: found[2] ?? "", column: Number(found[1]) };
 }
-
-/** Latents that a filter tests, each once. @param {string} filter @returns {number[]} */
-export function latentsIn(filter) {
-  const list = tokens(filter);
-  const numbers = list.flatMap((token, at) => token.text.toLowerCase() === "latent" && list[at + 1]?.text === "(" && /^\d+$/.test(list[at + 2]?.text ?? "")
-    ? [Number(list[at + 2]?.text)] : []);
-  return [...new Set(numbers)];
-}

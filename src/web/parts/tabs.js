@@ -6,5 +6,5 @@ import { html } from "../vendor/vendor.js";
  */
 export function Tabs({ label, of }) {
   return html`<nav class="tabs" aria-label=${label}>${of.map(({ title, href, open }) => html`
-    <a key=${title} href=${href} aria-current=${open ? "page" : undefined}>${title}</a>`)}</nav>`;
+    <a key=${title} href=${href} data-title=${title} aria-current=${open ? "page" : undefined}>${title}</a>`)}</nav>`;
 }

@@ -22,25 +22,29 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from latentdb.v1 import search_pb2 as latentdb_dot_v1_dot_search__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17latentdb/v1/admin.proto\x12\x0blatentdb.v1\"\x16\n\x14GetServerInfoRequest\"\x87\x01\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0euptime_seconds\x18\x02 \x01(\x04\x12\x13\n\x0b\x63ollections\x18\x03 \x01(\r\x12\x16\n\x0eresident_bytes\x18\x04 \x01(\x04\x12#\n\x06limits\x18\x05 \x01(\x0b\x32\x13.latentdb.v1.Limits\"\x92\x01\n\x06Limits\x12\x1b\n\x13max_batch_documents\x18\x01 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x02 \x01(\r\x12\x16\n\x0emax_text_bytes\x18\x03 \x01(\r\x12\x14\n\x0cmax_id_bytes\x18\x04 \x01(\r\x12\x10\n\x08max_hits\x18\x05 \x01(\r\x12\x10\n\x08max_page\x18\x06 \x01(\r\"%\n\x0fOptimizeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"$\n\x10OptimizeResponse\x12\x10\n\x08segments\x18\x01 \x01(\r2\xa4\x01\n\x0c\x41\x64minService\x12K\n\rGetServerInfo\x12!.latentdb.v1.GetServerInfoRequest\x1a\x17.latentdb.v1.ServerInfo\x12G\n\x08Optimize\x12\x1c.latentdb.v1.OptimizeRequest\x1a\x1d.latentdb.v1.OptimizeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17latentdb/v1/admin.proto\x12\x0blatentdb.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18latentdb/v1/search.proto\"\x16\n\x14GetServerInfoRequest\"\xb7\x01\n\nServerInfo\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x16\n\x0euptime_seconds\x18\x02 \x01(\x04\x12\x13\n\x0b\x63ollections\x18\x03 \x01(\r\x12\x16\n\x0eresident_bytes\x18\x04 \x01(\x04\x12#\n\x06limits\x18\x05 \x01(\x0b\x32\x13.latentdb.v1.Limits\x12.\n\rslow_searches\x18\x06 \x03(\x0b\x32\x17.latentdb.v1.SlowSearch\"z\n\nSlowSearch\x12\x12\n\ncollection\x18\x01 \x01(\t\x12)\n\x05\x65nded\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x0b\x65xplanation\x18\x03 \x01(\x0b\x32\x18.latentdb.v1.Explanation\"\x92\x01\n\x06Limits\x12\x1b\n\x13max_batch_documents\x18\x01 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x02 \x01(\r\x12\x16\n\x0emax_text_bytes\x18\x03 \x01(\r\x12\x14\n\x0cmax_id_bytes\x18\x04 \x01(\r\x12\x10\n\x08max_hits\x18\x05 \x01(\r\x12\x10\n\x08max_page\x18\x06 \x01(\r\"%\n\x0fOptimizeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"$\n\x10OptimizeResponse\x12\x10\n\x08segments\x18\x01 \x01(\r2\xa4\x01\n\x0c\x41\x64minService\x12K\n\rGetServerInfo\x12!.latentdb.v1.GetServerInfoRequest\x1a\x17.latentdb.v1.ServerInfo\x12G\n\x08Optimize\x12\x1c.latentdb.v1.OptimizeRequest\x1a\x1d.latentdb.v1.OptimizeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'latentdb.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=40
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=62
-  _globals['_SERVERINFO']._serialized_start=65
-  _globals['_SERVERINFO']._serialized_end=200
-  _globals['_LIMITS']._serialized_start=203
-  _globals['_LIMITS']._serialized_end=349
-  _globals['_OPTIMIZEREQUEST']._serialized_start=351
-  _globals['_OPTIMIZEREQUEST']._serialized_end=388
-  _globals['_OPTIMIZERESPONSE']._serialized_start=390
-  _globals['_OPTIMIZERESPONSE']._serialized_end=426
-  _globals['_ADMINSERVICE']._serialized_start=429
-  _globals['_ADMINSERVICE']._serialized_end=593
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=99
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=121
+  _globals['_SERVERINFO']._serialized_start=124
+  _globals['_SERVERINFO']._serialized_end=307
+  _globals['_SLOWSEARCH']._serialized_start=309
+  _globals['_SLOWSEARCH']._serialized_end=431
+  _globals['_LIMITS']._serialized_start=434
+  _globals['_LIMITS']._serialized_end=580
+  _globals['_OPTIMIZEREQUEST']._serialized_start=582
+  _globals['_OPTIMIZEREQUEST']._serialized_end=619
+  _globals['_OPTIMIZERESPONSE']._serialized_start=621
+  _globals['_OPTIMIZERESPONSE']._serialized_end=657
+  _globals['_ADMINSERVICE']._serialized_start=660
+  _globals['_ADMINSERVICE']._serialized_end=824
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,11 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from latentdb.v1 import search_pb2 as _search_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -10,18 +15,30 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ServerInfo(_message.Message):
-    __slots__ = ("version", "uptime_seconds", "collections", "resident_bytes", "limits")
+    __slots__ = ("version", "uptime_seconds", "collections", "resident_bytes", "limits", "slow_searches")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     COLLECTIONS_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    SLOW_SEARCHES_FIELD_NUMBER: _ClassVar[int]
     version: str
     uptime_seconds: int
     collections: int
     resident_bytes: int
     limits: Limits
-    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[int] = ..., collections: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping[str, _Any]]] = ...) -> None: ...
+    slow_searches: _containers.RepeatedCompositeFieldContainer[SlowSearch]
+    def __init__(self, version: _Optional[str] = ..., uptime_seconds: _Optional[int] = ..., collections: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping[str, _Any]]] = ..., slow_searches: _Optional[_Iterable[_Union[SlowSearch, _Mapping[str, _Any]]]] = ...) -> None: ...
+
+class SlowSearch(_message.Message):
+    __slots__ = ("collection", "ended", "explanation")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    ended: _timestamp_pb2.Timestamp
+    explanation: _search_pb2.Explanation
+    def __init__(self, collection: _Optional[str] = ..., ended: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., explanation: _Optional[_Union[_search_pb2.Explanation, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_batch_documents", "max_message_bytes", "max_text_bytes", "max_id_bytes", "max_hits", "max_page")

@@ -9,6 +9,7 @@ import { Figures } from "../../parts/figures.js";
 import { bytes, count, counted, date } from "../../parts/format.js";
 import { Help } from "../../parts/help.js";
 import { Empty, Loaded } from "../../parts/states.js";
+import { SlowSearches } from "./slow.js";
 
 /** @typedef {import("../../app/collections.js").Collection} Collection */
 /** @typedef {import("../../gen/latentdb/v1/admin_pb.js").ServerInfo} ServerInfo */
@@ -57,7 +58,7 @@ function Server() {
         { name: "Bytes a text", value: bytes(server.limits.maxTextBytes) },
         { name: "Hits a page", value: count(server.limits.maxPage) },
       ]),
-    ]} />`}</${Loaded}></section>`;
+    ]} /><${SlowSearches} of=${server.slowSearches} />`}</${Loaded}></section>`;
 }
 
 /** @param {number} seconds */

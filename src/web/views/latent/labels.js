@@ -1,6 +1,6 @@
 // A latent's label: its score, its versions, a new one.
-import { html, useState } from "../../vendor/vendor.js";
-import { at, problemOf } from "../../app/errors.js";
+import { html, useEffect, useRef, useState } from "../../vendor/vendor.js";
+import { at, isCancelled, problemOf } from "../../app/errors.js";
 import { latentCalls } from "../../app/latents.js";
 import { address } from "../../app/router.js";
 import { timestampDate } from "../../wire/messages.js";
@@ -22,6 +22,8 @@ export function Labels({ collection, latent, found, reload }) {
   const [editing, setEditing] = useState(false);
   const [busy, setBusy] = useState("");
   const [problem, setProblem] = useState(/** @type {string | undefined} */ (undefined));
+  const scoring = useRef(/** @type {AbortController | undefined} */ (undefined));
+  useEffect(() => () => scoring.current?.abort(), []);
   /** @param {string} what @param {() => Promise<unknown>} work @param {string} done */
   const change = async (what, work, done) => {
     setBusy(what);
@@ -34,13 +36,16 @@ export function Labels({ collection, latent, found, reload }) {
       say(done);
     } catch (error) {
       const said = problemOf(error);
-      setProblem(at(said, /./) ?? `${said.title}. ${said.message}`);
+      if (isCancelled(error)) say("Stopped.");
+      else setProblem(at(said, /./) ?? `${said.title}. ${said.message}`);
     }
     setBusy("");
   };
   const save = (/** @type {string} */ text) => change("save", () => latentCalls.setLabels({ collection, labels: [{ latent, text, source: SOURCE }] }), "The label is set.");
   const score = () => change("score", async () => {
-    for await (const progress of latentCalls.scoreLabels({ collection, latents: [latent] })) void progress;
+    scoring.current = new AbortController();
+    const { signal } = scoring.current;
+    for await (const progress of latentCalls.scoreLabels({ collection, latents: [latent] }, { signal })) void progress;
   }, "Scored.");
   const use = (/** @type {number} */ version) => change("use", () => latentCalls.useLabel({ collection, latent, version }), `Version ${version} is in use.`);
   const to = (/** @type {Record<string, string>} */ params) => address({ collection, view: "search", params });
@@ -56,6 +61,7 @@ export function Labels({ collection, latent, found, reload }) {
       <${Score} label=${label} />
       ${label !== undefined && html`<button type="button" class="small" disabled=${busy !== ""}
         onClick=${score}>${busy === "score" ? "Scoring…" : label.scores.length === 0 ? "Score it" : "Score again"}</button>`}
+      ${busy === "score" && html`<button type="button" class="small" onClick=${() => scoring.current?.abort()}>Stop</button>`}
       ${label !== undefined && html`<span
         class="muted">by ${label.source}${label.created !== undefined && `, ${date(timestampDate(label.created))}`}</span>`}
       <span class="spacer"></span>

@@ -49,7 +49,9 @@ export function Graph({ pairs, node, pair, hovered, choose }) {
   const most = Math.max(...graph.nodes.map(({ documents }) => documents), 1);
   const focus = over ?? node;
   const near = new Set(graph.edges.flatMap(({ from, to }) => [graph.nodes[from]?.key, graph.nodes[to]?.key].includes(focus) ? [from, to] : []));
-  const named = labelled(graph.nodes, x, y, view.zoom);
+  // At the right edge there is no room right of a node.
+  const turned = (/** @type {number} */ at) => x(at) > width - 6.4 * NAMED;
+  const named = labelled(graph.nodes, x, y, view.zoom, turned);
   const lit = (/** @type {typeof graph.edges[number]} */ edge) => edge.key === pair || edge.key === hovered
     || (focus !== "" && (graph.nodes[edge.from]?.key === focus || graph.nodes[edge.to]?.key === focus));
   return html`<figure class="graph" ref=${box}>
@@ -65,7 +67,8 @@ export function Graph({ pairs, node, pair, hovered, choose }) {
           <title>${one.name}: ${one.documents} documents, ${one.pairs} pairs</title>
           <circle r=${radius(one, most)} /></g>`)}
         ${graph.nodes.map((one, at) => html`<g key=${`name ${one.key}`} class=${`node ${focus !== "" && !near.has(at) && one.key !== focus ? "far" : ""}`} pointer-events="none"
-          transform=${`translate(${x(at)} ${y(at)}) scale(${1 / view.zoom})`}>${(named.has(at) || one.key === focus || (focus !== "" && near.has(at))) && html`<text x=${radius(one, most) + 3} y="4">${cut(one.label)}</text>`}</g>`)}
+          transform=${`translate(${x(at)} ${y(at)}) scale(${1 / view.zoom})`}>${(named.has(at) || one.key === focus || (focus !== "" && near.has(at))) && html`<text
+            x=${(radius(one, most) + 3) * (turned(at) ? -1 : 1)} y="4" text-anchor=${turned(at) ? "end" : "start"}>${cut(one.label)}</text>`}</g>`)}
       </g></svg>
   </figure>`;
 }
@@ -87,8 +90,9 @@ function cut(text) {
  * @param {(at: number) => number} x
  * @param {(at: number) => number} y
  * @param {number} zoom
+ * @param {(at: number) => boolean} turned  Whether a name stands left of its node.
  */
-function labelled(nodes, x, y, zoom) {
+function labelled(nodes, x, y, zoom, turned) {
   /** @type {{left: number, top: number, right: number}[]} */
   const taken = [];
   /** @type {Set<number>} */
@@ -97,9 +101,10 @@ function labelled(nodes, x, y, zoom) {
   const worth = (/** @type {Node | undefined} */ node) => node === undefined ? 0 : node.pairs + (/^\d+$/.test(node.label) ? 0 : 2);
   const order = nodes.map((_, at) => at).sort((one, other) => worth(nodes[other]) - worth(nodes[one]));
   for (const at of order) {
-    const left = x(at) * zoom;
+    const long = 18 + 6.4 * cut(nodes[at]?.label ?? "").length;
+    const left = x(at) * zoom - (turned(at) ? long : 0);
     const top = y(at) * zoom;
-    const right = left + 18 + 6.4 * cut(nodes[at]?.label ?? "").length;
+    const right = left + long;
     if (taken.some((other) => Math.abs(other.top - top) < 14 && left < other.right && other.left < right)) continue;
     taken.push({ left, top, right });
     named.add(at);

@@ -1,7 +1,7 @@
 // Counts over the documents of the filter; a click refines it.
 import { html, useMemo, useState } from "../../vendor/vendor.js";
 import { useLoad } from "../../app/load.js";
-import { hasCondition, withCondition, withoutCondition } from "../../parts/filter-text.js";
+import { conjuncts, hasCondition, withCondition, withoutCondition } from "../../parts/filter-text.js";
 import { count, nameLiteral, valueLiteral, valueText } from "../../parts/format.js";
 import { Help } from "../../parts/help.js";
 import { LatentName } from "../../parts/chip.js";
@@ -85,7 +85,8 @@ export function Facets({ collection, record, state, change, blocked }) {
   });
   const content = html`<${Loaded} of=${loaded} lines=${18}>${(/** @type {FacetResult[]} */ results) => results.map((result, at) => {
     const one = counted[at];
-    return one !== undefined && html`<${Group} key=${one.name} counted=${one} result=${result} filter=${filter} refine=${refine} />`;
+    return one !== undefined && html`<${Group} key=${one.name} counted=${one} result=${result} filter=${filter} refine=${refine}
+      clear=${(/** @type {string[]} */ held) => change({ filter: held.reduce(withoutCondition, filter) })} />`;
   })}</${Loaded}>`;
   if (wide) return html`<aside class="facets" aria-label="Counts">${!blocked && content}</aside>`;
   return html`<details class="facets panel"
@@ -93,14 +94,31 @@ export function Facets({ collection, record, state, change, blocked }) {
     <summary>Counts, to refine the filter</summary>${open && content}</details>`;
 }
 
-/** @param {{counted: Counted, result: FacetResult, filter: string, refine: (condition: string) => void}} properties */
-function Group({ counted, result, filter, refine }) {
+/** Conditions of the filter about what is counted here. @param {string} filter @param {Counted} counted */
+function heldOf(filter, { name, of }) {
+  const about = of === "latents" ? "latent" : nameLiteral(name);
+  return (conjuncts(filter) ?? []).filter((condition) =>
+    condition.startsWith(about) && /^[\s(=<>!]/.test(condition.slice(about.length)));
+}
+
+/**
+ * @param {object} properties
+ * @param {Counted} properties.counted
+ * @param {FacetResult} properties.result
+ * @param {string} properties.filter
+ * @param {(condition: string) => void} properties.refine
+ * @param {(held: string[]) => void} properties.clear
+ */
+function Group({ counted, result, filter, refine, clear }) {
   const entries = entriesOf(counted, result);
   const most = Math.max(...entries.map(({ count: documents }) => Number(documents)), 1);
   const further = counted.of === "ranges" ? 0 : Number(result.distinct) - entries.length;
+  const held = heldOf(filter, counted);
   if (entries.length === 0) return null;
   return html`<section class="facet">
-    <h3 dir="auto">${counted.name}<${Help} page="search" at="counts-histograms-and-statistics" of=${`counted by ${counted.name}`} /></h3>
+    <h3 dir="auto">${counted.name}<${Help} page="search" at="counts-histograms-and-statistics" of=${`counted by ${counted.name}`}
+      />${held.length > 0 && html`<button type="button" class="any" title=${`Without ${held.join(" and ")}`}
+        aria-label=${`Any ${counted.name}`} onClick=${() => clear(held)}>✕ any</button>`}</h3>
     <ul>${entries.map((entry) => html`<li key=${entry.condition}>
       <button type="button" aria-pressed=${hasCondition(filter, entry.condition)} title=${entry.condition} onClick=${() => refine(entry.condition)}>
         <span class="facet-bar" style=${{ width: `${100 * Number(entry.count) / most}%` }}></span>

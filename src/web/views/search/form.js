@@ -91,6 +91,12 @@ function rowProblem(problem, at) {
   return found?.description;
 }
 
+/** The order of all that match, which few searches need. @param {import("./order.js").Properties} properties */
+function Ordered(properties) {
+  const module = useLazy(() => import("./order.js"), true);
+  return module === undefined ? html`<span class="grow"></span>` : html`<${module.Order} ...${properties} />`;
+}
+
 /**
  * @param {object} properties
  * @param {Part} properties.part
@@ -111,7 +117,7 @@ function Row({ part, at, several, edit, remove, record, problem }) {
         onChange=${(/** @type {Event} */ event) => edit(at, { kind: /** @type {Part["kind"]} */ (valueOf(event)), mode: "" }, true)}>
         ${Object.entries(KINDS).map(([name, { title }]) => html`<option key=${name} value=${name}>${title}</option>`)}
       </select>
-      ${part.kind === "matching" ? html`<${Order} mode=${part.mode} record=${record}
+      ${part.kind === "matching" ? html`<${Ordered} mode=${part.mode} record=${record}
         choose=${(/** @type {string} */ mode) => edit(at, { mode }, true)} />`
         : html`<input type="search" dir="auto" aria-label=${`Query${number}`} data-testid=${`query${first ? "" : at + 1}`}
           placeholder=${KINDS[part.kind].hint}
@@ -128,15 +134,4 @@ function Row({ part, at, several, edit, remove, record, problem }) {
     </div>
     ${problem !== undefined && html`<p class="field-error" role="alert" dir="auto">${problem}</p>`}
   </div>`;
-}
-
-/** @param {{mode: string, record: import("../../app/collections.js").Collection | undefined, choose: (mode: string) => void}} properties */
-function Order({ mode, record, choose }) {
-  const names = ["id", ...(record?.attributes ?? []).map(({ name }) => name)];
-  return html`<select class="grow" aria-label="Order" value=${mode} onChange=${(/** @type {Event} */ event) => choose(valueOf(event))}>
-    <option value="">as written</option>
-    ${names.flatMap((name) => [html`<option key=${name} value=${name}>${name}, ascending</option>`,
-      html`<option key=${`${name}:desc`} value=${`${name}:desc`}>${name}, descending</option>`])}
-    <option value="sample:1">a random sample</option><option value="sample:2">another random sample</option>
-  </select>`;
 }

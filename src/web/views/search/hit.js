@@ -27,14 +27,15 @@ export function Hit({ hit, rank, scale, moved, ...shared }) {
   const parted = useLazy(() => styled(import("./why.js"), "search-more"), why);
   const id = hit.document?.id ?? "";
   const text = hit.document?.text;
-  const matching = state.parts.every(({ kind, text: query }) => kind === "matching" || query.trim() === "");
+  // Of the query that found it, which the form may be ahead of.
+  const scored = hit.components.some(({ name }) => name !== "matching");
   const attributes = Object.entries(hit.document?.attributes ?? {}).sort(([a], [b]) => a < b ? -1 : 1);
   const several = state.parts.length > 1 || state.parts[0]?.kind === "hybrid";
   const parts = hit.components.filter(({ name }) => name !== "matching");
   return html`<li class="hit" data-testid="hit" data-id=${id} tabindex="-1">
     <div class="hit-head">
       <span class="rank number">${rank}</span><${Moved} moved=${moved} />
-      ${!matching && html`<span class="score number" title="Score at the root of the query">${short(hit.score)}</span>`}
+      ${scored && html`<span class="score number" title="Score at the root of the query">${short(hit.score)}</span>`}
       <span class="hit-id" dir="auto">${id}</span>
       ${attributes.slice(0, ATTRIBUTES).map(([name, value]) => html`<${AttributeChip} key=${name} name=${name} value=${valueText(value)} />`)}
       <${Menu} class="quiet small" label=${`More for ${id}`} title="More" actions=${[
@@ -50,11 +51,19 @@ export function Hit({ hit, rank, scale, moved, ...shared }) {
           <span class="part-name">${part.name}</span><${SignedBar} value=${part.contribution} most=${scale.part}
             label=${`${part.name} ${signed(part.contribution, 3)}`} />
           <span class="number">${signed(part.contribution, 3)}</span></span>`)}</div>`}
-      ${hit.latents.map((one) => html`<${Contribution} key=${one.component + one.latent} ...${shared} one=${one} scale=${scale} />`)}
+      ${hit.latents.map((one, at) => html`<${Contribution} key=${keyOf(hit.latents, at)} ...${shared} one=${one}
+        scale=${scale} />`)}
       ${!why && html`<button type="button" class="link" onClick=${() => setWhy(true)}>Why?</button>`}
     </div>
     ${parted !== undefined && html`<${parted.Why} hit=${hit} scale=${scale} rest=${attributes.slice(ATTRIBUTES)} close=${() => setWhy(false)} />`}
   </li>`;
+}
+
+/** A boosted latent stands twice: for the query and for the boost. @param {LatentContribution[]} latents @param {number} at */
+function keyOf(latents, at) {
+  const name = (/** @type {LatentContribution | undefined} */ one) => `${one?.component} ${one?.latent}`;
+  const own = name(latents[at]);
+  return latents.slice(0, at).some((one) => name(one) === own) ? `${own} again` : own;
 }
 
 /** @param {HitMessage} hit */

@@ -1,7 +1,7 @@
 // The hits, how they moved, and those that left.
-import { html, useLayoutEffect, useRef } from "../../vendor/vendor.js";
+import { html, useLayoutEffect, useRef, useState } from "../../vendor/vendor.js";
 import { at } from "../../app/errors.js";
-import { counted } from "../../parts/format.js";
+import { styled, useLazy } from "../../parts/lazy.js";
 import { Empty, Loading, ProblemBox, Warnings } from "../../parts/states.js";
 import { Hit } from "./hit.js";
 import { movement } from "./run.js";
@@ -38,8 +38,9 @@ export function Results(shared) {
         const id = hit.document?.id ?? "";
         return html`<${Hit} key=${id} ...${shared} hit=${hit} rank=${rank} scale=${scale} moved=${movement(run, id, rank)} />`;
       })}</ol>
-      <${Left} run=${run} />
-      <${Pages} state=${state} run=${run} change=${change} />`;
+      <${Gone} run=${run} />
+      <${Pages} state=${state} run=${run} change=${change} />
+      <${Planned} collection=${shared.collection} state=${state} />`;
   }
 }
 
@@ -51,18 +52,6 @@ function scaleOf({ hits }) {
     score: most(hits.map(({ score }) => score)),
     latent: most(hits.flatMap((hit) => hit.latents.map(({ contribution }) => contribution))),
   };
-}
-
-/** Hits of the unsteered page that steering took from it. @param {{run: Run}} properties */
-function Left({ run }) {
-  if (!run.steered || run.shown === undefined || run.base === undefined) return null;
-  const there = new Set(run.shown.hits.map((hit) => hit.document?.id));
-  const gone = run.base.hits.filter((hit) => !there.has(hit.document?.id));
-  if (gone.length === 0) return null;
-  return html`<details class="left"><summary>${counted(gone.length, "hit")} left this page</summary>
-    <ul>${gone.map((hit) => html`<li key=${hit.document?.id} data-testid="left"><span
-      class="number muted">${run.ranks?.get(hit.document?.id ?? "") ?? ""}</span>
-      <span class="left-text" dir="auto">${hit.document?.text ?? hit.document?.id}</span></li>`)}</ul></details>`;
 }
 
 /** @param {{state: SearchState, run: Run, change: Change}} properties */
@@ -79,6 +68,21 @@ function Pages({ state, run, change }) {
     <span class="muted">Page ${page}</span>
     <button type="button" disabled=${!more} onClick=${() => turn(page + 1)}>Next</button>
   </nav>`;
+}
+
+/** Hits that steering took away. @param {{run: Run}} properties */
+function Gone({ run }) {
+  const module = useLazy(() => styled(import("./left.js"), "search-more"), run.steered);
+  return module !== undefined && html`<${module.Left} run=${run} />`;
+}
+
+/** The plan and its timings, which are asked for when they are opened. @param {{collection: string, state: SearchState}} properties */
+function Planned({ collection, state }) {
+  const [open, setOpen] = useState(false);
+  const module = useLazy(() => styled(import("./plan.js"), "search-more"), open);
+  return html`<details class="planned" onToggle=${(/** @type {Event} */ event) =>
+    setOpen(/** @type {HTMLDetailsElement} */ (event.target).open)}><summary>Plan and timings</summary>
+    ${module !== undefined && html`<${module.Plan} collection=${collection} state=${state} />`}</details>`;
 }
 
 /**

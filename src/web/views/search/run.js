@@ -1,7 +1,7 @@
 // Runs a search: as it stands without steering, steered while sliders move, and how the two differ.
 import { useEffect, useRef, useState } from "../../vendor/vendor.js";
 import { epoch } from "../../app/connection.js";
-import { isCancelled, problemOf } from "../../app/errors.js";
+import { isCancelled, isLost, problemOf } from "../../app/errors.js";
 import { useLoad } from "../../app/load.js";
 import { newest } from "../../app/newest.js";
 import { searchCalls } from "../../app/searches.js";
@@ -13,6 +13,33 @@ import { isSteered, steers, unsteered, write, written } from "./state.js";
 /** @typedef {import("../../gen/latentdb/v1/search_pb.js").SearchResponse} SearchResponse */
 
 /** @typedef {import("./types.js").Run} Run */
+
+/** Page tokens by search and number of the page. @type {Map<string, string>} */
+const tokens = new Map();
+
+/**
+ * Reads the page that the state names: by the token of the page before, if that was read here, so that both show
+ * the same snapshot; else by its number.
+ * @param {string} collection
+ * @param {SearchState} state
+ * @param {Parameters<typeof requestOf>[2]} query
+ * @param {AbortSignal} signal
+ */
+async function readPage(collection, state, query, signal) {
+  const nameOf = (/** @type {number} */ page) => `${collection} ${write({ ...state, page })}`;
+  const token = tokens.get(nameOf(state.page));
+  const byNumber = () => searchCalls.search(requestOf(collection, state, query), { signal });
+  const response = token === undefined ? await byNumber()
+    : await searchCalls.search({ collection, pageToken: token }, { signal }).catch((error) => {
+      if (isCancelled(error) || isLost(error)) throw error;
+      // Its snapshot is kept for minutes only.
+      tokens.delete(nameOf(state.page));
+      return byNumber();
+    });
+  if (response.nextPageToken === "") tokens.delete(nameOf(state.page + 1));
+  else tokens.set(nameOf(state.page + 1), response.nextPageToken);
+  return response;
+}
 
 /** Unsteered hits whose ranks are known, to say how far one rose. */
 export const DEEP = 200;
@@ -30,7 +57,7 @@ export function useRun(collection, state) {
   const base = useLoad(async (signal) => {
     failure.current = undefined;
     try {
-      const response = await searchCalls.search(requestOf(collection, plain, queryOf(plain)), { signal });
+      const response = await readPage(collection, plain, queryOf(plain), signal);
       return { key: baseKey, response };
     } catch (error) {
       failure.current = error;
@@ -84,7 +111,7 @@ function useSteered(collection, state, baseKey, key, base) {
     runner.submit(async (signal) => {
       try {
         const query = queryOf(withWeights(state, chosen));
-        const response = await searchCalls.search(requestOf(collection, state, query), { signal });
+        const response = await readPage(collection, state, query, signal);
         setSteered({ baseKey, key, response });
       } catch (error) {
         if (!isCancelled(error)) setSteered({ baseKey, key, problem: problemOf(error) });

@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Explanation } from "./search_pb.js";
 
 /**
  * Describes the file latentdb/v1/admin.proto.
@@ -54,6 +56,14 @@ export declare type ServerInfo = Message<"latentdb.v1.ServerInfo"> & {
    * @generated from field: latentdb.v1.Limits limits = 5;
    */
   limits?: Limits | undefined;
+
+  /**
+   * The latest 100 searches of collections that the caller may see that took as long as
+   * `serve --slow-search` says, latest last. They hold no text.
+   *
+   * @generated from field: repeated latentdb.v1.SlowSearch slow_searches = 6;
+   */
+  slowSearches: SlowSearch[];
 };
 
 /**
@@ -61,6 +71,36 @@ export declare type ServerInfo = Message<"latentdb.v1.ServerInfo"> & {
  * Use `create(ServerInfoSchema)` to create a new message.
  */
 export declare const ServerInfoSchema: GenMessage<ServerInfo>;
+
+/**
+ * A search that took long.
+ *
+ * @generated from message latentdb.v1.SlowSearch
+ */
+export declare type SlowSearch = Message<"latentdb.v1.SlowSearch"> & {
+  /**
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp ended = 2;
+   */
+  ended?: Timestamp | undefined;
+
+  /**
+   * Its plan and timings.
+   *
+   * @generated from field: latentdb.v1.Explanation explanation = 3;
+   */
+  explanation?: Explanation | undefined;
+};
+
+/**
+ * Describes the message latentdb.v1.SlowSearch.
+ * Use `create(SlowSearchSchema)` to create a new message.
+ */
+export declare const SlowSearchSchema: GenMessage<SlowSearch>;
 
 /**
  * What the server accepts.
