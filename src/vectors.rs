@@ -11,25 +11,6 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
         .sum()
 }
 
-/// [`dot`] in `f32`, in eight running sums that compilers turn into vector instructions: to find what is
-/// near among many, not to say how near it is.
-///
-/// ```
-/// assert_eq!(latentdb::vectors::quick_dot(&[1.0; 11], &[2.0; 11]), 22.0);
-/// ```
-pub fn quick_dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_chunks, a_rest) = a.as_chunks::<8>();
-    let (b_chunks, b_rest) = b.as_chunks::<8>();
-    let mut sums = [0.0_f32; 8];
-    for (left, right) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..8 {
-            sums[lane] += left[lane] * right[lane];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
-    sums.iter().sum::<f32>() + rest
-}
-
 /// The Euclidean norm.
 pub fn norm(vector: &[f32]) -> f64 {
     dot(vector, vector).sqrt()

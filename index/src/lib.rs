@@ -123,4 +123,5 @@ pub use rank::{ScoredDoc, TopK};
 pub use snapshot::{Centroids, Snapshot};
 pub use storage::{Faults, Step};
 pub use text::{Analyzer, MAX_QUERY_WORDS, Span, TextLanguage};
+pub use vector::dot;
 pub use version::Version;

@@ -27,9 +27,14 @@ pub(crate) fn add_scaled(sum: &mut [f32], vector: &[f32], factor: f32) {
     }
 }
 
-/// `Σ a_i b_i` in f32. Slices of unequal length are a caller's fault: the shorter one counts.
+/// `Σ a_i b_i` in f32, by vector instructions: to find what is near among many. Slices of unequal length
+/// are a caller's fault: the shorter one counts.
+///
+/// ```
+/// assert_eq!(latentdb_index::dot(&[1.0; 11], &[2.0; 11]), 22.0);
+/// ```
 #[inline]
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     #[cfg(target_arch = "x86_64")]
     {
         if std::arch::is_x86_feature_detected!("avx512f") {

@@ -101,6 +101,8 @@ pub(super) fn clean_label(answer: &str) -> Option<String> {
         .lines()
         .map(str::trim)
         .find(|line| line.chars().any(char::is_alphanumeric))?;
+    // Marks of firing words are the prompt's, not the name's.
+    let line = line.replace("<<", "").replace(">>", "");
     let mut label = line.trim_start_matches(|c: char| !c.is_alphanumeric());
     for lead in [
         "the name of the concept is",
@@ -302,6 +304,7 @@ mod tests {
             ),
             ("The concept is late delivery.", Some("late delivery")),
             ("1. solar power", Some("1. solar power")),
+            ("names of <<cities>>", Some("names of cities")),
             ("Conceptual art", Some("Conceptual art")),
             ("one two three four five six seven eight nine", None),
             ("...", None),

@@ -9,6 +9,7 @@ from sklearn.manifold import trustworthiness
 import wire
 from harness import refused
 from stubs import v1
+from test_cli import cli  # noqa: F401 (a fixture)
 
 ROWS, WIDTH, GROUPS = 600, 24, 4
 
@@ -167,3 +168,14 @@ def test_bad_requests(api, grouped):
     make(api, grouped, name="a", layout=v1.MAP_LAYOUT_PCA)
     with refused(grpc.StatusCode.INVALID_ARGUMENT, field="latent"):
         Points(api, grouped, "a", latent=99)
+
+
+def test_maps_go_out_and_come_in(cli, api, grouped, tmp_path):  # noqa: F811
+    made = make(api, grouped, name="all", layout=v1.MAP_LAYOUT_PCA)
+    cli("export", grouped, tmp_path / "out")
+    copy = f"{grouped}-copy"
+    cli("import", tmp_path / "out", "--name", copy)
+    (listed,) = api.analyses.ListMaps(v1.ListMapsRequest(collection=copy)).maps
+    assert listed == made
+    before, after = (Points(api, name, "all", ids=True) for name in (grouped, copy))
+    assert np.array_equal(before.xy, after.xy) and before.ids == after.ids

@@ -68,6 +68,14 @@ def changes(api):
     yield lambda: api.latents.SetLabels(v1.SetLabelsRequest(collection="c", labels=[entry]))
     save = v1.SaveSetRequest(collection="c", name="x", filter=wire.expr("n < 5"))
     yield lambda: api.collections.SaveSet(save)
+    # Refused before any work is done.
+    for call, request in (
+        (api.latents.LabelLatents, v1.LabelLatentsRequest(collection="c")),
+        (api.latents.ScoreLabels, v1.ScoreLabelsRequest(collection="c")),
+        (api.analyses.MakeMap, v1.MakeMapRequest(collection="c", name="m")),
+    ):
+        yield lambda call=call, request=request: list(call(request))
+    yield lambda: api.latents.FindFamilies(v1.FindFamiliesRequest(collection="c"))
     yield lambda: list(api.collections.DetachSae(v1.DetachSaeRequest(collection="c", name="")))
 
 

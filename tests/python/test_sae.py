@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import subprocess
 import threading
 
 import grpc
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import wire
-from harness import Api, refused, violations
+from harness import BINARY, Api, refused, violations
 from oracle import check_ranking
 from stubs import v1
 from wire import near, weighted
@@ -555,3 +556,23 @@ def test_sequence_numbers_and_retries_outlive_an_attach(api, name, trained):
     (again,) = api.documents.Ingest(iter([request]))
     assert again.duplicate
     assert wire.attributes(api.get(name, ["k39"])[0]) == {"n": 100}
+
+
+def test_damage_to_a_kept_sae_is_seen(own_server, tmp_path):
+    api = own_server.api
+    api.create("c", dimension=D_IN)
+    api.upsert("c", documents(concept_vectors(300, 1)))
+    train(api, "c", tmp_path / "sae")
+    attach(api, "c", tmp_path / "sae")
+    assert own_server.stop() == 0
+    verify = [BINARY, "verify", own_server.data, "--json"]
+    whole = subprocess.run(verify, capture_output=True, text=True)
+    assert whole.returncode == 0, whole.stderr
+    (weights,) = own_server.data.glob("saes/*/sae_weights.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.write_bytes(content)
+    damaged = subprocess.run(verify, capture_output=True, text=True)
+    assert damaged.returncode == 1
+    (found,) = json.loads(damaged.stdout)["damage"]
+    assert found["path"] == str(weights.parent) and "SHA-256" in found["problem"]

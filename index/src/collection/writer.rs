@@ -32,7 +32,10 @@ const QUEUE: usize = 64;
 const INDEXING_BYTES: usize = 256 << 20;
 /// Without a message for this long, tantivy's writer is closed, with its threads and its memory, until one
 /// comes: a server has many collections, and most rest.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = match cfg!(test) {
+    true => Duration::from_millis(20),
+    false => Duration::from_secs(30),
+};
 /// Times that a merge of everything is begun, and the pause after one that could not be.
 const MERGE_ATTEMPTS: usize = 200;
 const MERGE_PAUSE: Duration = Duration::from_millis(10);
@@ -535,4 +538,40 @@ fn size(document: &Document) -> usize {
         + vector.map_or(0, |vector| vector.len() * 4)
         + codes.sum::<usize>()
         + 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collection::Collection;
+    use crate::filter::Filter;
+
+    #[test]
+    fn a_writer_at_rest_is_opened_by_the_next_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let collection = Collection::open(directory.path()).unwrap();
+        let lock = directory.path().join("index/.tantivy-writer.lock");
+        let is_open = || {
+            let file = std::fs::OpenOptions::new().write(true).open(&lock);
+            file.is_ok_and(|file| file.try_lock().is_err())
+        };
+        assert!(!is_open(), "nothing was written yet");
+        for round in 0..5_u32 {
+            let kept = Document::new(format!("kept{round}"));
+            let replaced = Document::new("replaced");
+            let writes = [kept, replaced].map(|document| Operation::Upsert(Box::new(document)));
+            let written = collection.write(writes.to_vec(), None).unwrap();
+            assert_eq!(written.sequence, u64::from(round) + 1);
+            let until = Instant::now() + Duration::from_secs(20);
+            while is_open() && Instant::now() < until {
+                std::thread::sleep(IDLE);
+            }
+            assert!(!is_open(), "it rests");
+            let count = collection.snapshot().count(&Filter::All).unwrap();
+            assert_eq!(count, u64::from(round) + 2);
+        }
+        drop(collection);
+        let collection = Collection::open(directory.path()).unwrap();
+        assert_eq!(collection.snapshot().count(&Filter::All).unwrap(), 6);
+    }
 }

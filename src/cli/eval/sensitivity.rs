@@ -102,6 +102,13 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let mut points = Vec::new();
     if args.encoders.is_empty() {
         let found = existing(&client, &args.collection).await?;
+        if found.saes.iter().any(|sae| sae.name == SAE) {
+            bail!(
+                "collection {name:?} has an SAE named {SAE:?}, a name that this command needs: where an \
+                 interrupted run left it, `latentdb collection detach {name} {SAE}` takes it away",
+                name = args.collection
+            );
+        }
         let encoder = found
             .encoder
             .map_or("own".to_owned(), |encoder| encoder.model);
@@ -369,7 +376,9 @@ async fn encode_anew(
         ..CreateCollectionRequest::default()
     };
     let created = client.collections().create_collection(create).await;
-    created.with_context(|| format!("making collection {copy:?}"))?;
+    created.with_context(|| {
+        format!("collection {copy:?} is made for the texts under {encoder}, and dropped at the end")
+    })?;
     let request = ScrollRequest {
         collection: args.collection.clone(),
         projection: Some(Projection {

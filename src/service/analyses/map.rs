@@ -59,7 +59,7 @@ pub struct MapRecord {
 
 /// The points of a map as they are kept: ids and coordinates, by one compressed text.
 #[derive(Debug, Serialize, Deserialize)]
-struct KeptPoints {
+pub(in crate::service) struct KeptPoints {
     /// Zstandard in base64: the number of points as 8 bytes, then per point x and y as 2 bytes each
     /// (-1 to 1 over the range of an `i16`), then per point its id, with its length as 4 bytes before;
     /// all in little-endian order.
@@ -120,6 +120,7 @@ impl Analyses {
     ) -> Result<MapRecord> {
         check_name(&request.name)?;
         let view = self.core.view(&request.address)?;
+        self.core.check_room()?;
         if request.options.space == LayoutSpace::Latents {
             n_latents_of(&view)?;
         }
@@ -247,7 +248,7 @@ fn no_map(view: &View, name: &str) -> Error {
     )
 }
 
-fn check_name(name: &str) -> Result<()> {
+pub(in crate::service) fn check_name(name: &str) -> Result<()> {
     match name.trim().is_empty() || name.len() > MAX_NAME {
         false => Ok(()),
         true => Err(Error::invalid(
@@ -277,7 +278,7 @@ impl KeptPoints {
         })
     }
 
-    fn read(&self) -> Result<(Vec<String>, Vec<[f32; 2]>)> {
+    pub(in crate::service) fn read(&self) -> Result<(Vec<String>, Vec<[f32; 2]>)> {
         let damaged = || Error::new(ErrorKind::Corrupted, "the points of the map are damaged");
         let packed = BASE64.decode(&self.data).map_err(|_| damaged())?;
         let mut bytes = Vec::new();

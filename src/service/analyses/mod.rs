@@ -23,6 +23,7 @@ pub use axis::{Axis, AxisLatent, AxisRequest, AxisSource};
 pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
 pub use correlate::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
 pub use diff::{Comparison, Design, DiffRequest, DiffResult, LabelledDiffRow, NamedSet, Overlap};
+pub(super) use map::{KeptPoints, check_name};
 pub use map::{MakeMapRequest, MapPoints, MapRecord, MapValue, ReadMapRequest};
 pub use quality::{
     DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, Unexplained,

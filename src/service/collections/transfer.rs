@@ -15,6 +15,7 @@ use super::info::{CollectionInfo, Collections};
 use super::plan::{check_dimension, check_n_latents, refuse_taken};
 use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::label::MAX_LABEL_BYTES;
+use crate::service::analyses::{KeptPoints, MapRecord, check_name};
 use crate::service::blocking;
 use crate::service::core::{Address, Core};
 use crate::service::families::FamilyRecord;
@@ -26,7 +27,7 @@ use crate::service::spec::{EncoderRecord, SaeRecord, SaeSpec, to_json};
 pub struct ExportedRecords {
     /// Its definition, as JSON.
     pub definition: String,
-    /// Saved sets, presets, families and labels, as JSON each.
+    /// Saved sets, presets, families, maps and labels, as JSON each.
     pub records: Vec<String>,
 }
 
@@ -67,6 +68,11 @@ enum Kept {
     Families {
         sae: String,
         families: Vec<FamilyRecord>,
+    },
+    /// A map of documents, and where they lie.
+    Map {
+        map: MapRecord,
+        points: KeptPoints,
     },
     /// One version of the label of a latent.
     Label {
@@ -169,6 +175,11 @@ fn kept(
     let mut kept: Vec<Kept> = sets.map(|set| Kept::Set { set }).collect();
     let presets: Vec<Preset> = handle.records(RecordKind::SteeringPreset)?;
     kept.extend(presets.into_iter().map(|preset| Kept::Preset { preset }));
+    for map in handle.records::<MapRecord>(RecordKind::Map)? {
+        if let Some(points) = handle.record_of(RecordKind::MapPoints, &map.name)? {
+            kept.push(Kept::Map { map, points });
+        }
+    }
     // Labels of an SAE stay when it is detached.
     let catalog = handle.catalog();
     let mut hashes: BTreeSet<String> = saes.iter().map(|sae| sae.hash().to_owned()).collect();
@@ -201,6 +212,10 @@ impl Kept {
             Self::Set { set } => validate_name(&set.name).within("set"),
             Self::Preset { preset } => validate_name(&preset.name).within("preset"),
             Self::Families { sae, .. } => validate_name(sae).within("sae"),
+            Self::Map { map, points } => {
+                check_name(&map.name).within("map")?;
+                points.read().map(drop).within("points")
+            }
             Self::Label { sae, label, .. } => {
                 validate_name(sae).within("sae")?;
                 let bytes = label.text.len();
@@ -230,6 +245,10 @@ fn restore(handle: &CollectionHandle, records: Vec<Kept>) -> Result<()> {
             }
             Kept::Families { sae, families } => {
                 handle.put_record(RecordKind::Families, &sae, &families)?;
+            }
+            Kept::Map { map, points } => {
+                handle.put_record(RecordKind::MapPoints, &map.name, &points)?;
+                handle.put_record(RecordKind::Map, &map.name, &map)?;
             }
             Kept::Label {
                 sae,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use latentdb_index::{Snapshot, TopK};
+use latentdb_index::{Snapshot, TopK, dot};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -13,7 +13,6 @@ use super::passages::Passages;
 use crate::error::{Error, Result};
 use crate::label::{Evidence, LEAST_CHECKED, Passage, Stratum, is_held_out};
 use crate::progress::Progress;
-use crate::vectors::quick_dot;
 
 /// Parts of a latent's documents by activation, of which as many documents each are drawn.
 const PARTS: usize = 5;
@@ -253,8 +252,8 @@ impl Corpus {
         let mut nearest = TopK::new(most);
         for &doc in side.docs.iter().filter(|doc| !active.contains(doc)) {
             if let Some(vector) = self.snapshot.vector(doc) {
-                let norm = quick_dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
-                nearest.push(doc, quick_dot(vector, centroid) / norm);
+                let norm = dot(vector, vector).sqrt().max(f32::MIN_POSITIVE);
+                nearest.push(doc, dot(vector, centroid) / norm);
             }
         }
         nearest.into_sorted().iter().map(|hit| hit.doc).collect()

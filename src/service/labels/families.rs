@@ -50,6 +50,7 @@ impl Labels {
     ) -> Result<Vec<LabelledFamily>> {
         let view = self.core.view(address)?;
         view.required_n_latents()?;
+        self.core.check_room()?;
         let labels = self.of(&view)?;
         if find.min_label_score.is_some() && labels.values().all(|label| label.score.is_none()) {
             return Err(Error::invalid(

@@ -97,6 +97,7 @@ impl Labels {
         mut watch: impl FnMut(LabelProgress) + Send + 'static,
     ) -> Result<()> {
         let view = self.core.view(&request.address)?;
+        self.core.check_room()?;
         let service = self.clone();
         blocking(move || {
             let mut caller = Caller {

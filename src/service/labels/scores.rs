@@ -151,6 +151,7 @@ impl Labels {
         mut watch: impl FnMut(ScoreProgress) + Send + 'static,
     ) -> Result<ScoreSummary> {
         let view = self.core.view(&request.address)?;
+        self.core.check_room()?;
         let (service, of, asked) = (self.clone(), view.clone(), request.clone());
         let tasks = blocking(move || service.labels_to_score(&of, &asked)).await?;
         let mut texts: Vec<String> = tasks.iter().map(|task| task.label.text.clone()).collect();

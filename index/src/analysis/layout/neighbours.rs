@@ -1,12 +1,10 @@
 //! Nearest rows by Euclidean distance. Exact.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::progress::Progress;
+use crate::rank::TopK;
 use crate::vector::dot;
 
 /// Places of rows and their squared distances, nearest first.
@@ -14,24 +12,6 @@ pub(super) type Nearest = Vec<(usize, f32)>;
 
 /// Rows of a task.
 const CHUNK: usize = 64;
-
-/// A row and its squared distance, ordered by distance, then by place.
-#[derive(PartialEq)]
-struct Found(f32, usize);
-
-impl Eq for Found {}
-
-impl PartialOrd for Found {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Found {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.total_cmp(&other.0).then(self.1.cmp(&other.1))
-    }
-}
 
 /// For each row of `of`, the `most` nearest rows of `among`, nearest first, with their squared
 /// distances. Both `[rows, width]`.
@@ -50,20 +30,14 @@ pub(super) fn nearest(
         .par_chunks(CHUNK * width)
         .map(|rows| {
             progress.check()?;
-            let near = |row: &[f32]| {
+            let near = |row: &[f32]| -> Nearest {
                 let own = dot(row, row);
-                let mut heap: BinaryHeap<Found> = BinaryHeap::with_capacity(most + 1);
-                for (at, (other, norm)) in among.chunks_exact(width).zip(&norms).enumerate() {
-                    let squared = own + norm - 2.0 * dot(row, other);
-                    if heap.len() < most {
-                        heap.push(Found(squared, at));
-                    } else if heap.peek().is_some_and(|worst| squared < worst.0) {
-                        heap.pop();
-                        heap.push(Found(squared, at));
-                    }
+                let mut top = TopK::new(most);
+                for (at, (other, norm)) in (0..).zip(among.chunks_exact(width).zip(&norms)) {
+                    top.push(at, 2.0 * dot(row, other) - own - norm);
                 }
-                let sorted = heap.into_sorted_vec().into_iter();
-                sorted.map(|Found(squared, at)| (at, squared)).collect()
+                let found = top.into_sorted().into_iter();
+                found.map(|hit| (hit.doc as usize, -hit.score)).collect()
             };
             Ok(rows.chunks_exact(width).map(near).collect())
         })
