@@ -291,8 +291,10 @@ async fn label(
     address: &str,
 ) -> anyhow::Result<(u64, latentdb_proto::v1::LabelScoreSummary)> {
     let bar = progress::spinner("labelling and scoring");
+    // An earlier run may have left labels of an SAE of the same weights.
     let labelled = LabelLatentsRequest {
         collection: address.to_owned(),
+        again: true,
         ..LabelLatentsRequest::default()
     };
     let labels = client.label_latents(labelled, |_| ()).await?.written;
