@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "latentdb/v1/latent.proto",
     "latentdb/v1/model.proto",
     "latentdb/v1/admin.proto",
+    "latentdb/v1/snapshot.proto",
     "latentdb/v1/diff.proto",
     "latentdb/v1/map.proto",
     "latentdb/v1/correlate.proto",

@@ -17,9 +17,12 @@ use subtle::ConstantTimeEq as _;
 
 use crate::error::{Error, Result};
 use crate::hex::hex;
+use crate::stamp::{Stamp, stamp_of};
 
 /// The file, in the data directory.
 pub const FILE: &str = "keys.json";
+/// What each secret begins with.
+pub const SECRET_PREFIX: &str = "ldb_";
 /// The file that is locked while keys change.
 const LOCK: &str = "keys.lock";
 /// Longest name of a key, in bytes.
@@ -86,10 +89,32 @@ impl FromStr for Role {
     }
 }
 
-impl Key {
+/// What somebody may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Who.
+    pub name: String,
+    /// What.
+    pub role: Role,
+    /// On which collections; on all where there are none.
+    pub collections: BTreeSet<String>,
+}
+
+impl Grant {
     /// Whether it is for a collection.
     pub fn is_for(&self, collection: &str) -> bool {
         self.collections.is_empty() || self.collections.contains(collection)
+    }
+}
+
+impl Key {
+    /// What its holder may do.
+    pub fn grant(&self) -> Grant {
+        Grant {
+            name: self.name.clone(),
+            role: self.role,
+            collections: self.collections.clone(),
+        }
     }
 }
 
@@ -149,7 +174,7 @@ impl Keys {
     ///
     /// let mut keys = Keys::default();
     /// let secret = keys.create("reports", Role::Read, ["demo".to_owned()])?;
-    /// let found = keys.find(&secret).unwrap();
+    /// let found = keys.find(&secret).unwrap().grant();
     /// assert!(found.is_for("demo") && !found.is_for("other"));
     /// assert!(keys.find("ldb_guess").is_none());
     /// # Ok::<(), latentdb::error::Error>(())
@@ -178,7 +203,7 @@ impl Keys {
         OsRng.try_fill_bytes(&mut random).map_err(|error| {
             Error::internal("the system gives no random bytes").with_source(error)
         })?;
-        let secret = format!("ldb_{}", hex(random));
+        let secret = format!("{SECRET_PREFIX}{}", hex(random));
         self.keys.push(Key {
             name: name.to_owned(),
             role,
@@ -230,21 +255,6 @@ impl Keys {
 pub struct WatchedKeys {
     data: PathBuf,
     seen: parking_lot::Mutex<Seen>,
-}
-
-/// Tells a file from another that was put in its place.
-type Stamp = (std::time::SystemTime, u64, u64);
-
-#[cfg(unix)]
-fn stamp_of(file: &fs::Metadata) -> Result<Stamp> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    Ok((file.modified()?, file.len(), file.ino()))
-}
-
-#[cfg(not(unix))]
-fn stamp_of(file: &fs::Metadata) -> Result<Stamp> {
-    Ok((file.modified()?, file.len(), 0))
 }
 
 /// What a file of keys was when it was read.

@@ -2,6 +2,7 @@
 //!
 //! They are kept in one redb file, `catalog.redb`.
 
+mod aliases;
 mod backup;
 mod labels;
 mod store;
@@ -16,8 +17,8 @@ use crate::text::Analyzer;
 
 pub(crate) use backup::check_backup;
 pub use labels::{LOW_SCORE, Label, LabelScore};
-pub use store::Catalog;
 pub(crate) use store::in_use;
+pub use store::{Catalog, FORMAT_VERSION};
 
 /// What is recorded of a collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

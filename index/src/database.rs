@@ -5,8 +5,10 @@
 //! DIR/collections/<collection id>/<generation>/{record.json,index,graphs}
 //! ```
 
+mod aliases;
 mod attach;
 mod embed;
+mod frozen;
 mod held;
 mod names;
 mod pending;
@@ -31,6 +33,7 @@ use crate::text::Analyzer;
 use held::{Held, Serving, missing};
 use pending::Pending;
 
+pub use frozen::Frozen;
 pub use held::{CollectionHandle, View};
 pub use names::{now, validate_name};
 pub use repair::{Repaired, repair};
@@ -42,6 +45,8 @@ pub struct Database {
     catalog: Arc<Catalog>,
     storage: Storage,
     collections: RwLock<BTreeMap<String, Arc<Held>>>,
+    /// The collections that aliases stand for. Taken after `collections`.
+    aliases: RwLock<BTreeMap<String, String>>,
     /// Creations of unknown outcome.
     pending: Pending,
 }
@@ -111,6 +116,7 @@ impl Database {
         }
         Ok(Self {
             directory: directory.to_owned(),
+            aliases: RwLock::new(catalog.aliases()?),
             catalog,
             storage,
             collections: RwLock::new(collections),
@@ -158,6 +164,7 @@ impl Database {
         set_aside_all_but(directory, &root, &known)?;
         Ok(Self {
             directory: directory.to_owned(),
+            aliases: RwLock::new(catalog.aliases()?),
             catalog,
             storage,
             collections: RwLock::new(collections),
@@ -191,6 +198,7 @@ impl Database {
                 format!("collection {:?} already exists", new.name),
             ));
         }
+        self.check_is_no_alias(&new.name)?;
         let record = CollectionRecord {
             name: new.name,
             id: uuid::Uuid::new_v4().simple().to_string(),
@@ -225,10 +233,14 @@ impl Database {
         Ok(CollectionHandle { held })
     }
 
-    /// The collection of a name, or `NotFound`.
+    /// The collection of a name, its own or an alias, or `NotFound`.
     pub fn collection(&self, name: &str) -> Result<CollectionHandle> {
         self.settle_creations();
-        let held = self.collections.read().get(name).cloned();
+        let collections = self.collections.read();
+        let held = collections.get(name).cloned().or_else(|| {
+            let collection = self.behind(name)?;
+            collections.get(&collection).cloned()
+        });
         let held = held.ok_or_else(|| missing(name))?;
         Ok(CollectionHandle { held })
     }
@@ -248,6 +260,7 @@ impl Database {
     pub fn drop_collection(&self, name: &str) -> Result<()> {
         self.storage.refuse_changes()?;
         self.settle_creations();
+        self.check_may_drop(name)?;
         let held = self.collections.read().get(name).cloned();
         let held = held.ok_or_else(|| missing(name))?;
         let (served, generation) = {

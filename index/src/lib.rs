@@ -101,15 +101,15 @@ mod vector;
 mod version;
 
 pub use catalog::{
-    AttachedSae, Catalog, CollectionRecord, LOW_SCORE, Label, LabelScore, RecordKind, SavedSet,
-    SetContent,
+    AttachedSae, Catalog, CollectionRecord, FORMAT_VERSION, LOW_SCORE, Label, LabelScore,
+    RecordKind, SavedSet, SetContent,
 };
 pub use collection::{
     Collection, MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written,
 };
 pub use database::{
-    CollectionHandle, Damaged, Database, NewCollection, Repaired, Verified, View, now, repair,
-    validate_name, verify,
+    CollectionHandle, Damaged, Database, Frozen, NewCollection, Repaired, Verified, View, now,
+    repair, validate_name, verify,
 };
 pub use document::{
     Activation, Codes, Document, LatentPosition, MAX_ID_BYTES, MAX_TEXT_BYTES, Value,

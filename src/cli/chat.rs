@@ -34,6 +34,11 @@ pub(super) struct ChatArgs {
 }
 
 impl ChatArgs {
+    /// Whether its address and its model are given.
+    pub(super) fn names(&self) -> (bool, bool) {
+        (self.chat_url.is_some(), self.chat_model.is_some())
+    }
+
     /// The endpoint, where one is named.
     pub(super) fn config(self) -> Option<ChatConfig> {
         let mut config = ChatConfig::new(self.chat_url?, self.chat_model?);

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use latentdb_proto::v1::{
     Analyzer, AttachSaeRequest, Collection, CreateCollectionRequest, DetachSaeRequest,
-    DropCollectionRequest, DropSetRequest, FitGate, GetCollectionRequest, ListCollectionsRequest,
-    ListSetsRequest, OptimizeRequest, Reader, SaveSetRequest, SavedSet,
+    DropAliasRequest, DropCollectionRequest, DropSetRequest, FitGate, GetCollectionRequest,
+    ListCollectionsRequest, ListSetsRequest, OptimizeRequest, Reader, SaveSetRequest, SavedSet,
+    SetAliasRequest,
 };
 
 use super::client::{Client, ClientArgs};
@@ -43,12 +44,25 @@ enum Action {
         /// The collection
         name: String,
     },
+    /// Make an alias stand for a collection, at once, whatever it stood for
+    Alias {
+        /// The alias
+        alias: String,
+        /// The collection, by its own name
+        name: String,
+    },
+    /// Remove an alias; its collection stays
+    Unalias {
+        /// The alias
+        alias: String,
+    },
     /// Attach an SAE, in place of the default or under a name of its own: code what is stored, then
     /// switch
     Attach {
         /// The collection
         name: String,
-        /// Folder of the SAE, in SAELens layout
+        /// SAE: a folder of this machine, which is uploaded, or what the server knows it by: its hash, or its
+        /// folder below serve --models
         #[arg(long, value_name = "DIR")]
         sae: PathBuf,
         /// Name by which NAME:SAE addresses it; an SAE of that name is replaced, the default one when
@@ -115,7 +129,8 @@ struct Create {
     /// Values of a vector, where the client brings vectors
     #[arg(long, value_name = "D", value_parser = flags::count::<u32>)]
     dim: Option<u32>,
-    /// Folder of an SAE in SAELens layout
+    /// SAE: a folder of this machine, which is uploaded, or what the server knows it by: its hash, or its
+    /// folder below serve --models
     #[arg(long, value_name = "DIR")]
     sae: Option<PathBuf>,
     #[command(flatten)]
@@ -191,7 +206,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = args.client.connect().await?;
     match args.action {
         Action::Create(create) => {
-            let request = create_request(create)?;
+            let sae = match &create.sae {
+                Some(sae) => client.sae_name(sae).await?,
+                None => String::new(),
+            };
+            let request = create_request(create, sae)?;
             let response = client.collections().create_collection(request).await?;
             emit(is_json, &response.into_inner())
         }
@@ -206,6 +225,27 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let dropped = client.collections().drop_collection(request).await?;
             output::respond(is_json, &dropped.into_inner(), || format!("dropped {name}"))
         }
+        Action::Alias { alias, name } => {
+            let request = SetAliasRequest {
+                alias: alias.clone(),
+                collection: name.clone(),
+            };
+            let set = client.collections().set_alias(request).await?.into_inner();
+            output::respond(is_json, &set, || match set.previous.as_str() {
+                "" => format!("{alias} stands for {name}"),
+                previous => format!("{alias} stands for {name}, no longer for {previous}"),
+            })
+        }
+        Action::Unalias { alias } => {
+            let request = DropAliasRequest {
+                alias: alias.clone(),
+            };
+            let dropped = client.collections().drop_alias(request).await?;
+            let dropped = dropped.into_inner();
+            output::respond(is_json, &dropped, || {
+                format!("{alias} no longer stands for {}", dropped.collection)
+            })
+        }
         Action::Attach {
             name,
             sae,
@@ -216,7 +256,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         } => {
             let request = AttachSaeRequest {
                 collection: name,
-                sae: absolute(&sae)?,
+                sae: client.sae_name(&sae).await?,
                 gate: gate.request(),
                 name: called.unwrap_or_default(),
                 states: reads.states.clone().unwrap_or_default(),
@@ -283,7 +323,8 @@ fn emit(is_json: bool, collection: &Collection) -> anyhow::Result<()> {
     output::respond(is_json, collection, || text::collection(collection))
 }
 
-fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
+/// The request; `sae` is what the server knows the SAE by.
+fn create_request(create: Create, sae: String) -> anyhow::Result<CreateCollectionRequest> {
     let encoder = match create.encoder.as_deref() {
         Some("none") => String::new(),
         // The server may run in another folder.
@@ -296,10 +337,7 @@ fn create_request(create: Create) -> anyhow::Result<CreateCollectionRequest> {
         name: create.name,
         encoder,
         dimension: create.dim.unwrap_or_default(),
-        sae: match &create.sae {
-            Some(folder) => absolute(folder)?,
-            None => String::new(),
-        },
+        sae,
         n_latents: create.n_latents.unwrap_or_default(),
         gate: create.gate.request(),
         states: create.reads.states.clone().unwrap_or_default(),
@@ -326,7 +364,7 @@ pub(super) async fn attach(
 ) -> anyhow::Result<Collection> {
     let request = AttachSaeRequest {
         collection: collection.to_owned(),
-        sae: absolute(sae)?,
+        sae: client.sae_name(sae).await?,
         ..AttachSaeRequest::default()
     };
     attach_as(client, request).await
@@ -398,7 +436,7 @@ mod tests {
         dim: Option<u32>,
         sae: Option<&str>,
     ) -> CreateCollectionRequest {
-        create_request(Create {
+        let create = Create {
             name: "c".to_owned(),
             encoder: encoder.map(str::to_owned),
             dim,
@@ -410,8 +448,8 @@ mod tests {
             stemming: None,
             stop_words: None,
             fold_diacritics: false,
-        })
-        .unwrap()
+        };
+        create_request(create, sae.unwrap_or_default().to_owned()).unwrap()
     }
 
     #[test]
@@ -421,7 +459,6 @@ mod tests {
         assert_eq!(request(Some("org/model"), None, None).encoder, "org/model");
         assert_eq!(request(None, Some(384), None).encoder, "");
         let with_sae = request(None, None, Some("some/sae"));
-        assert_eq!(with_sae.encoder, "");
-        assert!(Path::new(&with_sae.sae).is_absolute());
+        assert_eq!((&*with_sae.encoder, &*with_sae.sae), ("", "some/sae"));
     }
 }

@@ -10,6 +10,25 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latentdb serve --data data\nlatentdb serve --data data --listen 0.0.0.0:7700 --max-requests 64",
     ),
     (
+        "snapshot create",
+        "latentdb snapshot create\nlatentdb snapshot create nightly --collection reviews --keep 7",
+    ),
+    ("snapshot list", "latentdb snapshot list"),
+    (
+        "snapshot restore",
+        "latentdb snapshot restore nightly\nlatentdb snapshot restore nightly --collection reviews --as reviews2",
+    ),
+    ("snapshot delete", "latentdb snapshot delete nightly"),
+    (
+        "config check",
+        "latentdb config check --config latentdb.toml",
+    ),
+    (
+        "config reference",
+        "latentdb config reference > latentdb.toml",
+    ),
+    ("health", "latentdb health --server 127.0.0.1:7700"),
+    (
         "verify",
         "latentdb verify data\nlatentdb verify data --deep --json",
     ),
@@ -27,6 +46,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("collection list", "latentdb collection list"),
     ("collection info", "latentdb collection info reviews"),
     ("collection drop", "latentdb collection drop reviews"),
+    (
+        "collection alias",
+        "latentdb collection alias reviews reviews-2026",
+    ),
+    ("collection unalias", "latentdb collection unalias reviews"),
     (
         "collection attach",
         "latentdb collection attach reviews --sae sae\nlatentdb collection attach reviews --sae wide --as wide",

@@ -60,11 +60,10 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let manifest = interrupt.stops(async { Ok(checked.await??) }).await?;
     let name = args.name.unwrap_or_else(|| manifest.collection.clone());
     let mut saes = HashMap::new();
+    let client = args.client.connect().await?;
     for (name, folder) in &args.saes {
-        if saes
-            .insert(name.clone(), flags::absolute(folder)?)
-            .is_some()
-        {
+        let sae = client.sae_name(folder).await?;
+        if saes.insert(name.clone(), sae).is_some() {
             return Err(Usage(format!("--sae names the SAE {name:?} twice")).into());
         }
     }
@@ -72,7 +71,6 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         Some(model) if Path::new(&model).is_dir() => flags::absolute(Path::new(&model))?,
         encoder => encoder.unwrap_or_default(),
     };
-    let client = args.client.connect().await?;
     let request = RestoreCollectionRequest {
         name: name.clone(),
         definition: manifest.definition.to_string(),

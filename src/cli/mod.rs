@@ -15,6 +15,7 @@
 //! top and its repeated fields concatenated, without progress. Errors are one object on standard error
 //! (`failure.rs`).
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ mod cluster;
 mod collection;
 mod completions;
 mod concepts;
+mod config;
 mod correlate;
 mod count;
 mod delete;
@@ -41,6 +43,7 @@ mod failure;
 mod families;
 mod flags;
 mod get;
+mod health;
 mod import;
 mod ingest;
 mod inputs;
@@ -58,6 +61,7 @@ mod response;
 mod sae;
 mod search;
 mod serve;
+mod snapshot;
 mod steer;
 mod text;
 mod trends;
@@ -65,6 +69,7 @@ mod unexplained;
 mod update;
 mod verify;
 
+use crate::telemetry::Telemetry;
 use interrupt::Interrupt;
 
 /// The arguments of the program.
@@ -89,7 +94,13 @@ enum Command {
     /// Fetch a model and a corpus, build a collection and run one example of each query kind
     Demo(demo::Args),
     /// Run the server
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
+    /// Make, list, restore and delete snapshots of collections
+    Snapshot(snapshot::Args),
+    /// Check the settings of the server, or print a commented file of all of them
+    Config(config::Args),
+    /// Ask whether a server serves
+    Health(health::Args),
     /// Check every checksum in the data of a server that is stopped
     Verify(verify::Args),
     /// Rebuild a lost or damaged catalog from the collections of a server that is stopped
@@ -153,7 +164,9 @@ enum Command {
 /// The arguments of the process. On failure, and where help or the version is asked for, it is printed
 /// and the exit code returned.
 pub fn parse() -> Result<Cli, ExitCode> {
-    let matches = command().try_get_matches();
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let command = config::with_settings(command(), &line).map_err(|error| report(&error))?;
+    let matches = command.try_get_matches_from(line);
     matches
         .and_then(|matches| Cli::from_arg_matches(&matches))
         .map_err(|error| ExitCode::from(failure::report_usage(&error)))
@@ -175,12 +188,23 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    let telemetry = match &cli.command {
+        Command::Serve(args) => args.telemetry(),
+        _ => Telemetry::default(),
+    };
+    let until_the_end = {
+        let _entered = runtime.enter();
+        telemetry.start()?
+    };
     let serves = matches!(cli.command, Command::Demo(_) | Command::Serve(_));
     let result = runtime.block_on(async {
         let interrupt = Interrupt::install()?;
         match cli.command {
             Command::Demo(args) => demo::run(args, interrupt).await,
-            Command::Serve(args) => serve::run(args, interrupt).await,
+            Command::Serve(args) => serve::run(*args, interrupt).await,
+            Command::Snapshot(args) => snapshot::run(args, interrupt).await,
+            Command::Config(args) => config::run(&args, command()),
+            Command::Health(args) => interrupt.stops(health::run(args)).await,
             Command::Verify(args) => verify::run(&args),
             Command::Repair(args) => repair::run(&args),
             Command::Key(args) => key::run(&args),
@@ -215,6 +239,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Completions(args) => completions::run(&args, &mut command()),
         }
     });
+    // The last traces travel by this runtime.
+    drop(until_the_end);
     if serves {
         // A training that was called off still writes its checkpoint.
         runtime.shutdown_timeout(SHUTDOWN);
@@ -245,12 +271,24 @@ mod tests {
     fn the_forms_that_scripts_rely_on_parse() {
         for line in [
             "serve --data d --listen 127.0.0.1:0 --ready-file f",
+            "serve --data d --config f --auth jwt --jwt-issuer i --jwt-audience a --jwt-keys k",
+            "serve --data d --models m --models n --allow-downloads --metrics 127.0.0.1:0",
+            "config check --config f",
+            "config reference",
+            "health --server 127.0.0.1:1 --collection c --json",
+            "snapshot create",
+            "snapshot create nightly --collection a --collection b --keep 7 --json",
+            "snapshot list",
+            "snapshot restore nightly --collection a --as b",
+            "snapshot delete nightly",
             "verify d --deep --json",
             "repair d",
             "key create k --role read --collection c --data d",
             "key list --data d",
             "key revoke k --data d",
             "collection create c --encoder none --dim 384 --sae s --json",
+            "collection alias a c --json",
+            "collection unalias a",
             "collection attach c --sae s --server 127.0.0.1:1",
             "ingest c f.jsonl --id id --text {title} --attribute a --attribute b:int --vectors v.safetensors",
             "ingest c - --format csv --json",

@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use clap::{ArgMatches, FromArgMatches as _};
 use tokio::net::TcpListener;
 
 use super::chat::ChatArgs;
+use super::failure::Usage;
 use super::flags;
 use super::interrupt::Interrupt;
 use crate::keys::Keys;
-use crate::server::{KeyUse, Limits, Server, ServerOptions, TlsFiles};
+use crate::server::{KeyUse, Limits, ModelPlaces, Server, ServerOptions, TlsFiles};
+use crate::telemetry::Telemetry;
+use crate::tokens::{TokenRules, WatchedTokens};
 
 /// Where a server listens that is told nothing else.
 pub(super) const DEFAULT_ADDRESS: &str = "127.0.0.1:7700";
@@ -22,6 +26,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Where data lies and where to listen.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// File of settings, as TOML: every other flag by its name (latentdb config reference). Variables
+    /// LATENTDB_NAME go before the file, flags before both
+    #[arg(long, value_name = "FILE", env = "LATENTDB_CONFIG")]
+    config: Option<PathBuf>,
     /// Folder of the collections; created where it is missing
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -31,9 +39,19 @@ pub(super) struct Args {
     /// File that gets the address as host:port once the server serves
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Whether calls take a key: once there are keys (latentdb key create), or never
+    /// What calls take: a key once there are keys (latentdb key create), a token of an issuer (JWT) or a
+    /// key, or nothing
     #[arg(long, value_enum, default_value_t = Auth::Keys)]
     auth: Auth,
+    /// Issuer of tokens, their claim `iss`
+    #[arg(long, value_name = "ISSUER", required_if_eq("auth", "jwt"))]
+    jwt_issuer: Option<String>,
+    /// Audience of tokens, their claim `aud` or one of its entries
+    #[arg(long, value_name = "AUDIENCE", required_if_eq("auth", "jwt"))]
+    jwt_audience: Option<String>,
+    /// Public keys of the issuer, as JWKS; read again when the file changes
+    #[arg(long, value_name = "FILE", required_if_eq("auth", "jwt"))]
+    jwt_keys: Option<PathBuf>,
     /// Certificate of the server and those between it and its authority, as PEM; read again when it
     /// changes
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -47,6 +65,13 @@ pub(super) struct Args {
     /// Listen beyond this machine without keys or without TLS
     #[arg(long)]
     insecure: bool,
+    /// Folder of models and SAEs that clients may name, by their path in it; repeat it for several. Without,
+    /// they name pinned models, ids of the hub and SAEs that the server holds
+    #[arg(long, value_name = "DIR")]
+    models: Vec<PathBuf>,
+    /// Fetch pinned models and those of the Hugging Face hub that are not on this machine
+    #[arg(long)]
+    allow_downloads: bool,
     /// Change nothing in the data directory, whose disk may be one that takes no writes; changes are
     /// refused. No other server may write to it meanwhile
     #[arg(long)]
@@ -55,6 +80,19 @@ pub(super) struct Args {
     /// plan; 0 lists none
     #[arg(long, value_name = "MS", default_value_t = 500)]
     slow_search: u64,
+    /// How lines of the log read
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// Address of a collector that takes traces as OTLP over gRPC, as http://127.0.0.1:4317
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
+    /// Store of snapshots: a folder, or s3://BUCKET/PREFIX, with AWS_ENDPOINT, AWS_REGION and the secrets
+    /// from the environment
+    #[arg(long, value_name = "STORE")]
+    snapshots: Option<String>,
+    /// Address that answers GET /metrics for Prometheus, without keys or TLS
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
     /// Serve no browsers: neither the page nor gRPC-Web
     #[arg(long)]
     no_page: bool,
@@ -65,6 +103,64 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// Where the server says what.
+    pub(super) fn telemetry(&self) -> Telemetry {
+        Telemetry {
+            json: self.log_format == LogFormat::Json,
+            otlp: self.otlp.clone(),
+        }
+    }
+
+    /// Refuses settings that go together and do not come together: the parser knows this of flags alone.
+    fn check(&self) -> anyhow::Result<()> {
+        let needs =
+            |name: &str, is_set: bool, other: &str, has_other: bool| match is_set && !has_other {
+                true => Err(Usage(format!("{name} takes {other} with it"))),
+                false => Ok(()),
+            };
+        let (cert, key) = (self.tls_cert.is_some(), self.tls_key.is_some());
+        needs("--tls-cert", cert, "--tls-key", key)?;
+        needs("--tls-key", key, "--tls-cert", cert)?;
+        needs(
+            "--tls-client-ca",
+            self.tls_client_ca.is_some(),
+            "--tls-cert",
+            cert,
+        )?;
+        let is_jwt = self.auth == Auth::Jwt;
+        for (name, is_set) in [
+            ("--jwt-issuer", self.jwt_issuer.is_some()),
+            ("--jwt-audience", self.jwt_audience.is_some()),
+            ("--jwt-keys", self.jwt_keys.is_some()),
+        ] {
+            needs("--auth jwt", is_jwt, name, is_set)?;
+            needs(name, is_set, "--auth jwt", is_jwt)?;
+        }
+        let (url, model) = self.chat.names();
+        needs("--chat-url", url, "--chat-model", model)?;
+        for root in &self.models {
+            if !root.is_dir() {
+                bail!("--models {}: a folder is accepted", root.display());
+            }
+        }
+        if let Some(file) = &self.config {
+            tracing::info!(file = %file.display(), "settings are read");
+        }
+        Ok(())
+    }
+
+    /// Whose tokens are taken.
+    fn tokens(&self) -> Option<TokenRules> {
+        if self.auth != Auth::Jwt {
+            return None;
+        }
+        Some(TokenRules {
+            issuer: self.jwt_issuer.clone()?,
+            audience: self.jwt_audience.clone()?,
+            keys: self.jwt_keys.clone()?,
+        })
+    }
+
     fn tls(&self) -> Option<TlsFiles> {
         Some(TlsFiles {
             certificate: self.tls_cert.clone()?,
@@ -78,7 +174,17 @@ impl Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Auth {
     Keys,
+    Jwt,
     None,
+}
+
+/// How lines of the log read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    /// Text for people
+    Text,
+    /// A JSON object a line
+    Json,
 }
 
 /// What the server takes on at once.
@@ -87,12 +193,30 @@ struct LimitArgs {
     /// Maximum open connections; more are closed at once
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = flags::count::<u32>)]
     max_connections: u32,
+    /// Maximum open connections of one client, by its address
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections_per_client, value_parser = flags::count::<u32>)]
+    max_connections_per_client: u32,
     /// Maximum requests under way, streams included; more are answered RESOURCE_EXHAUSTED
     #[arg(long, value_name = "N", default_value_t = Limits::default().requests, value_parser = flags::count::<u32>)]
     max_requests: u32,
     /// Maximum requests under way of one client, by its address
     #[arg(long, value_name = "N", default_value_t = Limits::default().requests_per_client, value_parser = flags::count::<u32>)]
     max_requests_per_client: u32,
+    /// Maximum searches, counts and reads that are worked on at once [default: twice the cores]; others
+    /// wait, and while there is always somebody waiting, most of them are answered RESOURCE_EXHAUSTED
+    #[arg(long, value_name = "N", default_value_t = Limits::default().searches, hide_default_value = true, value_parser = flags::count::<u32>)]
+    max_searches: u32,
+    /// Maximum analyses under way [default: twice the cores]; others wait for half a minute
+    #[arg(long, value_name = "N", default_value_t = Limits::default().analyses, hide_default_value = true, value_parser = flags::count::<u32>)]
+    max_analyses: u32,
+    /// MiB of memory of the server itself, mapped files aside, over which requests are answered
+    /// RESOURCE_EXHAUSTED [default: three quarters of the machine's]
+    #[arg(long, value_name = "MIB", default_value_t = Limits::default().memory >> 20, hide_default_value = true, value_parser = flags::count::<u64>)]
+    memory_budget: u64,
+    /// Seconds after which connections without a request, answers that nobody reads and ingest streams
+    /// without a batch are ended
+    #[arg(long, value_name = "S", default_value_t = Limits::default().idle.as_secs(), value_parser = flags::count::<u64>)]
+    idle_timeout: u64,
     /// MiB of the disk that stay free: with less, writes are answered RESOURCE_EXHAUSTED, while
     /// deletes and drops are taken
     #[arg(long, value_name = "MIB", default_value_t = Limits::default().min_free_disk >> 20)]
@@ -103,32 +227,71 @@ impl LimitArgs {
     fn limits(self) -> Limits {
         Limits {
             connections: self.max_connections,
+            connections_per_client: self.max_connections_per_client,
             requests: self.max_requests,
             requests_per_client: self.max_requests_per_client,
+            searches: self.max_searches,
+            analyses: self.max_analyses,
+            memory: self.memory_budget.saturating_mul(1 << 20),
+            idle: Duration::from_secs(self.idle_timeout),
             min_free_disk: self.min_free_disk.saturating_mul(1 << 20),
         }
     }
 }
 
+/// Whether a server would take these settings, as far as that can be said without starting it.
+///
+/// # Errors
+/// What contradicts, and files that cannot be used.
+pub(super) fn check(matches: &ArgMatches) -> anyhow::Result<()> {
+    let args = Args::from_arg_matches(matches)?;
+    args.check()?;
+    if let Some(files) = args.tls() {
+        files.check()?;
+    }
+    if let Some(rules) = args.tokens() {
+        WatchedTokens::open(rules)?;
+    }
+    Ok(())
+}
+
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
+    args.check()?;
     let listener = listen(&args.listen).await?;
     let address = listener.local_addr()?;
+    let metrics = match &args.metrics {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     check_exposure(&args, address.ip())?;
-    let tls = args.tls();
+    let (tls, tokens) = (args.tls(), args.tokens());
     let server = open(ServerOptions {
         data: args.data.clone(),
         chat: args.chat.config(),
+        models: ModelPlaces {
+            roots: args.models.clone(),
+            downloads: args.allow_downloads,
+        },
         limits: args.limits.limits(),
         keys: match args.auth {
-            Auth::Keys => KeyUse::Keys,
+            Auth::Keys | Auth::Jwt => KeyUse::Keys,
             Auth::None => KeyUse::None,
         },
+        tokens,
+        snapshots: args.snapshots.clone(),
         tls,
         no_page: args.no_page,
         read_only: args.read_only,
         slow_search: (args.slow_search > 0).then(|| Duration::from_millis(args.slow_search)),
     })
     .await?;
+    let server = match metrics {
+        Some(listener) => {
+            eprintln!("metrics are at http://{}/metrics", listener.local_addr()?);
+            server.with_metrics(listener)
+        }
+        None => server,
+    };
     if let Some(file) = &args.ready_file {
         write_ready_file(file, &address.to_string())
             .with_context(|| format!("cannot write {}", file.display()))?;
@@ -165,8 +328,12 @@ fn check_exposure(args: &Args, address: IpAddr) -> anyhow::Result<()> {
     if address.is_loopback() || args.insecure {
         return Ok(());
     }
-    let has_keys = args.auth == Auth::Keys && Keys::load(&args.data)?.is_some();
-    if !has_keys {
+    let is_guarded = match args.auth {
+        Auth::Keys => Keys::load(&args.data)?.is_some(),
+        Auth::Jwt => true,
+        Auth::None => false,
+    };
+    if !is_guarded {
         bail!(
             "--listen {} reaches beyond this machine and no call would take a key: make one with \
              `latentdb key create NAME --role admin --data {}`, or say --insecure",

@@ -57,6 +57,9 @@ pub(super) fn collection(collection: &Collection) -> String {
     let mut fact = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<10} {value}");
     };
+    if !collection.aliases.is_empty() {
+        fact("aliases", collection.aliases.join(", "));
+    }
     if !collection.damage.is_empty() {
         fact(
             "damaged",

@@ -10,11 +10,13 @@ use latentdb_proto::v1::document_service_client::DocumentServiceClient;
 use latentdb_proto::v1::latent_service_client::LatentServiceClient;
 use latentdb_proto::v1::model_service_client::ModelServiceClient;
 use latentdb_proto::v1::search_service_client::SearchServiceClient;
+use latentdb_proto::v1::snapshot_service_client::SnapshotServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
+use tonic_health::pb::health_client::HealthClient;
 
 /// The largest message that is accepted from a server.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
@@ -156,12 +158,16 @@ impl Client {
         collections: CollectionServiceClient,
         /// Writing and reading documents.
         documents: DocumentServiceClient,
+        /// Whether it serves.
+        health: HealthClient,
         /// Latents and their labels.
         latents: LatentServiceClient,
         /// Encoders and SAEs.
         models: ModelServiceClient,
         /// Searching and counting.
         searches: SearchServiceClient,
+        /// Snapshots of collections.
+        snapshots: SnapshotServiceClient,
     }
 }
 

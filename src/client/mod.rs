@@ -33,7 +33,7 @@ pub mod ingest;
 mod json;
 mod pairs;
 mod streams;
-mod uploads;
+mod transfers;
 pub mod view;
 
 pub(crate) use connection::innermost;

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use latentdb_proto::v1::{
     AttachSaeProgress, AttachSaeRequest, ClusterMember, ClusterRequest, ClusterResponse,
     ClusterSummary, Collection, CorrelateRequest, CorrelateResponse, CorrelateSummary,
-    CorrelatedPair, DetachSaeRequest, DiffComparison, DiffRequest, DiffResponse, DiffRow, Document,
-    DuplicateGroup, LabelLatentsProgress, LabelLatentsRequest, LabelScoreSummary, LatentLabel,
-    ListLabelsRequest, NearDuplicatesRequest, NearDuplicatesResponse, NearDuplicatesSummary,
-    PoorlyExplained, PoorlyExplainedRequest, PoorlyExplainedResponse, ScoreLabelsProgress,
-    ScoreLabelsRequest, ScoredLabel, ScrollRequest, TrainSaeProgress, TrainSaeRequest, TrendRow,
-    TrendsRequest, TrendsResponse, TrendsSummary, cluster_response, correlate_response,
-    diff_response, near_duplicates_response, poorly_explained_response, trends_response,
+    CorrelatedPair, CreateSnapshotProgress, CreateSnapshotRequest, DetachSaeRequest,
+    DiffComparison, DiffRequest, DiffResponse, DiffRow, Document, DuplicateGroup,
+    LabelLatentsProgress, LabelLatentsRequest, LabelScoreSummary, LatentLabel, ListLabelsRequest,
+    NearDuplicatesRequest, NearDuplicatesResponse, NearDuplicatesSummary, PoorlyExplained,
+    PoorlyExplainedRequest, PoorlyExplainedResponse, RestoreSnapshotProgress,
+    RestoreSnapshotRequest, ScoreLabelsProgress, ScoreLabelsRequest, ScoredLabel, ScrollRequest,
+    TrainSaeProgress, TrainSaeRequest, TrendRow, TrendsRequest, TrendsResponse, TrendsSummary,
+    cluster_response, correlate_response, diff_response, near_duplicates_response,
+    poorly_explained_response, trends_response,
 };
 use tonic::{Status, Streaming};
 
@@ -57,6 +59,8 @@ macro_rules! steps {
 
 steps! {
     AttachSaeProgress: done of total,
+    CreateSnapshotProgress: done of total,
+    RestoreSnapshotProgress: done of total,
     LabelLatentsProgress: done of total,
     ScoreLabelsProgress: done of total,
     TrainSaeProgress: step of steps,
@@ -349,6 +353,37 @@ impl Client {
     ) -> Result<Collection, Status> {
         let stream = self.collections().detach_sae(request).await?;
         changed(stream.into_inner(), watch).await
+    }
+
+    /// Makes a snapshot and returns the last message, which has it.
+    ///
+    /// # Errors
+    /// As [`Self::diff`].
+    pub async fn create_snapshot(
+        &self,
+        request: CreateSnapshotRequest,
+        watch: impl FnMut(&CreateSnapshotProgress),
+    ) -> Result<CreateSnapshotProgress, Status> {
+        let stream = self.snapshots().create_snapshot(request).await?;
+        let mut last = None;
+        read(stream.into_inner(), watch, |message| last = Some(message)).await?;
+        let last = last.filter(|last: &CreateSnapshotProgress| last.snapshot.is_some());
+        complete(last, "the snapshot was made")
+    }
+
+    /// Brings collections of a snapshot back and returns the last message, which has their names.
+    ///
+    /// # Errors
+    /// As [`Self::diff`].
+    pub async fn restore_snapshot(
+        &self,
+        request: RestoreSnapshotRequest,
+        watch: impl FnMut(&RestoreSnapshotProgress),
+    ) -> Result<RestoreSnapshotProgress, Status> {
+        let stream = self.snapshots().restore_snapshot(request).await?;
+        let mut last = None;
+        read(stream.into_inner(), watch, |message| last = Some(message)).await?;
+        complete(last, "the snapshot was restored")
     }
 
     /// Trains an SAE and returns the last message, which carries the SAE and its quality.

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,13 +42,17 @@ struct Request {
 }
 
 impl BatchingEncoder {
-    /// Starts the worker thread. Without one (the system refuses threads) every request fails.
-    pub fn new(encoder: Arc<SentenceEncoder>) -> Self {
+    /// Starts the worker thread; `watch` is told of each round its texts and its time. Without one (the system refuses threads) every request fails.
+    pub fn new(
+        encoder: Arc<SentenceEncoder>,
+        watch: impl Fn(usize, Duration) + Send + 'static,
+    ) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         let worker = Worker {
             encoder: encoder.clone(),
             requests,
             active: VecDeque::new(),
+            watch: Box::new(watch),
         };
         // A thread that could not be started drops the receiver, which is what callers see.
         let _ = std::thread::Builder::new()
@@ -90,6 +95,7 @@ struct Worker {
     encoder: Arc<SentenceEncoder>,
     requests: mpsc::Receiver<Request>,
     active: VecDeque<Request>,
+    watch: Box<dyn Fn(usize, Duration) + Send>,
 }
 
 impl Worker {
@@ -128,8 +134,12 @@ impl Worker {
             })
             .collect();
         // A round is short: what nobody waits for any more is forgotten after it.
+        let begun = Instant::now();
         match self.encoder.encode(&texts, &Progress::default()) {
-            Ok(rows) => self.hand_out(&rows, &shares),
+            Ok(rows) => {
+                (self.watch)(texts.len(), begun.elapsed());
+                self.hand_out(&rows, &shares);
+            }
             Err(error) => self.fail(&shares, &error),
         }
     }
@@ -175,27 +185,31 @@ impl Worker {
     }
 }
 
-/// How many texts of each request go into the next round: in turn one of each, until `budget`
-/// tokens are gathered; at least one text in all.
+/// How many texts of each request go into the next round: one of the oldest, then in turn one of each, those
+/// with the fewest texts first, until `budget` tokens are gathered; at least one text in all. So a query is in
+/// the next round however many uploads are before it, and each upload comes to its end.
 fn shares(active: &VecDeque<Request>, budget: usize, max_tokens: usize) -> Vec<usize> {
     let mut shares = vec![0; active.len()];
     let mut tokens = 0;
-    loop {
-        let before = tokens;
-        for (request, share) in active.iter().zip(&mut shares) {
-            if let Some(text) = request.texts.get(request.vectors.len() + *share) {
-                let estimate = estimate_tokens(text, max_tokens);
-                if tokens > 0 && tokens + estimate > budget {
-                    continue;
-                }
-                tokens += estimate;
-                *share += 1;
-            }
+    let mut take = |at: usize| {
+        let request: &Request = &active[at];
+        let next = request.texts.get(request.vectors.len() + shares[at]);
+        let estimate = next.map(|text| estimate_tokens(text, max_tokens));
+        let taken = estimate.filter(|estimate| tokens == 0 || tokens + estimate <= budget);
+        if let Some(estimate) = taken {
+            tokens += estimate;
+            shares[at] += 1;
         }
-        if tokens == before {
-            return shares;
-        }
+        taken.is_some()
+    };
+    if !active.is_empty() {
+        take(0);
     }
+    let mut order: Vec<usize> = (0..active.len()).collect();
+    order.sort_by_key(|&at| active[at].texts.len() - active[at].vectors.len());
+    // Each in turn, whatever became of those before it.
+    while order.iter().filter(|&&at| take(at)).count() > 0 {}
+    shares
 }
 
 #[cfg(test)]
@@ -218,6 +232,16 @@ mod tests {
         let active = VecDeque::from([request(&texts, 0), request(&texts[..2], 1)]);
         assert_eq!(shares(&active, 20, 256), [4, 1]);
         assert_eq!(shares(&active, 10_000, 256), [40, 1]);
+    }
+
+    #[test]
+    fn a_query_is_in_the_next_round_behind_any_number_of_uploads() {
+        let texts = ["0123456789"; 40];
+        let mut active: VecDeque<Request> = (0..10).map(|_| request(&texts, 0)).collect();
+        active.push_back(request(&texts[..1], 0));
+        let shares = shares(&active, 20, 256);
+        assert_eq!((shares[0], shares[10]), (1, 1));
+        assert_eq!(shares.iter().sum::<usize>(), 5);
     }
 
     #[test]

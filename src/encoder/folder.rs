@@ -115,6 +115,15 @@ pub(super) struct Hub {
 }
 
 impl Hub {
+    /// The hub as the environment of this process describes it; `offline`, it is not asked.
+    pub(super) fn of_user(offline: bool) -> Self {
+        let hub = Self::from_env(|name| std::env::var_os(name));
+        Self {
+            offline: hub.offline || offline,
+            ..hub
+        }
+    }
+
     /// `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`; `HF_ENDPOINT`;
     /// `HF_HUB_OFFLINE`.
     pub(super) fn from_env(variable: impl Fn(&str) -> Option<OsString>) -> Self {
@@ -153,7 +162,9 @@ impl Hub {
             Error::new(ErrorKind::Unavailable, message)
         };
         if self.offline {
-            return Err(missing("HF_HUB_OFFLINE forbids to download it"));
+            return Err(missing(
+                "downloads are not allowed (HF_HUB_OFFLINE, or a server without --allow-downloads)",
+            ));
         }
         let mut builder = ApiBuilder::from_cache(Cache::new(self.cache.clone()));
         if let Some(endpoint) = &self.endpoint {

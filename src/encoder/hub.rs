@@ -50,7 +50,7 @@ impl HubPlace {
     /// `NotFound` when the place holds no wanted file, naming folders that do; `Unavailable` when
     /// the hub cannot be reached and the cache does not have them.
     pub fn fetch(&self, wanted: &dyn Fn(&str) -> bool) -> Result<PathBuf> {
-        self.fetch_with(&Hub::from_env(|name| std::env::var_os(name)), wanted)
+        self.fetch_with(&Hub::of_user(false), wanted)
     }
 
     pub(super) fn fetch_with(&self, hub: &Hub, wanted: &dyn Fn(&str) -> bool) -> Result<PathBuf> {

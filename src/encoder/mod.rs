@@ -52,6 +52,8 @@ pub struct EncoderOptions {
     pub name: Option<String>,
     /// Number format of products with weights.
     pub precision: Precision,
+    /// Reads what is on this machine only, and asks no hub.
+    pub offline: bool,
 }
 
 /// A sentence encoder: texts in, `f32` vectors out.
@@ -88,7 +90,7 @@ impl SentenceEncoder {
     /// does not run, `Corrupted` for files that do not fit together, `InvalidArgument` for a
     /// `max_tokens` outside the model's positions.
     pub fn open(model: &str, options: &EncoderOptions) -> Result<Self> {
-        let hub = Hub::from_env(|name| std::env::var_os(name));
+        let hub = Hub::of_user(options.offline);
         Self::open_with(model, options, &hub, Engine::detect())
     }
 

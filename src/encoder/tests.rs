@@ -408,7 +408,7 @@ async fn concurrent_requests_share_a_worker_and_get_their_own_vectors() {
     let folder = made_up_model("bert");
     let encoder = Arc::new(open(folder.path()).unwrap());
     let expected = encode(&encoder, &TEXTS);
-    let batching = BatchingEncoder::new(encoder);
+    let batching = BatchingEncoder::new(encoder, |_, _| ());
     assert!(batching.encode(Vec::new()).await.unwrap().is_empty());
 
     // A request whose caller leaves at once must not disturb the others.

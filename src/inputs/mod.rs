@@ -46,6 +46,8 @@ pub fn cache_dir() -> PathBuf {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     root: PathBuf,
+    /// Nothing is downloaded.
+    offline: bool,
 }
 
 /// A resolved model name.
@@ -65,7 +67,18 @@ impl Cache {
 
     /// A cache at `root`, which is created when something is put there.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            offline: false,
+        }
+    }
+
+    /// The same, which downloads nothing.
+    pub fn offline(self) -> Self {
+        Self {
+            offline: true,
+            ..self
+        }
     }
 
     /// The directory of the cache.
@@ -144,7 +157,7 @@ impl Cache {
     /// The folder of a package's unpacked content, fetched unless it is here.
     ///
     /// # Errors
-    /// `FailedPrecondition` without Python or pip, `Unavailable` when pip fails (with its last
+    /// `FailedPrecondition` without Python or pip, or where nothing may be downloaded, `Unavailable` when pip fails (with its last
     /// lines), `Corrupted` when the archive is not the pinned one, `Cancelled` when `progress` was
     /// stopped, which leaves nothing behind.
     pub fn ensure(
@@ -156,6 +169,13 @@ impl Cache {
         let folder = self.root.join(package.folder());
         if archive::is_installed(package, &folder) {
             return Ok(folder);
+        }
+        if self.offline {
+            return Err(Error::precondition(format!(
+                "{} is not on this machine, and downloads are not allowed: `latentdb inputs` fetches \
+                 it, `latentdb serve --allow-downloads` lets the server",
+                package.folder()
+            )));
         }
         std::fs::create_dir_all(&self.root).map_err(|error| {
             Error::precondition(format!(

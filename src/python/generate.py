@@ -32,6 +32,7 @@ WORDS = {
     "AsyncLatents": "Latents",
     "AsyncSaes": "Saes",
     "AsyncSearch": "Search",
+    "AsyncSnapshots": "Snapshots",
     "AsyncTransport": "Transport",
     "Awaited": "Lazy",
     "__aenter__": "__enter__",

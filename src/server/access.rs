@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use tonic::Status;
@@ -11,7 +12,8 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::keys::{Key, Role, WatchedKeys};
+use crate::keys::{Grant, Key, Role, SECRET_PREFIX, WatchedKeys};
+use crate::tokens::WatchedTokens;
 
 /// Methods that a key for reading may call.
 const READING: &[&str] = &[
@@ -37,6 +39,7 @@ const READING: &[&str] = &[
     "LatentService/SearchLabels",
     "LatentService/SplitLatents",
     "ModelService/DecodeLatents",
+    "ModelService/DownloadSae",
     "ModelService/EncodeTexts",
     "ModelService/EncodeVectors",
     "ModelService/EvaluateSae",
@@ -92,8 +95,27 @@ fn role_of(path: &str) -> Option<Role> {
 enum Caller {
     /// Anybody, while there are no keys.
     Anybody(Option<Arc<WatchedKeys>>),
-    /// The holder of a key, while it is among the keys.
-    Holder(Key, Arc<WatchedKeys>),
+    /// Somebody who may do something, while the proof holds.
+    Holder(Grant, Proof),
+}
+
+/// What lets a holder in.
+#[derive(Clone, Debug)]
+enum Proof {
+    /// A key, while it is among the keys.
+    Key(Key, Arc<WatchedKeys>),
+    /// A token, until it expires.
+    Token(SystemTime),
+}
+
+impl Proof {
+    /// The holder, as a message has it.
+    fn of(&self, name: &str) -> String {
+        match self {
+            Self::Key(..) => format!("the key {name:?}"),
+            Self::Token(_) => format!("the token of {name:?}"),
+        }
+    }
 }
 
 tokio::task_local! {
@@ -103,9 +125,10 @@ tokio::task_local! {
 impl Caller {
     fn may(&self, role: Role, what: &str) -> Result<()> {
         match self {
-            Self::Holder(key, _) if key.role < role => Err(denied(format!(
-                "the key {:?} has the role {}; {what} takes {role}",
-                key.name, key.role
+            Self::Holder(grant, proof) if grant.role < role => Err(denied(format!(
+                "{} has the role {}; {what} takes {role}",
+                proof.of(&grant.name),
+                grant.role
             ))),
             _ => Ok(()),
         }
@@ -113,17 +136,22 @@ impl Caller {
 
     /// Whether a call that was let in goes on: a stream may outlive its key.
     fn still(&self) -> Result<()> {
-        let holds = match self {
-            Self::Anybody(None) => true,
-            Self::Anybody(Some(watched)) => watched.current()?.is_none(),
-            Self::Holder(key, watched) => watched.current()?.is_some_and(|keys| keys.has(key)),
+        let why = match self {
+            Self::Anybody(None) => return Ok(()),
+            Self::Anybody(Some(watched)) => match watched.current()? {
+                None => return Ok(()),
+                Some(_) => "keys are taken since",
+            },
+            Self::Holder(_, Proof::Key(key, watched)) => match watched.current()? {
+                Some(keys) if keys.has(key) => return Ok(()),
+                _ => "the key was revoked, or keys are taken since",
+            },
+            Self::Holder(_, Proof::Token(expires)) => match SystemTime::now() < *expires {
+                true => return Ok(()),
+                false => "the token has expired",
+            },
         };
-        match holds {
-            true => Ok(()),
-            false => Err(denied(
-                "the key was revoked, or keys are taken since".to_owned(),
-            )),
-        }
+        Err(denied(why.to_owned()))
     }
 }
 
@@ -155,9 +183,9 @@ pub(super) fn checker() -> Result<impl Fn(&str) -> Result<()> + Send + 'static> 
     Ok(move |name: &str| {
         caller.still()?;
         match &caller {
-            Caller::Holder(key, _) if !key.is_for(name) => Err(denied(format!(
-                "the key {:?} is not for the collection {name:?}",
-                key.name
+            Caller::Holder(grant, proof) if !grant.is_for(name) => Err(denied(format!(
+                "{} is not for the collection {name:?}",
+                proof.of(&grant.name)
             ))),
             _ => Ok(()),
         }
@@ -177,9 +205,9 @@ pub(super) fn check_names_files(what: &str) -> Result<()> {
     let caller = caller()?;
     caller.may(Role::Admin, what)?;
     match caller {
-        Caller::Holder(key, _) if !key.collections.is_empty() => Err(denied(format!(
-            "the key {:?} is for some collections; {what} takes one for all",
-            key.name
+        Caller::Holder(grant, proof) if !grant.collections.is_empty() => Err(denied(format!(
+            "{} is for some collections; {what} takes one for all",
+            proof.of(&grant.name)
         ))),
         _ => Ok(()),
     }
@@ -196,55 +224,77 @@ pub(super) fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Lets calls in by their keys.
+/// Lets calls in by their keys or tokens.
 #[derive(Clone)]
 pub(super) struct Access {
-    /// `None`: everybody is let in.
     keys: Option<Arc<WatchedKeys>>,
+    tokens: Option<Arc<WatchedTokens>>,
 }
 
 impl Access {
-    pub fn new(keys: Option<WatchedKeys>) -> Self {
+    /// With neither, everybody is let in.
+    pub fn new(keys: Option<WatchedKeys>, tokens: Option<WatchedTokens>) -> Self {
         Self {
             keys: keys.map(Arc::new),
+            tokens: tokens.map(Arc::new),
         }
     }
 
     fn caller<B>(&self, request: &http::Request<B>) -> Result<Caller, Status> {
-        let (Some(watched), Some(role)) = (&self.keys, role_of(request.uri().path())) else {
+        let Some(role) = role_of(request.uri().path()) else {
             return Ok(Caller::Anybody(None));
         };
-        let keys = watched.current().map_err(|error| {
-            tracing::error!(%error, "the keys cannot be read, so nobody is let in");
-            Status::unavailable("the server cannot read its keys; its log says why")
-        })?;
-        let Some(keys) = keys else {
-            return Ok(Caller::Anybody(Some(watched.clone())));
-        };
-        let unknown = |why: &str| {
-            Status::unauthenticated(format!(
-                "{why}; a key is sent as `authorization: Bearer KEY` (--api-key, LATENTDB_API_KEY)"
-            ))
-        };
+        let mut known = None;
+        if let Some(watched) = &self.keys {
+            let keys = watched.current().map_err(|error| {
+                tracing::error!(%error, "the keys cannot be read, so nobody is let in");
+                Status::unavailable("the server cannot read its keys; its log says why")
+            })?;
+            known = keys.map(|keys| (keys, watched.clone()));
+        }
+        if known.is_none() && self.tokens.is_none() {
+            return Ok(Caller::Anybody(self.keys.clone()));
+        }
         let header = request.headers().get(http::header::AUTHORIZATION);
         let Some(header) = header else {
-            return Err(unknown("this server takes calls with a key"));
+            return Err(self.unknown("this server takes calls with a key or a token"));
         };
         let text = header.to_str().unwrap_or_default();
         let secret = match text.split_once(' ') {
             Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret.trim(),
-            _ => return Err(unknown("the authorization is no bearer key")),
+            _ => return Err(self.unknown("the authorization is no bearer key")),
         };
-        let Some(key) = keys.find(secret) else {
-            return Err(unknown("the key is not known, or was revoked"));
+        let caller = match (&self.tokens, known) {
+            (Some(tokens), _) if !secret.starts_with(SECRET_PREFIX) => {
+                let token = tokens.check(secret).map_err(|why| self.unknown(why))?;
+                Caller::Holder(token.grant, Proof::Token(token.expires))
+            }
+            (_, Some((keys, watched))) => match keys.find(secret) {
+                Some(key) => Caller::Holder(key.grant(), Proof::Key(key.clone(), watched)),
+                None => return Err(self.unknown("the key is not known, or was revoked")),
+            },
+            _ => return Err(self.unknown("the key is not known, or was revoked")),
         };
-        let caller = Caller::Holder(key.clone(), watched.clone());
         let method = request.uri().path().rsplit('/').next().unwrap_or_default();
         caller.may(role, method).map_err(super::status::status)?;
-        if role > Role::Read {
-            tracing::info!(target: "latentdb::audit", key = key.name, method, "a change is asked for");
+        if role > Role::Read
+            && let Caller::Holder(grant, proof) = &caller
+        {
+            let by = proof.of(&grant.name);
+            tracing::info!(target: "latentdb::audit", by, method, "a change is asked for");
         }
         Ok(caller)
+    }
+
+    /// Turns a call away whose caller is not known.
+    fn unknown(&self, why: &str) -> Status {
+        let what = match self.tokens {
+            Some(_) => "KEY_OR_TOKEN",
+            None => "KEY",
+        };
+        Status::unauthenticated(format!(
+            "{why}; it is sent as `authorization: Bearer {what}` (--api-key, LATENTDB_API_KEY)"
+        ))
     }
 }
 

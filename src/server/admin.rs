@@ -11,6 +11,7 @@ use super::access::sees;
 use super::address::address;
 use super::calls::calls;
 use super::limits::MAX_MESSAGE_BYTES;
+use super::memory::resident;
 use super::search::wire_explanation;
 use super::types::timestamp;
 use crate::error::Result;
@@ -39,7 +40,7 @@ impl AdminAdapter {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime_seconds: self.core.uptime_seconds(),
             collections: names.iter().filter(|name| sees(name)).count() as u32,
-            resident_bytes: resident_bytes().unwrap_or(0),
+            resident_bytes: resident().unwrap_or(0),
             limits: Some(v1::Limits {
                 max_batch_documents: MAX_BATCH as u32,
                 max_message_bytes: MAX_MESSAGE_BYTES as u32,
@@ -70,12 +71,4 @@ fn wire_slow(search: SlowSearch) -> v1::SlowSearch {
         ended: Some(timestamp(search.ended)),
         explanation: Some(wire_explanation(search.explanation)),
     }
-}
-
-/// Resident memory, where the system has a `/proc`.
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kibibytes * 1024)
 }

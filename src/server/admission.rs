@@ -1,69 +1,222 @@
-//! Admission of connections and requests: what is over the limits is turned away at once, so that
-//! who was let in goes on being served.
+//! Admission of requests: what is over the limits is turned away at once, so that who was let in goes on
+//! being served.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use futures::{Stream, StreamExt as _};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, BodyStream, StreamBody};
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::server::TlsStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::Status;
 use tonic::body::Body;
-use tonic::transport::server::{Connected, TcpConnectInfo, TcpIncoming};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
 
-use super::limits::Limits;
-use super::tls::Tls;
+use super::connections::{Peer, Using};
+use super::limits::{Limits, MAX_MESSAGE_BYTES};
+use super::line::{Line, Overloaded};
+use super::memory::Memory;
+use super::tally::Tallies;
+use super::unread::{Stop, Unread};
+use crate::measures::Measures;
 
 /// How long a request waits for others to end before it is turned away.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long an analysis waits for others to end.
+const PATIENCE_OF_ANALYSES: Duration = Duration::from_secs(30);
 /// When a client that was turned away may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// The same where the line was too long: it moves fast.
+const RETRY_AFTER_LINE: Duration = Duration::from_millis(500);
+/// How long a message is not read on while memory is over its budget.
+const PAUSE: Duration = Duration::from_secs(10);
+/// How often memory is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// Methods that people wait for and that are answered from the machine's own work: they take turns.
+const INTERACTIVE: &[&str] = &[
+    "DocumentService/Get",
+    "LatentService/GetLatent",
+    "LatentService/ListLatents",
+    "LatentService/SearchLabels",
+    "LatentService/SplitLatents",
+    "ModelService/DecodeLatents",
+    "ModelService/EncodeTexts",
+    "ModelService/EncodeVectors",
+    "SearchService/Count",
+    "SearchService/Facet",
+    "SearchService/Search",
+    "SearchService/SearchBatch",
+    "SearchService/Steer",
+    "SearchService/SteerSweep",
+];
+
+/// Methods that read a whole collection, for seconds and more: a few at once.
+const ANALYSES: &[&str] = &[
+    "AnalysisService/Cluster",
+    "AnalysisService/Correlate",
+    "AnalysisService/Diff",
+    "AnalysisService/MakeMap",
+    "AnalysisService/NearDuplicates",
+    "AnalysisService/PoorlyExplained",
+    "AnalysisService/Trends",
+    "LatentService/FindFamilies",
+    "ModelService/EvaluateSae",
+];
+
+/// Methods that take little memory, or give some back: they are let in whatever memory is used.
+const LIGHT: &[&str] = &[
+    "AdminService/GetServerInfo",
+    "CollectionService/DropCollection",
+    "CollectionService/GetCollection",
+    "CollectionService/ListCollections",
+    "DocumentService/Delete",
+];
+
+/// How long the message of a search, a count or a read may take to come.
+const MESSAGE_TIME: Duration = Duration::from_secs(30);
+
+/// The method whose streams write.
+const INGEST: &str = "DocumentService/Ingest";
+
+/// How a request is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Light,
+    Interactive,
+    Analysis,
+    /// Writes, exports, training and what waits for models elsewhere.
+    Other,
+}
+
+impl Kind {
+    fn of(path: &str) -> Self {
+        let method = path.strip_prefix("/latentdb.v1.").unwrap_or(path);
+        match method {
+            method if INTERACTIVE.contains(&method) => Self::Interactive,
+            method if ANALYSES.contains(&method) => Self::Analysis,
+            method if LIGHT.contains(&method) || method.starts_with("/grpc.") => Self::Light,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why a request is turned away: a word to count it by, and its status.
+type Refused = (&'static str, Status);
 
 /// Admits requests, each until its answer is sent or its caller has gone.
 #[derive(Clone)]
 pub(super) struct Admission {
     all: Arc<Semaphore>,
     by_client: Arc<Mutex<HashMap<IpAddr, Arc<Semaphore>>>>,
+    line: Line,
+    analyses: Arc<Semaphore>,
+    memory: Memory,
     limits: Limits,
+    tallies: Tallies,
+    stopping: watch::Receiver<bool>,
 }
 
 /// The place of a request.
-struct Slot {
+pub(super) struct Slot {
     _of_all: OwnedSemaphorePermit,
     _of_client: Option<OwnedSemaphorePermit>,
+    _of_analyses: Option<OwnedSemaphorePermit>,
+    _of_connection: Option<Using>,
 }
 
 impl Admission {
-    pub fn new(limits: Limits) -> Self {
+    /// What is let in and turned away is counted in `measures`; streams end once the server is `stopping`.
+    pub fn new(limits: Limits, measures: Measures, stopping: watch::Receiver<bool>) -> Self {
         Self {
             all: Arc::new(Semaphore::new(limits.requests as usize)),
             by_client: Arc::default(),
+            line: Line::new(limits.searches),
+            analyses: Arc::new(Semaphore::new(limits.analyses as usize)),
+            memory: Memory::new(limits.memory),
             limits,
+            tallies: Tallies::new(measures),
+            stopping,
         }
     }
 
-    async fn admit(&self, client: Option<IpAddr>) -> Result<Slot, Status> {
+    async fn admit(&self, peer: Option<&Peer>, kind: Kind) -> Result<Slot, Refused> {
+        if kind != Kind::Light && !self.is_idle(0) {
+            self.check_memory().map_err(|status| ("memory", status))?;
+        }
+        let client = peer.and_then(Peer::address);
         let own = client.map(|client| self.of_client(client));
         let of_client = match own {
             Some(own) => Some(place(own, "this client", self.limits.requests_per_client).await?),
             None => None,
         };
+        let of_all = place(self.all.clone(), "the server", self.limits.requests).await?;
         Ok(Slot {
-            _of_all: place(self.all.clone(), "the server", self.limits.requests).await?,
+            _of_all: of_all,
             _of_client: of_client,
+            _of_analyses: match kind {
+                Kind::Analysis => Some(self.analysis().await?),
+                _ => None,
+            },
+            _of_connection: peer.map(Peer::using),
         })
+    }
+
+    /// When the answer of a method is to end since the server stops: an ingest stream answers what it has
+    /// first, and an answer that is one message is sent.
+    fn stop_of(&self, path: &str) -> Option<Stop> {
+        if !self.tallies.is_stream(path) || path.ends_with(INGEST) {
+            return None;
+        }
+        let mut stopping = self.stopping.clone();
+        Some(Box::pin(async move {
+            // A sender that is gone has stopped too.
+            let _ = stopping.wait_for(|is_so| *is_so).await;
+        }))
+    }
+
+    /// Whether no more than so many requests are under way.
+    fn is_idle(&self, but: usize) -> bool {
+        self.all.available_permits() + but >= self.limits.requests as usize
+    }
+
+    fn check_memory(&self) -> Result<(), Status> {
+        match self.memory.excess() {
+            None => Ok(()),
+            Some(over) => Err(shed(
+                format!(
+                    "requests under way hold {} MiB more than the {} MiB of memory they may \
+                     (--memory-budget)",
+                    over.div_ceil(1 << 20),
+                    self.memory.budget() >> 20,
+                ),
+                RETRY_AFTER,
+            )),
+        }
+    }
+
+    async fn analysis(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        let turn = self.analyses.clone().acquire_owned();
+        match tokio::time::timeout(PATIENCE_OF_ANALYSES, turn).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err((
+                "analyses",
+                shed(
+                    format!(
+                        "{} analyses are under way, which is the maximum (--max-analyses), and none \
+                     ended for {} s",
+                        self.limits.analyses,
+                        PATIENCE_OF_ANALYSES.as_secs()
+                    ),
+                    RETRY_AFTER,
+                ),
+            )),
+        }
     }
 
     fn of_client(&self, client: IpAddr) -> Arc<Semaphore> {
@@ -77,25 +230,78 @@ impl Admission {
         by_client.insert(client, own.clone());
         own
     }
+
+    /// The messages of a request, which are not read on while memory is over its budget. A request
+    /// that is alone is read: nobody else can give memory back.
+    fn metered(&self, body: Body) -> Body {
+        let admission = self.clone();
+        let frames = BodyStream::new(body).then(move |frame| {
+            let admission = admission.clone();
+            async move {
+                let mut waited = Duration::ZERO;
+                while admission.memory.excess().is_some() && !admission.is_idle(1) {
+                    if waited >= PAUSE {
+                        admission.check_memory()?;
+                    }
+                    tokio::time::sleep(LOOK).await;
+                    waited += LOOK;
+                }
+                frame
+            }
+        });
+        Body::new(StreamBody::new(frames))
+    }
+
+    /// A request with its message read to the end: who takes a turn at the machine has said what for.
+    async fn whole(&self, request: http::Request<Body>) -> Result<http::Request<Body>, Status> {
+        let (head, body) = request.into_parts();
+        let read = http_body_util::Limited::new(self.metered(body), MAX_MESSAGE_BYTES).collect();
+        let read = tokio::time::timeout(MESSAGE_TIME, read)
+            .await
+            .map_err(|_| {
+                Status::deadline_exceeded(format!(
+                    "the message of the request did not come within {} s",
+                    MESSAGE_TIME.as_secs()
+                ))
+            })?;
+        let read = read.map_err(|error| match error.downcast::<Status>() {
+            Ok(status) => *status,
+            Err(error) => Status::invalid_argument(format!("the message of the request: {error}")),
+        })?;
+        Ok(http::Request::from_parts(
+            head,
+            Body::new(read.map_err(|never| match never {})),
+        ))
+    }
 }
 
 async fn place(
     semaphore: Arc<Semaphore>,
     whose: &str,
     limit: u32,
-) -> Result<OwnedSemaphorePermit, Status> {
+) -> Result<OwnedSemaphorePermit, Refused> {
     match tokio::time::timeout(PATIENCE, semaphore.acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
-        _ => Err(Status::with_error_details(
-            tonic::Code::ResourceExhausted,
-            format!(
-                "{whose} has {limit} requests under way, streams included, which is the maximum; \
-                 try again in {} s",
-                RETRY_AFTER.as_secs()
+        _ => Err((
+            "requests",
+            shed(
+                format!(
+                    "{whose} has {limit} requests under way, streams included, which is the maximum"
+                ),
+                RETRY_AFTER,
             ),
-            ErrorDetails::with_retry_info(Some(RETRY_AFTER)),
         )),
     }
+}
+
+/// Turns a request away, saying when it may come again.
+fn shed(why: String, after: Duration) -> Status {
+    let seconds = after.as_secs_f64();
+    Status::with_error_details(
+        tonic::Code::ResourceExhausted,
+        format!("{why}; try again in {seconds} s"),
+        ErrorDetails::with_retry_info(Some(after)),
+    )
 }
 
 impl<S> Layer<S> for Admission {
@@ -120,6 +326,7 @@ impl<S> Service<http::Request<Body>> for Admitted<S>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
 {
     type Response = http::Response<Body>;
     type Error = S::Error;
@@ -134,17 +341,41 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let admission = self.admission.clone();
-        let connection = request.extensions().get::<TcpConnectInfo>();
-        let client = connection.and_then(|connection| connection.remote_addr());
+        let kind = Kind::of(request.uri().path());
         Box::pin(async move {
-            let slot = match admission.admit(client.map(|client| client.ip())).await {
+            let stop = admission.stop_of(request.uri().path());
+            let mut tally = admission.tallies.begin(request.uri().path());
+            let peer = request.extensions().get::<Peer>();
+            let slot = match admission.admit(peer, kind).await {
                 Ok(slot) => slot,
-                Err(status) => return Ok(status.into_http()),
+                Err((reason, status)) => return Ok(tally.turned_away(reason, status)),
             };
-            let response = inner.call(request).await?;
+            let answered = match kind {
+                Kind::Light => Ok(inner.call(request).await),
+                Kind::Interactive => match admission.whole(request).await {
+                    Ok(request) => admission.line.take(inner.call(request)).await,
+                    Err(status) => return Ok(tally.refused(&status)),
+                },
+                Kind::Analysis | Kind::Other => {
+                    let request = request.map(|body| admission.metered(body));
+                    Ok(inner.call(request).await)
+                }
+            };
+            let response = match answered {
+                Ok(response) => response?,
+                Err(Overloaded) => {
+                    let why = "more requests come than can be answered in time".to_owned();
+                    return Ok(tally.turned_away("line", shed(why, RETRY_AFTER_LINE)));
+                }
+            };
+            let idle = admission.limits.idle;
+            tally.note(response.headers());
             Ok(response.map(|body| {
+                let body = Unread::new(body, slot, idle, stop);
                 Body::new(body.map_frame(move |frame| {
-                    let _until_sent = &slot;
+                    if let Some(trailers) = frame.trailers_ref() {
+                        tally.note(trailers);
+                    }
                     frame
                 }))
             }))
@@ -152,141 +383,31 @@ where
     }
 }
 
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// TLS handshakes that are made at once.
-const HANDSHAKES: usize = 256;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The bytes of a connection.
-enum Wire {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-/// A connection with its place among all.
-pub(super) struct Connection {
-    stream: Wire,
-    _place: OwnedSemaphorePermit,
-}
-
-/// At most `limit` connections at once; more are closed at once. With `tls`, those whose handshake is
-/// done.
-pub(super) fn connections(
-    incoming: TcpIncoming,
-    limit: u32,
-    tls: Option<Tls>,
-) -> impl Stream<Item = io::Result<Connection>> {
-    let places = Arc::new(Semaphore::new(limit as usize));
-    let tls = tls.map(Arc::new);
-    let accepted = incoming.filter_map(move |accepted| {
-        let place = places.clone().try_acquire_owned();
-        let connection = match (accepted, place) {
-            (Ok(stream), Ok(place)) => Some(Ok((stream, place))),
-            (Ok(_), Err(_)) => {
-                tracing::warn!(
-                    limit,
-                    "a connection is refused: as many as are accepted are open"
-                );
-                None
-            }
-            (Err(error), _) => Some(Err(error)),
-        };
-        std::future::ready(connection)
-    });
-    let shaken = accepted.map(move |accepted| {
-        let tls = tls.clone();
-        async move {
-            let (stream, place) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => return Some(Err(error)),
-            };
-            let stream = match tls {
-                None => Wire::Plain(stream),
-                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => Wire::Tls(Box::new(stream)),
-                    Ok(Err(error)) => {
-                        tracing::info!(%error, "a TLS handshake failed");
-                        return None;
-                    }
-                    Err(_) => return None,
-                },
-            };
-            Some(Ok(Connection {
-                stream,
-                _place: place,
-            }))
+    #[test]
+    fn every_listed_method_is_one_and_in_one_list() {
+        let pool = prost_reflect::DescriptorPool::decode(latentdb_proto::DESCRIPTORS).unwrap();
+        let services = pool
+            .services()
+            .filter(|own| own.package_name() == "latentdb.v1");
+        let methods: Vec<_> = services
+            .flat_map(|service| {
+                let names = service.methods().map(|own| own.name().to_owned());
+                let names: Vec<_> = names.collect();
+                names
+                    .into_iter()
+                    .map(move |name| format!("{}/{name}", service.name()))
+            })
+            .collect();
+        let listed = [INTERACTIVE, ANALYSES, LIGHT].concat();
+        for (at, name) in listed.iter().enumerate() {
+            assert!(methods.iter().any(|own| own == name), "{name} is no method");
+            assert!(!listed[..at].contains(name), "{name} is listed twice");
         }
-    });
-    shaken
-        .buffer_unordered(HANDSHAKES)
-        .filter_map(std::future::ready)
-}
-
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> TcpConnectInfo {
-        match &self.stream {
-            Wire::Plain(stream) => stream.connect_info(),
-            Wire::Tls(stream) => stream.get_ref().0.connect_info(),
-        }
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Wire::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Wire::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Wire::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Wire::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
-            Wire::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Wire::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Wire::Plain(stream) => stream.is_write_vectored(),
-            Wire::Tls(stream) => stream.is_write_vectored(),
-        }
+        assert_eq!(Kind::of("/latentdb.v1.DocumentService/Ingest"), Kind::Other);
+        assert_eq!(Kind::of("/grpc.health.v1.Health/Check"), Kind::Light);
     }
 }

@@ -48,6 +48,8 @@ calls! {
         create_collection(v1::CreateCollectionRequest) -> v1::Collection;
         get_collection(v1::GetCollectionRequest) -> v1::Collection;
         list_collections(v1::ListCollectionsRequest) -> v1::ListCollectionsResponse;
+        set_alias(v1::SetAliasRequest) -> v1::SetAliasResponse;
+        drop_alias(v1::DropAliasRequest) -> v1::DropAliasResponse;
         drop_collection(v1::DropCollectionRequest) -> v1::DropCollectionResponse;
         save_set(v1::SaveSetRequest) -> v1::SavedSet;
         list_sets(v1::ListSetsRequest) -> v1::ListSetsResponse;
@@ -111,6 +113,20 @@ impl CollectionAdapter {
         Ok(v1::ListCollectionsResponse {
             collections: infos.into_iter().map(wire_collection).collect(),
         })
+    }
+
+    async fn set_alias(&self, wire: v1::SetAliasRequest) -> Result<v1::SetAliasResponse> {
+        let alias = new_name(wire.alias)?;
+        let collection = changed(wire.collection)?;
+        let previous = self.0.set_alias(alias, collection).await?;
+        Ok(v1::SetAliasResponse {
+            previous: previous.unwrap_or_default(),
+        })
+    }
+
+    async fn drop_alias(&self, wire: v1::DropAliasRequest) -> Result<v1::DropAliasResponse> {
+        let collection = self.0.drop_alias(new_name(wire.alias)?).await?;
+        Ok(v1::DropAliasResponse { collection })
     }
 
     async fn drop_collection(
@@ -190,6 +206,7 @@ pub(super) fn wire_collection(info: CollectionInfo) -> v1::Collection {
         disk_bytes: info.disk_bytes,
         sequence: count(Snapshot::sequence),
         damage: info.damage.unwrap_or_default(),
+        aliases: info.aliases,
         fit: info.fit.map(wire_fit),
         reader: info.reader.map(wire_reader),
         saes: info.saes.into_iter().map(wire_attached).collect(),

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use latentdb_index::{StreamPosition, Update, Written};
 use latentdb_proto::v1;
 use latentdb_proto::v1::document_service_server::DocumentService;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -31,7 +32,13 @@ const BATCHES_IN_FLIGHT: usize = 4;
 
 /// Serves documents.
 #[derive(Clone)]
-pub(super) struct DocumentAdapter(pub Arc<Documents>);
+pub(super) struct DocumentAdapter {
+    pub documents: Arc<Documents>,
+    /// How long an ingest stream may send nothing.
+    pub idle: Duration,
+    /// Whether the server stops: streams answer what they have, and end.
+    pub stopping: watch::Receiver<bool>,
+}
 
 calls! {
     DocumentService of DocumentAdapter {
@@ -57,7 +64,9 @@ impl DocumentAdapter {
             ..Batch::default()
         };
         let collection = changed(wire.collection)?;
-        Ok(answer(self.0.ingest(&collection, batch).await?.written))
+        Ok(answer(
+            self.documents.ingest(&collection, batch).await?.written,
+        ))
     }
 
     async fn ingest(
@@ -83,7 +92,9 @@ impl DocumentAdapter {
             }
             let change = matching(change).within("matching")?;
             let collection = changed(wire.collection)?;
-            let written = self.0.update_matching(&collection, change, expected);
+            let written = self
+                .documents
+                .update_matching(&collection, change, expected);
             return Ok(answer(written.await?));
         }
         let updates = wire.updates.into_iter().enumerate();
@@ -91,7 +102,9 @@ impl DocumentAdapter {
         let updates = updates.collect::<Result<_>>()?;
         let made_with = made_with(wire.made_with);
         let collection = changed(wire.collection)?;
-        let written = self.0.update(&collection, updates, made_with, expected);
+        let written = self
+            .documents
+            .update(&collection, updates, made_with, expected);
         Ok(answer(written.await?))
     }
 
@@ -106,11 +119,15 @@ impl DocumentAdapter {
             Some(described) => {
                 let described = filter(Some(described))?;
                 let ignore = wire.ignore_warnings;
-                self.0
+                self.documents
                     .delete_matching(&collection, described, ignore, expected)
                     .await?
             }
-            None => self.0.delete_ids(&collection, wire.ids, expected).await?,
+            None => {
+                self.documents
+                    .delete_ids(&collection, wire.ids, expected)
+                    .await?
+            }
         };
         Ok(answer(written))
     }
@@ -118,7 +135,7 @@ impl DocumentAdapter {
     async fn get(&self, wire: v1::GetRequest) -> Result<v1::GetResponse> {
         let projection = projection(wire.projection, Projection::everything());
         let address = address(wire.collection)?;
-        let found = self.0.get(&address, wire.ids, projection).await?;
+        let found = self.documents.get(&address, wire.ids, projection).await?;
         Ok(v1::GetResponse {
             documents: found.documents.into_iter().map(wire_document).collect(),
             missing: found.missing,
@@ -131,7 +148,7 @@ impl DocumentAdapter {
         let projection = projection(wire.projection, Projection::readable());
         let batch = count_or(wire.batch_size, 500, MAX_BATCH, "batch_size")?;
         let scroll = self
-            .0
+            .documents
             .scroll(&address, described, projection, wire.limit, wire.codes)
             .await?;
         // Read as the client takes them: who does not read keeps nothing busy.
@@ -193,7 +210,7 @@ impl DocumentAdapter {
         let mut stream = None;
         let mut flying = InFlight::default();
         let mut counted = 0;
-        let mut reading = true;
+        let (mut reading, mut stopping) = (true, self.stopping.clone());
         // Batches are prepared side by side and written in order: a later one wins.
         let mut before = None;
         while reading || !flying.0.is_empty() {
@@ -206,6 +223,14 @@ impl DocumentAdapter {
                     if send.send(Ok(batch_answer(batch, ingested))).await.is_err() {
                         return Ok(());
                     }
+                }
+                () = stopped(&mut stopping), if reading => reading = false,
+                () = tokio::time::sleep(self.idle), if reading && flying.0.is_empty() => {
+                    return Err(Status::deadline_exceeded(format!(
+                        "no batch came for {} s (--idle-timeout), so the stream ended; what was \
+                         acknowledged is kept: open it again",
+                        self.idle.as_secs_f64()
+                    )));
                 }
                 message = batches.next(), if reading && flying.0.len() < BATCHES_IN_FLIGHT => {
                     let Some(message) = message.transpose()? else {
@@ -229,7 +254,12 @@ impl DocumentAdapter {
                 }
             }
         }
-        Ok(())
+        match *self.stopping.borrow() {
+            false => Ok(()),
+            true => Err(Status::unavailable(
+                "the server is stopping; what was acknowledged is kept: send the rest again",
+            )),
+        }
     }
 
     fn start_batch(
@@ -239,7 +269,7 @@ impl DocumentAdapter {
         turn: Turn,
         mut message: v1::IngestRequest,
     ) -> JoinHandle<Result<Answered>> {
-        let (service, collection) = (self.0.clone(), collection.clone());
+        let (service, collection) = (self.documents.clone(), collection.clone());
         let position = (!stream_id.is_empty()).then(|| StreamPosition {
             stream: stream_id.clone(),
             batch: number,
@@ -314,6 +344,12 @@ fn check_set_aside(if_exists: IfExists, as_given: bool, codes: &[Vec<SaeCodes>])
             "is given with set_aside, with which `latents` alone is accepted",
         )),
     }
+}
+
+/// Resolves when the server stops.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // A sender that is gone has stopped too.
+    let _ = stopping.wait_for(|is_so| *is_so).await;
 }
 
 async fn next_done(flying: &mut Flying) -> Result<(u64, Result<Answered>), Status> {

@@ -11,6 +11,7 @@ mod analysis;
 mod calls;
 mod cluster;
 mod collection;
+mod connections;
 mod correlate;
 mod diff;
 mod document;
@@ -19,21 +20,28 @@ mod family;
 mod health;
 mod latent;
 mod limits;
+mod line;
 mod map;
+mod memory;
+mod metrics;
 mod model;
 mod page;
 mod property;
 mod quality;
 mod reader;
 mod search;
+mod snapshot;
 mod splitting;
 mod status;
 mod steer;
 mod streams;
+mod tally;
 mod tls;
+mod traced;
 mod transfer;
 mod trends;
 mod types;
+mod unread;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -47,26 +55,34 @@ use latentdb_proto::v1::document_service_server::DocumentServiceServer;
 use latentdb_proto::v1::latent_service_server::LatentServiceServer;
 use latentdb_proto::v1::model_service_server::ModelServiceServer;
 use latentdb_proto::v1::search_service_server::SearchServiceServer;
+use latentdb_proto::v1::snapshot_service_server::SnapshotServiceServer;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::transport::server::TcpIncoming;
 
 use crate::error::{Error, Result};
 use crate::keys::WatchedKeys;
 use crate::label::ChatConfig;
-use crate::service::Service;
+use crate::service::{Service, ServiceOptions};
+use crate::tokens::{TokenRules, WatchedTokens};
 use access::Access;
 use admin::AdminAdapter;
-use admission::{Admission, connections};
+use admission::Admission;
 use analysis::AnalysisAdapter;
 use collection::CollectionAdapter;
+use connections::connections;
 use document::DocumentAdapter;
 use latent::LatentAdapter;
 use limits::{KEEPALIVE, MAX_MESSAGE_BYTES, STREAMS_PER_CONNECTION};
+use metrics::Metrics;
 use model::ModelAdapter;
 use page::Page;
 use search::SearchAdapter;
+use snapshot::SnapshotAdapter;
 use tls::Tls;
+use traced::Traces;
 
+pub use crate::service::ModelPlaces;
 pub use limits::Limits;
 pub use tls::TlsFiles;
 
@@ -84,10 +100,16 @@ pub struct ServerOptions {
     pub data: PathBuf,
     /// A chat endpoint for labellers and judges, where there is one.
     pub chat: Option<ChatConfig>,
+    /// Where models and SAEs lie that clients may name.
+    pub models: ModelPlaces,
+    /// The store of snapshots: a folder, or `s3://BUCKET/PREFIX`; none without.
+    pub snapshots: Option<String>,
     /// What it takes on at once.
     pub limits: Limits,
     /// Whether calls take a key once the data directory has keys.
     pub keys: KeyUse,
+    /// Whose tokens are taken too; nobody's without.
+    pub tokens: Option<TokenRules>,
     /// TLS on its connections; none without.
     pub tls: Option<TlsFiles>,
     /// Searches that take so long are listed and logged; none where `None`.
@@ -126,6 +148,7 @@ pub struct Server {
     access: Access,
     tls: Option<Tls>,
     page: bool,
+    metrics: Option<TcpListener>,
 }
 
 impl Server {
@@ -139,21 +162,34 @@ impl Server {
             KeyUse::None => None,
         };
         Ok(Self {
-            access: Access::new(keys),
+            access: Access::new(keys, options.tokens.map(WatchedTokens::open).transpose()?),
             tls: options
                 .tls
                 .map(|files| Tls::open(files, !options.no_page))
                 .transpose()?,
             service: Service::open(
                 &options.data,
-                options.limits.min_free_disk,
-                options.read_only,
-                options.slow_search,
-                options.chat,
+                ServiceOptions {
+                    min_free_disk: options.limits.min_free_disk,
+                    read_only: options.read_only,
+                    slow_search: options.slow_search,
+                    chat: options.chat,
+                    places: options.models,
+                    snapshots: options.snapshots,
+                },
             )?,
             limits: options.limits,
             page: !options.no_page,
+            metrics: None,
         })
+    }
+
+    /// The same, which answers `GET /metrics` of a listener too.
+    pub fn with_metrics(self, listener: TcpListener) -> Self {
+        Self {
+            metrics: Some(listener),
+            ..self
+        }
     }
 
     /// Serves until `shutdown` resolves and requests on their way are answered.
@@ -173,7 +209,9 @@ impl Server {
             analyses,
             training,
             collections,
+            snapshots,
         } = self.service;
+        let (stop, stopping) = watch::channel(false);
         let (health, health_service) = tonic_health::server::health_reporter();
         health
             .set_service_status("", tonic_health::ServingStatus::Serving)
@@ -200,8 +238,31 @@ impl Server {
             .local_addr()
             .is_ok_and(|address| address.ip().is_loopback());
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let incoming = connections(incoming, self.limits.connections, self.tls);
+        let incoming = connections(
+            incoming,
+            self.limits.connections,
+            self.limits.connections_per_client,
+            self.limits.idle,
+            self.tls,
+        );
         let watch = health::watch(core.clone(), health.clone());
+        let measures = core.measures().clone();
+        let watched = Metrics::of(&core, self.limits.memory);
+        let scraped = async move {
+            match self.metrics {
+                Some(listener) => metrics::serve(listener, watched).await,
+                None => std::future::pending().await,
+            }
+        };
+        let drained = health.clone();
+        let shutdown = async move {
+            shutdown.await;
+            drained
+                .set_service_status("", tonic_health::ServingStatus::NotServing)
+                .await;
+            // Nobody to tell is as good.
+            let _ = stop.send(true);
+        };
         let served = tonic::transport::Server::builder()
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(4 * STREAM_WINDOW_BYTES)
@@ -210,7 +271,8 @@ impl Server {
             .accept_http1(self.page)
             .layer(Page::new(self.page, local))
             .layer(tonic_web::GrpcWebLayer::new())
-            .layer(Admission::new(self.limits))
+            .layer(Traces)
+            .layer(Admission::new(self.limits, measures, stopping.clone()))
             .layer(self.access)
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(fault)?)
@@ -219,7 +281,14 @@ impl Server {
                 CollectionServiceServer,
                 CollectionAdapter(collections.clone())
             ))
-            .add_service(service!(DocumentServiceServer, DocumentAdapter(documents)))
+            .add_service(service!(
+                DocumentServiceServer,
+                DocumentAdapter {
+                    documents,
+                    idle: self.limits.idle,
+                    stopping
+                }
+            ))
             .add_service(service!(SearchServiceServer, SearchAdapter(search.clone())))
             .add_service(service!(LatentServiceServer, LatentAdapter(labels)))
             .add_service(service!(ModelServiceServer, ModelAdapter(training)))
@@ -231,11 +300,13 @@ impl Server {
                     search
                 }
             ))
+            .add_service(service!(SnapshotServiceServer, SnapshotAdapter(snapshots)))
             .add_service(service!(AnalysisServiceServer, AnalysisAdapter(analyses)))
             .serve_with_incoming_shutdown(incoming, shutdown);
         tokio::select! {
             served = served => served,
             () = watch => Ok(()),
+            () = scraped => Ok(()),
         }
         .map_err(|error| Error::internal("the server stopped").with_source(error))
     }

@@ -18,7 +18,7 @@ use super::types::{activations, non_empty, non_zero, wire_activations};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::sae::{Quality, Sparsity, TrainOptions, TrainProgress};
-use crate::service::{TrainRequest, Training};
+use crate::service::{TrainRequest, Training, blocking};
 
 /// Serves encoders and SAEs.
 pub(super) struct ModelAdapter(pub Arc<Training>);
@@ -34,6 +34,7 @@ calls! {
     }
     streams {
         train_sae(v1::TrainSaeRequest) -> TrainSaeStream = v1::TrainSaeProgress;
+        download_sae(v1::DownloadSaeRequest) -> DownloadSaeStream = v1::DownloadSaeResponse;
     }
 }
 
@@ -79,11 +80,9 @@ impl ModelAdapter {
     }
 
     async fn train_sae(&self, wire: v1::TrainSaeRequest) -> Result<Answers<v1::TrainSaeProgress>> {
-        check_names_files("training into a folder of the server")?;
         let train = TrainRequest {
             options: train_options(&wire),
             address: address(wire.collection)?,
-            output: wire.output,
         };
         let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
@@ -137,6 +136,20 @@ impl ModelAdapter {
         };
         let (sae, ()) = tokio::join!(self.0.upload_sae(receive), pieces);
         Ok(wire_sae(sae?))
+    }
+
+    async fn download_sae(
+        &self,
+        wire: v1::DownloadSaeRequest,
+    ) -> Result<Answers<v1::DownloadSaeResponse>> {
+        let download = self.0.download_sae(wire.sae).await?;
+        // Read as the client takes it.
+        let pieces = futures::stream::try_unfold(download, |mut download| async move {
+            let read = blocking(move || Ok((download.next_piece()?, download)));
+            let (piece, download) = read.await.map_err(status)?;
+            Ok(piece.map(|(file, content)| (v1::DownloadSaeResponse { file, content }, download)))
+        });
+        Ok(Box::pin(pieces))
     }
 
     async fn get_sae(&self, wire: v1::GetSaeRequest) -> Result<v1::SaeInfo> {

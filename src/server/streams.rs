@@ -12,6 +12,7 @@ use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use tracing::Instrument as _;
 
 use super::status::status;
 use crate::error::Result;
@@ -90,7 +91,7 @@ where
     let (send, receive) = mpsc::channel(4);
     let progress = Arc::new(Progress::default());
     let work = work(progress.clone());
-    tokio::spawn(async move {
+    let answering = async move {
         let ended = tokio::select! {
             ended = work => ended,
             () = tell(&progress, &send) => return,
@@ -107,7 +108,8 @@ where
                 let _ = send.send(Err(status(error))).await;
             }
         }
-    });
+    };
+    tokio::spawn(answering.in_current_span());
     Box::pin(ReceiverStream::new(receive))
 }
 

@@ -45,6 +45,14 @@ struct Current {
 }
 
 impl TlsFiles {
+    /// Whether TLS can be served with the files as they are.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming the one that cannot be used.
+    pub fn check(&self) -> Result<()> {
+        self.read(false).map(drop)
+    }
+
     fn paths(&self) -> impl Iterator<Item = &Path> {
         let own = [self.certificate.as_path(), self.key.as_path()].into_iter();
         own.chain(self.client_authority.as_deref())

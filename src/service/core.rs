@@ -9,13 +9,16 @@ use std::time::Instant;
 
 use latentdb_index::{CollectionHandle, CollectionRecord, Database, Snapshot};
 use parking_lot::Mutex;
+use tempfile::TempDir;
 
 use super::models::Models;
+use super::places::ModelPlaces;
 use super::readers::Readers;
 use super::room::Room;
 use super::spec::{EncoderRecord, ReaderRecord, SaeRecord, SaeSpec, Spec};
 use crate::encoder::BatchingEncoder;
 use crate::error::{Error, Result};
+use crate::measures::Measures;
 use crate::sae::Sae;
 use crate::verify::SAE_DIRECTORY;
 
@@ -53,10 +56,52 @@ pub struct Core {
     pub(super) database: Database,
     pub(super) models: Models,
     pub(super) readers: Readers,
+    pub(super) places: Arc<ModelPlaces>,
+    pub(super) measures: Measures,
     /// By collection id, the latest generation's.
     specs: Mutex<HashMap<String, Arc<Spec>>>,
     room: Room,
     started: Instant,
+}
+
+/// What the names of folders begin with in which files are gathered.
+const STAGE_PREFIX: &str = "stage-";
+
+/// Removes folders of work that a crash broke off.
+fn clear_stages(data: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(data) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(STAGE_PREFIX) && name.ends_with(".tmp") {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// How a collection is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CollectionState {
+    /// Its name.
+    pub name: String,
+    /// Its documents.
+    pub documents: u64,
+    /// Its segments.
+    pub segments: u64,
+    /// Its vectors.
+    pub vectors: u64,
+    /// Those that a graph serves.
+    pub vectors_in_graph: u64,
+    /// Bytes of its files.
+    pub disk_bytes: u64,
+    /// Whether files are known to be damaged.
+    pub is_damaged: bool,
+    /// Segments whose checksums are still to be compared.
+    pub unchecked: u64,
 }
 
 /// What a request reads: one snapshot of a collection in the space of one of its SAEs, and the
@@ -79,17 +124,29 @@ impl Core {
     /// # Errors
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
     /// pass their checks.
-    pub fn open(data: &Path, min_free_disk: u64, read_only: bool) -> Result<Self> {
+    pub fn open(
+        data: &Path,
+        min_free_disk: u64,
+        read_only: bool,
+        places: ModelPlaces,
+    ) -> Result<Self> {
+        let (places, measures) = (Arc::new(places), Measures::default());
+        let saes = data.join(SAE_DIRECTORY);
+        if !read_only {
+            clear_stages(data)?;
+        }
         Ok(Self {
             database: match read_only {
                 true => Database::open_read_only(data)?,
                 false => Database::open(data)?,
             },
             models: match read_only {
-                true => Models::existing(data.join(SAE_DIRECTORY)),
-                false => Models::new(data.join(SAE_DIRECTORY))?,
+                true => Models::existing(saes, places.clone(), measures.clone()),
+                false => Models::new(saes, places.clone(), measures.clone())?,
             },
-            readers: Readers::default(),
+            readers: Readers::new(places.clone()),
+            places,
+            measures,
             specs: Mutex::default(),
             room: Room::new(data, min_free_disk),
             started: Instant::now(),
@@ -114,6 +171,50 @@ impl Core {
     pub fn collection_names(&self) -> Vec<String> {
         let handles = self.database.collections().into_iter();
         handles.map(|handle| handle.record().name.clone()).collect()
+    }
+
+    /// A folder on the disk of the data directory, gone with what is returned or at the next start.
+    pub(super) fn stage(&self) -> Result<TempDir> {
+        self.database.refuse_changes()?;
+        let mut named = tempfile::Builder::new();
+        let named = named.prefix(STAGE_PREFIX).suffix(".tmp");
+        Ok(named.tempdir_in(self.database.directory())?)
+    }
+
+    /// What is counted and timed.
+    pub(crate) fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    /// Bytes that the weights of SAEs hold in memory.
+    pub fn sae_bytes(&self) -> u64 {
+        self.models.open_sae_bytes()
+    }
+
+    /// Bytes free on the disk of the data directory, where the system tells.
+    pub fn free_disk(&self) -> Option<u64> {
+        self.room.free()
+    }
+
+    /// How the collections are; those that cannot be opened have no documents. Blocks.
+    pub fn states(&self) -> Vec<CollectionState> {
+        let handles = self.database.collections().into_iter();
+        let states = handles.map(|handle| {
+            let snapshot = handle.view().ok().map(|view| view.snapshot);
+            let coverage = snapshot.as_ref().map(|snapshot| snapshot.graph_coverage());
+            let (vectors_in_graph, vectors) = coverage.unwrap_or_default();
+            CollectionState {
+                name: handle.record().name.clone(),
+                documents: snapshot.as_ref().map_or(0, |snapshot| snapshot.n_docs()),
+                segments: snapshot.as_ref().map_or(0, |own| own.n_segments() as u64),
+                vectors,
+                vectors_in_graph,
+                disk_bytes: handle.disk_bytes().unwrap_or(0),
+                is_damaged: handle.damage().is_some(),
+                unchecked: handle.unchecked_segments() as u64,
+            }
+        });
+        states.collect()
     }
 
     /// Collections whose files are known to be damaged.

@@ -17,12 +17,14 @@ mod labels;
 mod models;
 mod names;
 mod opened;
+mod places;
 mod readers;
 mod room;
 mod search;
+mod snapshots;
 mod spec;
 mod training;
-mod uploads;
+mod transfers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::label::{ChatConfig, ChatModel};
+use snapshots::Store;
 
 pub use analyses::{
     Analyses, Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
@@ -44,7 +47,7 @@ pub use collections::{
     AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, ExportedRecords,
     ReaderRequest, RestoreRequest, SetInfo,
 };
-pub use core::{Address, Core};
+pub use core::{Address, CollectionState, Core};
 pub use documents::{
     Batch, Documents, ExpectedVersions, IfExists, Ingested, MAX_BATCH, MatchingChange, Projected,
     Projection, ReadDocument, SaeCodes, Scroll, Turn,
@@ -58,6 +61,7 @@ pub use labels::{
     PageRequest, Related, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel, ShownLabel,
     SplitLatent, SplitRequest,
 };
+pub use places::ModelPlaces;
 pub use room::MIN_FREE_DISK;
 pub use search::{
     AppliedEdit, ChosenLatent, Contribution, CountedFacets, DEFAULT_CANDIDATES,
@@ -67,9 +71,10 @@ pub use search::{
     PropertySource, Search, SearchOptions, SearchResult, SelectedBy, SelectorChoice, SlowSearch,
     SteerChange, SteerEdit, SteerTarget, SteerUnit, SteeringReport, SweepHit, SweepStep, Target,
 };
+pub use snapshots::{CollectionManifest, Manifest, Snapshots};
 pub use spec::{EncoderRecord, Gate, Level, ReaderRecord, SaeRecord, SaeSpec, Spec};
 pub use training::{TrainRequest, Training, TrainingEnd};
-pub use uploads::Piece;
+pub use transfers::{Download, Piece};
 
 /// The parts of the product over one data directory; each owns its state, and uses those before it.
 #[derive(Clone)]
@@ -88,31 +93,50 @@ pub struct Service {
     pub training: Arc<Training>,
     /// Creating, changing and dropping collections.
     pub collections: Arc<Collections>,
+    /// Snapshots in a store elsewhere.
+    pub snapshots: Arc<Snapshots>,
+}
+
+/// How a data directory is served.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceOptions {
+    /// Writes are refused while the disk has fewer bytes free.
+    pub min_free_disk: u64,
+    /// Nothing in the data directory is changed.
+    pub read_only: bool,
+    /// Searches that take so long are kept to be listed.
+    pub slow_search: Option<Duration>,
+    /// A chat endpoint for labellers and judges.
+    pub chat: Option<ChatConfig>,
+    /// Where models lie that clients may name.
+    pub places: ModelPlaces,
+    /// The store of snapshots: a folder, or `s3://BUCKET/PREFIX`.
+    pub snapshots: Option<String>,
 }
 
 impl Service {
-    /// Opens a data directory, creating it where it does not exist, with a chat endpoint for
-    /// labellers and judges, if any. Writes are refused while its disk has less than `min_free_disk`
-    /// bytes free; all are where `read_only`. Searches that take `slow` or longer are kept to be listed.
-    /// Blocks.
+    /// Opens a data directory, creating it where it does not exist. Blocks.
     ///
     /// # Errors
     /// `FailedPrecondition` when another process has it open, `Corrupted` when its files do not
     /// pass their checks, `InvalidArgument` for a malformed address of the chat endpoint.
-    pub fn open(
-        data: &Path,
-        min_free_disk: u64,
-        read_only: bool,
-        slow: Option<Duration>,
-        chat: Option<ChatConfig>,
-    ) -> Result<Self> {
+    pub fn open(data: &Path, options: ServiceOptions) -> Result<Self> {
+        let ServiceOptions {
+            min_free_disk,
+            read_only,
+            slow_search,
+            chat,
+            places,
+            snapshots,
+        } = options;
+        let store = snapshots.as_deref().map(Store::open).transpose()?;
         if let Some(config) = &chat {
             ChatModel::new(config.clone())?;
         }
-        let core = Arc::new(Core::open(data, min_free_disk, read_only)?);
+        let core = Arc::new(Core::open(data, min_free_disk, read_only, places)?);
         let documents = Arc::new(Documents::new(core.clone()));
         let labels = Arc::new(Labels::new(core.clone(), chat));
-        let search = Arc::new(Search::new(core.clone(), labels.clone(), slow));
+        let search = Arc::new(Search::new(core.clone(), labels.clone(), slow_search));
         let analyses = Arc::new(Analyses::new(core.clone(), labels.clone()));
         let training = Arc::new(Training::new(core.clone()));
         let collections = Arc::new(Collections::new(
@@ -122,13 +146,14 @@ impl Service {
             search.clone(),
         ));
         Ok(Self {
-            core,
+            core: core.clone(),
             documents,
             labels,
             search,
             analyses,
             training,
             collections,
+            snapshots: Arc::new(Snapshots::new(core, store)),
         })
     }
 }

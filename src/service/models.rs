@@ -4,23 +4,33 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use half::f16;
 use latentdb_index::Activation;
 use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::opened::Opened;
+use super::places::ModelPlaces;
 use super::spec::EncoderRecord;
 use crate::encoder::{BatchingEncoder, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
-use crate::inputs::Cache;
+use crate::hex::hex;
+use crate::measures::Measures;
 use crate::reading::Precision;
 use crate::sae::{Codes, Sae, format};
+
+/// Ending of the state that a training leaves on its way, and how long it is kept.
+const CHECKPOINT: &str = "checkpoint";
+const CHECKPOINT_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Models by name and by hash.
 pub(super) struct Models {
     sae_directory: PathBuf,
+    places: Arc<ModelPlaces>,
+    measures: Measures,
     encoders: Opened<(String, Precision), BatchingEncoder>,
     saes: Opened<String, Arc<Sae>>,
     /// Held while an SAE is copied into the data directory.
@@ -28,7 +38,11 @@ pub(super) struct Models {
 }
 
 impl Models {
-    pub fn new(sae_directory: PathBuf) -> Result<Self> {
+    pub fn new(
+        sae_directory: PathBuf,
+        places: Arc<ModelPlaces>,
+        measures: Measures,
+    ) -> Result<Self> {
         fs::create_dir_all(&sae_directory)?;
         for entry in fs::read_dir(&sae_directory)? {
             let path = entry?.path();
@@ -37,31 +51,37 @@ impl Models {
                 fs::remove_dir_all(&path)?;
             }
         }
-        Ok(Self::existing(sae_directory))
+        Ok(Self::existing(sae_directory, places, measures))
     }
 
     /// The SAEs of a folder in which nothing is changed.
-    pub fn existing(sae_directory: PathBuf) -> Self {
+    pub fn existing(sae_directory: PathBuf, places: Arc<ModelPlaces>, measures: Measures) -> Self {
         Self {
             sae_directory,
+            places,
+            measures,
             encoders: Opened::default(),
             saes: Opened::default(),
             importing: Mutex::default(),
         }
     }
 
-    /// The encoder of a name: a pinned model, a folder, or a hub id. Blocks while it is opened.
+    /// The encoder of a name ([`ModelPlaces::model`]). Blocks while it is opened.
     pub fn encoder(&self, model: &str, precision: Precision) -> Result<BatchingEncoder> {
         let key = (model.to_owned(), precision);
         self.encoders.get_or_open(&key, || {
             let options = EncoderOptions {
                 name: Some(model.to_owned()),
                 precision,
+                offline: !self.places.downloads,
                 ..EncoderOptions::default()
             };
-            let place = Cache::of_user().place_of_model(model)?;
+            let place = self.places.model(model)?;
             let opened = Arc::new(SentenceEncoder::open(&place, &options)?);
-            Ok(BatchingEncoder::new(opened))
+            let measures = self.measures.clone();
+            Ok(BatchingEncoder::new(opened, move |texts, took| {
+                measures.encoded(texts, took);
+            }))
         })
     }
 
@@ -83,7 +103,7 @@ impl Models {
     pub fn named_sae(&self, name: &str) -> Result<Arc<Sae>> {
         match self.has_sae(name) {
             true => self.sae(name),
-            false => self.import_sae(Path::new(name)),
+            false => self.import_sae(&self.places.sae(name)?),
         }
     }
 
@@ -91,7 +111,7 @@ impl Models {
     pub fn found_sae(&self, name: &str) -> Result<Arc<Sae>> {
         match self.has_sae(name) {
             true => self.sae(name),
-            false => Ok(Arc::new(format::open(Path::new(name))?)),
+            false => Ok(Arc::new(format::open(&self.places.sae(name)?)?)),
         }
     }
 
@@ -103,14 +123,49 @@ impl Models {
         Ok(named.tempdir_in(&self.sae_directory)?)
     }
 
+    /// Where a training that is described so leaves its state on the way. Those that nobody went on with
+    /// for a week are removed.
+    pub fn checkpoint(&self, training: &str) -> PathBuf {
+        let folder = fs::read_dir(&self.sae_directory).into_iter().flatten();
+        for entry in folder.flatten() {
+            let path = entry.path();
+            let age = entry.metadata().and_then(|found| found.modified());
+            let age = age.ok().and_then(|at| at.elapsed().ok());
+            let is_old = age.is_some_and(|age| age > CHECKPOINT_KEPT);
+            if path.extension().is_some_and(|own| own == CHECKPOINT) && is_old {
+                // It costs space, and nothing else.
+                let _ = fs::remove_file(path);
+            }
+        }
+        let name = hex(Sha256::digest(training));
+        self.sae_directory.join(name).with_extension(CHECKPOINT)
+    }
+
+    /// The folder of an SAE of the data directory.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn folder_of(&self, hash: &str) -> Result<PathBuf> {
+        match self.has_sae(hash) {
+            true => Ok(self.sae_directory.join(hash)),
+            false => Err(Error::not_found(format!(
+                "the server holds no SAE of the hash {hash:?}"
+            ))),
+        }
+    }
+
     /// Loads an SAE from a folder and keeps a copy in the data directory, under its hash.
     pub fn import_sae(&self, folder: &Path) -> Result<Arc<Sae>> {
-        let sae = Arc::new(format::open(folder)?);
+        self.keep(&format::open(folder)?)
+    }
+
+    /// Keeps an SAE in the data directory, under its hash.
+    pub fn keep(&self, sae: &Sae) -> Result<Arc<Sae>> {
         let kept = self.sae_directory.join(sae.hash());
         {
             let _one = self.importing.lock();
             if !kept.exists() {
-                format::save(&sae, &kept)?;
+                format::save(sae, &kept)?;
             }
         }
         // What is served is what a restart would load.
@@ -141,6 +196,11 @@ impl Models {
     /// Closes the SAEs whose hashes are not in use; their files stay.
     pub fn close_others(&self, used: &HashSet<String>) {
         self.saes.retain(|hash| used.contains(hash));
+    }
+
+    /// Bytes that the weights of the SAEs in memory hold.
+    pub fn open_sae_bytes(&self) -> u64 {
+        self.saes.all().iter().map(|sae| sae.memory_bytes()).sum()
     }
 
     /// Bytes that the weights of an SAE hold in memory; 0 while it is not opened.

@@ -50,6 +50,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Opened<K, V> {
         slot.try_lock().and_then(|value| value.clone())
     }
 
+    /// The values that are open.
+    pub fn all(&self) -> Vec<V> {
+        let slots = self.0.lock();
+        let open = slots.values().filter_map(|slot| slot.try_lock()?.clone());
+        open.collect()
+    }
+
     /// Closes the values whose keys are not to be kept.
     pub fn retain(&self, keep: impl Fn(&K) -> bool) {
         self.0.lock().retain(|key, _| keep(key));

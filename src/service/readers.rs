@@ -3,33 +3,46 @@
 use std::sync::Arc;
 
 use super::opened::Opened;
+use super::places::ModelPlaces;
 use super::spec::ReaderRecord;
 use crate::coder::TokenCoder;
 use crate::encoder::reader::{Reader, ReaderOptions};
 use crate::error::{Error, Result, Within as _};
-use crate::inputs::Cache;
 use crate::reading::{Reading, TokenReading};
 use crate::sae::Sae;
 
 /// Readers in memory, each opened once.
-#[derive(Default)]
-pub(super) struct Readers(Opened<String, Arc<Reader>>);
+pub(super) struct Readers {
+    places: Arc<ModelPlaces>,
+    opened: Opened<String, Arc<Reader>>,
+}
 
 impl Readers {
-    /// The reader of a model, which may be a pinned one. Blocks while it is opened.
+    pub fn new(places: Arc<ModelPlaces>) -> Self {
+        Self {
+            places,
+            opened: Opened::default(),
+        }
+    }
+
+    /// The reader of a name ([`ModelPlaces::model`]). Blocks while it is opened.
     pub fn open(&self, model: &str, options: ReaderOptions) -> Result<Arc<Reader>> {
         let options = ReaderOptions {
             name: Some(model.to_owned()),
+            offline: !self.places.downloads,
             ..options
         };
         let key = |options: &ReaderOptions| format!("{options:?}");
-        self.0.get_or_open(&key(&options), || {
-            let place = Cache::of_user().place_of_model(model)?;
+        self.opened.get_or_open(&key(&options), || {
+            let place = self.places.model(model)?;
             let reader = Arc::new(Reader::open(&place, &options)?);
             // What was left open is settled now, and asked for in full by the collection's record.
-            let settled = key(&options_of(reader.reading()));
+            let settled = key(&ReaderOptions {
+                offline: options.offline,
+                ..options_of(reader.reading())
+            });
             if settled != key(&options) {
-                self.0.insert(settled, reader.clone());
+                self.opened.insert(settled, reader.clone());
             }
             Ok(reader)
         })

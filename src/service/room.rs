@@ -21,14 +21,19 @@ impl Room {
         }
     }
 
+    /// Bytes free, where the disk tells.
+    pub fn free(&self) -> Option<u64> {
+        fs4::available_space(&self.directory).ok()
+    }
+
     /// Refuses what needs room when there is too little. A disk that does not tell is taken to have
     /// enough: writes that fail say so themselves.
     ///
     /// # Errors
     /// `ResourceExhausted`.
     pub fn check(&self) -> Result<()> {
-        match fs4::available_space(&self.directory) {
-            Ok(free) if free < self.reserve => Err(Error::new(
+        match self.free() {
+            Some(free) if free < self.reserve => Err(Error::new(
                 ErrorKind::ResourceExhausted,
                 format!(
                     "the disk of the data directory has {} MiB free, less than the {} MiB that are \

@@ -2,7 +2,6 @@
 //! measuring on a collection's vectors.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use latentdb_index::{Activation, Snapshot, validate_latents, validate_vector};
@@ -12,13 +11,13 @@ use super::documents::MAX_BATCH;
 use super::models::activations;
 use super::readers::check_reads;
 use super::spec::SaeRecord;
-use super::uploads::{Piece, receive_sae};
+use super::transfers::{Download, Piece, receive_sae};
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
 use crate::reading::Precision;
 use crate::sae::{
     Codes, EvaluateOptions, Quality, RowSource, TrainOptions, TrainProgress, evaluate_source,
-    format, train_source,
+    train_source,
 };
 use crate::service::core::{Address, Core, no_sae};
 use crate::service::{blocking, cancellable};
@@ -33,14 +32,12 @@ pub struct TrainRequest {
     pub address: Address,
     /// How.
     pub options: TrainOptions,
-    /// The folder the SAE is written to.
-    pub output: String,
 }
 
 /// What came of a training.
 #[derive(Clone, Debug)]
 pub struct TrainingEnd {
-    /// The SAE, as it lies in the output folder.
+    /// The SAE, as the data directory keeps it.
     pub sae: SaeRecord,
     /// Its quality on held-out vectors, or on trained ones where none was held out.
     pub quality: Quality,
@@ -134,9 +131,8 @@ impl Training {
         .await
     }
 
-    /// Trains an SAE on a collection's vectors and writes it to a folder. A training of the same
-    /// settings that was broken off resumes. `progress` counts steps and
-    /// stops it.
+    /// Trains an SAE on a collection's vectors and keeps it in the data directory. A training of the same
+    /// settings on the same documents that was broken off resumes. `progress` counts steps and stops it.
     pub async fn train_sae(
         self: &Arc<Self>,
         request: TrainRequest,
@@ -144,14 +140,9 @@ impl Training {
         mut watch: impl FnMut(&TrainProgress) + Send + 'static,
     ) -> Result<TrainingEnd> {
         let view = self.core.view(&request.address)?;
-        if request.output.is_empty() {
-            return Err(Error::invalid(
-                "output",
-                "is empty; a folder on the server is accepted",
-            ));
-        }
+        let service = self.clone();
         blocking(move || {
-            format::check_destination(Path::new(&request.output))?;
+            service.core.check_room()?;
             let source = SnapshotRows::of(view.snapshot.clone(), &progress)?;
             let rows = source.rows();
             if rows < MIN_TRAINING_ROWS {
@@ -162,14 +153,17 @@ impl Training {
                 )));
             }
             let config = request.options.config(rows);
-            let output = PathBuf::from(&request.output);
-            let checkpoint = PathBuf::from(format!("{}.checkpoint", request.output));
+            let models = &service.core.models;
+            let checkpoint = models.checkpoint(&format!(
+                "{} {} {config:?}",
+                view.spec.record.id,
+                view.snapshot.sequence()
+            ));
             let mut trained =
                 train_source(&source, &config, Some(&checkpoint), &progress, &mut watch)?;
             trained.sae.set_about("collection", view.name());
             trained.sae.set_reading(view.spec.vectors());
-            format::save(&trained.sae, &output)?;
-            let sae = format::open(&output)?;
+            let sae = models.keep(&trained.sae)?;
             Ok(TrainingEnd {
                 sae: SaeRecord::of(&sae),
                 quality: trained.report.held_out.unwrap_or(trained.report.trained),
@@ -209,6 +203,15 @@ impl Training {
     ) -> Result<SaeRecord> {
         let service = self.clone();
         blocking(move || receive_sae(&service.core, pieces)).await
+    }
+
+    /// The files of an SAE of the data directory.
+    ///
+    /// # Errors
+    /// `NotFound` for a hash that it has not.
+    pub async fn download_sae(self: &Arc<Self>, hash: String) -> Result<Download> {
+        let service = self.clone();
+        blocking(move || Download::of(&service.core.models.folder_of(&hash)?)).await
     }
 
     /// What a folder holds, or a collection's SAE.

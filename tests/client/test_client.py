@@ -473,7 +473,12 @@ def test_an_sae_of_this_machine_is_uploaded(db, name, tmp_path):
     documents = ({"id": at, "vector": random.normal(size=8)} for at in range(600))
     collection = db.create_collection(name, dimension=8)
     collection.upsert(documents)
-    made = collection.train_sae(str(tmp_path / "sae"), n_latents=16, k=2, epochs=3, progress=False)
+    made = collection.train_sae(n_latents=16, k=2, epochs=3, progress=False)
+    db.saes.download(made.sae, tmp_path / "sae", progress=False)
+    with pytest.raises(FileExistsError):
+        db.saes.download(made.sae, tmp_path / "sae")
+    with pytest.raises(errors.NotFound, match="holds no SAE"):
+        db.saes.download("00" * 32, tmp_path / "other")
     seen = []
     found = db.saes.upload(tmp_path / "sae", progress=lambda done, total: seen.append((done, total)))
     assert found.sha256 == made.sae.sha256 and seen[-1][0] == seen[-1][1] > 0

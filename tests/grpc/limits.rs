@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use latentdb::server::Limits;
 use latentdb_proto::v1::{
-    CountRequest, DeleteRequest, Facet, FacetRequest, Filter, FilterList, IngestRequest, Query,
-    SearchRequest, TextQuery, facet, filter, query,
+    CountRequest, DeleteRequest, Facet, FacetRequest, Filter, FilterList, GetRequest,
+    IngestRequest, Query, ScrollRequest, SearchRequest, TextQuery, facet, filter, query,
 };
-use tonic::Code;
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::running::Running;
@@ -52,6 +55,18 @@ async fn with_statuses(data: &std::path::Path, limits: Limits) -> Running {
     server
 }
 
+/// An ingest stream whose client says nothing until it hangs up, which dropping the first does.
+fn silent_ingest(server: &Running) -> (Sender<IngestRequest>, JoinHandle<Result<(), Status>>) {
+    let (hold, silent) = tokio::sync::mpsc::channel(1);
+    let silent = tokio_stream::wrappers::ReceiverStream::new(silent);
+    let mut documents = server.documents();
+    let stream = tokio::spawn(async move {
+        let answers = documents.ingest(silent).await?;
+        answers.into_inner().message().await.map(drop)
+    });
+    (hold, stream)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn more_requests_than_are_accepted_are_told_when_to_try_again() {
     let data = tempfile::tempdir().unwrap();
@@ -61,18 +76,7 @@ async fn more_requests_than_are_accepted_are_told_when_to_try_again() {
     };
     let server = Running::start_with(data.path(), limits).await;
     server.create("c", 0, 0).await.unwrap();
-    // Streams whose client says nothing until it hangs up.
-    let mut open = Vec::new();
-    for _ in 0..2 {
-        let (hold, silent) = tokio::sync::mpsc::channel::<IngestRequest>(1);
-        let silent = tokio_stream::wrappers::ReceiverStream::new(silent);
-        let mut documents = server.documents();
-        let stream =
-            tokio::spawn(
-                async move { documents.ingest(silent).await?.into_inner().message().await },
-            );
-        open.push((hold, stream));
-    }
+    let open = [silent_ingest(&server), silent_ingest(&server)];
     let refused = loop {
         match server.searches().count(count("true")).await {
             Err(status) => break status,
@@ -117,6 +121,126 @@ async fn more_connections_than_are_accepted_are_closed() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     server.searches().count(count("true")).await.unwrap();
     drop(idle);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_nothing_for_long_is_let_go() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        idle: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let server = Running::start_with(data.path(), limits).await;
+    server.create("c", 0, 0).await.unwrap();
+    let mut idle = tokio::net::TcpStream::connect(&server.address)
+        .await
+        .unwrap();
+    let (_hold, silent) = silent_ingest(&server);
+    let mut read = [0; 64];
+    while idle.read(&mut read).await.unwrap_or(0) > 0 {}
+    let ended = silent.await.unwrap().unwrap_err();
+    assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended}");
+    assert!(ended.message().contains("--idle-timeout"), "{ended}");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // The client's connection was idle too: it makes another.
+    assert_eq!(server.count("c", "all").await.unwrap(), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_the_memory_budget_only_what_needs_none_is_let_in() {
+    let data = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        memory: 1,
+        ..Limits::default()
+    };
+    let server = with_statuses(data.path(), limits).await;
+    // A stream that is open once its first batch is answered; places are free a moment after the end of
+    // what had them.
+    let (hold, mut stream) = loop {
+        let (hold, batches) = tokio::sync::mpsc::channel(1);
+        let batch = IngestRequest {
+            collection: "c".into(),
+            batch: 1,
+            ..IngestRequest::default()
+        };
+        hold.send(batch).await.unwrap();
+        let batches = tokio_stream::wrappers::ReceiverStream::new(batches);
+        if let Ok(opened) = server.documents().ingest(batches).await {
+            let mut stream = opened.into_inner();
+            if let Ok(Some(_)) = stream.message().await {
+                break (hold, stream);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let refused = server.count("c", "all").await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    assert!(refused.message().contains("--memory-budget"), "{refused}");
+    assert!(refused.get_error_details().retry_info().is_some());
+    let gone = DeleteRequest {
+        collection: "c".into(),
+        ids: vec!["gone".into()],
+        ..DeleteRequest::default()
+    };
+    server.documents().delete(gone).await.unwrap();
+    drop(hold);
+    assert!(stream.message().await.unwrap().is_none());
+    let counted = loop {
+        match server.count("c", "all").await {
+            Ok(counted) => break counted,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    assert_eq!(counted, 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_no_message_takes_is_refused_before_it_is_made() {
+    let data = tempfile::tempdir().unwrap();
+    let server = with_statuses(data.path(), Limits::default()).await;
+    let ids: Vec<String> = (0..60).map(|n| format!("long {n}")).collect();
+    for ids in ids.chunks(30) {
+        let long = ids.iter().map(|id| latentdb_proto::v1::Document {
+            id: id.clone(),
+            text: Some("long ".repeat(200_000)),
+            ..Default::default()
+        });
+        server.upsert("c", long.collect()).await.unwrap();
+    }
+    let get = |ids: &[String]| GetRequest {
+        collection: "c".into(),
+        ids: ids.to_vec(),
+        ..GetRequest::default()
+    };
+    let got = server.documents().get(get(&ids[..40])).await.unwrap();
+    assert_eq!(got.into_inner().documents.len(), 40);
+    let refused = server.documents().get(get(&ids)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    assert!(refused.message().contains("48 MiB"), "{refused}");
+    let text = TextQuery {
+        text: "long".into(),
+        ..TextQuery::default()
+    };
+    let query = Query {
+        kind: Some(query::Kind::Text(text)),
+        ..Query::default()
+    };
+    let refused = server.search("c", query, 60).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
+    let scroll = ScrollRequest {
+        collection: "c".into(),
+        batch_size: 10_000,
+        ..ScrollRequest::default()
+    };
+    let scrolled = server.documents().scroll(scroll).await.unwrap();
+    let (mut scrolled, mut read) = (scrolled.into_inner(), 0);
+    while let Some(message) = scrolled.message().await.unwrap() {
+        read += message.documents.len();
+    }
+    assert_eq!(read, 62);
     server.stop().await;
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use latentdb::client::Client;
 use latentdb::error::Result;
-use latentdb::server::{Limits, Server, ServerOptions};
+use latentdb::server::{Limits, ModelPlaces, Server, ServerOptions};
 use latentdb_proto::v1::{
     Collection, CountRequest, CreateCollectionRequest, Document, Filter, Query, SearchRequest,
     SearchResponse, UpsertRequest, WriteResponse, filter,
@@ -42,6 +42,11 @@ impl Running {
         let options = ServerOptions {
             data: data.to_owned(),
             limits,
+            // Tests name what they make.
+            models: ModelPlaces {
+                roots: vec![std::env::temp_dir()],
+                downloads: false,
+            },
             ..ServerOptions::default()
         };
         let opened = tokio::task::spawn_blocking(move || Server::open(options));

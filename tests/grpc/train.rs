@@ -53,10 +53,8 @@ async fn batch_top_k_with_matryoshka_prefixes_is_trained_and_measured() {
     let server = Running::start(data.path()).await;
     server.create("c", D as u32, 0).await.unwrap();
     server.upsert("c", documents(1200)).await.unwrap();
-    let output = data.path().join("made/sae");
     let request = TrainSaeRequest {
         collection: "c".into(),
-        output: output.display().to_string(),
         n_latents: 32,
         k: 3,
         epochs: 30,
@@ -87,7 +85,13 @@ async fn batch_top_k_with_matryoshka_prefixes_is_trained_and_measured() {
     );
     assert!(quality.recall.is_some() && quality.encoder_decoder_cosine.is_some());
 
-    let sae = format::open(&output).unwrap();
+    let hash = last.sae.as_ref().unwrap().sha256.clone();
+    let output = tempfile::tempdir().unwrap();
+    server.download_sae(&hash, output.path()).await.unwrap();
+    let missing = server.download_sae("ab", output.path()).await.unwrap_err();
+    assert_eq!(missing.code(), Code::NotFound, "{missing}");
+    let sae = format::open(output.path()).unwrap();
+    assert_eq!(sae.hash(), hash);
     assert!(matches!(
         sae.architecture(),
         Architecture::BatchTopK { k: 3, .. }
@@ -99,14 +103,11 @@ async fn batch_top_k_with_matryoshka_prefixes_is_trained_and_measured() {
 
     // The same request gives the same weights.
     let again = train(&server, request).await.unwrap();
-    assert_eq!(
-        again.last().unwrap().sae.as_ref().unwrap().sha256,
-        last.sae.as_ref().unwrap().sha256
-    );
+    assert_eq!(again.last().unwrap().sae.as_ref().unwrap().sha256, hash);
     let mut models = server.models();
     let request = EvaluateSaeRequest {
         collection: "c".into(),
-        sae: output.display().to_string(),
+        sae: hash.clone(),
     };
     let measured = models.evaluate_sae(request).await.unwrap().into_inner();
     assert_eq!(measured.quality.unwrap().rows, 1200);
@@ -121,7 +122,6 @@ async fn settings_that_cannot_be_used_are_named() {
     server.upsert("c", documents(200)).await.unwrap();
     let request = TrainSaeRequest {
         collection: "c".into(),
-        output: data.path().join("sae").display().to_string(),
         n_latents: 32,
         k: 3,
         ..TrainSaeRequest::default()

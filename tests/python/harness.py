@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 import time
 
 import grpc
@@ -84,6 +85,21 @@ class Api:
         ]
 
 
+# Folders of tests hold models and SAEs that they name; the pinned models may be fetched.
+MODELS = ("--models", tempfile.gettempdir(), "--allow-downloads")
+
+
+def download(api: Api, sae: str, folder: pathlib.Path) -> None:
+    """The files of an SAE that the server holds."""
+    folder.mkdir(parents=True)
+    file = None
+    for piece in api.models.DownloadSae(v1.DownloadSaeRequest(sae=sae)):
+        if piece.file:
+            file = folder / piece.file
+        with file.open("ab") as out:
+            out.write(piece.content)
+
+
 class Server:
     """`latentdb serve` on a free port over a data directory that outlives it."""
 
@@ -95,11 +111,12 @@ class Server:
         self.process = None
         self.api = None
 
-    def start(self, *flags: str) -> Api:
+    def start(self, *flags: str, models: tuple[str, ...] = MODELS) -> Api:
         self.ready_file.unlink(missing_ok=True)
         command = [
             *(str(BINARY), "serve", "--data", str(self.data)),
             *("--listen", "127.0.0.1:0", "--ready-file", str(self.ready_file)),
+            *models,
             *flags,
         ]
         with self.log.open("ab") as log:

@@ -620,7 +620,7 @@ def test_wrong_input_is_refused_by_field_and_changes_nothing(api, strict, case):
         lambda api, name: api.models.EncodeVectors(v1.EncodeVectorsRequest(collection=name)),
         lambda api, name: api.models.DecodeLatents(v1.DecodeLatentsRequest(collection=name)),
         lambda api, name: list(
-            api.models.TrainSae(v1.TrainSaeRequest(collection=name, output="/tmp/x"))
+            api.models.TrainSae(v1.TrainSaeRequest(collection=name))
         ),
         lambda api, name: api.models.EvaluateSae(v1.EvaluateSaeRequest(collection=name)),
         lambda api, name: api.models.GetSae(v1.GetSaeRequest(collection=name)),

@@ -111,10 +111,7 @@ def test_nearest_directions_are_those_of_the_decoder(api, name, tmp_path):
     vectors = test_sae.concept_vectors(300, seed=8)
     api.create(name, dimension=16)
     api.upsert(name, [wire.document(f"d{at}", vec=row) for at, row in enumerate(vectors)])
-    request = v1.TrainSaeRequest(
-        collection=name, n_latents=24, k=3, epochs=2, output=str(tmp_path / "sae")
-    )
-    list(api.models.TrainSae(request))
+    test_sae.train(api, name, tmp_path / "sae", n_latents=24, k=3, epochs=2)
     list(
         api.collections.AttachSae(
             v1.AttachSaeRequest(collection=name, sae=str(tmp_path / "sae"))

@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use redb::{Key, ReadTransaction, ReadableTable, TableDefinition};
+use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
-use super::store::{Catalog, FORMER_LABELS, LABELS, RECORDS, SAVED_SETS, decode, encode, fault};
+use super::store::{
+    ALIASES, COLLECTIONS, Catalog, FORMER_LABELS, LABELS, RECORDS, SAVED_SETS, decode, encode,
+    fault,
+};
+use crate::catalog::CollectionRecord;
 use crate::error::{Error, Result};
 use crate::storage::{seal, unseal};
 
@@ -23,6 +27,8 @@ struct Backup {
     records: Vec<((String, String, String), String)>,
     labels: Vec<((String, String, u32), String)>,
     former_labels: Vec<((String, String, u32, u32), String)>,
+    #[serde(default)]
+    aliases: Vec<(String, String)>,
 }
 
 impl Catalog {
@@ -33,19 +39,11 @@ impl Catalog {
         if read(&path).is_ok_and(|backup| backup.changes == changes) {
             return Ok(());
         }
-        let backup = self.read(|transaction| {
-            Ok(Backup {
-                changes,
-                saved_sets: rows(transaction, SAVED_SETS, |(a, b)| (a.into(), b.into()))?,
-                records: rows(transaction, RECORDS, |(a, b, c)| {
-                    (a.into(), b.into(), c.into())
-                })?,
-                labels: rows(transaction, LABELS, |(a, b, c)| (a.into(), b.into(), c))?,
-                former_labels: rows(transaction, FORMER_LABELS, |(a, b, c, d)| {
-                    (a.into(), b.into(), c, d)
-                })?,
-            })
-        })?;
+        let backup = Backup {
+            changes,
+            aliases: self.aliases()?.into_iter().collect(),
+            ..self.entries()?
+        };
         self.storage().replace(&path, &seal(encode(&backup)?))?;
         Ok(())
     }
@@ -55,30 +53,105 @@ impl Catalog {
         let Ok(backup) = read(&next_to(lost)) else {
             return Ok(false);
         };
-        self.change(|transaction| {
-            let mut sets = transaction.open_table(SAVED_SETS).map_err(fault)?;
-            for ((a, b), value) in &backup.saved_sets {
-                sets.insert((a.as_str(), b.as_str()), value.as_bytes())
-                    .map_err(fault)?;
-            }
-            let mut records = transaction.open_table(RECORDS).map_err(fault)?;
-            for ((a, b, c), value) in &backup.records {
-                let key = (a.as_str(), b.as_str(), c.as_str());
-                records.insert(key, value.as_bytes()).map_err(fault)?;
-            }
-            let mut labels = transaction.open_table(LABELS).map_err(fault)?;
-            for ((a, b, c), value) in &backup.labels {
-                let key = (a.as_str(), b.as_str(), *c);
-                labels.insert(key, value.as_bytes()).map_err(fault)?;
-            }
-            let mut former = transaction.open_table(FORMER_LABELS).map_err(fault)?;
-            for ((a, b, c, d), value) in &backup.former_labels {
-                let key = (a.as_str(), b.as_str(), *c, *d);
-                former.insert(key, value.as_bytes()).map_err(fault)?;
-            }
-            Ok(())
-        })?;
+        self.change(|transaction| backup.insert(transaction))?;
         Ok(true)
+    }
+
+    /// The entries of a collection, by its id.
+    pub(crate) fn entries_of(&self, id: &str) -> Result<serde_json::Value> {
+        let mut own = self.entries()?;
+        own.saved_sets.retain(|((a, _), _)| a == id);
+        own.records.retain(|((a, ..), _)| a == id);
+        own.labels.retain(|((a, ..), _)| a == id);
+        own.former_labels.retain(|((a, ..), _)| a == id);
+        serde_json::to_value(own)
+            .map_err(|error| Error::internal("the entries of a collection").with_source(error))
+    }
+
+    /// Inserts a collection's record, with entries that [`Self::entries_of`] gave of one of any id.
+    ///
+    /// # Errors
+    /// `Corrupted` where they are none.
+    pub(crate) fn put_with_entries(
+        &self,
+        record: &CollectionRecord,
+        entries: &serde_json::Value,
+    ) -> Result<()> {
+        let mut entries = Backup::deserialize(entries).map_err(|error| {
+            Error::corrupted("the entries of a collection are not readable").with_source(error)
+        })?;
+        let id = || record.id.clone();
+        entries
+            .saved_sets
+            .iter_mut()
+            .for_each(|((a, _), _)| *a = id());
+        entries
+            .records
+            .iter_mut()
+            .for_each(|((a, ..), _)| *a = id());
+        entries.labels.iter_mut().for_each(|((a, ..), _)| *a = id());
+        entries
+            .former_labels
+            .iter_mut()
+            .for_each(|((a, ..), _)| *a = id());
+        let bytes = encode(record)?;
+        self.change(|transaction| {
+            let mut table = transaction.open_table(COLLECTIONS).map_err(fault)?;
+            table
+                .insert(record.name.as_str(), bytes.as_slice())
+                .map_err(fault)?;
+            drop(table);
+            entries.insert(transaction)
+        })
+    }
+
+    fn entries(&self) -> Result<Backup> {
+        self.read(|transaction| {
+            Ok(Backup {
+                changes: 0,
+                saved_sets: rows(transaction, SAVED_SETS, |(a, b)| (a.into(), b.into()))?,
+                records: rows(transaction, RECORDS, |(a, b, c)| {
+                    (a.into(), b.into(), c.into())
+                })?,
+                labels: rows(transaction, LABELS, |(a, b, c)| (a.into(), b.into(), c))?,
+                former_labels: rows(transaction, FORMER_LABELS, |(a, b, c, d)| {
+                    (a.into(), b.into(), c, d)
+                })?,
+                aliases: Vec::new(),
+            })
+        })
+    }
+}
+
+impl Backup {
+    fn insert(&self, transaction: &WriteTransaction) -> Result<()> {
+        let mut sets = transaction.open_table(SAVED_SETS).map_err(fault)?;
+        for ((a, b), value) in &self.saved_sets {
+            sets.insert((a.as_str(), b.as_str()), value.as_bytes())
+                .map_err(fault)?;
+        }
+        let mut records = transaction.open_table(RECORDS).map_err(fault)?;
+        for ((a, b, c), value) in &self.records {
+            let key = (a.as_str(), b.as_str(), c.as_str());
+            records.insert(key, value.as_bytes()).map_err(fault)?;
+        }
+        let mut labels = transaction.open_table(LABELS).map_err(fault)?;
+        for ((a, b, c), value) in &self.labels {
+            let key = (a.as_str(), b.as_str(), *c);
+            labels.insert(key, value.as_bytes()).map_err(fault)?;
+        }
+        let mut former = transaction.open_table(FORMER_LABELS).map_err(fault)?;
+        for ((a, b, c, d), value) in &self.former_labels {
+            let key = (a.as_str(), b.as_str(), *c, *d);
+            former.insert(key, value.as_bytes()).map_err(fault)?;
+        }
+        let mut aliases = transaction.open_table(ALIASES).map_err(fault)?;
+        for (alias, collection) in &self.aliases {
+            aliases
+                .insert(alias.as_str(), collection.as_str())
+                .map_err(fault)?;
+        }
+        Ok(())
     }
 }
 

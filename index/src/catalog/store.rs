@@ -19,13 +19,15 @@ use crate::storage::{CatalogFile, Storage, copy_in_memory};
 const FILE: &str = "catalog.redb";
 /// How many changes were made.
 const CHANGES: TableDefinition<&str, u64> = TableDefinition::new("changes");
-const COLLECTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("collections");
+pub(super) const COLLECTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("collections");
 pub(super) const SAVED_SETS: TableDefinition<(&str, &str), &[u8]> =
     TableDefinition::new("saved_sets");
+/// Alias, collection.
+pub(super) const ALIASES: TableDefinition<&str, &str> = TableDefinition::new("aliases");
 /// The version of everything in the data directory.
 const FORMAT: TableDefinition<&str, u32> = TableDefinition::new("format");
 /// Counts up when a directory of the version before cannot be read.
-const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 3;
 /// Collection, kind, name.
 pub(super) const RECORDS: TableDefinition<(&str, &str, &str), &[u8]> =
     TableDefinition::new("records");
@@ -129,6 +131,7 @@ impl Catalog {
         transaction.open_table(LABELS).map_err(fault)?;
         transaction.open_table(FORMER_LABELS).map_err(fault)?;
         transaction.open_table(RECORDS).map_err(fault)?;
+        transaction.open_table(ALIASES).map_err(fault)?;
         transaction.commit().map_err(fault)?;
         *place = Some(database);
         Ok(())

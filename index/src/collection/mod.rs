@@ -6,6 +6,7 @@
 
 mod background;
 mod check;
+mod freeze;
 mod operation;
 mod plan;
 mod positions;
@@ -172,7 +173,7 @@ impl Collection {
     pub fn merge(&self) -> Result<()> {
         self.shared.storage.refuse_changes()?;
         self.shared.damage.refuse()?;
-        self.writer.merge()
+        self.writer.merge(&self.shared)
     }
 
     /// What is damaged, if anything is known to be: the collection takes no changes then.
@@ -187,6 +188,11 @@ impl Collection {
     pub fn check(&self) -> Result<()> {
         let mut segments = self.shared.live().into_iter();
         segments.try_for_each(|id| self.shared.check(id, &|| Ok(())))
+    }
+
+    /// Segments whose checksums are still to be compared since the start or the last round.
+    pub fn unchecked_segments(&self) -> usize {
+        self.shared.unchecked.lock().len()
     }
 
     /// Begins to collect the ids of changed documents.

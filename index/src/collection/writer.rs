@@ -10,9 +10,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, s
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tantivy::index::SegmentId;
+use tantivy::index::{SegmentId, SegmentMeta};
 use tantivy::merge_policy::LogMergePolicy;
-use tantivy::{IndexWriter, Term};
+use tantivy::{FutureResult, IndexWriter, Term};
 
 use super::operation::{Operation, StreamPosition, Written};
 use super::plan::{Planner, Rewrite};
@@ -49,12 +49,20 @@ struct Write {
 
 enum Message {
     Write(Write),
-    /// Merge everything into one segment, and answer when it is done.
-    MergeAll(Sender<Result<()>>),
+    /// Begin to merge everything into one segment, where there is something to merge.
+    MergeAll(Sender<Result<Option<Merging>>>),
+    /// Make what merges have left durable, and show it.
+    Settle(Sender<Result<()>>),
     /// Begin to merge these segments.
     MergeThese(Vec<SegmentId>),
     /// Resume from the positions of an older generation.
     Adopt(CommitPayload, Sender<Result<()>>),
+}
+
+/// A merge of everything that is under way in tantivy's threads. The writer stays open until it is dropped.
+struct Merging {
+    result: FutureResult<Option<SegmentMeta>>,
+    _under_way: Arc<()>,
 }
 
 /// Sends writes to the thread that owns tantivy's writer. Dropping it ends the thread after what
@@ -70,6 +78,7 @@ impl WriterHandle {
             payload: shared.stored_payload()?,
             writer: None,
             shared,
+            merging: Weak::new(),
         };
         let (queue, messages) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
@@ -105,9 +114,30 @@ impl WriterHandle {
         answer.recv().map_err(|_| failed())?
     }
 
-    pub fn merge(&self) -> Result<()> {
+    /// Merges everything into one segment and waits for that, while writes go on.
+    pub fn merge(&self, shared: &Shared) -> Result<()> {
+        for left in (0..MERGE_ATTEMPTS).rev() {
+            let (reply, answer) = channel();
+            self.send(Message::MergeAll(reply))?;
+            let Some(merging) = answer.recv().map_err(|_| failed())?? else {
+                break;
+            };
+            match merging.result.wait() {
+                Ok(_) => break,
+                Err(error) => {
+                    shared.damage.refuse()?;
+                    if left == 0 {
+                        return Err(shared.storage.explain(error.into()));
+                    }
+                    // A merge that the policy began before has taken some of these segments; the
+                    // manifest will say so in a moment.
+                    tracing::debug!(%error, "a merge is begun again");
+                    std::thread::sleep(MERGE_PAUSE);
+                }
+            }
+        }
         let (reply, answer) = channel();
-        self.send(Message::MergeAll(reply))?;
+        self.send(Message::Settle(reply))?;
         answer.recv().map_err(|_| failed())?
     }
 
@@ -170,6 +200,8 @@ struct WriterThread {
     shared: Arc<Shared>,
     /// That of the last commit, and what is gathered for the next.
     payload: CommitPayload,
+    /// Held by merges of everything that are under way.
+    merging: Weak<()>,
 }
 
 /// The answer a gathered write will get if its commit succeeds.
@@ -181,7 +213,10 @@ impl WriterThread {
             let message = match messages.recv_timeout(IDLE) {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.rest();
+                    // Closing waits for merges, and writes would wait for that.
+                    if self.merging.strong_count() == 0 {
+                        self.rest();
+                    }
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -237,7 +272,11 @@ impl WriterThread {
                 self.commit_group(write, &empty);
             }
             Message::MergeAll(reply) => {
-                let _ = reply.send(self.merge_all());
+                let _ = reply.send(self.begin_merge_all());
+            }
+            Message::Settle(reply) => {
+                let settled = self.sync().and_then(|()| self.shared.refresh());
+                let _ = reply.send(settled);
             }
             // The merge goes on in tantivy's threads; the background thread sees its result.
             Message::MergeThese(segments) => match self.recover() {
@@ -482,26 +521,18 @@ impl WriterThread {
         )
     }
 
-    fn merge_all(&mut self) -> Result<()> {
-        for left in (0..MERGE_ATTEMPTS).rev() {
-            let segments = self.shared.index.searchable_segment_metas()?;
-            if segments.len() < 2 && segments.iter().all(|part| !part.has_deletes()) {
-                break;
-            }
-            let ids: Vec<SegmentId> = segments.iter().map(|part| part.id()).collect();
-            if let Err(error) = self.recover()?.merge(&ids).wait() {
-                self.shared.damage.refuse()?;
-                if left == 0 {
-                    return Err(self.shared.storage.explain(error.into()));
-                }
-                // A merge that the policy began before has taken some of these segments; the
-                // manifest will say so in a moment.
-                tracing::debug!(%error, "a merge is begun again");
-                std::thread::sleep(MERGE_PAUSE);
-            }
+    fn begin_merge_all(&mut self) -> Result<Option<Merging>> {
+        let segments = self.shared.index.searchable_segment_metas()?;
+        if segments.len() < 2 && segments.iter().all(|part| !part.has_deletes()) {
+            return Ok(None);
         }
-        self.sync()?;
-        self.shared.refresh()
+        let ids: Vec<SegmentId> = segments.iter().map(|part| part.id()).collect();
+        let under_way = self.merging.upgrade().unwrap_or_default();
+        self.merging = Arc::downgrade(&under_way);
+        Ok(Some(Merging {
+            result: self.recover()?.merge(&ids),
+            _under_way: under_way,
+        }))
     }
 }
 

@@ -187,6 +187,14 @@ impl CollectionHandle {
         }
     }
 
+    /// Segments whose checksums are still to be compared; none where the collection cannot be opened.
+    pub fn unchecked_segments(&self) -> usize {
+        match &self.held.state.read().serving {
+            Serving::Open(collection) => collection.unchecked_segments(),
+            Serving::Damaged(_) | Serving::Dropped => 0,
+        }
+    }
+
     /// Compares all files with their checksums, as the background thread does after a start and once
     /// a day.
     ///

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use latentdb_index::{Faults, Step};
 use parking_lot::Mutex;
+use rand::rngs::StdRng;
+
+use crate::power::Power;
 
 /// How a step ends.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +39,8 @@ struct State {
     /// Steps taken, of the planned kind.
     taken: u64,
     plan: Option<Plan>,
+    /// What is durable, where the power is to be cut, and the steps until then.
+    power: Option<(Power, u64)>,
 }
 
 /// The disk.
@@ -72,6 +77,28 @@ impl Disk {
         });
     }
 
+    /// The power goes before a step, after which nothing goes through. What is in the directory now is
+    /// durable.
+    pub fn cut_power_before(&self, step: u64, directory: &Path) {
+        self.0.lock().power = Some((Power::of(directory), step));
+    }
+
+    /// Whether the power is gone.
+    pub fn is_dead(&self) -> bool {
+        self.0
+            .lock()
+            .power
+            .as_ref()
+            .is_some_and(|(_, rest)| *rest == 0)
+    }
+
+    /// Cuts the power, unless it is gone, and writes to `target` what that leaves of `directory`.
+    pub fn cut_power(&self, directory: &Path, target: &Path, random: &mut StdRng) {
+        self.die();
+        let power = self.0.lock().power.take();
+        power.unwrap().0.cut(directory, target, random);
+    }
+
     /// No more failures.
     pub fn heal(&self) {
         self.0.lock().plan = None;
@@ -88,6 +115,16 @@ fn is_ours() -> bool {
 impl Faults for Disk {
     fn before(&self, step: Step, path: &Path, bytes: usize) -> io::Result<usize> {
         let mut state = self.0.lock();
+        if let Some((power, rest)) = &mut state.power {
+            if *rest == 0 {
+                return Err(io::Error::from_raw_os_error(5));
+            }
+            *rest -= 1;
+            if *rest == 0 {
+                return Err(io::Error::from_raw_os_error(5));
+            }
+            power.note(step, path);
+        }
         let Some(plan) = state.plan.clone() else {
             return Ok(bytes);
         };

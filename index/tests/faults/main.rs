@@ -9,6 +9,7 @@
 mod disk;
 mod flips;
 mod golden;
+mod power;
 mod recovery;
 mod schedules;
 mod small;

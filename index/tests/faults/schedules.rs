@@ -286,10 +286,68 @@ fn schedule(seed: u64) -> bool {
     has_failed
 }
 
+/// Work until the power is cut, and again on what that left.
+fn power_cuts(seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let shown = format!("LATENTDB_SEED={seed}");
+    let mut directory = tempfile::tempdir().unwrap();
+    let mut live = {
+        let database = Database::open(directory.path()).unwrap();
+        database.create(new_collection(NAME)).unwrap();
+        content(&database)
+    };
+    for round in 0..2 {
+        let disk = Disk::new();
+        disk.cut_power_before(random.random_range(1..300), directory.path());
+        let mut possible = vec![live.clone()];
+        // A start that the cut meets changes nothing.
+        if let Ok(database) = Database::open_with_faults(directory.path(), disk.clone()) {
+            let mut model = content(&database);
+            for batch in 1..=WORK as u64 {
+                let mut after = model.clone();
+                let batch = round * 100 + batch;
+                match work(&mut random, &database, &mut after, batch) {
+                    Ok(()) => model = after,
+                    Err(error) => {
+                        assert!(disk.is_dead(), "{shown}: {error}");
+                        possible.push(after);
+                        break;
+                    }
+                }
+                possible = vec![model.clone()];
+            }
+        }
+        let left = tempfile::tempdir().unwrap();
+        disk.cut_power(directory.path(), left.path(), &mut random);
+        directory = left;
+        live = content(&Database::open(directory.path()).unwrap());
+        assert!(
+            possible.contains(&live),
+            "{shown}: {live:?}, expected one of {possible:?}"
+        );
+        let found = verify(directory.path(), true).unwrap().damage;
+        assert!(found.is_empty(), "{shown}: {found:?}");
+    }
+    let database = Database::open(directory.path()).unwrap();
+    let collection = database.collection(NAME).unwrap();
+    collection.apply(vec![upsert(document("last", 1))]).unwrap();
+    collection.merge().unwrap();
+}
+
+fn number(name: &str, or: u64) -> u64 {
+    std::env::var(name).map_or(or, |value| value.parse().unwrap())
+}
+
+#[test]
+fn what_is_acknowledged_survives_power_cuts() {
+    let first = number("LATENTDB_SEED", 0);
+    let count = number("LATENTDB_FAULT_SCHEDULES", SCHEDULES);
+    (first..first + count).for_each(power_cuts);
+    println!("{count} schedules of two power cuts each");
+}
+
 #[test]
 fn what_is_acknowledged_survives_a_failing_disk() {
-    let number =
-        |name: &str, or: u64| std::env::var(name).map_or(or, |value| value.parse().unwrap());
     let first = number("LATENTDB_SEED", 0);
     let count = number("LATENTDB_FAULT_SCHEDULES", SCHEDULES);
     let failed = (first..first + count)

@@ -20,7 +20,7 @@ use super::interrupt::Interrupt;
 use super::output;
 use super::serve::{self, DEFAULT_ADDRESS};
 use crate::inputs;
-use crate::server::ServerOptions;
+use crate::server::{ModelPlaces, ServerOptions};
 
 /// Where the demo lies and what happens after it.
 #[derive(Debug, clap::Args)]
@@ -60,6 +60,10 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let corpus = setup::fetch(&interrupt).await?;
     let server = serve::open(ServerOptions {
         data: data.clone(),
+        models: ModelPlaces {
+            downloads: true,
+            ..ModelPlaces::default()
+        },
         ..ServerOptions::default()
     })
     .await?;
@@ -70,7 +74,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     }));
     let visit = async {
         let client = Client::connect(&address).await?;
-        setup::build(&client, &corpus, &data, &interrupt).await?;
+        setup::build(&client, &corpus, &interrupt).await?;
         tour::run(&client, corpus.len(), args.json).await?;
         let folder = data.display();
         if args.serve {

@@ -49,7 +49,6 @@ pub(in crate::cli) async fn fetch(interrupt: &Interrupt) -> anyhow::Result<Vec<D
 pub(super) async fn build(
     client: &Client,
     corpus: &[DemoDocument],
-    data: &Path,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     let found = match collection::find(client, COLLECTION).await? {
@@ -60,11 +59,8 @@ pub(super) async fn build(
         write(client, corpus, interrupt).await?;
     }
     if found.sae.is_none() {
-        let folder = data.join("saes").join(COLLECTION);
-        if !folder.join("cfg.json").is_file() {
-            train(client, &folder).await?;
-        }
-        collection::attach(client, COLLECTION, &folder).await?;
+        let sae = train(client).await?;
+        collection::attach(client, COLLECTION, Path::new(&sae)).await?;
     }
     label(client).await
 }
@@ -185,19 +181,19 @@ fn to_wire(document: &DemoDocument) -> Document {
     }
 }
 
-async fn train(client: &Client, folder: &Path) -> anyhow::Result<()> {
+/// Trains the SAE; its hash.
+async fn train(client: &Client) -> anyhow::Result<String> {
     let request = TrainSaeRequest {
         collection: COLLECTION.to_owned(),
         n_latents: N_LATENTS,
         k: K,
-        output: crate::cli::flags::absolute(folder)?,
         ..TrainSaeRequest::default()
     };
     let last = sae::train_in_server(client, request).await?;
     if let Some(quality) = &last.quality {
         eprint!("SAE trained: {}", sae::server_quality_line(quality));
     }
-    Ok(())
+    Ok(last.sae.unwrap_or_default().sha256)
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use serde_json::json;
 use super::files::FileArgs;
 use super::page::local;
 use crate::cli::client::ClientArgs;
-use crate::cli::flags::absolute;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, text};
 use crate::client::ToJson;
@@ -78,14 +77,14 @@ fn evaluate_files(args: &Args, is_json: bool) -> anyhow::Result<()> {
 }
 
 async fn evaluate_collection(args: &Args, client: &ClientArgs) -> anyhow::Result<()> {
+    let connection = client.connect().await?;
     let request = EvaluateSaeRequest {
         collection: args.collection.clone().unwrap_or_default(),
         sae: match &args.dir {
-            Some(dir) => absolute(dir)?,
+            Some(dir) => connection.sae_name(dir).await?,
             None => String::new(),
         },
     };
-    let connection = client.connect().await?;
     let waiting = progress::spinner("evaluating");
     let response = connection
         .models()

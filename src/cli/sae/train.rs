@@ -10,7 +10,6 @@ use super::page::{local, progress_line, quality_line, server_quality_line, train
 use crate::cli::client::ClientArgs;
 use crate::cli::failure::Interrupted;
 use crate::cli::flags;
-use crate::cli::flags::absolute;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{output, progress, reading, text};
 use crate::client::ToJson;
@@ -135,10 +134,9 @@ impl Args {
     }
 
     /// What is asked of a training in the server.
-    fn request(&self, collection: String, output: String) -> TrainSaeRequest {
+    fn request(&self, collection: String) -> TrainSaeRequest {
         TrainSaeRequest {
             collection,
-            output,
             n_latents: self.n.unwrap_or_default(),
             k: self.k.unwrap_or_default(),
             ..self.settings.request()
@@ -236,9 +234,14 @@ async fn train_collection(
     collection: String,
     client: &ClientArgs,
 ) -> anyhow::Result<()> {
-    let request = args.request(collection, absolute(&args.out)?);
-    let last = train_in_server(&client.connect().await?, request).await?;
+    format::check_destination(&args.out)?;
+    let connection = client.connect().await?;
+    let last = train_in_server(&connection, args.request(collection)).await?;
     let sae = last.sae.unwrap_or_default();
+    let files = tempfile::tempdir()?;
+    connection.download_sae(&sae.sha256, files.path()).await?;
+    let out = args.out.clone();
+    tokio::task::spawn_blocking(move || format::save(&format::open(files.path())?, &out)).await??;
     let mut page = format!("{}: {}\n", args.out.display(), text::sae_line(&sae));
     if let Some(quality) = &last.quality {
         page.push_str("  held out   ");
@@ -285,7 +288,7 @@ mod tests {
             (fitting.epochs, fitting.batch)
         );
         config.check().unwrap();
-        let request = args.request("c".into(), "d".into());
+        let request = args.request("c".into());
         assert_eq!((request.n_latents, request.prefixes), (64, vec![16, 32]));
         assert!(request.batch_top_k && request.patience.is_none());
     }

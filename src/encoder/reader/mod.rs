@@ -79,6 +79,8 @@ pub struct ReaderOptions {
     pub name: Option<String>,
     /// Number format of products with weights.
     pub precision: Precision,
+    /// Reads what is on this machine only, and asks no hub.
+    pub offline: bool,
 }
 
 impl ReaderOptions {
@@ -94,6 +96,7 @@ impl ReaderOptions {
             tokens: TokenPolicy::default(),
             name: None,
             precision: Precision::default(),
+            offline: false,
         }
     }
 }
@@ -150,7 +153,7 @@ impl Reader {
     /// the model, `NotFound` for files that are not there, `FailedPrecondition` naming what is not
     /// run, `Corrupted` for files that do not fit together.
     pub fn open(model: &str, options: &ReaderOptions) -> Result<Self> {
-        let hub = Hub::from_env(|name| std::env::var_os(name));
+        let hub = Hub::of_user(options.offline);
         Self::open_with(model, options, &hub, Engine::detect())
     }
 

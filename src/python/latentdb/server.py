@@ -47,7 +47,8 @@ def find_binary(given: str | os.PathLike[str] | None = None) -> str:
 
 
 class LocalServer:
-    """A running server, on a free port where none is said, which ends with this program."""
+    """A running server, on a free port where none is said, which ends with this program. It fetches
+    pinned models and those of the hub; `arguments` are further flags of `latentdb serve`."""
 
     def __init__(
         self,
@@ -63,7 +64,8 @@ class LocalServer:
         ready = pathlib.Path(self._folder.name, "ready")
         command = [
             *(find_binary(binary), "serve", "--data", str(self.data)),
-            *("--listen", listen, "--ready-file", str(ready), *arguments),
+            *("--listen", listen, "--ready-file", str(ready), "--allow-downloads"),
+            *arguments,
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

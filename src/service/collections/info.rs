@@ -105,6 +105,8 @@ pub struct CollectionInfo {
     pub disk_bytes: u64,
     /// What is damaged, if anything is known to be.
     pub damage: Option<String>,
+    /// Further names of it.
+    pub aliases: Vec<String>,
 }
 
 /// A saved set and what it describes now.
@@ -177,6 +179,7 @@ impl Collections {
             n_latents: view.n_latents(),
             disk_bytes: view.handle.disk_bytes()?,
             damage: view.handle.damage(),
+            aliases: self.core.database.aliases_of(&view.spec.record.name),
             snapshot: Some(view.snapshot),
         })
     }
@@ -202,6 +205,7 @@ impl Collections {
             snapshot: None,
             disk_bytes: 0,
             damage: Some(damage),
+            aliases: self.core.database.aliases_of(&spec.record.name),
         })
     }
 

@@ -77,6 +77,28 @@ impl Collections {
         .await
     }
 
+    /// Makes an alias stand for a collection; what it stood for.
+    ///
+    /// # Errors
+    /// `NotFound` for the collection, `AlreadyExists` where a collection has the name.
+    pub async fn set_alias(
+        self: &Arc<Self>,
+        alias: String,
+        collection: String,
+    ) -> Result<Option<String>> {
+        let service = self.clone();
+        blocking(move || service.core.database.set_alias(&alias, &collection)).await
+    }
+
+    /// Removes an alias; the collection that it stood for.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn drop_alias(self: &Arc<Self>, alias: String) -> Result<String> {
+        let service = self.clone();
+        blocking(move || service.core.database.remove_alias(&alias)).await
+    }
+
     /// Merges a collection's segments into one; returns how many there are then.
     pub async fn optimize(self: &Arc<Self>, name: String) -> Result<usize> {
         let service = self.clone();

@@ -2,7 +2,6 @@
 //! besides its documents. The documents go the way of all documents, as they are given.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::sync::Arc;
 
 use latentdb_index::{
@@ -340,7 +339,7 @@ fn check_sae(core: &Core, attached: &AttachedSae, folder: Option<&String>) -> Re
     };
     let sae = match folder {
         Some(folder) => {
-            let sae = core.models.import_sae(Path::new(folder)).within("saes")?;
+            let sae = core.models.named_sae(folder).within("saes")?;
             if sae.hash() != record.sha256 {
                 return Err(Error::precondition(format!(
                     "the SAE in {folder} has the hash {}; {} is {}",

@@ -4,6 +4,7 @@ mod complete;
 mod conditions;
 mod matching;
 mod projection;
+mod size;
 
 use std::sync::Arc;
 
@@ -24,7 +25,10 @@ pub use conditions::{ExpectedVersions, IfExists};
 pub use matching::MatchingChange;
 pub use projection::{Projection, ReadDocument, SaeCodes};
 
+pub(crate) use size::AnswerSize;
+
 use conditions::requirements;
+use size::MAX_READ_AHEAD;
 
 /// Most documents of one write.
 pub const MAX_BATCH: usize = 10_000;
@@ -297,7 +301,14 @@ impl Documents {
                 Err(error) if error.kind() == ErrorKind::Unavailable && may_try_again(attempt) => {
                     attempt += 1;
                 }
-                result => return result,
+                result => {
+                    let written = result?;
+                    if !written.duplicate {
+                        let measures = &self.core.measures;
+                        measures.written(written.upserted, written.deleted);
+                    }
+                    return Ok(written);
+                }
             }
         }
     }
@@ -313,9 +324,14 @@ impl Documents {
         let view = self.core.view(address)?;
         blocking(move || {
             let mut found = Projected::default();
+            let mut size = AnswerSize::default();
             for id in ids {
                 match view.snapshot.find(&id)? {
-                    Some(doc) => found.documents.push(projection.read(&view.snapshot, doc)?),
+                    Some(doc) => {
+                        let document = projection.read(&view.snapshot, doc)?;
+                        size.add(&document)?;
+                        found.documents.push(document);
+                    }
                     None => found.missing.push(id),
                 }
             }
@@ -372,16 +388,16 @@ pub struct Scroll {
 }
 
 impl Scroll {
-    /// The next `count` documents; none at the end.
+    /// The next `count` documents, or those of [`MAX_READ_AHEAD`] bytes; none at the end.
     pub async fn next(&mut self, count: usize) -> Result<Vec<ReadDocument>> {
         let (snapshot, docs) = (self.snapshot.clone(), self.docs.clone());
         let (projection, from) = (self.projection.clone(), self.next);
         let saes = self.saes.clone();
         let to = from.saturating_add(count).min(docs.len());
-        self.next = to;
-        blocking(move || {
-            let docs = docs[from..to].iter();
-            docs.map(|&doc| {
+        let documents = blocking(move || {
+            let mut size = AnswerSize::default();
+            let mut documents = Vec::new();
+            for &doc in &docs[from..to] {
                 let mut read = projection.read(&snapshot, doc)?;
                 if !saes.is_empty() {
                     let codes = saes.iter().cloned().zip(snapshot.whole(doc)?.codes);
@@ -391,11 +407,17 @@ impl Scroll {
                     };
                     read.codes = codes.filter(is_some).collect();
                 }
-                Ok(read)
-            })
-            .collect()
+                if size.is_full(&read, MAX_READ_AHEAD) {
+                    break;
+                }
+                size.add(&read)?;
+                documents.push(read);
+            }
+            Ok(documents)
         })
-        .await
+        .await?;
+        self.next += documents.len();
+        Ok(documents)
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result, Within as _};
-use crate::inputs::Cache;
 use crate::label::{ChatConfig, ChatModel, LocalModel};
 use crate::service::opened::Opened;
+use crate::service::places::ModelPlaces;
 
 /// The local model where none is named.
 const DEFAULT_LOCAL_MODEL: &str = "smollm2";
@@ -25,16 +25,17 @@ pub struct ChatUse {
 }
 
 /// Language models of labellers and judges, opened once.
-#[derive(Default)]
 pub(in crate::service) struct LanguageModels {
+    places: Arc<ModelPlaces>,
     /// The chat endpoint, where one is configured.
     pub chat: Option<ChatConfig>,
     local: Opened<String, Arc<LocalModel>>,
 }
 
 impl LanguageModels {
-    pub fn new(chat: Option<ChatConfig>) -> Self {
+    pub fn new(places: Arc<ModelPlaces>, chat: Option<ChatConfig>) -> Self {
         Self {
+            places,
             chat,
             local: Opened::default(),
         }
@@ -65,7 +66,7 @@ impl LanguageModels {
     pub fn local(&self, name: Option<&str>) -> Result<Arc<LocalModel>> {
         let name = name.unwrap_or(DEFAULT_LOCAL_MODEL);
         self.local.get_or_open(&name.to_owned(), || {
-            let place = Cache::of_user().place_of_model(name)?;
+            let place = self.places.model(name)?;
             let model = LocalModel::open(Path::new(&place)).within("model")?;
             Ok(Arc::new(model))
         })

@@ -46,11 +46,12 @@ impl LabelCache {
 
 impl Labels {
     pub(in crate::service) fn new(core: Arc<Core>, chat: Option<ChatConfig>) -> Self {
+        let places = core.places.clone();
         Self {
             core,
             cache: LabelCache::default(),
             vectors: LabelVectors::default(),
-            language_models: LanguageModels::new(chat),
+            language_models: LanguageModels::new(places, chat),
         }
     }
 

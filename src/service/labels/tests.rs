@@ -9,7 +9,7 @@ use super::{ChatUse, LabelProgress, LabelRequest};
 use crate::error::ErrorKind;
 use crate::label::{Annotator as _, ChatConfig, ChatLimits};
 use crate::progress::Progress;
-use crate::service::{Address, Batch, CreateCollection, Service};
+use crate::service::{Address, Batch, CreateCollection, Service, ServiceOptions};
 
 #[test]
 fn a_call_stays_within_what_the_server_allows() {
@@ -18,15 +18,18 @@ fn a_call_stays_within_what_the_server_allows() {
         requests_per_minute: Some(10),
         tokens: None,
     };
-    let models = LanguageModels::new(Some(ChatConfig {
-        url: "http://127.0.0.1:1/v1".to_owned(),
-        model: "m".to_owned(),
-        key: None,
-        timeout: Duration::from_secs(1),
-        attempts: 1,
-        backoff: Duration::from_secs(1),
-        limits: allowed,
-    }));
+    let models = LanguageModels::new(
+        Arc::default(),
+        Some(ChatConfig {
+            url: "http://127.0.0.1:1/v1".to_owned(),
+            model: "m".to_owned(),
+            key: None,
+            timeout: Duration::from_secs(1),
+            attempts: 1,
+            backoff: Duration::from_secs(1),
+            limits: allowed,
+        }),
+    );
     for (asked, expected) in [(None, 2), (Some(1), 1), (Some(64), 2)] {
         let usage = ChatUse {
             concurrency: asked,
@@ -39,7 +42,7 @@ fn a_call_stays_within_what_the_server_allows() {
 }
 
 async fn with_texts(data: &Path) -> Service {
-    let service = Service::open(data, 0, false, None, None).unwrap();
+    let service = Service::open(data, ServiceOptions::default()).unwrap();
     let request = CreateCollection {
         name: "c".to_owned(),
         n_latents: Some(3),

@@ -10,24 +10,29 @@ use super::pages::{Page, Session};
 use super::resolved::{Leaf, ResolvedSearch};
 use super::result::{Contribution, CountedFacets, ExplainedHit, Explanation, SearchResult};
 use crate::error::Result;
+use crate::service::documents::AnswerSize;
 use crate::vectors::{dot, norm};
 
 pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Result<SearchResult> {
     let fetching = Instant::now();
     let search = &session.search;
+    let mut size = AnswerSize::default();
     let hits = page
         .hits
         .iter()
         .map(|hit| {
             let snapshot = &search.view.snapshot;
             let document = session.options.projection.read(snapshot, hit.doc)?;
+            let latents = contributions(search, hit, session.options.latents_per_hit)?;
+            size.add(&document)?;
+            size.add_bytes(latents.iter().map(Contribution::bytes).sum())?;
             let text = document.document.text.as_deref().unwrap_or_default();
             Ok(ExplainedHit {
                 highlights: highlights(&search.words, snapshot.analyzer(), hit, text),
                 document,
                 score: hit.score,
                 components: hit.components.clone(),
-                latents: contributions(search, hit, session.options.latents_per_hit)?,
+                latents,
             })
         })
         .collect::<Result<_>>()?;
@@ -46,6 +51,7 @@ pub(super) fn explain(session: &Session, page: &Page, started: Instant) -> Resul
         sequence: search.view.snapshot.sequence(),
         warnings: search.view.warnings(),
         facets: CountedFacets::default(),
+        size,
     })
 }
 

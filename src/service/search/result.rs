@@ -9,7 +9,7 @@ use latentdb_index::query::{Component, Kind, Plan};
 use latentdb_index::{Activation, Label, Span};
 
 use super::node::SteerChange;
-use crate::service::documents::{Projection, ReadDocument};
+use crate::service::documents::{AnswerSize, Projection, ReadDocument};
 
 /// What a search returns in addition to scores.
 #[derive(Clone, Debug)]
@@ -60,6 +60,8 @@ pub struct SearchResult {
     pub warnings: Vec<String>,
     /// Counts over the documents that the root's filter allows; of the first page.
     pub facets: CountedFacets,
+    /// Bytes of the documents of the hits.
+    pub(crate) size: AnswerSize,
 }
 
 /// The counts of facets, with the labels of the latents among them.
@@ -110,6 +112,13 @@ pub struct Contribution {
     pub contribution: f32,
     /// The component; empty where the latent is only active.
     pub component: String,
+}
+
+impl Contribution {
+    /// Its bytes as a message has it, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        24 + self.label.as_ref().map_or(0, String::len) + self.component.len()
+    }
 }
 
 /// What steering did to a query vector.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use latentdb_index::Filter;
 use latentdb_index::query::MAX_HITS;
 use latentdb_index::validate_attribute_name;
+use tracing::Instrument as _;
 
 use super::explain::explain;
 use super::facets::counted;
@@ -16,6 +17,7 @@ use super::result::{CountedFacets, SearchOptions, SearchResult};
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
+use crate::service::documents::AnswerSize;
 
 /// Maximum hits per page.
 const MAX_PAGE: usize = 1000;
@@ -58,12 +60,15 @@ impl Search {
             ));
         }
         let view = self.core.view(address)?;
+        let mut size = AnswerSize::default();
         let mut results = Vec::with_capacity(searches.len());
         for (at, (node, options)) in searches.into_iter().enumerate() {
             let place = format!("searches[{at}]");
             check_options(&node, &options).within(&place)?;
             let result = self.search_view(view.for_another(), node, options).await;
-            results.push(result.within(&place)?);
+            let result = result.within(&place)?;
+            size.join(result.size)?;
+            results.push(result);
         }
         Ok(results)
     }
@@ -77,7 +82,8 @@ impl Search {
         let started = Instant::now();
         let asked = node.clone();
         self.insert_presets(&view, &mut node)?;
-        let encoded = self.encode_texts_of(&view, &node).await?;
+        let encoding = self.encode_texts_of(&view, &node);
+        let encoded = encoding.instrument(tracing::info_span!("encode")).await?;
         let (service, name) = (self.clone(), view.name());
         blocking(move || {
             let search = service.resolved(view, node, &encoded, started)?;
@@ -89,13 +95,20 @@ impl Search {
             let running = Instant::now();
             let offset = options.offset;
             let mut session = Session::new(asked, search, options)?;
-            let plan = session.extend_to(offset)?;
+            let executing = tracing::info_span!("execute");
+            let plan = executing.in_scope(|| session.extend_to(offset))?;
             let execute = running.elapsed();
             let page = session.page(offset);
-            let mut result = explain(&session, &page, started)?;
+            let fetching = tracing::info_span!("fetch");
+            let mut result = fetching.in_scope(|| explain(&session, &page, started))?;
             result.explanation.plan = plan;
             result.explanation.execute = execute;
-            service.slow.note(name, &result.explanation);
+            let explanation = &result.explanation;
+            let measures = &service.core.measures;
+            measures.search(explanation.encode, explanation.execute, explanation.fetch);
+            if service.slow.note(name, explanation) {
+                measures.slow_search();
+            }
             result.facets = CountedFacets { counts, labels };
             if page.more {
                 let next = page.range.end;

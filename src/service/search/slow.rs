@@ -38,10 +38,10 @@ impl SlowSearches {
         }
     }
 
-    /// Keeps and logs a search if it took long.
-    pub fn note(&self, collection: String, explanation: &Explanation) {
+    /// Keeps and logs a search if it took long; whether it did.
+    pub fn note(&self, collection: String, explanation: &Explanation) -> bool {
         if self.bound.is_none_or(|bound| explanation.total < bound) {
-            return;
+            return false;
         }
         tracing::warn!(
             target: "latentdb::slow",
@@ -63,6 +63,7 @@ impl SlowSearches {
             ended: now(),
             explanation: explanation.clone(),
         });
+        true
     }
 
     /// Those kept, latest last.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import AsyncIterator
+from typing import BinaryIO
 
 from .. import v1
 from ..errors import InvalidArgument
@@ -51,11 +52,49 @@ class AsyncSaes:
         finally:
             bar.close()
 
+    async def download(
+        self,
+        sae: str | v1.SaeInfo,
+        folder: str | os.PathLike[str],
+        *,
+        progress: ProgressLike = None,
+    ) -> None:
+        """Writes the files of an SAE that the server holds to a folder of this machine, which is created,
+        in SAELens layout.
+
+        Raises:
+            NotFound: where the server holds none of that hash.
+            FileExistsError: where the folder has files.
+        """
+        root = pathlib.Path(folder)
+        root.mkdir(parents=True, exist_ok=True)
+        if any(root.iterdir()):
+            raise FileExistsError(f"{str(folder)!r} has files; a new or an empty folder is accepted")
+        request, bar = v1.DownloadSaeRequest(sae=named(sae)), Progress(progress, None, "bytes")
+        file: BinaryIO | None = None
+        try:
+            async for piece in self._rpc.stream(
+                "ModelService/DownloadSae", request, v1.DownloadSaeResponse
+            ):
+                if piece.file:
+                    if file is not None:
+                        file.close()
+                    file = (root / pathlib.Path(piece.file).name).open("wb")
+                if file is not None:
+                    file.write(piece.content)
+                bar.add(len(piece.content))
+        finally:
+            if file is not None:
+                file.close()
+            bar.close()
+
     async def get(self, sae: str) -> v1.SaeInfo:
-        """What an SAE is: one of the data directory by its hash, or a folder on the server."""
+        """What an SAE is: one of the data directory by its hash, or a folder below
+        `serve --models`."""
         return await self._rpc.unary("ModelService/GetSae", v1.GetSaeRequest(path=sae), v1.SaeInfo)
 
 
 def named(sae: str | v1.SaeInfo) -> str:
-    """How a request names an SAE: a folder on the server, or the hash of one that it has."""
+    """How a request names an SAE: the hash of one that the server has, or its folder below
+    `serve --models`."""
     return sae.sha256 if isinstance(sae, v1.SaeInfo) else sae

@@ -15,6 +15,7 @@ from ..transport import Settings, Tls, address_of
 from ..values import Floats, of_vector
 from .collection import Collection
 from .saes import Saes, named
+from .snapshots import Snapshots
 from .transport import Transport
 
 PRECISIONS = {"f32": "f32", "bf16": "bf16"}
@@ -31,6 +32,7 @@ class Client:
 
     Attributes:
         saes: SAEs of the server: `saes.upload(folder)`.
+        snapshots: copies of its collections elsewhere: `snapshots.create()`.
         rpc: any rpc by its name: `rpc.unary("SearchService/Count", request, v1.CountResponse)`.
         channel: the gRPC channel, for the generated stubs (`latentdb.v1.search_pb2_grpc`).
     """
@@ -50,6 +52,7 @@ class Client:
         self.address = address_of(address)
         self.rpc = Transport(Settings(self.address, key, tls, timeout))
         self.saes = Saes(self.rpc)
+        self.snapshots = Snapshots(self.rpc)
         self._server = server
 
     @property
@@ -99,9 +102,10 @@ class Client:
 
         Args:
             name: letters, digits, `_`, `-` and `.`, at most 128 bytes.
-            encoder: makes vectors from text: "all-MiniLM-L6-v2", a folder on the server, a hub id.
+            encoder: makes vectors from text: "all-MiniLM-L6-v2", a folder below
+                `serve --models`, a hub id.
             dimension: values of a vector, where the client brings vectors.
-            sae: what `saes.upload` gave, or a folder on the server.
+            sae: what `saes.upload` gave, or a folder below `serve --models`.
             n_latents: latents, where the client brings them.
             stemming, stop_words: languages, as "english", whose words are stemmed and left out.
             fold_diacritics: whether "café" and "cafe" are one word.
@@ -161,6 +165,29 @@ class Client:
             v1.ListCollectionsResponse,
         )
         return [own.name for own in found.collections]
+
+    def set_alias(self, alias: str, collection: str) -> str:
+        """Makes an alias stand for a collection, at once, whatever it stood for; gives what that was, empty
+        where it is new. Whatever takes a collection takes the alias.
+
+        Raises:
+            AlreadyExists: where a collection has the name of the alias.
+        """
+        answer = self.rpc.unary(
+            "CollectionService/SetAlias",
+            v1.SetAliasRequest(alias=alias, collection=collection),
+            v1.SetAliasResponse,
+        )
+        return answer.previous
+
+    def drop_alias(self, alias: str) -> str:
+        """Removes an alias; gives the collection that it stood for, which stays."""
+        answer = self.rpc.unary(
+            "CollectionService/DropAlias",
+            v1.DropAliasRequest(alias=alias),
+            v1.DropAliasResponse,
+        )
+        return answer.collection
 
     def drop_collection(self, name: str) -> None:
         """Drops a collection with its documents, saved sets and labels."""

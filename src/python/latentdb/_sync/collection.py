@@ -478,7 +478,6 @@ class Collection(Analysed):
 
     def train_sae(
         self,
-        output: str,
         *,
         n_latents: int = 0,
         k: int = 0,
@@ -488,11 +487,10 @@ class Collection(Analysed):
         batch_top_k: bool = False,
         progress: ProgressLike = None,
     ) -> v1.TrainSaeProgress:
-        """Trains an SAE on the collection's vectors into a folder on the server; gives the last
-        message, with the SAE and its quality."""
+        """Trains an SAE on the collection's vectors, which the server keeps; gives the last message, with
+        the SAE and its quality. `attach_sae` takes the SAE, `client.saes.download` brings its files."""
         request = v1.TrainSaeRequest(
             collection=self.name,
-            output=output,
             n_latents=n_latents,
             k=k,
             epochs=epochs,
@@ -511,7 +509,8 @@ class Collection(Analysed):
         return last
 
     def evaluate_sae(self, sae: str = "") -> v1.EvaluateSaeResponse:
-        """Measures an SAE, the collection's or one in a folder on the server, on its vectors."""
+        """Measures an SAE, the collection's or another one by its hash or its folder below
+        `serve --models`, on its vectors."""
         request = v1.EvaluateSaeRequest(collection=self.name, sae=sae)
         return self.rpc.unary("ModelService/EvaluateSae", request, v1.EvaluateSaeResponse)
 

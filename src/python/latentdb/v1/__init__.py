@@ -14,5 +14,6 @@ from .map_pb2 import *
 from .model_pb2 import *
 from .quality_pb2 import *
 from .search_pb2 import *
+from .snapshot_pb2 import *
 from .trends_pb2 import *
 from .types_pb2 import *

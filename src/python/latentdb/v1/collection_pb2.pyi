@@ -95,7 +95,7 @@ class Reader(_message.Message):
     def __init__(self, model: _Optional[str] = ..., layer: _Optional[int] = ..., chat_template: _Optional[str] = ..., window: _Optional[int] = ..., stride: _Optional[int] = ..., special_tokens: bool = ..., template_tokens: bool = ..., prepend_bos: bool = ..., pooling: _Optional[str] = ..., positions: bool = ...) -> None: ...
 
 class Collection(_message.Message):
-    __slots__ = ("name", "created", "dimension", "encoder", "sae", "n_latents", "documents", "segments", "vectors", "vectors_in_graph", "disk_bytes", "sequence", "fit", "reader", "saes", "attributes", "analyzer", "damage")
+    __slots__ = ("name", "created", "dimension", "encoder", "sae", "n_latents", "documents", "segments", "vectors", "vectors_in_graph", "disk_bytes", "sequence", "fit", "reader", "saes", "attributes", "analyzer", "damage", "aliases")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,7 @@ class Collection(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     ANALYZER_FIELD_NUMBER: _ClassVar[int]
     DAMAGE_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
     name: str
     created: _timestamp_pb2.Timestamp
     dimension: int
@@ -132,7 +133,34 @@ class Collection(_message.Message):
     attributes: _containers.RepeatedCompositeFieldContainer[AttributeInfo]
     analyzer: Analyzer
     damage: str
-    def __init__(self, name: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., dimension: _Optional[int] = ..., encoder: _Optional[_Union[EncoderInfo, _Mapping[str, _Any]]] = ..., sae: _Optional[_Union[SaeInfo, _Mapping[str, _Any]]] = ..., n_latents: _Optional[int] = ..., documents: _Optional[int] = ..., segments: _Optional[int] = ..., vectors: _Optional[int] = ..., vectors_in_graph: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., sequence: _Optional[int] = ..., fit: _Optional[_Union[Fit, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[ReaderInfo, _Mapping[str, _Any]]] = ..., saes: _Optional[_Iterable[_Union[AttachedSae, _Mapping[str, _Any]]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeInfo, _Mapping[str, _Any]]]] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping[str, _Any]]] = ..., damage: _Optional[str] = ...) -> None: ...
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., dimension: _Optional[int] = ..., encoder: _Optional[_Union[EncoderInfo, _Mapping[str, _Any]]] = ..., sae: _Optional[_Union[SaeInfo, _Mapping[str, _Any]]] = ..., n_latents: _Optional[int] = ..., documents: _Optional[int] = ..., segments: _Optional[int] = ..., vectors: _Optional[int] = ..., vectors_in_graph: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., sequence: _Optional[int] = ..., fit: _Optional[_Union[Fit, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[ReaderInfo, _Mapping[str, _Any]]] = ..., saes: _Optional[_Iterable[_Union[AttachedSae, _Mapping[str, _Any]]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeInfo, _Mapping[str, _Any]]]] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping[str, _Any]]] = ..., damage: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SetAliasRequest(_message.Message):
+    __slots__ = ("alias", "collection")
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    alias: str
+    collection: str
+    def __init__(self, alias: _Optional[str] = ..., collection: _Optional[str] = ...) -> None: ...
+
+class SetAliasResponse(_message.Message):
+    __slots__ = ("previous",)
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    previous: str
+    def __init__(self, previous: _Optional[str] = ...) -> None: ...
+
+class DropAliasRequest(_message.Message):
+    __slots__ = ("alias",)
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    alias: str
+    def __init__(self, alias: _Optional[str] = ...) -> None: ...
+
+class DropAliasResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    def __init__(self, collection: _Optional[str] = ...) -> None: ...
 
 class AttributeInfo(_message.Message):
     __slots__ = ("name", "kinds")

@@ -55,6 +55,16 @@ class CollectionServiceStub(object):
                 request_serializer=latentdb_dot_v1_dot_collection__pb2.DropCollectionRequest.SerializeToString,
                 response_deserializer=latentdb_dot_v1_dot_collection__pb2.DropCollectionResponse.FromString,
                 _registered_method=True)
+        self.SetAlias = channel.unary_unary(
+                '/latentdb.v1.CollectionService/SetAlias',
+                request_serializer=latentdb_dot_v1_dot_collection__pb2.SetAliasRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_collection__pb2.SetAliasResponse.FromString,
+                _registered_method=True)
+        self.DropAlias = channel.unary_unary(
+                '/latentdb.v1.CollectionService/DropAlias',
+                request_serializer=latentdb_dot_v1_dot_collection__pb2.DropAliasRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_collection__pb2.DropAliasResponse.FromString,
+                _registered_method=True)
         self.AttachSae = channel.unary_stream(
                 '/latentdb.v1.CollectionService/AttachSae',
                 request_serializer=latentdb_dot_v1_dot_collection__pb2.AttachSaeRequest.SerializeToString,
@@ -124,6 +134,21 @@ class CollectionServiceServicer(object):
 
     def DropCollection(self, request, context):
         """Drops a collection with its documents, saved sets and labels.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetAlias(self, request, context):
+        """Makes an alias stand for a collection, at once, whatever it stood for: a request that names the
+        alias is a request to the collection. ALREADY_EXISTS where a collection has its name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropAlias(self, request, context):
+        """Removes an alias; its collection stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,6 +242,16 @@ def add_CollectionServiceServicer_to_server(servicer, server):
                     servicer.DropCollection,
                     request_deserializer=latentdb_dot_v1_dot_collection__pb2.DropCollectionRequest.FromString,
                     response_serializer=latentdb_dot_v1_dot_collection__pb2.DropCollectionResponse.SerializeToString,
+            ),
+            'SetAlias': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetAlias,
+                    request_deserializer=latentdb_dot_v1_dot_collection__pb2.SetAliasRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_collection__pb2.SetAliasResponse.SerializeToString,
+            ),
+            'DropAlias': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropAlias,
+                    request_deserializer=latentdb_dot_v1_dot_collection__pb2.DropAliasRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_collection__pb2.DropAliasResponse.SerializeToString,
             ),
             'AttachSae': grpc.unary_stream_rpc_method_handler(
                     servicer.AttachSae,
@@ -368,6 +403,60 @@ class CollectionService(object):
             '/latentdb.v1.CollectionService/DropCollection',
             latentdb_dot_v1_dot_collection__pb2.DropCollectionRequest.SerializeToString,
             latentdb_dot_v1_dot_collection__pb2.DropCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetAlias(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latentdb.v1.CollectionService/SetAlias',
+            latentdb_dot_v1_dot_collection__pb2.SetAliasRequest.SerializeToString,
+            latentdb_dot_v1_dot_collection__pb2.SetAliasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropAlias(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/latentdb.v1.CollectionService/DropAlias',
+            latentdb_dot_v1_dot_collection__pb2.DropAliasRequest.SerializeToString,
+            latentdb_dot_v1_dot_collection__pb2.DropAliasResponse.FromString,
             options,
             channel_credentials,
             insecure,

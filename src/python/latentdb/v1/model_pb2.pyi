@@ -53,13 +53,12 @@ class DecodeLatentsResponse(_message.Message):
     def __init__(self, vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class TrainSaeRequest(_message.Message):
-    __slots__ = ("collection", "n_latents", "k", "epochs", "seed", "output", "batch_top_k", "matryoshka", "prefixes", "batch_size", "learning_rate", "warm_up", "decay", "held_out", "patience")
+    __slots__ = ("collection", "n_latents", "k", "epochs", "seed", "batch_top_k", "matryoshka", "prefixes", "batch_size", "learning_rate", "warm_up", "decay", "held_out", "patience")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     N_LATENTS_FIELD_NUMBER: _ClassVar[int]
     K_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
-    OUTPUT_FIELD_NUMBER: _ClassVar[int]
     BATCH_TOP_K_FIELD_NUMBER: _ClassVar[int]
     MATRYOSHKA_FIELD_NUMBER: _ClassVar[int]
     PREFIXES_FIELD_NUMBER: _ClassVar[int]
@@ -74,7 +73,6 @@ class TrainSaeRequest(_message.Message):
     k: int
     epochs: int
     seed: int
-    output: str
     batch_top_k: bool
     matryoshka: bool
     prefixes: _containers.RepeatedScalarFieldContainer[int]
@@ -84,7 +82,7 @@ class TrainSaeRequest(_message.Message):
     decay: float
     held_out: float
     patience: int
-    def __init__(self, collection: _Optional[str] = ..., n_latents: _Optional[int] = ..., k: _Optional[int] = ..., epochs: _Optional[int] = ..., seed: _Optional[int] = ..., output: _Optional[str] = ..., batch_top_k: bool = ..., matryoshka: bool = ..., prefixes: _Optional[_Iterable[int]] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., warm_up: _Optional[float] = ..., decay: _Optional[float] = ..., held_out: _Optional[float] = ..., patience: _Optional[int] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., n_latents: _Optional[int] = ..., k: _Optional[int] = ..., epochs: _Optional[int] = ..., seed: _Optional[int] = ..., batch_top_k: bool = ..., matryoshka: bool = ..., prefixes: _Optional[_Iterable[int]] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., warm_up: _Optional[float] = ..., decay: _Optional[float] = ..., held_out: _Optional[float] = ..., patience: _Optional[int] = ...) -> None: ...
 
 class TrainSaeProgress(_message.Message):
     __slots__ = ("step", "steps", "examples_per_second", "fvu", "dead", "sae", "quality", "loss", "l0", "epoch", "held_out_fvu")
@@ -181,6 +179,20 @@ class EvaluateSaeResponse(_message.Message):
     def __init__(self, sae: _Optional[_Union[_collection_pb2.SaeInfo, _Mapping[str, _Any]]] = ..., quality: _Optional[_Union[SaeQuality, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class UploadSaeRequest(_message.Message):
+    __slots__ = ("file", "content")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    file: str
+    content: bytes
+    def __init__(self, file: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class DownloadSaeRequest(_message.Message):
+    __slots__ = ("sae",)
+    SAE_FIELD_NUMBER: _ClassVar[int]
+    sae: str
+    def __init__(self, sae: _Optional[str] = ...) -> None: ...
+
+class DownloadSaeResponse(_message.Message):
     __slots__ = ("file", "content")
     FILE_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]

@@ -71,6 +71,11 @@ class ModelServiceStub(object):
                 request_serializer=latentdb_dot_v1_dot_model__pb2.UploadSaeRequest.SerializeToString,
                 response_deserializer=latentdb_dot_v1_dot_collection__pb2.SaeInfo.FromString,
                 _registered_method=True)
+        self.DownloadSae = channel.unary_stream(
+                '/latentdb.v1.ModelService/DownloadSae',
+                request_serializer=latentdb_dot_v1_dot_model__pb2.DownloadSaeRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_model__pb2.DownloadSaeResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
@@ -99,7 +104,9 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def TrainSae(self, request, context):
-        """Trains an SAE on a collection's vectors. Streams progress; cancelling the call stops it.
+        """Trains an SAE on a collection's vectors and keeps it in the data directory, where it goes by its
+        hash: it can be attached, and DownloadSae gives its files. Streams progress; cancelling the call stops
+        it, and the same call goes on where it stopped while the collection is as it was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,7 +120,7 @@ class ModelServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetSae(self, request, context):
-        """What a folder on the server holds.
+        """What is known of an SAE that the server holds or may read, or of a collection's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,6 +130,13 @@ class ModelServiceServicer(object):
         """Brings an SAE into the data directory: the files of a folder in any of the formats that the
         server reads, in pieces. It is named by its hash ever after, wherever a folder on the server is
         accepted. Nothing is kept of an upload that breaks off or cannot be read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadSae(self, request, context):
+        """The files of an SAE of the data directory, in SAELens layout, in pieces.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,6 +179,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.UploadSae,
                     request_deserializer=latentdb_dot_v1_dot_model__pb2.UploadSaeRequest.FromString,
                     response_serializer=latentdb_dot_v1_dot_collection__pb2.SaeInfo.SerializeToString,
+            ),
+            'DownloadSae': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadSae,
+                    request_deserializer=latentdb_dot_v1_dot_model__pb2.DownloadSaeRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_model__pb2.DownloadSaeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -357,6 +376,33 @@ class ModelService(object):
             '/latentdb.v1.ModelService/UploadSae',
             latentdb_dot_v1_dot_model__pb2.UploadSaeRequest.SerializeToString,
             latentdb_dot_v1_dot_collection__pb2.SaeInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadSae(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/latentdb.v1.ModelService/DownloadSae',
+            latentdb_dot_v1_dot_model__pb2.DownloadSaeRequest.SerializeToString,
+            latentdb_dot_v1_dot_model__pb2.DownloadSaeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,9 +1,9 @@
-//! SAEs that clients bring, file by file, into the data directory.
+//! SAEs that clients bring, file by file, into the data directory, and take from it.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Write as _;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
@@ -45,6 +45,58 @@ pub(super) fn receive_sae(core: &Core, mut pieces: Receiver<Option<Piece>>) -> R
         }
     }
     Err(Error::new(ErrorKind::Cancelled, "the upload broke off"))
+}
+
+/// Bytes of a piece that a client takes.
+const PIECE: u64 = 1 << 20;
+
+/// The files of an SAE, read as they are asked for.
+pub struct Download {
+    /// Those not read to their end, the next one last.
+    files: Vec<PathBuf>,
+    reading: Option<File>,
+}
+
+impl Download {
+    /// The files of a folder.
+    pub(super) fn of(folder: &Path) -> Result<Self> {
+        let entries = fs::read_dir(folder)?;
+        let files = entries.map(|entry| Ok(entry?.path()));
+        let mut files = files.collect::<Result<Vec<_>>>()?;
+        files.sort_by(|a, b| b.cmp(a));
+        Ok(Self {
+            files,
+            reading: None,
+        })
+    }
+
+    /// The next piece; `None` at the end. Blocks.
+    ///
+    /// # Errors
+    /// What reading gives.
+    pub fn next_piece(&mut self) -> Result<Option<Piece>> {
+        loop {
+            let mut name = String::new();
+            let file = match self.reading.take() {
+                Some(file) => file,
+                None => match self.files.pop() {
+                    Some(path) => {
+                        let file_name = path.file_name().unwrap_or_default();
+                        name = file_name.to_string_lossy().into_owned();
+                        File::open(path)?
+                    }
+                    None => return Ok(None),
+                },
+            };
+            let mut content = Vec::new();
+            (&file).take(PIECE).read_to_end(&mut content)?;
+            if content.is_empty() && name.is_empty() {
+                continue;
+            }
+            self.reading = Some(file);
+            return Ok(Some((name, content)));
+        }
+    }
 }
 
 /// An error as the client knows its files, without where they lie on the server.

@@ -1,10 +1,11 @@
-//! Files of this machine that a server takes: SAEs.
+//! SAEs between this machine and a server.
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use latentdb_proto::v1::{SaeInfo, UploadSaeRequest};
+use latentdb_proto::v1::{DownloadSaeRequest, SaeInfo, UploadSaeRequest};
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -37,6 +38,50 @@ impl Client {
             Err(_) => Err(Status::internal("reading the files of the SAE failed")),
         }
     }
+
+    /// What a server is to be told for an SAE that a user names: the hash of a folder of this machine, which
+    /// is uploaded, or the name as it stands.
+    ///
+    /// # Errors
+    /// Those of [`Self::upload_sae`].
+    pub async fn sae_name(&self, sae: &Path) -> Result<String, Status> {
+        match sae.is_dir() {
+            true => Ok(self.upload_sae(sae).await?.sha256),
+            false => Ok(sae.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Writes the files of an SAE that the server holds, by its hash, to a folder, which exists.
+    ///
+    /// # Errors
+    /// `NotFound` for a hash that the server has not, and what writing gives.
+    pub async fn download_sae(&self, hash: &str, folder: &Path) -> Result<(), Status> {
+        let request = DownloadSaeRequest {
+            sae: hash.to_owned(),
+        };
+        let answer = self.models().download_sae(request).await?;
+        let mut pieces = answer.into_inner();
+        let mut file = None;
+        while let Some(piece) = pieces.message().await? {
+            if !piece.file.is_empty() {
+                let name = Path::new(&piece.file).file_name().unwrap_or_default();
+                let path = folder.join(name);
+                let created = tokio::fs::File::create(&path).await;
+                file = Some((created.map_err(|error| unwritten(&path, &error))?, path));
+            }
+            let Some((file, path)) = &mut file else {
+                return Err(Status::internal("the first piece of an SAE names no file"));
+            };
+            let written = file.write_all(&piece.content).await;
+            let written = written.and(file.flush().await);
+            written.map_err(|error| unwritten(path, &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Status {
+    Status::failed_precondition(format!("{} cannot be written: {error}", path.display()))
 }
 
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Status> {
