@@ -240,7 +240,7 @@ mod tests {
         let mut active: VecDeque<Request> = (0..10).map(|_| request(&texts, 0)).collect();
         active.push_back(request(&texts[..1], 0));
         let shares = shares(&active, 20, 256);
-        assert_eq!((shares[0], shares[10]), (1, 1));
+        assert_eq!((shares[0], shares[10]), (2, 1));
         assert_eq!(shares.iter().sum::<usize>(), 5);
     }
 

@@ -1,7 +1,8 @@
 //! Which phrases tell documents that activate a latent from others, on documents that they were not
 //! taken from.
 //!
-//! A document counts as told where it holds one of the phrases, or where its vector is nearer to their
+//! Documents count by the square of their activation: a phrase that the strongest hold tells what a latent
+//! is about, while among the weakest much is chance. A document counts as told where it holds one of the phrases, or where its vector is nearer to their
 //! meaning (the mean of their vectors) than a threshold, which is chosen on the documents that the
 //! phrases were taken from.
 
@@ -10,7 +11,7 @@ use std::collections::HashSet;
 use super::phrases::{for_each_phrase, phrase_key};
 use super::{Embed, Evidence, Passage, Vocabulary};
 use crate::error::Result;
-use crate::vectors::{dot, unit};
+use crate::vectors::{cosine, dot, unit};
 
 /// Inactive documents that count for each active one, however many are at hand.
 const INACTIVE_PER_ACTIVE: f64 = 4.0;
@@ -32,11 +33,15 @@ pub(super) struct Check {
     others: Seen,
     /// `v_i · v_j` of the phrases' vectors.
     gram: Vec<Vec<f64>>,
+    /// Of the phrases; none where nothing has vectors.
+    vectors: Vec<Vec<f32>>,
+    direction: Vec<f32>,
 }
 
 /// What is seen of phrases in documents.
 pub(super) struct Seen {
-    active: Vec<bool>,
+    /// What each document counts, of those that activate the latent; 0 of the others.
+    weights: Vec<f64>,
     /// By phrase, then by document: whether it stands there.
     holds: Vec<Vec<bool>>,
     /// By phrase, then by document: `v · d`, of unit length; empty without vectors.
@@ -45,8 +50,11 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Whether documents are enough to check phrases on.
-    pub fn enough(checks: &[(Passage<'_>, bool)]) -> bool {
-        let active = checks.iter().filter(|(_, active)| *active).count();
+    pub fn enough(checks: &[(Passage<'_>, f32)]) -> bool {
+        let active = checks
+            .iter()
+            .filter(|(_, strength)| *strength > 0.0)
+            .count();
         active >= LEAST_CHECKED && active < checks.len()
     }
 
@@ -54,15 +62,15 @@ impl Seen {
         vocabulary: &Vocabulary,
         phrases: &[Phrase<'_>],
         vectors: &[Vec<f32>],
-        documents: impl Iterator<Item = (&'p Passage<'p>, bool)>,
+        documents: impl Iterator<Item = (&'p Passage<'p>, f32)>,
     ) -> Self {
         let mut seen = Self {
-            active: Vec::new(),
+            weights: Vec::new(),
             holds: vec![Vec::new(); phrases.len()],
             near: vec![Vec::new(); vectors.len()],
         };
-        for (passage, active) in documents {
-            seen.active.push(active);
+        for (passage, activation) in documents {
+            seen.weights.push(f64::from(activation).powi(2));
             let mut keys = HashSet::new();
             for_each_phrase(vocabulary, &passage.text, |words| {
                 keys.insert(phrase_key(words));
@@ -80,7 +88,7 @@ impl Seen {
 
     /// For each document, whether it holds one of the phrases, and how near it is to all of them.
     fn of_set(&self, set: &[usize], norm: f64) -> Vec<(bool, f64)> {
-        (0..self.active.len())
+        (0..self.weights.len())
             .map(|document| {
                 let holds = set.iter().any(|&phrase| self.holds[phrase][document]);
                 let near: f64 = match self.near.is_empty() {
@@ -92,19 +100,27 @@ impl Seen {
             .collect()
     }
 
-    /// F1 of the documents that are told, with four inactive documents for each active one.
+    /// F1 of the documents that are told, with four inactive documents for each active one; its recall is by
+    /// weight.
     fn f1_of(&self, told: impl Fn(usize) -> bool) -> f64 {
-        let count = |active: bool| {
-            let own = (0..self.active.len()).filter(|&at| self.active[at] == active);
-            own.filter(|&at| told(at)).count() as f64
-        };
-        let active = self.active.iter().filter(|active| **active).count() as f64;
-        let inactive = self.active.len() as f64 - active;
-        if active == 0.0 || inactive == 0.0 {
+        let (mut all, mut hits, mut inactive, mut wrong) = (0.0, 0.0, 0.0, 0.0);
+        for (at, &weight) in self.weights.iter().enumerate() {
+            let is_told = f64::from(u8::from(told(at)));
+            match weight > 0.0 {
+                true => {
+                    all += weight;
+                    hits += weight * is_told;
+                }
+                false => {
+                    inactive += 1.0;
+                    wrong += is_told;
+                }
+            }
+        }
+        if all == 0.0 || inactive == 0.0 {
             return 0.0;
         }
-        let hits = count(true) / active;
-        let wrong = INACTIVE_PER_ACTIVE * count(false) / inactive;
+        let (hits, wrong) = (hits / all, INACTIVE_PER_ACTIVE * wrong / inactive);
         2.0 * hits / (1.0 + hits + wrong)
     }
 
@@ -153,32 +169,111 @@ impl Check {
             }
             _ => Vec::new(),
         };
-        let made_from = evidence.active.iter().map(|(text, _)| (text, true));
-        let made_from = made_from.chain(evidence.inactive.iter().map(|text| (text, false)));
-        let others = evidence.checks.iter().map(|(text, active)| (text, *active));
+        let made_from = evidence
+            .active
+            .iter()
+            .map(|(text, strength)| (text, *strength));
+        let made_from = made_from.chain(evidence.inactive.iter().map(|text| (text, 0.0)));
+        let others = evidence
+            .checks
+            .iter()
+            .map(|(text, strength)| (text, *strength));
         let products = |v: &Vec<f32>| vectors.iter().map(|other| dot(v, other)).collect();
         Ok(Self {
             made_from: Seen::of(vocabulary, phrases, &vectors, made_from),
             others: Seen::of(vocabulary, phrases, &vectors, others),
             gram: vectors.iter().map(products).collect(),
+            direction: direction_of(evidence),
+            vectors,
         })
     }
 
     /// How well phrases tell, together.
     pub fn f1(&self, set: &[usize]) -> f64 {
-        let norm = match self.gram.is_empty() {
+        let norm = self.norm(set);
+        let threshold = self.threshold(set, norm);
+        self.others.f1(&self.others.of_set(set, norm), threshold)
+    }
+}
+
+impl Check {
+    /// Cosine of the sum of phrases' vectors and where the latent's documents lie; 0 without vectors.
+    pub fn nearness(&self, set: &[usize]) -> f64 {
+        if self.vectors.is_empty() || self.direction.is_empty() {
+            return 0.0;
+        }
+        let mut together = vec![0.0; self.direction.len()];
+        for &at in set {
+            for (sum, value) in together.iter_mut().zip(&self.vectors[at]) {
+                *sum += value;
+            }
+        }
+        cosine(&together, &self.direction)
+    }
+
+    /// In how many of five parts of the checked documents, by activation, some are told.
+    pub fn parts_told(&self, set: &[usize]) -> usize {
+        let (told, strengths) = self.told(set);
+        let mut active: Vec<usize> = (0..strengths.len())
+            .filter(|&at| strengths[at] > 0.0)
+            .collect();
+        active.sort_by(|&a, &b| strengths[b].total_cmp(&strengths[a]));
+        let parts = 5.min(active.len().max(1));
+        (0..parts)
+            .filter(|part| {
+                let own = part * active.len() / parts..(part + 1) * active.len() / parts;
+                active[own].iter().any(|&at| told[at])
+            })
+            .count()
+    }
+
+    fn told(&self, set: &[usize]) -> (Vec<bool>, &[f64]) {
+        let norm = self.norm(set);
+        let threshold = self.threshold(set, norm);
+        let documents = self.others.of_set(set, norm);
+        let told = documents.iter().map(|own| own.0 || own.1 > threshold);
+        (told.collect(), &self.others.weights)
+    }
+
+    fn norm(&self, set: &[usize]) -> f64 {
+        match self.gram.is_empty() {
             true => 1.0,
             false => {
                 let products = set.iter().flat_map(|&i| set.iter().map(move |&j| (i, j)));
                 products.map(|(i, j)| self.gram[i][j]).sum::<f64>().sqrt()
             }
-        };
-        let threshold = match self.gram.is_empty() {
+        }
+    }
+
+    fn threshold(&self, set: &[usize], norm: f64) -> f64 {
+        match self.gram.is_empty() {
             true => f64::INFINITY,
             false => self.made_from.threshold(&self.made_from.of_set(set, norm)),
-        };
-        self.others.f1(&self.others.of_set(set, norm), threshold)
+        }
     }
+}
+
+/// Where a latent's documents lie, as seen from others: their mean by activation less that of inactive ones;
+/// empty without vectors.
+fn direction_of(evidence: &Evidence<'_>) -> Vec<f32> {
+    let mut direction: Vec<f32> = Vec::new();
+    let strongest = evidence.active.first().map_or(1.0, |own| own.1);
+    let active = evidence
+        .active
+        .iter()
+        .map(|(text, own)| (text, own / strongest));
+    let sum: f32 = active.clone().map(|(_, own)| own).sum();
+    let active = active.map(|(text, own)| (text, own / sum.max(1e-9)));
+    let rest = evidence.inactive.len().max(1) as f32;
+    let inactive = evidence.inactive.iter().map(|text| (text, -1.0 / rest));
+    for (text, weight) in active.chain(inactive) {
+        let Some(vector) = text.vector else { continue };
+        direction.resize(vector.len(), 0.0);
+        for (sum, value) in direction.iter_mut().zip(unit(vector)) {
+            *sum += weight * value;
+        }
+    }
+    direction
 }
 
 #[cfg(test)]
@@ -187,7 +282,10 @@ mod tests {
 
     fn seen(active: &[bool], holds: &[bool], near: &[f64]) -> Seen {
         Seen {
-            active: active.to_vec(),
+            weights: active
+                .iter()
+                .map(|active| f64::from(u8::from(*active)))
+                .collect(),
             holds: vec![holds.to_vec()],
             near: vec![near.to_vec()],
         }
@@ -209,6 +307,15 @@ mod tests {
         let all = seen(&[true, false], &[true, true], &[0.0; 2]);
         let documents = all.of_set(&[0], 1.0);
         assert!((all.f1(&documents, 1.0) - 1.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn strong_documents_count_more() {
+        let mut all = seen(&[true, true, false], &[true, false, false], &[0.0; 3]);
+        all.weights = vec![1.0, 0.25, 0.0];
+        let documents = all.of_set(&[0], 1.0);
+        // Recall .8, precision 1.
+        assert!((all.f1(&documents, f64::INFINITY) - 1.6 / 1.8).abs() < 1e-12);
     }
 
     #[test]

@@ -3,13 +3,13 @@
 //! Phrases of one to four words are compared by their activation-weighted document frequency among
 //! documents of a latent, of every strength, and over the collection, by the log-odds ratio with an
 //! informative Dirichlet prior (Monroe, Colaresi and Quinn, 2008): candidates are those with the
-//! largest z-score, which needs no threshold on rare words. Near-copies count once, and a phrase has
-//! to stand in documents of several strengths. Runs of words that meet by chance are left out, parts
+//! largest z-score, which needs no threshold on rare words. Near-copies count once. Runs of words that meet by chance are left out, parts
 //! of a longer phrase give way to it, and the spelling is the one that the documents use most. Where
 //! the words are known on which the latent fires, a phrase counts less the further it is from them.
 //!
-//! Chosen are the phrases that tell best, by F1, which of some other documents activate the latent
-//! (`check`); a latent that none of them tells, and one that fires on a fifth of all documents, get
+//! Where a latent fires on one word in most of its documents, that is its name (`fired`). Else chosen are the
+//! phrases that tell best, by F1, which of some other documents of several strengths activate the latent
+//! (`check`), and whose meaning is nearest to where its documents lie; a latent that none of them tells, and one that fires on a fifth of all documents, get
 //! no name. Documents that are alike in form rather than in words are named by it first (`form`).
 
 use std::collections::{HashMap, HashSet};
@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rayon::prelude::*;
 
 use super::check::{Check, Phrase, Seen};
+use super::fired::fired_name;
 use super::form::Forms;
 use super::phrases::{Word, for_each_phrase, is_written, phrase_key, written};
 use super::{
@@ -27,6 +28,9 @@ use super::{
 use crate::error::Result;
 use crate::progress::Progress;
 
+/// What standing out most is worth, in F1: people see it in the documents.
+const Z_BONUS: f64 = 0.25;
+
 /// Options of keyphrase labels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KeyphraseOptions {
@@ -34,8 +38,8 @@ pub struct KeyphraseOptions {
     pub documents: usize,
     /// Documents of those in which a phrase must stand.
     pub support: usize,
-    /// Of five parts of those documents, by activation, the number in which it must stand, where they
-    /// are 15 or more.
+    /// Of five parts of other documents, by activation, the number in which a phrase or its meaning has to
+    /// tell some.
     pub parts: usize,
     /// Maximum phrases of a label.
     pub phrases: usize,
@@ -56,7 +60,7 @@ pub struct KeyphraseOptions {
 impl Default for KeyphraseOptions {
     fn default() -> Self {
         Self {
-            documents: 60,
+            documents: 120,
             support: 3,
             parts: 3,
             phrases: 3,
@@ -107,8 +111,6 @@ struct Found {
     parts: Vec<u64>,
     weight: f64,
     support: usize,
-    /// The parts of the documents, by activation, in which it stands; a bit each.
-    in_parts: u8,
 }
 
 impl<'a> Keyphrases<'a> {
@@ -243,9 +245,13 @@ impl<'a> Keyphrases<'a> {
                 .enumerate()
                 .filter(|(_, candidate)| fits(candidates, &chosen, candidate))
                 .map(|(at, candidate)| {
-                    let f1 = check.f1(&[chosen.as_slice(), &[at]].concat());
-                    // Of phrases that tell as much, the one that people see more in the documents.
-                    (at, f1, f1 + 0.05 * (candidate.z / strongest))
+                    let set = [chosen.as_slice(), &[at]].concat();
+                    let f1 = check.f1(&set);
+                    let near = check.nearness(&set);
+                    (at, f1, f1 + near + Z_BONUS * (candidate.z / strongest))
+                })
+                .filter(|(at, ..)| {
+                    check.parts_told(&[chosen.as_slice(), &[*at]].concat()) >= self.options.parts
                 })
                 .max_by(|a, b| a.2.total_cmp(&b.2).then(b.0.cmp(&a.0)));
             let Some((at, f1, _)) = best else { break };
@@ -304,6 +310,9 @@ impl Annotator for Keyphrases<'_> {
 
 impl Labeller for Keyphrases<'_> {
     fn label(&self, evidence: &Evidence<'_>, _progress: &Progress) -> Result<Naming> {
+        if let Some(name) = fired_name(&self.vocabulary, evidence) {
+            return Ok(Naming::Name(name));
+        }
         if evidence.share >= self.options.common {
             return Ok(Naming::None(
                 "it is active in a fifth of all documents or more: too common for phrases to name",
@@ -428,9 +437,8 @@ fn phrases_of(
         .fold(f32::MIN_POSITIVE, f32::max);
     let mut phrases: HashMap<u64, Found> = HashMap::new();
     let mut mass = 0.0;
-    for (place, (passage, activation)) in documents.iter().enumerate() {
+    for (passage, activation) in &documents {
         let weight = f64::from(activation / strongest);
-        let part = 5 * place / documents.len();
         mass += weight;
         // How near each phrase comes to where the latent fires.
         let mut seen: HashMap<u64, f64> = HashMap::new();
@@ -448,13 +456,11 @@ fn phrases_of(
                     .collect(),
                 weight: 0.0,
                 support: 0,
-                in_parts: 0,
             });
             let near = closeness(passage, words);
             let before = seen.insert(key, near);
             if before.is_none() {
                 found.support += 1;
-                found.in_parts |= 1 << part;
             }
             let before = before.unwrap_or(0.0);
             if near > before {
@@ -470,13 +476,7 @@ fn phrases_of(
             }
         });
     }
-    let parts = match documents.len() {
-        0..15 => 1,
-        _ => options.parts,
-    };
-    phrases.retain(|_, found| {
-        found.support >= options.support && found.in_parts.count_ones() as usize >= parts
-    });
+    phrases.retain(|_, found| found.support >= options.support);
     (phrases, mass)
 }
 

@@ -16,6 +16,7 @@
 
 mod chat;
 mod check;
+mod fired;
 mod form;
 mod judge;
 mod keyphrase;
@@ -63,8 +64,8 @@ pub struct Evidence<'a> {
     pub active: Vec<(Passage<'a>, f32)>,
     /// Documents in which it is inactive.
     pub inactive: Vec<Passage<'a>>,
-    /// Other documents, and whether they activate it: what a name is checked on.
-    pub checks: Vec<(Passage<'a>, bool)>,
+    /// Other documents and how strongly they activate it, 0 where they do not: what a name is checked on.
+    pub checks: Vec<(Passage<'a>, f32)>,
     /// Share of all documents that activate it.
     pub share: f64,
     /// Decides which of them are shown, where not all are.

@@ -9,6 +9,7 @@ use latentdb_proto::v1::collection_service_server::CollectionService;
 use super::access::{check_names_files, sees};
 use super::address::{address, changed, new_name};
 use super::calls::calls;
+use super::paths::without_places;
 use super::reader::{reader_request, wire_reader};
 use super::status::required;
 use super::streams::{Answers, Progressing, stream};
@@ -205,7 +206,7 @@ pub(super) fn wire_collection(info: CollectionInfo) -> v1::Collection {
         vectors_in_graph: count(|snapshot| snapshot.graph_coverage().1),
         disk_bytes: info.disk_bytes,
         sequence: count(Snapshot::sequence),
-        damage: info.damage.unwrap_or_default(),
+        damage: without_places(info.damage.unwrap_or_default()),
         aliases: info.aliases,
         fit: info.fit.map(wire_fit),
         reader: info.reader.map(wire_reader),

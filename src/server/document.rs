@@ -16,6 +16,7 @@ use tonic::{Status, Streaming};
 use super::access::{carried, check_collection};
 use super::address::{address, changed};
 use super::calls::calls;
+use super::paths::without_places;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, required, shortened, status};
 use super::streams::{Answers, MESSAGE_BYTES, Told, cut};
 use super::types::{
@@ -399,7 +400,7 @@ fn rejections(rejected: Vec<(usize, Error)>) -> Vec<v1::RejectedDocument> {
 fn batch_error(error: Error, room: usize) -> v1::BatchError {
     v1::BatchError {
         code: code(error.kind()) as i32,
-        message: shortened(error.to_string(), room),
+        message: shortened(without_places(error.to_string()), room),
         field: shortened(error.field().unwrap_or_default(), room.min(MAX_FIELD_BYTES)),
     }
 }

@@ -26,6 +26,7 @@ mod memory;
 mod metrics;
 mod model;
 mod page;
+mod paths;
 mod property;
 mod quality;
 mod reader;
@@ -77,6 +78,7 @@ use limits::{KEEPALIVE, MAX_MESSAGE_BYTES, STREAMS_PER_CONNECTION};
 use metrics::Metrics;
 use model::ModelAdapter;
 use page::Page;
+use paths::keep_private;
 use search::SearchAdapter;
 use snapshot::SnapshotAdapter;
 use tls::Tls;
@@ -157,6 +159,10 @@ impl Server {
     /// # Errors
     /// Those of [`Service::open`].
     pub fn open(options: ServerOptions) -> Result<Self> {
+        keep_private(&options.data, "the data directory");
+        for root in &options.models.roots {
+            keep_private(root, "the folder of models");
+        }
         let keys = match options.keys {
             KeyUse::Keys => Some(WatchedKeys::open(&options.data)?),
             KeyUse::None => None,

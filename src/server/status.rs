@@ -4,6 +4,7 @@
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::paths::without_places;
 use crate::error::{Error, ErrorKind};
 
 /// Longest message of an error; statuses travel in headers, which clients bound.
@@ -49,12 +50,18 @@ pub(super) fn status(error: Error) -> Status {
         Some(field) => {
             let details = ErrorDetails::with_bad_request_violation(
                 shortened(field, MAX_FIELD_BYTES),
-                shortened(error.message(), MAX_MESSAGE_BYTES),
+                shortened(
+                    without_places(error.message().to_owned()),
+                    MAX_MESSAGE_BYTES,
+                ),
             );
-            let message = shortened(error.to_string(), MAX_MESSAGE_BYTES);
+            let message = shortened(without_places(error.to_string()), MAX_MESSAGE_BYTES);
             Status::with_error_details(code, message, details)
         }
-        None => Status::new(code, shortened(error.to_string(), MAX_MESSAGE_BYTES)),
+        None => {
+            let message = without_places(error.to_string());
+            Status::new(code, shortened(message, MAX_MESSAGE_BYTES))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::held::missing;
 use super::{Database, validate_name};
-use crate::error::{Error, ErrorKind, Result, Within as _};
+use crate::error::{Error, ErrorKind, Result};
 
 impl Database {
     /// Makes `alias` stand for a collection wherever a collection is named; a request names the one or the
@@ -13,7 +13,7 @@ impl Database {
     /// `InvalidArgument` for what is no name.
     pub fn set_alias(&self, alias: &str, collection: &str) -> Result<Option<String>> {
         self.storage.refuse_changes()?;
-        validate_name(alias).within("alias")?;
+        validate_name(alias).map_err(|error| Error::invalid("alias", error.message()))?;
         let collections = self.collections.write();
         if collections.contains_key(alias) {
             return Err(Error::new(

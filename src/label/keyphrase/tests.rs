@@ -135,7 +135,7 @@ fn meaning_chooses_among_phrases() {
             vector: Some(vector),
             ..Passage::whole(text)
         };
-        (passage, active)
+        (passage, f32::from(u8::from(active)))
     };
     let (towards, away) = ([1.0, 0.0], [0.0, 1.0]);
     let other = |text, vector| checked(text, false, vector).0;
@@ -218,7 +218,7 @@ fn what_cannot_be_named_says_why() {
         active: whole(&texts[..20], |_| 1.0),
         checks: checked
             .iter()
-            .map(|(text, active)| (Passage::whole(text), *active))
+            .map(|(text, active)| (Passage::whole(text), f32::from(u8::from(*active))))
             .collect(),
         share,
         ..Evidence::default()

@@ -147,8 +147,11 @@ impl Corpus {
                 let taken: HashSet<u32> = checked.iter().map(|entry| entry.0).collect();
                 let mut left = ranked.clone();
                 left.retain(|entry| !taken.contains(&entry.0));
-                // Near-copies among them are left out later.
-                let chosen = evenly(&left, 2 * made_from);
+                // Half the strongest, which say what it is about, half of every other strength. Near-copies
+                // among them are left out later.
+                let mut chosen = left.clone();
+                let rest = chosen.split_off(made_from.min(chosen.len()));
+                chosen.extend(evenly(&rest, made_from));
                 let mut others =
                     inactive(made_from + CHECKED_INACTIVE * checked.len(), &mut random);
                 others.shuffle(&mut random);
@@ -161,11 +164,14 @@ impl Corpus {
         };
         let docs = |ranked: &[(u32, f32)]| ranked.iter().map(|entry| entry.0).collect::<Vec<_>>();
         let strengths = chosen.iter().map(|entry| entry.1);
-        let mut checks: Vec<(Passage<'_>, bool)> = Vec::new();
-        for (docs, is_active) in [(docs(&checked), true), (unchecked, false)] {
-            let own = read(&docs, is_active)?;
-            checks.extend(own.into_iter().map(|passage| (passage, is_active)));
-        }
+        let strengths_checked = checked.iter().map(|entry| entry.1);
+        let mut checks: Vec<(Passage<'_>, f32)> = Vec::new();
+        checks.extend(
+            read(&docs(&checked), true)?
+                .into_iter()
+                .zip(strengths_checked),
+        );
+        checks.extend(read(&unchecked, false)?.into_iter().map(|text| (text, 0.0)));
         let documents = self.shown.docs.len() + self.held_out.docs.len();
         Ok(Evidence {
             active: read(&docs(&chosen), true)?
