@@ -73,12 +73,14 @@ class Page:
 
     def settled(self):
         self.page.wait_for_selector("main > *")
-        # What an event changes is drawn with the next frame.
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        # What an event changes is drawn with the next frame; so is what was read.
+        frames = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        self.page.evaluate(frames)
         self.page.wait_for_function(
-            "() => !document.querySelector('.skeleton, [aria-busy=true], .boot')", timeout=PATIENCE * 1000
+            "() => !document.querySelector('.skeleton, [aria-busy=true], .boot, progress')", timeout=PATIENCE * 1000
         )
         self.page.wait_for_load_state("networkidle")
+        self.page.evaluate(frames)
         return self
 
     @property

@@ -43,6 +43,7 @@ class Server:
         ready.unlink(missing_ok=True)
         log = (self.data.parent / f"{self.data.name}.log").open("a")
         command = [BINARY, "serve", "--data", self.data, "--listen", self.address]
+        command += ["--models", self.data.parent, "--allow-downloads"]
         self.process = subprocess.Popen(
             [*command, "--ready-file", ready, *self.flags], stdout=log, stderr=log
         )

@@ -56,10 +56,9 @@ def test_attaching_what_is_not_there_is_said_there(page):
     expect(page.by("saes").locator(".problem")).to_contain_text("/nowhere/at/all")
 
 
-def test_an_sae_is_trained_attached_and_detached(page, tmp_path):
+def test_an_sae_is_trained_attached_and_detached(page):
     page.open("/demo/info")
     page.get_by_text("Train an SAE").click()
-    page.by("train-folder").fill(str(tmp_path / "sae"))
     for label, value in {"Latents to learn": "64", "Active at once (k)": "8", "Passes": "1"}.items():
         page.get_by_label(label, exact=True).fill(value)
         page.get_by_label(label, exact=True).press("Tab")
@@ -89,6 +88,23 @@ def test_labels_are_made_and_scored_with_progress(page):
     page.get_by_label("Drawn at random", exact=True).press("Tab")
     page.get_by_role("button", name="Score labels").click()
     expect(page.by("labels")).to_contain_text("labels scored, median correlation", timeout=60_000)
+
+
+def test_scoring_labels_is_stopped(page):
+    page.route("**/*LatentService/ScoreLabels", lambda _: None)
+    page.open("/demo/info")
+    page.get_by_text("Score labels").first.click()
+    page.get_by_role("button", name="Score labels").click()
+    page.by("labels").get_by_role("button", name="Stop").click()
+    expect(page.by("labels")).to_contain_text("Stopped.")
+    expect(page.get_by_role("button", name="Score labels")).to_be_enabled()
+
+
+def test_the_default_sae_stays(page):
+    page.open("/demo/info")
+    page.get_by_role("button", name="Detach the default SAE").click()
+    expect(page.by("saes").get_by_role("alert")).to_contain_text("cannot be detached, only replaced")
+    expect(page.by("saes").locator("tbody tr").first).to_contain_text("default")
 
 
 def test_sets_and_presets_are_removed_after_a_question(page, server):

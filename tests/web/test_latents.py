@@ -97,6 +97,25 @@ def test_a_label_is_edited_scored_and_put_back(page, battery):
     expect(page.by("label")).to_have_text(before)
 
 
+def test_scoring_a_label_is_stopped(page, battery):
+    # An answer that does not come: however fast the machine, the work is under way.
+    page.route("**/*LatentService/ScoreLabels", lambda _: None)
+    page.open(f"/demo/latent/{battery}")
+    facts = page.locator(".score-fact").all_inner_texts()
+    score = page.get_by_role("button", name=re.compile("^Score (it|again)$"))
+    score.click()
+    expect(page.get_by_role("button", name="Scoring…")).to_be_disabled()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("status").filter(has_text="Stopped.")).to_be_visible()
+    expect(page.locator(".latent-head .field-error")).to_have_count(0)
+    assert page.locator(".score-fact").all_inner_texts() == facts
+    # Then it is scored to the end.
+    page.unroute("**/*LatentService/ScoreLabels")
+    score.click()
+    expect(page.locator(".score-fact")).to_contain_text("by similarity")
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
 def test_labels_are_shown_and_never_run(page):
     page.open(f"/demo/latent/{odd.MARKED_LATENT}")
     expect(page.by("label")).to_contain_text("<img src=x")

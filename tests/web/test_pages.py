@@ -53,6 +53,10 @@ def test_a_page_is_for_everyone(tabs, name):
     page.set_viewport_size({"width": 390, "height": 844})
     page.settled()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390, page.evaluate(WIDER)[:5]
+    # What is folded away is no wider.
+    page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
+    page.settled()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390, page.evaluate(WIDER)[:5]
     assert page.evaluate("window.stolen") is None
 
 

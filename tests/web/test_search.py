@@ -142,11 +142,20 @@ def test_the_next_page_is_of_the_same_snapshot_and_its_link_shows_it(page, tabs)
 
 def test_the_plan_and_timings_are_shown_when_asked_for(page):
     page.open("/demo/search?kind=hybrid&q=battery+life")
+    asked = []
+    page.on("request", lambda request: asked.append(request) if request.url.endswith("SearchService/Search") else None)
     page.locator(".planned summary").click()
     plan = page.locator(".planned")
     expect(plan.locator("tbody tr").first).to_be_visible()
-    expect(plan).to_contain_text("ms in all")
+    expect(plan).to_contain_text("ms in all: ")
     expect(plan).to_contain_text("bm25")
+    page.settled()
+    assert len(asked) == 1
+    page.by("query").fill("arrived late")
+    page.by("query").press("Enter")
+    page.settled()
+    expect(plan).to_contain_text("ms in all: ")
+    assert len(asked) == 3, "the search, and its plan"
 
 
 def test_a_filter_holds_and_counts(page):

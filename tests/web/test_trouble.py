@@ -37,6 +37,27 @@ def test_a_server_that_restarts(tabs, own):
     assert page.by("query").input_value() == "number" and len(page.hits()) == 10
 
 
+def test_the_next_page_of_a_search_whose_token_is_gone(tabs, own):
+    page = tabs(server=own).open(SEARCH)
+    first = page.hits()
+    # Tokens live in the server's memory; whoever reads on afterwards gets the page by its number.
+    own.stop()
+    own.start()
+    answers = []
+    page.on("response", lambda response: answers.append(response) if response.url.endswith("SearchService/Search") else None)
+    for number in (2, 3):
+        page.get_by_role("button", name="Next").click()
+        page.get_by_text(f"Page {number}", exact=True).wait_for()
+        page.settled()
+    expect(page.locator("main .problem")).to_have_count(0)
+    assert len(answers) == 3, "the token, the same page by its number, and the next by the token that came with it"
+    assert page.locator(".hit .rank").first.inner_text() == "21"
+    third = page.hits()
+    page.get_by_role("button", name="Previous").click()
+    page.settled()
+    assert sorted({*first, *page.hits(), *third}) == sorted(f"n{at}" for at in range(30))
+
+
 def test_a_collection_that_is_dropped(tabs, own):
     page = tabs(server=own).open(SEARCH)
     own.run("collection", "drop", "notes")

@@ -388,7 +388,7 @@ pub struct Scroll {
 }
 
 impl Scroll {
-    /// The next `count` documents, or those of [`MAX_READ_AHEAD`] bytes; none at the end.
+    /// The next `count` documents, or those of 8 MiB; none at the end.
     pub async fn next(&mut self, count: usize) -> Result<Vec<ReadDocument>> {
         let (snapshot, docs) = (self.snapshot.clone(), self.docs.clone());
         let (projection, from) = (self.projection.clone(), self.next);

@@ -17,7 +17,7 @@ export function DocumentCard({ collection, document, marks = [], note }) {
   return html`<article class="document-card" data-id=${id}>
     <header class="row small-print">${note !== undefined && html`<span class="number">${note}</span>`}
       <a dir="auto" href=${address({ collection, view: "search", params: { kind: "like", q: id } })} title="More like this">${id}</a>
-      ${Object.entries(document?.attributes ?? {}).slice(0, ATTRIBUTES).map(([name, value]) => html`<${AttributeChip} key=${name} name=${name} value=${valueText(value)} />`)}</header>
+      ${Object.entries(document?.attributes ?? {}).sort(([a], [b]) => a < b ? -1 : 1).slice(0, ATTRIBUTES).map(([name, value]) => html`<${AttributeChip} key=${name} name=${name} value=${valueText(value)} />`)}</header>
     ${document?.text === undefined ? html`<p class="muted">No text is stored.</p>` : html`<${DocumentText} text=${document.text} marks=${marks} />`}
   </article>`;
 }

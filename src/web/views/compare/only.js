@@ -31,7 +31,7 @@ export function OnlyInA({ collection, state, rows }) {
   const found = useLoad(async (signal) => ofA.length === 0 ? [] : (await searchCalls.search({
     collection, query: queryOf(ofA, ofB, a.filter), limit: SHOWN,
   }, { signal })).hits, [collection, a.text, state.which, rows]);
-  if (ofA.length === 0) return html`<p class="muted">No latent that passes is more in A.</p>`;
+  if (ofA.length === 0) return html`<p class="muted">No latent that differs is more in A.</p>`;
   return html`<section data-testid="only-in-a">
     ${!state.means && html`<h3>Latents of A that at most ${percent(RARE, 0)} of B has<${Help} page="analyses" at="set-difference" of="a latent that only A has" /></h3>
     <div class="row">${rare.length === 0 ? html`<span class="muted">None of those listed.</span>`

@@ -5,6 +5,7 @@ import { linear, ticks } from "../../parts/chart.js";
 import { count, counted, fixed, pValue } from "../../parts/format.js";
 import { difference, figure, span } from "./table.js";
 import { diff, nameOf, requestOf } from "./request.js";
+import { boundsText } from "./state.js";
 
 /** @typedef {import("./state.js").Comparison} Comparison */
 /** @typedef {import("./request.js").Answer} Answer */
@@ -75,9 +76,9 @@ function section({ head, rows }, state, which) {
   const notes = head.warnings.map((text) => `<p>${escaped(text)}</p>`).join("\n");
   const shown = rows.slice(0, SHOWN).filter(({ documents }) => documents.length > 0);
   return `<h2>A against ${escaped(nameOf(state, which, head.name))}</h2>
-<p>A: ${count(head.aDocuments)} ${unit}. B: ${count(head.bDocuments)}. ${counted(head.tested, "latent")} tested, ${count(head.passing)} pass, ${count(rows.length)} listed.</p>
+<p>A: ${count(head.aDocuments)} ${unit}. B: ${count(head.bDocuments)}. ${counted(head.tested, "latent")} tested; ${count(head.passing)} ${head.passing === 1n ? "differs" : "differ"} (${escaped(boundsText(state))}), ${count(rows.length)} listed.</p>
 ${notes}
-${rows.length === 0 ? "<p>No difference passes.</p>" : `<figure>${forest(rows.slice(0, DRAWN), state.means)}<figcaption class="about">The ${count(Math.min(DRAWN, rows.length))} largest differences with their intervals${state.means ? "" : ", in points"}; right of 0: more in A.</figcaption></figure>
+${rows.length === 0 ? "<p>No latent differs.</p>" : `<figure>${forest(rows.slice(0, DRAWN), state.means)}<figcaption class="about">The ${count(Math.min(DRAWN, rows.length))} largest differences with their intervals${state.means ? "" : ", in points"}; right of 0: more in A.</figcaption></figure>
 ${table(rows, state.means)}`}
 ${shown.map((row) => `<h3>${escaped(named(row))}</h3>\n${examples(row)}`).join("\n")}`;
 }

@@ -1,4 +1,5 @@
 // A comparison as the address writes it, and back.
+import { written } from "../../parts/fields.js";
 
 /**
  * @typedef {object} Comparison
@@ -77,6 +78,18 @@ export function write(state) {
   put("latent", state.latent ?? "");
   put("tab", state.tab, "documents");
   return params;
+}
+
+/** Which differences are listed: up to this adjusted p, larger than this. @param {Comparison} state */
+export function bounds({ p, delta, means }) {
+  return { maxP: written(p) ?? 0.05, minDelta: written(delta) ?? (means ? 0 : 0.03) };
+}
+
+/** The same in words. @param {Comparison} state */
+export function boundsText(state) {
+  const { maxP, minDelta } = bounds(state);
+  const by = state.means ? minDelta : `${Number((100 * minDelta).toPrecision(6))} points`;
+  return `adjusted p ≤ ${maxP}${minDelta > 0 ? `, by more than ${by}` : ""}`;
 }
 
 /** What the answer depends on, as a key. @param {Comparison} state */

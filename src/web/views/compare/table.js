@@ -5,6 +5,7 @@ import { LatentName } from "../../parts/chip.js";
 import { SortHeading } from "../../parts/fields.js";
 import { count, fixed, pValue, percent, signed } from "../../parts/format.js";
 import { Help } from "../../parts/help.js";
+import { useWide } from "../../parts/wide.js";
 
 /** @typedef {import("./state.js").Comparison} Comparison */
 /** @typedef {import("./request.js").DiffRow} DiffRow */
@@ -127,6 +128,6 @@ function Interval({ row, x, means }) {
 function Axis({ low, high, means }) {
   const x = linear(low, high, 0, 100);
   const scale = means ? 1 : 100;
-  return html`<div class="forest-axis"><span class="visually-hidden">Difference with its interval</span>${ticks(low * scale, high * scale, 4).map((value) => html`
+  return html`<div class="forest-axis"><span class="visually-hidden">Difference with its interval</span>${ticks(low * scale, high * scale, useWide() ? 5 : 2).map((value) => html`
     <span key=${value} aria-hidden="true" style=${{ left: `${x(value / scale)}%` }}>${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value)}</span>`)}</div>`;
 }

@@ -9,6 +9,7 @@ import { Dialog } from "../../parts/dialog.js";
 import { say } from "../../parts/say.js";
 import { csv, download } from "../../parts/download.js";
 import { count, counted } from "../../parts/format.js";
+import { Help } from "../../parts/help.js";
 import { Empty, ProblemBox, Warnings } from "../../parts/states.js";
 import { useWide } from "../../parts/wide.js";
 import { WorkLine, Worked } from "../../parts/work.js";
@@ -17,7 +18,7 @@ import { SideBySide } from "./documents.js";
 import { Form } from "./form.js";
 import { OnlyInA } from "./only.js";
 import { diff, nameOf, requestOf } from "./request.js";
-import { asked, read, write } from "./state.js";
+import { asked, bounds, boundsText, read, write } from "./state.js";
 import { Forest, sorted } from "./table.js";
 import { Volcano } from "./volcano.js";
 
@@ -113,10 +114,10 @@ function Answers({ collection, state, answers, change, asked: key }) {
       <button key=${at} type="button" aria-pressed=${at === which} onClick=${() => change({ which: at })}>A against <span dir="auto">${nameOf(state, at, head.name)}</span></button>`)}</div>`}
     <${Summary} answer=${answer} state=${state} />
     <div class="compare-answer">
-      <div class="compare-table">${rows.length === 0 ? html`<${Empty} title="No difference passes"><p>${counted(answer.head.tested, "latent")} tested. A larger p or a smaller difference among the options lists more.</p></${Empty}>`
+      <div class="compare-table">${rows.length === 0 ? html`<${Empty} title="No latent differs"><p>${counted(answer.head.tested, "latent")} tested, none with ${boundsText(state)}. A larger p or a smaller difference among the options lists more.</p></${Empty}>`
         : html`<${Forest} rows=${rows} state=${state} change=${change} hovered=${hovered} hover=${setHovered} />`}</div>
       <div class="compare-side-panel">
-        <${Volcano} rows=${shown} means=${state.means} maxP=${Number(state.p) || 0.05} minDelta=${state.delta === "" ? (state.means ? 0 : 0.03) : Number(state.delta)}
+        <${Volcano} rows=${shown} means=${state.means} ...${bounds(state)}
           chosen=${state.latent} hovered=${hovered} hover=${setHovered} choose=${(/** @type {number} */ latent) => change({ latent, tab: "documents" })} />
         ${wide ? html`<${Panel} collection=${collection} state=${state} rows=${shown} passing=${rows} change=${change} />`
           : html`<${Narrow} collection=${collection} state=${state} rows=${shown} passing=${rows} change=${change} />`}
@@ -135,9 +136,10 @@ function Summary({ answer: { head, rows }, state }) {
     ...(head.aMedianLength !== undefined && head.bMedianLength !== undefined ? [`median words ${count(head.aMedianLength)} and ${count(head.bMedianLength)}`] : []),
     state.means ? "differences of mean activations" : "differences in points",
     ...(head.found !== undefined ? [`${count(head.found)} found, then tested on the rest`] : []),
-    `${counted(head.tested, "latent")} tested, ${count(head.passing)} pass${BigInt(rows.length) < head.passing ? `, the ${count(rows.length)} largest listed` : ""}`,
+    `${counted(head.tested, "latent")} tested`,
+    `${count(head.passing)} ${head.passing === 1n ? "differs" : "differ"} (${boundsText(state)})${BigInt(rows.length) < head.passing ? `, the ${count(rows.length)} largest listed` : ""}`,
   ];
-  return html`<p class="compare-summary number" data-testid="summary">${said.join(" · ")}</p><${Warnings} of=${head.warnings} />`;
+  return html`<p class="compare-summary number" data-testid="summary">${said.join(" · ")}<${Help} page="methods" at="tests-and-intervals" of="an adjusted p-value" /></p><${Warnings} of=${head.warnings} />`;
 }
 
 /**

@@ -56,7 +56,7 @@ export function Volcano({ rows, means, maxP, minDelta, chosen, hovered, hover, c
   return html`<figure class="volcano" ref=${box}>
     <figcaption class="small-print">Difference against adjusted p, ${tested.length.toLocaleString("en")} tested latents<${Help} page="analyses" at="set-difference" of="this plot" /></figcaption>
     <canvas ref=${canvas} data-testid="volcano" role="img" style=${{ width: "100%", height: `${HIGH}px` }}
-      aria-label=${`${passing} of ${tested.length} tested latents pass. The table lists them.`}
+      aria-label=${`${passing} of ${tested.length} tested latents differ. The table lists them.`}
       onMouseMove=${(/** @type {MouseEvent} */ event) => { const dot = nearest(event); setAt(dot); hover(dot?.row.latent); }}
       onMouseLeave=${() => { setAt(undefined); hover(undefined); }}
       onClick=${(/** @type {MouseEvent} */ event) => { const dot = nearest(event); if (dot !== undefined) choose(dot.row.latent); }}></canvas>

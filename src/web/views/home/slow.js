@@ -11,18 +11,23 @@ import { Help } from "../../parts/help.js";
 export function SlowSearches({ of }) {
   return html`<div data-testid="slow-searches"><h3>Slow searches<${Help} page="operations" at="serve" of="a slow search" /></h3>
     ${of.length === 0 ? html`<p class="muted">None took as long as <code>serve --slow-search</code> says since the server started.</p>` : html`
-    <div class="scroll-x"><table><thead><tr><th>Ended</th><th>Collection</th><th>Plan</th>
-      <th class="number">Total</th><th class="number">Encoding</th><th class="number">Running</th><th class="number">Reading</th></tr></thead>
+    <div class="scroll-x"><table class="slow"><thead><tr><th>Ended</th><th class="number">Total</th><th>Collection</th><th>Plan<${Help} page="search" at="plans-and-timings" of="a plan" /></th>
+      <th class="number">Encoding</th><th class="number">Running</th><th class="number">Reading</th></tr></thead>
       <tbody>${of.toReversed().map((one, at) => html`<${Row} key=${at} one=${one} />`)}</tbody></table></div>`}</div>`;
 }
 
 /** @param {{one: SlowSearch}} properties */
 function Row({ one }) {
   const { explanation } = one;
-  return html`<tr><td>${one.ended === undefined ? "" : date(timestampDate(one.ended))}</td><td dir="auto">${one.collection}</td>
-    <td>${explanation?.plan === undefined ? "" : written(explanation.plan)}</td>
-    ${[explanation?.totalUs, explanation?.encodeUs, explanation?.executeUs, explanation?.fetchUs].map((time, at) => html`
-      <td key=${at} class="number">${time === undefined ? "" : `${count(Number(time) / 1000)} ms`}</td>`)}</tr>`;
+  return html`<tr><td>${one.ended === undefined ? "" : date(timestampDate(one.ended))}</td><td class="number">${milliseconds(explanation?.totalUs)}</td><td dir="auto">${one.collection}</td>
+    <td class="plan">${explanation?.plan === undefined ? "" : written(explanation.plan)}</td>
+    ${[explanation?.encodeUs, explanation?.executeUs, explanation?.fetchUs].map((time, at) => html`
+      <td key=${at} class="number">${milliseconds(time)}</td>`)}</tr>`;
+}
+
+/** @param {bigint | undefined} microseconds */
+function milliseconds(microseconds) {
+  return microseconds === undefined ? "" : `${count(Number(microseconds) / 1000)} ms`;
 }
 
 /** A plan on a line: how each node was answered. @param {PlanNode} plan @returns {string} */

@@ -53,10 +53,10 @@ function Server() {
       { name: "Up for", value: duration(Number(server.uptimeSeconds)) },
       { name: "Resident memory", value: server.residentBytes === 0n ? "not known" : bytes(server.residentBytes), help: html`<${Help} page="operations" at="memory" of="the server's memory" />` },
       ...(server.limits === undefined ? [] : [
-        { name: "Documents a write", value: count(server.limits.maxBatchDocuments) },
-        { name: "Bytes a message", value: bytes(server.limits.maxMessageBytes) },
-        { name: "Bytes a text", value: bytes(server.limits.maxTextBytes) },
-        { name: "Hits a page", value: count(server.limits.maxPage) },
+        { name: "Maximum documents per write", value: count(server.limits.maxBatchDocuments) },
+        { name: "Maximum size of a message", value: bytes(server.limits.maxMessageBytes) },
+        { name: "Maximum size of a text", value: bytes(server.limits.maxTextBytes) },
+        { name: "Maximum hits per page", value: count(server.limits.maxPage) },
       ]),
     ]} /><${SlowSearches} of=${server.slowSearches} />`}</${Loaded}></section>`;
 }

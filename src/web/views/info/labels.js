@@ -117,6 +117,6 @@ function Score({ collection, changed }) {
       ${judge === "similarity" && html`<div class="control"><label><span>Encoder of the judge</span><input type="text" value=${encoder} placeholder="the collection's" onInput=${(/** @type {Event} */ event) => setEncoder(/** @type {HTMLInputElement} */ (event.target).value)} /></label></div>`}
       <${NumberField} label="Drawn at random" value=${sample} hint="all" whole set=${setSample} />
       <button disabled=${job.running}>Score labels</button><${WorkLine} of=${job} what="Labels scored:">${job.value !== undefined && html`<p class="muted">${counted(job.value.scored, "label")} scored, median correlation ${fixed(job.value.medianPearson)}, median F1 ${fixed(job.value.medianF1)};
-      ${count(job.value.atLeast03)} pass 0.3, ${count(job.value.atLeast05)} pass 0.5, ${count(job.value.atLeast08)} pass 0.8.</p>`}</${WorkLine}></form></details>
+      a correlation of at least 0.3: ${count(job.value.atLeast03)}, 0.5: ${count(job.value.atLeast05)}, 0.8: ${count(job.value.atLeast08)}.</p>`}</${WorkLine}></form></details>
     ${job.problem !== undefined && html`<${ProblemBox} problem=${job.problem} />`}`;
 }

@@ -42,19 +42,19 @@ function Densities({ latents }) {
   }
   const dead = latents.filter(({ documents }) => documents === 0n).length;
   return html`<h3>Latents by the share of documents in which they are active<${Help} page="concepts" at="latents" of="the density of a latent" /></h3>
-    <${Columns} of=${bins} label="Latents by density, from" /><p class="small-print">Bins begin at the share written. ${count(dead)} of ${count(latents.length)} latents are active in no document.</p>`;
+    <${Columns} of=${bins} label="Latents by density, from" /><p class="small-print">Bins begin at the share written. ${count(dead)} of ${count(latents.length)} latents are active in no document<${Help} page="methods" at="quality" of="a dead latent" />.</p>`;
 }
 
 /** @param {{quality: SaeQuality}} properties */
 function Measured({ quality }) {
-  const methods = html`<${Help} page="methods" at="quality" of="this figure" />`;
+  const methods = (/** @type {string} */ of) => html`<${Help} page="methods" at="quality" of=${of} />`;
   return html`<${Figures} of=${[
     { name: "Vectors", value: count(quality.rows) },
-    { name: "FVU", value: fixed(quality.fvu, 4), help: methods },
-    { name: "L0", value: fixed(quality.l0, 1), help: methods },
-    { name: "Dead", value: percent(quality.dead), help: methods },
-    { name: "Cosine with the reconstruction", value: fixed(quality.cosine, 3), help: methods },
-    quality.encoderDecoderCosine !== undefined && { name: "Encoder and decoder, median cosine", value: fixed(quality.encoderDecoderCosine.p50, 3), help: methods },
-    quality.recall !== undefined && { name: `Neighbours kept, top ${quality.recall.k}`, value: percent(quality.recall.recall), help: methods },
+    { name: "FVU", value: fixed(quality.fvu, 4), help: methods("FVU") },
+    { name: "L0", value: fixed(quality.l0, 1), help: methods("L0") },
+    { name: "Dead latents", value: percent(quality.dead), help: methods("a dead latent") },
+    { name: "Cosine with the reconstruction", value: fixed(quality.cosine, 3), help: methods("the cosine with the reconstruction") },
+    quality.encoderDecoderCosine !== undefined && { name: "Encoder and decoder, median cosine", value: fixed(quality.encoderDecoderCosine.p50, 3), help: methods("the cosine of encoder and decoder") },
+    quality.recall !== undefined && { name: `Neighbours kept, top ${quality.recall.k}`, value: percent(quality.recall.recall), help: methods("how many neighbours the reconstruction keeps") },
   ]} />`;
 }

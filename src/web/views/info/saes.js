@@ -19,13 +19,16 @@ import { Train } from "./train.js";
 /** @param {{of: Collection, changed: () => void}} properties */
 export function Saes({ of, changed }) {
   const job = useJob();
-  const [folder, setFolder] = useState("");
+  const [hash, setHash] = useState("");
+  const [refused, setRefused] = useState(false);
   const follow = (/** @type {(signal: AbortSignal) => Stream} */ call, /** @type {string} */ done) => job.start(async (signal, report) => {
     for await (const { done: documents, total } of call(signal)) report(documents, total);
     say(done);
     changed();
   });
   const detach = async (/** @type {AttachedSae} */ sae) => {
+    setRefused(sae.name === "");
+    if (sae.name === "") return;
     if (!(await confirmed({ title: `Detach ${sae.name}?`, text: "Its latents leave all documents. Its labels are kept for when it comes back.", action: "Detach" }))) return;
     follow((signal) => collections.detachSae({ collection: of.name, name: sae.name }, { signal }), "Detached.");
   };
@@ -40,9 +43,10 @@ export function Saes({ of, changed }) {
           <td class="number">${count(sae.sae?.nLatents ?? 0)}</td><td><${Fitting} fit=${sae.fit ?? (place === 0 ? of.fit : undefined)} /></td>
           <td class="number">${l0(sae.fit ?? (place === 0 ? of.fit : undefined))}</td>
           <td class="number">${bytes(sae.latentsBytes)}</td><td class="number">${sae.weightsBytes === 0n ? "not open" : bytes(sae.weightsBytes)}</td>
-          <td class="number">${sae.name !== "" && html`<button type="button" class="small" disabled=${job.running} aria-label=${`Detach ${sae.name}`} onClick=${() => detach(sae)}>Detach</button>`}</td></tr>`)}</tbody></table></div>`}
-    ${of.vectors > 0n && html`<${Train} of=${of} trained=${setFolder} />`}
-    <${Attach} key=${folder} folder=${folder} of=${of} busy=${job.running} problem=${job.problem} attach=${(/** @type {Parameters<typeof collections.attachSae>[0]} */ request) =>
+          <td class="number"><button type="button" class="small" disabled=${job.running} aria-label=${`Detach ${sae.name || "the default SAE"}`} onClick=${() => detach(sae)}>Detach</button></td></tr>`)}</tbody></table></div>`}
+    ${refused && html`<p class="field-error" role="alert">The default SAE cannot be detached, only replaced: attach another without a name, and it takes its place.</p>`}
+    ${of.vectors > 0n && html`<${Train} of=${of} trained=${setHash} />`}
+    <${Attach} key=${hash} hash=${hash} of=${of} busy=${job.running} problem=${job.problem} attach=${(/** @type {Parameters<typeof collections.attachSae>[0]} */ request) =>
       follow((signal) => collections.attachSae(request, { signal }), "Attached.")} />
     ${job.problem !== undefined && html`<${ProblemBox} problem=${job.problem} />`}
   </section>`;
@@ -67,9 +71,9 @@ function Fitting({ fit }) {
     <span class="number">FVU ${fixed(fit.fvu, 3)}</span> <span class="muted number">limit ${fixed(fit.limit, 3)}${fit.ownFvu !== undefined && `, training ${fixed(fit.ownFvu, 3)}`}</span></span>`;
 }
 
-/** @param {{of: Collection, folder: string, busy: boolean, problem: import("../../app/errors.js").Problem | undefined, attach: (request: {collection: string, sae: string, name: string, gate: {fvuLimit: number, warn: boolean} | undefined}) => void}} properties */
-function Attach({ of, folder, busy, problem, attach }) {
-  const [sae, setSae] = useState(folder);
+/** @param {{of: Collection, hash: string, busy: boolean, problem: import("../../app/errors.js").Problem | undefined, attach: (request: {collection: string, sae: string, name: string, gate: {fvuLimit: number, warn: boolean} | undefined}) => void}} properties */
+function Attach({ of, hash, busy, problem, attach }) {
+  const [sae, setSae] = useState(hash);
   const [name, setName] = useState("");
   const [limit, setLimit] = useState("");
   const [warn, setWarn] = useState(false);
@@ -78,8 +82,8 @@ function Attach({ of, folder, busy, problem, attach }) {
     attach({ collection: of.name, sae: sae.trim(), name: name.trim(), gate: limit === "" && !warn ? undefined : { fvuLimit: written(limit) ?? 0, warn } });
   };
   const field = at(problem, /^sae/);
-  return html`<details class="settings" open=${folder !== ""}><summary>Attach an SAE</summary><form class="controls" onSubmit=${send}>
-    <div class="control"><label><span>Folder on the server, or hash of an SAE of the data directory</span><input type="text" class="long" value=${sae} aria-invalid=${field !== undefined} data-testid="attach-folder"
+  return html`<details class="settings" open=${hash !== ""}><summary>Attach an SAE</summary><form class="controls" onSubmit=${send}>
+    <div class="control"><label><span>Hash of an SAE that the server keeps, or a folder below its --models</span><input type="text" class="long" value=${sae} aria-invalid=${field !== undefined} data-testid="attach-folder"
       onInput=${(/** @type {Event} */ event) => setSae(/** @type {HTMLInputElement} */ (event.target).value)} /></label></div>
     <div class="control"><label><span>Name; empty: the default</span><input type="text" value=${name} onInput=${(/** @type {Event} */ event) => setName(/** @type {HTMLInputElement} */ (event.target).value)} /></label></div>
     <${NumberField} label="FVU up to" value=${limit} hint="its own" set=${setLimit} help=${{ page: "methods", at: "fit-gate" }} />

@@ -1,7 +1,6 @@
 // Training an SAE on the collection's vectors, watched while it goes on.
 import { html, useState } from "../../vendor/vendor.js";
 import { models } from "../../app/admin.js";
-import { at } from "../../app/errors.js";
 import { useJob } from "../../app/work.js";
 import { Check, NumberField, written } from "../../parts/fields.js";
 import { Figures } from "../../parts/figures.js";
@@ -16,10 +15,12 @@ const HELP = { page: "training", at: "train-on-a-collection" };
 /** Steps that the curve keeps. */
 const KEPT = 400;
 
-/** @param {{of: import("../../app/collections.js").Collection, trained: (folder: string) => void}} properties */
+/**
+ * @param {{of: import("../../app/collections.js").Collection, trained: (hash: string) => void}} properties
+ *   `trained`: told the hash of the SAE, by which the server keeps it.
+ */
 export function Train({ of, trained }) {
   const job = /** @type {import("../../app/work.js").Job<Step | undefined>} */ (useJob());
-  const [folder, setFolder] = useState("");
   const [given, setGiven] = useState({ latents: "", k: "", epochs: "", seed: "" });
   const [matryoshka, setMatryoshka] = useState(false);
   const [steps, setSteps] = useState(/** @type {Step[]} */ ([]));
@@ -31,35 +32,33 @@ export function Train({ of, trained }) {
       /** @type {Step | undefined} */
       let last;
       for await (const step of models.trainSae({
-        collection: of.name, output: folder.trim(), nLatents: written(given.latents) ?? 0, k: written(given.k) ?? 0, epochs: written(given.epochs) ?? 0,
+        collection: of.name, nLatents: written(given.latents) ?? 0, k: written(given.k) ?? 0, epochs: written(given.epochs) ?? 0,
         seed: BigInt(written(given.seed) ?? 0), matryoshka,
       }, { signal })) {
         report(step.step, step.steps);
         last = step;
         setSteps((before) => [...before.slice(-KEPT), step]);
       }
-      trained(folder.trim());
+      trained(last?.sae?.sha256 ?? "");
       return last;
     });
   };
   const now = steps.at(-1);
   return html`<details class="settings"><summary>Train an SAE</summary><form class="controls" onSubmit=${start}>
-      <div class="control"><label><span>Folder on the server for it</span><input type="text" class="long" value=${folder} aria-invalid=${at(job.problem, /^output/) !== undefined} data-testid="train-folder"
-        onInput=${(/** @type {Event} */ event) => setFolder(/** @type {HTMLInputElement} */ (event.target).value)} /></label></div>
       <${NumberField} label="Latents to learn" hint="by size" ...${number("latents")} /><${NumberField} label="Active at once (k)" hint="by size" ...${number("k")} />
       <${NumberField} label="Passes" hint="by size" ...${number("epochs")} /><${NumberField} label="Seed" hint="0" ...${number("seed")} />
       <${Check} label="Matryoshka" on=${matryoshka} set=${setMatryoshka} />
-      <button disabled=${job.running || folder.trim() === ""}>Train</button><${WorkLine} of=${job} what="Steps:" /></form>
+      <button disabled=${job.running}>Train</button><${WorkLine} of=${job} what="Steps:" /></form>
     ${job.problem !== undefined && html`<${ProblemBox} problem=${job.problem} />`}
     ${now !== undefined && html`<div class="training" data-testid="training"><${Curve} steps=${steps} /><${Figures} of=${[
       { name: "FVU of the latest steps", value: fixed(now.fvu, 4), help: html`<${Help} page="methods" at="quality" of="FVU" />` },
-      now.heldOutFvu !== undefined && { name: "FVU held out", value: fixed(now.heldOutFvu, 4) },
+      now.heldOutFvu !== undefined && { name: "FVU held out", value: fixed(now.heldOutFvu, 4), help: html`<${Help} page="methods" at="quality" of="FVU on vectors that training did not see" />` },
       { name: "Dead latents", value: percent(now.dead), help: html`<${Help} page="methods" at="quality" of="a dead latent" />` },
-      { name: "L0", value: fixed(now.l0, 1) },
+      { name: "L0", value: fixed(now.l0, 1), help: html`<${Help} page="methods" at="quality" of="L0" />` },
       { name: "Vectors a second", value: count(Math.round(now.examplesPerSecond)) },
-      now.quality !== undefined && { name: "Cosine, held out", value: fixed(now.quality.cosine, 3) },
+      now.quality !== undefined && { name: "Cosine, held out", value: fixed(now.quality.cosine, 3), help: html`<${Help} page="methods" at="quality" of="the cosine with the reconstruction" />` },
     ]} /></div>`}
-    ${job.value !== undefined && !job.running && html`<p class="muted">Trained; its folder stands in the form to attach it.</p>`}</details>`;
+    ${job.value !== undefined && !job.running && html`<p class="muted">Trained, and kept by the server; its hash stands in the form to attach it.</p>`}</details>`;
 }
 
 /** FVU over the steps. @param {{steps: Step[]}} properties */

@@ -2,11 +2,13 @@
 import { html, useEffect, useRef, useState } from "../../vendor/vendor.js";
 import { at, isCancelled, problemOf } from "../../app/errors.js";
 import { latentCalls } from "../../app/latents.js";
+import { listAddress, listsOf } from "../../app/lists.js";
 import { address } from "../../app/router.js";
 import { timestampDate } from "../../wire/messages.js";
 import { say } from "../../parts/say.js";
 import { date, fixed } from "../../parts/format.js";
 import { Help } from "../../parts/help.js";
+import { ListDialog } from "../../parts/list-dialog.js";
 import { namesChanged } from "../../parts/names.js";
 
 /** @typedef {import("../../gen/latentdb/v1/latent_pb.js").Label} Label */
@@ -64,6 +66,7 @@ export function Labels({ collection, latent, found, reload }) {
       ${busy === "score" && html`<button type="button" class="small" onClick=${() => scoring.current?.abort()}>Stop</button>`}
       ${label !== undefined && html`<span
         class="muted">by ${label.source}${label.created !== undefined && `, ${date(timestampDate(label.created))}`}</span>`}
+      <${OnLists} collection=${collection} latent=${latent} />
       <span class="spacer"></span>
       <a class="button" href=${to({ kind: "latents", q: `${latent}=1` })}>Search by it</a>
       <a class="button" href=${to({ kind: "matching", filter: `latent(${latent})` })}>Its documents</a>
@@ -75,6 +78,16 @@ export function Labels({ collection, latent, found, reload }) {
         ${version.version === label?.version ? html`<span class="small-print">in use</span>` : html`<button type="button" class="small"
           disabled=${busy !== ""} onClick=${() => use(version.version)}>Use</button>`}</li>`)}</ul></details>`}
   </header>`;
+}
+
+/** The person's lists that it is on, and a way onto others. @param {{collection: string, latent: number}} properties */
+function OnLists({ collection, latent }) {
+  const [open, setOpen] = useState(false);
+  const on = listsOf(collection).filter(({ latents }) => latents.includes(latent));
+  return html`<span class="row on-lists" data-testid="on-lists">${on.length > 0 && html`<span class="muted">on</span>`}${on.map((list) => html`<a key=${list.name} class="chip"
+      href=${listAddress(collection, list)}><span class="chip-text" dir="auto">${list.name}</span></a>`)}
+    <button type="button" class="small" onClick=${() => setOpen(true)}>${on.length === 0 ? "Put it on a list" : "Lists"}</button></span>
+    ${open && html`<${ListDialog} title=${`Lists of latent ${latent}`} collection=${collection} latents=${[latent]} onClose=${() => setOpen(false)} />`}`;
 }
 
 /** @param {{text: string, busy: boolean, save: (text: string) => void, cancel: () => void}} properties */

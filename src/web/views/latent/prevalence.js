@@ -4,7 +4,7 @@ import { TrendBuckets } from "../../gen/latentdb/v1/trends_pb.js";
 import { AnalysisService } from "../../gen/latentdb/v1/analysis_pb.js";
 import { useLoad } from "../../app/load.js";
 import { client } from "../../app/transport.js";
-import { count, percent, pValue } from "../../parts/format.js";
+import { count, percent, pValue, short } from "../../parts/format.js";
 import { Help } from "../../parts/help.js";
 import { Loaded } from "../../parts/states.js";
 
@@ -37,7 +37,8 @@ async function follow(collection, latent, attribute, signal) {
     buckets: time ? TrendBuckets.MONTH : TrendBuckets.BINS, bins: time ? 0 : BINS,
   };
   for await (const { part } of analyses.trends(request, { signal })) {
-    if (part.case === "summary") followed.buckets = part.value.buckets.map(({ name, documents }) => ({ name, documents, active: 0 }));
+    if (part.case === "summary") followed.buckets = part.value.buckets.map(({ name, start, documents }) =>
+      ({ name: start?.kind.case === "float" ? short(start.kind.value) : name, documents, active: 0 }));
     const row = part.case === "rows" ? part.value.rows[0] : undefined;
     if (row === undefined) continue;
     followed.p = row.pValue;
@@ -73,6 +74,6 @@ function Followed({ collection, latent, attribute }) {
           y=${HEIGHT - (HEIGHT - 4) * (shares[at] ?? 0) / most} height=${(HEIGHT - 4) * (shares[at] ?? 0) / most}>
           <title>${`${name}: ${count(active)} of ${count(documents)}, ${percent(shares[at] ?? 0)}`}</title></rect>`)}</svg>
       <figcaption><span>${buckets[0]?.name ?? ""}</span><span
-        class="muted">at most ${percent(most)}; p ${pValue(p)}</span><span>${buckets.at(-1)?.name ?? ""}</span></figcaption></figure>`;
+        class="muted">at most ${percent(most)}; p ${pValue(p)}</span><span>${buckets.at(-1)?.name ?? ""}${attribute.kinds.includes("timestamp") ? "" : " and more"}</span></figcaption></figure>`;
   }}</${Loaded}>`;
 }

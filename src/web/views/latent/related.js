@@ -63,8 +63,7 @@ function Families({ collection, latent }) {
 function FamilyOf({ collection, latent, family }) {
   const others = family.members.filter((member) => member.latent !== latent && member.latent !== family.root);
   return html`<div class="family"><p class="small-print">${family.root === latent ? "Root of " : html`Below <a
-    href=${address({ collection, view: "latent", rest: family.root })}>${family.root} ${family.label}</a>, among `}${counted(family.members.length, "latent")},
-      ${counted(family.documents, "document")}</p>
+    href=${address({ collection, view: "latent", rest: family.root })}>${family.root} ${family.label}</a>, among `}${counted(family.members.length, "latent")}, ${counted(family.documents, "document")}</p>
     <div class="row">${others.slice(0, MEMBERS).map((member) => html`<${LatentChip} key=${member.latent} collection=${collection}
       latent=${member.latent} label=${member.label} />`)}
       ${others.length > MEMBERS && html`<span class="small-print">and ${others.length - MEMBERS} more</span>`}</div></div>`;

@@ -4,31 +4,19 @@ import { LabelSearchMode, LatentOrder } from "../../gen/latentdb/v1/latent_pb.js
 import { useCollection } from "../../app/collections.js";
 import { useShortcuts } from "../../app/keyboard.js";
 import { latentCalls } from "../../app/latents.js";
+import { listAddress, listIn, listsOf } from "../../app/lists.js";
 import { useLoad } from "../../app/load.js";
-import { address, route, update } from "../../app/router.js";
-import { Bar } from "../../parts/bars.js";
-import { count, counted, fixed, percent } from "../../parts/format.js";
-import { Help } from "../../parts/help.js";
+import { route, update } from "../../app/router.js";
+import { count } from "../../parts/format.js";
 import { Empty, Loaded, Warnings } from "../../parts/states.js";
+import { ListView } from "./list.js";
+import { COLUMNS, ROWS, Table, orderOf } from "./table.js";
 
-/** @typedef {import("../../gen/latentdb/v1/latent_pb.js").Label} Label */
-/** @typedef {"documents" | "number" | "label" | "score" | "mean" | "match"} Order */
-/** @typedef {{latent: number, label: Label | undefined, documents: bigint, mean?: number, match?: number}} Row */
-/** @typedef {{rows: Row[], total: number, warnings: string[]}} Page */
+/** @typedef {import("./table.js").Order} Order */
+/** @typedef {import("./table.js").Page} Page */
 
-const ROWS = 50;
 /** Labels that a search by meaning lists. */
 const FOUND = 500;
-
-/** @type {Record<Order, {title: string, help: [string, string], compare: (a: Row, b: Row) => number}>} */
-const COLUMNS = {
-  number: { title: "Latent", help: ["concepts", "latents"], compare: (a, b) => a.latent - b.latent },
-  label: { title: "Label", help: ["labels", "make-labels"], compare: (a, b) => (a.label?.text ?? "\uffff").localeCompare(b.label?.text ?? "\uffff", "en") },
-  score: { title: "Score", help: ["labels", "score-labels"], compare: (a, b) => (b.label?.score ?? -2) - (a.label?.score ?? -2) },
-  documents: { title: "Documents", help: ["concepts", "words"], compare: (a, b) => Number(b.documents - a.documents) },
-  mean: { title: "Mean activation", help: ["concepts", "words"], compare: (a, b) => (b.mean ?? 0) - (a.mean ?? 0) },
-  match: { title: "Match", help: ["labels", "use-and-edit-labels"], compare: (a, b) => (b.match ?? 0) - (a.match ?? 0) },
-};
 
 /**
  * The server orders by documents and by number; other orders need all latents.
@@ -60,23 +48,34 @@ async function read(collection, { text, by, order, page }, nLatents, signal) {
 export function View() {
   const { collection, params } = route.value;
   const record = useCollection(collection);
+  const list = listIn(params);
+  const documents = Number(record.value?.documents ?? 0);
+  const nLatents = record.value?.nLatents ?? 0;
+  if (record.problem === undefined && record.value !== undefined && nLatents === 0) {
+    return html`<div class="view latents"><h1>Latents</h1><${Empty} title="No SAE is attached yet"><p>
+      Train one with <code>latentdb sae train</code> and attach it with <code>latentdb collection attach ${collection}</code>.</p></${Empty}></div>`;
+  }
+  return html`<div class="view latents">${list === undefined ? html`<${All} collection=${collection} nLatents=${nLatents} documents=${documents} />`
+    : html`<${ListView} key=${collection} collection=${collection} list=${list} documents=${documents} />`}</div>`;
+}
+
+/** @param {{collection: string, nLatents: number, documents: number}} properties */
+function All({ collection, nLatents, documents }) {
+  const { params } = route.value;
   const text = params.get("q") ?? "";
   const by = params.get("by") ?? "meaning";
   const searched = text !== "" && by !== "contains";
-  const asked = params.get("order") ?? "";
-  const order = /** @type {Order} */ (asked in COLUMNS && (searched ? asked !== "mean" : asked !== "match") ? asked : searched ? "match" : "documents");
+  const order = orderOf(params.get("order"), searched);
   const page = Math.max(1, Number(params.get("page")) || 1);
-  const nLatents = record.value?.nLatents ?? 0;
   const loaded = useLoad((signal) => read(collection, { text, by, order, page }, nLatents, signal), [collection, text, by, order, page, nLatents]);
-  const documents = Number(record.value?.documents ?? 0);
-  return html`<div class="view latents"><h1>Latents${record.value !== undefined && html` <span class="muted">${count(nLatents)}</span>`}</h1>
+  const lists = listsOf(collection);
+  return html`<h1>Latents${nLatents > 0 && html` <span class="muted">${count(nLatents)}</span>`}</h1>
     <${Find} text=${text} by=${by} />
-    ${record.problem === undefined && record.value !== undefined && nLatents === 0 ? html`<${Empty} title="No SAE is attached yet"><p>
-      Train one with <code>latentdb sae train</code> and attach it with <code>latentdb collection attach ${collection}</code>.</p></${Empty}>`
-      : html`<${Loaded} of=${loaded} lines=${24}>${(/** @type {Page} */ found) => html`<${Table} collection=${collection} found=${found}
-        order=${order} page=${page}
-        documents=${documents} searched=${searched} />`}</${Loaded}>`}
-  </div>`;
+    ${lists.length > 0 && html`<div class="row latent-lists"><span class="muted">Lists</span>${lists.map((list) => html`<a key=${list.name} class="chip"
+      href=${listAddress(collection, list)}><span class="chip-text" dir="auto">${list.name}</span><span class="chip-note">${count(list.latents.length)}</span></a>`)}</div>`}
+    <${Loaded} of=${loaded} lines=${24}>${(/** @type {Page} */ { rows, total, warnings }) => html`<${Warnings} of=${warnings} />
+      ${rows.length === 0 ? html`<${Empty} title="No latent is found"><p>Other words find more.</p></${Empty}>`
+        : html`<${Table} collection=${collection} rows=${rows} total=${total} order=${order} page=${page} documents=${documents} searched=${searched} />`}`}</${Loaded}>`;
 }
 
 /** @param {{text: string, by: string}} properties */
@@ -97,48 +96,4 @@ function Find({ text, by }) {
       <option value="meaning">by meaning</option><option value="words">by words</option><option value="contains">holding all words</option></select>
     <button type="submit" class="primary">Find</button>
   </form>`;
-}
-
-/** @param {{collection: string, found: Page, order: Order, page: number, documents: number, searched: boolean}} properties */
-function Table({ collection, found, order, page, documents, searched }) {
-  if (found.rows.length === 0) return html`<${Warnings} of=${found.warnings} /><${Empty}
-    title="No latent is found"><p>Other words find more.</p></${Empty}>`;
-  const columns = /** @type {Order[]} */ (["number", "label", "score", "documents", searched ? "match" : "mean"]);
-  const most = Math.max(...found.rows.map((row) => Number(row.documents)), 1);
-  return html`<${Warnings} of=${found.warnings} />
-    <div class="scroll-x" tabindex="0" role="region" aria-label="Latents"><table class="latent-table">
-      <thead><tr>${columns.map((column) => html`<${Head} key=${column} column=${column} order=${order} />`)}<th class="number">Density<${Help}
-        page="concepts" at="words" of="density" /></th></tr></thead>
-      <tbody>${found.rows.map((row) => html`<tr key=${row.latent} data-testid="latent-row">
-        <td class="number"><a href=${address({ collection, view: "latent", rest: row.latent })}
-          aria-label=${`Latent ${row.latent}`}>${row.latent}</a></td>
-        <td class="label-cell"><a href=${address({ collection, view: "latent", rest: row.latent })}>${row.label === undefined ? html`<i
-          class="muted">no label</i>`
-          : html`<span dir="auto">${row.label.text}</span>${row.label.lowConfidence && html`<abbr class="doubt"
-            title="The label's score is below 0.3">?</abbr>`}`}</a></td>
-        <td class="number">${row.label?.score === undefined ? "–" : fixed(row.label.score)}</td>
-        <td class="number">${count(row.documents)}<${Bar} share=${Number(row.documents) / most} /></td>
-        <td class="number">${searched ? fixed(row.match ?? 0, 3) : fixed(row.mean ?? 0, 3)}</td>
-        <td class="number">${documents > 0 ? percent(Number(row.documents) / documents) : ""}</td></tr>`)}</tbody>
-    </table></div>
-    <${Pages} page=${page} total=${found.total} />`;
-}
-
-/** @param {{column: Order, order: Order}} properties */
-function Head({ column, order }) {
-  const { title, help: [page, at] } = COLUMNS[column];
-  const sorted = column === order;
-  const ascending = column === "number" || column === "label";
-  return html`<th class=${column === "label" ? "" : "number"} aria-sort=${sorted ? (ascending ? "ascending" : "descending") : undefined}>
-    <button type="button" class="sort" aria-pressed=${sorted} onClick=${() => update({ order: column, page: null })}>${title}${sorted && html`<span
-      aria-hidden="true">${ascending ? " ↑" : " ↓"}</span>`}</button><${Help} page=${page} at=${at} of=${title.toLowerCase()} /></th>`;
-}
-
-/** @param {{page: number, total: number}} properties */
-function Pages({ page, total }) {
-  const pages = Math.max(1, Math.ceil(total / ROWS));
-  const turn = (/** @type {number} */ to) => { update({ page: to === 1 ? null : to }); scrollTo(0, 0); };
-  return html`<nav class="row pages" aria-label="Pages"><button type="button" disabled=${page <= 1} onClick=${() => turn(page - 1)}>Previous</button>
-    <span class="muted">Page ${page} of ${count(pages)} · ${counted(total, "latent")}</span>
-    <button type="button" disabled=${page >= pages} onClick=${() => turn(page + 1)}>Next</button></nav>`;
 }

@@ -49,9 +49,7 @@ export function Graph({ pairs, node, pair, hovered, choose }) {
   const most = Math.max(...graph.nodes.map(({ documents }) => documents), 1);
   const focus = over ?? node;
   const near = new Set(graph.edges.flatMap(({ from, to }) => [graph.nodes[from]?.key, graph.nodes[to]?.key].includes(focus) ? [from, to] : []));
-  // At the right edge there is no room right of a node.
-  const turned = (/** @type {number} */ at) => x(at) > width - 6.4 * NAMED;
-  const named = labelled(graph.nodes, x, y, view.zoom, turned);
+  const named = labelled(graph.nodes.map((one, at) => ({ ...one, x: view.x + x(at) * view.zoom, y: view.y + y(at) * view.zoom, r: radius(one, most) })), width);
   const lit = (/** @type {typeof graph.edges[number]} */ edge) => edge.key === pair || edge.key === hovered
     || (focus !== "" && (graph.nodes[edge.from]?.key === focus || graph.nodes[edge.to]?.key === focus));
   return html`<figure class="graph" ref=${box}>
@@ -68,7 +66,7 @@ export function Graph({ pairs, node, pair, hovered, choose }) {
           <circle r=${radius(one, most)} /></g>`)}
         ${graph.nodes.map((one, at) => html`<g key=${`name ${one.key}`} class=${`node ${focus !== "" && !near.has(at) && one.key !== focus ? "far" : ""}`} pointer-events="none"
           transform=${`translate(${x(at)} ${y(at)}) scale(${1 / view.zoom})`}>${(named.has(at) || one.key === focus || (focus !== "" && near.has(at))) && html`<text
-            x=${(radius(one, most) + 3) * (turned(at) ? -1 : 1)} y="4" text-anchor=${turned(at) ? "end" : "start"}>${cut(one.label)}</text>`}</g>`)}
+            ...${beside(named.get(at) ?? "right", radius(one, most))}>${cut(one.label)}</text>`}</g>`)}
       </g></svg>
   </figure>`;
 }
@@ -84,30 +82,46 @@ function cut(text) {
   return characters.length > NAMED ? `${characters.slice(0, NAMED - 1).join("")}…` : text;
 }
 
+/** @typedef {"right" | "left" | "below" | "above"} Side */
+/** @typedef {Node & {x: number, y: number, r: number}} Placed */
+/** @typedef {{left: number, right: number, top: number, bottom: number}} Box */
+
+/** Where a name stands, from the middle of its node. @param {Side} side @param {number} r */
+function beside(side, r) {
+  const across = side === "right" ? r + 3 : side === "left" ? -r - 3 : 0;
+  return { x: across, y: side === "below" ? r + 12 : side === "above" ? -r - 4 : 4, "text-anchor": side === "right" ? "start" : side === "left" ? "end" : "middle" };
+}
+
+/** The room that a name takes. @param {Placed} node @param {Side} side @returns {Box} */
+function boxOf({ label, x, y, r }, side) {
+  const long = 6.4 * cut(label).length;
+  const at = beside(side, r);
+  const left = x + at.x - (side === "right" ? 0 : side === "left" ? long : long / 2);
+  return { left, right: left + long, top: y + at.y - 10, bottom: y + at.y + 3 };
+}
+
 /**
- * Nodes whose names are shown: those of most pairs first, none over another.
- * @param {Node[]} nodes
- * @param {(at: number) => number} x
- * @param {(at: number) => number} y
- * @param {number} zoom
- * @param {(at: number) => boolean} turned  Whether a name stands left of its node.
+ * Nodes whose names are shown, and on which side: those of most pairs first, none over another name or a node.
+ * @param {Placed[]} nodes
+ * @param {number} width
  */
-function labelled(nodes, x, y, zoom, turned) {
-  /** @type {{left: number, top: number, right: number}[]} */
-  const taken = [];
-  /** @type {Set<number>} */
-  const named = new Set();
+function labelled(nodes, width) {
+  /** @type {Box[]} */
+  const taken = nodes.map(({ x, y, r }) => ({ left: x - r, right: x + r, top: y - r, bottom: y + r }));
+  /** @type {Map<number, Side>} */
+  const named = new Map();
   // A number alone says little, so names come first.
   const worth = (/** @type {Node | undefined} */ node) => node === undefined ? 0 : node.pairs + (/^\d+$/.test(node.label) ? 0 : 2);
-  const order = nodes.map((_, at) => at).sort((one, other) => worth(nodes[other]) - worth(nodes[one]));
-  for (const at of order) {
-    const long = 18 + 6.4 * cut(nodes[at]?.label ?? "").length;
-    const left = x(at) * zoom - (turned(at) ? long : 0);
-    const top = y(at) * zoom;
-    const right = left + long;
-    if (taken.some((other) => Math.abs(other.top - top) < 14 && left < other.right && other.left < right)) continue;
-    taken.push({ left, top, right });
-    named.add(at);
+  const order = nodes.map((node, at) => ({ node, at })).sort((one, other) => worth(other.node) - worth(one.node));
+  for (const { node, at } of order) {
+    for (const side of /** @type {Side[]} */ (["right", "left", "below", "above"])) {
+      const box = boxOf(node, side);
+      if (box.left < 0 || box.right > width
+        || taken.some((other) => box.left < other.right && other.left < box.right && box.top < other.bottom && other.top < box.bottom)) continue;
+      taken.push(box);
+      named.set(at, side);
+      break;
+    }
   }
   return named;
 }

@@ -122,8 +122,8 @@ function Answered({ collection, answer: { summary, pairs }, text }) {
   const wide = useWide();
   const together = chosen !== undefined && html`<${Together} collection=${collection} pair=${chosen} filter=${text("filter")} attribute=${text("attribute")} />`;
   const choose = (/** @type {string} */ pair) => update({ pair: pair === text("pair") ? "" : pair }, { step: "look" });
-  if (pairs.length === 0) return html`<${Said} summary=${summary} /><${Empty} title="No pair passes"><p>Fewer documents, a larger p or more similar labels among the options list more.</p></${Empty}>`;
-  return html`<${Said} summary=${summary} />
+  if (pairs.length === 0) return html`<${Said} summary=${summary} text=${text} /><${Empty} title="No pair is active together more often than chance"><p>Fewer documents, a larger p or more similar labels among the options list more.</p></${Empty}>`;
+  return html`<${Said} summary=${summary} text=${text} />
     <div class="two-panels">
       <div><${Table} pairs=${shown} sort=${text("sort") || "npmi"} chosen=${text("pair")} choose=${choose} hover=${setHovered} hovered=${hovered} />
         ${node !== "" && html`<p><button type="button" class="small" onClick=${() => update({ node: "" }, { step: "look" })}>All ${counted(pairs.length, "pair")}</button></p>`}</div>
@@ -133,17 +133,19 @@ function Answered({ collection, answer: { summary, pairs }, text }) {
     </div>`;
 }
 
-/** @param {{summary: Summary | undefined}} properties */
-function Said({ summary }) {
+/** @param {{summary: Summary | undefined, text: (name: string) => string}} properties */
+function Said({ summary, text }) {
   if (summary === undefined) return null;
+  const npmi = written(text("npmi"));
   const said = [
-    `${counted(summary.listed, "pair")} of ${count(summary.tested)} tested ones`, `${count(summary.eligible)} could have been`, counted(summary.documents, "document"),
+    `${counted(summary.listed, "pair")} (adjusted p ≤ ${written(text("p")) ?? 0.05}${npmi === undefined ? "" : `, NPMI ≥ ${npmi}`}) of ${count(summary.tested)} tested`,
+    `p adjusted over ${counted(summary.eligible, "possible pair")}`, counted(summary.documents, "document"),
     ...(summary.similarLabels !== undefined && summary.similarLabels > 0n ? [`${count(summary.similarLabels)} passed over for similar labels`] : []),
     ...(summary.stopped.length > 0 ? [`${counted(summary.stopped.length, "latent")} left out as too dense`] : []),
     ...(summary.strata !== undefined ? [`${count(summary.strata)} strata, ${count(summary.outside ?? 0n)} documents outside`] : []),
     ...(summary.adjacentPairs !== undefined ? [`${count(summary.adjacentPairs)} pairs of one word`] : []),
   ];
-  return html`<p class="number" data-testid="summary">${said.join(" · ")}</p><${Warnings} of=${summary.warnings} />`;
+  return html`<p class="number" data-testid="summary">${said.join(" · ")}<${Help} page="methods" at="tests-and-intervals" of="an adjusted p-value" /></p><${Warnings} of=${summary.warnings} />`;
 }
 
 /** @type {Record<string, (x: CorrelatedPair, y: CorrelatedPair) => number>} */

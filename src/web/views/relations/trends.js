@@ -47,7 +47,7 @@ export function Trends({ collection }) {
   return html`<${Form} collection=${collection} record=${record.value} kinds=${kinds} text=${text} problem=${work.problem} />
     <${WorkLine} of=${work} what="Following latents" again=${work.again}>
       <button type="button" class="small" disabled=${work.value === undefined} onClick=${() => download("trends.csv", table(work.value), "text/csv")}>Download CSV</button></${WorkLine}>
-    <${Worked} of=${work}>${(/** @type {Answer} */ answer) => html`<${Answered} collection=${collection} answer=${answer} by=${by} />`}</${Worked}>`;
+    <${Worked} of=${work}>${(/** @type {Answer} */ answer) => html`<${Answered} collection=${collection} answer=${answer} by=${by} text=${text} />`}</${Worked}>`;
 }
 
 /** Attributes with an order, times first. @param {Collection | undefined} record */
@@ -129,8 +129,8 @@ const ORDERS = {
   label: (x, y) => x.label.localeCompare(y.label) || x.latent - y.latent,
 };
 
-/** @param {{collection: string, answer: Answer, by: string}} properties */
-function Answered({ collection, answer: { summary, rows }, by }) {
+/** @param {{collection: string, answer: Answer, by: string, text: (name: string) => string}} properties */
+function Answered({ collection, answer: { summary, rows }, by, text }) {
   const { params } = route.value;
   const sort = params.get("sort") || "size";
   const order = { sort, set: (/** @type {string} */ name) => update({ sort: name === "size" ? "" : name }, { step: "look" }) };
@@ -140,19 +140,22 @@ function Answered({ collection, answer: { summary, rows }, by }) {
   const numbers = shown.map(({ latent }) => latent);
   const toggle = (/** @type {number} */ latent) => update({ show: (numbers.includes(latent) ? numbers.filter((other) => other !== latent) : [...numbers, latent].slice(-DRAWN)).join(",") }, { step: "look" });
   const buckets = summary?.buckets ?? [];
-  if (rows.length === 0) return html`<${Warnings} of=${summary?.warnings ?? []} /><${Empty} title="Nothing rises or falls"><p>${counted(summary?.tested ?? 0n, "latent")} tested over ${counted(buckets.length, "bucket")}. A larger p lists more.</p></${Empty}>`;
-  return html`<p class="number" data-testid="summary">${counted(summary?.tested ?? 0n, "latent")} tested over ${counted(buckets.length, "bucket")}, ${count(summary?.passing ?? 0n)} pass${BigInt(rows.length) < (summary?.passing ?? 0n) ? `, the ${rows.length} largest changes listed` : ""}</p>
+  const passing = summary?.passing ?? 0n;
+  const change = written(text("change")) ?? 0;
+  const bounds = `adjusted p ≤ ${written(text("p")) ?? 0.05}${change > 0 ? `, by more than ${change} points` : ""}`;
+  if (rows.length === 0) return html`<${Warnings} of=${summary?.warnings ?? []} /><${Empty} title="Nothing rises or falls"><p>${counted(summary?.tested ?? 0n, "latent")} tested over ${counted(buckets.length, "bucket")}, none with ${bounds}. A larger p lists more.</p></${Empty}>`;
+  return html`<p class="number" data-testid="summary">${counted(summary?.tested ?? 0n, "latent")} tested over ${counted(buckets.length, "bucket")} · ${count(passing)} ${passing === 1n ? "changes" : "change"} (${bounds})${BigInt(rows.length) < passing ? `, the ${rows.length} largest listed` : ""}<${Help} page="methods" at="tests-and-intervals" of="an adjusted p-value" /></p>
     <${Warnings} of=${summary?.warnings ?? []} />
     <${Lines} collection=${collection} rows=${shown} buckets=${buckets} by=${by} drop=${toggle} />
     <div class="scroll-x"><table class="trends" data-testid="trends"><thead><tr><th scope="col"><span class="visually-hidden">Drawn</span></th>
-      <${SortHeading} title="Latent" by="label" down=${false} ...${order} /><th scope="col">Shares</th>
+      <${SortHeading} title="Latent" by="label" down=${false} ...${order} /><th scope="col" class="roomy">Shares</th>
       <${SortHeading} title=${sort === "size" ? "|Change|" : "Change"} by=${sort === "size" ? "size" : "change"} number sort=${sort} set=${() => order.set(sort === "size" ? "change" : "size")}><${Help} page="methods" at="trends" of="the change" /></${SortHeading}>
       <${SortHeading} title="p" by="p" number down=${false} ...${order}><${Help} page="methods" at="tests-and-intervals" of="the adjusted p-value" /></${SortHeading}>
       <th scope="col" class="roomy">Break<${Help} page="methods" at="trends" of="a break" /></th><th scope="col" class="roomy">Turns back</th></tr></thead>
     <tbody>${sorted.map((row) => html`<tr key=${row.latent}>
       <td><input type="checkbox" aria-label=${`Draw ${row.latent} ${row.label}`} checked=${numbers.includes(row.latent)} onChange=${() => toggle(row.latent)} /></td>
       <td><${LatentChip} collection=${collection} latent=${row.latent} label=${row.label} low=${row.lowConfidence} /></td>
-      <td><${Spark} row=${row} buckets=${buckets} /></td>
+      <td class="roomy"><${Spark} row=${row} buckets=${buckets} /></td>
       <td class="number">${signed(row.change * 100, 1)}</td><td class="number">${pValue(row.pAdjusted)}</td>
       <td class="roomy">${breakOf(row, buckets)}</td><td class="roomy muted">${row.monotone === 0 ? "yes" : "never"}</td></tr>`)}</tbody></table></div>`;
 }

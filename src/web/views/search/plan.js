@@ -21,11 +21,10 @@ export function Plan({ collection, state }) {
   const explained = useLoad(async (signal) => {
     const request = requestOf(collection, state, queryOf(state));
     return (await searchCalls.search({ ...request, explain: true }, { signal })).explanation;
-  }, [collection, write(state)]);
+  }, [collection, String(write(state))]);
   return html`<${Loaded} of=${explained} lines=${3}>${(/** @type {Explanation | undefined} */ found) => found?.plan !== undefined && html`
-    <p class="muted">${milliseconds(found.totalUs)} in all: ${milliseconds(found.encodeUs)} to encode texts,
-      ${milliseconds(found.executeUs)} to run the plan, ${milliseconds(found.fetchUs)} to read documents and latents.</p>
-    <div class="scroll-x"><table><thead><tr><th>Part</th><th>Access<${Help} page="search" at="pages-and-limits" of="a plan" /></th>
+    <p class="muted">${milliseconds(found.totalUs)} in all: ${milliseconds(found.encodeUs)} to encode texts, ${milliseconds(found.executeUs)} to run the plan, ${milliseconds(found.fetchUs)} to read documents and latents.</p>
+    <div class="scroll-x"><table><thead><tr><th>Part</th><th>Access<${Help} page="search" at="plans-and-timings" of="a plan" /></th>
       <th class="number">Allowed</th><th class="number">Share</th><th class="number">Scored</th><th class="number">Time</th></tr></thead>
       <tbody>${rowsOf(found.plan, 0).map(({ node, depth }, at) => html`<tr key=${at}>
         <td style=${{ paddingLeft: `${16 * depth}px` }} dir="auto">${node.name}</td><td>${node.access}</td>

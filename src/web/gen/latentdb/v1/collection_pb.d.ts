@@ -448,6 +448,13 @@ export declare type Collection = Message<"latentdb.v1.Collection"> & {
    * @generated from field: string damage = 34;
    */
   damage: string;
+
+  /**
+   * Further names of it.
+   *
+   * @generated from field: repeated string aliases = 35;
+   */
+  aliases: string[];
 };
 
 /**
@@ -455,6 +462,83 @@ export declare type Collection = Message<"latentdb.v1.Collection"> & {
  * Use `create(CollectionSchema)` to create a new message.
  */
 export declare const CollectionSchema: GenMessage<Collection>;
+
+/**
+ * @generated from message latentdb.v1.SetAliasRequest
+ */
+export declare type SetAliasRequest = Message<"latentdb.v1.SetAliasRequest"> & {
+  /**
+   * Letters, digits, _ - and ., at most 128 bytes, not starting with a dot.
+   *
+   * @generated from field: string alias = 1;
+   */
+  alias: string;
+
+  /**
+   * The collection, by its own name.
+   *
+   * @generated from field: string collection = 2;
+   */
+  collection: string;
+};
+
+/**
+ * Describes the message latentdb.v1.SetAliasRequest.
+ * Use `create(SetAliasRequestSchema)` to create a new message.
+ */
+export declare const SetAliasRequestSchema: GenMessage<SetAliasRequest>;
+
+/**
+ * @generated from message latentdb.v1.SetAliasResponse
+ */
+export declare type SetAliasResponse = Message<"latentdb.v1.SetAliasResponse"> & {
+  /**
+   * The collection that it stood for; empty where it is new.
+   *
+   * @generated from field: string previous = 1;
+   */
+  previous: string;
+};
+
+/**
+ * Describes the message latentdb.v1.SetAliasResponse.
+ * Use `create(SetAliasResponseSchema)` to create a new message.
+ */
+export declare const SetAliasResponseSchema: GenMessage<SetAliasResponse>;
+
+/**
+ * @generated from message latentdb.v1.DropAliasRequest
+ */
+export declare type DropAliasRequest = Message<"latentdb.v1.DropAliasRequest"> & {
+  /**
+   * @generated from field: string alias = 1;
+   */
+  alias: string;
+};
+
+/**
+ * Describes the message latentdb.v1.DropAliasRequest.
+ * Use `create(DropAliasRequestSchema)` to create a new message.
+ */
+export declare const DropAliasRequestSchema: GenMessage<DropAliasRequest>;
+
+/**
+ * @generated from message latentdb.v1.DropAliasResponse
+ */
+export declare type DropAliasResponse = Message<"latentdb.v1.DropAliasResponse"> & {
+  /**
+   * The collection that it stood for.
+   *
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+};
+
+/**
+ * Describes the message latentdb.v1.DropAliasResponse.
+ * Use `create(DropAliasResponseSchema)` to create a new message.
+ */
+export declare const DropAliasResponseSchema: GenMessage<DropAliasResponse>;
 
 /**
  * @generated from message latentdb.v1.AttributeInfo
@@ -1281,6 +1365,27 @@ export declare const CollectionService: GenService<{
     methodKind: "unary";
     input: typeof DropCollectionRequestSchema;
     output: typeof DropCollectionResponseSchema;
+  },
+  /**
+   * Makes an alias stand for a collection, at once, whatever it stood for: a request that names the
+   * alias is a request to the collection. ALREADY_EXISTS where a collection has its name.
+   *
+   * @generated from rpc latentdb.v1.CollectionService.SetAlias
+   */
+  setAlias: {
+    methodKind: "unary";
+    input: typeof SetAliasRequestSchema;
+    output: typeof SetAliasResponseSchema;
+  },
+  /**
+   * Removes an alias; its collection stays.
+   *
+   * @generated from rpc latentdb.v1.CollectionService.DropAlias
+   */
+  dropAlias: {
+    methodKind: "unary";
+    input: typeof DropAliasRequestSchema;
+    output: typeof DropAliasResponseSchema;
   },
   /**
    * Attaches an SAE, as the default or under a name: codes the stored vectors (or

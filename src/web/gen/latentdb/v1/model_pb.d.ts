@@ -179,13 +179,6 @@ export declare type TrainSaeRequest = Message<"latentdb.v1.TrainSaeRequest"> & {
   seed: bigint;
 
   /**
-   * A folder on the server that the SAE is written to, in SAELens layout.
-   *
-   * @generated from field: string output = 6;
-   */
-  output: string;
-
-  /**
    * The vectors of a batch share k latents each by need instead of keeping k each; without a batch
    * latents above a threshold are active.
    *
@@ -518,7 +511,8 @@ export declare type EvaluateSaeRequest = Message<"latentdb.v1.EvaluateSaeRequest
   collection: string;
 
   /**
-   * A folder on the server; the collection's SAE when empty.
+   * The hash of an SAE of the data directory, or a folder below `serve --models`; the collection's SAE
+   * when empty.
    *
    * @generated from field: string sae = 2;
    */
@@ -581,6 +575,51 @@ export declare type UploadSaeRequest = Message<"latentdb.v1.UploadSaeRequest"> &
 export declare const UploadSaeRequestSchema: GenMessage<UploadSaeRequest>;
 
 /**
+ * @generated from message latentdb.v1.DownloadSaeRequest
+ */
+export declare type DownloadSaeRequest = Message<"latentdb.v1.DownloadSaeRequest"> & {
+  /**
+   * Its hash (SaeInfo.sha256).
+   *
+   * @generated from field: string sae = 1;
+   */
+  sae: string;
+};
+
+/**
+ * Describes the message latentdb.v1.DownloadSaeRequest.
+ * Use `create(DownloadSaeRequestSchema)` to create a new message.
+ */
+export declare const DownloadSaeRequestSchema: GenMessage<DownloadSaeRequest>;
+
+/**
+ * A piece of a file.
+ *
+ * @generated from message latentdb.v1.DownloadSaeResponse
+ */
+export declare type DownloadSaeResponse = Message<"latentdb.v1.DownloadSaeResponse"> & {
+  /**
+   * The file's name, in its first piece; the pieces of a file follow one another.
+   *
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * What comes next in the file.
+   *
+   * @generated from field: bytes content = 2;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message latentdb.v1.DownloadSaeResponse.
+ * Use `create(DownloadSaeResponseSchema)` to create a new message.
+ */
+export declare const DownloadSaeResponseSchema: GenMessage<DownloadSaeResponse>;
+
+/**
  * @generated from message latentdb.v1.GetSaeRequest
  */
 export declare type GetSaeRequest = Message<"latentdb.v1.GetSaeRequest"> & {
@@ -589,7 +628,7 @@ export declare type GetSaeRequest = Message<"latentdb.v1.GetSaeRequest"> & {
    */
   of: {
     /**
-     * A folder on the server, or the hash of an SAE of the data directory.
+     * The hash of an SAE of the data directory, or a folder below `serve --models`.
      *
      * @generated from field: string path = 1;
      */
@@ -649,7 +688,9 @@ export declare const ModelService: GenService<{
     output: typeof DecodeLatentsResponseSchema;
   },
   /**
-   * Trains an SAE on a collection's vectors. Streams progress; cancelling the call stops it.
+   * Trains an SAE on a collection's vectors and keeps it in the data directory, where it goes by its
+   * hash: it can be attached, and DownloadSae gives its files. Streams progress; cancelling the call stops
+   * it, and the same call goes on where it stopped while the collection is as it was.
    *
    * @generated from rpc latentdb.v1.ModelService.TrainSae
    */
@@ -669,7 +710,7 @@ export declare const ModelService: GenService<{
     output: typeof EvaluateSaeResponseSchema;
   },
   /**
-   * What a folder on the server holds.
+   * What is known of an SAE that the server holds or may read, or of a collection's.
    *
    * @generated from rpc latentdb.v1.ModelService.GetSae
    */
@@ -689,6 +730,16 @@ export declare const ModelService: GenService<{
     methodKind: "client_streaming";
     input: typeof UploadSaeRequestSchema;
     output: typeof SaeInfoSchema;
+  },
+  /**
+   * The files of an SAE of the data directory, in SAELens layout, in pieces.
+   *
+   * @generated from rpc latentdb.v1.ModelService.DownloadSae
+   */
+  downloadSae: {
+    methodKind: "server_streaming";
+    input: typeof DownloadSaeRequestSchema;
+    output: typeof DownloadSaeResponseSchema;
   },
 }>;
 
