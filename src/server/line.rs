@@ -15,8 +15,8 @@ const STANDING: Duration = Duration::from_millis(100);
 /// How long a request waits in a line that is not overloaded.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Shortest wait that an overloaded line allows: timers are no finer than a millisecond, and bursts of
-/// quick requests pass.
-const LEAST_WAIT: Duration = Duration::from_millis(20);
+/// quick requests and threads that ask one after the other pass.
+const LEAST_WAIT: Duration = Duration::from_millis(100);
 /// Mean turns that a request waits at most in an overloaded line. Two clients for each turn are not
 /// turned away.
 const TURNS_WAITED: f64 = 3.0;

@@ -13,6 +13,7 @@ import scipy.sparse
 
 import latentdb
 from latentdb import ID, A, L, errors, facets, queries, text, v1
+from latentdb._sync import writing
 
 UTC = dt.timezone.utc
 WORDS = ["late parcel", "good film", "late film", "parcel lost", "good tea"]
@@ -593,3 +594,16 @@ def test_examples_of_docstrings_hold(module):
 
     failed, tried = doctest.testmod(importlib.import_module(f"latentdb.{module}"))
     assert tried and not failed
+
+
+def test_a_batch_that_a_broken_connection_took_is_sent_over_the_next():
+    """Requests of a broken connection may still be asked for while those of the next are."""
+    batches = [[(at, v1.Document(id=str(at)))] for at in range(3)]
+    ingest = writing.Ingest(None, "c", iter(batches), 0, False, "", None, [])
+    ingest.begin()
+    broken, sound = ingest._requests("s"), ingest._requests("s")
+    assert next(broken).batch == 1 and next(sound).batch == 1
+    assert next(broken).batch == 2
+    assert [request.batch for request in sound] == [2, 3]
+    # What is asked for in vain is sent to nobody twice.
+    assert [request.batch for request in broken] == [3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
@@ -55,6 +56,15 @@ class Ingest:
     rejected: list[tuple[int, LatentDBError]]
     made_with: v1.MadeWith | None = None
 
+    def begin(self) -> None:
+        """Before the first connection: nothing is sent."""
+        self._written = Written(rejected=self.rejected)
+        self._sent: deque[tuple[int, list[Placed]]] = deque()
+        self._numbers = itertools.count(1)
+        self._pulling = threading.Lock()
+        self._fault: Exception | None = None
+        self._ended = False
+
     async def run(self) -> Written:
         """Sends all batches; each is sent again until it is acknowledged.
 
@@ -62,11 +72,7 @@ class Ingest:
             LatentDBError: of a record or of a batch; what was acknowledged before stays written, and
                 `written` of the error says how much that is.
         """
-        self._written = Written(rejected=self.rejected)
-        self._sent: deque[tuple[int, list[Placed]]] = deque()
-        self._numbers = itertools.count(1)
-        self._fault: Exception | None = None
-        self._ended = False
+        self.begin()
         stream_id = self.stream_id or str(uuid.uuid4())
         attempt = 0
         while True:
@@ -97,10 +103,20 @@ class Ingest:
         return error
 
     async def _requests(self, stream_id: str) -> AsyncIterator[v1.IngestRequest]:
-        again = list(self._sent)
-        for number, documents in again:
-            yield self._request(number, documents, stream_id)
-        while not self._ended:
+        last = 0
+        while (batch := self._after(last)) is not None:
+            last, documents = batch
+            yield self._request(last, documents, stream_id)
+
+    def _after(self, last: int) -> tuple[int, list[Placed]] | None:
+        """The next batch of a connection that has sent those up to a number: one that was on its way over a
+        broken connection, whose requests may still be asked for in another thread, or a new one."""
+        with self._pulling:
+            for batch in list(self._sent):
+                if batch[0] > last:
+                    return batch
+            if self._ended:
+                return None
             try:
                 documents = next(self.batches, [])
             except Exception as error:
@@ -108,10 +124,10 @@ class Ingest:
                 documents = []
             if not documents:
                 self._ended = True
-                return
-            number = next(self._numbers)
-            self._sent.append((number, documents))
-            yield self._request(number, documents, stream_id)
+                return None
+            batch = next(self._numbers), documents
+            self._sent.append(batch)
+            return batch
 
     def _request(self, number: int, documents: list[Placed], stream_id: str) -> v1.IngestRequest:
         return v1.IngestRequest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import itertools
+import threading
 import uuid
 from collections import deque
 from collections.abc import Iterator, Iterator
@@ -56,6 +57,15 @@ class Ingest:
     rejected: list[tuple[int, LatentDBError]]
     made_with: v1.MadeWith | None = None
 
+    def begin(self) -> None:
+        """Before the first connection: nothing is sent."""
+        self._written = Written(rejected=self.rejected)
+        self._sent: deque[tuple[int, list[Placed]]] = deque()
+        self._numbers = itertools.count(1)
+        self._pulling = threading.Lock()
+        self._fault: Exception | None = None
+        self._ended = False
+
     def run(self) -> Written:
         """Sends all batches; each is sent again until it is acknowledged.
 
@@ -63,11 +73,7 @@ class Ingest:
             LatentDBError: of a record or of a batch; what was acknowledged before stays written, and
                 `written` of the error says how much that is.
         """
-        self._written = Written(rejected=self.rejected)
-        self._sent: deque[tuple[int, list[Placed]]] = deque()
-        self._numbers = itertools.count(1)
-        self._fault: Exception | None = None
-        self._ended = False
+        self.begin()
         stream_id = self.stream_id or str(uuid.uuid4())
         attempt = 0
         while True:
@@ -98,10 +104,20 @@ class Ingest:
         return error
 
     def _requests(self, stream_id: str) -> Iterator[v1.IngestRequest]:
-        again = list(self._sent)
-        for number, documents in again:
-            yield self._request(number, documents, stream_id)
-        while not self._ended:
+        last = 0
+        while (batch := self._after(last)) is not None:
+            last, documents = batch
+            yield self._request(last, documents, stream_id)
+
+    def _after(self, last: int) -> tuple[int, list[Placed]] | None:
+        """The next batch of a connection that has sent those up to a number: one that was on its way over a
+        broken connection, whose requests may still be asked for in another thread, or a new one."""
+        with self._pulling:
+            for batch in list(self._sent):
+                if batch[0] > last:
+                    return batch
+            if self._ended:
+                return None
             try:
                 documents = next(self.batches, [])
             except Exception as error:
@@ -109,10 +125,10 @@ class Ingest:
                 documents = []
             if not documents:
                 self._ended = True
-                return
-            number = next(self._numbers)
-            self._sent.append((number, documents))
-            yield self._request(number, documents, stream_id)
+                return None
+            batch = next(self._numbers), documents
+            self._sent.append(batch)
+            return batch
 
     def _request(self, number: int, documents: list[Placed], stream_id: str) -> v1.IngestRequest:
         return v1.IngestRequest(
