@@ -2,7 +2,7 @@
 //! with statistics, all-pairs NPMI with statistics, trends and near-duplicates.
 //!
 //! `cargo bench --bench analysis` builds a collection in a temporary directory from the vectors of
-//! `arxiv-embeddings.safetensors` (from `LATENTDB_DATA`, else `data`) and prints the
+//! `arxiv-embeddings.safetensors` (from `LATENTDB_CORPORA`, else `data`) and prints the
 //! median and 99th percentile of 30 runs next to criterion's mean. Latents are codes over a
 //! dictionary of 3,072 documents, the 32 closest of each: no SAE is needed, and their frequencies
 //! are as uneven as an SAE's. With a Python that has SciPy (the one `LATENTDB_PYTHON` names, else

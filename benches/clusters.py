@@ -1,8 +1,8 @@
-"""Targeted clustering of the arXiv abstracts of $LATENTDB_DATA against their categories, with
+"""Targeted clustering of the arXiv abstracts of $LATENTDB_CORPORA against their categories, with
 k-means on the dense vectors.
 
     latentdb serve --data DIR --listen 127.0.0.1:7713 &
-    latentdb sae train --vectors $LATENTDB_DATA/arxiv-embeddings.safetensors --n 3072 --k 32 --out SAE
+    latentdb sae train --vectors $LATENTDB_CORPORA/arxiv-embeddings.safetensors --n 3072 --k 32 --out SAE
     ~/.cache/latentdb/test-venv/bin/python benches/clusters.py 127.0.0.1:7713 SAE
 
 The first run makes the collection `arxiv-axes` of the abstracts whose primary category is one of
@@ -33,7 +33,7 @@ import harness  # noqa: E402
 import wire  # noqa: E402
 from stubs import v1  # noqa: E402
 
-DATA = pathlib.Path(os.environ.get("LATENTDB_DATA", REPOSITORY / "data"))
+DATA = pathlib.Path(os.environ.get("LATENTDB_CORPORA", REPOSITORY / "data"))
 COLLECTION = "arxiv-axes"
 CHOICES = [
     ("cs.GT", "cs.IT", "cs.GR", "eess.IV"),

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench encode` prints documents per second (`elem/s`), the time of one short query,
 //! and the cosine of vectors at bf16 to those at f32. It needs all-MiniLM-L6-v2 (`LATENTDB_MINILM`,
-//! else the product's cache) and `arxiv-abstracts.jsonl.zst` (`LATENTDB_DATA`, else
+//! else the product's cache) and `arxiv-abstracts.jsonl.zst` (`LATENTDB_CORPORA`, else
 //! `data`), and measures nothing without them. ONNX Runtime runs last, through
 //! `benches/peers/encode_onnx.py`, where `benches/peers/run` has installed it
 //! (`LATENTDB_PEERS_PYTHON` names another Python that has it).

@@ -1,7 +1,7 @@
 //! The engine on 60,000 abstracts: latents, counts, nearest neighbours, text, fusion and ingest.
 //!
 //! `cargo bench --bench engine` builds a collection in a temporary directory (vectors of
-//! `arxiv-embeddings.safetensors`, texts of `arxiv-abstracts.jsonl.zst`, from `LATENTDB_DATA`, else
+//! `arxiv-embeddings.safetensors`, texts of `arxiv-abstracts.jsonl.zst`, from `LATENTDB_CORPORA`, else
 //! `data`), waits for its graph, and prints per question the median and 99th percentile
 //! over 200 queries next to criterion's mean. Without the data it measures nothing. Latents are
 //! codes over a dictionary of 3,072 documents, the 32 closest of each: no SAE is needed, and their

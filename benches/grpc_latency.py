@@ -1,11 +1,11 @@
-"""Latency of a running server over gRPC, on the arXiv abstracts of $LATENTDB_DATA.
+"""Latency of a running server over gRPC, on the arXiv abstracts of $LATENTDB_CORPORA.
 
     latentdb serve --data DIR --listen 127.0.0.1:7712 &
-    latentdb sae train --vectors $LATENTDB_DATA/arxiv-embeddings.safetensors --n 3072 --k 32 --out SAE
+    latentdb sae train --vectors $LATENTDB_CORPORA/arxiv-embeddings.safetensors --n 3072 --k 32 --out SAE
     latentdb collection create arxiv --dim 384 --sae SAE --server 127.0.0.1:7712
-    latentdb ingest arxiv $LATENTDB_DATA/arxiv-abstracts.jsonl.zst --id id --text "{title}. {abstract}" \
+    latentdb ingest arxiv $LATENTDB_CORPORA/arxiv-abstracts.jsonl.zst --id id --text "{title}. {abstract}" \
         --attribute date --attribute categories \
-        --vectors $LATENTDB_DATA/arxiv-embeddings.safetensors --server 127.0.0.1:7712
+        --vectors $LATENTDB_CORPORA/arxiv-embeddings.safetensors --server 127.0.0.1:7712
     ~/.cache/latentdb/test-venv/bin/python benches/grpc_latency.py 127.0.0.1:7712 arxiv
 
 Prints, per kind of query, p50 and p95 as the client sees them and the engine's own p50, then
@@ -28,7 +28,7 @@ from grpc_tools import protoc
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROTO = os.path.join(HERE, "..", "proto")
-DATA = os.environ.get("LATENTDB_DATA", os.path.join(HERE, "..", "data"))
+DATA = os.environ.get("LATENTDB_CORPORA", os.path.join(HERE, "..", "data"))
 
 stubs = tempfile.mkdtemp()
 protoc.main(

@@ -1,5 +1,5 @@
 //! How fast an SAE encodes and trains: n = 3,072 latents, k = 32, on the arXiv embeddings where they
-//! are (`LATENTDB_DATA`, else `data`), on random unit vectors otherwise.
+//! are (`LATENTDB_CORPORA`, else `data`), on random unit vectors otherwise.
 //!
 //! `cargo bench --bench sae`. The peer is a PyTorch top-k trainer at 6,190 examples/s on the same
 //! two cores (guide, measurements).

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -142,7 +142,7 @@ fn unread(rules: &TokenRules, error: impl std::fmt::Display) -> Error {
 }
 
 fn read(rules: &TokenRules) -> Result<JwkSet> {
-    let text = read_text(&rules.keys).map_err(|error| unread(rules, error))?;
+    let text = fs::read_to_string(&rules.keys).map_err(|error| unread(rules, error))?;
     let keys: JwkSet = serde_json::from_str(&text).map_err(|error| unread(rules, error))?;
     let is_public =
         |key| DecodingKey::from_jwk(key).is_ok_and(|key| key.family() != AlgorithmFamily::Hmac);
@@ -153,10 +153,6 @@ fn read(rules: &TokenRules) -> Result<JwkSet> {
             "has no public key; keys of RSA, of an elliptic curve and of Ed25519 are accepted",
         )),
     }
-}
-
-fn read_text(path: &Path) -> std::io::Result<String> {
-    fs::read_to_string(path)
 }
 
 fn granted(claims: Claims) -> std::result::Result<Token, &'static str> {
@@ -173,13 +169,15 @@ fn granted(claims: Claims) -> std::result::Result<Token, &'static str> {
     if collections.as_ref().is_some_and(BTreeSet::is_empty) {
         return Err("the token is for no collection (latentdb_collections is empty)");
     }
+    let lasts = Duration::from_secs(claims.exp.saturating_add(LEEWAY));
+    let expires = SystemTime::UNIX_EPOCH.checked_add(lasts);
     Ok(Token {
         grant: Grant {
             name: claims.sub,
             role: *role,
             collections: collections.unwrap_or_default(),
         },
-        expires: SystemTime::UNIX_EPOCH + Duration::from_secs(claims.exp.saturating_add(LEEWAY)),
+        expires: expires.ok_or("the exp of the token is no time")?,
     })
 }
 

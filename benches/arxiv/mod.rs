@@ -1,4 +1,4 @@
-//! The arXiv files that benchmarks read (from `LATENTDB_DATA`, else `data`), and codes of their
+//! The arXiv files that benchmarks read (from `LATENTDB_CORPORA`, else `data`), and codes of their
 //! vectors without an SAE.
 #![allow(dead_code, reason = "no benchmark uses all of it")]
 
@@ -36,7 +36,7 @@ impl Abstract {
 }
 
 pub fn folder() -> PathBuf {
-    std::env::var_os("LATENTDB_DATA").map_or_else(|| "data".into(), PathBuf::from)
+    std::env::var_os("LATENTDB_CORPORA").map_or_else(|| "data".into(), PathBuf::from)
 }
 
 /// The embeddings, `[rows, dimension]` row-major, and their dimension; `None` where they are not.

@@ -1,6 +1,6 @@
 //! LatentDB's side of `benches/peers/run`: the peers are measured by `peers.py` on the same files.
 //!
-//! `cargo bench --bench peers -- DIR` reads the arXiv embeddings (`LATENTDB_DATA`, else
+//! `cargo bench --bench peers -- DIR` reads the arXiv embeddings (`LATENTDB_CORPORA`, else
 //! `data`), encodes them by an SAE of 3,072 latents with k = 32 (trained on first use and
 //! kept in LatentDB's cache), builds a collection, and writes to DIR what the peers need: the
 //! matrix of activations, the vectors, the attributes and the queries. It then prints one line of
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     };
     let Some(corpus) = Corpus::read()? else {
         eprintln!(
-            "nothing measured: {} and {} are not in {} (LATENTDB_DATA names another folder)",
+            "nothing measured: {} and {} are not in {} (LATENTDB_CORPORA names another folder)",
             arxiv::EMBEDDINGS,
             arxiv::ABSTRACTS,
             arxiv::folder().display()

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, command: Command) -> anyhow::Result<()> {
             let matches = command.try_get_matches_from(&line)?;
             let (_, matches) = matches.subcommand().context("there is no server")?;
             serve::check(matches)?;
-            print(&effective(&described, matches))
+            print(&effective(&described, matches, &settings_of(&line)?))
         }
         Action::Reference => print(&reference(&serve(&command).context("there is no server")?)),
     }
@@ -70,10 +70,7 @@ pub(super) fn with_settings(command: Command, line: &[OsString]) -> anyhow::Resu
     if line.get(1).is_none_or(|name| name != SERVE) {
         return Ok(command);
     }
-    let settings = match file_of(line) {
-        Some(file) => read(&file).with_context(|| format!("settings in {}", file.display()))?,
-        None => toml::Table::new(),
-    };
+    let settings = settings_of(line)?;
     let Some(serve) = command.find_subcommand(SERVE) else {
         return Ok(command);
     };
@@ -146,8 +143,13 @@ fn file_of(line: &[OsString]) -> Option<PathBuf> {
     std::env::var_os(VARIABLE).map(PathBuf::from)
 }
 
-fn read(file: &std::path::Path) -> anyhow::Result<toml::Table> {
-    Ok(std::fs::read_to_string(file)?.parse()?)
+/// What the file says that a command line or the environment names.
+fn settings_of(line: &[OsString]) -> anyhow::Result<toml::Table> {
+    let Some(file) = file_of(line) else {
+        return Ok(toml::Table::new());
+    };
+    let read = || anyhow::Ok(std::fs::read_to_string(&file)?.parse()?);
+    read().with_context(|| format!("settings in {}", file.display()))
 }
 
 fn text_of(value: &toml::Value) -> Option<String> {
@@ -160,8 +162,8 @@ fn text_of(value: &toml::Value) -> Option<String> {
     }
 }
 
-/// Every setting that has a value, with where it is from.
-fn effective(serve: &Command, matches: &ArgMatches) -> String {
+/// Every setting that has a value, with where it is from; `file` is what the file says.
+fn effective(serve: &Command, matches: &ArgMatches, file: &toml::Table) -> String {
     let mut text = String::new();
     for arg in serve.get_arguments() {
         let (Some(name), id) = (setting(arg), arg.get_id().as_str()) else {
@@ -176,8 +178,8 @@ fn effective(serve: &Command, matches: &ArgMatches) -> String {
         let from = match matches.value_source(id) {
             Some(ValueSource::EnvVariable) => "environment",
             Some(ValueSource::CommandLine) => "flag",
-            _ if arg.get_env().is_none() => "default",
-            _ => "file or default",
+            _ if file.contains_key(name) => "file",
+            _ => "default",
         };
         let _ = writeln!(text, "{name} = {}  # {from}", toml_of(arg, &values));
     }
@@ -254,6 +256,8 @@ mod tests {
             path.display()
         ));
         let command = with_settings(super::super::command(), &line)?;
+        // What the environment of a test run says is not the file's.
+        let command = command.mut_subcommand(SERVE, |serve| serve.mut_args(|arg| arg.env(None)));
         let matches = command.try_get_matches_from(line)?;
         let serve = matches.subcommand_matches(SERVE).cloned();
         serve.context("serve")
@@ -271,8 +275,10 @@ mod tests {
             .find_subcommand(SERVE)
             .cloned()
             .unwrap();
-        let shown = effective(&serve, &found);
+        let shown = effective(&serve, &found, &file.parse().unwrap());
         assert!(shown.contains("max-requests = 9  # flag\n"), "{shown}");
+        assert!(shown.contains("data = \"d\"  # file\n"), "{shown}");
+        assert!(shown.contains("auth = \"keys\"  # default\n"), "{shown}");
         assert!(shown.contains("models = [\"a\", \"b\"]"), "{shown}");
     }
 

@@ -1,6 +1,7 @@
 //! `latentdb health`: whether a server serves, for those who start and watch it.
 
 use anyhow::bail;
+use latentdb_proto::v1::GetCollectionRequest;
 use serde_json::json;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -27,11 +28,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     let status = match client.health().check(request).await {
         Ok(answer) => answer.into_inner().status(),
-        // What is not damaged has no entry.
-        Err(status) if status.code() == tonic::Code::NotFound && collection.is_some() => {
-            ServingStatus::Serving
-        }
-        Err(status) => return Err(status.into()),
+        Err(status) => match args.collection {
+            // What is not damaged has no entry, and neither has what does not exist.
+            Some(name) if status.code() == tonic::Code::NotFound => {
+                let request = GetCollectionRequest { name };
+                client.collections().get_collection(request).await?;
+                ServingStatus::Serving
+            }
+            _ => return Err(status.into()),
+        },
     };
     if status != ServingStatus::Serving {
         bail!("{}", status.as_str_name());

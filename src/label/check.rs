@@ -2,9 +2,9 @@
 //! taken from.
 //!
 //! Documents count by the square of their activation: a phrase that the strongest hold tells what a latent
-//! is about, while among the weakest much is chance. A document counts as told where it holds one of the phrases, or where its vector is nearer to their
-//! meaning (the mean of their vectors) than a threshold, which is chosen on the documents that the
-//! phrases were taken from.
+//! is about, while among the weakest much is chance. A document counts as told where it holds one of the
+//! phrases, or where its vector is nearer to their meaning (the mean of their vectors) than a threshold, which
+//! is chosen on the documents that the phrases were taken from.
 
 use std::collections::HashSet;
 
@@ -194,9 +194,7 @@ impl Check {
         let threshold = self.threshold(set, norm);
         self.others.f1(&self.others.of_set(set, norm), threshold)
     }
-}
 
-impl Check {
     /// Cosine of the sum of phrases' vectors and where the latent's documents lie; 0 without vectors.
     pub fn nearness(&self, set: &[usize]) -> f64 {
         if self.vectors.is_empty() || self.direction.is_empty() {

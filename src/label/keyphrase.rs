@@ -3,14 +3,16 @@
 //! Phrases of one to four words are compared by their activation-weighted document frequency among
 //! documents of a latent, of every strength, and over the collection, by the log-odds ratio with an
 //! informative Dirichlet prior (Monroe, Colaresi and Quinn, 2008): candidates are those with the
-//! largest z-score, which needs no threshold on rare words. Near-copies count once. Runs of words that meet by chance are left out, parts
-//! of a longer phrase give way to it, and the spelling is the one that the documents use most. Where
-//! the words are known on which the latent fires, a phrase counts less the further it is from them.
+//! largest z-score, which needs no threshold on rare words. Near-copies count once. Runs of words that
+//! meet by chance are left out, parts of a longer phrase give way to it, and the spelling is the one that
+//! the documents use most. Where the words are known on which the latent fires, a phrase counts less the
+//! further it is from them.
 //!
-//! Where a latent fires on one word in most of its documents, that is its name (`fired`). Else chosen are the
-//! phrases that tell best, by F1, which of some other documents of several strengths activate the latent
-//! (`check`), and whose meaning is nearest to where its documents lie; a latent that none of them tells, and one that fires on a fifth of all documents, get
-//! no name. Documents that are alike in form rather than in words are named by it first (`form`).
+//! Where a latent fires on one word in most of its documents, that is its name (`fired`). Else chosen are
+//! the phrases that tell best, by F1, which of some other documents of several strengths activate the
+//! latent (`check`), and whose meaning is nearest to where its documents lie; a latent that none of them
+//! tells, and one that fires on a fifth of all documents, get no name. Documents that are alike in form
+//! rather than in words are named by it first (`form`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -475,10 +475,10 @@ fn a_given_format_wins_over_the_name() {
     assert_eq!(values(records[0].as_ref().unwrap()), json!([1]));
 }
 
-/// Only where `LATENTDB_DATA` names the folder of the arXiv abstracts.
+/// Only where `LATENTDB_CORPORA` names the folder of the arXiv abstracts.
 #[test]
 fn the_arxiv_abstracts_read() {
-    let Some(data) = std::env::var_os("LATENTDB_DATA") else {
+    let Some(data) = std::env::var_os("LATENTDB_CORPORA") else {
         return;
     };
     let path = PathBuf::from(data).join("arxiv-abstracts.jsonl.zst");

@@ -257,7 +257,10 @@ impl Access {
         }
         let header = request.headers().get(http::header::AUTHORIZATION);
         let Some(header) = header else {
-            return Err(self.unknown("this server takes calls with a key or a token"));
+            return Err(self.unknown(match self.tokens {
+                Some(_) => "this server takes calls with a key or a token",
+                None => "this server takes calls with a key",
+            }));
         };
         let text = header.to_str().unwrap_or_default();
         let secret = match text.split_once(' ') {

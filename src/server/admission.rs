@@ -37,6 +37,11 @@ const RETRY_AFTER_LINE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_secs(10);
 /// How often memory is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(25);
+/// How long the message of a search, a count or a read may take to come.
+const MESSAGE_TIME: Duration = Duration::from_secs(30);
+
+/// The method whose streams write.
+const INGEST: &str = "DocumentService/Ingest";
 
 /// Methods that people wait for and that are answered from the machine's own work: they take turns.
 const INTERACTIVE: &[&str] = &[
@@ -77,12 +82,6 @@ const LIGHT: &[&str] = &[
     "CollectionService/ListCollections",
     "DocumentService/Delete",
 ];
-
-/// How long the message of a search, a count or a read may take to come.
-const MESSAGE_TIME: Duration = Duration::from_secs(30);
-
-/// The method whose streams write.
-const INGEST: &str = "DocumentService/Ingest";
 
 /// How a request is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

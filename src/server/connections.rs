@@ -133,8 +133,8 @@ impl Drop for Using {
     }
 }
 
-/// At most `limit` connections at once, and of one address `of_address`; more are closed at once. With `tls`, those whose handshake is
-/// done. They end when nothing was asked on them for `idle`.
+/// At most `limit` connections at once, and of one address `of_address`; more are closed at once.
+/// With `tls`, those whose handshake is done. They end when nothing was asked on them for `idle`.
 pub(super) fn connections(
     incoming: TcpIncoming,
     limit: u32,

@@ -212,6 +212,7 @@ impl DocumentAdapter {
         let mut flying = InFlight::default();
         let mut counted = 0;
         let (mut reading, mut stopping) = (true, self.stopping.clone());
+        let mut is_cut = false;
         // Batches are prepared side by side and written in order: a later one wins.
         let mut before = None;
         while reading || !flying.0.is_empty() {
@@ -225,7 +226,10 @@ impl DocumentAdapter {
                         return Ok(());
                     }
                 }
-                () = stopped(&mut stopping), if reading => reading = false,
+                () = stopped(&mut stopping), if reading => {
+                    is_cut = true;
+                    reading = false;
+                }
                 () = tokio::time::sleep(self.idle), if reading && flying.0.is_empty() => {
                     return Err(Status::deadline_exceeded(format!(
                         "no batch came for {} s (--idle-timeout), so the stream ended; what was \
@@ -255,7 +259,8 @@ impl DocumentAdapter {
                 }
             }
         }
-        match *self.stopping.borrow() {
+        // A stream that its client had ended by then is whole.
+        match is_cut {
             false => Ok(()),
             true => Err(Status::unavailable(
                 "the server is stopping; what was acknowledged is kept: send the rest again",

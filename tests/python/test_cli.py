@@ -458,3 +458,10 @@ class TestText:
         assert len(hybrid["hits"][0]["components"]) == 2
         others = cli("search", name, "planets", "--except", "rockets", "--except-top", 6)
         assert not any(hit["document"]["id"] == "space-5" for hit in others["hits"])
+
+
+def test_health_is_that_of_the_server_or_of_a_collection(api, cli, name):
+    api.create(name, dimension=8)
+    assert cli("health")["status"] == "SERVING"
+    assert cli("health", "--collection", name)["status"] == "SERVING"
+    assert "collection" in cli("health", "--collection", f"{name}-no", code=1)

@@ -1,4 +1,4 @@
-"""Analyses of arXiv abstracts of LATENTDB_DATA against SciPy."""
+"""Analyses of arXiv abstracts of LATENTDB_CORPORA against SciPy."""
 
 import datetime
 

@@ -1,4 +1,4 @@
-"""arXiv abstracts of LATENTDB_DATA with their ready vectors."""
+"""arXiv abstracts of LATENTDB_CORPORA with their ready vectors."""
 
 import collections
 import io
@@ -17,13 +17,13 @@ import wire
 from stubs import REPOSITORY, v1
 from test_ingest import Stream
 
-DATA = pathlib.Path(os.environ.get("LATENTDB_DATA", REPOSITORY / "data"))
+DATA = pathlib.Path(os.environ.get("LATENTDB_CORPORA", REPOSITORY / "data"))
 ROWS = 5000
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         not (DATA / "arxiv-embeddings.safetensors").is_file(),
-        reason=f"{DATA} has no arXiv abstracts (LATENTDB_DATA names another place)",
+        reason=f"{DATA} has no arXiv abstracts (LATENTDB_CORPORA names another place)",
     ),
 ]
 

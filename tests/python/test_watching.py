@@ -225,7 +225,7 @@ def test_settings_come_from_file_environment_and_flags(tmp_path, monkeypatch):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "max-requests = 8  # environment" in done.stdout
-    assert "slow-search = 9" in done.stdout and 'data = "d"' in done.stdout
+    assert "slow-search = 9  # file" in done.stdout and 'data = "d"  # file' in done.stdout
     for text, said in (
         ("data = 'd'\nmax-request = 7\n", 'is it "max-requests"?'),
         ("data = 'd'\ntls-cert = 'c'\n", "--tls-key"),

@@ -88,10 +88,12 @@ fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// A further name of a file, or a copy where the disk has no such names.
+/// A further name of a file, or a copy where the disk has no such names, which some say as EPERM (link(2)).
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
-        Err(error) if error.kind() == Io::Unsupported => fs::copy(from, to).map(drop),
+        Err(error) if [Io::Unsupported, Io::PermissionDenied].contains(&error.kind()) => {
+            fs::copy(from, to).map(drop)
+        }
         linked => linked,
     }
 }

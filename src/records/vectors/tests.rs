@@ -242,11 +242,11 @@ fn a_file_cut_short_is_refused() {
     }
 }
 
-/// Row 0 and the last of the arXiv embeddings, whose norm is 1; only where `LATENTDB_DATA` names
+/// Row 0 and the last of the arXiv embeddings, whose norm is 1; only where `LATENTDB_CORPORA` names
 /// their folder.
 #[test]
 fn the_arxiv_embeddings_read() {
-    let Some(data) = std::env::var_os("LATENTDB_DATA") else {
+    let Some(data) = std::env::var_os("LATENTDB_CORPORA") else {
         return;
     };
     let path = PathBuf::from(data).join("arxiv-embeddings.safetensors");

@@ -165,7 +165,6 @@ impl Store {
             progress.advance(entry.bytes)?;
             return Ok(false);
         }
-        let mut file = tokio::fs::File::open(path).await?;
         if entry.bytes <= PIECE as u64 {
             let bytes = tokio::fs::read(path).await?;
             progress.advance(entry.bytes)?;
@@ -175,6 +174,7 @@ impl Store {
                 .map_err(failed)?;
             return Ok(true);
         }
+        let mut file = tokio::fs::File::open(path).await?;
         let mut writer = BufWriter::with_capacity(self.objects.clone(), key, PIECE);
         let copied = async {
             let mut piece = vec![0; PIECE];
