@@ -265,7 +265,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     };
     check_exposure(&args, address.ip())?;
     let (tls, tokens) = (args.tls(), args.tokens());
-    let server = open(ServerOptions {
+    let options = ServerOptions {
         data: args.data.clone(),
         chat: args.chat.config(),
         models: ModelPlaces {
@@ -283,8 +283,8 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         no_page: args.no_page,
         read_only: args.read_only,
         slow_search: (args.slow_search > 0).then(|| Duration::from_millis(args.slow_search)),
-    })
-    .await?;
+    };
+    let server = Server::open_at(options, &listener).await?;
     let server = match metrics {
         Some(listener) => {
             eprintln!("metrics are at http://{}/metrics", listener.local_addr()?);
@@ -363,11 +363,6 @@ pub(super) async fn listen(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen at {address}"))
-}
-
-/// Opens the data off the async threads.
-pub(super) async fn open(options: ServerOptions) -> anyhow::Result<Server> {
-    Ok(tokio::task::spawn_blocking(move || Server::open(options)).await??)
 }
 
 /// The file appears with its content: readers poll for it.

@@ -25,21 +25,10 @@ pub(super) fn answer(mut result: ClusterResult) -> Vec<v1::ClusterResponse> {
 
 pub(super) fn request(wire: v1::ClusterRequest) -> Result<ClusterRequest> {
     let defaults = ClusterOptions::default();
-    let axis = required(wire.axis, "axis")?;
     Ok(ClusterRequest {
         address: address(wire.collection)?,
         filter: filter(wire.filter)?,
-        axis: AxisRequest {
-            texts: axis.texts,
-            latents: axis.latents,
-            families: axis.families,
-            per_text: count_or(axis.latents_per_text, 100, 10_000, "axis.latents_per_text")?,
-            source: match entry(axis.source, "axis.source")? {
-                v1::AxisSource::Best => None,
-                v1::AxisSource::Labels => Some(AxisSource::Labels),
-                v1::AxisSource::Centroids => Some(AxisSource::Centroids),
-            },
-        },
+        axis: axis(required(wire.axis, "axis")?)?,
         options: ClusterOptions {
             clusters: match non_zero(wire.clusters) {
                 Some(_) => Some(count_or(wire.clusters, 0, MAX_CLUSTERS, "clusters")?),
@@ -52,6 +41,21 @@ pub(super) fn request(wire: v1::ClusterRequest) -> Result<ClusterRequest> {
             ..defaults
         },
         projection: projection(wire.projection, Projection::readable()),
+    })
+}
+
+/// The latents that documents are looked at by.
+pub(super) fn axis(wire: v1::Axis) -> Result<AxisRequest> {
+    Ok(AxisRequest {
+        texts: wire.texts,
+        latents: wire.latents,
+        families: wire.families,
+        per_text: count_or(wire.latents_per_text, 100, 10_000, "axis.latents_per_text")?,
+        source: match entry(wire.source, "axis.source")? {
+            v1::AxisSource::Best => None,
+            v1::AxisSource::Labels => Some(AxisSource::Labels),
+            v1::AxisSource::Centroids => Some(AxisSource::Centroids),
+        },
     })
 }
 

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::{Connected, TcpIncoming};
+use tonic::transport::server::Connected;
 
 use super::tls::Tls;
 
@@ -136,7 +136,7 @@ impl Drop for Using {
 /// At most `limit` connections at once, and of one address `of_address`; more are closed at once.
 /// With `tls`, those whose handshake is done. They end when nothing was asked on them for `idle`.
 pub(super) fn connections(
-    incoming: TcpIncoming,
+    incoming: impl Stream<Item = io::Result<TcpStream>>,
     limit: u32,
     of_address: u32,
     idle: Duration,

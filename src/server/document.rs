@@ -8,9 +8,8 @@ use futures::StreamExt;
 use latentdb_index::{StreamPosition, Update, Written};
 use latentdb_proto::v1;
 use latentdb_proto::v1::document_service_server::DocumentService;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::access::{carried, check_collection};
@@ -18,7 +17,7 @@ use super::address::{address, changed};
 use super::calls::calls;
 use super::paths::without_places;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, required, shortened, status};
-use super::streams::{Answers, MESSAGE_BYTES, Told, cut};
+use super::streams::{Answers, MESSAGE_BYTES, Told, answers, cut};
 use super::types::{
     attributes, codes, codes_of, count_or, document, documents, expected_versions, filter,
     if_exists, made_with, projection, set, wire_document,
@@ -74,14 +73,9 @@ impl DocumentAdapter {
         &self,
         batches: Streaming<v1::IngestRequest>,
     ) -> Result<Answers<v1::IngestResponse>> {
-        let (send, receive) = mpsc::channel(1);
         let api = self.clone();
-        tokio::spawn(carried(async move {
-            if let Err(error) = api.run_ingest(batches, &send).await {
-                let _ = send.send(Err(error)).await;
-            }
-        }));
-        Ok(Box::pin(ReceiverStream::new(receive)))
+        let ingest = |send| async move { api.run_ingest(batches, &send).await };
+        Ok(answers(1, ingest))
     }
 
     async fn update(&self, wire: v1::UpdateRequest) -> Result<v1::WriteResponse> {

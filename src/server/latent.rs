@@ -5,8 +5,6 @@ use std::sync::Arc;
 use latentdb_index::{Label, LabelScore};
 use latentdb_proto::v1;
 use latentdb_proto::v1::latent_service_server::LatentService;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::access::check_names_files;
 use super::address::address;
@@ -16,7 +14,7 @@ use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
 use super::status::{entry, status};
-use super::streams::{Answers, Told, cut};
+use super::streams::{Answers, Told, answers, cut};
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
@@ -162,16 +160,13 @@ impl LatentAdapter {
         wire: v1::LabelLatentsRequest,
     ) -> Result<Answers<v1::LabelLatentsProgress>> {
         let request = label_request(wire)?;
-        let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
-        tokio::spawn(async move {
+        Ok(answers(16, |send| async move {
             let progress = Arc::new(Progress::default());
-            let watch = sends_progress::<_, LabelProgress>(send.clone(), progress.clone());
-            if let Err(error) = service.label_latents(request, progress, watch).await {
-                let _ = send.send(Err(status(error))).await;
-            }
-        });
-        Ok(Box::pin(ReceiverStream::new(receive)))
+            let watch = sends_progress::<_, LabelProgress>(send, progress.clone());
+            let labelled = service.label_latents(request, progress, watch).await;
+            labelled.map(drop).map_err(status)
+        }))
     }
 
     async fn score_labels(
@@ -179,13 +174,13 @@ impl LatentAdapter {
         wire: v1::ScoreLabelsRequest,
     ) -> Result<Answers<v1::ScoreLabelsProgress>> {
         let request = score_request(wire)?;
-        let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
-        tokio::spawn(async move {
+        Ok(answers(16, |send| async move {
             let progress = Arc::new(Progress::default());
             let watch = sends_progress::<_, ScoreProgress>(send.clone(), progress.clone());
-            let last = service.score_labels(request, progress, watch).await;
-            let last = last.map_err(status).map(|summary| v1::ScoreLabelsProgress {
+            let summary = service.score_labels(request, progress, watch).await;
+            let summary = summary.map_err(status)?;
+            let last = v1::ScoreLabelsProgress {
                 done: (summary.scored + summary.unscored) as u64,
                 total: (summary.scored + summary.unscored) as u64,
                 summary: Some(v1::LabelScoreSummary {
@@ -199,10 +194,11 @@ impl LatentAdapter {
                     at_least_08: summary.at_least[2] as u64,
                 }),
                 ..v1::ScoreLabelsProgress::default()
-            });
-            let _ = send.send(last).await;
-        });
-        Ok(Box::pin(ReceiverStream::new(receive)))
+            };
+            // Nobody who listens is as good.
+            let _ = send.send(Ok(last)).await;
+            Ok(())
+        }))
     }
 }
 

@@ -5,10 +5,11 @@ use latentdb_proto::v1;
 use latentdb_proto::v1::read_map_request::Value as WireValue;
 
 use super::address::address;
-use super::status::entry;
+use super::cluster::axis;
+use super::status::{entry, required};
 use super::types::{count_or, filter, timestamp};
 use crate::error::{Error, Result};
-use crate::service::{MakeMapRequest, MapPoints, MapRecord, MapValue, ReadMapRequest};
+use crate::service::{MakeMapRequest, MapLayout, MapPoints, MapRecord, MapValue, ReadMapRequest};
 
 /// Documents that t-SNE lays out, where the caller does not say, and at most.
 const SAMPLE: usize = 10_000;
@@ -35,21 +36,33 @@ pub(super) fn make_request(wire: v1::MakeMapRequest) -> Result<MakeMapRequest> {
             return Err(Error::invalid("perplexity", message));
         }
     };
+    let method = match entry(wire.layout, "layout")? {
+        v1::MapLayout::Tsne => Some(LayoutMethod::Tsne { sample, perplexity }),
+        v1::MapLayout::Pca => Some(LayoutMethod::Components),
+        v1::MapLayout::Axis => None,
+    };
+    let space = match entry(wire.space, "space")? {
+        v1::MapSpace::Vectors => LayoutSpace::Vectors,
+        v1::MapSpace::Latents => LayoutSpace::Latents,
+    };
+    let seed = wire.seed;
+    let layout = match method {
+        None => MapLayout::Axis(axis(required(wire.axis, "axis")?)?, seed),
+        Some(_) if wire.axis.is_some() => {
+            let message = "is given, which the layout does not read: MAP_LAYOUT_AXIS does";
+            return Err(Error::invalid("axis", message));
+        }
+        Some(method) => MapLayout::Whole(LayoutOptions {
+            space,
+            method,
+            seed,
+        }),
+    };
     Ok(MakeMapRequest {
         address: address(wire.collection)?,
         name: wire.name,
         filter: filter(wire.filter)?,
-        options: LayoutOptions {
-            space: match entry(wire.space, "space")? {
-                v1::MapSpace::Vectors => LayoutSpace::Vectors,
-                v1::MapSpace::Latents => LayoutSpace::Latents,
-            },
-            method: match entry(wire.layout, "layout")? {
-                v1::MapLayout::Tsne => LayoutMethod::Tsne { sample, perplexity },
-                v1::MapLayout::Pca => LayoutMethod::Components,
-            },
-            seed: wire.seed,
-        },
+        layout,
     })
 }
 
@@ -113,9 +126,10 @@ pub(super) fn wire_map(map: MapRecord) -> v1::DocumentMap {
             false => v1::MapSpace::Vectors,
         }
         .into(),
-        layout: match map.is_tsne {
-            true => v1::MapLayout::Tsne,
-            false => v1::MapLayout::Pca,
+        layout: match (map.is_axis, map.is_tsne) {
+            (true, _) => v1::MapLayout::Axis,
+            (false, true) => v1::MapLayout::Tsne,
+            (false, false) => v1::MapLayout::Pca,
         }
         .into(),
         documents: map.documents,

@@ -25,6 +25,7 @@ mod map;
 mod memory;
 mod metrics;
 mod model;
+mod opening;
 mod page;
 mod paths;
 mod property;
@@ -138,8 +139,9 @@ pub enum KeyUse {
 /// use latentdb::server::{Server, ServerOptions};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let server = Server::open(ServerOptions { data: "data".into(), ..ServerOptions::default() })?;
 /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let options = ServerOptions { data: "data".into(), ..ServerOptions::default() };
+/// let server = Server::open_at(options, &listener).await?;
 /// server.serve(listener, async { tokio::signal::ctrl_c().await.ok(); }).await?;
 /// # Ok(())
 /// # }
@@ -188,6 +190,21 @@ impl Server {
             page: !options.no_page,
             metrics: None,
         })
+    }
+
+    /// Opens the data directory off the async threads, and answers at the listener meanwhile: health says
+    /// that nothing is served yet, every other call gets `UNAVAILABLE` and when to come again.
+    ///
+    /// # Errors
+    /// Those of [`Server::open`].
+    pub async fn open_at(options: ServerOptions, listener: &TcpListener) -> Result<Self> {
+        let limits = options.limits;
+        let files = options.tls.clone();
+        let tls = files.map(|files| Tls::open(files, !options.no_page));
+        let tls = tls.transpose()?;
+        let opened = tokio::task::spawn_blocking(move || Self::open(options));
+        let opened = opening::answer_until(opened, listener, limits, tls).await;
+        opened.map_err(|error| Error::internal("opening the data ended").with_source(error))?
     }
 
     /// The same, which answers `GET /metrics` of a listener too.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use latentdb_proto::v1;
 use latentdb_proto::v1::model_service_server::ModelService;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use super::access::check_names_files;
@@ -13,7 +12,7 @@ use super::address::address;
 use super::calls::calls;
 use super::collection::wire_sae;
 use super::status::{required, status};
-use super::streams::Answers;
+use super::streams::{Answers, answers};
 use super::types::{activations, non_empty, non_zero, wire_activations};
 use crate::error::Result;
 use crate::progress::Progress;
@@ -84,9 +83,8 @@ impl ModelAdapter {
             options: train_options(&wire),
             address: address(wire.collection)?,
         };
-        let (send, receive) = mpsc::channel(16);
         let service = self.0.clone();
-        tokio::spawn(async move {
+        Ok(answers(16, |send| async move {
             let updates = send.clone();
             let progress = Arc::new(Progress::default());
             let training = progress.clone();
@@ -100,14 +98,16 @@ impl ModelAdapter {
                 }
             };
             let end = service.train_sae(train, progress, watch).await;
-            let last = end.map_err(status).map(|end| v1::TrainSaeProgress {
+            let end = end.map_err(status)?;
+            let last = v1::TrainSaeProgress {
                 sae: Some(wire_sae(end.sae)),
                 quality: Some(wire_quality(&end.quality)),
                 ..v1::TrainSaeProgress::default()
-            });
-            let _ = send.send(last).await;
-        });
-        Ok(Box::pin(ReceiverStream::new(receive)))
+            };
+            // Nobody who listens is as good.
+            let _ = send.send(Ok(last)).await;
+            Ok(())
+        }))
     }
 
     async fn evaluate_sae(&self, wire: v1::EvaluateSaeRequest) -> Result<v1::EvaluateSaeResponse> {

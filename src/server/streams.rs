@@ -1,11 +1,12 @@
 //! Calls that are answered by a stream: messages of progress until the result is there. A client that
 //! goes away calls the work off.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::Stream;
+use futures::{FutureExt as _, Stream};
 use latentdb_index::Progress;
 use latentdb_proto::v1;
 use prost::Message;
@@ -14,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tracing::Instrument as _;
 
+use super::access::carried;
 use super::status::status;
 use crate::error::Result;
 
@@ -77,6 +79,31 @@ pub(super) fn cut<T: Message>(items: impl IntoIterator<Item = T>) -> Vec<Vec<T>>
     lists
 }
 
+/// The messages that `work` sends from a task of its own, at most `room` ahead of the client; its error is
+/// the last of them, also where it panics.
+pub(super) fn answers<T, W>(room: usize, work: impl FnOnce(Told<T>) -> W) -> Answers<T>
+where
+    T: Send + 'static,
+    W: Future<Output = Result<(), Status>> + Send + 'static,
+{
+    let (send, receive) = mpsc::channel(room);
+    let work = AssertUnwindSafe(carried(work(send.clone()))).catch_unwind();
+    let answering = async move {
+        let ended = work.await;
+        let panicked = |_| {
+            Err(Status::internal(
+                "the work broke off; the server's log says where",
+            ))
+        };
+        if let Err(status) = ended.unwrap_or_else(panicked) {
+            // Nobody who listens is as good.
+            let _ = send.send(Err(status)).await;
+        }
+    };
+    tokio::spawn(answering.in_current_span());
+    Box::pin(ReceiverStream::new(receive))
+}
+
 /// Runs `work`, with messages of its progress, then sends the messages that `answer` makes of its
 /// result.
 pub(super) fn stream<T, R, W>(
@@ -88,29 +115,20 @@ where
     R: Send + 'static,
     W: Future<Output = Result<R>> + Send + 'static,
 {
-    let (send, receive) = mpsc::channel(4);
     let progress = Arc::new(Progress::default());
     let work = work(progress.clone());
-    let answering = async move {
+    answers(4, |send| async move {
         let ended = tokio::select! {
             ended = work => ended,
-            () = tell(&progress, &send) => return,
+            () = tell(&progress, &send) => return Ok(()),
         };
-        match ended {
-            Ok(result) => {
-                for message in answer(result) {
-                    if send.send(Ok(message)).await.is_err() {
-                        return;
-                    }
-                }
-            }
-            Err(error) => {
-                let _ = send.send(Err(status(error))).await;
+        for message in answer(ended.map_err(status)?) {
+            if send.send(Ok(message)).await.is_err() {
+                break;
             }
         }
-    };
-    tokio::spawn(answering.in_current_span());
-    Box::pin(ReceiverStream::new(receive))
+        Ok(())
+    })
 }
 
 /// Says how far the work is until nobody listens any more; then calls it off.
@@ -133,6 +151,14 @@ async fn tell<T: Progressing>(progress: &Progress, send: &Told<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn work_that_breaks_off_is_an_error_and_no_end() {
+        let broken = |_| async { panic!("broken") };
+        let mut told = stream(broken, |(): ()| Vec::<v1::MakeMapResponse>::new());
+        let last = futures::StreamExt::next(&mut told).await;
+        assert_eq!(last.unwrap().unwrap_err().code(), tonic::Code::Internal);
+    }
 
     #[test]
     fn lists_are_cut_by_bytes_and_keep_their_order() {

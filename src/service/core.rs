@@ -217,11 +217,14 @@ impl Core {
         states.collect()
     }
 
-    /// Collections whose files are known to be damaged.
-    pub fn damaged(&self) -> Vec<String> {
+    /// Collections that take no changes: their files are known to be damaged, or it is unknown what the
+    /// catalog says of them.
+    pub fn unchangeable(&self) -> Vec<String> {
         let handles = self.database.collections().into_iter();
-        let damaged = handles.filter(|handle| handle.damage().is_some());
-        damaged.map(|handle| handle.record().name.clone()).collect()
+        let unchangeable =
+            handles.filter(|handle| handle.damage().is_some() || handle.is_unsettled());
+        let names = unchangeable.map(|handle| handle.record().name.clone());
+        names.collect()
     }
 
     /// The records of a collection, typed.

@@ -38,8 +38,8 @@ pub use analyses::{
     Analyses, Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
     CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, Design, DiffRequest,
     DiffResult, DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, JoinedSide,
-    LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, MakeMapRequest, MapPoints,
-    MapRecord, MapValue, NamedSet, Overlap, ReadMapRequest, TrendOrder, TrendsRequest,
+    LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, MakeMapRequest, MapLayout,
+    MapPoints, MapRecord, MapValue, NamedSet, Overlap, ReadMapRequest, TrendOrder, TrendsRequest,
     TrendsResult, Unexplained, UnexplainedRequest,
 };
 pub(crate) use blocking::{blocking, cancellable};

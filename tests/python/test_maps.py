@@ -115,6 +115,46 @@ def test_latents_lay_out_too(api, grouped):
     assert (active == (groups == 2)).all()
 
 
+def test_an_axis_lays_out_what_its_latents_are_active_in(api, grouped):
+    _, groups = vectors()
+    axis = v1.Axis(latents=[0, 1, 2])
+    made = make(api, grouped, name="axis", layout=v1.MAP_LAYOUT_AXIS, axis=axis, seed=5)
+    inside = int((groups < 3).sum())
+    assert (made.layout, made.space) == (v1.MAP_LAYOUT_AXIS, v1.MAP_SPACE_LATENTS)
+    assert (made.documents, made.laid_out, made.left_out) == (inside, inside, ROWS - inside)
+    points = Points(api, grouped, "axis", ids=True)
+    # The same places as those of Cluster, at another scale.
+    drawn = {}
+    for message in api.analyses.Cluster(v1.ClusterRequest(collection=grouped, axis=axis, seed=5)):
+        drawn |= {one.id: (one.x, one.y) for one in message.members.members}
+    expected = np.array([drawn[own] for own in points.ids])
+    scale = np.ptp(expected, axis=0).max() / 2
+    middle = (expected.max(axis=0) + expected.min(axis=0)) / 2
+    assert points.xy == pytest.approx((expected - middle) / scale, abs=1e-3)
+    # Each group lies at a place of its own.
+    own = groups[groups < 3]
+    places = np.array([points.xy[own == group].mean(axis=0) for group in range(3)])
+    assert np.ptp(points.xy[own == 1], axis=0).max() < 1e-3
+    assert min(np.linalg.norm(places[a] - places[b]) for a, b in ((0, 1), (0, 2), (1, 2))) > 0.3
+    again = make(api, grouped, name="axis", layout=v1.MAP_LAYOUT_AXIS, axis=axis, seed=5,
+                 filter=wire.expr("at < 100"))
+    assert again.documents == int((groups[:100] < 3).sum())
+
+
+def test_an_axis_that_does_not_fit_is_refused(api, grouped):
+    axis = v1.Axis(latents=[4])
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="axis"):
+        make(api, grouped, name="m", layout=v1.MAP_LAYOUT_AXIS)
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="axis", saying="MAP_LAYOUT_AXIS"):
+        make(api, grouped, name="m", axis=axis)
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="axis.latents[0]"):
+        make(api, grouped, name="m", layout=v1.MAP_LAYOUT_AXIS, axis=v1.Axis(latents=[99]))
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="active in 0 of 600"):
+        make(api, grouped, name="m", layout=v1.MAP_LAYOUT_AXIS, axis=axis)
+    listed = api.analyses.ListMaps(v1.ListMapsRequest(collection=grouped))
+    assert not listed.maps
+
+
 def test_values_marks_and_deleted_documents(api, grouped):
     make(api, grouped, name="m", layout=v1.MAP_LAYOUT_PCA)
     points = Points(api, grouped, "m", attribute="at", filter=wire.expr("at < 10"))

@@ -355,21 +355,32 @@ def test_a_real_s3_store_keeps_snapshots(bucket, tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     guarded = Guarded(tmp_path, address)
     try:
-        # Large enough that a file goes up in parts.
-        guarded.fill("a", count=3000)
+        guarded.fill("a", count=300)
         expected = guarded.answers("a")
         guarded.create("s")
+        # Large enough that a file goes up in parts.
+        guarded.api.create("wide", dimension=1024)
+        wide = np.random.default_rng(2).normal(size=(3000, 1024))
+        guarded.api.upsert("wide", test_sae.documents(wide), batch=3000)
+        files = [file.stat().st_size for file in guarded.server.data.rglob("*.dense")]
+        assert max(files) > 9 << 20
+        whole = guarded.create("wide")
+        assert {own.name: own.documents for own in whole.collections} == {"a": 300, "wide": 3000}
+        assert guarded.restore("wide", wide="again") == ["again"]
+        one = guarded.api.get("again", ["d00007"], v1.Projection(vector=True, version=True))
+        assert one == guarded.api.get("wide", ["d00007"], v1.Projection(vector=True, version=True))
         guarded.api.upsert("a", test_sae.documents(rows(10, 4), prefix="new"))
         guarded.create("t")
-        assert guarded.names() == ["t", "s"]
+        assert guarded.names() == ["t", "wide", "s"]
         with refused(grpc.StatusCode.ALREADY_EXISTS):
             guarded.create("s")
         assert guarded.restore("s", a="b") == ["b"]
         assert guarded.answers("b") == expected
         guarded.delete("s")
         assert guarded.restore("t", a="c") == ["c"]
-        assert guarded.api.count("c") == 3010
+        assert guarded.api.count("c") == 310
         guarded.delete("t")
+        guarded.delete("wide")
         assert guarded.names() == []
     finally:
         guarded.server.stop()

@@ -18,7 +18,7 @@
 //! | What rises, falls or breaks over time? | [`trends()`], [`trends_over_sets`] |
 //! | Which documents are nearly the same? | [`near_duplicates`] |
 //! | Which groups do documents form along an axis? | [`cluster::cluster`] |
-//! | Where do documents lie in the plane? | [`lay_out`] |
+//! | Where do documents lie in the plane? | [`lay_out`], [`lay_out_along`] |
 //! | Where do a latent's documents lie? | [`Snapshot::centroids`](crate::snapshot::Snapshot::centroids) |
 //! | How many documents have a value, or a latent? | [`attribute_facet`], [`latent_counts`] |
 //! | How many in each bucket of numbers or times, how many of these in each of others, what are their mean and quantiles? | [`facets`] |
@@ -76,7 +76,7 @@ pub use facet::{
 };
 pub use layout::{
     Layout, LayoutMethod, LayoutOptions, LayoutSpace, PointValues, attribute_values, latent_values,
-    lay_out,
+    lay_out, lay_out_along,
 };
 pub use members::{Members, Side};
 pub use order::{Bucket, Buckets, MAX_BUCKETS};

@@ -187,6 +187,12 @@ impl CollectionHandle {
         }
     }
 
+    /// Whether a change of the collection in the catalog failed and it is unknown which record it has: the
+    /// collection takes no changes until that is known.
+    pub fn is_unsettled(&self) -> bool {
+        self.held.is_unsettled()
+    }
+
     /// Segments whose checksums are still to be compared; none where the collection cannot be opened.
     pub fn unchecked_segments(&self) -> usize {
         match &self.held.state.read().serving {

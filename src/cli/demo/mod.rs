@@ -20,7 +20,7 @@ use super::interrupt::Interrupt;
 use super::output;
 use super::serve::{self, DEFAULT_ADDRESS};
 use crate::inputs;
-use crate::server::{ModelPlaces, ServerOptions};
+use crate::server::{ModelPlaces, Server, ServerOptions};
 
 /// Where the demo lies and what happens after it.
 #[derive(Debug, clap::Args)]
@@ -58,15 +58,15 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let listener = serve::listen(address).await?;
     let address = listener.local_addr()?.to_string();
     let corpus = setup::fetch(&interrupt).await?;
-    let server = serve::open(ServerOptions {
+    let options = ServerOptions {
         data: data.clone(),
         models: ModelPlaces {
             downloads: true,
             ..ModelPlaces::default()
         },
         ..ServerOptions::default()
-    })
-    .await?;
+    };
+    let server = Server::open_at(options, &listener).await?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.serve(listener, async move {
         // A sender that is gone says the same.

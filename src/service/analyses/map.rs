@@ -6,11 +6,13 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use latentdb_index::analysis::{
-    LayoutMethod, LayoutOptions, LayoutSpace, PointValues, attribute_values, latent_values, lay_out,
+    LayoutMethod, LayoutOptions, LayoutSpace, PointValues, attribute_values, latent_values,
+    lay_out, lay_out_along,
 };
 use latentdb_index::{Filter, Progress, RecordKind, now};
 use serde::{Deserialize, Serialize};
 
+use super::axis::AxisRequest;
 use super::{Analyses, n_latents_of};
 use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::service::blocking;
@@ -33,7 +35,16 @@ pub struct MakeMapRequest {
     /// Which documents.
     pub filter: Filter,
     /// How they are laid out.
-    pub options: LayoutOptions,
+    pub layout: MapLayout,
+}
+
+/// How documents of a map are laid out.
+#[derive(Clone, Debug)]
+pub enum MapLayout {
+    /// By their vectors or all their latents.
+    Whole(LayoutOptions),
+    /// By the latents of an axis alone, with the seed of what is random.
+    Axis(AxisRequest, u64),
 }
 
 /// What is known of a map.
@@ -45,6 +56,9 @@ pub struct MapRecord {
     pub by_latents: bool,
     /// Whether it is laid out by t-SNE, not by principal components.
     pub is_tsne: bool,
+    /// Whether it is laid out along an axis.
+    #[serde(default)]
+    pub is_axis: bool,
     /// Documents on it when it was made.
     pub documents: u64,
     /// Those that were laid out themselves.
@@ -107,12 +121,35 @@ pub struct MapPoints {
     pub warnings: Vec<String>,
 }
 
+/// How documents are laid out, once the latents of an axis are known.
+enum Layout {
+    Whole(LayoutOptions),
+    Axis(Vec<u32>, u64),
+}
+
+impl Layout {
+    fn is_by_latents(&self) -> bool {
+        match self {
+            Self::Whole(options) => options.space == LayoutSpace::Latents,
+            Self::Axis(..) => true,
+        }
+    }
+
+    fn is_tsne(&self) -> bool {
+        match self {
+            Self::Whole(options) => matches!(options.method, LayoutMethod::Tsne { .. }),
+            Self::Axis(..) => false,
+        }
+    }
+}
+
 impl Analyses {
     /// Lays documents out and keeps where they lie.
     ///
     /// # Errors
     /// `InvalidArgument` naming the field; `NotFound` for a collection or saved set;
-    /// `FailedPrecondition` where fewer than two documents have something in the space; `Cancelled`.
+    /// `FailedPrecondition` where fewer than two documents have something in the space or in the axis;
+    /// `Cancelled`.
     pub async fn make_map(
         self: &Arc<Self>,
         request: MakeMapRequest,
@@ -121,20 +158,37 @@ impl Analyses {
         check_name(&request.name)?;
         let view = self.core.view(&request.address)?;
         self.core.check_room()?;
-        if request.options.space == LayoutSpace::Latents {
-            n_latents_of(&view)?;
-        }
+        let layout = match request.layout {
+            MapLayout::Whole(options) => {
+                if options.space == LayoutSpace::Latents {
+                    n_latents_of(&view)?;
+                }
+                Layout::Whole(options)
+            }
+            MapLayout::Axis(axis, seed) => {
+                let axis = self.resolve_axis(&view, &axis).await?;
+                Layout::Axis(axis.numbers(), seed)
+            }
+        };
         let filter = resolve_set(&view, &request.filter, "filter")?;
         blocking(move || {
-            let docs = view.snapshot.documents_matching(&filter)?;
-            let found = lay_out(&view.snapshot, &docs, &request.options, &progress)?;
+            let found = match &layout {
+                Layout::Whole(options) => {
+                    let docs = view.snapshot.documents_matching(&filter)?;
+                    lay_out(&view.snapshot, &docs, options, &progress)?
+                }
+                Layout::Axis(axis, seed) => {
+                    lay_out_along(&view.snapshot, &filter, axis, *seed, &progress)?
+                }
+            };
             let ids = found.docs.iter().map(|&doc| view.snapshot.id(doc));
             let ids: Vec<String> = ids.collect::<Result<_>>()?;
             let points = KeptPoints::of(&ids, &found.points)?;
             let map = MapRecord {
                 name: request.name,
-                by_latents: request.options.space == LayoutSpace::Latents,
-                is_tsne: matches!(request.options.method, LayoutMethod::Tsne { .. }),
+                by_latents: layout.is_by_latents(),
+                is_tsne: layout.is_tsne(),
+                is_axis: matches!(layout, Layout::Axis(..)),
                 documents: ids.len() as u64,
                 laid_out: found.laid_out as u64,
                 left_out: found.left_out as u64,

@@ -24,7 +24,7 @@ pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
 pub use correlate::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
 pub use diff::{Comparison, Design, DiffRequest, DiffResult, LabelledDiffRow, NamedSet, Overlap};
 pub(super) use map::{KeptPoints, check_name};
-pub use map::{MakeMapRequest, MapPoints, MapRecord, MapValue, ReadMapRequest};
+pub use map::{MakeMapRequest, MapLayout, MapPoints, MapRecord, MapValue, ReadMapRequest};
 pub use quality::{
     DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, Unexplained,
     UnexplainedRequest,

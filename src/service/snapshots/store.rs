@@ -12,11 +12,10 @@ use std::sync::Arc;
 
 use futures::TryStreamExt as _;
 use object_store::aws::AmazonS3Builder;
-use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, WriteMultipart};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
 
@@ -26,8 +25,10 @@ use crate::hex::hex;
 use crate::progress::Progress;
 use crate::service::blocking;
 
-/// Bytes that are read or written at once.
-const PIECE: usize = 4 << 20;
+/// Bytes that are read or written at once; S3 takes parts of 5 MiB and more.
+const PIECE: usize = 8 << 20;
+/// Parts of a file that are on their way at once.
+const PARTS: usize = 4;
 
 /// A store of snapshots.
 #[derive(Clone, Debug)]
@@ -175,25 +176,30 @@ impl Store {
             return Ok(true);
         }
         let mut file = tokio::fs::File::open(path).await?;
-        let mut writer = BufWriter::with_capacity(self.objects.clone(), key, PIECE);
+        let upload = self.objects.put_multipart(&key).await.map_err(failed)?;
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, PIECE);
         let copied = async {
             let mut piece = vec![0; PIECE];
             loop {
                 let read = tokio::io::AsyncReadExt::read(&mut file, &mut piece).await?;
                 if read == 0 {
-                    writer.shutdown().await?;
                     return Ok(());
                 }
-                writer.write_all(&piece[..read]).await?;
+                writer.wait_for_capacity(PARTS).await.map_err(failed)?;
+                writer.write(&piece[..read]);
                 progress.advance(read as u64)?;
             }
         };
         let copied: Result<()> = copied.await;
-        if copied.is_err() {
-            // What was sent of it is given up; a store that cannot say so forgets it by itself.
-            let _ = writer.abort().await;
+        match copied {
+            // Where the end fails, it gives up what was sent by itself.
+            Ok(()) => writer.finish().await.map(|_| true).map_err(failed),
+            Err(error) => {
+                // What was sent is given up; a store that cannot say so forgets it by itself.
+                let _ = writer.abort().await;
+                Err(error)
+            }
         }
-        copied.map(|()| true)
     }
 
     /// Writes a file of the store to `path` and makes it durable, compared with its hash on the way.

@@ -3,7 +3,8 @@
 //! Rows (unit vectors, or latents' activations over their 90th percentiles at unit length) are brought
 //! to their leading principal components (`components`). The first two are a layout; or t-SNE lays out
 //! a sample from there (van der Maaten and Hinton 2008, by the `bhtsne` crate), and every other
-//! document is placed among its nearest documents of the sample (`neighbours`).
+//! document is placed among its nearest documents of the sample (`neighbours`). Along an axis of latents
+//! documents lie where spectral clustering draws them ([`lay_out_along`]).
 
 mod components;
 mod neighbours;
@@ -17,7 +18,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::index;
 
+use super::cluster::{ClusterOptions, cluster};
 use crate::error::{Error, Result};
+use crate::filter::ResolvedFilter;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
 use components::Components;
@@ -135,6 +138,47 @@ pub fn lay_out(
         points,
         laid_out,
         left_out: docs.len() - count,
+    })
+}
+
+/// Lays documents out by the latents of an axis alone (distinct, ascending): principal components of the
+/// spectral embedding that they are clustered by ([`cluster`]).
+///
+/// # Errors
+/// `InvalidArgument` naming the axis; `FailedPrecondition` where the latents of the axis are active in
+/// fewer than two documents; `Cancelled`.
+pub fn lay_out_along(
+    snapshot: &Snapshot,
+    filter: &ResolvedFilter,
+    axis: &[u32],
+    seed: u64,
+    progress: &Progress,
+) -> Result<Layout> {
+    let options = ClusterOptions {
+        seed,
+        representatives: 0,
+        distinctive: 0,
+        ..ClusterOptions::default()
+    };
+    let found = cluster(snapshot, filter, axis, &options, progress)?;
+    let left_out = found.uncovered.len() + found.unreached.len();
+    let count = found.members.len();
+    if count < 2 {
+        return Err(Error::precondition(format!(
+            "the latents of the axis are active in {count} of {} documents; a map takes two or more",
+            count + left_out
+        )));
+    }
+    let members = found.members.iter();
+    let (docs, mut points): (Vec<u32>, Vec<[f32; 2]>) = members
+        .map(|member| (member.doc, member.position.map(|value| value as f32)))
+        .unzip();
+    into_square(&mut points);
+    Ok(Layout {
+        docs,
+        points,
+        laid_out: found.landmarks.unwrap_or(count),
+        left_out,
     })
 }
 

@@ -23,41 +23,42 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from latentdb.v1 import cluster_pb2 as latentdb_dot_v1_dot_cluster__pb2
 from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
 from latentdb.v1 import types_pb2 as latentdb_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15latentdb/v1/map.proto\x12\x0blatentdb.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16latentdb/v1/diff.proto\x1a\x17latentdb/v1/types.proto\"\xdf\x01\n\x0b\x44ocumentMap\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05space\x18\x02 \x01(\x0e\x32\x15.latentdb.v1.MapSpace\x12&\n\x06layout\x18\x03 \x01(\x0e\x32\x16.latentdb.v1.MapLayout\x12\x11\n\tdocuments\x18\x04 \x01(\x04\x12\x10\n\x08laid_out\x18\x05 \x01(\x04\x12+\n\x07\x63reated\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x07 \x01(\x04\x12\x10\n\x08left_out\x18\x08 \x01(\x04\"\xd7\x01\n\x0eMakeMapRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12#\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12$\n\x05space\x18\x04 \x01(\x0e\x32\x15.latentdb.v1.MapSpace\x12&\n\x06layout\x18\x05 \x01(\x0e\x32\x16.latentdb.v1.MapLayout\x12\x0e\n\x06sample\x18\x06 \x01(\r\x12\x12\n\nperplexity\x18\x07 \x01(\x02\x12\x0c\n\x04seed\x18\x08 \x01(\x04\"u\n\x0fMakeMapResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12\'\n\x03map\x18\x02 \x01(\x0b\x32\x18.latentdb.v1.DocumentMapH\x00\x42\x06\n\x04part\"%\n\x0fListMapsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\":\n\x10ListMapsResponse\x12&\n\x04maps\x18\x01 \x03(\x0b\x32\x18.latentdb.v1.DocumentMap\"2\n\x0e\x44ropMapRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x11\n\x0f\x44ropMapResponse\"\x94\x01\n\x0eReadMapRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\tattribute\x18\x03 \x01(\tH\x00\x12\x10\n\x06latent\x18\x04 \x01(\rH\x00\x12#\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12\x0b\n\x03ids\x18\x06 \x01(\x08\x42\x07\n\x05value\"\x9c\x01\n\x0fReadMapResponse\x12$\n\x04head\x18\x01 \x01(\x0b\x32\x14.latentdb.v1.MapHeadH\x00\x12(\n\x06points\x18\x02 \x01(\x0b\x32\x16.latentdb.v1.MapPointsH\x00\x12\x31\n\x08progress\x18\x03 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x42\x06\n\x04part\"u\n\x07MapHead\x12%\n\x03map\x18\x01 \x01(\x0b\x32\x18.latentdb.v1.DocumentMap\x12\x0e\n\x06points\x18\x02 \x01(\x04\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\r\n\x05times\x18\x04 \x01(\x08\x12\x10\n\x08warnings\x18\x05 \x03(\t\"N\n\tMapPoints\x12\t\n\x01x\x18\x01 \x03(\x02\x12\t\n\x01y\x18\x02 \x03(\x02\x12\x0e\n\x06values\x18\x03 \x03(\x01\x12\x0e\n\x06marked\x18\x04 \x03(\x08\x12\x0b\n\x03ids\x18\x05 \x03(\t*8\n\x08MapSpace\x12\x15\n\x11MAP_SPACE_VECTORS\x10\x00\x12\x15\n\x11MAP_SPACE_LATENTS\x10\x01*4\n\tMapLayout\x12\x13\n\x0fMAP_LAYOUT_TSNE\x10\x00\x12\x12\n\x0eMAP_LAYOUT_PCA\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15latentdb/v1/map.proto\x12\x0blatentdb.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19latentdb/v1/cluster.proto\x1a\x16latentdb/v1/diff.proto\x1a\x17latentdb/v1/types.proto\"\xdf\x01\n\x0b\x44ocumentMap\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05space\x18\x02 \x01(\x0e\x32\x15.latentdb.v1.MapSpace\x12&\n\x06layout\x18\x03 \x01(\x0e\x32\x16.latentdb.v1.MapLayout\x12\x11\n\tdocuments\x18\x04 \x01(\x04\x12\x10\n\x08laid_out\x18\x05 \x01(\x04\x12+\n\x07\x63reated\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08sequence\x18\x07 \x01(\x04\x12\x10\n\x08left_out\x18\x08 \x01(\x04\"\xf8\x01\n\x0eMakeMapRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12#\n\x06\x66ilter\x18\x03 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12$\n\x05space\x18\x04 \x01(\x0e\x32\x15.latentdb.v1.MapSpace\x12&\n\x06layout\x18\x05 \x01(\x0e\x32\x16.latentdb.v1.MapLayout\x12\x0e\n\x06sample\x18\x06 \x01(\r\x12\x12\n\nperplexity\x18\x07 \x01(\x02\x12\x0c\n\x04seed\x18\x08 \x01(\x04\x12\x1f\n\x04\x61xis\x18\t \x01(\x0b\x32\x11.latentdb.v1.Axis\"u\n\x0fMakeMapResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12\'\n\x03map\x18\x02 \x01(\x0b\x32\x18.latentdb.v1.DocumentMapH\x00\x42\x06\n\x04part\"%\n\x0fListMapsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\":\n\x10ListMapsResponse\x12&\n\x04maps\x18\x01 \x03(\x0b\x32\x18.latentdb.v1.DocumentMap\"2\n\x0e\x44ropMapRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x11\n\x0f\x44ropMapResponse\"\x94\x01\n\x0eReadMapRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\tattribute\x18\x03 \x01(\tH\x00\x12\x10\n\x06latent\x18\x04 \x01(\rH\x00\x12#\n\x06\x66ilter\x18\x05 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12\x0b\n\x03ids\x18\x06 \x01(\x08\x42\x07\n\x05value\"\x9c\x01\n\x0fReadMapResponse\x12$\n\x04head\x18\x01 \x01(\x0b\x32\x14.latentdb.v1.MapHeadH\x00\x12(\n\x06points\x18\x02 \x01(\x0b\x32\x16.latentdb.v1.MapPointsH\x00\x12\x31\n\x08progress\x18\x03 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x42\x06\n\x04part\"u\n\x07MapHead\x12%\n\x03map\x18\x01 \x01(\x0b\x32\x18.latentdb.v1.DocumentMap\x12\x0e\n\x06points\x18\x02 \x01(\x04\x12\x12\n\ncategories\x18\x03 \x03(\t\x12\r\n\x05times\x18\x04 \x01(\x08\x12\x10\n\x08warnings\x18\x05 \x03(\t\"N\n\tMapPoints\x12\t\n\x01x\x18\x01 \x03(\x02\x12\t\n\x01y\x18\x02 \x03(\x02\x12\x0e\n\x06values\x18\x03 \x03(\x01\x12\x0e\n\x06marked\x18\x04 \x03(\x08\x12\x0b\n\x03ids\x18\x05 \x03(\t*8\n\x08MapSpace\x12\x15\n\x11MAP_SPACE_VECTORS\x10\x00\x12\x15\n\x11MAP_SPACE_LATENTS\x10\x01*I\n\tMapLayout\x12\x13\n\x0fMAP_LAYOUT_TSNE\x10\x00\x12\x12\n\x0eMAP_LAYOUT_PCA\x10\x01\x12\x13\n\x0fMAP_LAYOUT_AXIS\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'latentdb.v1.map_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MAPSPACE']._serialized_start=1362
-  _globals['_MAPSPACE']._serialized_end=1418
-  _globals['_MAPLAYOUT']._serialized_start=1420
-  _globals['_MAPLAYOUT']._serialized_end=1472
-  _globals['_DOCUMENTMAP']._serialized_start=121
-  _globals['_DOCUMENTMAP']._serialized_end=344
-  _globals['_MAKEMAPREQUEST']._serialized_start=347
-  _globals['_MAKEMAPREQUEST']._serialized_end=562
-  _globals['_MAKEMAPRESPONSE']._serialized_start=564
-  _globals['_MAKEMAPRESPONSE']._serialized_end=681
-  _globals['_LISTMAPSREQUEST']._serialized_start=683
-  _globals['_LISTMAPSREQUEST']._serialized_end=720
-  _globals['_LISTMAPSRESPONSE']._serialized_start=722
-  _globals['_LISTMAPSRESPONSE']._serialized_end=780
-  _globals['_DROPMAPREQUEST']._serialized_start=782
-  _globals['_DROPMAPREQUEST']._serialized_end=832
-  _globals['_DROPMAPRESPONSE']._serialized_start=834
-  _globals['_DROPMAPRESPONSE']._serialized_end=851
-  _globals['_READMAPREQUEST']._serialized_start=854
-  _globals['_READMAPREQUEST']._serialized_end=1002
-  _globals['_READMAPRESPONSE']._serialized_start=1005
-  _globals['_READMAPRESPONSE']._serialized_end=1161
-  _globals['_MAPHEAD']._serialized_start=1163
-  _globals['_MAPHEAD']._serialized_end=1280
-  _globals['_MAPPOINTS']._serialized_start=1282
-  _globals['_MAPPOINTS']._serialized_end=1360
+  _globals['_MAPSPACE']._serialized_start=1422
+  _globals['_MAPSPACE']._serialized_end=1478
+  _globals['_MAPLAYOUT']._serialized_start=1480
+  _globals['_MAPLAYOUT']._serialized_end=1553
+  _globals['_DOCUMENTMAP']._serialized_start=148
+  _globals['_DOCUMENTMAP']._serialized_end=371
+  _globals['_MAKEMAPREQUEST']._serialized_start=374
+  _globals['_MAKEMAPREQUEST']._serialized_end=622
+  _globals['_MAKEMAPRESPONSE']._serialized_start=624
+  _globals['_MAKEMAPRESPONSE']._serialized_end=741
+  _globals['_LISTMAPSREQUEST']._serialized_start=743
+  _globals['_LISTMAPSREQUEST']._serialized_end=780
+  _globals['_LISTMAPSRESPONSE']._serialized_start=782
+  _globals['_LISTMAPSRESPONSE']._serialized_end=840
+  _globals['_DROPMAPREQUEST']._serialized_start=842
+  _globals['_DROPMAPREQUEST']._serialized_end=892
+  _globals['_DROPMAPRESPONSE']._serialized_start=894
+  _globals['_DROPMAPRESPONSE']._serialized_end=911
+  _globals['_READMAPREQUEST']._serialized_start=914
+  _globals['_READMAPREQUEST']._serialized_end=1062
+  _globals['_READMAPRESPONSE']._serialized_start=1065
+  _globals['_READMAPRESPONSE']._serialized_end=1221
+  _globals['_MAPHEAD']._serialized_start=1223
+  _globals['_MAPHEAD']._serialized_end=1340
+  _globals['_MAPPOINTS']._serialized_start=1342
+  _globals['_MAPPOINTS']._serialized_end=1420
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from latentdb.v1 import cluster_pb2 as _cluster_pb2
 from latentdb.v1 import diff_pb2 as _diff_pb2
 from latentdb.v1 import types_pb2 as _types_pb2
 from google.protobuf.internal import containers as _containers
@@ -21,10 +22,12 @@ class MapLayout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MAP_LAYOUT_TSNE: _ClassVar[MapLayout]
     MAP_LAYOUT_PCA: _ClassVar[MapLayout]
+    MAP_LAYOUT_AXIS: _ClassVar[MapLayout]
 MAP_SPACE_VECTORS: MapSpace
 MAP_SPACE_LATENTS: MapSpace
 MAP_LAYOUT_TSNE: MapLayout
 MAP_LAYOUT_PCA: MapLayout
+MAP_LAYOUT_AXIS: MapLayout
 
 class DocumentMap(_message.Message):
     __slots__ = ("name", "space", "layout", "documents", "laid_out", "created", "sequence", "left_out")
@@ -47,7 +50,7 @@ class DocumentMap(_message.Message):
     def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[MapSpace, str]] = ..., layout: _Optional[_Union[MapLayout, str]] = ..., documents: _Optional[int] = ..., laid_out: _Optional[int] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., sequence: _Optional[int] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class MakeMapRequest(_message.Message):
-    __slots__ = ("collection", "name", "filter", "space", "layout", "sample", "perplexity", "seed")
+    __slots__ = ("collection", "name", "filter", "space", "layout", "sample", "perplexity", "seed", "axis")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +59,7 @@ class MakeMapRequest(_message.Message):
     SAMPLE_FIELD_NUMBER: _ClassVar[int]
     PERPLEXITY_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    AXIS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     name: str
     filter: _types_pb2.Filter
@@ -64,7 +68,8 @@ class MakeMapRequest(_message.Message):
     sample: int
     perplexity: float
     seed: int
-    def __init__(self, collection: _Optional[str] = ..., name: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., space: _Optional[_Union[MapSpace, str]] = ..., layout: _Optional[_Union[MapLayout, str]] = ..., sample: _Optional[int] = ..., perplexity: _Optional[float] = ..., seed: _Optional[int] = ...) -> None: ...
+    axis: _cluster_pb2.Axis
+    def __init__(self, collection: _Optional[str] = ..., name: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., space: _Optional[_Union[MapSpace, str]] = ..., layout: _Optional[_Union[MapLayout, str]] = ..., sample: _Optional[int] = ..., perplexity: _Optional[float] = ..., seed: _Optional[int] = ..., axis: _Optional[_Union[_cluster_pb2.Axis, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class MakeMapResponse(_message.Message):
     __slots__ = ("progress", "map")

@@ -132,6 +132,9 @@ export async function readIds(collection, points, signal) {
   return Array.from(points.order, (from) => sent[from] ?? "");
 }
 
+/** The texts of an axis as they are written in a field. @param {string} axis */
+export const textsOf = (axis) => axis.split(";").map((text) => text.trim()).filter((text) => text !== "");
+
 /**
  * Clusters along an axis as values of the points, with the clusters' labels as categories.
  * @param {string} collection
@@ -141,7 +144,7 @@ export async function readIds(collection, points, signal) {
  * @param {import("../../app/work.js").Report} report
  */
 export async function readClusters(collection, ids, colour, signal, report) {
-  const texts = colour.slice("clusters:".length).split(";").map((text) => text.trim()).filter((text) => text !== "");
+  const texts = textsOf(colour.slice("clusters:".length));
   /** @type {Map<string, number>} */
   const of = new Map();
   /** @type {string[]} */

@@ -61,7 +61,7 @@ function Maps({ collection, record, maps, made, reload }) {
 /** @param {DocumentMap} map */
 function described(map) {
   const by = map.space === 1 ? "latents" : "vectors";
-  const how = map.layout === 1 ? "principal components" : `t-SNE of ${count(map.laidOut)}`;
+  const how = ["t-SNE of " + count(map.laidOut), "principal components", "along an axis"][map.layout];
   return `${counted(map.documents, "document")} by their ${by}, ${how}${map.leftOut > 0n ? `, ${count(map.leftOut)} left out` : ""}`;
 }
 

@@ -6,6 +6,7 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import type { Message } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Filter } from "./types_pb.js";
+import type { Axis } from "./cluster_pb.js";
 import type { AnalysisProgress } from "./diff_pb.js";
 
 /**
@@ -63,7 +64,7 @@ export declare type DocumentMap = Message<"latentdb.v1.DocumentMap"> & {
   sequence: bigint;
 
   /**
-   * Documents of its filter that have nothing in the space, and are not on it.
+   * Documents of its filter that have nothing in the space, or in its axis, and are not on it.
    *
    * @generated from field: uint64 left_out = 8;
    */
@@ -129,6 +130,13 @@ export declare type MakeMapRequest = Message<"latentdb.v1.MakeMapRequest"> & {
    * @generated from field: uint64 seed = 8;
    */
   seed: bigint;
+
+  /**
+   * The latents of MAP_LAYOUT_AXIS, which needs it; refused with others.
+   *
+   * @generated from field: latentdb.v1.Axis axis = 9;
+   */
+  axis?: Axis | undefined;
 };
 
 /**
@@ -466,6 +474,15 @@ export enum MapLayout {
    * @generated from enum value: MAP_LAYOUT_PCA = 1;
    */
   PCA = 1,
+
+  /**
+   * Where clusters along an axis are drawn: principal components of the spectral embedding of the
+   * documents by the latents of `axis` alone. Beyond 5,000 documents 2,000 are laid out, and the others
+   * placed by their likeness to them. The space is the latents.
+   *
+   * @generated from enum value: MAP_LAYOUT_AXIS = 2;
+   */
+  AXIS = 2,
 }
 
 /**
