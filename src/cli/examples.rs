@@ -128,6 +128,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latentdb correlate reviews --min-support 20\nlatentdb correlate reviews --attribute source",
     ),
     (
+        "explain",
+        "latentdb explain reviews --target stars --latents 16\nlatentdb explain reviews --target source --split-by author",
+    ),
+    (
         "trends",
         "latentdb trends reviews --by day --every month --rising\nlatentdb trends reviews --by price --bins 10",
     ),

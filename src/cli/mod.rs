@@ -37,6 +37,7 @@ mod duplicates;
 mod encode;
 mod eval;
 mod examples;
+mod explain;
 mod export;
 mod facet;
 mod failure;
@@ -133,6 +134,8 @@ enum Command {
     Diff(diff::Args),
     /// Find latents that occur together, or with a value of an attribute
     Correlate(correlate::Args),
+    /// Find the few latents that tell an attribute, and how well they do
+    Explain(explain::Args),
     /// Find latents that rise, fall or break along an order
     Trends(trends::Args),
     /// Find documents that are nearly the same
@@ -221,6 +224,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Stats(args) => interrupt.stops(facet::run_stats(args)).await,
             Command::Diff(args) => interrupt.stops(diff::run(args)).await,
             Command::Correlate(args) => interrupt.stops(correlate::run(args)).await,
+            Command::Explain(args) => interrupt.stops(explain::run(args)).await,
             Command::Trends(args) => interrupt.stops(trends::run(args)).await,
             Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
             Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
@@ -316,6 +320,8 @@ mod tests {
             "correlate c --min-support 20 --json",
             "correlate c --latent 1 --with 2 --parquet p.parquet",
             "correlate c --attribute source --min-npmi -0.5",
+            "explain c --target stars --latents 16 --json",
+            "explain c --target source --held-out 0.5 --split-by author --csv l.csv",
             "trends c --by day --every month --rising",
             "trends c --by day --every quarter",
             "trends c --set m=1 --set m=2 --monotone --json",
@@ -400,6 +406,8 @@ mod tests {
             "diff c --b a=1",
             "diff c --a a=1 --all --limit 3",
             "correlate c --with 2",
+            "explain c",
+            "explain c --target stars --held-out 0",
             "trends c",
             "trends c --by day --every minute",
             "cluster c",

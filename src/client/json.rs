@@ -22,7 +22,9 @@ use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MapKey, ReflectMessage
 use prost_types::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use super::streams::{Clusters, Comparisons, Correlations, Duplicates, Scoring, Trends};
+use super::streams::{
+    Clusters, Comparisons, Correlations, Duplicates, ExplainedTarget, Scoring, Trends,
+};
 
 /// The descriptors of all messages; empty only if the build wrote unreadable ones.
 static POOL: LazyLock<DescriptorPool> =
@@ -72,6 +74,7 @@ macro_rules! summarised {
 
 summarised! {
     Correlations: pairs,
+    ExplainedTarget: latents,
     Trends: rows,
     Clusters: members,
     Duplicates: groups,

@@ -6,14 +6,15 @@ use latentdb_proto::v1::{
     AttachSaeProgress, AttachSaeRequest, ClusterMember, ClusterRequest, ClusterResponse,
     ClusterSummary, Collection, CorrelateRequest, CorrelateResponse, CorrelateSummary,
     CorrelatedPair, CreateSnapshotProgress, CreateSnapshotRequest, DetachSaeRequest,
-    DiffComparison, DiffRequest, DiffResponse, DiffRow, Document, DuplicateGroup,
-    LabelLatentsProgress, LabelLatentsRequest, LabelScoreSummary, LatentLabel, ListLabelsRequest,
-    NearDuplicatesRequest, NearDuplicatesResponse, NearDuplicatesSummary, PoorlyExplained,
-    PoorlyExplainedRequest, PoorlyExplainedResponse, RestoreSnapshotProgress,
-    RestoreSnapshotRequest, ScoreLabelsProgress, ScoreLabelsRequest, ScoredLabel, ScrollRequest,
-    TrainSaeProgress, TrainSaeRequest, TrendRow, TrendsRequest, TrendsResponse, TrendsSummary,
-    cluster_response, correlate_response, diff_response, near_duplicates_response,
-    poorly_explained_response, trends_response,
+    DiffComparison, DiffRequest, DiffResponse, DiffRow, Document, DuplicateGroup, ExplainRequest,
+    ExplainResponse, ExplainSummary, ExplainedLatent, LabelLatentsProgress, LabelLatentsRequest,
+    LabelScoreSummary, LatentLabel, ListLabelsRequest, NearDuplicatesRequest,
+    NearDuplicatesResponse, NearDuplicatesSummary, PoorlyExplained, PoorlyExplainedRequest,
+    PoorlyExplainedResponse, RestoreSnapshotProgress, RestoreSnapshotRequest, ScoreLabelsProgress,
+    ScoreLabelsRequest, ScoredLabel, ScrollRequest, TrainSaeProgress, TrainSaeRequest, TrendRow,
+    TrendsRequest, TrendsResponse, TrendsSummary, cluster_response, correlate_response,
+    diff_response, explain_response, near_duplicates_response, poorly_explained_response,
+    trends_response,
 };
 use tonic::{Status, Streaming};
 
@@ -42,6 +43,7 @@ parts! {
     ClusterResponse: cluster_response,
     CorrelateResponse: correlate_response,
     DiffResponse: diff_response,
+    ExplainResponse: explain_response,
     NearDuplicatesResponse: near_duplicates_response,
     PoorlyExplainedResponse: poorly_explained_response,
     TrendsResponse: trends_response,
@@ -89,6 +91,15 @@ pub struct Correlations {
     pub summary: CorrelateSummary,
     /// The pairs, highest lower bound of NPMI first.
     pub pairs: Vec<CorrelatedPair>,
+}
+
+/// A target explained by a few latents.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExplainedTarget {
+    /// The scores on documents held out.
+    pub summary: ExplainSummary,
+    /// The latents, in the order in which they were chosen.
+    pub latents: Vec<ExplainedLatent>,
 }
 
 /// What changes along an order.
@@ -185,6 +196,9 @@ summarised! {
     /// Finds latents that occur together, or with a value of an attribute.
     correlate(CorrelateRequest, CorrelateResponse) -> Correlations { pairs },
     correlate_response::Pairs, "anything was counted";
+    /// Finds the few latents that tell an attribute.
+    explain(ExplainRequest, ExplainResponse) -> ExplainedTarget { latents },
+    explain_response::Latents, "the target was explained";
     /// Finds latents that rise, fall or break along an order.
     trends(TrendsRequest, TrendsResponse) -> Trends { rows },
     trends_response::Rows, "anything was counted";

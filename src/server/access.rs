@@ -21,6 +21,7 @@ const READING: &[&str] = &[
     "AnalysisService/Cluster",
     "AnalysisService/Correlate",
     "AnalysisService/Diff",
+    "AnalysisService/Explain",
     "AnalysisService/ListMaps",
     "AnalysisService/NearDuplicates",
     "AnalysisService/PoorlyExplained",

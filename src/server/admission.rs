@@ -66,6 +66,7 @@ const ANALYSES: &[&str] = &[
     "AnalysisService/Cluster",
     "AnalysisService/Correlate",
     "AnalysisService/Diff",
+    "AnalysisService/Explain",
     "AnalysisService/MakeMap",
     "AnalysisService/NearDuplicates",
     "AnalysisService/PoorlyExplained",

@@ -15,6 +15,7 @@ mod connections;
 mod correlate;
 mod diff;
 mod document;
+mod explain;
 mod facet;
 mod family;
 mod health;

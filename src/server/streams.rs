@@ -53,6 +53,7 @@ progressing! {
     ClusterResponse: cluster_response,
     CorrelateResponse: correlate_response,
     DiffResponse: diff_response,
+    ExplainResponse: explain_response,
     MakeMapResponse: make_map_response,
     NearDuplicatesResponse: near_duplicates_response,
     PoorlyExplainedResponse: poorly_explained_response,

@@ -36,11 +36,11 @@ use snapshots::Store;
 
 pub use analyses::{
     Analyses, Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
-    CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, Design, DiffRequest,
-    DiffResult, DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, JoinedSide,
-    LabelledDiffRow, LabelledPair, LabelledTrendRow, LatentGroup, MakeMapRequest, MapLayout,
-    MapPoints, MapRecord, MapValue, NamedSet, Overlap, ReadMapRequest, TrendOrder, TrendsRequest,
-    TrendsResult, Unexplained, UnexplainedRequest,
+    CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, DescribedLatent, Design,
+    DiffRequest, DiffResult, DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult,
+    ExplainRequest, ExplainResult, JoinedSide, LabelledDiffRow, LabelledPair, LabelledTrendRow,
+    LatentGroup, MakeMapRequest, MapLayout, MapPoints, MapRecord, MapValue, NamedSet, Overlap,
+    ReadMapRequest, TrendOrder, TrendsRequest, TrendsResult, Unexplained, UnexplainedRequest,
 };
 pub(crate) use blocking::{blocking, cancellable};
 pub use collections::{

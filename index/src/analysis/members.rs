@@ -39,6 +39,13 @@ impl<'a> Members<'a> {
         self.set.count()
     }
 
+    /// Their numbers in the snapshot, ascending.
+    pub(super) fn documents_of(&self) -> Vec<u32> {
+        let segments = self.snapshot.segments().iter().zip(self.set.segments());
+        let docs = segments.flat_map(|(segment, set)| set.iter().map(|doc| segment.base + doc));
+        docs.collect()
+    }
+
     /// How many of them are among `others` too; both must be of one snapshot.
     pub fn shared_with(&self, others: &Members) -> u64 {
         let pairs = self.set.segments().iter().zip(others.set.segments());

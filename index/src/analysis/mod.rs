@@ -22,6 +22,7 @@
 //! | Where do a latent's documents lie? | [`Snapshot::centroids`](crate::snapshot::Snapshot::centroids) |
 //! | How many documents have a value, or a latent? | [`attribute_facet`], [`latent_counts`] |
 //! | How many in each bucket of numbers or times, how many of these in each of others, what are their mean and quantiles? | [`facets`] |
+//! | Which few latents tell an attribute? | [`explain::explain`] |
 //! | What does a latent go with? | [`profile`] |
 //! | Which latents are special cases of which? | [`families`] |
 //! | Which latents tell two groups of documents apart? | [`logistic`] |
@@ -38,6 +39,7 @@ mod correlate;
 mod counterparts;
 mod diff;
 mod duplicates;
+pub mod explain;
 mod facet;
 pub mod families;
 mod joined;

@@ -352,7 +352,7 @@ impl Snapshot {
 }
 
 /// The `share` quantile of `values` by linear interpolation between order statistics.
-fn percentile(values: &mut [f32], share: f64) -> Option<f32> {
+pub(crate) fn percentile(values: &mut [f32], share: f64) -> Option<f32> {
     if values.is_empty() {
         return None;
     }

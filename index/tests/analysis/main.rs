@@ -5,6 +5,7 @@
 mod corpus;
 mod designs;
 mod diffs;
+mod explained;
 mod pairs;
 mod similar;
 mod time;

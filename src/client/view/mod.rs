@@ -4,6 +4,7 @@
 pub mod cluster;
 pub mod correlate;
 pub mod diff;
+pub mod explain;
 pub mod facet;
 mod names;
 pub mod quality;

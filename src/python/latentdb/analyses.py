@@ -61,6 +61,36 @@ def _pair(row: dict[str, Any]) -> str:
     return f"{left} + {right}"
 
 
+def explained_table(parts: Iterable[v1.ExplainResponse]) -> Table:
+    """Latents that tell a target; `about` has the scores."""
+    about: dict[str, Any] = {}
+    warnings: list[str] = []
+    rows = []
+    for part in parts:
+        kind = part.WhichOneof("part")
+        if kind == "summary":
+            own = part.summary
+            about = fields_of(own, leave=["warnings"])
+            for name in ("held_out", "dense", "length"):
+                about[name] = _score(getattr(own, name)) if own.HasField(name) else None
+            about["path"] = [
+                {"latents": one.latents, "error": one.error} | _score(one.score) for one in own.path
+            ]
+            about["classes"] = [fields_of(one) for one in own.classes]
+            about["pairs"] = [fields_of(one) for one in own.pairs]
+            warnings = list(own.warnings)
+        elif kind == "latents":
+            for one in part.latents.latents:
+                row = fields_of(one)
+                row["documents"] = [document.id for document in one.documents]
+                rows.append(row)
+    return Table(rows, about=about, warnings=warnings, bars=("label", "effect"), title="Explained")
+
+
+def _score(score: v1.TargetScore) -> dict[str, float]:
+    return {field.name: value for field, value in score.ListFields()}
+
+
 def trends_table(parts: Iterable[v1.TrendsResponse]) -> Table:
     """What rises and falls; `counts` are documents per bucket, which `about["buckets"]` names."""
     about: dict[str, Any] = {}

@@ -6,6 +6,7 @@ mod clusters;
 mod comparison;
 mod correlate;
 mod diff;
+mod explain;
 mod map;
 mod quality;
 mod same_latents;
@@ -23,6 +24,7 @@ pub use axis::{Axis, AxisLatent, AxisRequest, AxisSource};
 pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
 pub use correlate::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
 pub use diff::{Comparison, Design, DiffRequest, DiffResult, LabelledDiffRow, NamedSet, Overlap};
+pub use explain::{DescribedLatent, ExplainRequest, ExplainResult};
 pub(super) use map::{KeptPoints, check_name};
 pub use map::{MakeMapRequest, MapLayout, MapPoints, MapRecord, MapValue, ReadMapRequest};
 pub use quality::{

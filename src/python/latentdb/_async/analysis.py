@@ -13,6 +13,7 @@ from ..analyses import (
     correlation_table,
     diff_tables,
     duplicates_table,
+    explained_table,
     trends_table,
     unexplained_table,
 )
@@ -201,6 +202,53 @@ class Analysed:
         )
         parts = await self._read("Correlate", request, v1.CorrelateResponse, progress)
         return correlation_table(parts)
+
+    async def explain(
+        self,
+        target: str,
+        *,
+        latents: int = 0,
+        filter: FilterLike | None = None,  # noqa: A002
+        held_out: float = 0.3,
+        split_by: str = "",
+        sample: int = 0,
+        seed: int = 0,
+        documents: int = 2,
+        progress: ProgressLike = None,
+    ) -> Table:
+        """The few latents that tell an attribute, and how well they do on documents held out.
+
+        Args:
+            target: the attribute: a number, a time (in days), or one of 2 to 50 values.
+            latents: at most so many; 16 when 0.
+            held_out: the share of the documents that nothing is fitted on.
+            split_by: documents with one value of this attribute are held out together or not at all.
+            sample: documents that the fit reads at most; 100,000 when 0.
+            documents: how many of each latent come with it.
+
+        Returns:
+            A row for each latent; `about` has the scores: `about["held_out"]`, those of a ridge on the
+            vectors (`dense`) and of the length of texts alone (`length`), and the cross-validated
+            `path` by number of latents.
+
+        Raises:
+            InvalidArgument: a target of several kinds, or of too many classes.
+            PreconditionFailed: a target of one value, or of too few documents.
+        """
+        if not held_out > 0:
+            raise InvalidArgument(f"is {held_out}; a share above 0 is accepted", field="held_out")
+        request = v1.ExplainRequest(
+            collection=self.name,
+            filter=None if filter is None else to_filter(filter),
+            target=target,
+            latents=latents,
+            held_out=held_out,
+            split_by=split_by,
+            sample=sample,
+            seed=seed,
+            documents=documents,
+        )
+        return explained_table(await self._read("Explain", request, v1.ExplainResponse, progress))
 
     async def trends(
         self,

@@ -8,6 +8,7 @@ from .collection_pb2 import *
 from .correlate_pb2 import *
 from .diff_pb2 import *
 from .document_pb2 import *
+from .explain_pb2 import *
 from .facet_pb2 import *
 from .latent_pb2 import *
 from .map_pb2 import *

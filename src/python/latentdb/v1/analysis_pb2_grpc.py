@@ -6,6 +6,7 @@ import warnings
 from latentdb.v1 import cluster_pb2 as latentdb_dot_v1_dot_cluster__pb2
 from latentdb.v1 import correlate_pb2 as latentdb_dot_v1_dot_correlate__pb2
 from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
+from latentdb.v1 import explain_pb2 as latentdb_dot_v1_dot_explain__pb2
 from latentdb.v1 import map_pb2 as latentdb_dot_v1_dot_map__pb2
 from latentdb.v1 import quality_pb2 as latentdb_dot_v1_dot_quality__pb2
 from latentdb.v1 import trends_pb2 as latentdb_dot_v1_dot_trends__pb2
@@ -49,6 +50,11 @@ class AnalysisServiceStub(object):
                 '/latentdb.v1.AnalysisService/Correlate',
                 request_serializer=latentdb_dot_v1_dot_correlate__pb2.CorrelateRequest.SerializeToString,
                 response_deserializer=latentdb_dot_v1_dot_correlate__pb2.CorrelateResponse.FromString,
+                _registered_method=True)
+        self.Explain = channel.unary_stream(
+                '/latentdb.v1.AnalysisService/Explain',
+                request_serializer=latentdb_dot_v1_dot_explain__pb2.ExplainRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_explain__pb2.ExplainResponse.FromString,
                 _registered_method=True)
         self.Trends = channel.unary_stream(
                 '/latentdb.v1.AnalysisService/Trends',
@@ -105,6 +111,13 @@ class AnalysisServiceServicer(object):
 
     def Correlate(self, request, context):
         """What occurs together: latents with latents, or latents with the values of an attribute.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Explain(self, request, context):
+        """Which few latents tell an attribute, and how well.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -178,6 +191,11 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.Correlate,
                     request_deserializer=latentdb_dot_v1_dot_correlate__pb2.CorrelateRequest.FromString,
                     response_serializer=latentdb_dot_v1_dot_correlate__pb2.CorrelateResponse.SerializeToString,
+            ),
+            'Explain': grpc.unary_stream_rpc_method_handler(
+                    servicer.Explain,
+                    request_deserializer=latentdb_dot_v1_dot_explain__pb2.ExplainRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_explain__pb2.ExplainResponse.SerializeToString,
             ),
             'Trends': grpc.unary_stream_rpc_method_handler(
                     servicer.Trends,
@@ -275,6 +293,33 @@ class AnalysisService(object):
             '/latentdb.v1.AnalysisService/Correlate',
             latentdb_dot_v1_dot_correlate__pb2.CorrelateRequest.SerializeToString,
             latentdb_dot_v1_dot_correlate__pb2.CorrelateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Explain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/latentdb.v1.AnalysisService/Explain',
+            latentdb_dot_v1_dot_explain__pb2.ExplainRequest.SerializeToString,
+            latentdb_dot_v1_dot_explain__pb2.ExplainResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { DiffRequestSchema, DiffResponseSchema } from "./diff_pb.js";
 import type { CorrelateRequestSchema, CorrelateResponseSchema } from "./correlate_pb.js";
+import type { ExplainRequestSchema, ExplainResponseSchema } from "./explain_pb.js";
 import type { TrendsRequestSchema, TrendsResponseSchema } from "./trends_pb.js";
 import type { NearDuplicatesRequestSchema, NearDuplicatesResponseSchema, PoorlyExplainedRequestSchema, PoorlyExplainedResponseSchema } from "./quality_pb.js";
 import type { ClusterRequestSchema, ClusterResponseSchema } from "./cluster_pb.js";
@@ -40,6 +41,16 @@ export declare const AnalysisService: GenService<{
     methodKind: "server_streaming";
     input: typeof CorrelateRequestSchema;
     output: typeof CorrelateResponseSchema;
+  },
+  /**
+   * Which few latents tell an attribute, and how well.
+   *
+   * @generated from rpc latentdb.v1.AnalysisService.Explain
+   */
+  explain: {
+    methodKind: "server_streaming";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
   },
   /**
    * What rises, falls or breaks along an order.

@@ -1,0 +1,482 @@
+//! Which few latents tell a target: an attribute predicted from them, measured on documents that the fit
+//! has not seen, beside a ridge on dense vectors and the length of texts alone. Formulas: "Explaining a
+//! target" in the methods guide.
+//!
+//! | question | where |
+//! |---|---|
+//! | What is a target? | `target.rs` |
+//! | What do rows hold of the latents? | `columns.rs`, and of the chosen ones `design.rs` |
+//! | Which latents are chosen? | `select.rs` |
+//! | How is a model fitted? | `model.rs`; those without latents: `baseline.rs` |
+//! | How good is it? | `score.rs`; on the other documents `held_out.rs` |
+
+mod baseline;
+mod columns;
+mod design;
+mod held_out;
+mod model;
+mod score;
+mod select;
+mod target;
+
+use std::collections::HashSet;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::{SliceRandom as _, index};
+use rayon::prelude::*;
+
+use super::Side;
+use super::members::Members;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+use columns::Columns;
+use design::Design;
+use held_out::{Model, Tested, test};
+use model::{Family, Fit};
+use score::{score, scored};
+use select::{Chosen, choose};
+use target::Target;
+
+pub use design::Form;
+pub use target::{MAX_CLASSES, TargetKind};
+
+/// Maximum latents of an explanation.
+pub const MAX_LATENTS: usize = 1024;
+/// Maximum documents that a fit reads.
+pub const MAX_SAMPLE: usize = 1_000_000;
+/// Parts of the discovery documents, each predicted from the others.
+const FOLDS: usize = 5;
+/// Penalties of the last fit that are tried, the strongest first.
+const RIDGES: [f64; 5] = [100.0, 30.0, 10.0, 3.0, 1.0];
+/// Documents of the held-out part at least.
+const MIN_HELD_OUT: usize = 10;
+
+/// How a target is explained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainOptions {
+    /// The attribute.
+    pub target: String,
+    /// Latents at most, 1 to [`MAX_LATENTS`].
+    pub latents: usize,
+    /// The share of the documents that nothing is fitted on, above 0 and at most .9.
+    pub held_out: f64,
+    /// Documents with one value of this attribute are held out together or not at all.
+    pub split_by: Option<String>,
+    /// Documents that the fit reads, drawn at random of those not held out; at most [`MAX_SAMPLE`].
+    pub sample: usize,
+    /// Decides what is drawn.
+    pub seed: u64,
+}
+
+impl Default for ExplainOptions {
+    fn default() -> Self {
+        Self {
+            target: String::new(),
+            latents: 16,
+            held_out: 0.3,
+            split_by: None,
+            sample: 100_000,
+            seed: 0,
+        }
+    }
+}
+
+/// What explains a target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// What kind of target it is; the score is R² of a number, the area under the ROC curve of two
+    /// classes, macro-averaged F1 of more.
+    pub kind: TargetKind,
+    /// Documents of the set without the target, which are left out.
+    pub without: u64,
+    /// Documents that were not held out.
+    pub discovery: u64,
+    /// Those of them that the fit read.
+    pub fitted: u64,
+    /// Documents that were held out.
+    pub held_out: u64,
+    /// The score on the documents held out.
+    pub score: f64,
+    /// What the model reads of each latent: what predicted parts of the discovery documents best.
+    pub form: Form,
+    /// Scores of models of the first latents, each part of the discovery documents predicted from the
+    /// others with latents chosen there; by [`Form::Amounts`].
+    pub path: Vec<PathPoint>,
+    /// The score of a ridge on dense vectors, on the same documents; none without vectors.
+    pub dense: Option<f64>,
+    /// Documents that it was fitted on.
+    pub dense_fitted: u64,
+    /// The score of the length of texts alone; none without texts.
+    pub length: Option<f64>,
+    /// The latents, in the order in which they were chosen.
+    pub latents: Vec<ExplainedLatent>,
+    /// Pairs of latents that the model reads, the largest weight first.
+    pub pairs: Vec<ExplainedPair>,
+}
+
+/// A score by the number of latents.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PathPoint {
+    /// Latents at most.
+    pub latents: usize,
+    /// Mean score of the parts.
+    pub score: f64,
+    /// Its standard error.
+    pub error: f64,
+}
+
+/// A latent of an explanation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainedLatent {
+    /// The latent.
+    pub latent: u32,
+    /// Latents that are active nearly as it is, which it stands for: all of them are read as one, by the
+    /// strongest.
+    pub alike: Vec<u32>,
+    /// Weight of its activation over the 90th percentile: in units of a number, else of log-odds. Of
+    /// several classes one each.
+    pub weights: Vec<f64>,
+    /// Weights of its being active at all; none where the form does not read that.
+    pub presence: Vec<f64>,
+    /// The class that `effect` is about: of two the second, of more the one of the largest weight; none
+    /// for a number.
+    pub class: Option<usize>,
+    /// Documents held out in which it is active.
+    pub active: u64,
+    /// The mean of the number, or the share of the class, where it is active, minus where it is not.
+    pub effect: f64,
+    /// 95% interval of the effect.
+    pub interval: (f64, f64),
+    /// p-value of no effect.
+    pub p_value: f64,
+    /// The same by Benjamini and Hochberg over the latents listed.
+    pub p_adjusted: f64,
+}
+
+/// Two latents whose product a model reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainedPair {
+    /// Places among the latents.
+    pub latents: (usize, usize),
+    /// Its weights, as those of a latent.
+    pub weights: Vec<f64>,
+}
+
+/// Explains an attribute of the documents of a set by a few latents of `n_latents`.
+///
+/// # Errors
+/// `InvalidArgument` naming the option, or a target of several values a document, several kinds or too many
+/// classes; `FailedPrecondition` for a target of one value, or too few documents; `Cancelled`.
+pub fn explain(
+    side: Side,
+    n_latents: usize,
+    options: &ExplainOptions,
+    progress: &Progress,
+) -> Result<Explained> {
+    check(options)?;
+    let members = Members::of(side)?;
+    let snapshot = side.snapshot;
+    let target = Target::read(&members, &options.target)?;
+    let family = match &target.kind {
+        TargetKind::Number => Family::Number,
+        TargetKind::Classes(classes) if classes.len() == 2 => Family::Binary,
+        TargetKind::Classes(classes) => Family::Classes(classes.len()),
+    };
+    let mut random = StdRng::seed_from_u64(options.seed);
+    let (discovery, held_out) = parts(&members, &target, options)?;
+    let mut fitted = discovery.clone();
+    if fitted.len() > options.sample {
+        let mut drawn = index::sample(&mut random, fitted.len(), options.sample).into_vec();
+        drawn.sort_unstable();
+        fitted = drawn.into_iter().map(|at| discovery[at]).collect();
+    }
+    progress.announce(((FOLDS + 1) * options.latents) as u64)?;
+    let docs: Vec<u32> = fitted.iter().map(|&at| target.docs[at]).collect();
+    let columns = Columns::read(snapshot, n_latents, &docs, progress)?;
+    let scale = Scale::of(family, fitted.iter().map(|&at| target.values[at]));
+    let targets: Vec<f64> = fitted
+        .iter()
+        .map(|&at| scale.scaled(target.values[at]))
+        .collect();
+    let mut folds: Vec<usize> = (0..targets.len()).map(|at| at % FOLDS).collect();
+    folds.shuffle(&mut random);
+    let path = cross_validate(
+        &columns,
+        family,
+        &targets,
+        &folds,
+        options.latents,
+        progress,
+    )?;
+    let all = vec![1.0; targets.len()];
+    let chosen = choose(
+        &columns,
+        family,
+        &targets,
+        &all,
+        options.latents,
+        progress,
+        |_, _| (),
+    )?;
+    let (design, fit) = last_fit(&chosen, family, &targets, &folds, progress)?;
+    let model = Model {
+        family,
+        chosen: &chosen,
+        design: &design,
+        columns: &columns,
+        weights: fit
+            .coordinates
+            .iter()
+            .map(|own| own.weights.clone())
+            .collect(),
+        intercept: fit.intercept.weights.clone(),
+    };
+    let tested = test(snapshot, &model, &target, &held_out, scale, progress)?;
+    let (dense, dense_fitted) =
+        held_out::dense(snapshot, family, &target, (&fitted, &held_out), scale)?;
+    let length = held_out::length(&members, family, &target, (&fitted, &held_out), scale)?;
+    let latents = tested.latents(&model, scale);
+    let mut pairs: Vec<ExplainedPair> = design
+        .pairs
+        .iter()
+        .enumerate()
+        .map(|(at, &(i, j))| ExplainedPair {
+            latents: (i as usize, j as usize),
+            weights: scale.weights(&model.weights[design.pair(at)]),
+        })
+        .collect();
+    let size = |pair: &ExplainedPair| pair.weights.iter().map(|own| own.abs()).fold(0.0, f64::max);
+    pairs.sort_by(|a, b| size(b).total_cmp(&size(a)).then(a.latents.cmp(&b.latents)));
+    let Tested { score, .. } = tested;
+    Ok(Explained {
+        kind: target.kind,
+        without: target.without,
+        discovery: discovery.len() as u64,
+        fitted: fitted.len() as u64,
+        held_out: held_out.len() as u64,
+        score,
+        form: design.form,
+        path,
+        dense,
+        dense_fitted,
+        length,
+        latents,
+        pairs,
+    })
+}
+
+fn check(options: &ExplainOptions) -> Result<()> {
+    let wrong = |field: &str, said: String| Err(Error::invalid(field, said));
+    if options.latents == 0 || options.latents > MAX_LATENTS {
+        let said = format!("is {}; 1 to {MAX_LATENTS} is accepted", options.latents);
+        return wrong("latents", said);
+    }
+    if !(options.held_out > 0.0 && options.held_out <= 0.9) {
+        let said = format!(
+            "is {}; a share above 0 and at most .9 is accepted",
+            options.held_out
+        );
+        return wrong("held_out", said);
+    }
+    if options.sample < 100 || options.sample > MAX_SAMPLE {
+        let said = format!("is {}; 100 to {MAX_SAMPLE} is accepted", options.sample);
+        return wrong("sample", said);
+    }
+    Ok(())
+}
+
+/// Places in the target of the documents that are fitted on and of those held out.
+fn parts(
+    members: &Members,
+    target: &Target,
+    options: &ExplainOptions,
+) -> Result<(Vec<usize>, Vec<usize>)> {
+    let (_, outer) = members.split(options.held_out, options.split_by.as_deref())?;
+    let outer: HashSet<u32> = outer.documents_of().into_iter().collect();
+    let (held_out, discovery): (Vec<usize>, Vec<usize>) =
+        (0..target.docs.len()).partition(|&at| outer.contains(&target.docs[at]));
+    let few = |what: &str, count: usize| {
+        Err(Error::precondition(format!(
+            "{count} documents are {what}; {MIN_HELD_OUT} are needed: hold out another share, or split by \
+             another attribute"
+        )))
+    };
+    if held_out.len() < MIN_HELD_OUT {
+        return few("held out", held_out.len());
+    }
+    if discovery.len() < 2 * FOLDS {
+        return few("left to fit on", discovery.len());
+    }
+    if let TargetKind::Classes(classes) = &target.kind {
+        for (part, name) in [(&discovery, "to fit on"), (&held_out, "held out")] {
+            let there: HashSet<usize> = part.iter().map(|&at| target.values[at] as usize).collect();
+            if let Some(class) = (0..classes.len()).find(|class| !there.contains(class)) {
+                return Err(Error::precondition(format!(
+                    "no document {name} has {} = {:?}: hold out another share, or leave it out with the \
+                     filter",
+                    options.target, classes[class].0
+                )));
+            }
+        }
+    }
+    Ok((discovery, held_out))
+}
+
+/// How numbers are brought to mean 0 and variance 1 for a fit.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    mean: f64,
+    spread: f64,
+}
+
+impl Scale {
+    fn of(family: Family, values: impl Iterator<Item = f64> + Clone) -> Self {
+        if family != Family::Number {
+            return Self {
+                mean: 0.0,
+                spread: 1.0,
+            };
+        }
+        let count = values.clone().count().max(1) as f64;
+        let mean = values.clone().sum::<f64>() / count;
+        let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+        let spread = if variance > 0.0 { variance.sqrt() } else { 1.0 };
+        Self { mean, spread }
+    }
+
+    fn scaled(self, value: f64) -> f64 {
+        (value - self.mean) / self.spread
+    }
+
+    /// Weights in the units of the target.
+    fn weights(self, weights: &[f64]) -> Vec<f64> {
+        weights.iter().map(|weight| weight * self.spread).collect()
+    }
+}
+
+/// Scores of each part of the rows, predicted from the others with latents chosen there.
+fn cross_validate(
+    columns: &Columns,
+    family: Family,
+    targets: &[f64],
+    folds: &[usize],
+    most: usize,
+    progress: &Progress,
+) -> Result<Vec<PathPoint>> {
+    let mut sizes: Vec<usize> = std::iter::successors(Some(1), |size| Some(size * 2))
+        .take_while(|size| *size < most)
+        .collect();
+    sizes.push(most);
+    let of_fold = |fold: usize| -> Result<Vec<f64>> {
+        let counts: Vec<f64> = folds
+            .iter()
+            .map(|own| f64::from(u8::from(*own != fold)))
+            .collect();
+        let outer: Vec<usize> = (0..folds.len()).filter(|&row| folds[row] == fold).collect();
+        let wanted: Vec<f64> = outer.iter().map(|&row| targets[row]).collect();
+        let mut found: Vec<f64> = Vec::new();
+        let mut last = 0.0;
+        choose(
+            columns,
+            family,
+            targets,
+            &counts,
+            most,
+            progress,
+            |size, fit| {
+                let is_asked = sizes.get(found.len()) == Some(&size);
+                if is_asked || size == most {
+                    let predicted: Vec<f64> = outer
+                        .iter()
+                        .map(|&row| scored(family, fit.means(row)))
+                        .collect();
+                    last = score(family, &wanted, &predicted);
+                }
+                if is_asked {
+                    found.push(last);
+                }
+            },
+        )?;
+        // Where nothing more was worth choosing, more latents are no other model.
+        let end = found
+            .last()
+            .copied()
+            .unwrap_or_else(|| nothing(family, &wanted));
+        found.resize(sizes.len(), end);
+        Ok(found)
+    };
+    let by_fold: Vec<Vec<f64>> = (0..FOLDS)
+        .into_par_iter()
+        .map(of_fold)
+        .collect::<Result<_>>()?;
+    let points = sizes.iter().enumerate().map(|(at, &latents)| {
+        let scores: Vec<f64> = by_fold.iter().map(|own| own[at]).collect();
+        let score = scores.iter().sum::<f64>() / FOLDS as f64;
+        let squares: f64 = scores.iter().map(|own| (own - score).powi(2)).sum();
+        let error = (squares / (FOLDS - 1) as f64 / FOLDS as f64).sqrt();
+        PathPoint {
+            latents,
+            score,
+            error,
+        }
+    });
+    Ok(points.collect())
+}
+
+/// The score of predicting one value for all.
+fn nothing(family: Family, targets: &[f64]) -> f64 {
+    let mean = targets.iter().sum::<f64>() / targets.len().max(1) as f64;
+    let constant = match family {
+        Family::Number | Family::Binary => mean,
+        Family::Classes(_) => 0.0,
+    };
+    score(family, targets, &vec![constant; targets.len()])
+}
+
+/// The fit of the form and the penalty that predict parts of the rows best from the others.
+fn last_fit<'t>(
+    chosen: &[Chosen],
+    family: Family,
+    targets: &'t [f64],
+    folds: &[usize],
+    progress: &Progress,
+) -> Result<(Design, Fit<'t>)> {
+    let forms: &[Form] = match family {
+        Family::Classes(_) => &[Form::Amounts, Form::Presence],
+        _ => &[Form::Amounts, Form::Presence, Form::Pairs],
+    };
+    let mut best: Option<(f64, f64, Design)> = None;
+    for &form in forms {
+        let design = Design::of(chosen, targets.len(), form);
+        let views: Vec<&[(u32, f32)]> = design.columns.iter().map(Vec::as_slice).collect();
+        let losses: Vec<Vec<f64>> = (0..FOLDS)
+            .into_par_iter()
+            .map(|fold| {
+                let count = |own: &usize| f64::from(u8::from(*own != fold));
+                let mut fit = Fit::new(family, targets, folds.iter().map(count).collect());
+                views.iter().for_each(|_| fit.push());
+                let losses = RIDGES.map(|ridge| {
+                    fit.settle(&views, ridge);
+                    fit.outer_loss()
+                });
+                progress.check()?;
+                Ok(losses.to_vec())
+            })
+            .collect::<Result<_>>()?;
+        for (at, ridge) in RIDGES.into_iter().enumerate() {
+            let loss: f64 = losses.iter().map(|own| own[at]).sum();
+            if best.as_ref().is_none_or(|(least, ..)| loss < *least) {
+                best = Some((loss, ridge, Design::of(chosen, targets.len(), form)));
+            }
+        }
+    }
+    let Some((_, ridge, design)) = best else {
+        return Err(Error::internal("no form of a model was fitted"));
+    };
+    let views: Vec<&[(u32, f32)]> = design.columns.iter().map(Vec::as_slice).collect();
+    let mut fit = Fit::new(family, targets, vec![1.0; targets.len()]);
+    views.iter().for_each(|_| fit.push());
+    fit.settle(&views, ridge);
+    Ok((design, fit))
+}
