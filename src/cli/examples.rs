@@ -213,6 +213,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latentdb eval property --collection reviews --properties properties.json --set reviews",
     ),
     (
+        "eval probe",
+        "latentdb eval probe --collection reviews --target source,stars --k 1,2,5,16",
+    ),
+    (
         "eval steering",
         "latentdb eval steering --collection reviews --queries queries.jsonl",
     ),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use latentdb_proto::v1::{ExplainRequest, Projection};
+use latentdb_proto::v1::{ExplainChoice, ExplainRequest, Projection};
 
 use super::client::ClientArgs;
 use super::output::FileArgs;
@@ -27,12 +27,16 @@ pub(super) struct Args {
 
 /// What is explained.
 #[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
 struct Request {
     /// The collection
     name: String,
     /// The attribute: a number, a time, or one of 2 to 50 values
-    #[arg(long, value_name = "ATTRIBUTE")]
-    target: String,
+    #[arg(long, value_name = "ATTRIBUTE", group = "what")]
+    target: Option<String>,
+    /// Instead of an attribute, whether documents are of this filter
+    #[arg(long, value_name = "EXPR", group = "what")]
+    target_filter: Option<String>,
     /// Latents at most
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = flags::count::<u32>)]
     latents: u32,
@@ -71,7 +75,9 @@ impl Request {
         ExplainRequest {
             collection: self.name.clone(),
             filter: self.filter.clone().map(search::expression),
-            target: self.target.clone(),
+            target: self.target.clone().unwrap_or_default(),
+            target_filter: self.target_filter.clone().map(search::expression),
+            choice: ExplainChoice::Gain.into(),
             latents: self.latents,
             held_out: self.held_out,
             split_by: self.split_by.clone().unwrap_or_default(),

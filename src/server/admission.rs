@@ -346,6 +346,7 @@ where
             let stop = admission.stop_of(request.uri().path());
             let mut tally = admission.tallies.begin(request.uri().path());
             let peer = request.extensions().get::<Peer>();
+            let client = peer.and_then(Peer::address);
             let slot = match admission.admit(peer, kind).await {
                 Ok(slot) => slot,
                 Err((reason, status)) => return Ok(tally.turned_away(reason, status)),
@@ -353,7 +354,7 @@ where
             let answered = match kind {
                 Kind::Light => Ok(inner.call(request).await),
                 Kind::Interactive => match admission.whole(request).await {
-                    Ok(request) => admission.line.take(inner.call(request)).await,
+                    Ok(request) => admission.line.take(client, inner.call(request)).await,
                     Err(status) => return Ok(tally.refused(&status)),
                 },
                 Kind::Analysis | Kind::Other => {

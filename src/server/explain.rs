@@ -1,12 +1,14 @@
 //! AnalysisService.Explain.
 
 use latentdb_index::analysis::explain::{
-    ExplainOptions, ExplainedLatent, ExplainedPair, Form, MAX_LATENTS, MAX_SAMPLE, TargetKind,
+    Choice, ExplainOptions, ExplainedLatent, ExplainedPair, Form, MAX_LATENTS, MAX_SAMPLE,
+    TargetKind,
 };
 use latentdb_proto::v1;
 use latentdb_proto::v1::explain_response::Part;
 
 use super::address::address;
+use super::status::entry;
 use super::streams::cut;
 use super::types::{count_or, filter, non_empty, projection, wire_document, wire_value};
 use crate::error::{Error, Result};
@@ -26,8 +28,16 @@ pub(super) fn request(wire: v1::ExplainRequest) -> Result<ExplainRequest> {
     Ok(ExplainRequest {
         address: address(wire.collection)?,
         filter: filter(wire.filter)?,
+        target: wire.target,
+        target_filter: match wire.target_filter {
+            Some(own) => Some(filter(Some(own))?),
+            None => None,
+        },
         options: ExplainOptions {
-            target: wire.target,
+            choice: match entry(wire.choice, "choice")? {
+                v1::ExplainChoice::Gain => Choice::Gain,
+                v1::ExplainChoice::Means => Choice::Means,
+            },
             latents: count_or(wire.latents, defaults.latents, MAX_LATENTS, "latents")?,
             held_out: match wire.held_out {
                 0.0 => defaults.held_out,
@@ -36,6 +46,7 @@ pub(super) fn request(wire: v1::ExplainRequest) -> Result<ExplainRequest> {
             split_by: non_empty(wire.split_by),
             sample: count_or(wire.sample, defaults.sample, MAX_SAMPLE, "sample")?,
             seed: wire.seed,
+            ..defaults
         },
         documents: documents as usize,
         projection: projection(wire.projection, Projection::readable()),

@@ -4,7 +4,7 @@ import grpc
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.linear_model import lasso_path
+from sklearn.linear_model import LogisticRegression, lasso_path
 from sklearn.metrics import f1_score, r2_score, roc_auc_score
 
 import wire
@@ -148,6 +148,29 @@ def test_what_belongs_together_is_held_out_together(api, planted):
     assert 0 < summary.held_out_documents < ROWS and summary.held_out_documents % (ROWS // 40) == 0
 
 
+@pytest.mark.parametrize("k", [1, 4])
+def test_probes_are_those_of_scikit_learn(api, planted, k):
+    matrix, number = planted
+    outer = np.array([is_held_out(f"d{at:05}", 0.3) for at in range(ROWS)])
+    up = number > 0.5
+    p90 = np.array([np.percentile(row[row > 0], 90) for row in matrix[~outer].T])
+    amounts = np.minimum(matrix / p90, 2)
+    means = amounts[~outer & up].mean(axis=0) - amounts[~outer & ~up].mean(axis=0)
+    first = np.argsort(-np.abs(means))[:k]
+    probe = LogisticRegression(C=0.1).fit(amounts[~outer][:, first], up[~outer])
+    expected = roc_auc_score(up[outer], probe.decision_function(amounts[outer][:, first]))
+    positive = wire.expr("side = 'up'")
+    means = v1.EXPLAIN_CHOICE_MEANS
+    summary, latents = explain(api, "", target_filter=positive, choice=means, latents=k)
+    assert [own.latent for own in latents] == list(first)
+    assert summary.held_out.auc == pytest.approx(expected, abs=0.01)
+    assert summary.form == v1.EXPLAIN_FORM_AMOUNTS and not summary.pairs
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="target"):
+        explain(api, "side", target_filter=positive)
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="0 documents"):
+        explain(api, "", target_filter=wire.expr("side = 'sideways'"))
+
+
 def test_nothing_is_explained_by_nothing(api, planted):
     summary, latents = explain(api, "noise", latents=8)
     assert summary.held_out.r2 < 0.02 and "next to nothing" in summary.warnings[0]
@@ -193,4 +216,10 @@ def test_the_command_line_answers_as_scripts_expect(cli, planted, tmp_path):  # 
     table = tmp_path / "rows.csv"
     cli("explain", "explained", "--target", "side", "--latents", "3", "--csv", table)
     assert len(table.read_text().splitlines()) == 4
+    found = cli("eval", "probe", "--collection", "explained", "--target", "third,side", "--k", "1,6")
+    assert [own["target"] for own in found["rows"]][-1] in ("side = down", "side = up")
+    assert len(found["rows"]) == 5 and all(own["auc"][1] > own["auc"][0] for own in found["rows"])
+    page = cli("eval", "probe", "--collection", "explained", "--target", "side", plain=True)
+    assert "vectors" in page and page.count("\n") == 5
+    assert "one" in cli("eval", "probe", "--collection", "explained", "--target", "one", code=1)
     assert "held" in cli("explain", "explained", "--target", "side", "--held-out", "0", code=2)

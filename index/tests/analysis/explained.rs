@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use latentdb_index::analysis::Side;
-use latentdb_index::analysis::explain::{ExplainOptions, Explained, Form, TargetKind, explain};
+use latentdb_index::analysis::explain::{
+    Choice, ExplainOptions, Explained, Form, TargetKind, TargetOf, explain,
+};
 use latentdb_index::{Activation, Document, ErrorKind, Progress, Result, Value};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -87,7 +89,7 @@ fn explained(corpus: &Corpus, within: &str, options: &ExplainOptions) -> Result<
 
 fn options(target: &str, latents: usize) -> ExplainOptions {
     ExplainOptions {
-        target: target.to_owned(),
+        target: TargetOf::Attribute(target.to_owned()),
         latents,
         ..ExplainOptions::default()
     }
@@ -160,7 +162,61 @@ fn weights_and_effects_are_those_that_were_planted() {
     };
     let fewer = explained(&corpus, ALL, &options).unwrap();
     assert_eq!(fewer.fitted, 1000);
-    assert!(fewer.score > 0.75 && fewer.held_out % 10 == 0);
+    assert!(fewer.score > 0.75 && fewer.held_out.is_multiple_of(10));
+}
+
+#[test]
+fn probes_take_the_largest_differences_of_means() {
+    let corpus = planted(3000, 4);
+    let positive = filter("number > 1");
+    let of = |latents| ExplainOptions {
+        target: TargetOf::Filter(positive.clone()),
+        choice: Choice::Means,
+        ..options("", latents)
+    };
+    let one = explained(&corpus, ALL, &of(1)).unwrap();
+    let eight = explained(&corpus, ALL, &of(8)).unwrap();
+    assert_eq!(one.latents[0].latent, eight.latents[0].latent);
+    assert!(one.score > 0.55 && eight.score > one.score + 0.1);
+    assert_eq!(eight.form, Form::Amounts);
+    assert!(eight.pairs.is_empty() && eight.latents.iter().all(|own| own.alike.is_empty()));
+    // By a recount over the documents that are fitted on, which are near all of them.
+    let n = corpus.documents.len() as f64;
+    let is_positive = |document: &Document| match document.attributes["number"] {
+        Value::Float(number) => number > 1.0,
+        _ => false,
+    };
+    let mut scores: Vec<(f64, u32)> = (0..LATENTS as u32)
+        .map(|latent| {
+            let mut values: Vec<f64> = Vec::new();
+            let mut sums = [0.0, 0.0];
+            for document in corpus.documents.values() {
+                let active = document.codes[0]
+                    .latents
+                    .iter()
+                    .find(|own| own.latent == latent);
+                if let Some(own) = active {
+                    values.push(f64::from(own.activation));
+                    sums[usize::from(is_positive(document))] += f64::from(own.activation);
+                }
+            }
+            let share = corpus
+                .documents
+                .values()
+                .filter(|own| is_positive(own))
+                .count() as f64
+                / n;
+            values.sort_by(f64::total_cmp);
+            let p90 = values[(values.len() as f64 * 0.9) as usize];
+            (
+                ((1.0 - share) * sums[1] - share * sums[0]).abs() / p90,
+                latent,
+            )
+        })
+        .collect();
+    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let first: BTreeSet<u32> = scores[..16].iter().map(|own| own.1).collect();
+    assert!(eight.latents.iter().all(|own| first.contains(&own.latent)));
 }
 
 #[test]

@@ -16,14 +16,23 @@ pub(super) fn measures(measures: &Measures) -> Map<String, Value> {
 
 /// A table of measures, one row per method.
 pub(super) fn table(rows: &[(String, Measures)]) -> String {
+    table_with(rows, None)
+}
+
+/// The same with a last column, of this name and with a cell for each row.
+pub(super) fn table_with(rows: &[(String, Measures)], last: Option<(&str, &[String])>) -> String {
+    let cells = |at: usize| last.map(|(_, cells)| cells[at].clone());
     let rows: Vec<Vec<String>> = rows
         .iter()
-        .map(|(name, measures)| {
+        .enumerate()
+        .map(|(at, (name, measures))| {
             let values = measures.named().map(|(_, value)| format!("{value:.3}"));
-            std::iter::once(name.clone()).chain(values).collect()
+            let row = std::iter::once(name.clone()).chain(values);
+            row.chain(cells(at)).collect()
         })
         .collect();
     let head = Measures::default().named().map(|(name, _)| name);
-    let head: Vec<&str> = std::iter::once("method").chain(head).collect();
+    let head = std::iter::once("method").chain(head);
+    let head: Vec<&str> = head.chain(last.map(|(name, _)| name)).collect();
     text::table(&head, &rows)
 }

@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | How well are documents with a property found? | `property.rs` |
+//! | How well do a few latents tell a value? | `probe.rs` |
 //! | How do figures depend on the SAE and the encoder? | `sensitivity.rs` |
 //! | What does steering keep and what does it bring? | `steering.rs`, `steered_searches.rs` |
 //! | Does a judge see what was steered? | `judging.rs` |
@@ -15,6 +16,7 @@
 mod judging;
 mod measured;
 mod method;
+mod probe;
 mod property;
 mod queries;
 mod ranking;
@@ -38,6 +40,8 @@ pub(super) struct Args {
 enum Action {
     /// Property retrieval, against dense, BM25, random and hybrids
     Property(property::Args),
+    /// Values of attributes told by a few latents, beside a probe on vectors
+    Probe(probe::Args),
     /// Steering: target share against relevance kept, for every method
     Steering(steering::Args),
     /// Property retrieval, labels and FVU over sizes of the SAE, training sizes and encoders
@@ -51,6 +55,7 @@ enum Action {
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
     match args.action {
         Action::Property(args) => property::run(args).await,
+        Action::Probe(args) => probe::run(args).await,
         Action::Steering(args) => steering::run(args).await,
         Action::Sensitivity(args) => sensitivity::run(args, interrupt).await,
         Action::Queries(args) => queries::run(args).await,

@@ -10,15 +10,16 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
 
-use super::measured::{measures, table};
+use super::measured::{measures, table_with};
 use super::method::{Method, Settings};
 use super::ranking::{Ranker, ids};
 use crate::cli::client::{Client, ClientArgs};
 use crate::cli::output;
-use crate::eval::metrics::Measures;
+use crate::eval::metrics::{Measures, randomisation};
 use crate::eval::property::{self, Evaluation, Measured, Property};
 use crate::eval::trec::write_run;
 use crate::plot::{self, Axis, Bar};
+use crate::report::format;
 
 /// What is measured, and how.
 #[derive(Debug, clap::Args)]
@@ -105,12 +106,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(path) = &args.figure {
         plot::write(path, &figure(&found)?)?;
     }
+    let p_dense = against(&found, &methods, dense, &mut ranker.random);
     let named: Map<String, Value> = found
         .methods
         .iter()
-        .map(|measured| {
+        .zip(&p_dense)
+        .map(|(measured, p_dense)| {
             let mut values = measures(&measured.mean);
             values.insert("rbo_dense".to_owned(), json!(measured.overlap));
+            values.insert("p_dense".to_owned(), json!(p_dense));
             (measured.method.name(), values.into())
         })
         .collect();
@@ -135,15 +139,37 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let lines: Vec<(String, Measures)> = lines
         .map(|measured| (measured.method.name(), measured.mean))
         .collect();
+    let shown: Vec<String> = p_dense
+        .iter()
+        .map(|p| p.map_or_else(String::new, format::p_value))
+        .collect();
     let text = format!(
-        "{}{} properties, {documents} documents, {}\n",
-        table(&lines),
+        "{}{} properties, {documents} documents, {}; p: of no difference of average precision to dense\n",
+        table_with(&lines, Some(("p", &shown))),
         properties.len(),
         depth.map_or("all ranks".to_owned(), |depth| format!(
             "the first {depth} ranks"
         ))
     );
     output::emit(args.client.json, &value, &text)
+}
+
+/// p-values of no difference between the average precision of each method and that of `base`; none of
+/// `base` itself, and where it was not measured.
+fn against(
+    found: &Evaluation<Method>,
+    methods: &[Method],
+    base: Method,
+    random: &mut StdRng,
+) -> Vec<Option<f64>> {
+    let place = methods.iter().position(|method| *method == base);
+    let p_value = |at: usize| {
+        let place = place.filter(|place| *place != at)?;
+        let of = |own: &(usize, Vec<f64>)| own.1[at] - own.1[place];
+        let differences: Vec<f64> = found.properties.iter().map(of).collect();
+        Some(randomisation(&differences, random))
+    };
+    (0..methods.len()).map(p_value).collect()
 }
 
 /// MAP by method, best first.

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use latentdb_index::analysis::explain::{
-    ExplainOptions, Explained, ExplainedLatent, TargetKind, explain,
+    Choice, ExplainOptions, Explained, ExplainedLatent, TargetKind, TargetOf, explain,
 };
 use latentdb_index::analysis::{Members, Side};
 use latentdb_index::{Filter, Progress, validate_attribute_name};
 
 use super::{Analyses, n_latents_of};
-use crate::error::{Result, Within as _};
+use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::Address;
 use crate::service::documents::{Projection, ReadDocument};
 use crate::service::labels::ShownLabel;
-use crate::service::names::resolve_filter;
+use crate::service::names::{resolve_filter, resolve_set};
 
 /// Length alone is worth a word where it is this share of what the latents explain.
 const MOSTLY_LENGTH: f64 = 0.5;
@@ -28,7 +28,11 @@ pub struct ExplainRequest {
     pub address: Address,
     /// Which of its documents.
     pub filter: Filter,
-    /// The target and how.
+    /// The attribute that is explained; empty where a filter is.
+    pub target: String,
+    /// Instead, whether documents are of this filter.
+    pub target_filter: Option<Filter>,
+    /// How; its target is that above.
     pub options: ExplainOptions,
     /// Documents per latent.
     pub documents: usize,
@@ -71,8 +75,23 @@ impl Analyses {
     ) -> Result<ExplainResult> {
         let view = self.core.view(&request.address)?;
         let n_latents = n_latents_of(&view)?;
-        validate_attribute_name(&request.options.target).within("target")?;
-        if let Some(by) = &request.options.split_by {
+        let target = match (&request.target_filter, request.target.is_empty()) {
+            (Some(filter), true) => TargetOf::Filter(resolve_set(&view, filter, "target_filter")?),
+            (None, false) => {
+                validate_attribute_name(&request.target).within("target")?;
+                TargetOf::Attribute(request.target.clone())
+            }
+            _ => {
+                let message =
+                    "or `target_filter` is what is explained; exactly one of them is accepted";
+                return Err(Error::invalid("target", message));
+            }
+        };
+        let options = ExplainOptions {
+            target,
+            ..request.options
+        };
+        if let Some(by) = &options.split_by {
             validate_attribute_name(by).within("split_by")?;
         }
         let filter = resolve_filter(&view, &request.filter)?;
@@ -84,7 +103,7 @@ impl Analyses {
                 snapshot,
                 filter: &filter,
             };
-            let found = explain(side, n_latents, &request.options, &progress)?;
+            let found = explain(side, n_latents, &options, &progress)?;
             let members = Members::of(side)?;
             let describe = |own: &ExplainedLatent| {
                 let latents = [&[own.latent], &own.alike[..]].concat();
@@ -99,7 +118,9 @@ impl Analyses {
             };
             let latents = found.latents.iter().map(describe);
             let latents = latents.collect::<Result<_>>()?;
-            warnings.extend(remarks(&found));
+            if options.choice == Choice::Gain {
+                warnings.extend(remarks(&found));
+            }
             Ok(ExplainResult {
                 latents,
                 found,

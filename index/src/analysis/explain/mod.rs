@@ -29,22 +29,26 @@ use rayon::prelude::*;
 use super::Side;
 use super::members::Members;
 use crate::error::{Error, Result};
+use crate::filter::ResolvedFilter;
 use crate::progress::Progress;
 use columns::Columns;
 use design::Design;
 use held_out::{Model, Tested, test};
 use model::{Family, Fit};
 use score::{score, scored};
-use select::{Chosen, choose};
+use select::{Chosen, Wanted, choose};
 use target::Target;
 
 pub use design::Form;
+pub use select::Choice;
 pub use target::{MAX_CLASSES, TargetKind};
 
 /// Maximum latents of an explanation.
 pub const MAX_LATENTS: usize = 1024;
 /// Maximum documents that a fit reads.
 pub const MAX_SAMPLE: usize = 1_000_000;
+/// Documents of a fit times classes: more classes are fitted on fewer documents.
+const MAX_CELLS: usize = 10_000_000;
 /// Parts of the discovery documents, each predicted from the others.
 const FOLDS: usize = 5;
 /// Penalties of the last fit that are tried, the strongest first.
@@ -52,18 +56,30 @@ const RIDGES: [f64; 5] = [100.0, 30.0, 10.0, 3.0, 1.0];
 /// Documents of the held-out part at least.
 const MIN_HELD_OUT: usize = 10;
 
+/// What is explained.
+#[derive(Clone, Debug)]
+pub enum TargetOf {
+    /// An attribute: a number, a time, or one of several values.
+    Attribute(String),
+    /// Whether documents are of a filter.
+    Filter(ResolvedFilter),
+}
+
 /// How a target is explained.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ExplainOptions {
-    /// The attribute.
-    pub target: String,
+    /// What is explained.
+    pub target: TargetOf,
+    /// How latents are chosen.
+    pub choice: Choice,
     /// Latents at most, 1 to [`MAX_LATENTS`].
     pub latents: usize,
     /// The share of the documents that nothing is fitted on, above 0 and at most .9.
     pub held_out: f64,
     /// Documents with one value of this attribute are held out together or not at all.
     pub split_by: Option<String>,
-    /// Documents that the fit reads, drawn at random of those not held out; at most [`MAX_SAMPLE`].
+    /// Documents that the fit reads, drawn at random of those not held out; at most [`MAX_SAMPLE`], and
+    /// 10,000,000 over the number of classes.
     pub sample: usize,
     /// Decides what is drawn.
     pub seed: u64,
@@ -72,7 +88,8 @@ pub struct ExplainOptions {
 impl Default for ExplainOptions {
     fn default() -> Self {
         Self {
-            target: String::new(),
+            target: TargetOf::Attribute(String::new()),
+            choice: Choice::Gain,
             latents: 16,
             held_out: 0.3,
             split_by: None,
@@ -103,7 +120,8 @@ pub struct Explained {
     /// Scores of models of the first latents, each part of the discovery documents predicted from the
     /// others with latents chosen there; by [`Form::Amounts`].
     pub path: Vec<PathPoint>,
-    /// The score of a ridge on dense vectors, on the same documents; none without vectors.
+    /// The score of a ridge on dense vectors, on the same documents; none where fewer than half of the
+    /// documents that are fitted on have vectors.
     pub dense: Option<f64>,
     /// Documents that it was fitted on.
     pub dense_fitted: u64,
@@ -177,7 +195,10 @@ pub fn explain(
     check(options)?;
     let members = Members::of(side)?;
     let snapshot = side.snapshot;
-    let target = Target::read(&members, &options.target)?;
+    let target = match &options.target {
+        TargetOf::Attribute(name) => Target::read(&members, name)?,
+        TargetOf::Filter(filter) => Target::of_filter(&members, filter)?,
+    };
     let family = match &target.kind {
         TargetKind::Number => Family::Number,
         TargetKind::Classes(classes) if classes.len() == 2 => Family::Binary,
@@ -186,8 +207,9 @@ pub fn explain(
     let mut random = StdRng::seed_from_u64(options.seed);
     let (discovery, held_out) = parts(&members, &target, options)?;
     let mut fitted = discovery.clone();
-    if fitted.len() > options.sample {
-        let mut drawn = index::sample(&mut random, fitted.len(), options.sample).into_vec();
+    let most = options.sample.min(MAX_CELLS / family.outputs());
+    if fitted.len() > most {
+        let mut drawn = index::sample(&mut random, fitted.len(), most).into_vec();
         drawn.sort_unstable();
         fitted = drawn.into_iter().map(|at| discovery[at]).collect();
     }
@@ -201,25 +223,21 @@ pub fn explain(
         .collect();
     let mut folds: Vec<usize> = (0..targets.len()).map(|at| at % FOLDS).collect();
     folds.shuffle(&mut random);
-    let path = cross_validate(
-        &columns,
-        family,
-        &targets,
-        &folds,
-        options.latents,
-        progress,
-    )?;
+    let how = (options.choice, options.latents);
+    let path = cross_validate(&columns, family, &targets, &folds, how, progress)?;
     let all = vec![1.0; targets.len()];
-    let chosen = choose(
-        &columns,
+    let wanted = Wanted {
         family,
-        &targets,
-        &all,
-        options.latents,
-        progress,
-        |_, _| (),
-    )?;
-    let (design, fit) = last_fit(&chosen, family, &targets, &folds, progress)?;
+        targets: &targets,
+        counts: &all,
+    };
+    let (chosen, _) = choose(&columns, wanted, how, progress, |_, _| ())?;
+    let forms: &[Form] = match (options.choice, family) {
+        (Choice::Means, _) => &[Form::Amounts],
+        (Choice::Gain, Family::Classes(_)) => &[Form::Amounts, Form::Presence],
+        (Choice::Gain, _) => &[Form::Amounts, Form::Presence, Form::Pairs],
+    };
+    let (design, fit) = last_fit(&chosen, forms, (family, &targets), &folds, progress)?;
     let model = Model {
         family,
         chosen: &chosen,
@@ -313,9 +331,9 @@ fn parts(
             let there: HashSet<usize> = part.iter().map(|&at| target.values[at] as usize).collect();
             if let Some(class) = (0..classes.len()).find(|class| !there.contains(class)) {
                 return Err(Error::precondition(format!(
-                    "no document {name} has {} = {:?}: hold out another share, or leave it out with the \
-                     filter",
-                    options.target, classes[class].0
+                    "no document {name} has the target {:?}: hold out another share, or leave it out with \
+                     the filter",
+                    classes[class].0
                 )));
             }
         }
@@ -361,7 +379,7 @@ fn cross_validate(
     family: Family,
     targets: &[f64],
     folds: &[usize],
-    most: usize,
+    (choice, most): (Choice, usize),
     progress: &Progress,
 ) -> Result<Vec<PathPoint>> {
     let mut sizes: Vec<usize> = std::iter::successors(Some(1), |size| Some(size * 2))
@@ -374,36 +392,27 @@ fn cross_validate(
             .map(|own| f64::from(u8::from(*own != fold)))
             .collect();
         let outer: Vec<usize> = (0..folds.len()).filter(|&row| folds[row] == fold).collect();
-        let wanted: Vec<f64> = outer.iter().map(|&row| targets[row]).collect();
+        let of_outer: Vec<f64> = outer.iter().map(|&row| targets[row]).collect();
+        let score_of = |fit: &Fit| {
+            let rows = outer.iter();
+            let predicted: Vec<f64> = rows.map(|&row| scored(family, fit.means(row))).collect();
+            score(family, &of_outer, &predicted)
+        };
         let mut found: Vec<f64> = Vec::new();
-        let mut last = 0.0;
-        choose(
-            columns,
+        let wanted = Wanted {
             family,
             targets,
-            &counts,
-            most,
-            progress,
-            |size, fit| {
-                let is_asked = sizes.get(found.len()) == Some(&size);
-                if is_asked || size == most {
-                    let predicted: Vec<f64> = outer
-                        .iter()
-                        .map(|&row| scored(family, fit.means(row)))
-                        .collect();
-                    last = score(family, &wanted, &predicted);
-                }
-                if is_asked {
-                    found.push(last);
-                }
-            },
-        )?;
-        // Where nothing more was worth choosing, more latents are no other model.
-        let end = found
-            .last()
-            .copied()
-            .unwrap_or_else(|| nothing(family, &wanted));
-        found.resize(sizes.len(), end);
+            counts: &counts,
+        };
+        let (_, last) = choose(columns, wanted, (choice, most), progress, |size, fit| {
+            if sizes.get(found.len()) == Some(&size) {
+                found.push(score_of(fit));
+            }
+        })?;
+        if found.len() < sizes.len() {
+            // Nothing more was worth choosing: more latents are no other model.
+            found.resize(sizes.len(), score_of(&last));
+        }
         Ok(found)
     };
     let by_fold: Vec<Vec<f64>> = (0..FOLDS)
@@ -424,28 +433,14 @@ fn cross_validate(
     Ok(points.collect())
 }
 
-/// The score of predicting one value for all.
-fn nothing(family: Family, targets: &[f64]) -> f64 {
-    let mean = targets.iter().sum::<f64>() / targets.len().max(1) as f64;
-    let constant = match family {
-        Family::Number | Family::Binary => mean,
-        Family::Classes(_) => 0.0,
-    };
-    score(family, targets, &vec![constant; targets.len()])
-}
-
 /// The fit of the form and the penalty that predict parts of the rows best from the others.
 fn last_fit<'t>(
     chosen: &[Chosen],
-    family: Family,
-    targets: &'t [f64],
+    forms: &[Form],
+    (family, targets): (Family, &'t [f64]),
     folds: &[usize],
     progress: &Progress,
 ) -> Result<(Design, Fit<'t>)> {
-    let forms: &[Form] = match family {
-        Family::Classes(_) => &[Form::Amounts, Form::Presence],
-        _ => &[Form::Amounts, Form::Presence, Form::Pairs],
-    };
     let mut best: Option<(f64, f64, Design)> = None;
     for &form in forms {
         let design = Design::of(chosen, targets.len(), form);

@@ -1,9 +1,12 @@
 //! What is explained: an attribute as numbers, or as one of some classes.
 
+use std::collections::HashSet;
+
 use crate::analysis::members::Members;
 use crate::analysis::values::ValueTable;
 use crate::document::Value;
 use crate::error::{Error, Result};
+use crate::filter::ResolvedFilter;
 
 /// Maximum classes of a target.
 pub const MAX_CLASSES: usize = 50;
@@ -34,6 +37,46 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Whether documents are of a filter, as two classes.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` where too few are, or are not.
+    pub fn of_filter(members: &Members, positive: &ResolvedFilter) -> Result<Self> {
+        let inside: HashSet<u32> = members
+            .snapshot
+            .documents_matching(positive)?
+            .into_iter()
+            .collect();
+        let docs = members.documents_of();
+        let values: Vec<f64> = docs
+            .iter()
+            .map(|doc| f64::from(u8::from(inside.contains(doc))))
+            .collect();
+        let with = values.iter().sum::<f64>() as u64;
+        let without = docs.len() as u64 - with;
+        let few = |count: u64, what: &str| {
+            Err(Error::precondition(format!(
+                "{count} documents of the set {what} the filter of the target; {MIN_DOCUMENTS} are needed"
+            )))
+        };
+        if with < MIN_DOCUMENTS {
+            return few(with, "are of");
+        }
+        if without < MIN_DOCUMENTS {
+            return few(without, "are not of");
+        }
+        let classes = vec![
+            (Value::Boolean(false), without),
+            (Value::Boolean(true), with),
+        ];
+        Ok(Self {
+            kind: TargetKind::Classes(classes),
+            docs,
+            values,
+            without: 0,
+        })
+    }
+
     /// # Errors
     /// `InvalidArgument` for an attribute with several values of a document, of several kinds, or of
     /// too many classes; `FailedPrecondition` for one value alone, and too few documents.

@@ -19,7 +19,7 @@ from ..analyses import (
     unexplained_table,
 )
 from ..errors import InvalidArgument, warn
-from ..filters import FilterLike, to_filter
+from ..filters import Filter, FilterLike, to_filter
 from ..progress import Progress, ProgressLike
 from ..queries import one_of
 from ..results import Table
@@ -206,7 +206,7 @@ class Analysed:
 
     def explain(
         self,
-        target: str,
+        target: str | Filter | v1.Filter,
         *,
         latents: int = 0,
         filter: FilterLike | None = None,  # noqa: A002
@@ -220,7 +220,8 @@ class Analysed:
         """The few latents that tell an attribute, and how well they do on documents held out.
 
         Args:
-            target: the attribute: a number, a time (in days), or one of 2 to 50 values.
+            target: the attribute: a number, a time (in days), or one of 2 to 50 values; or a filter
+                (`A.stars > 3`), of which documents are or are not.
             latents: at most so many; 16 when 0.
             held_out: the share of the documents that nothing is fitted on.
             split_by: documents with one value of this attribute are held out together or not at all.
@@ -241,7 +242,8 @@ class Analysed:
         request = v1.ExplainRequest(
             collection=self.name,
             filter=None if filter is None else to_filter(filter),
-            target=target,
+            target=target if isinstance(target, str) else "",
+            target_filter=None if isinstance(target, str) else to_filter(target, "target"),
             latents=latents,
             held_out=held_out,
             split_by=split_by,

@@ -9,17 +9,24 @@ from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Un
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ExplainChoice(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPLAIN_CHOICE_GAIN: _ClassVar[ExplainChoice]
+    EXPLAIN_CHOICE_MEANS: _ClassVar[ExplainChoice]
+
 class ExplainForm(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     EXPLAIN_FORM_AMOUNTS: _ClassVar[ExplainForm]
     EXPLAIN_FORM_PRESENCE: _ClassVar[ExplainForm]
     EXPLAIN_FORM_PAIRS: _ClassVar[ExplainForm]
+EXPLAIN_CHOICE_GAIN: ExplainChoice
+EXPLAIN_CHOICE_MEANS: ExplainChoice
 EXPLAIN_FORM_AMOUNTS: ExplainForm
 EXPLAIN_FORM_PRESENCE: ExplainForm
 EXPLAIN_FORM_PAIRS: ExplainForm
 
 class ExplainRequest(_message.Message):
-    __slots__ = ("collection", "filter", "target", "latents", "held_out", "split_by", "sample", "seed", "documents", "projection")
+    __slots__ = ("collection", "filter", "target", "latents", "held_out", "split_by", "sample", "seed", "documents", "projection", "target_filter", "choice")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +37,8 @@ class ExplainRequest(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     PROJECTION_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FILTER_FIELD_NUMBER: _ClassVar[int]
+    CHOICE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     filter: _types_pb2.Filter
     target: str
@@ -40,7 +49,9 @@ class ExplainRequest(_message.Message):
     seed: int
     documents: int
     projection: _types_pb2.Projection
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., target: _Optional[str] = ..., latents: _Optional[int] = ..., held_out: _Optional[float] = ..., split_by: _Optional[str] = ..., sample: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ...) -> None: ...
+    target_filter: _types_pb2.Filter
+    choice: ExplainChoice
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., target: _Optional[str] = ..., latents: _Optional[int] = ..., held_out: _Optional[float] = ..., split_by: _Optional[str] = ..., sample: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ..., target_filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., choice: _Optional[_Union[ExplainChoice, str]] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
     __slots__ = ("progress", "summary", "latents")

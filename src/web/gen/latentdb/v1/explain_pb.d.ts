@@ -29,7 +29,7 @@ export declare type ExplainRequest = Message<"latentdb.v1.ExplainRequest"> & {
   filter?: Filter | undefined;
 
   /**
-   * The attribute that is explained: a number (times count as days), or one of 2 to 50 values. A document
+   * The attribute that is explained, unless `target_filter` is: a number (times count as days), or one of 2 to 50 values. A document
    * has at most one.
    *
    * @generated from field: string target = 3;
@@ -85,6 +85,18 @@ export declare type ExplainRequest = Message<"latentdb.v1.ExplainRequest"> & {
    * @generated from field: latentdb.v1.Projection projection = 10;
    */
   projection?: Projection | undefined;
+
+  /**
+   * Instead of `target`: whether documents are of this filter, two classes.
+   *
+   * @generated from field: latentdb.v1.Filter target_filter = 11;
+   */
+  targetFilter?: Filter | undefined;
+
+  /**
+   * @generated from field: latentdb.v1.ExplainChoice choice = 12;
+   */
+  choice: ExplainChoice;
 };
 
 /**
@@ -457,6 +469,33 @@ export declare type ExplainedPair = Message<"latentdb.v1.ExplainedPair"> & {
  * Use `create(ExplainedPairSchema)` to create a new message.
  */
 export declare const ExplainedPairSchema: GenMessage<ExplainedPair>;
+
+/**
+ * How latents are chosen.
+ *
+ * @generated from enum latentdb.v1.ExplainChoice
+ */
+export enum ExplainChoice {
+  /**
+   * One after the other, by what each adds to those before it.
+   *
+   * @generated from enum value: EXPLAIN_CHOICE_GAIN = 0;
+   */
+  GAIN = 0,
+
+  /**
+   * All at once, by how far their mean amounts differ between the classes, or follow the number: a k-sparse
+   * probe (Gurnee et al. 2023). Nearly equal latents are not merged, and amounts alone are read.
+   *
+   * @generated from enum value: EXPLAIN_CHOICE_MEANS = 1;
+   */
+  MEANS = 1,
+}
+
+/**
+ * Describes the enum latentdb.v1.ExplainChoice.
+ */
+export declare const ExplainChoiceSchema: GenEnum<ExplainChoice>;
 
 /**
  * What the model reads of each latent: what predicted parts of the documents best.
