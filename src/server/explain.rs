@@ -147,7 +147,7 @@ fn latent(described: &DescribedLatent) -> v1::ExplainedLatent {
         weights,
         presence_weights: presence,
         // At most MAX_CLASSES.
-        class: class.map(|class| class as u32),
+        effect_class: class.map(|class| class as u32),
         effect,
         effect_low,
         effect_high,

@@ -28,8 +28,8 @@ fn count(filter: &str) -> CountRequest {
     }
 }
 
-async fn with_statuses(data: &std::path::Path, limits: Limits) -> Running {
-    let server = Running::start_with(data, limits).await;
+async fn with_statuses(data: &std::path::Path) -> Running {
+    let server = Running::start(data).await;
     server.create("c", 0, 0).await.unwrap();
     let documents = ["keep", "gone"].map(|status| {
         let mut document = latentdb_proto::v1::Document {
@@ -155,7 +155,8 @@ async fn over_the_memory_budget_only_what_needs_none_is_let_in() {
         memory: 1,
         ..Limits::default()
     };
-    let server = with_statuses(data.path(), limits).await;
+    with_statuses(data.path()).await.stop().await;
+    let server = Running::start_with(data.path(), limits).await;
     // A stream that is open once its first batch is answered; places are free a moment after the end of
     // what had them.
     let (hold, mut stream) = loop {
@@ -200,7 +201,7 @@ async fn over_the_memory_budget_only_what_needs_none_is_let_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_no_message_takes_is_refused_before_it_is_made() {
     let data = tempfile::tempdir().unwrap();
-    let server = with_statuses(data.path(), Limits::default()).await;
+    let server = with_statuses(data.path()).await;
     let ids: Vec<String> = (0..60).map(|n| format!("long {n}")).collect();
     for ids in ids.chunks(30) {
         let long = ids.iter().map(|id| latentdb_proto::v1::Document {
@@ -247,7 +248,7 @@ async fn an_answer_that_no_message_takes_is_refused_before_it_is_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_that_cannot_match_warn_and_do_not_delete() {
     let data = tempfile::tempdir().unwrap();
-    let server = with_statuses(data.path(), Limits::default()).await;
+    let server = with_statuses(data.path()).await;
     let counted = |filter: &'static str| async {
         let answer = server.searches().count(count(filter)).await.unwrap();
         let answer = answer.into_inner();
@@ -326,7 +327,7 @@ async fn filters_that_cannot_match_warn_and_do_not_delete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn text_conditions_drop_no_words() {
     let data = tempfile::tempdir().unwrap();
-    let server = with_statuses(data.path(), Limits::default()).await;
+    let server = with_statuses(data.path()).await;
     let counted = async |filter: String| {
         let counted = server.searches().count(count(&filter)).await;
         counted.map(|answer| answer.into_inner().count)
@@ -355,7 +356,7 @@ async fn text_conditions_drop_no_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_with_too_little_room_takes_deletes_and_drops_only() {
     let data = tempfile::tempdir().unwrap();
-    let server = with_statuses(data.path(), Limits::default()).await;
+    let server = with_statuses(data.path()).await;
     server.stop().await;
     let limits = Limits {
         min_free_disk: u64::MAX,

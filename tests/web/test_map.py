@@ -225,7 +225,8 @@ def test_a_map_is_made_with_progress_stopped_and_removed(page):
     page.by("make-map").click()
     page.wait_for_function("() => location.hash.startsWith('#/demo/map/passing')", timeout=60_000)
     page.settled()
-    page.get_by_text("Make a map").click()
+    if page.by("map-name").is_hidden():
+        page.get_by_text("Make a map").click()
     page.get_by_role("combobox", name="Laid out by", exact=True).select_option("the latents of an axis")
     expect(page.by("make-map")).to_be_disabled()
     page.by("map-axis").fill("price; sound quality")

@@ -300,6 +300,7 @@ def test_the_chips_of_a_hit_steer_and_filter(page):
     page.settled()
     assert page.hits() != before
     page.locator(".hit .chip").first.click()
+    expect(page.get_by_role("menuitem").first).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Escape")
     expect(page.get_by_role("menuitem")).to_have_count(0)

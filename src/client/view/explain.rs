@@ -25,14 +25,14 @@ fn score(of: Option<TargetScore>) -> Option<String> {
 
 /// The class that an effect is about, where there are several.
 fn class(found: &ExplainedTarget, row: &ExplainedLatent) -> Option<String> {
-    let class = found.summary.classes.get(row.class? as usize)?;
+    let class = found.summary.classes.get(row.effect_class? as usize)?;
     Some(names::value(class.value.as_ref()?))
 }
 
 /// The latents as one table.
 pub fn table(found: &ExplainedTarget) -> Table {
     let signed = |value: f64| format!("{value:+.3}");
-    let weight = |row: &ExplainedLatent| match row.class {
+    let weight = |row: &ExplainedLatent| match row.effect_class {
         Some(class) if row.weights.len() > 1 => row.weights.get(class as usize).copied(),
         _ => row.weights.first().copied(),
     };

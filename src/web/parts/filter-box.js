@@ -96,9 +96,16 @@ function useCompletion(collection, record, text, wanted, box, onText) {
   const [chosen, setChosen] = useState(-1);
   const [place, setPlace] = useState(/** @type {number | undefined} */ (undefined));
   const rested = useRested(caret === undefined ? "" : `${caret} ${text}`, 60);
-  const found = useLoad(async (signal) => module === undefined || rested === "" ? undefined
-    : module.complete(collection, record, text, Number(rested.split(" ", 1)[0]), signal), [rested, module, record]);
-  const list = caret === undefined ? [] : found.value?.list ?? [];
+  const found = useLoad(async (signal) => {
+    if (module === undefined || rested === "") return undefined;
+    const own = await module.complete(collection, record, text, Number(rested.split(" ", 1)[0]), signal);
+    return own && { of: text, ...own };
+  }, [rested, module, record]);
+  // While more is typed, the list is that of less: what still begins so is offered, in place of all that is typed.
+  const { of, from, to, list: all } = found.value ?? { of: text, from: text.length, to: text.length, list: [] };
+  const end = of === text ? to : caret ?? to;
+  const typed = of === text ? "" : text.slice(from, end).toLowerCase();
+  const list = caret === undefined ? [] : all.filter(({ insert }) => insert.toLowerCase().startsWith(typed));
   useEffect(() => {
     if (place === undefined) return;
     box.current?.setSelectionRange(place, place);
@@ -107,8 +114,7 @@ function useCompletion(collection, record, text, wanted, box, onText) {
   }, [place]);
   const close = () => setCaret(undefined);
   const take = (/** @type {Suggestion} */ suggestion) => {
-    const { from, to } = found.value ?? { from: text.length, to: text.length };
-    onText(text.slice(0, from) + suggestion.insert + text.slice(to));
+    onText(text.slice(0, from) + suggestion.insert + text.slice(end));
     setChosen(-1);
     setPlace(from + suggestion.insert.length);
   };

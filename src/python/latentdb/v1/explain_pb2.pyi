@@ -128,14 +128,14 @@ class ExplainedLatents(_message.Message):
     def __init__(self, latents: _Optional[_Iterable[_Union[ExplainedLatent, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ExplainedLatent(_message.Message):
-    __slots__ = ("latent", "label", "low_confidence", "alike", "weights", "presence_weights", "effect", "effect_low", "effect_high", "p_value", "p_adjusted", "active_documents", "documents")
+    __slots__ = ("latent", "label", "low_confidence", "alike", "weights", "presence_weights", "effect_class", "effect", "effect_low", "effect_high", "p_value", "p_adjusted", "active_documents", "documents")
     LATENT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     ALIKE_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     PRESENCE_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
-    CLASS_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_CLASS_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     EFFECT_LOW_FIELD_NUMBER: _ClassVar[int]
     EFFECT_HIGH_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +149,7 @@ class ExplainedLatent(_message.Message):
     alike: _containers.RepeatedScalarFieldContainer[int]
     weights: _containers.RepeatedScalarFieldContainer[float]
     presence_weights: _containers.RepeatedScalarFieldContainer[float]
+    effect_class: int
     effect: float
     effect_low: float
     effect_high: float
@@ -156,7 +157,7 @@ class ExplainedLatent(_message.Message):
     p_adjusted: float
     active_documents: int
     documents: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., low_confidence: bool = ..., alike: _Optional[_Iterable[int]] = ..., weights: _Optional[_Iterable[float]] = ..., presence_weights: _Optional[_Iterable[float]] = ..., effect: _Optional[float] = ..., effect_low: _Optional[float] = ..., effect_high: _Optional[float] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., active_documents: _Optional[int] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., **kwargs) -> None: ...
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., low_confidence: bool = ..., alike: _Optional[_Iterable[int]] = ..., weights: _Optional[_Iterable[float]] = ..., presence_weights: _Optional[_Iterable[float]] = ..., effect_class: _Optional[int] = ..., effect: _Optional[float] = ..., effect_low: _Optional[float] = ..., effect_high: _Optional[float] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., active_documents: _Optional[int] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ExplainedPair(_message.Message):
     __slots__ = ("first", "second", "weights")

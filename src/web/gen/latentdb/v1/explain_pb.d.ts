@@ -60,6 +60,7 @@ export declare type ExplainRequest = Message<"latentdb.v1.ExplainRequest"> & {
 
   /**
    * Documents that the fit reads, drawn at random of those not held out; 100 to 1,000,000, 100,000 when 0.
+   * Fewer where there are more than ten classes: 10,000,000 over their number.
    *
    * @generated from field: uint32 sample = 7;
    */
@@ -187,7 +188,7 @@ export declare type ExplainSummary = Message<"latentdb.v1.ExplainSummary"> & {
   heldOut?: TargetScore | undefined;
 
   /**
-   * Of a ridge on the documents' vectors; absent without vectors.
+   * Of a ridge on the documents' vectors; absent where fewer than half have one.
    *
    * @generated from field: latentdb.v1.TargetScore dense = 2;
    */
@@ -384,9 +385,9 @@ export declare type ExplainedLatent = Message<"latentdb.v1.ExplainedLatent"> & {
   /**
    * The class that `effect` is about; absent for a number.
    *
-   * @generated from field: optional uint32 class = 7;
+   * @generated from field: optional uint32 effect_class = 7;
    */
-  class?: number | undefined;
+  effectClass?: number | undefined;
 
   /**
    * Of it alone, on the documents held out: the mean of the number, or the share of the class, where it is
