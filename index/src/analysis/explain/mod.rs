@@ -7,7 +7,9 @@
 //! | What is a target? | `target.rs` |
 //! | What do rows hold of the latents? | `columns.rs`, and of the chosen ones `design.rs` |
 //! | Which latents are chosen? | `select.rs` |
+//! | How are numbers scaled? | `scale.rs` |
 //! | How is a model fitted? | `model.rs`; those without latents: `baseline.rs` |
+//! | What comes back? | `result.rs` |
 //! | How good is it? | `score.rs`; on the other documents `held_out.rs` |
 
 mod baseline;
@@ -15,6 +17,8 @@ mod columns;
 mod design;
 mod held_out;
 mod model;
+mod result;
+mod scale;
 mod score;
 mod select;
 mod target;
@@ -35,11 +39,13 @@ use columns::Columns;
 use design::Design;
 use held_out::{Model, Tested, test};
 use model::{Family, Fit};
+use scale::Scale;
 use score::{score, scored};
 use select::{Chosen, Wanted, choose};
 use target::Target;
 
 pub use design::Form;
+pub use result::{Explained, ExplainedLatent, ExplainedPair, PathPoint};
 pub use select::Choice;
 pub use target::{MAX_CLASSES, TargetKind};
 
@@ -97,88 +103,6 @@ impl Default for ExplainOptions {
             seed: 0,
         }
     }
-}
-
-/// What explains a target.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Explained {
-    /// What kind of target it is; the score is R² of a number, the area under the ROC curve of two
-    /// classes, macro-averaged F1 of more.
-    pub kind: TargetKind,
-    /// Documents of the set without the target, which are left out.
-    pub without: u64,
-    /// Documents that were not held out.
-    pub discovery: u64,
-    /// Those of them that the fit read.
-    pub fitted: u64,
-    /// Documents that were held out.
-    pub held_out: u64,
-    /// The score on the documents held out.
-    pub score: f64,
-    /// What the model reads of each latent: what predicted parts of the discovery documents best.
-    pub form: Form,
-    /// Scores of models of the first latents, each part of the discovery documents predicted from the
-    /// others with latents chosen there; by [`Form::Amounts`].
-    pub path: Vec<PathPoint>,
-    /// The score of a ridge on dense vectors, on the same documents; none where fewer than half of the
-    /// documents that are fitted on have vectors.
-    pub dense: Option<f64>,
-    /// Documents that it was fitted on.
-    pub dense_fitted: u64,
-    /// The score of the length of texts alone; none without texts.
-    pub length: Option<f64>,
-    /// The latents, in the order in which they were chosen.
-    pub latents: Vec<ExplainedLatent>,
-    /// Pairs of latents that the model reads, the largest weight first.
-    pub pairs: Vec<ExplainedPair>,
-}
-
-/// A score by the number of latents.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PathPoint {
-    /// Latents at most.
-    pub latents: usize,
-    /// Mean score of the parts.
-    pub score: f64,
-    /// Its standard error.
-    pub error: f64,
-}
-
-/// A latent of an explanation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ExplainedLatent {
-    /// The latent.
-    pub latent: u32,
-    /// Latents that are active nearly as it is, which it stands for: all of them are read as one, by the
-    /// strongest.
-    pub alike: Vec<u32>,
-    /// Weight of its activation over the 90th percentile: in units of a number, else of log-odds. Of
-    /// several classes one each.
-    pub weights: Vec<f64>,
-    /// Weights of its being active at all; none where the form does not read that.
-    pub presence: Vec<f64>,
-    /// The class that `effect` is about: of two the second, of more the one of the largest weight; none
-    /// for a number.
-    pub class: Option<usize>,
-    /// Documents held out in which it is active.
-    pub active: u64,
-    /// The mean of the number, or the share of the class, where it is active, minus where it is not.
-    pub effect: f64,
-    /// 95% interval of the effect.
-    pub interval: (f64, f64),
-    /// p-value of no effect.
-    pub p_value: f64,
-    /// The same by Benjamini and Hochberg over the latents listed.
-    pub p_adjusted: f64,
-}
-
-/// Two latents whose product a model reads.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ExplainedPair {
-    /// Places among the latents.
-    pub latents: (usize, usize),
-    /// Its weights, as those of a latent.
-    pub weights: Vec<f64>,
 }
 
 /// Explains an attribute of the documents of a set by a few latents of `n_latents`.
@@ -339,38 +263,6 @@ fn parts(
         }
     }
     Ok((discovery, held_out))
-}
-
-/// How numbers are brought to mean 0 and variance 1 for a fit.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    mean: f64,
-    spread: f64,
-}
-
-impl Scale {
-    fn of(family: Family, values: impl Iterator<Item = f64> + Clone) -> Self {
-        if family != Family::Number {
-            return Self {
-                mean: 0.0,
-                spread: 1.0,
-            };
-        }
-        let count = values.clone().count().max(1) as f64;
-        let mean = values.clone().sum::<f64>() / count;
-        let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-        let spread = if variance > 0.0 { variance.sqrt() } else { 1.0 };
-        Self { mean, spread }
-    }
-
-    fn scaled(self, value: f64) -> f64 {
-        (value - self.mean) / self.spread
-    }
-
-    /// Weights in the units of the target.
-    fn weights(self, weights: &[f64]) -> Vec<f64> {
-        weights.iter().map(|weight| weight * self.spread).collect()
-    }
 }
 
 /// Scores of each part of the rows, predicted from the others with latents chosen there.
