@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tantivy::Directory;
@@ -38,6 +39,8 @@ pub(crate) struct IndexDirectory {
     damage: Damage,
     /// Files that commits need not check: written since the directory was opened, or checked.
     checked: Arc<Mutex<HashSet<PathBuf>>>,
+    /// Whether a file was replaced since the directory was last synced.
+    replaced: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for IndexDirectory {
@@ -55,6 +58,7 @@ impl IndexDirectory {
             storage: storage.clone(),
             damage: damage.clone(),
             checked: Arc::default(),
+            replaced: Arc::default(),
         })
     }
 
@@ -96,6 +100,10 @@ impl Directory for IndexDirectory {
             io_error: Arc::new(error),
             filepath: path.to_owned(),
         };
+        // What an index no longer names goes once its new names are durable: a power cut leaves the old ones else.
+        if self.replaced.load(Ordering::Acquire) {
+            self.sync_directory().map_err(failed)?;
+        }
         let asked = self
             .storage
             .run(Step::Remove, &self.path.join(path), || Ok(()));
@@ -132,12 +140,20 @@ impl Directory for IndexDirectory {
     }
 
     fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
-        self.storage
-            .replace(&self.path.join(path), &seal(data.to_vec()))
+        let path = self.path.join(path);
+        self.storage.replace(&path, &seal(data.to_vec()))?;
+        self.replaced.store(true, Ordering::Release);
+        Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        self.storage.sync_directory(&self.path)
+        // A file that is replaced from here on is for the next time.
+        let replaced = self.replaced.swap(false, Ordering::AcqRel);
+        let synced = self.storage.sync_directory(&self.path);
+        if synced.is_err() && replaced {
+            self.replaced.store(true, Ordering::Release);
+        }
+        synced
     }
 
     fn acquire_lock(&self, lock: &Lock) -> Result<DirectoryLock, LockError> {
