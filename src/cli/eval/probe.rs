@@ -54,6 +54,9 @@ pub(super) struct Args {
     client: ClientArgs,
 }
 
+/// Values of an attribute that are looked at, the most frequent ones.
+const MAX_VALUES: u32 = 1000;
+
 /// A value and how well it is told.
 struct Row {
     name: String,
@@ -116,7 +119,7 @@ async fn values(client: &Client, args: &Args, target: &str) -> anyhow::Result<Ve
         filter: args.filter.clone().map(search::expression),
         facets: vec![Facet {
             by: Some(By::Attribute(target.to_owned())),
-            limit: 1000,
+            limit: MAX_VALUES,
             ..Facet::default()
         }],
     };
@@ -125,10 +128,17 @@ async fn values(client: &Client, args: &Args, target: &str) -> anyhow::Result<Ve
     let all = found.documents;
     let facets = found.facets.into_iter().flat_map(|facet| facet.values);
     let is_enough = |count: u64| count >= args.min_documents && count < all;
-    Ok(facets
+    let values: Vec<(Value, u64)> = facets
         .filter(|own| is_enough(own.count))
         .filter_map(|own| Some((own.value?, own.count)))
-        .collect())
+        .collect();
+    if values.len() >= MAX_VALUES as usize {
+        bail!(
+            "{target:?} has {MAX_VALUES} values or more in {} documents; ask for more with --min-documents",
+            args.min_documents
+        );
+    }
+    Ok(values)
 }
 
 async fn row(

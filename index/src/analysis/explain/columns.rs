@@ -90,16 +90,16 @@ impl Columns {
         (activation / self.scales[latent as usize]).min(CLIP)
     }
 
-    /// Other latents whose columns are nearly the same as that of `latent`, and what they are together:
-    /// the largest value of each row.
-    pub fn merged(&self, latent: usize) -> (Vec<u32>, Column) {
+    /// Other latents, of those that are free, whose columns are nearly the same as that of `latent`, and what they
+    /// are together: the largest value of each row.
+    pub fn merged(&self, latent: usize, free: &[bool]) -> (Vec<u32>, Column) {
         let mut dense = vec![0.0_f32; self.rows];
         for &(row, value) in &self.columns[latent] {
             dense[row as usize] = value;
         }
         let others: Vec<u32> = (0..self.columns.len())
             .into_par_iter()
-            .filter(|&other| other != latent && !self.columns[other].is_empty())
+            .filter(|&other| other != latent && free[other] && !self.columns[other].is_empty())
             .filter(|&other| {
                 let column = self.columns[other].iter();
                 let dot: f32 = column.map(|&(row, x)| dense[row as usize] * x).sum();

@@ -41,7 +41,7 @@ use held_out::{Model, Tested, test};
 use model::{Family, Fit};
 use scale::Scale;
 use score::{score, scored};
-use select::{Chosen, Wanted, choose};
+use select::{Chosen, choose};
 use target::Target;
 
 pub use design::Form;
@@ -149,13 +149,8 @@ pub fn explain(
     folds.shuffle(&mut random);
     let how = (options.choice, options.latents);
     let path = cross_validate(&columns, family, &targets, &folds, how, progress)?;
-    let all = vec![1.0; targets.len()];
-    let wanted = Wanted {
-        family,
-        targets: &targets,
-        counts: &all,
-    };
-    let (chosen, _) = choose(&columns, wanted, how, progress, |_, _| ())?;
+    let all = Fit::new(family, &targets, vec![1.0; targets.len()]);
+    let (chosen, _) = choose(&columns, all, how, progress, |_, _| ())?;
     let forms: &[Form] = match (options.choice, family) {
         (Choice::Means, _) => &[Form::Amounts],
         (Choice::Gain, Family::Classes(_)) => &[Form::Amounts, Form::Presence],
@@ -291,12 +286,8 @@ fn cross_validate(
             score(family, &of_outer, &predicted)
         };
         let mut found: Vec<f64> = Vec::new();
-        let wanted = Wanted {
-            family,
-            targets,
-            counts: &counts,
-        };
-        let (_, last) = choose(columns, wanted, (choice, most), progress, |size, fit| {
+        let fit = Fit::new(family, targets, counts);
+        let (_, last) = choose(columns, fit, (choice, most), progress, |size, fit| {
             if sizes.get(found.len()) == Some(&size) {
                 found.push(score_of(fit));
             }

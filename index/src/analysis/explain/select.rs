@@ -9,7 +9,7 @@
 use rayon::prelude::*;
 
 use super::columns::{Column, Columns};
-use super::model::{Family, Fit};
+use super::model::Fit;
 use crate::error::Result;
 use crate::progress::Progress;
 
@@ -39,47 +39,33 @@ pub enum Choice {
     Means,
 }
 
-/// The rows of a fit: what is wanted of each, and how much it counts.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    pub family: Family,
-    pub targets: &'a [f64],
-    pub counts: &'a [f64],
-}
-
-/// Chooses at most `most` latents on the rows that count, and gives the model of them. `step` is told of the
-/// model after each choice.
-pub(super) fn choose<'w>(
+/// Chooses at most `most` latents, and gives the model of them, which begins as `fit` without any. `step` is
+/// told of the model after each choice.
+pub(super) fn choose<'t>(
     columns: &Columns,
-    wanted: Wanted<'w>,
+    fit: Fit<'t>,
     (choice, most): (Choice, usize),
     progress: &Progress,
     step: impl FnMut(usize, &Fit),
-) -> Result<(Vec<Chosen>, Fit<'w>)> {
+) -> Result<(Vec<Chosen>, Fit<'t>)> {
     match choice {
-        Choice::Gain => by_gain(columns, wanted, most, progress, step),
-        Choice::Means => by_means(columns, wanted, most, progress, step),
+        Choice::Gain => by_gain(columns, fit, most, progress, step),
+        Choice::Means => by_means(columns, fit, most, progress, step),
     }
 }
 
 /// The latents whose amounts have the largest covariance with the target: of two classes that is the
 /// difference of their means, times the same for all.
-fn by_means<'w>(
+fn by_means<'t>(
     columns: &Columns,
-    wanted: Wanted<'w>,
+    mut fit: Fit<'t>,
     most: usize,
     progress: &Progress,
     mut step: impl FnMut(usize, &Fit),
-) -> Result<(Vec<Chosen>, Fit<'w>)> {
-    let Wanted {
-        family,
-        targets,
-        counts,
-    } = wanted;
-    let mut fit = Fit::new(family, targets, counts.to_vec());
+) -> Result<(Vec<Chosen>, Fit<'t>)> {
     // What is missing to the mean, of the model without latents.
     let (slopes, _) = fit.slopes();
-    let outputs = family.outputs();
+    let outputs = fit.family.outputs();
     let mut sizes: Vec<(f64, usize)> = (0..columns.len())
         .into_par_iter()
         .map(|latent| {
@@ -111,24 +97,18 @@ fn by_means<'w>(
     Ok((chosen, fit))
 }
 
-fn by_gain<'w>(
+fn by_gain<'t>(
     columns: &Columns,
-    wanted: Wanted<'w>,
+    mut fit: Fit<'t>,
     most: usize,
     progress: &Progress,
     mut step: impl FnMut(usize, &Fit),
-) -> Result<(Vec<Chosen>, Fit<'w>)> {
-    let Wanted {
-        family,
-        targets,
-        counts,
-    } = wanted;
-    let mut fit = Fit::new(family, targets, counts.to_vec());
+) -> Result<(Vec<Chosen>, Fit<'t>)> {
     let mut free = vec![true; columns.len()];
     let mut chosen: Vec<Chosen> = Vec::new();
     while chosen.len() < most {
         let (slopes, curvatures) = fit.slopes();
-        let gain = Gain::of(family.outputs(), &slopes, &curvatures);
+        let gain = Gain::of(fit.family.outputs(), &slopes, &curvatures);
         let best = (0..columns.len())
             .into_par_iter()
             .filter(|&latent| free[latent])
@@ -138,9 +118,8 @@ fn by_gain<'w>(
             break;
         };
         debug_assert!(fall.is_finite());
-        let (mut alike, column) = columns.merged(latent);
-        alike.retain(|&other| free[other as usize]);
         free[latent] = false;
+        let (alike, column) = columns.merged(latent, &free);
         alike.iter().for_each(|&other| free[other as usize] = false);
         let latent = u32::try_from(latent).unwrap_or(u32::MAX);
         chosen.push(Chosen {
