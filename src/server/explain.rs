@@ -55,9 +55,8 @@ pub(super) fn request(wire: v1::ExplainRequest) -> Result<ExplainRequest> {
 
 pub(super) fn answer(result: ExplainResult) -> Vec<v1::ExplainResponse> {
     let latents = result.latents.iter().map(latent);
-    let lists: Vec<_> = cut(latents).into_iter().collect();
+    let lists = cut(latents).into_iter();
     let mut messages = vec![response(Part::Summary(summary(result)))];
-    let lists = lists.into_iter();
     messages.extend(lists.map(|latents| response(Part::Latents(v1::ExplainedLatents { latents }))));
     messages
 }
