@@ -5,7 +5,6 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tantivy::Directory;
@@ -39,8 +38,9 @@ pub(crate) struct IndexDirectory {
     damage: Damage,
     /// Files that commits need not check: written since the directory was opened, or checked.
     checked: Arc<Mutex<HashSet<PathBuf>>>,
-    /// Whether a file was replaced since the directory was last synced.
-    replaced: Arc<AtomicBool>,
+    /// Whether a file was replaced since the directory was last synced; locked meanwhile, so that nobody
+    /// takes names for durable that are not yet.
+    replaced: Arc<Mutex<bool>>,
 }
 
 impl fmt::Debug for IndexDirectory {
@@ -101,7 +101,7 @@ impl Directory for IndexDirectory {
             filepath: path.to_owned(),
         };
         // What an index no longer names goes once its new names are durable: a power cut leaves the old ones else.
-        if self.replaced.load(Ordering::Acquire) {
+        if *self.replaced.lock() {
             self.sync_directory().map_err(failed)?;
         }
         let asked = self
@@ -142,18 +142,15 @@ impl Directory for IndexDirectory {
     fn atomic_write(&self, path: &Path, data: &[u8]) -> io::Result<()> {
         let path = self.path.join(path);
         self.storage.replace(&path, &seal(data.to_vec()))?;
-        self.replaced.store(true, Ordering::Release);
+        *self.replaced.lock() = true;
         Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        // A file that is replaced from here on is for the next time.
-        let replaced = self.replaced.swap(false, Ordering::AcqRel);
-        let synced = self.storage.sync_directory(&self.path);
-        if synced.is_err() && replaced {
-            self.replaced.store(true, Ordering::Release);
-        }
-        synced
+        let mut replaced = self.replaced.lock();
+        self.storage.sync_directory(&self.path)?;
+        *replaced = false;
+        Ok(())
     }
 
     fn acquire_lock(&self, lock: &Lock) -> Result<DirectoryLock, LockError> {
