@@ -22,6 +22,7 @@ pub mod label;
 mod measures;
 mod npy;
 pub mod plot;
+pub mod priority;
 pub mod progress;
 pub mod reading;
 pub mod records;

@@ -90,6 +90,7 @@ impl Database {
     /// `NotFound` where there is no data directory; `FailedPrecondition` while another process has it open to
     /// write; `Corrupted` where the catalog cannot be read.
     pub fn open_read_only(directory: &Path) -> Result<Self> {
+        crate::priority::start_pool();
         let root = directory.join("collections");
         if !Catalog::exists(directory) || !root.is_dir() {
             return Err(Error::not_found(format!(
@@ -125,6 +126,7 @@ impl Database {
     }
 
     fn open_on(directory: &Path, storage: Storage) -> Result<Self> {
+        crate::priority::start_pool();
         let root = directory.join("collections");
         create_durably(&root, &storage)?;
         let repairable = |problem: String| {

@@ -89,6 +89,7 @@ mod document;
 mod engine_error;
 mod latent_positions;
 mod latents;
+mod priority;
 mod progress;
 mod rank;
 mod schema;
@@ -117,6 +118,7 @@ pub use document::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{Filter, ResolvedFilter};
+pub use priority::{give_way, gives_way};
 pub use progress::{Progress, StopOnDrop};
 pub use query::{Query, ResolvedQuery};
 pub use rank::{ScoredDoc, TopK};

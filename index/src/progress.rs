@@ -1,6 +1,7 @@
 //! How far a piece of work is, and whether it should stop: the one mechanism of progress and
 //! cancellation.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -71,6 +72,46 @@ impl Progress {
             return Err(Error::cancelled());
         }
         Ok(())
+    }
+
+    /// Does `work` on the calling thread, where [`Self::check_current`] stands for [`Self::check`] of this: for
+    /// work whose loops count nothing (filters, searches, a text that is encoded), which end soon after they were
+    /// called off all the same.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use latentdb_index::Progress;
+    ///
+    /// let progress = Arc::new(Progress::default());
+    /// progress.stop();
+    /// assert!(progress.during(Progress::check_current).is_err());
+    /// assert!(Progress::check_current().is_ok());
+    /// ```
+    pub fn during<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
+        let _before = Before(CURRENT.replace(Some(self.clone())));
+        work()
+    }
+
+    /// `Cancelled` when the work that the calling thread does was called off.
+    ///
+    /// # Errors
+    /// That.
+    pub fn check_current() -> Result<()> {
+        CURRENT.with_borrow(|current| current.as_ref().map_or(Ok(()), |own| own.check()))
+    }
+}
+
+thread_local! {
+    /// Whose work the thread does.
+    static CURRENT: RefCell<Option<Arc<Progress>>> = const { RefCell::new(None) };
+}
+
+/// Puts back whose work the thread did before.
+struct Before(Option<Arc<Progress>>);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
     }
 }
 

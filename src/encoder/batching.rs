@@ -1,11 +1,14 @@
-//! Concurrent requests -> shared batches, on one thread of their own.
+//! Concurrent requests -> shared batches, on one thread of their own, which gives way; a query -> a thread that
+//! does not.
 //!
 //! Encoding is processor work of milliseconds to minutes, so it never runs on the async runtime.
 //! The worker goes in rounds: each takes some texts of every waiting request, about one batch per
-//! core, so that a query of one text is answered within a round while an upload of thousands goes
-//! on. A request whose future was dropped is forgotten at the next round.
+//! core, so that a document is answered within a round while an upload of thousands goes
+//! on. A request whose future was dropped is forgotten at the next round. What somebody waits for at a keyboard,
+//! a query of a few hundred tokens, waits for no round: it is encoded beside it, and goes first.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::SentenceEncoder;
 use super::schedule::estimate_tokens;
 use crate::error::{Error, Result};
+use crate::priority::{give_way, gives_way};
 use crate::progress::Progress;
 
 /// Requests that may wait to be taken; further callers wait in their future.
@@ -22,14 +26,27 @@ const QUEUE: usize = 256;
 const ACTIVE: usize = 256;
 /// Tokens per core and round: about an eighth of a second.
 const ROUND_TOKENS: usize = 768;
+/// Estimated tokens of what counts as a query: one text of any length for most models, several short ones.
+const QUERY_TOKENS: usize = 512;
 
 /// An async handle on a [`SentenceEncoder`]: requests that come together are encoded together.
 ///
 /// Clones share one worker thread, which ends when the last of them is dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BatchingEncoder {
     encoder: Arc<SentenceEncoder>,
     queue: mpsc::Sender<Request>,
+    watch: Watch,
+}
+
+/// Is told of texts that were encoded together, and the time it took.
+type Watch = Arc<dyn Fn(usize, Duration) + Send + Sync>;
+
+impl fmt::Debug for BatchingEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_struct("BatchingEncoder");
+        all.field("encoder", &self.encoder).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -42,23 +59,29 @@ struct Request {
 }
 
 impl BatchingEncoder {
-    /// Starts the worker thread; `watch` is told of each round its texts and its time. Without one (the system refuses threads) every request fails.
+    /// Starts the worker thread; `watch` is told of each round its texts and its time. Without a thread (the
+    /// system refuses it) requests of more than a query fail.
     pub fn new(
         encoder: Arc<SentenceEncoder>,
-        watch: impl Fn(usize, Duration) + Send + 'static,
+        watch: impl Fn(usize, Duration) + Send + Sync + 'static,
     ) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
+        let watch: Watch = Arc::new(watch);
         let worker = Worker {
             encoder: encoder.clone(),
             requests,
             active: VecDeque::new(),
-            watch: Box::new(watch),
+            watch: watch.clone(),
         };
         // A thread that could not be started drops the receiver, which is what callers see.
         let _ = std::thread::Builder::new()
             .name("sentence-encoder".to_owned())
             .spawn(move || worker.run());
-        Self { encoder, queue }
+        Self {
+            encoder,
+            queue,
+            watch,
+        }
     }
 
     /// The underlying encoder.
@@ -68,13 +91,17 @@ impl BatchingEncoder {
 
     /// The vectors of `texts`, in their order, [`SentenceEncoder::dimension`] values each.
     ///
-    /// Waits for a place when the queue is full. Dropping the future gives the request up.
+    /// Waits for a place when the queue is full. Dropping the future gives the request up. A query of a thread
+    /// that does not give way has no queue.
     ///
     /// # Errors
     /// Those of [`SentenceEncoder::encode`], and `Internal` when the worker is gone.
     pub async fn encode(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
         if texts.is_empty() {
             return Ok(Vec::new());
+        }
+        if !gives_way() && self.is_query(&texts) {
+            return self.encode_now(texts).await;
         }
         let gone = || Error::internal("the worker of the sentence encoder has stopped");
         let (reply, answer) = oneshot::channel();
@@ -89,17 +116,41 @@ impl BatchingEncoder {
         self.queue.send(request).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
+
+    fn is_query(&self, texts: &[String]) -> bool {
+        let most = self.encoder.max_tokens();
+        let estimates = texts.iter().map(|text| estimate_tokens(text, most));
+        estimates.sum::<usize>() <= QUERY_TOKENS
+    }
+
+    async fn encode_now(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+        let progress = Arc::new(Progress::default());
+        let _waiting = progress.stop_on_drop();
+        let (encoder, watch) = (self.encoder.clone(), self.watch.clone());
+        let encoding = tokio::task::spawn_blocking(move || {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let begun = Instant::now();
+            let rows = progress.during(|| encoder.encode(&texts, &progress))?;
+            watch(texts.len(), begun.elapsed());
+            let rows = rows.chunks_exact(encoder.dimension());
+            Ok(rows.map(<[f32]>::to_vec).collect())
+        });
+        encoding
+            .await
+            .map_err(|error| Error::internal("encoding broke off").with_source(error))?
+    }
 }
 
 struct Worker {
     encoder: Arc<SentenceEncoder>,
     requests: mpsc::Receiver<Request>,
     active: VecDeque<Request>,
-    watch: Box<dyn Fn(usize, Duration) + Send>,
+    watch: Watch,
 }
 
 impl Worker {
     fn run(mut self) {
+        give_way();
         loop {
             if self.active.is_empty() {
                 match self.requests.blocking_recv() {

@@ -14,6 +14,7 @@ use super::kernels::{
     layer_norm,
 };
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// Buffers of one worker, kept from batch to batch.
 #[derive(Default)]
@@ -133,7 +134,8 @@ impl Bert {
     /// States after the last loaded layer, `[tokens of all sequences, width]`, sequence after sequence.
     ///
     /// # Errors
-    /// A token or a length that the embedding tables do not hold.
+    /// A token or a length that the embedding tables do not hold; `Cancelled` when what the thread does was
+    /// called off.
     pub(super) fn forward<'s>(
         &self,
         sequences: &[impl AsRef<[u32]>],
@@ -142,6 +144,7 @@ impl Bert {
         let tokens = sequences.iter().map(|s| s.as_ref().len()).sum::<usize>();
         self.embed(sequences, scratch.hidden.resize(tokens * self.width))?;
         for layer in &self.layers {
+            Progress::check_current()?;
             self.attend(layer, sequences, tokens, scratch);
             self.feed_forward(layer, scratch);
         }

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use super::fixtures::{bert_config, cls_and_sep, made_up, pinned, vocabulary, write};
 use super::*;
 use crate::error::ErrorKind;
+use crate::priority::give_way;
 use crate::vectors::cosine;
 
 const WORDS: [&str; 12] = [
@@ -404,7 +405,32 @@ fn an_identity_is_stored_and_read_back() {
 }
 
 #[tokio::test]
+async fn a_query_waits_for_no_round() {
+    let folder = made_up_model("bert");
+    let encoder = Arc::new(open(folder.path()).unwrap());
+    let expected = encode(&encoder, &TEXTS);
+    // The worker's first round goes on until the query is answered.
+    let (answered, is_answered) = std::sync::mpsc::channel::<()>();
+    let is_answered = std::sync::Mutex::new(is_answered);
+    let batching = BatchingEncoder::new(encoder, move |texts, _| {
+        if texts > 1 {
+            let _ = is_answered.lock().unwrap().recv();
+        }
+    });
+    let upload = tokio::spawn({
+        let batching = batching.clone();
+        async move { batching.encode(vec![TEXTS[4].to_owned(); 2_000]).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let query = batching.encode(vec![TEXTS[4].to_owned()]).await.unwrap();
+    assert!(cosine(&query[0], &expected[4]) > 0.9999 && !upload.is_finished());
+    drop(answered);
+    assert_eq!(upload.await.unwrap().unwrap().len(), 2_000);
+}
+
+#[tokio::test]
 async fn concurrent_requests_share_a_worker_and_get_their_own_vectors() {
+    give_way();
     let folder = made_up_model("bert");
     let encoder = Arc::new(open(folder.path()).unwrap());
     let expected = encode(&encoder, &TEXTS);

@@ -11,16 +11,19 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use http_body_util::{BodyExt as _, BodyStream, StreamBody};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::Status;
 use tonic::body::Body;
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
 
+use super::background::{done_by, made_by};
 use super::connections::{Peer, Using};
 use super::limits::{Limits, MAX_MESSAGE_BYTES};
 use super::line::{Line, Overloaded};
 use super::memory::Memory;
+use super::status::status;
 use super::tally::Tallies;
 use super::unread::{Stop, Unread};
 use crate::measures::Measures;
@@ -56,10 +59,12 @@ const INTERACTIVE: &[&str] = &[
     "SearchService/Count",
     "SearchService/Facet",
     "SearchService/Search",
-    "SearchService/SearchBatch",
     "SearchService/Steer",
     "SearchService/SteerSweep",
 ];
+
+/// Methods that do many of those in one: they take turns, and give way to them.
+const BATCHES: &[&str] = &["SearchService/SearchBatch"];
 
 /// Methods that read a whole collection, for seconds and more: a few at once.
 const ANALYSES: &[&str] = &[
@@ -89,6 +94,7 @@ const LIGHT: &[&str] = &[
 enum Kind {
     Light,
     Interactive,
+    Batch,
     Analysis,
     /// Writes, exports, training and what waits for models elsewhere.
     Other,
@@ -99,6 +105,7 @@ impl Kind {
         let method = path.strip_prefix("/latentdb.v1.").unwrap_or(path);
         match method {
             method if INTERACTIVE.contains(&method) => Self::Interactive,
+            method if BATCHES.contains(&method) => Self::Batch,
             method if ANALYSES.contains(&method) => Self::Analysis,
             method if LIGHT.contains(&method) || method.starts_with("/grpc.") => Self::Light,
             _ => Self::Other,
@@ -119,6 +126,7 @@ pub(super) struct Admission {
     memory: Memory,
     limits: Limits,
     tallies: Tallies,
+    background: Handle,
     stopping: watch::Receiver<bool>,
 }
 
@@ -131,8 +139,14 @@ pub(super) struct Slot {
 }
 
 impl Admission {
-    /// What is let in and turned away is counted in `measures`; streams end once the server is `stopping`.
-    pub fn new(limits: Limits, measures: Measures, stopping: watch::Receiver<bool>) -> Self {
+    /// What is let in and turned away is counted in `measures`; what is not interactive is done by `background`;
+    /// streams end once the server is `stopping`.
+    pub fn new(
+        limits: Limits,
+        measures: Measures,
+        background: Handle,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             all: Arc::new(Semaphore::new(limits.requests as usize)),
             by_client: Arc::default(),
@@ -141,6 +155,7 @@ impl Admission {
             memory: Memory::new(limits.memory),
             limits,
             tallies: Tallies::new(measures),
+            background,
             stopping,
         }
     }
@@ -252,6 +267,21 @@ impl Admission {
         Body::new(StreamBody::new(frames))
     }
 
+    /// The answer of a call, by threads that give way or by those that do not.
+    async fn called<E: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<http::Response<Body>, E>> + Send + 'static,
+        gives_way: bool,
+    ) -> Result<Result<http::Response<Body>, E>, Status> {
+        if !gives_way {
+            return Ok(call.await);
+        }
+        let answered = done_by(&self.background, call).await.map_err(status)?;
+        let made =
+            |response: http::Response<Body>| response.map(|body| made_by(&self.background, body));
+        Ok(answered.map(made))
+    }
+
     /// A request with its message read to the end: who takes a turn at the machine has said what for.
     async fn whole(&self, request: http::Request<Body>) -> Result<http::Request<Body>, Status> {
         let (head, body) = request.into_parts();
@@ -325,8 +355,8 @@ pub(super) struct Admitted<S> {
 impl<S> Service<http::Request<Body>> for Admitted<S>
 where
     S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Send,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
 {
     type Response = http::Response<Body>;
     type Error = S::Error;
@@ -353,13 +383,26 @@ where
             };
             let answered = match kind {
                 Kind::Light => Ok(inner.call(request).await),
-                Kind::Interactive => match admission.whole(request).await {
-                    Ok(request) => admission.line.take(client, inner.call(request)).await,
+                Kind::Interactive | Kind::Batch => match admission.whole(request).await {
+                    Ok(request) => {
+                        let called = inner.call(request);
+                        let work =
+                            |gives_way| admission.called(called, gives_way || kind == Kind::Batch);
+                        match admission.line.take(client, work).await {
+                            Ok(Ok(answered)) => Ok(answered),
+                            Ok(Err(status)) => return Ok(tally.refused(&status)),
+                            Err(overloaded) => Err(overloaded),
+                        }
+                    }
                     Err(status) => return Ok(tally.refused(&status)),
                 },
                 Kind::Analysis | Kind::Other => {
                     let request = request.map(|body| admission.metered(body));
-                    Ok(inner.call(request).await)
+                    let called = inner.call(request);
+                    match admission.called(called, true).await {
+                        Ok(answered) => Ok(answered),
+                        Err(status) => return Ok(tally.refused(&status)),
+                    }
                 }
             };
             let response = match answered {
@@ -403,7 +446,7 @@ mod tests {
                     .map(move |name| format!("{}/{name}", service.name()))
             })
             .collect();
-        let listed = [INTERACTIVE, ANALYSES, LIGHT].concat();
+        let listed = [INTERACTIVE, BATCHES, ANALYSES, LIGHT].concat();
         for (at, name) in listed.iter().enumerate() {
             assert!(methods.iter().any(|own| own == name), "{name} is no method");
             assert!(!listed[..at].contains(name), "{name} is listed twice");

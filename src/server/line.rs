@@ -2,7 +2,8 @@
 //! always somebody waiting, and more than a few, the wait is kept short, half as many are worked on at once and the
 //! rest is turned away, so that those who are let in are answered about as fast as ever (controlled delay: Nichols
 //! and Jacobson, ACM Queue 10(5), 2012; for requests: Maurer, ACM Queue 13(8), 2015). The next turn is that of the
-//! client with the fewest, and no client has them all, so that many requests of one do not keep another waiting.
+//! client with the fewest, and no client has them all, so that many requests of one do not keep another waiting; and
+//! while there is another, only one of a client's turns is worked on by threads that do not give way.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -29,6 +30,8 @@ const AFTERWARDS: Duration = Duration::from_secs(1);
 /// What holds its turn for longer waits for something else than this machine, a model elsewhere for
 /// instance: it gives the turn back and goes on.
 const LONGEST_TURN: Duration = Duration::from_secs(1);
+/// How long a client without turns is still one of those that share the machine.
+const LATELY: Duration = Duration::from_secs(1);
 /// Share of the latest request in the mean time of work.
 const WEIGHT: f64 = 0.05;
 
@@ -61,6 +64,8 @@ struct State {
     overloaded: Option<Instant>,
     /// Turns that nobody gets until it no longer is.
     withheld: usize,
+    /// Who came last, and before that who else, each with when it last came.
+    came: [Option<(Client, Instant)>; 2],
 }
 
 /// What a client has and waits for.
@@ -84,6 +89,7 @@ struct Turn {
     begun: Instant,
     /// Whether its time says how long work takes.
     counts: bool,
+    gives_way: bool,
 }
 
 impl Drop for Turn {
@@ -104,10 +110,10 @@ struct Waiting {
 impl Waiting {
     /// The turn, if it is there.
     fn take(&mut self) -> Option<Turn> {
-        self.turn
-            .try_recv()
+        let given = self.turn.try_recv();
+        given
             .ok()
-            .map(|()| self.line.begun(self.client))
+            .map(|()| self.line.begun(self.client, &self.line.state.lock()))
     }
 }
 
@@ -134,14 +140,19 @@ impl Line {
                 work: 0.0,
                 overloaded: None,
                 withheld: 0,
+                came: [None; 2],
             })),
         }
     }
 
-    /// Does `work` when it is the client's turn.
-    pub async fn take<F: Future>(&self, client: Client, work: F) -> Result<F::Output, Overloaded> {
+    /// Does what `work` makes when it is the client's turn. `work` is told whether to give way to another client.
+    pub async fn take<F: Future>(
+        &self,
+        client: Client,
+        work: impl FnOnce(bool) -> F,
+    ) -> Result<F::Output, Overloaded> {
         let mut turn = self.turn(client).await?;
-        let mut work = std::pin::pin!(work);
+        let mut work = std::pin::pin!(work(turn.gives_way));
         match tokio::time::timeout(LONGEST_TURN, &mut work).await {
             Ok(output) => {
                 turn.counts = true;
@@ -162,7 +173,7 @@ impl Line {
         // A sender that is gone cannot be: it is kept until the turn is there or the wait is over.
         if let Ok(Ok(())) = tokio::time::timeout(patience, &mut waiting.turn).await {
             waiting.number = 0;
-            return Ok(self.begun(client));
+            return Ok(self.begun(client, &self.state.lock()));
         }
         let mut state = self.state.lock();
         if state.overloaded.is_some() {
@@ -171,12 +182,13 @@ impl Line {
         Err(Overloaded)
     }
 
-    fn begun(&self, client: Client) -> Turn {
+    fn begun(&self, client: Client, state: &State) -> Turn {
         Turn {
             line: self.clone(),
             client,
             begun: Instant::now(),
             counts: false,
+            gives_way: state.turns_of(client) > 1 && state.has_other(client),
         }
     }
 
@@ -184,6 +196,7 @@ impl Line {
     fn join(&self, client: Client) -> Result<Turn, (Duration, Waiting)> {
         let now = Instant::now();
         let mut state = self.state.lock();
+        state.note(client, now);
         if state.free > 0 && state.turns_of(client) < self.share {
             state.free -= 1;
             state.latest += 1;
@@ -195,7 +208,7 @@ impl Line {
                 state.at_rest = now;
                 state.relax(self.share);
             }
-            return Ok(self.begun(client));
+            return Ok(self.begun(client, &state));
         }
         let work = state.work;
         let wait =
@@ -272,6 +285,22 @@ impl State {
         self.give(share);
     }
 
+    /// Notes that a client came.
+    fn note(&mut self, client: Client, now: Instant) {
+        if self.came[0].is_some_and(|(last, _)| last != client) {
+            self.came[1] = self.came[0];
+        }
+        self.came[0] = Some((client, now));
+    }
+
+    /// Whether another client has a turn, waits for one, or came lately.
+    fn has_other(&self, client: Client) -> bool {
+        let came = self.came.iter().flatten();
+        let mut lately = came.filter(|(_, when)| when.elapsed() < LATELY);
+        self.clients.keys().any(|other| *other != client)
+            || lately.any(|(other, _)| *other != client)
+    }
+
     fn turns_of(&self, client: Client) -> usize {
         self.clients.get(&client).map_or(0, |own| own.turns)
     }
@@ -331,7 +360,7 @@ mod tests {
     #[tokio::test]
     async fn a_burst_waits_and_a_standing_line_turns_away() {
         let line = Line::new(2);
-        let burst = (0..8).map(|_| line.take(None, for_millis(5)));
+        let burst = (0..8).map(|_| line.take(None, |_| for_millis(5)));
         let answered = futures::future::join_all(burst).await;
         assert!(answered.iter().all(Result::is_ok), "a burst is worked off");
         // One comes every two milliseconds and takes two turns of twenty: ten times too many.
@@ -339,7 +368,7 @@ mod tests {
         for _ in 0..700 {
             let line = line.clone();
             coming.push(tokio::spawn(async move {
-                line.take(None, for_millis(20)).await
+                line.take(None, |_| for_millis(20)).await
             }));
             for_millis(2).await;
         }
@@ -347,7 +376,10 @@ mod tests {
         let done = all.iter().filter(|own| matches!(own, Ok(Ok(())))).count();
         let turned_away = all.len() - done;
         assert!(done > 20 && turned_away > done, "{done} {turned_away}");
-        assert!(line.take(None, for_millis(1)).await.is_ok(), "it recovers");
+        assert!(
+            line.take(None, |_| for_millis(1)).await.is_ok(),
+            "it recovers"
+        );
         assert_eq!(line.state.lock().free, 2, "no turn is withheld any more");
     }
 
@@ -363,7 +395,7 @@ mod tests {
                     order.lock().push(name);
                     for_millis(20).await;
                 };
-                line.take(client, work).await
+                line.take(client, |_| work).await
             })
         };
         let mut asked: Vec<_> = (0..4).map(|_| ask(many, "many")).collect();
@@ -388,12 +420,12 @@ mod tests {
         let asked: Vec<_> = (0..3)
             .map(|_| {
                 let line = line.clone();
-                tokio::spawn(async move { line.take(many, for_millis(300)).await })
+                tokio::spawn(async move { line.take(many, |_| for_millis(300)).await })
             })
             .collect();
         for_millis(20).await;
         let own = async { line.state.lock().turns_of(many) };
-        assert_eq!(line.take(one, own).await, Ok(1));
+        assert_eq!(line.take(one, |_| own).await, Ok(1));
         assert!(asked.iter().all(|own| !own.is_finished()));
         for own in asked {
             assert_eq!(own.await.unwrap(), Ok(()));
@@ -401,14 +433,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_turn_of_a_client_at_a_time_does_not_give_way_to_others() {
+        let line = Line::new(4);
+        let [many, one] = [1, 2].map(|last| Some(IpAddr::from([127, 0, 0, last])));
+        let told = |gives_way: bool| async move {
+            for_millis(50).await;
+            gives_way
+        };
+        let two = || async { tokio::join!(line.take(many, told), line.take(many, told)) };
+        assert_eq!(two().await, (Ok(false), Ok(false)), "nobody else is there");
+        assert_eq!(line.take(one, told).await, Ok(false));
+        assert_eq!(two().await, (Ok(false), Ok(true)));
+    }
+
+    #[tokio::test]
     async fn a_long_wait_elsewhere_gives_its_turn_back() {
         let line = Line::new(1);
         let slow = tokio::spawn({
             let line = line.clone();
-            async move { line.take(None, for_millis(2500)).await }
+            async move { line.take(None, |_| for_millis(2500)).await }
         });
         for_millis(1200).await;
-        assert!(line.take(None, for_millis(1)).await.is_ok());
+        assert!(line.take(None, |_| for_millis(1)).await.is_ok());
         assert!(!slow.is_finished());
         assert_eq!(slow.await.unwrap(), Ok(()));
     }

@@ -8,6 +8,7 @@ mod address;
 mod admin;
 mod admission;
 mod analysis;
+mod background;
 mod calls;
 mod cluster;
 mod collection;
@@ -72,6 +73,7 @@ use access::Access;
 use admin::AdminAdapter;
 use admission::Admission;
 use analysis::AnalysisAdapter;
+use background::Background;
 use collection::CollectionAdapter;
 use connections::connections;
 use document::DocumentAdapter;
@@ -271,6 +273,7 @@ impl Server {
         );
         let watch = health::watch(core.clone(), health.clone());
         let measures = core.measures().clone();
+        let background = Background::start()?;
         let watched = Metrics::of(&core, self.limits.memory);
         let scraped = async move {
             match self.metrics {
@@ -296,7 +299,12 @@ impl Server {
             .layer(Page::new(self.page, local))
             .layer(tonic_web::GrpcWebLayer::new())
             .layer(Traces)
-            .layer(Admission::new(self.limits, measures, stopping.clone()))
+            .layer(Admission::new(
+                self.limits,
+                measures,
+                background.handle().clone(),
+                stopping.clone(),
+            ))
             .layer(self.access)
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(fault)?)
@@ -327,11 +335,12 @@ impl Server {
             .add_service(service!(SnapshotServiceServer, SnapshotAdapter(snapshots)))
             .add_service(service!(AnalysisServiceServer, AnalysisAdapter(analyses)))
             .serve_with_incoming_shutdown(incoming, shutdown);
-        tokio::select! {
+        let served = tokio::select! {
             served = served => served,
             () = watch => Ok(()),
             () = scraped => Ok(()),
-        }
-        .map_err(|error| Error::internal("the server stopped").with_source(error))
+        };
+        background.close().await;
+        served.map_err(|error| Error::internal("the server stopped").with_source(error))
     }
 }

@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::error::{Error, Result};
 
 /// Runs blocking work off the async threads. Work whose caller has gone (its deadline passed, it
-/// cancelled) is not begun.
+/// cancelled) is not begun; filters and searches of it end ([`Progress::check_current`]).
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -23,7 +23,7 @@ pub(crate) async fn cancellable<T: Send + 'static>(
     let _waiting = progress.stop_on_drop();
     let begin = move || {
         progress.check()?;
-        work(&progress)
+        progress.during(|| work(&progress))
     };
     tokio::task::spawn_blocking(move || span.in_scope(begin))
         .await

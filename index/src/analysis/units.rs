@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::filter::Allowed;
 use crate::latents::{Row, Rows};
+use crate::priority::spread;
 use crate::progress::Progress;
 use crate::snapshot::{SegmentView, Snapshot};
 
@@ -278,11 +279,13 @@ pub(crate) fn over_chunks<S: Send>(
     if docs.len() < FEWEST_DOCUMENTS {
         return fold(docs);
     }
-    let part = docs.len().div_ceil(rayon::current_num_threads());
-    docs.par_chunks(part)
-        .map(fold)
-        .try_reduce_with(|left, right| Ok(merge(left, right)))
-        .unwrap_or_else(|| Ok(new()))
+    spread(|| {
+        let part = docs.len().div_ceil(rayon::current_num_threads());
+        docs.par_chunks(part)
+            .map(fold)
+            .try_reduce_with(|left, right| Ok(merge(left, right)))
+            .unwrap_or_else(|| Ok(new()))
+    })
 }
 
 #[cfg(test)]

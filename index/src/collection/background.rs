@@ -15,6 +15,7 @@ use tantivy::index::SegmentId;
 use super::shared::Shared;
 use crate::dense::{DenseReader, Graph, GraphSettings, build_graph};
 use crate::error::{Error, ErrorKind, Result};
+use crate::priority::give_way;
 use crate::progress::Progress;
 use crate::query::SCAN_BELOW;
 use crate::snapshot::SegmentView;
@@ -83,6 +84,7 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
+        give_way();
         let mut seen = 0;
         let mut changed = Instant::now();
         while !self.progress.is_stopped() {

@@ -20,6 +20,7 @@ use super::positions::CommitPayload;
 use super::shared::Shared;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
+use crate::priority::give_way;
 use crate::snapshot::Snapshot;
 
 /// How long a commit waits for more writes to join it.
@@ -209,6 +210,7 @@ type Pending = Vec<(Sender<Result<Written>>, Written)>;
 
 impl WriterThread {
     fn run(mut self, messages: &Receiver<Message>) {
+        give_way();
         loop {
             let message = match messages.recv_timeout(IDLE) {
                 Ok(message) => message,

@@ -14,6 +14,7 @@ use super::columns::from_sorted;
 use super::terms::{documents_with_id, word_forms};
 use super::{Filter, Referent, ResolvedFilter, TextMode, attribute_columns};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::snapshot::{SegmentView, Snapshot};
 
 /// The living documents of `segment` that `filter` describes.
@@ -35,6 +36,7 @@ fn matching(
     snapshot: &Snapshot,
     segment: &SegmentView,
 ) -> Result<RoaringBitmap> {
+    Progress::check_current()?;
     let n_docs = segment.reader.max_doc();
     match filter {
         Filter::All => Ok(all(n_docs)),

@@ -15,6 +15,7 @@ use super::{Boosts, Kind, Nearest, ResolvedQuery, nearest};
 use crate::error::Result;
 use crate::filter::{Allowed, AllowedInSegment};
 use crate::latents::Row;
+use crate::priority::spread;
 use crate::rank::TopK;
 use crate::snapshot::{SegmentView, Snapshot};
 use crate::vector::{dot, unit};
@@ -183,7 +184,7 @@ pub(super) fn search_segment(
     let hits: Vec<_> = if docs.len() < 2 * DOCS_PER_TASK {
         part(&docs)
     } else {
-        docs.par_chunks(DOCS_PER_TASK).flat_map_iter(part).collect()
+        spread(|| docs.par_chunks(DOCS_PER_TASK).flat_map_iter(part).collect())
     };
     for hit in hits {
         top.push(hit.doc, hit.score);

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::filter::Allowed;
+use crate::progress::Progress;
 use crate::rank::{Fusion, ScoredDoc, TopK, fuse};
 use crate::snapshot::Snapshot;
 use crate::vector::unit;
@@ -95,6 +96,7 @@ impl Executor<'_> {
                 let mut top = TopK::new(limit);
                 plan.access = "rows";
                 for (segment, allowed) in self.snapshot.segments().iter().zip(allowed.segments()) {
+                    Progress::check_current()?;
                     plan.candidates += scorer.search_segment(segment, allowed, &mut top)?;
                 }
                 leaf_hits(top.into_sorted(), &plan.name)
@@ -173,6 +175,7 @@ impl Executor<'_> {
         let mut top = TopK::new(limit);
         let (mut graphs, mut scans) = (false, false);
         for (segment, allowed) in self.snapshot.segments().iter().zip(allowed.segments()) {
+            Progress::check_current()?;
             if allowed.count() == 0 || segment.dense.n_rows() == 0 {
                 continue;
             }
@@ -205,6 +208,7 @@ impl Executor<'_> {
         let mut top = TopK::new(limit);
         plan.access = "postings";
         for (segment, allowed) in self.snapshot.segments().iter().zip(allowed.segments()) {
+            Progress::check_current()?;
             let (access, read) = latents::search_segment(segment, allowed, &weights, &mut top)?;
             if access == latents::Access::Rows {
                 plan.access = "rows";

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::Nearest;
 use crate::filter::AllowedInSegment;
+use crate::priority::spread;
 use crate::rank::TopK;
 use crate::snapshot::SegmentView;
 use crate::vector::dot;
@@ -84,10 +85,12 @@ fn scan(
     let least = if rows.len() < 2 * ROWS_PER_TASK {
         floor(&rows, &mut cosines)
     } else {
-        rows.par_chunks(ROWS_PER_TASK)
-            .zip(cosines.par_chunks_mut(ROWS_PER_TASK))
-            .flat_map_iter(|(rows, cosines)| floor(rows, cosines))
-            .collect()
+        spread(|| {
+            rows.par_chunks(ROWS_PER_TASK)
+                .zip(cosines.par_chunks_mut(ROWS_PER_TASK))
+                .flat_map_iter(|(rows, cosines)| floor(rows, cosines))
+                .collect()
+        })
     };
     let mut best = TopK::new(k);
     for found in least {
