@@ -5,6 +5,7 @@
 //! `LATENTDB_SHOW` prints each step and its outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use latentdb_index::filter::parse;
@@ -280,9 +281,7 @@ fn schedule(seed: u64) -> bool {
         expected.any(|one| one == live),
         "{shown}: {live:?}, expected one of {possible:?}"
     );
-    let collection = database.collection(NAME).unwrap();
-    collection.apply(vec![upsert(document("last", 1))]).unwrap();
-    collection.merge().unwrap();
+    goes_on(&database, directory.path(), &shown);
     has_failed
 }
 
@@ -329,9 +328,31 @@ fn power_cuts(seed: u64) {
         assert!(found.is_empty(), "{shown}: {found:?}");
     }
     let database = Database::open(directory.path()).unwrap();
+    goes_on(&database, directory.path(), &shown);
+}
+
+/// A healed disk takes writes and merges.
+fn goes_on(database: &Database, directory: &Path, shown: &str) {
     let collection = database.collection(NAME).unwrap();
-    collection.apply(vec![upsert(document("last", 1))]).unwrap();
-    collection.merge().unwrap();
+    let written = collection.apply(vec![upsert(document("last", 1))]);
+    let done = written.and_then(|_| collection.merge());
+    let record = collection.record();
+    assert!(
+        done.is_ok(),
+        "{shown}: {done:?}; generation {} of {}, in {:?}",
+        record.generation,
+        record.id,
+        folders(directory)
+    );
+}
+
+/// The folders below a folder.
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(of).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let own = paths.filter(|path| path.is_dir());
+    own.flat_map(|path| [vec![path.clone()], folders(&path)].concat())
+        .collect()
 }
 
 fn number(name: &str, or: u64) -> u64 {
