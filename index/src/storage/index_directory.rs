@@ -52,6 +52,7 @@ impl fmt::Debug for IndexDirectory {
 impl IndexDirectory {
     /// The directory at `path`, which exists. Damage that merges meet is noted in `damage`.
     pub fn open(path: &Path, storage: &Storage, damage: &Damage) -> Result<Self> {
+        storage.remove_drafts(path)?;
         Ok(Self {
             inner: MmapDirectory::open(path)?,
             path: path.to_owned(),

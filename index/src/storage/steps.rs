@@ -5,10 +5,16 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
 use crate::error::{Error, ErrorKind as Kind};
+
+/// How names of drafts end.
+const DRAFT: &str = ".draft";
+/// Numbers of drafts: threads of a writer that was given up may replace a file while its successor does.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
 /// A step towards the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,9 +134,19 @@ impl Storage {
     /// them. The name outlasts a power cut once the directory is synced.
     pub fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut draft = path.as_os_str().to_owned();
-        draft.push(".draft");
+        let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+        draft.push(format!(".{number}{DRAFT}"));
         let draft = PathBuf::from(draft);
-        let mut file = self.run(Step::Create, path, || File::create(&draft))?;
+        let replaced = self.replace_by(&draft, path, bytes);
+        if replaced.is_err() {
+            // What stays is removed at the next start.
+            let _ = fs::remove_file(&draft);
+        }
+        replaced
+    }
+
+    fn replace_by(&self, draft: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.run(Step::Create, path, || File::create(draft))?;
         let mut rest = bytes;
         while !rest.is_empty() {
             let written = self.write(path, rest, |part| {
@@ -140,7 +156,22 @@ impl Storage {
             rest = &rest[written..];
         }
         self.run(Step::Sync, path, || file.sync_data())?;
-        self.run(Step::Rename, path, || fs::rename(&draft, path))
+        self.run(Step::Rename, path, || fs::rename(draft, path))
+    }
+
+    /// Removes the drafts that an end in the middle of [`Self::replace`] left in a directory.
+    pub fn remove_drafts(&self, directory: &Path) -> io::Result<()> {
+        if self.read_only {
+            return Ok(());
+        }
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with(DRAFT) {
+                // Who wrote it may have removed it meanwhile.
+                let _ = fs::remove_file(path);
+            }
+        }
+        Ok(())
     }
 
     /// Makes a directory's entries durable.
@@ -175,5 +206,29 @@ impl Storage {
         if is_full(error.kind()) {
             *self.full.lock() = Some((path.to_owned(), bytes));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_replace_a_file_at_once_all_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("list");
+        let replace = || {
+            for _ in 0..200 {
+                Storage::default().replace(&path, b"whole").unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (0..3).map(|_| scope.spawn(replace)).collect();
+            others.into_iter().for_each(|other| other.join().unwrap());
+        });
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        fs::write(directory.path().join("list.7.draft"), b"wh").unwrap();
+        Storage::default().remove_drafts(directory.path()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }
