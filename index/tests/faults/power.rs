@@ -83,10 +83,9 @@ impl Power {
     pub fn note(&mut self, step: Step, path: &Path) {
         match step {
             Step::Sync => {
-                let mut draft = path.as_os_str().to_owned();
-                draft.push(".draft");
-                let draft = PathBuf::from(draft);
-                self.sync(if draft.exists() { &draft } else { path });
+                // Of a file that is replaced it is the draft.
+                let draft = draft_of(path);
+                self.sync(draft.as_deref().unwrap_or(path));
             }
             Step::SyncDirectory => {
                 self.entries.insert(path.to_owned(), list(path));
@@ -139,4 +138,17 @@ impl Power {
         }
         left
     }
+}
+
+/// The latest draft of a file that is being replaced.
+fn draft_of(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let entries = fs::read_dir(path.parent()?).ok()?.flatten();
+    let number = |entry: &fs::DirEntry| -> Option<u64> {
+        let own = entry.file_name().to_string_lossy().into_owned();
+        let rest = own.strip_prefix(&name)?.strip_prefix('.')?;
+        rest.strip_suffix(".draft")?.parse().ok()
+    };
+    let drafts = entries.filter_map(|entry| Some((number(&entry)?, entry.path())));
+    drafts.max().map(|(_, path)| path)
 }
