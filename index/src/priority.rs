@@ -26,10 +26,11 @@ static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
 /// no priority of threads it is only noted.
 ///
 /// ```
-/// std::thread::spawn(|| {
+/// let long = std::thread::spawn(|| {
 ///     latentdb_index::give_way();
-///     assert!(latentdb_index::gives_way());
+///     latentdb_index::gives_way()
 /// });
+/// assert!(long.join().unwrap());
 /// assert!(!latentdb_index::gives_way());
 /// ```
 pub fn give_way() {

@@ -159,7 +159,8 @@ impl Storage {
         self.run(Step::Rename, path, || fs::rename(draft, path))
     }
 
-    /// Removes the drafts that an end in the middle of [`Self::replace`] left in a directory.
+    /// Removes the drafts that an end in the middle of [`Self::replace`] left in a directory; on a disk that takes no
+    /// writes they stay.
     pub fn remove_drafts(&self, directory: &Path) -> io::Result<()> {
         if self.read_only {
             return Ok(());
