@@ -322,6 +322,10 @@ def bucket(tmp_path_factory):
         program, "server", f"-dir={folder}", "-ip=127.0.0.1", f"-master.port={master}",
         f"-volume.port={volume}", f"-filer.port={filer}", "-s3", f"-s3.port={s3}",
         f"-s3.config={folder / 's3.json'}", "-volume.max=20", "-master.volumeSizeLimitMB=64",
+        # Its default asks for 1% of the disk: on a fuller one each write waits half a minute.
+        "-volume.minFreeSpace=100MiB",
+        # Nothing at fixed ports, which may be taken, and no statistics to its makers.
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
     ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -333,20 +337,24 @@ def bucket(tmp_path_factory):
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
     }
-    until = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{filer}/", timeout=2)
-            urllib.request.urlopen(urllib.request.Request(
-                f"http://127.0.0.1:{filer}/buckets/snapshots/", method="POST"), timeout=5)
-            break
-        except OSError:
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
-            assert time.monotonic() < until, (folder / "log").read_text()[-2000:]
-            time.sleep(0.3)
-    yield environment, "s3://snapshots/latentdb/test"
-    process.kill()
-    process.wait()
+    try:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                # The S3 gateway starts after the others.
+                socket.create_connection(("127.0.0.1", s3), timeout=2).close()
+                urllib.request.urlopen(f"http://127.0.0.1:{filer}/", timeout=2)
+                urllib.request.urlopen(urllib.request.Request(
+                    f"http://127.0.0.1:{filer}/buckets/snapshots/", method="POST"), timeout=5)
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "log").read_text()[-2000:]
+                assert time.monotonic() < until, (folder / "log").read_text()[-2000:]
+                time.sleep(0.3)
+        yield environment, "s3://snapshots/latentdb/test"
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_real_s3_store_keeps_snapshots(bucket, tmp_path, monkeypatch):
