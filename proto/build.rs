@@ -19,6 +19,7 @@ const FILES: &[&str] = &[
     "latentdb/v1/map.proto",
     "latentdb/v1/correlate.proto",
     "latentdb/v1/explain.proto",
+    "latentdb/v1/hypotheses.proto",
     "latentdb/v1/trends.proto",
     "latentdb/v1/quality.proto",
     "latentdb/v1/cluster.proto",

@@ -14,12 +14,9 @@ use crate::client::view::cluster as view;
 use crate::plot;
 use crate::report::{Report, format};
 
-/// What is clustered by what.
+/// The latents that documents are looked at by.
 #[derive(Clone, Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("by").required(true).multiple(true))]
-pub(super) struct Request {
-    /// The collection
-    name: String,
+pub(super) struct AxisArgs {
     /// A text that names an axis; may be given several times
     #[arg(long, value_name = "TEXT", num_args = 1.., group = "by")]
     axis: Vec<String>,
@@ -35,6 +32,29 @@ pub(super) struct Request {
     /// What texts are compared with: labels, centroids, or best, the better of what there is
     #[arg(long, value_name = "SOURCE", value_parser = source, default_value = "best")]
     source: AxisSource,
+}
+
+impl AxisArgs {
+    /// The axis as it is sent.
+    pub fn wire(&self) -> Axis {
+        Axis {
+            texts: self.axis.clone(),
+            latents: self.latent.clone(),
+            families: self.family.clone(),
+            latents_per_text: self.per_text,
+            source: self.source.into(),
+        }
+    }
+}
+
+/// What is clustered by what.
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("by").required(true).multiple(true))]
+pub(super) struct Request {
+    /// The collection
+    name: String,
+    #[command(flatten)]
+    axis: AxisArgs,
     /// Only documents of this filter
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
@@ -89,13 +109,7 @@ impl Request {
         ClusterRequest {
             collection: self.name.clone(),
             filter: self.filter.clone().map(search::expression),
-            axis: Some(Axis {
-                texts: self.axis.clone(),
-                latents: self.latent.clone(),
-                families: self.family.clone(),
-                latents_per_text: self.per_text,
-                source: self.source.into(),
-            }),
+            axis: Some(self.axis.wire()),
             clusters: self.k.unwrap_or_default(),
             seed: self.seed,
             landmarks: self.landmarks,

@@ -129,7 +129,7 @@ fn progress() -> impl FnMut(&DiffResponse) {
     progress::follow("comparing", "units")
 }
 
-fn overlap(text: &str) -> Result<DiffOverlap, String> {
+pub(super) fn overlap(text: &str) -> Result<DiffOverlap, String> {
     match text {
         "drop" => Ok(DiffOverlap::Drop),
         "keep" => Ok(DiffOverlap::Keep),

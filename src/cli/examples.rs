@@ -136,6 +136,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latentdb trends reviews --by day --every month --rising\nlatentdb trends reviews --by price --bins 10",
     ),
     ("duplicates", "latentdb duplicates reviews --threshold 0.9"),
+    (
+        "hypothesise",
+        "latentdb hypothesise reviews --a 'stars >= 4' --b 'stars <= 2'\nlatentdb hypothesise reviews --axis tone --judge chat --labeller chat --tokens 200000\nlatentdb hypothesise reviews --pairs",
+    ),
     ("unexplained", "latentdb unexplained reviews --limit 10"),
     (
         "cluster",

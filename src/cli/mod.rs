@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+mod annotators;
 mod chat;
 mod client;
 mod cluster;
@@ -45,6 +46,7 @@ mod families;
 mod flags;
 mod get;
 mod health;
+mod hypothesise;
 mod import;
 mod ingest;
 mod inputs;
@@ -136,6 +138,8 @@ enum Command {
     Correlate(correlate::Args),
     /// Find the few latents that tell an attribute, and how well they do
     Explain(explain::Args),
+    /// Say in words what sets documents apart, and test that on documents held back
+    Hypothesise(Box<hypothesise::Args>),
     /// Find latents that rise, fall or break along an order
     Trends(trends::Args),
     /// Find documents that are nearly the same
@@ -225,6 +229,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Diff(args) => interrupt.stops(diff::run(args)).await,
             Command::Correlate(args) => interrupt.stops(correlate::run(args)).await,
             Command::Explain(args) => interrupt.stops(explain::run(args)).await,
+            Command::Hypothesise(args) => interrupt.stops(hypothesise::run(*args)).await,
             Command::Trends(args) => interrupt.stops(trends::run(args)).await,
             Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
             Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
@@ -321,6 +326,10 @@ mod tests {
             "correlate c --latent 1 --with 2 --parquet p.parquet",
             "correlate c --attribute source --min-npmi -0.5",
             "explain c --target stars --latents 16 --json",
+            "hypothesise c --a x=1",
+            "hypothesise c --a x=1 --b x=2 --judge chat --tokens 10000 --labeller local",
+            "hypothesise c --axis tone mood --k 4 --judged 100",
+            "hypothesise c --pairs --with 3 --with 4 --confirm 0.3",
             "explain c --target source --held-out 0.5 --split-by author --csv l.csv",
             "trends c --by day --every month --rising",
             "trends c --by day --every quarter",
@@ -410,6 +419,10 @@ mod tests {
             "explain c",
             "explain c --target stars --target-filter x=1",
             "explain c --target stars --held-out 0",
+            "hypothesise c",
+            "hypothesise c --b x=1",
+            "hypothesise c --a x=1 --pairs",
+            "hypothesise c --a x=1 --axis tone",
             "trends c",
             "trends c --by day --every minute",
             "cluster c",

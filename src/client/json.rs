@@ -23,7 +23,7 @@ use prost_types::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::streams::{
-    Clusters, Comparisons, Correlations, Duplicates, ExplainedTarget, Scoring, Trends,
+    Clusters, Comparisons, Correlations, Duplicates, ExplainedTarget, Hypotheses, Scoring, Trends,
 };
 
 /// The descriptors of all messages; empty only if the build wrote unreadable ones.
@@ -75,6 +75,7 @@ macro_rules! summarised {
 summarised! {
     Correlations: pairs,
     ExplainedTarget: latents,
+    Hypotheses: hypotheses,
     Trends: rows,
     Clusters: members,
     Duplicates: groups,

@@ -7,14 +7,15 @@ use latentdb_proto::v1::{
     ClusterSummary, Collection, CorrelateRequest, CorrelateResponse, CorrelateSummary,
     CorrelatedPair, CreateSnapshotProgress, CreateSnapshotRequest, DetachSaeRequest,
     DiffComparison, DiffRequest, DiffResponse, DiffRow, Document, DuplicateGroup, ExplainRequest,
-    ExplainResponse, ExplainSummary, ExplainedLatent, LabelLatentsProgress, LabelLatentsRequest,
+    ExplainResponse, ExplainSummary, ExplainedLatent, Hypothesis, HypothesiseRequest,
+    HypothesiseResponse, HypothesiseSummary, LabelLatentsProgress, LabelLatentsRequest,
     LabelScoreSummary, LatentLabel, ListLabelsRequest, NearDuplicatesRequest,
     NearDuplicatesResponse, NearDuplicatesSummary, PoorlyExplained, PoorlyExplainedRequest,
     PoorlyExplainedResponse, RestoreSnapshotProgress, RestoreSnapshotRequest, ScoreLabelsProgress,
     ScoreLabelsRequest, ScoredLabel, ScrollRequest, TrainSaeProgress, TrainSaeRequest, TrendRow,
     TrendsRequest, TrendsResponse, TrendsSummary, cluster_response, correlate_response,
-    diff_response, explain_response, near_duplicates_response, poorly_explained_response,
-    trends_response,
+    diff_response, explain_response, hypothesise_response, near_duplicates_response,
+    poorly_explained_response, trends_response,
 };
 use tonic::{Status, Streaming};
 
@@ -44,6 +45,7 @@ parts! {
     CorrelateResponse: correlate_response,
     DiffResponse: diff_response,
     ExplainResponse: explain_response,
+    HypothesiseResponse: hypothesise_response,
     NearDuplicatesResponse: near_duplicates_response,
     PoorlyExplainedResponse: poorly_explained_response,
     TrendsResponse: trends_response,
@@ -100,6 +102,15 @@ pub struct ExplainedTarget {
     pub summary: ExplainSummary,
     /// The latents, in the order in which they were chosen.
     pub latents: Vec<ExplainedLatent>,
+}
+
+/// Differences in words, and whether they hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hypotheses {
+    /// The sets, who labelled and judged, and what was left out.
+    pub summary: HypothesiseSummary,
+    /// The hypotheses, by comparison.
+    pub hypotheses: Vec<Hypothesis>,
 }
 
 /// What changes along an order.
@@ -199,6 +210,9 @@ summarised! {
     /// Finds the few latents that tell an attribute.
     explain(ExplainRequest, ExplainResponse) -> ExplainedTarget { latents },
     explain_response::Latents, "the target was explained";
+    /// Says in words what sets documents apart, and tests that on documents held back.
+    hypothesise(HypothesiseRequest, HypothesiseResponse) -> Hypotheses { hypotheses },
+    hypothesise_response::Hypotheses, "anything was judged";
     /// Finds latents that rise, fall or break along an order.
     trends(TrendsRequest, TrendsResponse) -> Trends { rows },
     trends_response::Rows, "anything was counted";

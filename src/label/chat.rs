@@ -17,7 +17,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::judge::{JUDGED_CHARACTERS, Judge};
-use super::prompt::{Prompt, Shown, clean_label, judge_prompt, label_prompt, read_scores};
+use super::prompt::{
+    Prompt, Shown, clean_label, clean_sentence, holds_prompt, judge_prompt, label_prompt,
+    read_scores, read_yes_no, sentence_prompt,
+};
 use super::{Annotator, Evidence, Labeller, Naming, Passage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
@@ -30,6 +33,11 @@ const SHOWN: Shown = Shown {
 /// Maximum tokens of a label's answer, and of a score's line.
 const LABEL_TOKENS: u32 = 64;
 const SCORE_TOKENS: u32 = 12;
+/// The same of a sentence, and of a yes or no.
+const SENTENCE_TOKENS: u32 = 96;
+const YES_NO_TOKENS: u32 = 8;
+/// Characters of a document that is judged on its own.
+const HELD_CHARACTERS: usize = 2_000;
 /// Times a model is asked when what it says is not of the form asked for.
 const ASKED: usize = 2;
 /// Longest time between two attempts.
@@ -375,6 +383,18 @@ impl Labeller for ChatModel {
             "the model does not answer with one to eight words",
         ))
     }
+
+    fn sentence(
+        &self,
+        label: &str,
+        more: &str,
+        fewer: &str,
+        progress: &Progress,
+    ) -> Result<Option<String>> {
+        let prompt = sentence_prompt(label, more, fewer);
+        let answer = self.ask(&prompt, SENTENCE_TOKENS, progress)?;
+        Ok(clean_sentence(&answer))
+    }
 }
 
 impl Judge for ChatModel {
@@ -403,6 +423,18 @@ impl Judge for ChatModel {
             prompt
                 .user
                 .push_str(" (a line `number: score` for every text, nothing else)");
+        }
+        Ok(None)
+    }
+
+    fn holds(&self, label: &str, trial: &Passage<'_>, progress: &Progress) -> Result<Option<f64>> {
+        let mut prompt = holds_prompt(label, &trial.unmarked_within(HELD_CHARACTERS));
+        for _ in 0..ASKED {
+            let answer = self.ask(&prompt, YES_NO_TOKENS, progress)?;
+            if let Some(holds) = read_yes_no(&answer) {
+                return Ok(Some(if holds { 1.0 } else { -1.0 }));
+            }
+            prompt.user.push_str(" (yes or no, nothing else)");
         }
         Ok(None)
     }

@@ -28,6 +28,16 @@ pub trait Judge: Annotator {
         trials: &[Passage<'_>],
         progress: &Progress,
     ) -> Result<Option<Vec<f64>>>;
+
+    /// The prediction for one document on its own, on the same scale; `None` where the judge says nothing
+    /// usable. One at a time is dearer, and no document colours what is said of another.
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    fn holds(&self, label: &str, trial: &Passage<'_>, progress: &Progress) -> Result<Option<f64>> {
+        let found = self.predict(label, std::slice::from_ref(trial), progress)?;
+        Ok(found.and_then(|predictions| predictions.first().copied()))
+    }
 }
 
 /// Characters of a document that a judge reads.

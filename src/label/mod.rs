@@ -99,6 +99,21 @@ pub trait Labeller: Annotator {
     /// # Errors
     /// `Cancelled`, and whatever makes continuing with other latents pointless.
     fn label(&self, evidence: &Evidence<'_>, progress: &Progress) -> Result<Naming>;
+
+    /// The claim that texts of `more` show the label's concept more often than texts of `fewer`, as a
+    /// sentence in the labeller's words; `None` where it writes no sentences.
+    ///
+    /// # Errors
+    /// As [`Self::label`].
+    fn sentence(
+        &self,
+        _label: &str,
+        _more: &str,
+        _fewer: &str,
+        _progress: &Progress,
+    ) -> Result<Option<String>> {
+        Ok(None)
+    }
 }
 
 /// The result of naming a latent.

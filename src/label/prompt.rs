@@ -16,6 +16,10 @@ pub(super) struct Shown {
     pub characters: usize,
 }
 
+/// Maximum words and bytes of a sentence that claims a difference.
+const MAX_SENTENCE_WORDS: usize = 50;
+const MAX_SENTENCE_BYTES: usize = 500;
+
 /// Instructions and a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prompt {
@@ -171,6 +175,56 @@ pub(super) fn read_scores(answer: &str, texts: usize) -> Option<Vec<f64>> {
         }
     }
     scores.into_iter().collect()
+}
+
+/// Asks whether one text shows a concept. The form of the answer comes last: small models keep to that.
+pub(super) fn holds_prompt(label: &str, text: &str) -> Prompt {
+    Prompt {
+        system: "You answer with one word: yes or no.".to_owned(),
+        user: format!(
+            "Text: {text}\n\nConcept: {label}\n\nDoes the text show the concept? Answer yes or no."
+        ),
+    }
+}
+
+/// What an answer to [`holds_prompt`] says: by its first word, which may stand in marks.
+pub(super) fn read_yes_no(answer: &str) -> Option<bool> {
+    let mut words = answer.split(|c: char| !c.is_alphanumeric());
+    let first = words.find(|word| !word.is_empty())?;
+    match first.to_lowercase().as_str() {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// Asks for a sentence that claims a difference of two sets of texts.
+pub(super) fn sentence_prompt(label: &str, more: &str, fewer: &str) -> Prompt {
+    Prompt {
+        system:
+            "You write one plain sentence that claims a difference between two sets of texts. You \
+                 answer with the sentence alone."
+                .to_owned(),
+        user: format!(
+            "The first set: {more}\nThe second set: {fewer}\nConcept: {label}\n\nTexts of the first set \
+             show the concept more often than texts of the second. The sentence:"
+        ),
+    }
+}
+
+/// The sentence of an answer to [`sentence_prompt`]: its first line, unless that is no sentence or longer
+/// than one has to be.
+pub(super) fn clean_sentence(answer: &str) -> Option<String> {
+    let line = answer
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())?;
+    let line = line.trim_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '"' | '*' | '`' | '\u{201c}' | '\u{201d}')
+    });
+    let words = line.split_whitespace().count();
+    ((4..=MAX_SENTENCE_WORDS).contains(&words) && line.len() <= MAX_SENTENCE_BYTES)
+        .then(|| line.to_owned())
 }
 
 /// Asks which of several labels fit a property (arXiv 2512.10092, property-based retrieval).
@@ -330,6 +384,31 @@ mod tests {
         ] {
             assert_eq!(read_scores(answer, 2), None, "{answer:?}");
         }
+    }
+
+    #[test]
+    fn yes_and_no_are_read_by_the_first_word() {
+        for (answer, expected) in [
+            ("Yes", Some(true)),
+            ("**No**, it does not", Some(false)),
+            ("\n yes.", Some(true)),
+            ("Nothing says so", None),
+            ("It does: yes", None),
+            ("", None),
+        ] {
+            assert_eq!(read_yes_no(answer), expected, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn sentences_are_one_line_of_a_sentences_length() {
+        assert_eq!(
+            clean_sentence("\n\"A praises food more often than B.\"\nBecause"),
+            Some("A praises food more often than B.".to_owned())
+        );
+        assert_eq!(clean_sentence("praise of food"), None);
+        assert_eq!(clean_sentence(&"word ".repeat(51)), None);
+        assert_eq!(clean_sentence(""), None);
     }
 
     #[test]

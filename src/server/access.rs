@@ -22,6 +22,7 @@ const READING: &[&str] = &[
     "AnalysisService/Correlate",
     "AnalysisService/Diff",
     "AnalysisService/Explain",
+    "AnalysisService/Hypothesise",
     "AnalysisService/ListMaps",
     "AnalysisService/NearDuplicates",
     "AnalysisService/PoorlyExplained",

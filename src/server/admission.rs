@@ -72,6 +72,7 @@ const ANALYSES: &[&str] = &[
     "AnalysisService/Correlate",
     "AnalysisService/Diff",
     "AnalysisService/Explain",
+    "AnalysisService/Hypothesise",
     "AnalysisService/MakeMap",
     "AnalysisService/NearDuplicates",
     "AnalysisService/PoorlyExplained",

@@ -8,7 +8,7 @@ use latentdb_proto::v1::analysis_service_server::AnalysisService;
 use super::address::address;
 use super::calls::calls;
 use super::streams::{Answers, stream};
-use super::{cluster, correlate, diff, explain, map, quality, trends};
+use super::{cluster, correlate, diff, explain, hypotheses, map, quality, trends};
 use crate::error::Result;
 use crate::service::Analyses;
 
@@ -57,6 +57,8 @@ analyses! {
         cluster::request, cluster::answer;
     explain as ExplainStream: v1::ExplainRequest => v1::ExplainResponse =
         explain::request, explain::answer;
+    hypothesise as HypothesiseStream: v1::HypothesiseRequest => v1::HypothesiseResponse =
+        hypotheses::request, hypotheses::answer;
     make_map as MakeMapStream: v1::MakeMapRequest => v1::MakeMapResponse =
         map::make_request, map::make_answer;
     read_map as ReadMapStream: v1::ReadMapRequest => v1::ReadMapResponse =

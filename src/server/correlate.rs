@@ -15,7 +15,7 @@ use crate::service::{
 };
 
 /// Labels as similar as this say the same (Jiang et al. 2025).
-const DEFAULT_LABEL_SIMILARITY: f64 = 0.2;
+pub(super) const DEFAULT_LABEL_SIMILARITY: f64 = 0.2;
 
 pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
     let join = match (non_empty(wire.join_by), wire.other_filter) {

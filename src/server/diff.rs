@@ -67,11 +67,7 @@ pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {
             confidence: wire.confidence.unwrap_or(defaults.confidence),
         },
         design: design(wire.pair_by, wire.stratify_by, wire.cluster_by)?,
-        overlap: match entry(wire.overlap, "overlap")? {
-            v1::DiffOverlap::Refuse => Overlap::Refuse,
-            v1::DiffOverlap::Drop => Overlap::Drop,
-            v1::DiffOverlap::Keep => Overlap::Keep,
-        },
+        overlap: overlap(wire.overlap, "overlap")?,
         confirm: wire.confirm,
         groups: groups(wire.groups),
         selection,
@@ -111,12 +107,25 @@ pub(super) fn named_sets(wire: Vec<v1::NamedSet>, field: &str) -> Result<Vec<Nam
         .enumerate()
         .map(|(at, named)| {
             let place = format!("{field}[{at}].filter");
-            Ok(NamedSet {
-                name: named.name,
-                filter: set(Some(required(named.filter, &place)?), &place)?,
-            })
+            named_set(named, &place)
         })
         .collect()
+}
+
+/// A set with a name; `field` is where its filter is.
+pub(super) fn named_set(wire: v1::NamedSet, field: &str) -> Result<NamedSet> {
+    Ok(NamedSet {
+        name: wire.name,
+        filter: set(Some(required(wire.filter, field)?), field)?,
+    })
+}
+
+pub(super) fn overlap(wire: i32, field: &str) -> Result<Overlap> {
+    Ok(match entry(wire, field)? {
+        v1::DiffOverlap::Refuse => Overlap::Refuse,
+        v1::DiffOverlap::Drop => Overlap::Drop,
+        v1::DiffOverlap::Keep => Overlap::Keep,
+    })
 }
 
 pub(super) fn groups(wire: Vec<v1::LatentGroup>) -> Vec<LatentGroup> {

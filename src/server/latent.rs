@@ -6,10 +6,9 @@ use latentdb_index::{Label, LabelScore};
 use latentdb_proto::v1;
 use latentdb_proto::v1::latent_service_server::LatentService;
 
-use super::access::check_names_files;
 use super::address::address;
+use super::annotators::{judge, labeller};
 use super::calls::calls;
-use super::collection::check_models;
 use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
@@ -19,9 +18,8 @@ use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_docume
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
 use crate::service::{
-    ChatUse, JudgeChoice, LabelProgress, LabelRequest, LabelSearch, LabellerChoice, Labels,
-    LatentOrder, LatentPage, LatentStatistics, NewLabel, PageRequest, ReadDocument, Related,
-    ScoreProgress, ScoreRequest,
+    LabelProgress, LabelRequest, LabelSearch, Labels, LatentOrder, LatentPage, LatentStatistics,
+    NewLabel, PageRequest, ReadDocument, Related, ScoreProgress, ScoreRequest,
 };
 
 /// Most entries of a list on a latent's page.
@@ -253,41 +251,9 @@ impl From<ScoreProgress> for v1::ScoreLabelsProgress {
     }
 }
 
-fn chat_use(model: Option<String>, limits: Option<v1::ChatLimits>) -> ChatUse {
-    let limits = limits.unwrap_or_default();
-    ChatUse {
-        model,
-        concurrency: non_zero(limits.concurrency),
-        requests_per_minute: (limits.requests_per_minute != 0)
-            .then_some(limits.requests_per_minute),
-        tokens: (limits.tokens != 0).then_some(limits.tokens),
-    }
-}
-
-/// A model of the chat endpoint, which may cost more than the server's own.
-pub(super) fn chat_model(name: Option<String>) -> Result<Option<String>> {
-    if name.is_some() {
-        check_names_files("naming a chat model")?;
-    }
-    Ok(name)
-}
-
-/// The name of a local language model: the pinned one, or a file that the caller may name.
-pub(super) fn local_model(name: Option<String>) -> Result<Option<String>> {
-    if name.as_deref().is_some_and(|name| name != "smollm2") {
-        check_names_files("naming a language model")?;
-    }
-    Ok(name)
-}
-
 fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest> {
-    let model = non_empty(wire.model);
     Ok(LabelRequest {
-        labeller: match entry(wire.labeller, "labeller")? {
-            v1::LabellerKind::Keyphrase => LabellerChoice::Keyphrases,
-            v1::LabellerKind::Chat => LabellerChoice::Chat(chat_use(chat_model(model)?, wire.chat)),
-            v1::LabellerKind::Local => LabellerChoice::Local(local_model(model)?),
-        },
+        labeller: labeller(wire.labeller, wire.model, wire.chat)?,
         address: address(wire.collection)?,
         replace: wire.replace,
         again: wire.again,
@@ -298,8 +264,6 @@ fn label_request(wire: v1::LabelLatentsRequest) -> Result<LabelRequest> {
 }
 
 fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest> {
-    let model = non_empty(wire.model);
-    let judge_encoder = non_empty(wire.judge_encoder);
     let documents = match wire.documents {
         0 => None,
         asked @ 2..=MAX_JUDGED => Some(asked as usize),
@@ -308,25 +272,8 @@ fn score_request(wire: v1::ScoreLabelsRequest) -> Result<ScoreRequest> {
             return Err(Error::invalid("documents", message));
         }
     };
-    let kind = entry(wire.judge, "judge")?;
-    if judge_encoder.is_some() && kind != v1::JudgeKind::Similarity {
-        return Err(Error::invalid(
-            "judge_encoder",
-            "is what a judge by similarity compares with; this judge reads",
-        ));
-    }
-    if let Some(model) = &judge_encoder {
-        check_models(&[model], None)?;
-    }
     Ok(ScoreRequest {
-        judge: match kind {
-            v1::JudgeKind::Similarity => match judge_encoder {
-                None => JudgeChoice::Similarity,
-                Some(model) => JudgeChoice::SimilarityUnder(model),
-            },
-            v1::JudgeKind::Chat => JudgeChoice::Chat(chat_use(chat_model(model)?, wire.chat)),
-            v1::JudgeKind::Local => JudgeChoice::Local(local_model(model)?),
-        },
+        judge: judge(wire.judge, wire.model, wire.judge_encoder, wire.chat)?,
         address: address(wire.collection)?,
         latents: wire.latents,
         sample: non_zero(wire.sample),

@@ -5,7 +5,7 @@ use latentdb_index::query::{
 };
 use latentdb_proto::v1;
 
-use super::latent::{chat_model, local_model};
+use super::annotators::{chat_model, local_model};
 use super::status::{entry, required};
 use super::types::{count_or, non_empty, non_zero};
 use crate::error::{Error, Result};

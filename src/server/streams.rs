@@ -54,6 +54,7 @@ progressing! {
     CorrelateResponse: correlate_response,
     DiffResponse: diff_response,
     ExplainResponse: explain_response,
+    HypothesiseResponse: hypothesise_response,
     MakeMapResponse: make_map_response,
     NearDuplicatesResponse: near_duplicates_response,
     PoorlyExplainedResponse: poorly_explained_response,

@@ -35,12 +35,14 @@ use crate::label::{ChatConfig, ChatModel};
 use snapshots::Store;
 
 pub use analyses::{
-    Analyses, Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Comparison,
-    CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster, DescribedLatent, Design,
-    DiffRequest, DiffResult, DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult,
-    ExplainRequest, ExplainResult, JoinedSide, LabelledDiffRow, LabelledPair, LabelledTrendRow,
-    LatentGroup, MakeMapRequest, MapLayout, MapPoints, MapRecord, MapValue, NamedSet, Overlap,
-    ReadMapRequest, TrendOrder, TrendsRequest, TrendsResult, Unexplained, UnexplainedRequest,
+    Analyses, Axis, AxisLatent, AxisRequest, AxisSource, ClusterRequest, ClusterResult, Compared,
+    ComparedSets, Comparison, CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster,
+    DescribedLatent, Design, DiffRequest, DiffResult, DuplicateMember, DuplicatesGroup,
+    DuplicatesRequest, DuplicatesResult, ExplainRequest, ExplainResult, Hypothesis,
+    HypothesiseRequest, HypothesiseResult, JoinedSide, Judged, LabelledDiffRow, LabelledPair,
+    LabelledTrendRow, LatentGroup, LeftOut, MakeMapRequest, MapLayout, MapPoints, MapRecord,
+    MapValue, NamedSet, Overlap, ReadMapRequest, TrendOrder, TrendsRequest, TrendsResult,
+    Unexplained, UnexplainedRequest,
 };
 pub(crate) use blocking::{blocking, cancellable};
 pub use collections::{

@@ -17,8 +17,8 @@ from latentdb.transport import options
 # What each method takes; a new one has to be entered here.
 READ = """
 AdminService/GetServerInfo AnalysisService/Cluster AnalysisService/Correlate AnalysisService/Diff
-AnalysisService/Explain AnalysisService/ListMaps AnalysisService/NearDuplicates AnalysisService/PoorlyExplained
-AnalysisService/ReadMap AnalysisService/Trends
+AnalysisService/Explain AnalysisService/Hypothesise AnalysisService/ListMaps AnalysisService/NearDuplicates
+AnalysisService/PoorlyExplained AnalysisService/ReadMap AnalysisService/Trends
 CollectionService/ExportRecords CollectionService/GetCollection CollectionService/ListCollections
 CollectionService/ListSets DocumentService/Get DocumentService/Scroll LatentService/GetLatent
 LatentService/ListFamilies LatentService/ListLabels LatentService/ListLatents

@@ -8,8 +8,8 @@ import threading
 
 
 class Endpoint:
-    """Answers label prompts with a word of the documents, judge prompts by looking for the label,
-    and prompts to choose concepts with those that share a word with the property, last first.
+    """Answers label prompts with a word of the documents, judge prompts by looking for the label, one text
+    or several, and prompts to choose concepts with those that share a word with the property, last first.
 
     `behave` may be replaced: it is called with each request's number and body, and gives a status
     and a body, or None for the usual answer.
@@ -70,6 +70,12 @@ def answer(body):
             number for number, text in numbered if wanted & set(re.findall(r"\w+", text.lower()))
         ]
         return message(", ".join(reversed(fitting)) or "none")
+    if user.startswith("The first set: "):
+        first, second, label = (line.split(": ", 1)[1] for line in user.splitlines()[:3])
+        return message(f"Texts of {first} speak of {label} more often than those of {second}.")
+    if "Does the text show the concept?" in user:
+        label, text = (user.split(f"{part}: ", 1)[1].split("\n\n")[0] for part in ("Concept", "Text"))
+        return message("Yes." if label in text else "no")
     if user.startswith("Concept: "):
         label = user.splitlines()[0].removeprefix("Concept: ")
         scores = [f"{number}: {1 if label in text else -0.5}" for number, text in numbered]

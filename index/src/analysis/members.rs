@@ -28,9 +28,14 @@ pub struct Members<'a> {
 impl<'a> Members<'a> {
     /// Evaluates the side's filter.
     pub fn of(side: Side<'a>) -> Result<Self> {
+        Self::matching(side.snapshot, side.filter)
+    }
+
+    /// The documents of a snapshot that a filter describes, which need not live as long.
+    pub fn matching(snapshot: &'a Snapshot, filter: &ResolvedFilter) -> Result<Self> {
         Ok(Self {
-            snapshot: side.snapshot,
-            set: side.snapshot.allowed(side.filter)?,
+            snapshot,
+            set: snapshot.allowed(filter)?,
         })
     }
 
@@ -40,10 +45,20 @@ impl<'a> Members<'a> {
     }
 
     /// Their numbers in the snapshot, ascending.
-    pub(super) fn documents_of(&self) -> Vec<u32> {
+    pub fn documents_of(&self) -> Vec<u32> {
         let segments = self.snapshot.segments().iter().zip(self.set.segments());
         let docs = segments.flat_map(|(segment, set)| set.iter().map(|doc| segment.base + doc));
         docs.collect()
+    }
+
+    /// Those of them that `keep` keeps, by their numbers in the snapshot.
+    #[must_use]
+    pub fn kept(&self, keep: impl Fn(u32) -> bool) -> Self {
+        let segments = self.snapshot.segments();
+        Self {
+            snapshot: self.snapshot,
+            set: self.set.retained(|at, doc| keep(segments[at].base + doc)),
+        }
     }
 
     /// How many of them are among `others` too; both must be of one snapshot.

@@ -259,6 +259,24 @@ pub(crate) fn student_quantile(confidence: f64, freedom: f64) -> f64 {
     })
 }
 
+/// Cohen's kappa of two who say yes or no of the same things: their agreement beyond what their shares of
+/// yes give by chance, 1 where they always agree, 0 by chance. `None` where both always say the same one
+/// thing (Cohen, 1960, *A coefficient of agreement for nominal scales*).
+///
+/// ```
+/// use latentdb_index::analysis::statistics::kappa;
+///
+/// // Of 50: 20 twice yes, 5 only the first, 10 only the second, 15 twice no.
+/// assert!((kappa(20, 5, 10, 15).unwrap() - 0.4).abs() < 1e-12);
+/// ```
+pub fn kappa(both: u64, only_first: u64, only_second: u64, neither: u64) -> Option<f64> {
+    let n = (both + only_first + only_second + neither) as f64;
+    let (first, second) = ((both + only_first) as f64, (both + only_second) as f64);
+    let chance = (first * second + (n - first) * (n - second)) / (n * n);
+    let agreed = (both + neither) as f64 / n;
+    (n > 0.0 && chance < 1.0).then(|| (agreed - chance) / (1.0 - chance))
+}
+
 /// Replaces p-values by those adjusted after Benjamini and Hochberg (1995): the smallest false
 /// discovery rate at which each would be reported.
 ///

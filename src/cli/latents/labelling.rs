@@ -4,12 +4,13 @@ use crate::cli::flags;
 use std::collections::BTreeMap;
 
 use latentdb_proto::v1::{
-    ChatLimits, JudgeKind, LabelLatentsProgress, LabelLatentsRequest, LabelScoreSummary,
-    LabellerKind, ScoreLabelsRequest, ScoredLabel,
+    JudgeKind, LabelLatentsProgress, LabelLatentsRequest, LabelScoreSummary, LabellerKind,
+    ScoreLabelsRequest, ScoredLabel,
 };
 
 use super::labels::{self, Records};
 use super::medians;
+use crate::cli::annotators::{Judge, Labeller, LimitArgs};
 use crate::cli::client::ClientArgs;
 use crate::cli::{output, progress, text};
 use crate::report::format;
@@ -88,39 +89,8 @@ struct ModelArgs {
     /// The chat endpoint's model, or a GGUF file on the server
     #[arg(long)]
     model: Option<String>,
-    /// Requests to the chat endpoint under way at once
-    #[arg(long, value_parser = flags::count::<u32>)]
-    concurrency: Option<u32>,
-    /// Requests to the chat endpoint started a minute
-    #[arg(long, value_parser = flags::count::<u32>)]
-    requests_per_minute: Option<u32>,
-    /// Tokens that the chat endpoint may count before the work ends
-    #[arg(long, value_parser = flags::count::<u64>)]
-    tokens: Option<u64>,
-}
-
-impl ModelArgs {
-    fn limits(&self) -> ChatLimits {
-        ChatLimits {
-            concurrency: self.concurrency.unwrap_or_default(),
-            requests_per_minute: self.requests_per_minute.unwrap_or_default(),
-            tokens: self.tokens.unwrap_or_default(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Labeller {
-    Keyphrase,
-    Chat,
-    Local,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Judge {
-    Similarity,
-    Chat,
-    Local,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// `latents label`.
@@ -132,13 +102,8 @@ pub(super) async fn label(args: LabelArgs, client: &ClientArgs) -> anyhow::Resul
     let request = LabelLatentsRequest {
         collection: args.name,
         replace: args.replace,
-        labeller: match args.labeller {
-            Labeller::Keyphrase => LabellerKind::Keyphrase,
-            Labeller::Chat => LabellerKind::Chat,
-            Labeller::Local => LabellerKind::Local,
-        }
-        .into(),
-        chat: Some(args.model.limits()),
+        labeller: LabellerKind::from(args.labeller).into(),
+        chat: Some(args.model.limits.wire()),
         model: args.model.model.unwrap_or_default(),
         again: args.again,
         latents: args.latents,
@@ -195,13 +160,8 @@ pub(super) async fn score(args: ScoreArgs, client: &ClientArgs) -> anyhow::Resul
     let is_json = client.json;
     let request = ScoreLabelsRequest {
         collection: args.name,
-        judge: match args.judge {
-            Judge::Similarity => JudgeKind::Similarity,
-            Judge::Chat => JudgeKind::Chat,
-            Judge::Local => JudgeKind::Local,
-        }
-        .into(),
-        chat: Some(args.model.limits()),
+        judge: JudgeKind::from(args.judge).into(),
+        chat: Some(args.model.limits.wire()),
         model: args.model.model.unwrap_or_default(),
         latents: args.latents,
         sample: args.sample.unwrap_or_default(),

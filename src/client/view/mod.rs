@@ -6,6 +6,7 @@ pub mod correlate;
 pub mod diff;
 pub mod explain;
 pub mod facet;
+pub mod hypotheses;
 mod names;
 pub mod quality;
 pub mod trends;

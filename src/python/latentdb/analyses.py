@@ -87,6 +87,28 @@ def explained_table(parts: Iterable[v1.ExplainResponse]) -> Table:
     return Table(rows, about=about, warnings=warnings, bars=("label", "effect"), title="Explained")
 
 
+def hypotheses_table(parts: Iterable[v1.HypothesiseResponse]) -> Table:
+    """Differences in words; `about` has the sets, what was left out, and the cost."""
+    about: dict[str, Any] = {}
+    warnings: list[str] = []
+    rows = []
+    for part in parts:
+        kind = part.WhichOneof("part")
+        if kind == "summary":
+            about = fields_of(part.summary, leave=["warnings"])
+            about["comparisons"] = [fields_of(one) for one in part.summary.comparisons]
+            about["left_out"] = [fields_of(one) for one in part.summary.left_out]
+            warnings = list(part.summary.warnings)
+        elif kind == "hypotheses":
+            for own in part.hypotheses.hypotheses:
+                row = fields_of(own, leave=["judged"])
+                judged = fields_of(own.judged, leave=["documents"])
+                row |= judged if own.HasField("judged") else dict.fromkeys(judged)
+                row["documents"] = [document.id for document in own.judged.documents]
+                rows.append(row)
+    return Table(rows, about=about, warnings=warnings, bars=("sentence", "delta"), title="Hypotheses")
+
+
 def _score(score: v1.TargetScore) -> dict[str, float]:
     return {field.name: value for field, value in score.ListFields()}
 

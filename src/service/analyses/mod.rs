@@ -7,6 +7,7 @@ mod comparison;
 mod correlate;
 mod diff;
 mod explain;
+mod hypotheses;
 mod map;
 mod quality;
 mod same_latents;
@@ -25,6 +26,9 @@ pub use clusters::{ClusterRequest, ClusterResult, DescribedCluster};
 pub use correlate::{CorrelateRequest, CorrelateResult, CorrelatedWith, JoinedSide, LabelledPair};
 pub use diff::{Comparison, Design, DiffRequest, DiffResult, LabelledDiffRow, NamedSet, Overlap};
 pub use explain::{DescribedLatent, ExplainRequest, ExplainResult};
+pub use hypotheses::{
+    Compared, ComparedSets, Hypothesis, HypothesiseRequest, HypothesiseResult, Judged, LeftOut,
+};
 pub(super) use map::{KeptPoints, check_name};
 pub use map::{MakeMapRequest, MapLayout, MapPoints, MapRecord, MapValue, ReadMapRequest};
 pub use quality::{

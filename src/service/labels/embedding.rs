@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::vectors::unit;
 
 /// An encoder as labellers use it.
-pub(super) struct PhraseEncoder(pub Arc<SentenceEncoder>);
+pub(in crate::service) struct PhraseEncoder(pub Arc<SentenceEncoder>);
 
 impl Embed for PhraseEncoder {
     fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {

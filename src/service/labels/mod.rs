@@ -17,6 +17,7 @@ mod splitting;
 mod tests;
 mod vectors;
 
+pub(super) use embedding::PhraseEncoder;
 pub use families::{FindFamilies, LabelledFamily};
 pub use find::{FoundLabel, LabelSearch};
 pub use labelling::{LabelProgress, LabelRequest, LabellerChoice};
@@ -25,6 +26,7 @@ pub(super) use list::check_latent;
 pub use list::{LatentOrder, LatentStatistics, NewLabel, ShownLabel};
 pub use page::{LatentPage, PageRequest, Related};
 pub use part::Labels;
+pub(super) use passages::Passages;
 pub use scores::{JudgeChoice, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel};
 pub(super) use similar::SimilarLabels;
 pub use splitting::{SplitLatent, SplitRequest};

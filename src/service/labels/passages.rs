@@ -19,7 +19,7 @@ use crate::service::core::{Core, View};
 use crate::vectors::dot;
 
 /// How the passage of a document is found.
-pub(super) enum Passages {
+pub(in crate::service) enum Passages {
     /// All of it.
     Whole,
     /// The words around where the latent fires.
@@ -29,7 +29,7 @@ pub(super) enum Passages {
 }
 
 /// Where latents fire.
-pub(super) enum Fires {
+pub(in crate::service) enum Fires {
     /// As stored.
     Stored,
     /// As found by reading the texts again.
@@ -39,7 +39,7 @@ pub(super) enum Fires {
     },
 }
 
-pub(super) struct Nearest {
+pub(in crate::service) struct Nearest {
     encoder: PhraseEncoder,
     characters: usize,
     known: Mutex<HashMap<u32, Arc<Runs>>>,

@@ -14,6 +14,7 @@ from ..analyses import (
     diff_tables,
     duplicates_table,
     explained_table,
+    hypotheses_table,
     trends_table,
     unexplained_table,
 )
@@ -22,6 +23,7 @@ from ..filters import Filter, FilterLike, to_filter
 from ..progress import Progress, ProgressLike
 from ..queries import one_of
 from ..results import Table
+from .latents import JUDGES, LABELLERS
 from .transport import AsyncTransport
 
 M = TypeVar("M", bound=Message)
@@ -251,6 +253,94 @@ class Analysed:
             documents=documents,
         )
         return explained_table(await self._read("Explain", request, v1.ExplainResponse, progress))
+
+    async def hypothesise(
+        self,
+        a: FilterLike | None = None,
+        b: FilterLike | None = None,
+        *,
+        names: tuple[str, str] = ("A", "B"),
+        axis: Sequence[str] = (),
+        clusters: int = 0,
+        pairs: bool = False,
+        with_latents: Sequence[int] = (),
+        filter: FilterLike | None = None,  # noqa: A002
+        latents: int = 0,
+        max_p_adjusted: float = 0.05,
+        confirm: float = 0.5,
+        split_by: str = "",
+        overlap: str = "refuse",
+        labeller: str = "keyphrase",
+        labeller_model: str = "",
+        judge: str = "similarity",
+        judge_model: str = "",
+        judge_encoder: str = "",
+        tokens: int = 0,
+        judged: int = 0,
+        seed: int = 0,
+        documents: int = 2,
+        progress: ProgressLike = None,
+    ) -> Table:
+        """Says in words what sets documents apart, and tests that on documents held back.
+
+        Of two sets (`a`, `b`), of the clusters along an `axis`, or of correlated latents (`pairs`): the latents
+        that differ most on one half of the documents are labelled there (the labels they have where those
+        tell the sets' texts apart, new ones otherwise), and a judge reads documents of the other half.
+
+        Args:
+            b: all documents that are not of `a` when None.
+            names: what the two sets are called in the sentences.
+            with_latents: only pairs with one of these.
+            latents: hypotheses at most; of clusters, of each. 10, and 3 of each cluster, when 0.
+            confirm: the share of the documents that is held back.
+            labeller: "keyphrase", "chat" (the server's endpoint) or "local" (a model in the server).
+            judge: "similarity", "chat" or "local".
+            tokens: what the chat endpoint may count at most; where that runs out, what was not judged is None.
+            judged: documents judged of each set; 1,000 where similarity judges and 50 where a model does,
+                when 0.
+
+        Returns:
+            A row for each hypothesis: its `sentence`, whether it `holds`, the shares of both sets that show
+            it, their difference `delta` with an interval, `p_adjusted`, and the agreement `kappa` of judge
+            and latent. `about` has the sets, the latents `left_out` with reasons, `tokens` and seconds.
+
+        Raises:
+            InvalidArgument: not exactly one of `a`, `axis` and `pairs`.
+            PreconditionFailed: sets too small, no endpoint or no encoder for the judge.
+        """
+        if (a is not None) + bool(axis) + pairs != 1:
+            raise InvalidArgument("takes exactly one of a, axis and pairs", field="hypothesise")
+        request = v1.HypothesiseRequest(
+            collection=self.name,
+            latents=latents,
+            max_p_adjusted=max_p_adjusted,
+            confirm=confirm,
+            split_by=split_by,
+            labeller=one_of(LABELLERS, labeller, "labeller"),
+            labeller_model=labeller_model,
+            judge=one_of(JUDGES, judge, "judge"),
+            judge_model=judge_model,
+            judge_encoder=judge_encoder,
+            chat=v1.ChatLimits(tokens=tokens),
+            judged=judged,
+            seed=seed,
+            documents=documents,
+        )
+        own = None if filter is None else to_filter(filter)
+        if a is not None:
+            first = v1.NamedSet(name=names[0], filter=to_filter(a, "a"))
+            second = None if b is None else v1.NamedSet(name=names[1], filter=to_filter(b, "b"))
+            request.sets.CopyFrom(
+                v1.ComparedSets(a=first, b=second, overlap=one_of(_OVERLAPS, overlap, "overlap"))
+            )
+        elif axis:
+            request.clusters.CopyFrom(
+                v1.ComparedClusters(filter=own, axis=v1.Axis(texts=axis), clusters=clusters)
+            )
+        else:
+            request.pairs.CopyFrom(v1.ComparedPairs(filter=own, latents=with_latents))
+        parts = await self._read("Hypothesise", request, v1.HypothesiseResponse, progress)
+        return hypotheses_table(parts)
 
     async def trends(
         self,

@@ -18,12 +18,12 @@ _MODES = {
     "meaning": v1.LABEL_SEARCH_MODE_MEANING,
     "words": v1.LABEL_SEARCH_MODE_WORDS,
 }
-_LABELLERS = {
+LABELLERS = {
     "keyphrase": v1.LABELLER_KIND_KEYPHRASE,
     "chat": v1.LABELLER_KIND_CHAT,
     "local": v1.LABELLER_KIND_LOCAL,
 }
-_JUDGES = {
+JUDGES = {
     "similarity": v1.JUDGE_KIND_SIMILARITY,
     "chat": v1.JUDGE_KIND_CHAT,
     "local": v1.JUDGE_KIND_LOCAL,
@@ -188,7 +188,7 @@ class Latents:
         """
         request = v1.LabelLatentsRequest(
             collection=self._collection,
-            labeller=one_of(_LABELLERS, labeller, "labeller"),
+            labeller=one_of(LABELLERS, labeller, "labeller"),
             latents=latents,
             limit=limit,
             model=model,
@@ -225,7 +225,7 @@ class Latents:
         """
         request = v1.ScoreLabelsRequest(
             collection=self._collection,
-            judge=one_of(_JUDGES, judge, "judge"),
+            judge=one_of(JUDGES, judge, "judge"),
             latents=latents,
             sample=sample,
             documents=documents,

@@ -10,6 +10,7 @@ from .diff_pb2 import *
 from .document_pb2 import *
 from .explain_pb2 import *
 from .facet_pb2 import *
+from .hypotheses_pb2 import *
 from .latent_pb2 import *
 from .map_pb2 import *
 from .model_pb2 import *

@@ -26,18 +26,19 @@ from latentdb.v1 import cluster_pb2 as latentdb_dot_v1_dot_cluster__pb2
 from latentdb.v1 import correlate_pb2 as latentdb_dot_v1_dot_correlate__pb2
 from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
 from latentdb.v1 import explain_pb2 as latentdb_dot_v1_dot_explain__pb2
+from latentdb.v1 import hypotheses_pb2 as latentdb_dot_v1_dot_hypotheses__pb2
 from latentdb.v1 import map_pb2 as latentdb_dot_v1_dot_map__pb2
 from latentdb.v1 import quality_pb2 as latentdb_dot_v1_dot_quality__pb2
 from latentdb.v1 import trends_pb2 as latentdb_dot_v1_dot_trends__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alatentdb/v1/analysis.proto\x12\x0blatentdb.v1\x1a\x19latentdb/v1/cluster.proto\x1a\x1blatentdb/v1/correlate.proto\x1a\x16latentdb/v1/diff.proto\x1a\x19latentdb/v1/explain.proto\x1a\x15latentdb/v1/map.proto\x1a\x19latentdb/v1/quality.proto\x1a\x18latentdb/v1/trends.proto2\xcf\x06\n\x0f\x41nalysisService\x12=\n\x04\x44iff\x12\x18.latentdb.v1.DiffRequest\x1a\x19.latentdb.v1.DiffResponse0\x01\x12L\n\tCorrelate\x12\x1d.latentdb.v1.CorrelateRequest\x1a\x1e.latentdb.v1.CorrelateResponse0\x01\x12\x46\n\x07\x45xplain\x12\x1b.latentdb.v1.ExplainRequest\x1a\x1c.latentdb.v1.ExplainResponse0\x01\x12\x43\n\x06Trends\x12\x1a.latentdb.v1.TrendsRequest\x1a\x1b.latentdb.v1.TrendsResponse0\x01\x12[\n\x0eNearDuplicates\x12\".latentdb.v1.NearDuplicatesRequest\x1a#.latentdb.v1.NearDuplicatesResponse0\x01\x12^\n\x0fPoorlyExplained\x12#.latentdb.v1.PoorlyExplainedRequest\x1a$.latentdb.v1.PoorlyExplainedResponse0\x01\x12\x46\n\x07\x43luster\x12\x1b.latentdb.v1.ClusterRequest\x1a\x1c.latentdb.v1.ClusterResponse0\x01\x12\x46\n\x07MakeMap\x12\x1b.latentdb.v1.MakeMapRequest\x1a\x1c.latentdb.v1.MakeMapResponse0\x01\x12G\n\x08ListMaps\x12\x1c.latentdb.v1.ListMapsRequest\x1a\x1d.latentdb.v1.ListMapsResponse\x12\x46\n\x07ReadMap\x12\x1b.latentdb.v1.ReadMapRequest\x1a\x1c.latentdb.v1.ReadMapResponse0\x01\x12\x44\n\x07\x44ropMap\x12\x1b.latentdb.v1.DropMapRequest\x1a\x1c.latentdb.v1.DropMapResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alatentdb/v1/analysis.proto\x12\x0blatentdb.v1\x1a\x19latentdb/v1/cluster.proto\x1a\x1blatentdb/v1/correlate.proto\x1a\x16latentdb/v1/diff.proto\x1a\x19latentdb/v1/explain.proto\x1a\x1clatentdb/v1/hypotheses.proto\x1a\x15latentdb/v1/map.proto\x1a\x19latentdb/v1/quality.proto\x1a\x18latentdb/v1/trends.proto2\xa3\x07\n\x0f\x41nalysisService\x12=\n\x04\x44iff\x12\x18.latentdb.v1.DiffRequest\x1a\x19.latentdb.v1.DiffResponse0\x01\x12L\n\tCorrelate\x12\x1d.latentdb.v1.CorrelateRequest\x1a\x1e.latentdb.v1.CorrelateResponse0\x01\x12\x46\n\x07\x45xplain\x12\x1b.latentdb.v1.ExplainRequest\x1a\x1c.latentdb.v1.ExplainResponse0\x01\x12R\n\x0bHypothesise\x12\x1f.latentdb.v1.HypothesiseRequest\x1a .latentdb.v1.HypothesiseResponse0\x01\x12\x43\n\x06Trends\x12\x1a.latentdb.v1.TrendsRequest\x1a\x1b.latentdb.v1.TrendsResponse0\x01\x12[\n\x0eNearDuplicates\x12\".latentdb.v1.NearDuplicatesRequest\x1a#.latentdb.v1.NearDuplicatesResponse0\x01\x12^\n\x0fPoorlyExplained\x12#.latentdb.v1.PoorlyExplainedRequest\x1a$.latentdb.v1.PoorlyExplainedResponse0\x01\x12\x46\n\x07\x43luster\x12\x1b.latentdb.v1.ClusterRequest\x1a\x1c.latentdb.v1.ClusterResponse0\x01\x12\x46\n\x07MakeMap\x12\x1b.latentdb.v1.MakeMapRequest\x1a\x1c.latentdb.v1.MakeMapResponse0\x01\x12G\n\x08ListMaps\x12\x1c.latentdb.v1.ListMapsRequest\x1a\x1d.latentdb.v1.ListMapsResponse\x12\x46\n\x07ReadMap\x12\x1b.latentdb.v1.ReadMapRequest\x1a\x1c.latentdb.v1.ReadMapResponse0\x01\x12\x44\n\x07\x44ropMap\x12\x1b.latentdb.v1.DropMapRequest\x1a\x1c.latentdb.v1.DropMapResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'latentdb.v1.analysis_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ANALYSISSERVICE']._serialized_start=227
-  _globals['_ANALYSISSERVICE']._serialized_end=1074
+  _globals['_ANALYSISSERVICE']._serialized_start=257
+  _globals['_ANALYSISSERVICE']._serialized_end=1188
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from latentdb.v1 import cluster_pb2 as latentdb_dot_v1_dot_cluster__pb2
 from latentdb.v1 import correlate_pb2 as latentdb_dot_v1_dot_correlate__pb2
 from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
 from latentdb.v1 import explain_pb2 as latentdb_dot_v1_dot_explain__pb2
+from latentdb.v1 import hypotheses_pb2 as latentdb_dot_v1_dot_hypotheses__pb2
 from latentdb.v1 import map_pb2 as latentdb_dot_v1_dot_map__pb2
 from latentdb.v1 import quality_pb2 as latentdb_dot_v1_dot_quality__pb2
 from latentdb.v1 import trends_pb2 as latentdb_dot_v1_dot_trends__pb2
@@ -55,6 +56,11 @@ class AnalysisServiceStub(object):
                 '/latentdb.v1.AnalysisService/Explain',
                 request_serializer=latentdb_dot_v1_dot_explain__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=latentdb_dot_v1_dot_explain__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.Hypothesise = channel.unary_stream(
+                '/latentdb.v1.AnalysisService/Hypothesise',
+                request_serializer=latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseResponse.FromString,
                 _registered_method=True)
         self.Trends = channel.unary_stream(
                 '/latentdb.v1.AnalysisService/Trends',
@@ -118,6 +124,13 @@ class AnalysisServiceServicer(object):
 
     def Explain(self, request, context):
         """Which few latents tell an attribute, and how well.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Hypothesise(self, request, context):
+        """What sets documents apart in words, tested by a judge on documents held back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +209,11 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=latentdb_dot_v1_dot_explain__pb2.ExplainRequest.FromString,
                     response_serializer=latentdb_dot_v1_dot_explain__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Hypothesise': grpc.unary_stream_rpc_method_handler(
+                    servicer.Hypothesise,
+                    request_deserializer=latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseResponse.SerializeToString,
             ),
             'Trends': grpc.unary_stream_rpc_method_handler(
                     servicer.Trends,
@@ -320,6 +338,33 @@ class AnalysisService(object):
             '/latentdb.v1.AnalysisService/Explain',
             latentdb_dot_v1_dot_explain__pb2.ExplainRequest.SerializeToString,
             latentdb_dot_v1_dot_explain__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Hypothesise(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/latentdb.v1.AnalysisService/Hypothesise',
+            latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseRequest.SerializeToString,
+            latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { DiffRequestSchema, DiffResponseSchema } from "./diff_pb.js";
 import type { CorrelateRequestSchema, CorrelateResponseSchema } from "./correlate_pb.js";
 import type { ExplainRequestSchema, ExplainResponseSchema } from "./explain_pb.js";
+import type { HypothesiseRequestSchema, HypothesiseResponseSchema } from "./hypotheses_pb.js";
 import type { TrendsRequestSchema, TrendsResponseSchema } from "./trends_pb.js";
 import type { NearDuplicatesRequestSchema, NearDuplicatesResponseSchema, PoorlyExplainedRequestSchema, PoorlyExplainedResponseSchema } from "./quality_pb.js";
 import type { ClusterRequestSchema, ClusterResponseSchema } from "./cluster_pb.js";
@@ -51,6 +52,16 @@ export declare const AnalysisService: GenService<{
     methodKind: "server_streaming";
     input: typeof ExplainRequestSchema;
     output: typeof ExplainResponseSchema;
+  },
+  /**
+   * What sets documents apart in words, tested by a judge on documents held back.
+   *
+   * @generated from rpc latentdb.v1.AnalysisService.Hypothesise
+   */
+  hypothesise: {
+    methodKind: "server_streaming";
+    input: typeof HypothesiseRequestSchema;
+    output: typeof HypothesiseResponseSchema;
   },
   /**
    * What rises, falls or breaks along an order.
