@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     "latentdb/v1/snapshot.proto",
     "latentdb/v1/diff.proto",
     "latentdb/v1/map.proto",
+    "latentdb/v1/matching.proto",
     "latentdb/v1/correlate.proto",
     "latentdb/v1/explain.proto",
     "latentdb/v1/hypotheses.proto",

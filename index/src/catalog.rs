@@ -16,7 +16,7 @@ use crate::filter::Filter;
 use crate::text::Analyzer;
 
 pub(crate) use backup::check_backup;
-pub use labels::{LOW_SCORE, Label, LabelScore};
+pub use labels::{LOW_SCORE, Label, LabelScore, MovedLabel};
 pub(crate) use store::in_use;
 pub use store::{Catalog, FORMAT_VERSION};
 

@@ -103,7 +103,7 @@ mod version;
 
 pub use catalog::{
     AttachedSae, Catalog, CollectionRecord, FORMAT_VERSION, LOW_SCORE, Label, LabelScore,
-    RecordKind, SavedSet, SetContent,
+    MovedLabel, RecordKind, SavedSet, SetContent,
 };
 pub use collection::{
     Collection, MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written,

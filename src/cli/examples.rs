@@ -191,6 +191,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latents labels use",
         "latentdb latents labels use reviews 812 1",
     ),
+    (
+        "latents map",
+        "latentdb latents map reviews reviews:small\nlatentdb latents map reviews next --move labels --move presets --move sets",
+    ),
     ("latents split", "latentdb latents split reviews --to wide"),
     (
         "latents export",

@@ -336,6 +336,8 @@ mod tests {
             "trends c --set m=1 --set m=2 --monotone --json",
             "duplicates c --threshold 0.9 --json",
             "unexplained c --limit 5",
+            "latents map c c:small --min-phi 0.6 --csv m.csv",
+            "latents map c d --move labels --move sets --replace",
             "cluster c --axis tone --axis topic --k 3 --filter a=1 --plot p.svg --json",
             "cluster c --latent 3 --latent 4 --seed 7 --csv c.csv",
             "cluster c --family 3 --family 9 --k 4",

@@ -23,7 +23,8 @@ use prost_types::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::streams::{
-    Clusters, Comparisons, Correlations, Duplicates, ExplainedTarget, Hypotheses, Scoring, Trends,
+    Clusters, Comparisons, Correlations, Duplicates, ExplainedTarget, Hypotheses, Matches, Scoring,
+    Trends,
 };
 
 /// The descriptors of all messages; empty only if the build wrote unreadable ones.
@@ -76,6 +77,7 @@ summarised! {
     Correlations: pairs,
     ExplainedTarget: latents,
     Hypotheses: hypotheses,
+    Matches: latents,
     Trends: rows,
     Clusters: members,
     Duplicates: groups,

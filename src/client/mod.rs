@@ -43,6 +43,6 @@ pub(crate) use json::{single, timestamp};
 /// The messages and services of the API.
 pub use latentdb_proto::v1;
 pub use streams::{
-    Clusters, Comparison, Comparisons, Correlations, Duplicates, ExplainedTarget, Hypotheses, Part,
-    Scoring, Trends,
+    Clusters, Comparison, Comparisons, Correlations, Duplicates, ExplainedTarget, Hypotheses,
+    Matches, Part, Scoring, Trends,
 };

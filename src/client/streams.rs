@@ -9,12 +9,13 @@ use latentdb_proto::v1::{
     DiffComparison, DiffRequest, DiffResponse, DiffRow, Document, DuplicateGroup, ExplainRequest,
     ExplainResponse, ExplainSummary, ExplainedLatent, Hypothesis, HypothesiseRequest,
     HypothesiseResponse, HypothesiseSummary, LabelLatentsProgress, LabelLatentsRequest,
-    LabelScoreSummary, LatentLabel, ListLabelsRequest, NearDuplicatesRequest,
-    NearDuplicatesResponse, NearDuplicatesSummary, PoorlyExplained, PoorlyExplainedRequest,
-    PoorlyExplainedResponse, RestoreSnapshotProgress, RestoreSnapshotRequest, ScoreLabelsProgress,
-    ScoreLabelsRequest, ScoredLabel, ScrollRequest, TrainSaeProgress, TrainSaeRequest, TrendRow,
-    TrendsRequest, TrendsResponse, TrendsSummary, cluster_response, correlate_response,
-    diff_response, explain_response, hypothesise_response, near_duplicates_response,
+    LabelScoreSummary, LatentLabel, ListLabelsRequest, MatchLatentsRequest, MatchLatentsResponse,
+    MatchSummary, MatchedLatent, MoveLatentsRequest, NearDuplicatesRequest, NearDuplicatesResponse,
+    NearDuplicatesSummary, PoorlyExplained, PoorlyExplainedRequest, PoorlyExplainedResponse,
+    RestoreSnapshotProgress, RestoreSnapshotRequest, ScoreLabelsProgress, ScoreLabelsRequest,
+    ScoredLabel, ScrollRequest, TrainSaeProgress, TrainSaeRequest, TrendRow, TrendsRequest,
+    TrendsResponse, TrendsSummary, cluster_response, correlate_response, diff_response,
+    explain_response, hypothesise_response, match_latents_response, near_duplicates_response,
     poorly_explained_response, trends_response,
 };
 use tonic::{Status, Streaming};
@@ -46,6 +47,7 @@ parts! {
     DiffResponse: diff_response,
     ExplainResponse: explain_response,
     HypothesiseResponse: hypothesise_response,
+    MatchLatentsResponse: match_latents_response,
     NearDuplicatesResponse: near_duplicates_response,
     PoorlyExplainedResponse: poorly_explained_response,
     TrendsResponse: trends_response,
@@ -111,6 +113,15 @@ pub struct Hypotheses {
     pub summary: HypothesiseSummary,
     /// The hypotheses, by comparison.
     pub hypotheses: Vec<Hypothesis>,
+}
+
+/// Latents of one SAE with their counterparts in another.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matches {
+    /// What was compared, and what moved.
+    pub summary: MatchSummary,
+    /// The latents, by number.
+    pub latents: Vec<MatchedLatent>,
 }
 
 /// What changes along an order.
@@ -213,6 +224,12 @@ summarised! {
     /// Says in words what sets documents apart, and tests that on documents held back.
     hypothesise(HypothesiseRequest, HypothesiseResponse) -> Hypotheses { hypotheses },
     hypothesise_response::Hypotheses, "anything was judged";
+    /// Finds which latents of one SAE are which of another.
+    match_latents(MatchLatentsRequest, MatchLatentsResponse) -> Matches { latents },
+    match_latents_response::Latents, "the latents were matched";
+    /// The same, and moves labels, presets and sets.
+    move_latents(MoveLatentsRequest, MatchLatentsResponse) -> Matches { latents },
+    match_latents_response::Latents, "the latents were matched";
     /// Finds latents that rise, fall or break along an order.
     trends(TrendsRequest, TrendsResponse) -> Trends { rows },
     trends_response::Rows, "anything was counted";

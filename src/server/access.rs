@@ -24,6 +24,7 @@ const READING: &[&str] = &[
     "AnalysisService/Explain",
     "AnalysisService/Hypothesise",
     "AnalysisService/ListMaps",
+    "AnalysisService/MatchLatents",
     "AnalysisService/NearDuplicates",
     "AnalysisService/PoorlyExplained",
     "AnalysisService/ReadMap",
@@ -59,6 +60,7 @@ const READING: &[&str] = &[
 const WRITING: &[&str] = &[
     "AnalysisService/DropMap",
     "AnalysisService/MakeMap",
+    "AnalysisService/MoveLatents",
     "CollectionService/DropSet",
     "CollectionService/SaveSet",
     "DocumentService/Delete",

@@ -74,6 +74,8 @@ const ANALYSES: &[&str] = &[
     "AnalysisService/Explain",
     "AnalysisService/Hypothesise",
     "AnalysisService/MakeMap",
+    "AnalysisService/MatchLatents",
+    "AnalysisService/MoveLatents",
     "AnalysisService/NearDuplicates",
     "AnalysisService/PoorlyExplained",
     "AnalysisService/Trends",

@@ -8,7 +8,7 @@ use latentdb_proto::v1::analysis_service_server::AnalysisService;
 use super::address::address;
 use super::calls::calls;
 use super::streams::{Answers, stream};
-use super::{cluster, correlate, diff, explain, hypotheses, map, quality, trends};
+use super::{cluster, correlate, diff, explain, hypotheses, map, matching, quality, trends};
 use crate::error::Result;
 use crate::service::Analyses;
 
@@ -25,6 +25,7 @@ macro_rules! analyses {
             }
             streams {
                 $($name($wire) -> $stream = $message;)*
+                move_latents(v1::MoveLatentsRequest) -> MoveLatentsStream = v1::MatchLatentsResponse;
             }
         }
 
@@ -59,6 +60,8 @@ analyses! {
         explain::request, explain::answer;
     hypothesise as HypothesiseStream: v1::HypothesiseRequest => v1::HypothesiseResponse =
         hypotheses::request, hypotheses::answer;
+    match_latents as MatchLatentsStream: v1::MatchLatentsRequest => v1::MatchLatentsResponse =
+        matching::request, matching::answer;
     make_map as MakeMapStream: v1::MakeMapRequest => v1::MakeMapResponse =
         map::make_request, map::make_answer;
     read_map as ReadMapStream: v1::ReadMapRequest => v1::ReadMapResponse =
@@ -66,6 +69,16 @@ analyses! {
 }
 
 impl AnalysisAdapter {
+    async fn move_latents(
+        &self,
+        wire: v1::MoveLatentsRequest,
+    ) -> Result<Answers<v1::MatchLatentsResponse>> {
+        let (request, moves) = matching::move_request(wire)?;
+        let service = self.0.clone();
+        let work = |progress| async move { service.move_latents(request, moves, progress).await };
+        Ok(stream(work, matching::answer))
+    }
+
     async fn list_maps(&self, wire: v1::ListMapsRequest) -> Result<v1::ListMapsResponse> {
         let maps = self.0.list_maps(&address(wire.collection)?).await?;
         Ok(v1::ListMapsResponse {

@@ -363,6 +363,8 @@ fn wire_label(label: Label) -> v1::Label {
         created: Some(timestamp(label.created)),
         version: label.version,
         scores: label.scores.into_iter().map(wire_score).collect(),
+        moved_phi: label.moved.as_ref().map(|moved| moved.phi),
+        moved_from: label.moved.map(|moved| moved.from).unwrap_or_default(),
     }
 }
 

@@ -26,6 +26,7 @@ mod latent;
 mod limits;
 mod line;
 mod map;
+mod matching;
 mod memory;
 mod metrics;
 mod model;

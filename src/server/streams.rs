@@ -56,6 +56,7 @@ progressing! {
     ExplainResponse: explain_response,
     HypothesiseResponse: hypothesise_response,
     MakeMapResponse: make_map_response,
+    MatchLatentsResponse: match_latents_response,
     NearDuplicatesResponse: near_duplicates_response,
     PoorlyExplainedResponse: poorly_explained_response,
     ReadMapResponse: read_map_response,

@@ -39,10 +39,11 @@ pub use analyses::{
     ComparedSets, Comparison, CorrelateRequest, CorrelateResult, CorrelatedWith, DescribedCluster,
     DescribedLatent, Design, DiffRequest, DiffResult, DuplicateMember, DuplicatesGroup,
     DuplicatesRequest, DuplicatesResult, ExplainRequest, ExplainResult, Hypothesis,
-    HypothesiseRequest, HypothesiseResult, JoinedSide, Judged, LabelledDiffRow, LabelledPair,
-    LabelledTrendRow, LatentGroup, LeftOut, MakeMapRequest, MapLayout, MapPoints, MapRecord,
-    MapValue, NamedSet, Overlap, ReadMapRequest, TrendOrder, TrendsRequest, TrendsResult,
-    Unexplained, UnexplainedRequest,
+    HypothesiseRequest, HypothesiseResult, JoinedSide, Judged, LabelledDiffRow, LabelledMatch,
+    LabelledPair, LabelledTrendRow, LatentGroup, LeftOut, MakeMapRequest, MapLayout, MapPoints,
+    MapRecord, MapValue, MatchRequest, MatchResult, Moved, MovedKind, Moves, NamedSet, Overlap,
+    ReadMapRequest, Stayed, TrendOrder, TrendsRequest, TrendsResult, Unexplained,
+    UnexplainedRequest,
 };
 pub(crate) use blocking::{blocking, cancellable};
 pub use collections::{

@@ -17,8 +17,8 @@ from latentdb.transport import options
 # What each method takes; a new one has to be entered here.
 READ = """
 AdminService/GetServerInfo AnalysisService/Cluster AnalysisService/Correlate AnalysisService/Diff
-AnalysisService/Explain AnalysisService/Hypothesise AnalysisService/ListMaps AnalysisService/NearDuplicates
-AnalysisService/PoorlyExplained AnalysisService/ReadMap AnalysisService/Trends
+AnalysisService/Explain AnalysisService/Hypothesise AnalysisService/ListMaps AnalysisService/MatchLatents
+AnalysisService/NearDuplicates AnalysisService/PoorlyExplained AnalysisService/ReadMap AnalysisService/Trends
 CollectionService/ExportRecords CollectionService/GetCollection CollectionService/ListCollections
 CollectionService/ListSets DocumentService/Get DocumentService/Scroll LatentService/GetLatent
 LatentService/ListFamilies LatentService/ListLabels LatentService/ListLatents
@@ -29,7 +29,7 @@ SearchService/Count SearchService/Facet SearchService/ListPresets SearchService/
 SearchService/SearchBatch SearchService/Steer SearchService/SteerSweep
 """.split()
 WRITE = """
-AnalysisService/DropMap AnalysisService/MakeMap
+AnalysisService/DropMap AnalysisService/MakeMap AnalysisService/MoveLatents
 CollectionService/DropSet CollectionService/SaveSet DocumentService/Delete DocumentService/Ingest
 DocumentService/Update DocumentService/Upsert LatentService/FindFamilies
 LatentService/LabelLatents LatentService/ScoreLabels LatentService/SetLabels

@@ -23,6 +23,7 @@
 //! | How many documents have a value, or a latent? | [`attribute_facet`], [`latent_counts`] |
 //! | How many in each bucket of numbers or times, how many of these in each of others, what are their mean and quantiles? | [`facets`] |
 //! | Which few latents tell an attribute? | [`explain::explain`] |
+//! | Which latents of one SAE are which of another? | [`match_latents`] |
 //! | What does a latent go with? | [`profile`] |
 //! | Which latents are special cases of which? | [`families`] |
 //! | Which latents tell two groups of documents apart? | [`logistic`] |
@@ -46,6 +47,7 @@ mod joined;
 mod layout;
 pub mod logistic;
 pub mod mantel_haenszel;
+mod matching;
 mod members;
 mod order;
 mod paired;
@@ -80,6 +82,7 @@ pub use layout::{
     Layout, LayoutMethod, LayoutOptions, LayoutSpace, PointValues, attribute_values, latent_values,
     lay_out, lay_out_along,
 };
+pub use matching::{Counterpart, Match, Matching, Space, match_latents};
 pub use members::{Members, Side};
 pub use order::{Bucket, Buckets, MAX_BUCKETS};
 pub use paired::compare_paired;

@@ -27,9 +27,21 @@ pub struct Label {
     /// Counts up from 1 with each label that the latent gets; set when it is written.
     #[serde(default = "first_version")]
     pub version: u32,
+    /// Where it came from, where it was another SAE's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<MovedLabel>,
     /// What each judge found, one entry per judge, latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<LabelScore>,
+}
+
+/// The SAE whose label a label was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MovedLabel {
+    /// The collection, and the SAE where it was not the default: `NAME` or `NAME:SAE`.
+    pub from: String,
+    /// Correlation of the two latents being active, over the documents that both had.
+    pub phi: f32,
 }
 
 /// How well a label tells on held-out documents which of them activate its latent.
@@ -88,6 +100,7 @@ impl Label {
             score,
             created,
             version: first_version(),
+            moved: None,
             scores: Vec::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! `latentdb latents`: list, show, label, score, find, split, export.
+//! `latentdb latents`: list, show, label, score, find, split, map, export.
 //!
 //! `page` prints one latent, `labelling` runs labellers and judges, `medians` says how well labels
 //! score, `labels` moves labels in and out.
@@ -16,6 +16,7 @@ use crate::report::Table;
 mod export;
 mod labelling;
 mod labels;
+mod matching;
 mod medians;
 mod page;
 mod splitting;
@@ -92,6 +93,8 @@ enum Action {
     Labels(labels::Args),
     /// Show where latents of one SAE come back in another of the collection
     Split(splitting::Args),
+    /// Match the latents of two SAEs, versions or encoders, and move labels, presets and sets along
+    Map(matching::Args),
     /// Write the activations as a sparse matrix for SciPy
     Export(export::Args),
 }
@@ -177,6 +180,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let client = client.connect().await?;
             splitting::run(split, &client, is_json).await?;
         }
+        Action::Map(args) => matching::run(args, &client).await?,
         Action::Export(export) => export::run(export, client).await?,
     }
     Ok(())

@@ -56,6 +56,9 @@ fn version_line(label: &latentdb_proto::v1::Label, current: Option<u32>) -> Stri
     if let (Some(score), true) = (label.score, label.scores.is_empty()) {
         let _ = write!(line, ", score {score:.2}");
     }
+    if let Some(phi) = label.moved_phi {
+        let _ = write!(line, "; moved from {}, phi {phi:.2}", label.moved_from);
+    }
     for score in &label.scores {
         let same = if score.same_encoder {
             ", same encoder"

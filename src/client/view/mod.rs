@@ -7,6 +7,7 @@ pub mod diff;
 pub mod explain;
 pub mod facet;
 pub mod hypotheses;
+pub mod matching;
 mod names;
 pub mod quality;
 pub mod trends;

@@ -109,6 +109,28 @@ def hypotheses_table(parts: Iterable[v1.HypothesiseResponse]) -> Table:
     return Table(rows, about=about, warnings=warnings, bars=("sentence", "delta"), title="Hypotheses")
 
 
+def matches_table(parts: Iterable[v1.MatchLatentsResponse]) -> Table:
+    """Latents with their counterparts; `about` has what moved."""
+    about: dict[str, Any] = {}
+    rows = []
+    for part in parts:
+        kind = part.WhichOneof("part")
+        if kind == "summary":
+            about = fields_of(part.summary)
+            about["moved"] = [fields_of(own) for own in part.summary.moved]
+            about["stayed"] = [fields_of(own) for own in part.summary.stayed]
+        elif kind == "latents":
+            for own in part.latents.latents:
+                row = fields_of(own)
+                found = own.HasField("other")
+                row["other"] = own.other.latent if found else None
+                row["other_label"] = own.other.label if found else None
+                row["phi"] = own.other.phi if found else 0.0
+                row["nearest"] = own.nearest.latent if own.HasField("nearest") else None
+                rows.append(row)
+    return Table(rows, about=about, bars=("label", "phi"), title="Counterparts")
+
+
 def _score(score: v1.TargetScore) -> dict[str, float]:
     return {field.name: value for field, value in score.ListFields()}
 

@@ -9,6 +9,7 @@ mod diff;
 mod explain;
 mod hypotheses;
 mod map;
+mod matching;
 mod quality;
 mod same_latents;
 mod trends;
@@ -31,6 +32,7 @@ pub use hypotheses::{
 };
 pub(super) use map::{KeptPoints, check_name};
 pub use map::{MakeMapRequest, MapLayout, MapPoints, MapRecord, MapValue, ReadMapRequest};
+pub use matching::{LabelledMatch, MatchRequest, MatchResult, Moved, MovedKind, Moves, Stayed};
 pub use quality::{
     DuplicateMember, DuplicatesGroup, DuplicatesRequest, DuplicatesResult, Unexplained,
     UnexplainedRequest,

@@ -68,7 +68,7 @@ impl Labels {
     }
 
     /// Makes labels the current ones.
-    pub(super) fn put<'l>(
+    pub(in crate::service) fn put<'l>(
         &self,
         view: &View,
         labels: impl Iterator<Item = (u32, &'l Label)>,

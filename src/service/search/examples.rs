@@ -1,9 +1,11 @@
 //! Weights fitted from example documents: on latents, to read, and on vectors.
 
+use latentdb_index::analysis::explain::tell_apart;
 use latentdb_index::analysis::logistic::{self, SparseRow};
 
 use super::node::PropertyExamples;
 use crate::error::{Error, Result, Within as _};
+use crate::progress::Progress;
 use crate::service::core::View;
 use crate::vectors::unit;
 
@@ -38,8 +40,9 @@ pub(super) fn documents(view: &View, ids: &[String]) -> Result<Vec<u32>> {
     ids.iter().map(find).collect()
 }
 
-/// Fits both models by logistic regression with groups of equal weight.
-pub(super) fn fit(view: &View, examples: &PropertyExamples) -> Result<Fitted> {
+/// Fits both models, that of at most so many latents and that of vectors, by logistic regression with groups of
+/// equal weight.
+pub(super) fn fit(view: &View, examples: &PropertyExamples, most: usize) -> Result<Fitted> {
     let lambda = examples.regularisation;
     if !(lambda.is_finite() && lambda > 0.0) {
         let message = format!("is {lambda}; a finite number above 0 is accepted");
@@ -59,19 +62,18 @@ pub(super) fn fit(view: &View, examples: &PropertyExamples) -> Result<Fitted> {
     let rows = |docs: &[u32], row: &dyn Fn(u32) -> Option<SparseRow>| -> Vec<SparseRow> {
         docs.iter().filter_map(|&doc| row(doc)).collect()
     };
-    let of_latents = |doc| Some(latent_row(view, doc));
-    let model = logistic::fit(
-        &rows(&positive, &of_latents),
-        &rows(&negative, &of_latents),
+    let told = tell_apart(
+        &view.snapshot,
+        view.n_latents().unwrap_or(0),
+        (&positive, &negative),
+        most,
         f64::from(lambda),
-    );
-    let mut latents: Vec<(u32, f32)> = model
-        .weights
+        &Progress::default(),
+    )?;
+    let latents = told
         .into_iter()
-        .map(|(latent, weight)| (latent, weight as f32))
-        .filter(|(_, weight)| *weight != 0.0)
-        .collect();
-    latents.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        .map(|(latent, weight)| (latent, weight as f32));
+    let latents = latents.collect();
     let of_vectors = |doc| vector_row(view, doc);
     let (near, far) = (rows(&positive, &of_vectors), rows(&negative, &of_vectors));
     let vector = (!near.is_empty() && !far.is_empty()).then(|| {
@@ -83,17 +85,6 @@ pub(super) fn fit(view: &View, examples: &PropertyExamples) -> Result<Fitted> {
         vector
     });
     Ok(Fitted { latents, vector })
-}
-
-/// A document's activations over their 90th percentiles.
-fn latent_row(view: &View, doc: u32) -> SparseRow {
-    let mut row = Vec::new();
-    view.snapshot.for_each_latent(doc, |entry| {
-        if let Some(percentile) = view.snapshot.percentile90(entry.latent) {
-            row.push((entry.latent, entry.activation / percentile));
-        }
-    });
-    row
 }
 
 /// A document's vector at unit norm.

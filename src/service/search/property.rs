@@ -13,6 +13,9 @@ use super::result::{ChosenLatent, PropertyReport};
 use crate::error::{Error, Result, Within as _};
 use crate::service::core::{View, no_sae};
 
+/// Latents that examples are told by, unless a number is asked for.
+const EXAMPLE_LATENTS: usize = 50;
+
 /// `exp(-(rank / kept) / temperature)`.
 pub(super) fn rank_weight(rank: usize, kept: usize, temperature: f32) -> f32 {
     (-(rank as f32 / kept as f32) / temperature).exp()
@@ -118,10 +121,11 @@ impl Search {
                 (chosen, weights)
             }
             PropertySource::Examples(examples) => {
-                let fitted = fit(view, examples).within("examples")?;
+                // Fewer than a property's words stand for: each has a weight that a person can read.
+                let most = node.kept.map_or(EXAMPLE_LATENTS.min(most), |_| most);
+                let fitted = fit(view, examples, most).within("examples")?;
                 vector = fitted.vector;
-                let mut chosen = fitted.latents;
-                chosen.truncate(most);
+                let chosen = fitted.latents;
                 let weights = chosen.iter().map(|(_, weight)| *weight).collect();
                 (chosen, weights)
             }

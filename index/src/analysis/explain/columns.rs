@@ -49,6 +49,23 @@ impl Columns {
         Ok(Self::of(columns, docs.len()))
     }
 
+    /// The latents of a few documents, by their 90th percentiles over the collection, however few have them.
+    pub fn of_examples(snapshot: &Snapshot, n_latents: usize, docs: &[u32]) -> Self {
+        let mut columns: Vec<Column> = vec![Vec::new(); n_latents];
+        let mut scales = vec![1.0; n_latents];
+        for (row, &doc) in (0..).zip(docs) {
+            snapshot.for_each_latent(doc, |own| {
+                let scale = snapshot.percentile90(own.latent);
+                if let Some(scale) = scale.filter(|_| own.activation > 0.0) {
+                    let at = own.latent as usize;
+                    scales[at] = scale;
+                    columns[at].push((row, (own.activation / scale).min(CLIP)));
+                }
+            });
+        }
+        Self::scaled_by(columns, scales, docs.len())
+    }
+
     /// Columns of activations.
     pub fn of(mut columns: Vec<Column>, rows: usize) -> Self {
         let scales: Vec<f32> = columns
@@ -66,6 +83,10 @@ impl Columns {
                 scale
             })
             .collect();
+        Self::scaled_by(columns, scales, rows)
+    }
+
+    fn scaled_by(columns: Vec<Column>, scales: Vec<f32>, rows: usize) -> Self {
         let norm = |column: &Column| column.iter().map(|(_, x)| x * x).sum::<f32>().sqrt();
         Self {
             norms: columns.par_iter().map(norm).collect(),

@@ -7,6 +7,7 @@
 //! | What is a target? | `target.rs` |
 //! | What do rows hold of the latents? | `columns.rs`, and of the chosen ones `design.rs` |
 //! | Which latents are chosen? | `select.rs` |
+//! | How are two lists of examples told apart? | `examples.rs` |
 //! | How are numbers scaled? | `scale.rs` |
 //! | How is a model fitted? | `model.rs`; those without latents: `baseline.rs` |
 //! | What comes back? | `result.rs` |
@@ -15,6 +16,7 @@
 mod baseline;
 mod columns;
 mod design;
+mod examples;
 mod held_out;
 mod model;
 mod result;
@@ -45,6 +47,7 @@ use select::{Chosen, choose};
 use target::Target;
 
 pub use design::Form;
+pub use examples::tell_apart;
 pub use result::{Explained, ExplainedLatent, ExplainedPair, PathPoint};
 pub use select::Choice;
 pub use target::{MAX_CLASSES, TargetKind};

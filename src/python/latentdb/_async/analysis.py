@@ -15,6 +15,7 @@ from ..analyses import (
     duplicates_table,
     explained_table,
     hypotheses_table,
+    matches_table,
     trends_table,
     unexplained_table,
 )
@@ -341,6 +342,54 @@ class Analysed:
             request.pairs.CopyFrom(v1.ComparedPairs(filter=own, latents=with_latents))
         parts = await self._read("Hypothesise", request, v1.HypothesiseResponse, progress)
         return hypotheses_table(parts)
+
+    async def match_latents(
+        self,
+        other: str,
+        *,
+        min_support: int = 0,
+        min_phi: float = 0.5,
+        move: Sequence[str] = (),
+        replace: bool = False,
+        progress: ProgressLike = None,
+    ) -> Table:
+        """Which latents are which of another SAE: those active in the same documents.
+
+        Args:
+            other: another SAE of the collection ("NAME:SAE"), or another collection that holds documents with
+                the same ids, whatever its SAE or encoder.
+            min_support: documents of both that a latent has to be in; 5 when 0.
+            min_phi: correlation of two latents being active from which on they are the same to what moves.
+            move: what the other side is given: "labels", "presets", "sets", each to what has counterparts for
+                all its latents.
+            replace: labels in place of those that it has, too.
+
+        Returns:
+            A row for each latent, with the latent that it is matched with one to one (`other`, `phi`), and the
+            `nearest`; `about` has the counts, and what `moved` and `stayed`.
+
+        Raises:
+            PreconditionFailed: fewer than ten shared documents.
+        """
+        unknown = set(move) - {"labels", "presets", "sets"}
+        if unknown:
+            raise InvalidArgument(f"has {unknown}; labels, presets and sets are accepted", field="move")
+        request = v1.MatchLatentsRequest(
+            collection=self.name, other=other, min_support=min_support, min_phi=min_phi
+        )
+        if not move:
+            parts = await self._read("MatchLatents", request, v1.MatchLatentsResponse, progress)
+            return matches_table(parts)
+        moving = v1.MoveLatentsRequest(
+            matching=request,
+            labels="labels" in move,
+            replace=replace and "labels" in move,
+            presets="presets" in move,
+            sets="sets" in move,
+        )
+        return matches_table(
+            await self._read("MoveLatents", moving, v1.MatchLatentsResponse, progress)
+        )
 
     async def trends(
         self,

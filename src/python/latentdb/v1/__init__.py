@@ -13,6 +13,7 @@ from .facet_pb2 import *
 from .hypotheses_pb2 import *
 from .latent_pb2 import *
 from .map_pb2 import *
+from .matching_pb2 import *
 from .model_pb2 import *
 from .quality_pb2 import *
 from .search_pb2 import *

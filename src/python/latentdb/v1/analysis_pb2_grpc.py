@@ -9,6 +9,7 @@ from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
 from latentdb.v1 import explain_pb2 as latentdb_dot_v1_dot_explain__pb2
 from latentdb.v1 import hypotheses_pb2 as latentdb_dot_v1_dot_hypotheses__pb2
 from latentdb.v1 import map_pb2 as latentdb_dot_v1_dot_map__pb2
+from latentdb.v1 import matching_pb2 as latentdb_dot_v1_dot_matching__pb2
 from latentdb.v1 import quality_pb2 as latentdb_dot_v1_dot_quality__pb2
 from latentdb.v1 import trends_pb2 as latentdb_dot_v1_dot_trends__pb2
 
@@ -61,6 +62,16 @@ class AnalysisServiceStub(object):
                 '/latentdb.v1.AnalysisService/Hypothesise',
                 request_serializer=latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseRequest.SerializeToString,
                 response_deserializer=latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseResponse.FromString,
+                _registered_method=True)
+        self.MatchLatents = channel.unary_stream(
+                '/latentdb.v1.AnalysisService/MatchLatents',
+                request_serializer=latentdb_dot_v1_dot_matching__pb2.MatchLatentsRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_matching__pb2.MatchLatentsResponse.FromString,
+                _registered_method=True)
+        self.MoveLatents = channel.unary_stream(
+                '/latentdb.v1.AnalysisService/MoveLatents',
+                request_serializer=latentdb_dot_v1_dot_matching__pb2.MoveLatentsRequest.SerializeToString,
+                response_deserializer=latentdb_dot_v1_dot_matching__pb2.MatchLatentsResponse.FromString,
                 _registered_method=True)
         self.Trends = channel.unary_stream(
                 '/latentdb.v1.AnalysisService/Trends',
@@ -131,6 +142,20 @@ class AnalysisServiceServicer(object):
 
     def Hypothesise(self, request, context):
         """What sets documents apart in words, tested by a judge on documents held back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MatchLatents(self, request, context):
+        """Which latents of one SAE are which of another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MoveLatents(self, request, context):
+        """The same, and gives the other side labels, presets and sets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -214,6 +239,16 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
                     servicer.Hypothesise,
                     request_deserializer=latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseRequest.FromString,
                     response_serializer=latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseResponse.SerializeToString,
+            ),
+            'MatchLatents': grpc.unary_stream_rpc_method_handler(
+                    servicer.MatchLatents,
+                    request_deserializer=latentdb_dot_v1_dot_matching__pb2.MatchLatentsRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_matching__pb2.MatchLatentsResponse.SerializeToString,
+            ),
+            'MoveLatents': grpc.unary_stream_rpc_method_handler(
+                    servicer.MoveLatents,
+                    request_deserializer=latentdb_dot_v1_dot_matching__pb2.MoveLatentsRequest.FromString,
+                    response_serializer=latentdb_dot_v1_dot_matching__pb2.MatchLatentsResponse.SerializeToString,
             ),
             'Trends': grpc.unary_stream_rpc_method_handler(
                     servicer.Trends,
@@ -365,6 +400,60 @@ class AnalysisService(object):
             '/latentdb.v1.AnalysisService/Hypothesise',
             latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseRequest.SerializeToString,
             latentdb_dot_v1_dot_hypotheses__pb2.HypothesiseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MatchLatents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/latentdb.v1.AnalysisService/MatchLatents',
+            latentdb_dot_v1_dot_matching__pb2.MatchLatentsRequest.SerializeToString,
+            latentdb_dot_v1_dot_matching__pb2.MatchLatentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MoveLatents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/latentdb.v1.AnalysisService/MoveLatents',
+            latentdb_dot_v1_dot_matching__pb2.MoveLatentsRequest.SerializeToString,
+            latentdb_dot_v1_dot_matching__pb2.MatchLatentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -136,7 +136,7 @@ class LatentSummary(_message.Message):
     def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping[str, _Any]]] = ..., documents: _Optional[int] = ..., density: _Optional[float] = ..., mean_activation: _Optional[float] = ...) -> None: ...
 
 class Label(_message.Message):
-    __slots__ = ("text", "source", "score", "created", "version", "scores", "low_confidence")
+    __slots__ = ("text", "source", "score", "created", "version", "scores", "low_confidence", "moved_from", "moved_phi")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -144,6 +144,8 @@ class Label(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    MOVED_FROM_FIELD_NUMBER: _ClassVar[int]
+    MOVED_PHI_FIELD_NUMBER: _ClassVar[int]
     text: str
     source: str
     score: float
@@ -151,7 +153,9 @@ class Label(_message.Message):
     version: int
     scores: _containers.RepeatedCompositeFieldContainer[LabelScore]
     low_confidence: bool
-    def __init__(self, text: _Optional[str] = ..., source: _Optional[str] = ..., score: _Optional[float] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., version: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping[str, _Any]]]] = ..., low_confidence: bool = ...) -> None: ...
+    moved_from: str
+    moved_phi: float
+    def __init__(self, text: _Optional[str] = ..., source: _Optional[str] = ..., score: _Optional[float] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., version: _Optional[int] = ..., scores: _Optional[_Iterable[_Union[LabelScore, _Mapping[str, _Any]]]] = ..., low_confidence: bool = ..., moved_from: _Optional[str] = ..., moved_phi: _Optional[float] = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("judge", "pearson", "f1", "positives", "negatives", "created", "low", "high", "same_encoder")

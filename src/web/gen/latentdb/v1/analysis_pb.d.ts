@@ -7,6 +7,7 @@ import type { DiffRequestSchema, DiffResponseSchema } from "./diff_pb.js";
 import type { CorrelateRequestSchema, CorrelateResponseSchema } from "./correlate_pb.js";
 import type { ExplainRequestSchema, ExplainResponseSchema } from "./explain_pb.js";
 import type { HypothesiseRequestSchema, HypothesiseResponseSchema } from "./hypotheses_pb.js";
+import type { MatchLatentsRequestSchema, MatchLatentsResponseSchema, MoveLatentsRequestSchema } from "./matching_pb.js";
 import type { TrendsRequestSchema, TrendsResponseSchema } from "./trends_pb.js";
 import type { NearDuplicatesRequestSchema, NearDuplicatesResponseSchema, PoorlyExplainedRequestSchema, PoorlyExplainedResponseSchema } from "./quality_pb.js";
 import type { ClusterRequestSchema, ClusterResponseSchema } from "./cluster_pb.js";
@@ -62,6 +63,26 @@ export declare const AnalysisService: GenService<{
     methodKind: "server_streaming";
     input: typeof HypothesiseRequestSchema;
     output: typeof HypothesiseResponseSchema;
+  },
+  /**
+   * Which latents of one SAE are which of another.
+   *
+   * @generated from rpc latentdb.v1.AnalysisService.MatchLatents
+   */
+  matchLatents: {
+    methodKind: "server_streaming";
+    input: typeof MatchLatentsRequestSchema;
+    output: typeof MatchLatentsResponseSchema;
+  },
+  /**
+   * The same, and gives the other side labels, presets and sets.
+   *
+   * @generated from rpc latentdb.v1.AnalysisService.MoveLatents
+   */
+  moveLatents: {
+    methodKind: "server_streaming";
+    input: typeof MoveLatentsRequestSchema;
+    output: typeof MatchLatentsResponseSchema;
   },
   /**
    * What rises, falls or breaks along an order.

@@ -343,6 +343,19 @@ export declare type Label = Message<"latentdb.v1.Label"> & {
    * @generated from field: bool low_confidence = 7;
    */
   lowConfidence: boolean;
+
+  /**
+   * The SAE whose label it was, NAME or NAME:SAE, and the correlation (phi) of the two latents being active,
+   * where it was moved.
+   *
+   * @generated from field: string moved_from = 8;
+   */
+  movedFrom: string;
+
+  /**
+   * @generated from field: optional float moved_phi = 9;
+   */
+  movedPhi?: number | undefined;
 };
 
 /**

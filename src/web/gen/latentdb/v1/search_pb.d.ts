@@ -354,6 +354,9 @@ export declare type PropertyExamples = Message<"latentdb.v1.PropertyExamples"> &
   /**
    * Weight of the squared norm against the examples' loss; above 0, 1 when absent.
    *
+   * The latents whose mean activations over their 90th percentiles differ most are fitted: `kept` of the
+   * property; 50, at most its `candidates`, when that is absent.
+   *
    * @generated from field: optional float regularisation = 3;
    */
   regularisation?: number | undefined;
