@@ -226,7 +226,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "eval steering",
-        "latentdb eval steering --collection reviews --queries queries.jsonl",
+        "latentdb eval steering --collection reviews --queries queries.jsonl --scored-by small",
     ),
     (
         "eval sensitivity",

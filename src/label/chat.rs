@@ -18,8 +18,8 @@ use serde_json::json;
 
 use super::judge::{JUDGED_CHARACTERS, Judge};
 use super::prompt::{
-    Prompt, Shown, clean_label, clean_sentence, holds_prompt, judge_prompt, label_prompt,
-    read_scores, read_yes_no, sentence_prompt,
+    Prompt, Shown, clean_label, clean_query, clean_sentence, holds_prompt, judge_prompt,
+    label_prompt, read_scores, read_yes_no, rewrite_prompt, sentence_prompt,
 };
 use super::{Annotator, Evidence, Labeller, Naming, Passage};
 use crate::error::{Error, ErrorKind, Result};
@@ -344,6 +344,24 @@ fn sleep(time: Duration, progress: &Progress) -> Result<()> {
             return Ok(());
         }
         std::thread::sleep(left.min(Duration::from_millis(50)));
+    }
+}
+
+impl ChatModel {
+    /// A search query rewritten so that it is about a concept too, and less about another; `None` where the model
+    /// gives nothing usable.
+    ///
+    /// # Errors
+    /// As [`Labeller::label`].
+    pub fn rewrite(
+        &self,
+        query: &str,
+        up: &str,
+        down: Option<&str>,
+        progress: &Progress,
+    ) -> Result<Option<String>> {
+        let answer = self.ask(&rewrite_prompt(query, up, down), SENTENCE_TOKENS, progress)?;
+        Ok(clean_query(&answer))
     }
 }
 

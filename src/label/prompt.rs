@@ -227,6 +227,30 @@ pub(super) fn clean_sentence(answer: &str) -> Option<String> {
         .then(|| line.to_owned())
 }
 
+/// Asks for a search query that is about a concept too, and less about another.
+pub(super) fn rewrite_prompt(query: &str, up: &str, down: Option<&str>) -> Prompt {
+    let less = down.map_or_else(String::new, |down| format!("\nLess about: {down}"));
+    Prompt {
+        system: "You rewrite search queries. You answer with the new query alone.".to_owned(),
+        user: format!("Query: {query}\nMore about: {up}{less}\n\nThe new query:"),
+    }
+}
+
+/// The query of an answer to [`rewrite_prompt`]: its first line, without a name before it.
+pub(super) fn clean_query(answer: &str) -> Option<String> {
+    let line = answer
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())?;
+    let head = line.split_once(':').map_or("", |(head, _)| head);
+    let line = match head.to_lowercase().as_str() {
+        "query" | "new query" | "the new query" => &line[head.len() + 1..],
+        _ => line,
+    };
+    let line = line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '*' | '`'));
+    (!line.is_empty() && line.len() <= MAX_SENTENCE_BYTES).then(|| line.to_owned())
+}
+
 /// Asks which of several labels fit a property (arXiv 2512.10092, property-based retrieval).
 pub(super) fn select_prompt(property: &str, labels: &[&str]) -> Prompt {
     Prompt {
@@ -409,6 +433,18 @@ mod tests {
         assert_eq!(clean_sentence("praise of food"), None);
         assert_eq!(clean_sentence(&"word ".repeat(51)), None);
         assert_eq!(clean_sentence(""), None);
+    }
+
+    #[test]
+    fn queries_are_one_line_without_a_name() {
+        for (answer, expected) in [
+            ("\n\"solar sails in orbit\"\n", Some("solar sails in orbit")),
+            ("New query: solar sails", Some("solar sails")),
+            ("GPU: faster kernels", Some("GPU: faster kernels")),
+            ("", None),
+        ] {
+            assert_eq!(clean_query(answer).as_deref(), expected, "{answer:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tables and figures of the steering evaluation.
 
 use crate::error::Result;
-use crate::eval::steering::{Evaluation, Step};
+use crate::eval::steering::{Evaluation, Picked, Step};
 use crate::plot::{self, Axis, Series};
 
 /// A heading and the text of a step below it.
@@ -14,6 +14,10 @@ pub const UP_COLUMNS: &[Column] = &[
     }),
     ("target share", |step| {
         format!("{:.3}", step.outcome.target_share)
+    }),
+    ("95 %", |step| {
+        let (low, high) = step.target_interval;
+        format!("{low:.3} to {high:.3}")
     }),
     ("overlap", |step| format!("{:.2}", step.outcome.overlap)),
 ];
@@ -29,12 +33,16 @@ pub const UP_DOWN_COLUMNS: &[Column] = &[
     }),
     ("down share", |step| format!("{:.3}", step.down_share)),
     ("overlap", |step| format!("{:.2}", step.outcome.overlap)),
-    ("up picked", |step| share(step.up_picked.accuracy())),
-    ("down picked", |step| share(step.down_picked.accuracy())),
+    ("up picked", |step| picked(&step.up_picked)),
+    ("down picked", |step| picked(&step.down_picked)),
 ];
 
-fn share(accuracy: Option<f64>) -> String {
-    accuracy.map_or("-".to_owned(), |accuracy| format!("{accuracy:.2}"))
+/// The share of right picks with its interval.
+fn picked(picked: &Picked) -> String {
+    match picked.accuracy().zip(picked.interval()) {
+        None => "-".to_owned(),
+        Some((share, (low, high))) => format!("{share:.2} ({low:.2} to {high:.2})"),
+    }
 }
 
 /// The head and the rows of a table: method, strength and `columns`, the unsteered queries first.

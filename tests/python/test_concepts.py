@@ -149,7 +149,7 @@ def test_steering_is_measured(cli, topics, tmp_path):  # noqa: F811
     file.write_text("\n".join(texts[0] for texts in TOPICS.values()))
     found = cli(
         *("eval", "steering", "--collection", topics, "--queries", file),
-        *("--min-documents", 5, "--max-documents", 60, "--top", 5),
+        *("--min-documents", 5, "--max-documents", 60, "--top", 5, "--scored-by-attribute", "source"),
     )
     methods = found["methods"]
     assert set(methods) >= {"boost", "add", "clamp", "append", "mix", "filter"}
@@ -158,9 +158,12 @@ def test_steering_is_measured(cli, topics, tmp_path):  # noqa: F811
     shares = [step["target_share"] for step in boost]
     assert shares == sorted(shares)
     for step in boost:
-        assert set(step) == {"strength", "relevance_kept", "target_share", "overlap"}
+        assert set(step) == {
+            *("strength", "relevance_kept", "target_share", "target_low", "target_high", "overlap")
+        }
+        assert 0 <= step["target_low"] <= step["target_share"] <= step["target_high"] <= 1
         assert 0 <= step["overlap"] <= 1
-    assert methods["filter"][0]["target_share"] == 1
+    assert methods["filter"][0]["target_share"] > 0.9 and found["scored_by"] == "the values of source"
 
 
 def test_judged_queries_and_run_files_agree(cli, topics, tmp_path):  # noqa: F811
@@ -221,6 +224,7 @@ def test_one_latent_up_and_one_down(cli, topics, tmp_path):  # noqa: F811
         found = cli(
             *("eval", "steering", "--collection", topics, "--queries", file),
             *("--min-documents", 5, "--max-documents", 100, "--top", 10, "--judged", 4),
+            *("--scored-by-attribute", "source"),
             *("--chat-url", endpoint.url, "--chat-model", "tiny"),
             *("--plot", tmp_path / "shares.svg", "--plots", plots),
         )
@@ -229,11 +233,12 @@ def test_one_latent_up_and_one_down(cli, topics, tmp_path):  # noqa: F811
     turned = found["up_down"]
     assert (turned["judge"], turned["judged"]) == ("chat:tiny", 4)
     assert turned["queries"] == sum(map(len, TOPICS.values()))
-    assert set(turned["methods"]) == {"boost", "add", "mix", "append"}
+    assert set(turned["methods"]) == {"boost", "add", "mix", "append", "rewrite"}
     for method, steps in turned["methods"].items():
         for step in steps:
             assert 0 <= step["up_share"] <= 1 and 0 <= step["down_share"] <= 1
             assert step["cosine"] == pytest.approx(1) if method == "boost" else step["cosine"] < 1
+            assert step["up_low"] <= step["up_accuracy"] <= step["up_high"]
             # The first option is right now and then, by chance.
             assert 0 <= step["up_accuracy"] <= 1 and step["unanswered"] == 0
     before, after = turned["unsteered"], turned["methods"]["boost"][-1]
@@ -241,8 +246,13 @@ def test_one_latent_up_and_one_down(cli, topics, tmp_path):  # noqa: F811
     assert after["down_share"] < before["down_share"]
     # Two questions for each judged query, method and strength.
     steps = sum(len(steps) for steps in turned["methods"].values())
-    assert len(endpoint.requests) == 2 * 4 * steps
-    user = endpoint.requests[0][2]["messages"][1]["content"]
+    users = [body["messages"][1]["content"] for _, _, body in endpoint.requests]
+    rewritten = [user for user in users if user.startswith("Query: ")]
+    # Each query is rewritten towards a concept, and those of the second pass away from another.
+    assert sum("Less about: " in user for user in rewritten) == turned["queries"]
+    asked = [user for user in users if not user.startswith("Query: ")]
+    assert len(asked) == 2 * 4 * steps
+    user = asked[0]
     assert "turned up:\n1. " in user and "\n5. " in user.split("turned up:")[1]
     names = ("up-share", "down-share", "overlap", "up-picked", "down-picked")
     for file in (tmp_path / "shares.svg", *(plots / f"{name}.svg" for name in names)):

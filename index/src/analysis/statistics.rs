@@ -66,7 +66,14 @@ pub(crate) fn normal_two_sided(z: f64) -> f64 {
 }
 
 /// Wilson's score interval of the share `count / n`; `(0, 1)` for n = 0.
-pub(crate) fn wilson(count: u64, n: u64, quantile: f64) -> (f64, f64) {
+///
+/// ```
+/// use latentdb_index::analysis::statistics::{normal_quantile, wilson};
+///
+/// let (low, high) = wilson(3, 10, normal_quantile(0.95));
+/// assert!((low - 0.1078).abs() < 1e-4 && (high - 0.6032).abs() < 1e-4);
+/// ```
+pub fn wilson(count: u64, n: u64, quantile: f64) -> (f64, f64) {
     if n == 0 {
         return (0.0, 1.0);
     }

@@ -7,9 +7,9 @@ use anyhow::bail;
 
 use crate::cli::chat::ChatArgs;
 use crate::error::{Error, Result};
-use crate::eval::steering::{Judge, Question};
+use crate::eval::steering::{Judge, Question, Rewriting};
 use crate::inputs::Cache;
-use crate::label::{ChatModel, Event, LocalModel, TopicJudge, Turn, run_each};
+use crate::label::{Annotator as _, ChatModel, Event, LocalModel, TopicJudge, Turn, run_each};
 use crate::progress::Progress;
 
 /// The local model where none is named.
@@ -88,17 +88,44 @@ impl Judge for JudgeModel {
     }
 
     async fn ask(&self, questions: Vec<Question>) -> Result<Vec<Option<bool>>> {
+        self.at_work(move |model, progress| {
+            model.with(|judge| ask_all(judge, &questions, progress))
+        })
+        .await
+    }
+
+    async fn rewrite(&self, rewritings: Vec<Rewriting>) -> Result<Option<Vec<Option<String>>>> {
+        let Self::Chat(model) = self.clone() else {
+            return Ok(None);
+        };
+        self.at_work(move |_, progress| {
+            let mut rewritten = vec![None; rewritings.len()];
+            let write =
+                |own: &Rewriting| model.rewrite(&own.query, &own.up, own.down.as_deref(), progress);
+            let concurrency = model.concurrency();
+            run_each(&rewritings, concurrency, progress, write, &mut |event| {
+                if let Event::Done(at, text) = event {
+                    rewritten[at] = text;
+                }
+            })?;
+            Ok(Some(rewritten))
+        })
+        .await
+    }
+}
+
+impl JudgeModel {
+    /// Has a model work off the async threads; it is called off when nobody waits for it.
+    async fn at_work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self, &Progress) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let progress = Arc::new(Progress::default());
-        let guard = progress.stop_on_drop();
+        let _waiting = progress.stop_on_drop();
         let model = self.clone();
-        let asking = tokio::task::spawn_blocking(move || {
-            model.with(|judge| ask_all(judge, &questions, &progress))
-        });
-        let answers = asking
+        tokio::task::spawn_blocking(move || work(&model, &progress))
             .await
-            .map_err(|error| Error::internal("the judge failed").with_source(error))?;
-        drop(guard);
-        answers
+            .map_err(|error| Error::internal("the model failed").with_source(error))?
     }
 }
 

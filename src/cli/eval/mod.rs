@@ -21,6 +21,7 @@ mod property;
 mod queries;
 mod ranking;
 mod runs;
+mod scored_by;
 mod sensitivity;
 mod steered_searches;
 mod steering;

@@ -1,13 +1,14 @@
 //! The requests of the steering evaluation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use latentdb_proto::v1::{
-    self, EncodeTextsRequest, ListLatentsRequest, NearestQuery, Projection, SearchBatchRequest,
-    SearchRequest, SearchResponse, SteerEdit, SteerRequest, SteerUnit, Vector,
+    self, Document, EncodeTextsRequest, ListLatentsRequest, NearestQuery, Projection,
+    SearchBatchRequest, SearchRequest, SearchResponse, SteerEdit, SteerRequest, SteerUnit, Vector,
     encode_texts_request::With, nearest_query::To, query::Kind, steer_edit,
 };
 
+use super::scored_by::ScoredBy;
 use crate::cli::client::Client;
 use crate::cli::search::{expression, node};
 use crate::eval::steering::{Answer, Change, Collection, Edit, Hit, Latent, Query};
@@ -21,6 +22,8 @@ pub(super) struct SteeredSearches {
     pub(super) collection: String,
     /// Hits of each search.
     pub(super) top: u32,
+    /// Who says what they show.
+    pub(super) scored_by: ScoredBy,
 }
 
 impl Collection for SteeredSearches {
@@ -37,6 +40,7 @@ impl Collection for SteeredSearches {
         Ok(latents
             .map(|latent| Latent {
                 number: latent.latent,
+                mark: self.scored_by.mark(latent.latent),
                 documents: latent.documents,
                 score: latent.label.as_ref().and_then(|label| label.score),
                 label: latent.label.map(|label| label.text),
@@ -77,7 +81,7 @@ impl Collection for SteeredSearches {
                 projection: Some(Projection {
                     text: texts,
                     vector: true,
-                    latents: true,
+                    attributes: self.scored_by.reads_attributes(),
                     ..Projection::default()
                 }),
                 latents_per_hit: Some(0),
@@ -87,7 +91,15 @@ impl Collection for SteeredSearches {
                 searches: searches.collect(),
             };
             let response = self.client.searches().search_batch(request).await?;
-            found.extend(response.into_inner().responses.into_iter().map(answer));
+            let responses = response.into_inner().responses;
+            let hits = responses.iter().flat_map(|response| &response.hits);
+            let documents: Vec<Document> = hits.filter_map(|hit| hit.document.clone()).collect();
+            let marks = self.scored_by.marks(&self.client, &documents).await?;
+            found.extend(
+                responses
+                    .into_iter()
+                    .map(|response| answer(response, &marks)),
+            );
         }
         Ok(found)
     }
@@ -128,20 +140,14 @@ fn edit(edit: &Edit) -> SteerEdit {
     }
 }
 
-fn answer(response: SearchResponse) -> Answer {
+fn answer(response: SearchResponse, marks: &BTreeMap<String, BTreeSet<u32>>) -> Answer {
     let documents = response.hits.into_iter().filter_map(|hit| hit.document);
     Answer {
         hits: documents
             .map(|document| Hit {
-                id: document.id,
+                id: document.id.clone(),
                 vector: document.vector.unwrap_or_default().values,
-                latents: document
-                    .latents
-                    .unwrap_or_default()
-                    .values
-                    .iter()
-                    .map(|entry| entry.latent)
-                    .collect(),
+                marks: marks.get(&document.id).cloned().unwrap_or_default(),
                 text: document.text.unwrap_or_default(),
             })
             .collect(),

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Map, Value, json};
 
 use super::judging::JudgeArgs;
+use super::scored_by::ScoredByArgs;
 use super::steered_searches::SteeredSearches;
 use crate::cli::client::ClientArgs;
 use crate::cli::{output, text};
@@ -56,6 +57,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
     #[command(flatten)]
+    scored_by: ScoredByArgs,
+    #[command(flatten)]
     judge: JudgeArgs,
     #[command(flatten)]
     client: ClientArgs,
@@ -77,10 +80,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         seed: args.seed,
     };
     let judge = args.judge.open().await?;
+    let client = args.client.connect().await?;
+    let scored_by = args.scored_by.find(&client, &args.collection).await?;
+    let scored = scored_by.name();
     let searches = SteeredSearches {
-        client: args.client.connect().await?,
+        client,
         collection: args.collection,
         top: args.top,
+        scored_by,
     };
     let (up, up_down) = evaluate(&searches, queries, &settings, judge.as_ref()).await?;
     if let Some(path) = &args.plot {
@@ -95,12 +102,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     }
     let value = json!({
         "methods": methods(&up, up_json),
+        "scored_by": scored,
         "queries": up.queries,
         "top": args.top,
         "up_down": up_down.as_ref().map(up_down_json),
     });
     let text = format!(
-        "{}{} queries, {} hits\n{}",
+        "{}{} queries, {} hits, scored by {scored}\n{}",
         page(&up, UP_COLUMNS),
         up.queries,
         args.top,
@@ -121,6 +129,8 @@ fn up_json(step: &Step) -> Value {
         "strength": single(step.strength),
         "relevance_kept": step.outcome.relevance,
         "target_share": step.outcome.target_share,
+        "target_low": step.target_interval.0,
+        "target_high": step.target_interval.1,
         "overlap": step.outcome.overlap,
     })
 }
@@ -138,8 +148,11 @@ fn down_json(step: &Step) -> Value {
 
 fn judged_json(step: &Step) -> Value {
     let mut value = down_json(step);
-    value["up_accuracy"] = json!(step.up_picked.accuracy());
-    value["down_accuracy"] = json!(step.down_picked.accuracy());
+    for (name, picked) in [("up", step.up_picked), ("down", step.down_picked)] {
+        value[format!("{name}_accuracy")] = json!(picked.accuracy());
+        value[format!("{name}_low")] = json!(picked.interval().map(|own| own.0));
+        value[format!("{name}_high")] = json!(picked.interval().map(|own| own.1));
+    }
     value["unanswered"] = json!(step.up_picked.unanswered + step.down_picked.unanswered);
     value
 }

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
 use super::collection::{Answer, Collection, Latent, Query};
-use super::judge::Question;
+use super::judge::{Question, Rewriting};
 use crate::error::{Error, Result};
 
 /// Options that a judge picks from.
@@ -35,7 +35,9 @@ pub struct Settings {
 /// A query and what it is steered by.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
-    /// The query's vector.
+    /// The query.
+    pub text: String,
+    /// Its vector.
     pub vector: Vec<f32>,
     /// The latents active in the query.
     pub active: BTreeSet<u32>,
@@ -43,6 +45,9 @@ pub(super) struct Case {
     pub up: Concept,
     /// The vector of the query's text with the label of `up` appended; empty without labels.
     pub appended: Vec<f32>,
+    /// The vector of the query as a language model rewrote it, its own where that wrote nothing usable; empty without
+    /// one.
+    pub rewritten: Vec<f32>,
     /// The active latent that is steered down.
     pub down: Option<Down>,
 }
@@ -51,6 +56,8 @@ pub(super) struct Case {
 #[derive(Clone, Debug)]
 pub(super) struct Concept {
     pub latent: u32,
+    /// What its hits are known by.
+    pub mark: u32,
     pub label: Option<String>,
     pub vector: Vec<f32>,
 }
@@ -69,6 +76,18 @@ impl Case {
         Query {
             vector: self.vector.clone(),
             ..Query::default()
+        }
+    }
+
+    /// What a language model is asked to make of the query.
+    pub fn rewriting(&self) -> Rewriting {
+        Rewriting {
+            query: self.text.clone(),
+            up: self.up.label.clone().unwrap_or_default(),
+            down: self
+                .down
+                .as_ref()
+                .and_then(|down| down.concept.label.clone()),
         }
     }
 
@@ -121,7 +140,7 @@ impl Options {
 /// The latents that cases are drawn from.
 pub(super) struct Cases<'a> {
     settings: &'a Settings,
-    /// All with a good enough label, or without labels.
+    /// All with a mark and a good enough label, or without labels.
     eligible: Vec<&'a Latent>,
     /// Those active in a medium number of documents; labelled, if any is.
     targets: Vec<&'a Latent>,
@@ -133,6 +152,7 @@ impl<'a> Cases<'a> {
         let least_score = settings.min_label_score;
         let eligible: Vec<&Latent> = latents
             .iter()
+            .filter(|latent| latent.mark.is_some())
             .filter(|latent| {
                 least_score.is_none_or(|least| latent.score.is_some_and(|score| score >= least))
             })
@@ -145,7 +165,8 @@ impl<'a> Cases<'a> {
         }
         if targets.is_empty() {
             return Err(Error::precondition(format!(
-                "no latent is active in {least} to {most} documents and well labelled enough"
+                "no latent is active in {least} to {most} documents, well labelled enough and matched with what \
+                 hits are scored by"
             )));
         }
         Ok(Self {
@@ -163,7 +184,8 @@ impl<'a> Cases<'a> {
         random: &mut StdRng,
     ) -> Result<Vec<Case>, C::Error> {
         let mut cases = Vec::with_capacity(queries.len());
-        for vector in collection.encode(queries.to_vec()).await? {
+        let vectors = collection.encode(queries.to_vec()).await?;
+        for (text, vector) in queries.iter().zip(vectors) {
             let active = collection.active(&vector).await?;
             let inactive: Vec<&Latent> = self
                 .targets
@@ -175,14 +197,17 @@ impl<'a> Cases<'a> {
                 .choose(random)
                 .ok_or_else(|| Error::precondition("every target is active in a query"))?;
             cases.push(Case {
+                text: text.clone(),
                 vector,
                 active,
                 up: Concept {
                     latent: target.number,
+                    mark: target.mark.unwrap_or_default(),
                     label: target.label.clone(),
                     vector: Vec::new(),
                 },
                 appended: Vec::new(),
+                rewritten: Vec::new(),
                 down: None,
             });
         }
@@ -210,19 +235,20 @@ impl<'a> Cases<'a> {
         pairs: Vec<(Case, Answer)>,
     ) -> Result<Vec<(Case, Answer)>, C::Error> {
         let mut random = StdRng::seed_from_u64(self.settings.seed ^ DOWN_STREAM);
-        let labels = |latents: &[&Latent], wanted: &dyn Fn(u32) -> bool| -> Vec<(u32, String)> {
+        type Labelled = (u32, u32, String);
+        let labels = |latents: &[&Latent], wanted: &dyn Fn(u32) -> bool| -> Vec<Labelled> {
             let wanted = latents.iter().filter(|latent| wanted(latent.number));
             wanted
-                .filter_map(|latent| Some((latent.number, latent.label.clone()?)))
+                .filter_map(|latent| Some((latent.number, latent.mark?, latent.label.clone()?)))
                 .collect()
         };
-        let only_labels = |latents: Vec<(u32, String)>| -> Vec<String> {
-            latents.into_iter().map(|(_, label)| label).collect()
+        let only_labels = |latents: Vec<Labelled>| -> Vec<String> {
+            latents.into_iter().map(|(_, _, label)| label).collect()
         };
         let mut kept = Vec::with_capacity(pairs.len());
         for (mut case, answer) in pairs {
             let active = labels(&self.eligible, &|latent| case.active.contains(&latent));
-            let Some((latent, label)) = active.choose(&mut random).cloned() else {
+            let Some((latent, mark, label)) = active.choose(&mut random).cloned() else {
                 continue;
             };
             let inactive = labels(&self.targets, &|latent| !case.active.contains(&latent));
@@ -232,6 +258,7 @@ impl<'a> Cases<'a> {
             case.down = Some(Down {
                 concept: Concept {
                     latent,
+                    mark,
                     label: Some(label),
                     vector: Vec::new(),
                 },

@@ -41,6 +41,9 @@ pub struct Latent {
     pub label: Option<String>,
     /// The label's score, if it was scored.
     pub score: Option<f32>,
+    /// What tells in a document whether it shows the concept, other than the latent itself: the matched latent of
+    /// another SAE, or the place of the attribute's value that goes with it. `None` where there is none.
+    pub mark: Option<u32>,
 }
 
 /// The hits of one query.
@@ -59,8 +62,8 @@ pub struct Hit {
     pub id: String,
     /// Its vector.
     pub vector: Vec<f32>,
-    /// The latents active in it.
-    pub latents: BTreeSet<u32>,
+    /// The marks of latents that it has.
+    pub marks: BTreeSet<u32>,
     /// Its text, if asked for.
     pub text: String,
 }

@@ -1,4 +1,4 @@
-//! What the evaluation asks of a judge.
+//! What the evaluation asks of a language model.
 
 use std::future::Future;
 
@@ -11,6 +11,24 @@ pub trait Judge {
 
     /// For each question whether it was answered correctly; `None` for an unusable answer.
     fn ask(&self, questions: Vec<Question>) -> impl Future<Output = Result<Vec<Option<bool>>>>;
+
+    /// Queries rewritten towards a concept, and away from another; `None` of one for an unusable answer, and of
+    /// all where the model does not write.
+    fn rewrite(
+        &self,
+        rewritings: Vec<Rewriting>,
+    ) -> impl Future<Output = Result<Option<Vec<Option<String>>>>>;
+}
+
+/// A query, and what it shall be about more and less.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewriting {
+    /// The query.
+    pub query: String,
+    /// The label of the latent that is steered up.
+    pub up: String,
+    /// The label of the latent that is steered down, if any.
+    pub down: Option<String>,
 }
 
 /// Hits before and after steering, and labels of which one is the steered latent's.

@@ -23,27 +23,31 @@ pub enum Method {
     Mix,
     /// The label appended to the query's text.
     Append,
+    /// The query's text rewritten by a language model.
+    Rewrite,
     /// Only documents with the latent.
     Filter,
 }
 
 impl Method {
     /// Methods and strengths for one latent up.
-    pub const UP: [(Self, &'static [f32]); 7] = [
+    pub const UP: [(Self, &'static [f32]); 8] = [
         (Self::Boost, &[0.05, 0.1, 0.15, 0.2, 0.3]),
         (Self::Add, &[0.3, 0.5, 0.7, 1.0, 1.5]),
         (Self::Clamp, &[0.5, 1.0, 2.0, 4.0]),
         (Self::ConsistentClamp, &[0.5, 1.0, 2.0, 4.0]),
         (Self::Mix, &[0.3, 0.4, 0.5, 0.6]),
         (Self::Append, &[1.0]),
+        (Self::Rewrite, &[1.0]),
         (Self::Filter, &[1.0]),
     ];
     /// Methods and strengths for one latent up and another down.
-    pub const UP_AND_DOWN: [(Self, &'static [f32]); 4] = [
+    pub const UP_AND_DOWN: [(Self, &'static [f32]); 5] = [
         (Self::Boost, &[0.1, 0.15, 0.2, 0.3]),
         (Self::Add, &[0.3, 0.5, 0.7, 1.0, 1.5]),
         (Self::Mix, &[0.2, 0.3, 0.4, 0.5]),
         (Self::Append, &[1.0]),
+        (Self::Rewrite, &[1.0]),
     ];
 
     /// Its name in output.
@@ -55,13 +59,14 @@ impl Method {
             Self::ConsistentClamp => "consistent-clamp",
             Self::Mix => "mix",
             Self::Append => "append",
+            Self::Rewrite => "rewrite",
             Self::Filter => "filter",
         }
     }
 
     /// True if it needs labels.
     pub fn needs_labels(self) -> bool {
-        matches!(self, Self::Mix | Self::Append)
+        matches!(self, Self::Mix | Self::Append | Self::Rewrite)
     }
 
     /// The steered query of a case.
@@ -110,6 +115,7 @@ impl Method {
                 near(mixed)
             }
             Self::Append => near(case.appended.clone()),
+            Self::Rewrite => near(case.rewritten.clone()),
             Self::Filter => Query {
                 filter: Some(case.up.latent),
                 ..case.unsteered()

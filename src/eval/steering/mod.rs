@@ -2,10 +2,10 @@
 //!
 //! Each query is steered up by one latent that is inactive in it. Per method and strength:
 //! *relevance kept* is the mean cosine of the steered hits with the query over that of the
-//! unsteered, *target share* the share of the steered hits in which the latent is active, *overlap*
-//! the share of the unsteered hits that stay. Baselines rewrite the query with the latent's label.
+//! unsteered, *target share* the share of the steered hits that show its concept, by the matched latent of another
+//! SAE or by an attribute's value, never by the latent itself, *overlap* the share of the unsteered hits that stay. Baselines rewrite the query with the latent's label.
 //! Where latents are labelled, a second pass steers one latent up and another down, as O'Neill et
-//! al. 2024 do, and a judge may guess both from the hits.
+//! al. 2024 do, and a judge may guess both from the hits. A model that writes rewrites queries for another baseline.
 //!
 //! | question | file |
 //! |---|---|
@@ -28,7 +28,7 @@ use crate::error::Result;
 pub use cases::Settings;
 use cases::{Case, Cases};
 pub use collection::{Answer, Change, Collection, Edit, Hit, Latent, Query};
-pub use judge::{Judge, Question};
+pub use judge::{Judge, Question, Rewriting};
 pub use method::Method;
 pub use outcome::{Outcome, Picked, Step};
 
@@ -65,27 +65,52 @@ pub async fn evaluate<C: Collection, J: Judge>(
     let ups = cases.up(collection, &queries, &mut random).await?;
     let near: Vec<Query> = ups.iter().map(Case::unsteered).collect();
     let plain = collection.search(&near, judge.is_some()).await?;
-    let pairs: Vec<(Case, Answer)> = ups.into_iter().zip(plain).collect();
+    let mut pairs: Vec<(Case, Answer)> = ups.into_iter().zip(plain).collect();
     let labelled = pairs.iter().all(|(case, _)| case.up.label.is_some());
-    let methods: Vec<(Method, &[f32])> = Method::UP
-        .into_iter()
-        .filter(|(method, _)| labelled || !method.needs_labels())
-        .collect();
+    let rewrites = labelled && rewrite(collection, &mut pairs, judge).await?;
+    let usable = |(method, _): &(Method, &[f32])| {
+        (labelled || !method.needs_labels()) && (rewrites || *method != Method::Rewrite)
+    };
+    let methods: Vec<(Method, &[f32])> = Method::UP.into_iter().filter(usable).collect();
     let up = measure(collection, &pairs, &methods, None::<(&J, usize)>).await?;
     if !labelled {
         return Ok((up, None));
     }
-    let pairs = cases.down(collection, pairs).await?;
+    let mut pairs = cases.down(collection, pairs).await?;
     if pairs.is_empty() {
         return Ok((up, None));
     }
+    rewrite(collection, &mut pairs, judge).await?;
     let judged = match settings.judged {
         0 => pairs.len(),
         most => most.min(pairs.len()),
     };
     let judge = judge.map(|judge| (judge, judged));
-    let down = measure(collection, &pairs, &Method::UP_AND_DOWN, judge).await?;
+    let methods: Vec<(Method, &[f32])> = Method::UP_AND_DOWN.into_iter().filter(usable).collect();
+    let down = measure(collection, &pairs, &methods, judge).await?;
     Ok((up, Some(down)))
+}
+
+/// Has the queries rewritten, if the model writes: whether it does.
+async fn rewrite<C: Collection, J: Judge>(
+    collection: &C,
+    pairs: &mut [(Case, Answer)],
+    judge: Option<&J>,
+) -> Result<bool, C::Error> {
+    let Some(judge) = judge else {
+        return Ok(false);
+    };
+    let rewritings = pairs.iter().map(|(case, _)| case.rewriting());
+    let Some(rewritten) = judge.rewrite(rewritings.collect()).await? else {
+        return Ok(false);
+    };
+    let texts = pairs.iter().zip(rewritten);
+    let texts = texts.map(|((case, _), text)| text.unwrap_or_else(|| case.text.clone()));
+    let vectors = collection.encode(texts.collect()).await?;
+    for ((case, _), vector) in pairs.iter_mut().zip(vectors) {
+        case.rewritten = vector;
+    }
+    Ok(true)
 }
 
 async fn measure<C: Collection, J: Judge>(
@@ -159,6 +184,7 @@ mod tests {
                     documents: 5,
                     label: Some(letter.to_owned()),
                     score: None,
+                    mark: Some(number),
                 })
                 .collect())
         }
@@ -186,10 +212,10 @@ mod tests {
                     .map(|text| Hit {
                         id: (*text).to_owned(),
                         vector: vector(text),
-                        latents: letters(&vector(text)),
+                        marks: letters(&vector(text)),
                         text: (*text).to_owned(),
                     })
-                    .filter(|hit| query.filter.is_none_or(|only| hit.latents.contains(&only)))
+                    .filter(|hit| query.filter.is_none_or(|only| hit.marks.contains(&only)))
                     .collect();
                 hits.sort_by(|a, b| score(b).total_cmp(&score(a)));
                 hits.truncate(1);
@@ -221,6 +247,16 @@ mod tests {
             };
             Ok(questions.into_iter().map(right).collect())
         }
+
+        async fn rewrite(&self, rewritings: Vec<Rewriting>) -> Result<Option<Vec<Option<String>>>> {
+            // Every other one is unusable.
+            let mut at = 0;
+            let rewritten = rewritings.into_iter().map(|own| {
+                at += 1;
+                (at % 2 == 0).then(|| format!("{}{}", own.query, own.up.repeat(20)))
+            });
+            Ok(Some(rewritten.collect()))
+        }
     }
 
     #[tokio::test]
@@ -238,14 +274,16 @@ mod tests {
         let (up, up_down) = evaluate(&collection, queries, &settings, Some(&Comparing))
             .await
             .unwrap();
-        assert_eq!((up.queries, up.curves.len(), up.judge), (3, 7, None));
+        assert_eq!((up.queries, up.curves.len(), up.judge), (3, 8, None));
         assert_eq!(up.unsteered.outcome.relevance, 1.0);
         assert_eq!(up.unsteered.outcome.target_share, 0.0);
         for (method, steps) in &up.curves {
             let shares: Vec<f64> = steps.iter().map(|step| step.outcome.target_share).collect();
             assert!(shares.is_sorted(), "{method:?}: {shares:?}");
         }
-        let (_, filtered) = &up.curves[6];
+        let (_, rewritten) = &up.curves[6];
+        assert_eq!(rewritten[0].outcome.target_share, 1.0 / 3.0);
+        let (_, filtered) = &up.curves[7];
         assert_eq!(filtered[0].outcome.target_share, 1.0);
         let up_down = up_down.unwrap();
         assert_eq!(up_down.judge, Some(("comparing".to_owned(), 3)));

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use latentdb_index::analysis::statistics::{normal_quantile, wilson};
+
 use super::cases::Case;
 use super::collection::{Answer, Hit, Query};
+
+/// Confidence of intervals.
+const CONFIDENCE: f64 = 0.95;
 
 /// Measures of the hits of one search, or their means.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Mean cosine with the query; in a [`Step`], relative to that of the unsteered hits.
     pub relevance: f64,
-    /// Share in which the latent steered up is active.
+    /// Share that shows the concept steered up, by its mark.
     pub target_share: f64,
     /// Share of the unsteered hits that stay.
     pub overlap: f64,
@@ -25,7 +30,9 @@ pub struct Step {
     pub cosine: f64,
     /// Measures of the hits.
     pub outcome: Outcome,
-    /// Share of the hits in which the latent steered down is active.
+    /// 95 % interval of the target share over queries.
+    pub target_interval: (f64, f64),
+    /// Share of the hits that shows the concept steered down, by its mark.
     pub down_share: f64,
     /// A judge's guesses of the latent steered up.
     pub up_picked: Picked,
@@ -36,26 +43,31 @@ pub struct Step {
 /// How often a judge picked the right option.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Picked {
-    answered: usize,
+    asked: usize,
     right: usize,
-    /// Unusable answers, which count neither way.
+    /// Unusable answers, which count as wrong.
     pub unanswered: usize,
 }
 
 impl Picked {
     /// Counts answers.
     pub(super) fn of(answers: &[Option<bool>]) -> Self {
-        let answered = answers.iter().flatten().count();
         Self {
-            answered,
+            asked: answers.len(),
             right: answers.iter().flatten().filter(|right| **right).count(),
-            unanswered: answers.len() - answered,
+            unanswered: answers.len() - answers.iter().flatten().count(),
         }
     }
 
-    /// Share of the usable answers that are right.
+    /// Share of the answers that are right.
     pub fn accuracy(&self) -> Option<f64> {
-        (self.answered > 0).then(|| self.right as f64 / self.answered as f64)
+        (self.asked > 0).then(|| self.right as f64 / self.asked as f64)
+    }
+
+    /// Its 95 % interval (Wilson's); `None` where nothing was asked.
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let (right, asked) = (self.right as u64, self.asked as u64);
+        (asked > 0).then(|| wilson(right, asked, normal_quantile(CONFIDENCE)))
     }
 }
 
@@ -71,7 +83,7 @@ impl Step {
             .iter()
             .zip(answers)
             .map(|((case, plain), answer)| {
-                outcome(&case.vector, case.up.latent, &plain.hits, &answer.hits)
+                outcome(&case.vector, case.up.mark, &plain.hits, &answer.hits)
             })
             .collect();
         let rows: Vec<(&Case, &Query, &Answer)> = pairs
@@ -91,9 +103,10 @@ impl Step {
                 target_share: mean_of(&outcomes, |outcome| outcome.target_share),
                 overlap: mean_of(&outcomes, |outcome| outcome.overlap),
             },
+            target_interval: interval(&outcomes, |outcome| outcome.target_share),
             down_share: mean_of(&rows, |(case, _, answer)| {
                 let down = case.down.as_ref();
-                down.map_or(0.0, |down| active_share(&answer.hits, down.concept.latent))
+                down.map_or(0.0, |down| marked_share(&answer.hits, down.concept.mark))
             }),
             ..Self::default()
         }
@@ -118,20 +131,28 @@ fn mean_of<T>(all: &[T], value: impl Fn(&T) -> f64) -> f64 {
     all.iter().map(value).sum::<f64>() / all.len().max(1) as f64
 }
 
-fn outcome(vector: &[f32], latent: u32, plain: &[Hit], hits: &[Hit]) -> Outcome {
+/// The 95 % interval of the mean of a share over queries, by its spread among them.
+fn interval<T>(all: &[T], value: impl Fn(&T) -> f64) -> (f64, f64) {
+    let mean = mean_of(all, &value);
+    let squares: f64 = all.iter().map(|own| (value(own) - mean).powi(2)).sum();
+    let n = all.len() as f64;
+    let error = (squares / (n - 1.0).max(1.0) / n.max(1.0)).sqrt();
+    let width = normal_quantile(CONFIDENCE) * error;
+    ((mean - width).max(0.0), (mean + width).min(1.0))
+}
+
+fn outcome(vector: &[f32], mark: u32, plain: &[Hit], hits: &[Hit]) -> Outcome {
     let before: BTreeSet<&str> = plain.iter().map(|hit| hit.id.as_str()).collect();
     let kept = hits.iter().filter(|hit| before.contains(hit.id.as_str()));
     Outcome {
         relevance: mean_of(hits, |hit| cosine(vector, &hit.vector)),
-        target_share: active_share(hits, latent),
+        target_share: marked_share(hits, mark),
         overlap: kept.count() as f64 / plain.len().max(1) as f64,
     }
 }
 
-fn active_share(hits: &[Hit], latent: u32) -> f64 {
-    mean_of(hits, |hit| {
-        f64::from(u8::from(hit.latents.contains(&latent)))
-    })
+fn marked_share(hits: &[Hit], mark: u32) -> f64 {
+    mean_of(hits, |hit| f64::from(u8::from(hit.marks.contains(&mark))))
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
@@ -150,7 +171,7 @@ mod tests {
         Hit {
             id: id.to_owned(),
             vector: vector.to_vec(),
-            latents: [latent].into(),
+            marks: [latent].into(),
             text: String::new(),
         }
     }
@@ -167,10 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn unusable_answers_count_neither_way() {
+    fn unusable_answers_count_as_wrong() {
         let picked = Picked::of(&[Some(true), None, Some(false), Some(true)]);
-        assert_eq!(picked.accuracy(), Some(2.0 / 3.0));
+        assert_eq!(picked.accuracy(), Some(0.5));
+        // Wilson's of 2 of 4, as statsmodels has it.
+        let (low, high) = picked.interval().unwrap();
+        assert!((low - 0.150_036).abs() < 1e-5 && (high - 0.849_964).abs() < 1e-5);
         assert_eq!(picked.unanswered, 1);
-        assert_eq!(Picked::of(&[None]).accuracy(), None);
+        assert_eq!(Picked::of(&[None]).accuracy(), Some(0.0));
+        assert_eq!(Picked::of(&[]).accuracy(), None);
     }
 }
