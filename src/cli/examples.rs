@@ -192,6 +192,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latentdb latents labels use reviews 812 1",
     ),
     (
+        "latents drift",
+        "latentdb latents drift reviews --before 'day < timestamp(\"2026-01-01\")'",
+    ),
+    (
         "latents map",
         "latentdb latents map reviews reviews:small\nlatentdb latents map reviews next --move labels --move presets --move sets",
     ),
@@ -223,6 +227,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "eval probe",
         "latentdb eval probe --collection reviews --target source,stars --k 1,2,5,16",
+    ),
+    (
+        "eval costs",
+        "latentdb eval costs --collection reviews --a 'stars >= 4' --b 'stars <= 2' --property 'a complaint about delivery' --judge local",
     ),
     (
         "eval steering",

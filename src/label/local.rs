@@ -12,6 +12,7 @@ mod select;
 use std::fs::File;
 use std::io::{BufReader, Cursor};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::quantized::gguf_file::{self, Content, Value};
 use candle_core::quantized::tokenizer::TokenizerFromGguf;
@@ -40,6 +41,8 @@ pub struct LocalModel {
     template: Template,
     end: Vec<u32>,
     weights: Mutex<ModelWeights>,
+    /// Tokens read and written so far.
+    used: AtomicU64,
 }
 
 /// The chat format of the model.
@@ -102,6 +105,7 @@ impl LocalModel {
             template,
             end,
             weights: Mutex::new(weights),
+            used: AtomicU64::new(0),
         })
     }
 
@@ -143,7 +147,7 @@ impl LocalModel {
     ) -> Result<Option<String>> {
         let ends = |c: char| matches!(c, '"' | '\u{201d}' | '\n');
         let mut weights = self.weights.lock();
-        let mut logits = forward(&mut weights, tokens, 0)?;
+        let mut logits = self.forward(&mut weights, tokens, 0)?;
         let mut written: Vec<u32> = Vec::new();
         let mut text = String::new();
         while written.len() < most {
@@ -160,7 +164,7 @@ impl LocalModel {
             if let Some((quoted, _)) = text.split_once(ends) {
                 return Ok(Some(quoted.to_owned()));
             }
-            logits = forward(&mut weights, &[next], tokens.len() + written.len() - 1)?;
+            logits = self.forward(&mut weights, &[next], tokens.len() + written.len() - 1)?;
         }
         Ok(None)
     }
@@ -174,7 +178,7 @@ impl LocalModel {
         progress: &Progress,
     ) -> Result<Vec<f64>> {
         let mut weights = self.weights.lock();
-        let first = forward(&mut weights, tokens, 0)?;
+        let first = self.forward(&mut weights, tokens, 0)?;
         let mut likelihoods = Vec::with_capacity(continuations.len());
         for continuation in continuations {
             progress.check()?;
@@ -190,7 +194,7 @@ impl LocalModel {
                 sum += match before {
                     None => log_probability(&first, id),
                     Some(before) => {
-                        let logits = forward(&mut branch, &[before], tokens.len() + at - 1)?;
+                        let logits = self.forward(&mut branch, &[before], tokens.len() + at - 1)?;
                         log_probability(&logits, id)
                     }
                 };
@@ -199,6 +203,25 @@ impl LocalModel {
             likelihoods.push(sum / encoding.get_ids().len().max(1) as f64);
         }
         Ok(likelihoods)
+    }
+}
+
+impl LocalModel {
+    /// Logits of what follows `tokens`, the first of which is at `position`; the model remembers what
+    /// stands before it.
+    fn forward(
+        &self,
+        weights: &mut ModelWeights,
+        tokens: &[u32],
+        position: usize,
+    ) -> Result<Vec<f32>> {
+        self.used.fetch_add(tokens.len() as u64, Ordering::Relaxed);
+        let run = |weights: &mut ModelWeights| -> candle_core::Result<Vec<f32>> {
+            let input = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(0)?;
+            weights.forward(&input, position)?.flatten_all()?.to_vec1()
+        };
+        run(weights)
+            .map_err(|error| Error::internal("the language model failed").with_source(error))
     }
 }
 
@@ -240,16 +263,6 @@ fn log_probability(logits: &[f32], id: u32) -> f64 {
     f64::from(own - most) - sum.ln()
 }
 
-/// Logits of what follows `tokens`, the first of which is at `position`; the model remembers what
-/// stands before it.
-fn forward(weights: &mut ModelWeights, tokens: &[u32], position: usize) -> Result<Vec<f32>> {
-    let mut run = || -> candle_core::Result<Vec<f32>> {
-        let input = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(0)?;
-        weights.forward(&input, position)?.flatten_all()?.to_vec1()
-    };
-    run().map_err(|error| Error::internal("the language model failed").with_source(error))
-}
-
 fn largest(logits: &[f32]) -> u32 {
     let best = (0_u32..).zip(logits).max_by(|a, b| a.1.total_cmp(b.1));
     best.map_or(0, |(id, _)| id)
@@ -262,6 +275,10 @@ impl Annotator for LocalModel {
 
     fn concurrency(&self) -> usize {
         1
+    }
+
+    fn tokens(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 
     fn characters(&self) -> Option<usize> {

@@ -81,7 +81,8 @@ pub trait Annotator: Send + Sync {
     /// Latents, labels or answers that may be worked on at once.
     fn concurrency(&self) -> usize;
 
-    /// Tokens that an endpoint counted so far; 0 where none is asked.
+    /// Tokens that an endpoint counted, or a model in this process read and wrote, since it was opened; 0 where no
+    /// model is asked.
     fn tokens(&self) -> u64 {
         0
     }

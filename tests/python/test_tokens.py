@@ -444,3 +444,24 @@ def test_an_encoder_may_make_vectors_for_token_latents(api, name, trained, marks
     steered = v1.NearestQuery(text="x", steer=[v1.SteerEdit(latent=1, add=0.5)])
     with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="token states"):
         api.search(name, v1.Query(nearest=steered))
+
+
+@pytest.mark.parametrize("marks", [pytest.param(None, marks=NEEDS_MINILM)])
+def test_property_retrieval_is_measured_at_token_level(api, server, name, trained, tmp_path, marks):
+    api.create(name, encoder=MODEL, sae=str(trained.sae), reader=reader())
+    topics = [topic for topic, texts in TOPICS.items() for _ in texts]
+    pairs = zip(documents(), topics, strict=True)
+    api.upsert(name, [wire.document(own.id, text=own.text, topic=topic) for own, topic in pairs])
+    file = tmp_path / "properties.json"
+    properties = [{"text": f"about {topic}", "relevant": f'topic = "{topic}"'} for topic in TOPICS]
+    file.write_text(json.dumps({"topics": properties}))
+    found = run(
+        *("eval", "property", "--collection", name, "--properties", file, "--set", "topics"),
+        server=server.api.address,
+    )
+    assert {"random", "dense", "bm25", "property-centroid", "hybrid"} <= set(found["methods"])
+    assert "own-latents" not in found["methods"]
+    assert found["methods"]["dense"]["map"] > 0.8
+    # Against dense, by a paired randomisation test.
+    assert set(found["paired"]) == set(found["methods"]) - {"dense"}
+    assert 0 < found["paired"]["random"]["p"] < 0.5

@@ -9,7 +9,9 @@ use crate::cli::chat::ChatArgs;
 use crate::error::{Error, Result};
 use crate::eval::steering::{Judge, Question, Rewriting};
 use crate::inputs::Cache;
-use crate::label::{Annotator as _, ChatModel, Event, LocalModel, TopicJudge, Turn, run_each};
+use crate::label::{
+    self, Annotator as _, ChatModel, Event, LocalModel, TopicJudge, Turn, run_each,
+};
 use crate::progress::Progress;
 
 /// The local model where none is named.
@@ -115,8 +117,24 @@ impl Judge for JudgeModel {
 }
 
 impl JudgeModel {
+    /// As who judges labels.
+    pub(super) fn judges(&self) -> &dyn label::Judge {
+        match self {
+            Self::Chat(model) => &**model,
+            Self::Local(model) => &**model,
+        }
+    }
+
+    /// As who makes labels.
+    pub(super) fn labels(&self) -> &dyn label::Labeller {
+        match self {
+            Self::Chat(model) => &**model,
+            Self::Local(model) => &**model,
+        }
+    }
+
     /// Has a model work off the async threads; it is called off when nobody waits for it.
-    async fn at_work<T: Send + 'static>(
+    pub(super) async fn at_work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self, &Progress) -> Result<T> + Send + 'static,
     ) -> Result<T> {

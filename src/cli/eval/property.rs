@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum as _;
-use latentdb_proto::v1::ListLatentsRequest;
+use latentdb_proto::v1::{GetCollectionRequest, ListLatentsRequest};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use serde_json::{Map, Value, json};
@@ -129,8 +129,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             "ap": named.collect::<Map<_, _>>(),
         })
     });
+    let tested = found.methods.iter().zip(&p_dense);
+    let paired: Map<String, Value> = tested
+        .filter_map(|(measured, p)| Some((measured.method.name(), json!({ "p": (*p)? }))))
+        .collect();
     let value = json!({
         "methods": named,
+        "paired": paired,
         "properties": rows.collect::<Vec<_>>(),
         "documents": documents,
         "depth": depth,
@@ -202,8 +207,24 @@ async fn methods(args: &Args, client: &Client) -> anyhow::Result<Vec<Method>> {
     };
     let listed = client.latents().list_latents(request).await?.into_inner();
     let labelled = listed.latents.iter().any(|latent| latent.label.is_some());
+    let request = GetCollectionRequest {
+        name: args.collection.clone(),
+    };
+    let response = client.collections().get_collection(request).await?;
+    let collection = response.into_inner();
+    let (encodes, reads_tokens) = (collection.encoder.is_some(), collection.reader.is_some());
+    if !encodes {
+        output::warn(&[format!(
+            "collection {:?} has no encoder, so only methods by words are measured",
+            args.collection
+        )]);
+    }
     let methods = Method::value_variants().iter().copied();
     Ok(methods
+        // A property in words is a vector only where there is an encoder, and its own latents are those of an SAE
+        // that reads vectors.
+        .filter(|method| encodes || matches!(method, Method::Random | Method::Bm25))
+        .filter(|method| !reads_tokens || *method != Method::OwnLatents)
         .filter(|method| labelled || !method.needs_labels())
         .filter(|method| has_selector || !method.needs_selector())
         .collect())

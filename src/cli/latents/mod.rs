@@ -1,4 +1,4 @@
-//! `latentdb latents`: list, show, label, score, find, split, map, export.
+//! `latentdb latents`: list, show, label, score, find, split, map, drift, export.
 //!
 //! `page` prints one latent, `labelling` runs labellers and judges, `medians` says how well labels
 //! score, `labels` moves labels in and out.
@@ -13,6 +13,7 @@ use super::client::ClientArgs;
 use super::{output, text};
 use crate::report::Table;
 
+mod drift;
 mod export;
 mod labelling;
 mod labels;
@@ -95,6 +96,8 @@ enum Action {
     Split(splitting::Args),
     /// Match the latents of two SAEs, versions or encoders, and move labels, presets and sets along
     Map(matching::Args),
+    /// Compare two times: which latents rise and fall, and whether the SAE still fits
+    Drift(drift::Args),
     /// Write the activations as a sparse matrix for SciPy
     Export(export::Args),
 }
@@ -180,6 +183,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let client = client.connect().await?;
             splitting::run(split, &client, is_json).await?;
         }
+        Action::Drift(args) => drift::run(args, &client).await?,
         Action::Map(args) => matching::run(args, &client).await?,
         Action::Export(export) => export::run(export, client).await?,
     }

@@ -7,7 +7,7 @@ use super::HypothesiseRequest;
 use super::drawn::Sizes;
 use crate::error::{Error, Result, Within as _};
 use crate::label::{
-    Annotator as _, ChatModel, Embed as _, Judge, Keyphrases, Labeller, SimilarityJudge,
+    Annotator, ChatModel, Embed as _, Judge, Keyphrases, Labeller, SimilarityJudge,
 };
 use crate::reading::Precision;
 use crate::service::analyses::Analyses;
@@ -37,7 +37,8 @@ pub(super) struct Annotators {
     judging: Judging,
     /// The collection's encoder, which says which labels are alike.
     encoder: Option<PhraseEncoder>,
-    chats: Vec<Arc<ChatModel>>,
+    /// The models that are asked, each with what it had used before: one in this process stays open.
+    models: Vec<(Arc<dyn Annotator>, u64)>,
 }
 
 enum Naming {
@@ -72,6 +73,7 @@ impl Annotators {
     /// Opens who was asked for. Blocks.
     pub fn open(service: &Analyses, view: &View, request: &HypothesiseRequest) -> Result<Self> {
         let models = &service.labels.language_models;
+        let mut used: Vec<Arc<dyn Annotator>> = Vec::new();
         let mut chats: Vec<(ChatUse, Arc<ChatModel>)> = Vec::new();
         let mut chat = |usage: &ChatUse| -> Result<Arc<ChatModel>> {
             if let Some((_, open)) = chats.iter().find(|(own, _)| own == usage) {
@@ -84,7 +86,11 @@ impl Annotators {
         let naming = match &request.labeller {
             LabellerChoice::Keyphrases => Naming::Keyphrases,
             LabellerChoice::Chat(usage) => Naming::Model(chat(usage)?),
-            LabellerChoice::Local(name) => Naming::Model(models.local(name.as_deref())?),
+            LabellerChoice::Local(name) => {
+                let model = models.local(name.as_deref())?;
+                used.push(model.clone());
+                Naming::Model(model)
+            }
         };
         let judging = match &request.judge {
             JudgeChoice::Similarity => Judging::Similarity,
@@ -94,8 +100,19 @@ impl Annotators {
                 Judging::Under(model.clone(), PhraseEncoder(encoder.encoder().clone()))
             }
             JudgeChoice::Chat(usage) => Judging::Model(chat(usage)?),
-            JudgeChoice::Local(name) => Judging::Model(models.local(name.as_deref())?),
+            JudgeChoice::Local(name) => {
+                let model = models.local(name.as_deref())?;
+                if !used.iter().any(|own| own.name() == model.name()) {
+                    used.push(model.clone());
+                }
+                Judging::Model(model)
+            }
         };
+        used.extend(
+            chats
+                .into_iter()
+                .map(|(_, open)| open as Arc<dyn Annotator>),
+        );
         let encoder = service.core.encoder_of(view)?;
         let encoder = encoder.map(|encoder| PhraseEncoder(encoder.encoder().clone()));
         if encoder.is_none() && matches!(judging, Judging::Similarity) {
@@ -109,7 +126,10 @@ impl Annotators {
             naming,
             judging,
             encoder,
-            chats: chats.into_iter().map(|(_, open)| open).collect(),
+            models: used
+                .into_iter()
+                .map(|model| (model.clone(), model.tokens()))
+                .collect(),
         })
     }
 
@@ -177,9 +197,11 @@ impl Annotators {
         }
     }
 
-    /// Tokens that the endpoint counted.
+    /// Tokens that the endpoint counted, or a model in this process read and wrote; of that also for others at the
+    /// same time.
     pub fn tokens(&self) -> u64 {
-        self.chats.iter().map(|chat| chat.tokens()).sum()
+        let since = |(model, before): &(Arc<dyn Annotator>, u64)| model.tokens() - before;
+        self.models.iter().map(since).sum()
     }
 
     /// Tokens that it takes to judge a text, about; 0 where no endpoint judges.
