@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use latentdb_index::analysis::Side;
 use latentdb_index::analysis::explain::{
-    Choice, ExplainOptions, Explained, Form, TargetKind, TargetOf, explain,
+    Choice, ExplainOptions, Explained, Form, TargetKind, TargetOf, explain, tell_apart,
 };
+use latentdb_index::analysis::{Members, Side};
 use latentdb_index::{Activation, Document, ErrorKind, Progress, Result, Value};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -263,5 +263,51 @@ fn what_is_no_target_is_refused() {
         let error = explained(&corpus, ALL, &wrong).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert!(["latents", "held_out", "sample"].contains(&error.field().unwrap()));
+    }
+}
+
+/// Two hundred examples of either side name latents that were planted, few examples some of them, with weights of
+/// their sign.
+#[test]
+fn examples_are_told_apart_by_what_was_planted() {
+    let corpus = planted(4000, 9);
+    let members = |text: &str, most: usize| -> Vec<u32> {
+        let filter = filter(text);
+        let side = Side {
+            snapshot: &corpus.snapshot,
+            filter: &filter,
+        };
+        let docs = Members::of(side).unwrap().documents_of();
+        docs.into_iter().take(most).collect()
+    };
+    for (examples, most, least) in [(200, 8, 7), (25, 8, 4), (3, 8, 1)] {
+        let (positive, negative) = (
+            members("truth = true", examples),
+            members("truth = false", 200),
+        );
+        let told = tell_apart(
+            &corpus.snapshot,
+            LATENTS,
+            (&positive, &negative),
+            most,
+            1.0,
+            &Progress::default(),
+        )
+        .unwrap();
+        assert!(!told.is_empty() && told.len() <= most);
+        assert!(
+            told.windows(2)
+                .all(|pair| pair[0].1.abs() >= pair[1].1.abs())
+        );
+        let planted = |latent: u32| {
+            let own = TELLING.iter().find(|own| own.0 == latent);
+            // The twin of 3 is as good.
+            own.map(|own| own.1).or((latent == 4).then_some(2.0))
+        };
+        let right = told
+            .iter()
+            .filter(|(latent, weight)| planted(*latent).is_some_and(|sign| sign * weight > 0.0))
+            .count();
+        assert!(right >= least, "{examples}: {told:?}");
     }
 }
