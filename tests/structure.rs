@@ -67,7 +67,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "eval",
         &[
-            "error", "encoder", "label", "progress", "reading", "records", "sae", "vectors",
+            "error",
+            "encoder",
+            "label",
+            "progress",
+            "reading",
+            "records",
+            "sae",
+            "vectors",
+            // Its statistics: intervals are computed in one place.
+            "latentdb_index",
         ],
     ),
     ("guide", &[]),

@@ -132,14 +132,14 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latentdb explain reviews --target stars --latents 16\nlatentdb explain reviews --target source --split-by author",
     ),
     (
+        "hypothesise",
+        "latentdb hypothesise reviews --a 'stars >= 4' --b 'stars <= 2'\nlatentdb hypothesise reviews --axis tone --judge chat --labeller chat --tokens 200000\nlatentdb hypothesise reviews --pairs",
+    ),
+    (
         "trends",
         "latentdb trends reviews --by day --every month --rising\nlatentdb trends reviews --by price --bins 10",
     ),
     ("duplicates", "latentdb duplicates reviews --threshold 0.9"),
-    (
-        "hypothesise",
-        "latentdb hypothesise reviews --a 'stars >= 4' --b 'stars <= 2'\nlatentdb hypothesise reviews --axis tone --judge chat --labeller chat --tokens 200000\nlatentdb hypothesise reviews --pairs",
-    ),
     ("unexplained", "latentdb unexplained reviews --limit 10"),
     (
         "cluster",
@@ -191,15 +191,15 @@ const EXAMPLES: &[(&str, &str)] = &[
         "latents labels use",
         "latentdb latents labels use reviews 812 1",
     ),
-    (
-        "latents drift",
-        "latentdb latents drift reviews --before 'day < timestamp(\"2026-01-01\")'",
-    ),
+    ("latents split", "latentdb latents split reviews --to wide"),
     (
         "latents map",
         "latentdb latents map reviews reviews:small\nlatentdb latents map reviews next --move labels --move presets --move sets",
     ),
-    ("latents split", "latentdb latents split reviews --to wide"),
+    (
+        "latents drift",
+        "latentdb latents drift reviews --before 'day < timestamp(\"2026-01-01\")'",
+    ),
     (
         "latents export",
         "latentdb latents export reviews --out latents.npz",

@@ -1,6 +1,8 @@
 """Differences in words, tested on documents held back: what is planted is found, nothing else, and nothing is judged
 on what it was found on."""
 
+import re
+
 import grpc
 import numpy as np
 import pytest
@@ -53,6 +55,17 @@ def documents(share_a=0.3, share_b=0.02):
             )
         )
     return made
+
+
+def is_held_back(key: str, share: float = 0.5) -> bool:
+    """FNV-1a of the id, its bits mixed as SplitMix64 does."""
+    mask = 2**64 - 1
+    value = 0xCBF2_9CE4_8422_2325
+    for byte in key.encode():
+        value = (value ^ byte) * 0x0100_0000_01B3 & mask
+    value = (value ^ value >> 30) * 0xBF58_476D_1CE4_E5B9 & mask
+    value = (value ^ value >> 27) * 0x94D0_49BB_1331_11EB & mask
+    return ((value ^ value >> 31) >> 11) / 2**53 < share
 
 
 @pytest.fixture
@@ -113,10 +126,13 @@ def test_what_was_planted_is_found_and_holds(chat, endpoint):
     assert sets.a_discovery + sets.a_confirmation == DOCUMENTS / 2
     # As counted from what the judge was asked, against SciPy and scikit-learn.
     users = [body["messages"][1]["content"] for _, _, body in endpoint.requests]
-    asked = [user for user in users if f"Concept: {TRAIT}\n" in user and "Does the text" in user]
     by_text = {document.text: document for document in documents()}
-    texts = [user.split("Text: ", 1)[1].split("\n\n")[0] for user in asked]
-    assert len(texts) == len(set(texts)) == judged.a_documents + judged.b_documents
+    asked = [user for user in users if f"Concept: {TRAIT}\n" in user and "Does the text" in user]
+    asked = {user.split("Text: ", 1)[1].split("\n\n")[0] for user in asked}
+    # Labels are scored on texts of the other half.
+    texts = [text for text in asked if is_held_back(by_text[text].id)]
+    assert len(texts) == judged.a_documents + judged.b_documents
+    assert 0 < len(asked) - len(texts) <= 20
     held = [by_text[text] for text in texts]
     latents = {own.latent, *own.alike}
     rows = [
@@ -133,8 +149,8 @@ def test_what_was_planted_is_found_and_holds(chat, endpoint):
     assert judged.p_value == pytest.approx(expected, rel=1e-6)
     assert judged.kappa == pytest.approx(cohen_kappa_score([r[1] for r in rows], [r[2] for r in rows]))
     assert (judged.a_active, judged.b_active) == tuple(sum(r[2] and r[0] == a for r in rows) for a in (True, False))
-    # What is found, named and scored on is not judged.
-    shown = [user for user in users if "Does the text" not in user]
+    # What is named from is not judged.
+    shown = [user for user in users if "Texts with the concept:" in user]
     assert shown and not any(text in user for text in texts for user in shown)
     assert summary.tokens == 100 * len(users) and (summary.labeller, summary.judge) == ("chat:tiny", "chat:tiny")
     assert all(TRAIT in document.text and document.attributes["side"].string == "a" for document in judged.documents)
@@ -174,11 +190,12 @@ def test_judgements_that_are_none_count_as_no(chat, endpoint):
 
     def behave(_, body):
         user = body["messages"][1]["content"]
-        return (200, message("perhaps")) if "Does the text" in user and "home" in user else None
+        # One text in ten.
+        return (200, message("perhaps")) if re.search(r"Text: .*number\d*7\n", user) else None
 
     endpoint.behave = behave
     _, found = hypothesise(chat, sets=SIDES, latents=1, **CHAT)
-    assert found[0].judged.unusable > 10
+    assert found[0].judged.unusable > 5
     assert found[0].judged.a_yes < found[0].judged.a_documents - found[0].judged.unusable
 
 

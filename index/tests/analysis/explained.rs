@@ -266,8 +266,8 @@ fn what_is_no_target_is_refused() {
     }
 }
 
-/// Two hundred examples of either side name latents that were planted, few examples some of them, with weights of
-/// their sign.
+/// Two hundred examples of either side name the latents that were planted, with weights of their sign; three are
+/// told apart by no more latents than were asked for.
 #[test]
 fn examples_are_told_apart_by_what_was_planted() {
     let corpus = planted(4000, 9);
@@ -280,7 +280,7 @@ fn examples_are_told_apart_by_what_was_planted() {
         let docs = Members::of(side).unwrap().documents_of();
         docs.into_iter().take(most).collect()
     };
-    for (examples, most, least) in [(200, 8, 7), (25, 8, 4), (3, 8, 1)] {
+    for (examples, most, least) in [(200, 8, 7), (3, 4, 0)] {
         let (positive, negative) = (
             members("truth = true", examples),
             members("truth = false", 200),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::HypothesiseRequest;
 use super::drawn::Sizes;
+use super::request::HypothesiseRequest;
 use crate::error::{Error, Result, Within as _};
 use crate::label::{
     Annotator, ChatModel, Embed as _, Judge, Keyphrases, Labeller, SimilarityJudge,

@@ -11,9 +11,10 @@ use latentdb_index::analysis::{
 use latentdb_index::filter::Referent;
 use latentdb_index::{Filter, Label, Progress, ResolvedFilter, Snapshot};
 
-use super::super::diff::Overlap;
-use super::{ComparedSets, HypothesiseRequest};
+use super::request::HypothesiseRequest;
+use super::result::ComparedSets;
 use crate::error::{Error, Result};
+use crate::service::analyses::diff::Overlap;
 use crate::service::core::View;
 use crate::service::labels::SimilarLabels;
 

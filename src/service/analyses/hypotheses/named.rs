@@ -8,7 +8,8 @@ use latentdb_index::{Label, Progress};
 
 use super::compared::{Candidate, Found, with_label};
 use super::drawn::{Drawn, Reading, Texts, draw};
-use super::{Hypothesis, HypothesiseRequest, LeftOut};
+use super::request::HypothesiseRequest;
+use super::result::{Hypothesis, LeftOut};
 use crate::error::{ErrorKind, Result};
 use crate::label::{
     Embed, Event, Evidence, Judge, KeyphraseOptions, Keyphrases, Labeller, Naming as Named,
