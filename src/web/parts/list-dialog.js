@@ -3,6 +3,7 @@ import { html, useState } from "../vendor/vendor.js";
 import { LONGEST, MOST, keepList, listAddress, listNamed, listsOf } from "../app/lists.js";
 import { Dialog } from "./dialog.js";
 import { counted } from "./format.js";
+import { typedIn } from "./typed.js";
 
 /** @typedef {import("../app/lists.js").LatentList} LatentList */
 
@@ -22,7 +23,7 @@ export function ListDialog({ collection, title, latents, onClose }) {
   };
   const make = (/** @type {Event} */ event) => {
     event.preventDefault();
-    const name = typed.trim();
+    const name = typedIn(event);
     if (name !== "" && put(listNamed(collection, name) ?? { name, latents: [] })) setTyped("");
   };
   return html`<${Dialog} title=${title} onClose=${onClose}>
@@ -30,10 +31,10 @@ export function ListDialog({ collection, title, latents, onClose }) {
         checked=${holds(list)} onChange=${() => holds(list) ? take(list) : put(list)} /> <span dir="auto">${list.name}</span></label>
       <a class="small-print" href=${listAddress(collection, list)} aria-label=${`Open the list ${list.name}`}
         onClick=${onClose}>${counted(list.latents.length, "latent")}</a></li>`)}</ul>`}
-    <form class="row" onSubmit=${make}><input type="text" class="grow" dir="auto" aria-label="Name of a new list" placeholder="A new list, as: delivery"
+    <form class="row" onSubmit=${make}><input type="text" required class="grow" dir="auto" aria-label="Name of a new list" placeholder="A new list, as: delivery"
         maxlength=${LONGEST} data-testid="list-name" value=${typed} autofocus
         onInput=${(/** @type {Event} */ event) => setTyped(/** @type {HTMLInputElement} */ (event.target).value)} />
-      <button type="submit" class="primary" disabled=${typed.trim() === ""}>Make the list</button></form>
+      <button type="submit" class="primary">Make the list</button></form>
     ${problem !== undefined && html`<p class="field-error" role="alert" dir="auto">${problem}</p>`}
     <p class="small-print list-about">Lists stay in this browser. The link of a list holds its latents and its name, so that it shows the list to others.</p>
     <footer><button type="button" onClick=${onClose}>Done</button></footer>

@@ -9,6 +9,7 @@ import { address, go, route } from "../../app/router.js";
 import { count, counted } from "../../parts/format.js";
 import { confirmed, say } from "../../parts/say.js";
 import { Empty, Loaded, Warnings } from "../../parts/states.js";
+import { typedIn } from "../../parts/typed.js";
 import { COLUMNS, ROWS, Table, orderOf } from "./table.js";
 
 /** @typedef {import("../../app/lists.js").LatentList} LatentList */
@@ -121,12 +122,13 @@ function Naming({ name, send, cancel }) {
   const [typed, setTyped] = useState(name);
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    send(typed.trim());
+    const name = typedIn(event);
+    if (name !== "") send(name);
   };
-  return html`<form class="row label-edit" onSubmit=${submit}><input type="text" class="grow" dir="auto" aria-label="Name of the list"
+  return html`<form class="row label-edit" onSubmit=${submit}><input type="text" required class="grow" dir="auto" aria-label="Name of the list"
       maxlength=${LONGEST} data-testid="list-rename" value=${typed} autofocus placeholder="As: delivery"
       onInput=${(/** @type {Event} */ event) => setTyped(/** @type {HTMLInputElement} */ (event.target).value)}
       onKeyDown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Escape") cancel(); }} />
-    <button type="submit" class="primary" disabled=${typed.trim() === ""}>Keep</button>
+    <button type="submit" class="primary">Keep</button>
     <button type="button" onClick=${cancel}>Cancel</button></form>`;
 }

@@ -8,6 +8,7 @@ import { FilterBox } from "../../parts/filter-box.js";
 import { Help } from "../../parts/help.js";
 import { LabelPicker } from "../../parts/label-picker.js";
 import { useNames } from "../../parts/names.js";
+import { typedIn } from "../../parts/typed.js";
 
 /** @typedef {import("../../app/collections.js").Collection} Collection */
 
@@ -38,10 +39,10 @@ function Named({ collection, record, latent }) {
 function Axis({ texts, put }) {
   const [text, setText] = useState(texts);
   useEffect(() => setText(texts), [texts]);
-  return html`<form class="control" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); put(text.trim()); }}>
-    <label><span>The axis, texts separated by semicolons</span><input type="text" dir="auto" class="long" placeholder="price; sound quality; delivery" value=${text} data-testid="axis"
+  return html`<form class="control" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); put(typedIn(event)); }}>
+    <label><span>The axis, texts separated by semicolons</span><input type="text" required dir="auto" class="long" placeholder="price; sound quality; delivery" value=${text} data-testid="axis"
       onInput=${(/** @type {Event} */ event) => setText(/** @type {HTMLInputElement} */ (event.target).value)} /></label>
-    <button disabled=${text.trim() === ""}>Cluster</button><${Help} page="methods" at="clustering-along-an-axis" of="a cluster" /></form>`;
+    <button>Cluster</button><${Help} page="methods" at="clustering-along-an-axis" of="a cluster" /></form>`;
 }
 
 /** @param {{collection: string, record: Collection | undefined, filter: string, problem: import("../../app/errors.js").Problem | undefined}} properties */

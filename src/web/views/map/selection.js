@@ -10,6 +10,7 @@ import { say } from "../../parts/say.js";
 import { DocumentCard } from "../../parts/document.js";
 import { count, counted, quoted } from "../../parts/format.js";
 import { Loaded, ProblemBox } from "../../parts/states.js";
+import { typedIn } from "../../parts/typed.js";
 
 /** @typedef {import("../../gen/latentdb/v1/types_pb.js").Document} Document */
 
@@ -49,23 +50,24 @@ function Save({ collection, points, ids }) {
   const [problem, setProblem] = useState(/** @type {import("../../app/errors.js").Problem | undefined} */ (undefined));
   const save = async (/** @type {Event} */ event) => {
     event.preventDefault();
+    const called = typedIn(event);
     setProblem(undefined);
     try {
       const all = await ids();
       const chosen = Array.from(points, (point) => all[point] ?? "");
       const lists = Array.from({ length: Math.ceil(chosen.length / IDS) }, (_, part) => ({ kind: { case: /** @type {const} */ ("ids"), value: { ids: chosen.slice(part * IDS, (part + 1) * IDS) } } }));
       const filter = lists.length === 1 ? lists[0] : { kind: { case: /** @type {const} */ ("anyOf"), value: { filters: lists } } };
-      await collections.saveSet({ collection, name: name.trim(), frozen: true, filter });
-      setSaved(name.trim());
-      say(`Saved as “${name.trim()}”.`);
+      await collections.saveSet({ collection, name: called, frozen: true, filter });
+      setSaved(called);
+      say(`Saved as “${called}”.`);
     } catch (error) {
       setProblem(problemOf(error));
     }
   };
   const set = `set(${quoted(saved)})`;
-  return html`<form class="row" onSubmit=${save}><input type="text" aria-label="Name of the set" placeholder="Name of a set" value=${name} aria-invalid=${at(problem, /^name/) !== undefined} data-testid="set-name"
+  return html`<form class="row" onSubmit=${save}><input type="text" required aria-label="Name of the set" placeholder="Name of a set" value=${name} aria-invalid=${at(problem, /^name/) !== undefined} data-testid="set-name"
       onInput=${(/** @type {Event} */ event) => { setName(/** @type {HTMLInputElement} */ (event.target).value); setSaved(""); }} />
-      <button disabled=${name.trim() === ""} data-testid="save-set">Save as a set</button></form>
+      <button data-testid="save-set">Save as a set</button></form>
     ${problem !== undefined && html`<${ProblemBox} problem=${problem} />`}
     ${saved !== "" && html`<p class="row" role="status">Saved: <a href=${address({ collection, params: { kind: "matching", filter: set } })}>search it</a>
       <a href=${address({ collection, view: "compare", params: { a: set } })}>compare it with all others</a></p>`}`;
