@@ -1,6 +1,7 @@
 // Small controls of forms.
-import { html, useEffect, useState } from "../vendor/vendor.js";
+import { html } from "../vendor/vendor.js";
 import { Help } from "./help.js";
+import { useTyped } from "./typed.js";
 
 /** @typedef {import("../vendor/vendor.js").ComponentChildren} ComponentChildren */
 
@@ -27,8 +28,7 @@ export function Select({ label, value, of, set, help, disabled = false }) {
  *   `hint`: what holds while it is empty.
  */
 export function NumberField({ label, value, hint, set, help, least = 0, most = Infinity, whole = false, disabled = false }) {
-  const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
+  const [text, setText] = useTyped(value);
   const number = Number(text);
   const bad = text.trim() !== "" && (!Number.isFinite(number) || number < least || number > most || (whole && !Number.isInteger(number)));
   const give = () => { if (!bad && text.trim() !== value) set(text.trim()); };

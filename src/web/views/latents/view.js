@@ -1,5 +1,5 @@
 // The latents of a collection: found by meaning or by words, sorted, page by page.
-import { html, useEffect, useState } from "../../vendor/vendor.js";
+import { html } from "../../vendor/vendor.js";
 import { LabelSearchMode, LatentOrder } from "../../gen/latentdb/v1/latent_pb.js";
 import { useCollection } from "../../app/collections.js";
 import { useShortcuts } from "../../app/keyboard.js";
@@ -11,6 +11,7 @@ import { count } from "../../parts/format.js";
 import { Empty, Loaded, Warnings } from "../../parts/states.js";
 import { ListView } from "./list.js";
 import { COLUMNS, ROWS, Table, orderOf } from "./table.js";
+import { useTyped } from "../../parts/typed.js";
 
 /** @typedef {import("./table.js").Order} Order */
 /** @typedef {import("./table.js").Page} Page */
@@ -80,8 +81,7 @@ function All({ collection, nLatents, documents }) {
 
 /** @param {{text: string, by: string}} properties */
 function Find({ text, by }) {
-  const [typed, setTyped] = useState(text);
-  useEffect(() => setTyped(text), [text]);
+  const [typed, setTyped] = useTyped(text);
   useShortcuts([{ keys: "/", does: "To the search of labels", run: () => /** @type {HTMLInputElement | null} */ (document.querySelector("[data-testid=latent-query]"))?.select() }]);
   const send = (/** @type {Event} */ event) => {
     event.preventDefault();

@@ -8,7 +8,7 @@ import { FilterBox } from "../../parts/filter-box.js";
 import { Help } from "../../parts/help.js";
 import { LabelPicker } from "../../parts/label-picker.js";
 import { useNames } from "../../parts/names.js";
-import { typedIn } from "../../parts/typed.js";
+import { typedIn, useTyped } from "../../parts/typed.js";
 
 /** @typedef {import("../../app/collections.js").Collection} Collection */
 
@@ -37,8 +37,7 @@ function Named({ collection, record, latent }) {
 
 /** @param {{texts: string, put: (texts: string) => void}} properties */
 function Axis({ texts, put }) {
-  const [text, setText] = useState(texts);
-  useEffect(() => setText(texts), [texts]);
+  const [text, setText] = useTyped(texts);
   return html`<form class="control" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); put(typedIn(event)); }}>
     <label><span>The axis, texts separated by semicolons</span><input type="text" required dir="auto" class="long" placeholder="price; sound quality; delivery" value=${text} data-testid="axis"
       onInput=${(/** @type {Event} */ event) => setText(/** @type {HTMLInputElement} */ (event.target).value)} /></label>
@@ -47,8 +46,7 @@ function Axis({ texts, put }) {
 
 /** @param {{collection: string, record: Collection | undefined, filter: string, problem: import("../../app/errors.js").Problem | undefined}} properties */
 export function Marks({ collection, record, filter, problem }) {
-  const [text, setText] = useState(filter);
-  useEffect(() => setText(filter), [filter]);
+  const [text, setText] = useTyped(filter);
   return html`<div class="map-marks"><${FilterBox} collection=${collection} record=${record} text=${text} onText=${setText} onEnter=${() => update({ filter: text.trim() }, { step: "marks" })} problem=${at(problem, /^filter/)} />
     <span class="row"><button type="button" disabled=${text.trim() === filter} onClick=${() => update({ filter: text.trim() }, { step: "marks" })} data-testid="mark">Mark</button>
       ${filter !== "" && html`<button type="button" class="small" onClick=${() => update({ filter: "" }, { step: "marks" })}>No marks</button>
