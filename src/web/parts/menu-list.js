@@ -1,5 +1,5 @@
 // The list under a menu's button. Arrow keys walk it, Escape closes it.
-import { html, useEffect } from "../vendor/vendor.js";
+import { html, useLayoutEffect } from "../vendor/vendor.js";
 
 /** @typedef {import("./menu.js").Action} Action */
 
@@ -11,7 +11,8 @@ import { html, useEffect } from "../vendor/vendor.js";
  * @param {() => void} properties.close
  */
 export function MenuList({ root, label, actions, close }) {
-  useEffect(() => {
+  // Before it is seen: a key that is pressed then is the list's.
+  useLayoutEffect(() => {
     items(root.current)[0]?.focus();
     const outside = (/** @type {Event} */ event) => {
       if (!root.current?.contains(/** @type {Node} */ (event.target))) close();
