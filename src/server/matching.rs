@@ -58,6 +58,7 @@ fn summary(result: MatchResult) -> v1::MatchSummary {
         mean_phi: result.mean_phi,
         moved: result.moved.into_iter().map(moved).collect(),
         stayed: result.stayed.into_iter().map(stayed).collect(),
+        warnings: result.warnings,
     }
 }
 

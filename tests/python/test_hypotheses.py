@@ -1,7 +1,10 @@
 """Differences in words, tested on documents held back: what is planted is found, nothing else, and nothing is judged
 on what it was found on."""
 
+import json
+import os
 import re
+import subprocess
 
 import grpc
 import numpy as np
@@ -12,7 +15,7 @@ from sklearn.metrics import cohen_kappa_score
 import harness
 import wire
 from chat_endpoint import Endpoint, message
-from harness import refused
+from harness import BINARY, PATIENCE, refused
 from models import MODEL, NEEDS_MINILM
 from stubs import v1
 from test_cli import cli  # noqa: F401 (a fixture)
@@ -228,8 +231,13 @@ def test_bad_requests_name_what_is_accepted(api, chat):
     with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="0 documents"):
         hypothesise(chat, sets=v1.ComparedSets(a=named('side = "c"')), **CHAT)
     both = v1.ComparedSets(a=named('side = "a"'), b=named('side = "a" or side = "b"'))
-    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="overlap"):
+    with refused(grpc.StatusCode.INVALID_ARGUMENT, field="sets.overlap"):
         hypothesise(chat, sets=both, **CHAT)
+    for place in ("a", "b"):
+        sets = v1.ComparedSets(a=named('side = "a"'), b=named('side = "b"'))
+        getattr(sets, place).filter.CopyFrom(wire.expr("latent(99)"))
+        with refused(grpc.StatusCode.INVALID_ARGUMENT, saying=f"sets.{place}"):
+            hypothesise(chat, sets=sets, **CHAT)
     with refused(grpc.StatusCode.INVALID_ARGUMENT, field="confirm"):
         hypothesise(chat, sets=SIDES, confirm=0.95, **CHAT)
     with refused(grpc.StatusCode.INVALID_ARGUMENT, field="judged"):
@@ -242,6 +250,60 @@ def test_bad_requests_name_what_is_accepted(api, chat):
     api.upsert("without", documents())
     with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="--chat-url"):
         hypothesise(api, "without", sets=SIDES, **CHAT)
+
+
+def test_a_side_without_texts_that_can_be_judged_is_said(chat):
+    set_label(chat, 0, TRAIT)
+    held = [own for own in documents() if own.attributes["side"].string == "b" and is_held_back(own.id)]
+    for own in held:
+        own.ClearField("text")
+    chat.upsert("c", held)
+    summary, found = hypothesise(chat, sets=SIDES, latents=1, **CHAT)
+    assert found == [] and "held back" in summary.left_out[0].why
+
+
+def test_a_sentence_that_claims_something_else_is_not_taken(chat, endpoint):
+    def behave(_, body):
+        if body["messages"][1]["content"].startswith("The first set: "):
+            return 200, message("Texts of right speak of it more often than those of left.")
+        return None
+
+    endpoint.behave = behave
+    set_label(chat, 0, TRAIT)
+    summary, found = hypothesise(chat, sets=SIDES, latents=1, **CHAT)
+    assert found[0].sentence == f'left: more often "{TRAIT}" than right'
+    assert 0 < summary.naming_tokens < summary.tokens
+
+
+@pytest.mark.parametrize("collection", [pytest.param("costs", marks=NEEDS_MINILM)])
+def test_costs_are_those_of_the_calls(chat, endpoint, collection):
+    chat.create(collection, encoder=MODEL, n_latents=6)
+    chat.upsert(collection, documents())
+    command = [
+        *("eval", "costs", "--collection", collection, "--a", 'side = "a"', "--b", 'side = "b"'),
+        *("--property", TRAIT, "--relevant", f'text("{TRAIT}")', "--latents", "1", "--read", "20"),
+        *("--judged-documents", "10", "--chat-url", endpoint.url, "--chat-model", "tiny", "--json"),
+    ]
+    done = subprocess.run(
+        [BINARY, *command],
+        capture_output=True,
+        env=os.environ | {"LATENTDB_SERVER": chat.address},
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    diff, property_ = found["diff"], found["property"]
+    users = [body["messages"][1]["content"] for _, _, body in endpoint.requests]
+    # 10 documents of each side are judged; all else that the server asked is naming.
+    assert diff["hypotheses"] == 1 and diff["by_latents"]["judging"]["tokens"] == 100 * 20
+    by_reading = diff["by_reading"]["tokens"] - 100 * 20
+    # Two batches of ten, each for A and for B.
+    assert by_reading == 100 * 4 and diff["documents_read"] == 40 and diff["documents"] == DOCUMENTS
+    assert diff["by_reading_all"]["tokens"] == 100 * 20 + by_reading * DOCUMENTS // 40
+    assert property_["by_latents"]["tokens"] == 0 and property_["by_reading"]["tokens"] == 100 * 20
+    assert property_["average_precision_by_reading"] == 1
+    total = diff["by_latents"]["naming"]["tokens"] + 100 * 20 + by_reading + 100 * 20
+    assert total == 100 * len(users)
 
 
 @pytest.mark.parametrize("collection", [pytest.param("similar", marks=NEEDS_MINILM)])

@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 import wire
 from harness import refused
 from stubs import v1
+from test_cli import cli  # noqa: F401 (a fixture)
 
 ROWS, LATENTS, OTHERS = 1500, 60, 45
 
@@ -39,7 +40,7 @@ def matrices(api):
             ],
         )
     shared = slice(100, ROWS - 50)
-    return a[shared], b[shared], order
+    return a[shared], b[shared], order, a
 
 
 def matched(api, call="MatchLatents", **fields):
@@ -58,7 +59,7 @@ def matched(api, call="MatchLatents", **fields):
 
 
 def test_matches_are_those_of_numpy_and_scipy(api, matrices):
-    a, b, order = matrices
+    a, b, order, _ = matrices
     summary, found = matched(api, collection="one", other="two")
     assert summary.documents == len(a)
     phi = np.corrcoef(a.T.astype(float), b.T.astype(float))[:LATENTS, LATENTS:]
@@ -85,7 +86,7 @@ def test_matches_are_those_of_numpy_and_scipy(api, matrices):
 
 
 def test_labels_presets_and_sets_move_with_their_latents(api, matrices):
-    _, _, order = matrices
+    _, _, order, _ = matrices
     to = {int(latent): place for place, latent in enumerate(order)}
     same, lost = int(order[3]), next(latent for latent in range(2, LATENTS) if latent not in to)
     label = lambda latent, text: v1.LabelEntry(latent=latent, text=text, source="person")  # noqa: E731
@@ -129,6 +130,23 @@ def test_labels_presets_and_sets_move_with_their_latents(api, matrices):
     assert summary.moved == [] and any("already" in own.why for own in summary.stayed)
     summary, _ = matched(api, "MoveLatents", matching=request, replace=True)
     assert [own.name for own in summary.moved] == ["the same"]
+
+
+def test_the_commands_show_matches_and_drift(cli, matrices):  # noqa: F811
+    found = cli("latents", "map", "one", "two")
+    assert int(found["documents"]) == len(matrices[0]) and len(found["latents"]) == int(found["active"])
+    page = cli("latents", "map", "one", "two", "--limit", "3", plain=True)
+    assert "have a counterpart among" in page and len(page.splitlines()) == 5
+    # Latents of the first ids beside those of the others: nothing is planted there.
+    drift = cli("latents", "drift", "one", "--before", 'id < "d2"')
+    assert drift["before_documents"] + drift["after_documents"] == ROWS
+    assert drift["both"] + drift["only_before"] + drift["only_after"] <= LATENTS
+    a = matrices[3]
+    before = np.array([f"d{at}" < "d2" for at in range(ROWS)])
+    shares = a[before].mean(0), a[~before].mean(0)
+    expected = np.abs(shares[0] - shares[1]).sum() / (shares[0] + shares[1]).sum()
+    assert drift["moved"] == pytest.approx(expected)
+    assert drift["residuals_before"] is None
 
 
 def test_what_cannot_be_matched_says_why(api, matrices, name):

@@ -181,8 +181,12 @@ fn page(value: &Value, diff: &Compare, property: &Compare) -> String {
         ));
     }
     page.push_str(&format!(
-        "{} reads; hypotheses of both are judged on as many documents\n",
-        value["model"].as_str().unwrap_or_default()
+        "{} reads; {} judged on as many documents both ways\n",
+        value["model"].as_str().unwrap_or_default(),
+        match value["diff"]["hypotheses"].as_u64() {
+            Some(1) => "1 hypothesis is".to_owned(),
+            many => format!("{} hypotheses are", many.unwrap_or_default()),
+        }
     ));
     page
 }
@@ -250,7 +254,7 @@ struct Diff {
     judging: Cost,
 }
 
-/// The server's way: latents that differ, labelled and judged. What was judged is told by what it takes to judge.
+/// The server's way: latents that differ, labelled and judged.
 async fn by_latents(client: &Client, args: &Args, model: &JudgeModel) -> anyhow::Result<Diff> {
     let set = |expression: &str| NamedSet {
         name: String::new(),
@@ -260,7 +264,7 @@ async fn by_latents(client: &Client, args: &Args, model: &JudgeModel) -> anyhow:
         JudgeModel::Chat(_) => (LabellerKind::Chat, JudgeKind::Chat),
         JudgeModel::Local(_) => (LabellerKind::Local, JudgeKind::Local),
     };
-    let request = |judged: u32| HypothesiseRequest {
+    let request = HypothesiseRequest {
         collection: args.collection.clone(),
         compared: Some(Compared::Sets(ComparedSets {
             a: Some(set(&args.a)),
@@ -270,27 +274,24 @@ async fn by_latents(client: &Client, args: &Args, model: &JudgeModel) -> anyhow:
         latents: args.latents,
         labeller: labeller.into(),
         judge: judge.into(),
-        judged,
+        judged: args.judged_documents,
         seed: args.seed,
         documents: Some(0),
         ..HypothesiseRequest::default()
     };
-    // Judged on one document of each set: all but what judging takes.
-    let few = client.hypothesise(request(1), |_| ()).await?;
-    let found = client
-        .hypothesise(request(args.judged_documents), |_| ())
-        .await?;
-    let naming = Cost {
-        tokens: few.summary.tokens,
-        seconds: found.summary.naming_seconds,
-    };
+    let found = client.hypothesise(request, |_| ()).await?;
+    output::warn(&found.summary.warnings);
+    let summary = found.summary;
     Ok(Diff {
         hypotheses: found.hypotheses.len(),
-        judging: Cost {
-            tokens: found.summary.tokens.saturating_sub(naming.tokens),
-            seconds: found.summary.judging_seconds,
+        naming: Cost {
+            tokens: summary.naming_tokens,
+            seconds: summary.naming_seconds,
         },
-        naming,
+        judging: Cost {
+            tokens: summary.tokens - summary.naming_tokens,
+            seconds: summary.judging_seconds,
+        },
     })
 }
 

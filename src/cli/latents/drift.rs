@@ -87,7 +87,11 @@ async fn fit(
     };
     let before = match client.poorly_explained(request(before), |_| ()).await {
         Ok(before) => before,
-        Err(status) if status.code() == tonic::Code::FailedPrecondition => return Ok(None),
+        Err(status) if status.code() == tonic::Code::FailedPrecondition => {
+            let why = status.message();
+            output::warn(&[format!("how well the SAE fits is not told: {why}")]);
+            return Ok(None);
+        }
         Err(status) => return Err(status.into()),
     };
     let after = client.poorly_explained(request(after), |_| ()).await?;
@@ -177,12 +181,13 @@ impl Drift {
         );
         if let Some((before, after)) = &self.fit {
             let at = |own: &PoorlyExplained, place: usize| {
-                own.quantiles.get(place).copied().unwrap_or(f64::NAN)
+                let share = own.quantiles.get(place);
+                share.map_or("-".to_owned(), |share| format!("{share:.3}"))
             };
             let _ = writeln!(
                 page,
-                "share of a vector that the SAE leaves: median {:.3} before, {:.3} after; 90% of documents below {:.3} \
-                 and {:.3}",
+                "share of a vector that the SAE leaves: median {} before, {} after; 90% of documents below {} \
+                 and {}",
                 at(before, MEDIAN),
                 at(after, MEDIAN),
                 at(before, NINETIETH),

@@ -71,6 +71,7 @@ pub(super) async fn run(args: Args, client: &ClientArgs) -> anyhow::Result<()> {
             client.move_latents(request, progress).await?
         }
     };
+    output::warn(&found.summary.warnings);
     args.files.write(&view::table(&found))?;
     output::respond(is_json, &found, || page(&found, args.limit))
 }

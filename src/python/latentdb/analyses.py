@@ -112,11 +112,13 @@ def hypotheses_table(parts: Iterable[v1.HypothesiseResponse]) -> Table:
 def matches_table(parts: Iterable[v1.MatchLatentsResponse]) -> Table:
     """Latents with their counterparts; `about` has what moved."""
     about: dict[str, Any] = {}
+    warnings: list[str] = []
     rows = []
     for part in parts:
         kind = part.WhichOneof("part")
         if kind == "summary":
-            about = fields_of(part.summary)
+            about = fields_of(part.summary, leave=["warnings"])
+            warnings = list(part.summary.warnings)
             about["moved"] = [fields_of(own) for own in part.summary.moved]
             about["stayed"] = [fields_of(own) for own in part.summary.stayed]
         elif kind == "latents":
@@ -128,7 +130,9 @@ def matches_table(parts: Iterable[v1.MatchLatentsResponse]) -> Table:
                 row["phi"] = own.other.phi if found else 0.0
                 row["nearest"] = own.nearest.latent if own.HasField("nearest") else None
                 rows.append(row)
-    return Table(rows, about=about, bars=("label", "phi"), title="Counterparts")
+    return Table(
+        rows, about=about, warnings=warnings, bars=("label", "phi"), title="Counterparts"
+    )
 
 
 def _score(score: v1.TargetScore) -> dict[str, float]:

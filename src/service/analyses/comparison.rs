@@ -10,7 +10,7 @@ use latentdb_index::{Progress, ResolvedFilter};
 
 use super::diff::{Comparison, Design, DiffResult, LabelledDiffRow, Overlap, Ready};
 use super::units;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::service::documents::Projection;
 use crate::service::labels::ShownLabel;
 
@@ -77,26 +77,16 @@ impl Ready {
     fn sets<'a>(&'a self, name: &str, filter: &'a ResolvedFilter) -> Result<Sets<'a>> {
         let a = Members::of(self.side_a())?;
         let b = Members::of(self.side_b(filter))?;
-        let shared = self.is_one_collection.then(|| a.shared_with(&b));
-        let is_paired = matches!(self.design, Design::PairBy(_));
-        match (self.overlap, shared.unwrap_or_default()) {
-            (_, 0) | (Overlap::Keep, _) => {}
-            (Overlap::Refuse, _) if is_paired => {}
-            (Overlap::Refuse, shared) => {
-                return Err(Error::invalid(
-                    "overlap",
-                    format!(
-                        "{shared} documents are in both A and {name:?}, which the tests take as \
-                         separate: drop them from both, keep them, or narrow the sets (--overlap \
-                         drop|keep)"
-                    ),
-                ));
-            }
-            (Overlap::Drop, _) => {
-                let (a, b) = (a.without(&b), b.without(&a));
-                return Ok(Sets { a, b, shared });
-            }
+        if !self.is_one_collection {
+            return Ok(Sets { a, b, shared: None });
         }
+        let overlap = match (self.overlap, &self.design) {
+            // What is paired is not taken as separate.
+            (Overlap::Refuse, Design::PairBy(_)) => Overlap::Keep,
+            (overlap, _) => overlap,
+        };
+        let (a, b, shared) = overlap.settled(a, b, name)?;
+        let shared = Some(shared);
         Ok(Sets { a, b, shared })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::analysis::{ByValue, DiffOptions, DiffRow, Selection};
+use latentdb_index::analysis::{ByValue, DiffOptions, DiffRow, Members, Selection};
 use latentdb_index::{Filter, Label, Progress, ResolvedFilter, validate_attribute_name};
 
 use super::same_latents::{self, check_same_latents};
@@ -73,6 +73,32 @@ pub enum Overlap {
     Drop,
     /// They stay in both.
     Keep,
+}
+
+impl Overlap {
+    /// Two sets of one snapshot, without what they share where that is dropped, and how much that is. `name` is B's.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for `overlap` where they share documents and that is refused.
+    pub(super) fn settled<'a>(
+        self,
+        a: Members<'a>,
+        b: Members<'a>,
+        name: &str,
+    ) -> Result<(Members<'a>, Members<'a>, u64)> {
+        match (self, a.shared_with(&b)) {
+            (_, 0) => Ok((a, b, 0)),
+            (Self::Keep, shared) => Ok((a, b, shared)),
+            (Self::Drop, shared) => Ok((a.without(&b), b.without(&a), shared)),
+            (Self::Refuse, shared) => Err(Error::invalid(
+                "overlap",
+                format!(
+                    "{shared} documents are in both A and {name:?}, which the tests take as separate: drop \
+                     them from both, keep them, or narrow the sets (--overlap drop|keep)"
+                ),
+            )),
+        }
+    }
 }
 
 /// Which sets are compared, and how.

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use latentdb_index::analysis::{Counterpart, Match, Matching, Space, match_latents};
+use latentdb_index::filter::Name;
 use latentdb_index::{Filter, Label, MovedLabel, Progress, RecordKind, SetContent, now};
 
 use super::{Analyses, check_share, n_latents_of};
@@ -60,6 +61,8 @@ pub struct MatchResult {
     pub moved: Vec<Moved>,
     /// What did not, and why.
     pub stayed: Vec<Stayed>,
+    /// Tests in the filters of sets that moved that no document of B can pass.
+    pub warnings: Vec<String>,
 }
 
 /// A latent of A and its counterpart, with their labels.
@@ -203,6 +206,7 @@ impl Analyses {
                     .collect(),
                 moved,
                 stayed,
+                warnings: b.warnings(),
             })
         })
         .await
@@ -437,9 +441,12 @@ impl Moving<'_> {
                 ));
             }
             Filter::Named(name) => {
-                return Err(format!(
-                    "it names {name:?}, which may be other latents there"
-                ));
+                let what = match name {
+                    Name::SavedSet(name) => format!("the saved set {name:?}"),
+                    Name::Family(root) => format!("the family {root}"),
+                    Name::Through { sae, .. } => format!("the SAE {sae:?}"),
+                };
+                return Err(format!("it names {what}, which may be other latents there"));
             }
             other => other.clone(),
         })

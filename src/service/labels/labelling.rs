@@ -77,7 +77,7 @@ pub struct LabelProgress {
     pub labels: Vec<(u32, Label)>,
     /// Latents that got no label since the last report, and why.
     pub unlabelled: Vec<(u32, &'static str)>,
-    /// Tokens that the chat endpoint counted.
+    /// Tokens that the chat endpoint counted, or the model in this process read and wrote.
     pub tokens: u64,
 }
 
@@ -174,6 +174,8 @@ impl Labels {
         caller: &mut Caller<'_, LabelProgress>,
     ) -> Result<()> {
         let source = labeller.name();
+        // A model in this process stays open between calls.
+        let before = labeller.tokens();
         let mut written = 0;
         caller.keep_each(items, labeller.concurrency(), name, |done, named| {
             let (mut labels, mut unlabelled) = (Vec::new(), Vec::new());
@@ -195,7 +197,7 @@ impl Labels {
                 passed_over: wanted.passed_over,
                 labels,
                 unlabelled,
-                tokens: labeller.tokens(),
+                tokens: labeller.tokens() - before,
             })
         })
     }

@@ -96,7 +96,7 @@ pub struct ScoreProgress {
     pub total: usize,
     /// Scores since the last report.
     pub scores: Vec<ScoredLabel>,
-    /// Tokens that the chat endpoint counted.
+    /// Tokens that the chat endpoint counted, or the model in this process read and wrote.
     pub tokens: u64,
 }
 
@@ -271,6 +271,8 @@ impl Labels {
             characters => Passages::of_view(&self.core, view, characters)?,
         };
         let mut all = Vec::new();
+        // A model in this process stays open between calls.
+        let before = judge.tokens();
         let judging = Judging {
             corpus: &corpus,
             passages: &passages,
@@ -290,7 +292,7 @@ impl Labels {
                 done,
                 total,
                 scores,
-                tokens: judge.tokens(),
+                tokens: judge.tokens() - before,
             })
         })?;
         Ok(ScoreSummary::of(&all, total))

@@ -95,12 +95,13 @@ class HypothesiseResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping[str, _Any]]] = ..., summary: _Optional[_Union[HypothesiseSummary, _Mapping[str, _Any]]] = ..., hypotheses: _Optional[_Union[Hypotheses, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class HypothesiseSummary(_message.Message):
-    __slots__ = ("comparisons", "left_out", "labeller", "judge", "tokens", "expected_tokens", "naming_seconds", "judging_seconds", "warnings")
+    __slots__ = ("comparisons", "left_out", "labeller", "judge", "tokens", "naming_tokens", "expected_tokens", "naming_seconds", "judging_seconds", "warnings")
     COMPARISONS_FIELD_NUMBER: _ClassVar[int]
     LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     LABELLER_FIELD_NUMBER: _ClassVar[int]
     JUDGE_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
+    NAMING_TOKENS_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     NAMING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     JUDGING_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -110,11 +111,12 @@ class HypothesiseSummary(_message.Message):
     labeller: str
     judge: str
     tokens: int
+    naming_tokens: int
     expected_tokens: int
     naming_seconds: float
     judging_seconds: float
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, comparisons: _Optional[_Iterable[_Union[ComparedHalves, _Mapping[str, _Any]]]] = ..., left_out: _Optional[_Iterable[_Union[LeftOutLatent, _Mapping[str, _Any]]]] = ..., labeller: _Optional[str] = ..., judge: _Optional[str] = ..., tokens: _Optional[int] = ..., expected_tokens: _Optional[int] = ..., naming_seconds: _Optional[float] = ..., judging_seconds: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, comparisons: _Optional[_Iterable[_Union[ComparedHalves, _Mapping[str, _Any]]]] = ..., left_out: _Optional[_Iterable[_Union[LeftOutLatent, _Mapping[str, _Any]]]] = ..., labeller: _Optional[str] = ..., judge: _Optional[str] = ..., tokens: _Optional[int] = ..., naming_tokens: _Optional[int] = ..., expected_tokens: _Optional[int] = ..., naming_seconds: _Optional[float] = ..., judging_seconds: _Optional[float] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ComparedHalves(_message.Message):
     __slots__ = ("a", "b", "a_discovery", "b_discovery", "a_confirmation", "b_confirmation", "differing")

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alatentdb/v1/matching.proto\x12\x0blatentdb.v1\x1a\x16latentdb/v1/diff.proto\"o\n\x13MatchLatentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05other\x18\x02 \x01(\t\x12\x13\n\x0bmin_support\x18\x03 \x01(\x04\x12\x14\n\x07min_phi\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_min_phi\"\x88\x01\n\x12MoveLatentsRequest\x12\x32\n\x08matching\x18\x01 \x01(\x0b\x32 .latentdb.v1.MatchLatentsRequest\x12\x0e\n\x06labels\x18\x02 \x01(\x08\x12\x0f\n\x07replace\x18\x03 \x01(\x08\x12\x0f\n\x07presets\x18\x04 \x01(\x08\x12\x0c\n\x04sets\x18\x05 \x01(\x08\"\xaf\x01\n\x14MatchLatentsResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12,\n\x07summary\x18\x02 \x01(\x0b\x32\x19.latentdb.v1.MatchSummaryH\x00\x12.\n\x07latents\x18\x03 \x01(\x0b\x32\x1b.latentdb.v1.MatchedLatentsH\x00\x42\x06\n\x04part\"\xbe\x01\n\x0cMatchSummary\x12\x11\n\tdocuments\x18\x01 \x01(\x04\x12\x0e\n\x06\x61\x63tive\x18\x02 \x01(\x04\x12\x14\n\x0cother_active\x18\x03 \x01(\x04\x12\x0f\n\x07matched\x18\x04 \x01(\x04\x12\x10\n\x08mean_phi\x18\x05 \x01(\x01\x12\'\n\x05moved\x18\x06 \x03(\x0b\x32\x18.latentdb.v1.MovedRecord\x12)\n\x06stayed\x18\x07 \x03(\x0b\x32\x19.latentdb.v1.StayedRecord\"=\n\x0eMatchedLatents\x12+\n\x07latents\x18\x01 \x03(\x0b\x32\x1a.latentdb.v1.MatchedLatent\"\xa1\x01\n\rMatchedLatent\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tdocuments\x18\x03 \x01(\x04\x12-\n\x05other\x18\x04 \x01(\x0b\x32\x1e.latentdb.v1.LatentCounterpart\x12/\n\x07nearest\x18\x05 \x01(\x0b\x32\x1e.latentdb.v1.LatentCounterpart\"`\n\x11LatentCounterpart\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tdocuments\x18\x03 \x01(\x04\x12\x0c\n\x04\x62oth\x18\x04 \x01(\x04\x12\x0b\n\x03phi\x18\x05 \x01(\x01\"`\n\x0bMovedRecord\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.latentdb.v1.RecordOfLatents\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\n\n\x02to\x18\x03 \x01(\t\x12\x0b\n\x03phi\x18\x04 \x01(\x01\"U\n\x0cStayedRecord\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.latentdb.v1.RecordOfLatents\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03why\x18\x03 \x01(\t*g\n\x0fRecordOfLatents\x12\x1b\n\x17RECORD_OF_LATENTS_LABEL\x10\x00\x12\x1c\n\x18RECORD_OF_LATENTS_PRESET\x10\x01\x12\x19\n\x15RECORD_OF_LATENTS_SET\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alatentdb/v1/matching.proto\x12\x0blatentdb.v1\x1a\x16latentdb/v1/diff.proto\"o\n\x13MatchLatentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05other\x18\x02 \x01(\t\x12\x13\n\x0bmin_support\x18\x03 \x01(\x04\x12\x14\n\x07min_phi\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\n\n\x08_min_phi\"\x88\x01\n\x12MoveLatentsRequest\x12\x32\n\x08matching\x18\x01 \x01(\x0b\x32 .latentdb.v1.MatchLatentsRequest\x12\x0e\n\x06labels\x18\x02 \x01(\x08\x12\x0f\n\x07replace\x18\x03 \x01(\x08\x12\x0f\n\x07presets\x18\x04 \x01(\x08\x12\x0c\n\x04sets\x18\x05 \x01(\x08\"\xaf\x01\n\x14MatchLatentsResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12,\n\x07summary\x18\x02 \x01(\x0b\x32\x19.latentdb.v1.MatchSummaryH\x00\x12.\n\x07latents\x18\x03 \x01(\x0b\x32\x1b.latentdb.v1.MatchedLatentsH\x00\x42\x06\n\x04part\"\xd0\x01\n\x0cMatchSummary\x12\x11\n\tdocuments\x18\x01 \x01(\x04\x12\x0e\n\x06\x61\x63tive\x18\x02 \x01(\x04\x12\x14\n\x0cother_active\x18\x03 \x01(\x04\x12\x0f\n\x07matched\x18\x04 \x01(\x04\x12\x10\n\x08mean_phi\x18\x05 \x01(\x01\x12\'\n\x05moved\x18\x06 \x03(\x0b\x32\x18.latentdb.v1.MovedRecord\x12)\n\x06stayed\x18\x07 \x03(\x0b\x32\x19.latentdb.v1.StayedRecord\x12\x10\n\x08warnings\x18\x08 \x03(\t\"=\n\x0eMatchedLatents\x12+\n\x07latents\x18\x01 \x03(\x0b\x32\x1a.latentdb.v1.MatchedLatent\"\xa1\x01\n\rMatchedLatent\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tdocuments\x18\x03 \x01(\x04\x12-\n\x05other\x18\x04 \x01(\x0b\x32\x1e.latentdb.v1.LatentCounterpart\x12/\n\x07nearest\x18\x05 \x01(\x0b\x32\x1e.latentdb.v1.LatentCounterpart\"`\n\x11LatentCounterpart\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\tdocuments\x18\x03 \x01(\x04\x12\x0c\n\x04\x62oth\x18\x04 \x01(\x04\x12\x0b\n\x03phi\x18\x05 \x01(\x01\"`\n\x0bMovedRecord\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.latentdb.v1.RecordOfLatents\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\n\n\x02to\x18\x03 \x01(\t\x12\x0b\n\x03phi\x18\x04 \x01(\x01\"U\n\x0cStayedRecord\x12*\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.latentdb.v1.RecordOfLatents\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03why\x18\x03 \x01(\t*g\n\x0fRecordOfLatents\x12\x1b\n\x17RECORD_OF_LATENTS_LABEL\x10\x00\x12\x1c\n\x18RECORD_OF_LATENTS_PRESET\x10\x01\x12\x19\n\x15RECORD_OF_LATENTS_SET\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'latentdb.v1.matching_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RECORDOFLATENTS']._serialized_start=1200
-  _globals['_RECORDOFLATENTS']._serialized_end=1303
+  _globals['_RECORDOFLATENTS']._serialized_start=1218
+  _globals['_RECORDOFLATENTS']._serialized_end=1321
   _globals['_MATCHLATENTSREQUEST']._serialized_start=67
   _globals['_MATCHLATENTSREQUEST']._serialized_end=178
   _globals['_MOVELATENTSREQUEST']._serialized_start=181
@@ -41,15 +41,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MATCHLATENTSRESPONSE']._serialized_start=320
   _globals['_MATCHLATENTSRESPONSE']._serialized_end=495
   _globals['_MATCHSUMMARY']._serialized_start=498
-  _globals['_MATCHSUMMARY']._serialized_end=688
-  _globals['_MATCHEDLATENTS']._serialized_start=690
-  _globals['_MATCHEDLATENTS']._serialized_end=751
-  _globals['_MATCHEDLATENT']._serialized_start=754
-  _globals['_MATCHEDLATENT']._serialized_end=915
-  _globals['_LATENTCOUNTERPART']._serialized_start=917
-  _globals['_LATENTCOUNTERPART']._serialized_end=1013
-  _globals['_MOVEDRECORD']._serialized_start=1015
-  _globals['_MOVEDRECORD']._serialized_end=1111
-  _globals['_STAYEDRECORD']._serialized_start=1113
-  _globals['_STAYEDRECORD']._serialized_end=1198
+  _globals['_MATCHSUMMARY']._serialized_end=706
+  _globals['_MATCHEDLATENTS']._serialized_start=708
+  _globals['_MATCHEDLATENTS']._serialized_end=769
+  _globals['_MATCHEDLATENT']._serialized_start=772
+  _globals['_MATCHEDLATENT']._serialized_end=933
+  _globals['_LATENTCOUNTERPART']._serialized_start=935
+  _globals['_LATENTCOUNTERPART']._serialized_end=1031
+  _globals['_MOVEDRECORD']._serialized_start=1033
+  _globals['_MOVEDRECORD']._serialized_end=1129
+  _globals['_STAYEDRECORD']._serialized_start=1131
+  _globals['_STAYEDRECORD']._serialized_end=1216
 # @@protoc_insertion_point(module_scope)

@@ -54,7 +54,7 @@ class MatchLatentsResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_diff_pb2.AnalysisProgress, _Mapping[str, _Any]]] = ..., summary: _Optional[_Union[MatchSummary, _Mapping[str, _Any]]] = ..., latents: _Optional[_Union[MatchedLatents, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class MatchSummary(_message.Message):
-    __slots__ = ("documents", "active", "other_active", "matched", "mean_phi", "moved", "stayed")
+    __slots__ = ("documents", "active", "other_active", "matched", "mean_phi", "moved", "stayed", "warnings")
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
     OTHER_ACTIVE_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,7 @@ class MatchSummary(_message.Message):
     MEAN_PHI_FIELD_NUMBER: _ClassVar[int]
     MOVED_FIELD_NUMBER: _ClassVar[int]
     STAYED_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     documents: int
     active: int
     other_active: int
@@ -69,7 +70,8 @@ class MatchSummary(_message.Message):
     mean_phi: float
     moved: _containers.RepeatedCompositeFieldContainer[MovedRecord]
     stayed: _containers.RepeatedCompositeFieldContainer[StayedRecord]
-    def __init__(self, documents: _Optional[int] = ..., active: _Optional[int] = ..., other_active: _Optional[int] = ..., matched: _Optional[int] = ..., mean_phi: _Optional[float] = ..., moved: _Optional[_Iterable[_Union[MovedRecord, _Mapping[str, _Any]]]] = ..., stayed: _Optional[_Iterable[_Union[StayedRecord, _Mapping[str, _Any]]]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, documents: _Optional[int] = ..., active: _Optional[int] = ..., other_active: _Optional[int] = ..., matched: _Optional[int] = ..., mean_phi: _Optional[float] = ..., moved: _Optional[_Iterable[_Union[MovedRecord, _Mapping[str, _Any]]]] = ..., stayed: _Optional[_Iterable[_Union[StayedRecord, _Mapping[str, _Any]]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class MatchedLatents(_message.Message):
     __slots__ = ("latents",)

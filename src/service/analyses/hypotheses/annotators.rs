@@ -102,7 +102,8 @@ impl Annotators {
             JudgeChoice::Chat(usage) => Judging::Model(chat(usage)?),
             JudgeChoice::Local(name) => {
                 let model = models.local(name.as_deref())?;
-                if !used.iter().any(|own| own.name() == model.name()) {
+                // One that names too is counted once.
+                if !used.iter().any(|own| std::ptr::addr_eq(&**own, &*model)) {
                     used.push(model.clone());
                 }
                 Judging::Model(model)

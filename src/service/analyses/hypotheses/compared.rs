@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use latentdb_index::analysis::cluster::{ClusterOptions, cluster};
 use latentdb_index::analysis::{
-    CorrelateOptions, DiffOptions, DiffRow, Members, Scope, Selection, Side, Units, compare,
-    correlate, measure, select,
+    CorrelateOptions, DiffOptions, DiffRow, Direction, Members, Scope, Selection, Side, Units,
+    compare, correlate, measure, select,
 };
 use latentdb_index::filter::Referent;
 use latentdb_index::{Filter, Label, Progress, ResolvedFilter, Snapshot};
 
 use super::request::HypothesiseRequest;
 use super::result::ComparedSets;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within as _};
 use crate::service::analyses::diff::Overlap;
 use crate::service::core::View;
 use crate::service::labels::SimilarLabels;
@@ -170,21 +170,12 @@ impl<'a> Finding<'a, '_> {
                 &rest
             }
         })?;
-        let shared = a_members.shared_with(&b_members);
-        let (a_members, b_members) = match (shared, overlap) {
-            (0, _) | (_, Overlap::Keep) => (a_members, b_members),
-            (_, Overlap::Drop) => (a_members.without(&b_members), b_members.without(&a_members)),
-            (shared, Overlap::Refuse) => {
-                let message = format!(
-                    "{shared} documents are in both sets, which the tests take as separate: drop them from \
-                     both, keep them, or narrow the sets (--overlap drop|keep)"
-                );
-                return Err(Error::invalid("overlap", message));
-            }
-        };
+        let (a_members, b_members, _) = overlap
+            .settled(a_members, b_members, &names.1)
+            .within("sets")?;
         let mut halves = self.halves(names.clone(), &a_members, &b_members)?;
         enough(&halves.sets)?;
-        let candidates = self.differing(&mut halves, 0, false)?;
+        let candidates = self.differing(&mut halves, 0, Direction::Both)?;
         Ok(Found {
             comparisons: vec![halves],
             candidates,
@@ -197,7 +188,7 @@ impl<'a> Finding<'a, '_> {
         &self,
         halves: &mut Halves<'a>,
         comparison: usize,
-        only_more_in_a: bool,
+        direction: Direction,
     ) -> Result<Vec<Candidate>> {
         let options = DiffOptions::default();
         let units = Units::Latents(self.n_latents);
@@ -206,15 +197,11 @@ impl<'a> Finding<'a, '_> {
         let diff = compare(&a, &b, &options)?;
         let selection = Selection {
             max_p_adjusted: self.request.max_p_adjusted,
+            direction,
             ..Selection::default()
         };
         let mut rows = select(&diff, &selection);
-        rows.retain(|row| !only_more_in_a || row.delta > 0.0);
         halves.sets.differing = rows.len() as u64;
-        rows.sort_by(|x, y| {
-            let sizes = y.delta.abs().total_cmp(&x.delta.abs());
-            sizes.then(x.unit.cmp(&y.unit))
-        });
         rows.truncate(self.request.latents);
         let candidate = |row: &DiffRow| Candidate {
             latent: row.unit,
@@ -251,7 +238,9 @@ impl<'a> Finding<'a, '_> {
             let mut halves = self.halves((name, "the other clusters".to_owned()), &a, &b)?;
             // A cluster may be too small to be told anything of; the others are told.
             match enough(&halves.sets) {
-                Ok(()) => candidates.extend(self.differing(&mut halves, number, true)?),
+                Ok(()) => {
+                    candidates.extend(self.differing(&mut halves, number, Direction::MoreInA)?)
+                }
                 Err(error) => warnings.push(format!("left out: {error}")),
             }
             comparisons.push(halves);

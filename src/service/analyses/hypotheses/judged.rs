@@ -16,7 +16,7 @@ use super::compared::Found;
 use super::drawn::Reading;
 use super::named::{Budget, NamedHypotheses, each};
 use super::request::HypothesiseRequest;
-use super::result::{Hypothesis, HypothesiseResult, Judged};
+use super::result::{Hypothesis, HypothesiseResult, Judged, LeftOut};
 use crate::error::Result;
 use crate::label::Passage;
 use crate::service::core::View;
@@ -47,14 +47,28 @@ pub(super) fn judge(
     named: NamedHypotheses,
     progress: &Progress,
 ) -> Result<HypothesiseResult> {
-    let mut hypotheses = named.hypotheses;
     let judging = Judging {
         view,
         request,
         annotators,
         progress,
     };
-    let samples = judging.samples(&found, &hypotheses)?;
+    let samples = judging.samples(&found, &named.hypotheses)?;
+    let mut left_out = named.left_out;
+    let (mut hypotheses, mut thresholds) = (Vec::new(), Vec::new());
+    for (own, threshold) in named.hypotheses.into_iter().zip(named.thresholds) {
+        if samples[own.comparison].is_some() {
+            hypotheses.push(own);
+            thresholds.push(threshold);
+        } else {
+            left_out.push(LeftOut {
+                latent: own.latent,
+                comparison: own.comparison,
+                label: own.label,
+                why: "no text that could be judged is held back on one of the sides".to_owned(),
+            });
+        }
+    }
     let trials = trials(&hypotheses, &samples);
     let text = |trial: &Trial| {
         let sample = samples[hypotheses[trial.hypothesis].comparison].as_ref();
@@ -91,7 +105,7 @@ pub(super) fn judge(
                 verdicts.push((*trial, *prediction));
             }
         }
-        own.judged = judging.verdict(own, sample, &verdicts, named.thresholds[at])?;
+        own.judged = judging.verdict(own, sample, &verdicts, thresholds[at])?;
     }
     settle(&mut hypotheses, request.max_p_adjusted);
     let mut comparisons: Vec<_> = found.comparisons.into_iter().map(|own| own.sets).collect();
@@ -122,10 +136,10 @@ pub(super) fn judge(
     Ok(HypothesiseResult {
         comparisons,
         hypotheses,
-        left_out: named.left_out,
+        left_out,
         labeller: annotators.labeller_name(),
         judge: judge.name(),
-        tokens: annotators.tokens(),
+        tokens: (0, 0),
         expected_tokens,
         seconds: (0.0, 0.0),
         warnings,
@@ -176,7 +190,7 @@ struct Judging<'j> {
 }
 
 impl Judging<'_> {
-    /// The documents judged of each comparison that has a hypothesis.
+    /// The documents judged of each comparison that has a hypothesis; `None` where a side has none.
     fn samples(&self, found: &Found<'_>, hypotheses: &[Hypothesis]) -> Result<Vec<Option<Sample>>> {
         let used: HashSet<usize> = hypotheses.iter().map(|own| own.comparison).collect();
         let comparisons = found.comparisons.iter().enumerate();
@@ -185,10 +199,9 @@ impl Judging<'_> {
                 if !used.contains(&at) {
                     return Ok(None);
                 }
-                Ok(Some(Sample {
-                    a: self.sample(&halves.confirmation.0)?,
-                    b: self.sample(&halves.confirmation.1)?,
-                }))
+                let a = self.sample(&halves.confirmation.0)?;
+                let b = self.sample(&halves.confirmation.1)?;
+                Ok((!a.is_empty() && !b.is_empty()).then_some(Sample { a, b }))
             })
             .collect()
     }
@@ -213,9 +226,6 @@ impl Judging<'_> {
         verdicts: &[(Trial, Option<Option<f64>>)],
         threshold: f64,
     ) -> Result<Option<Judged>> {
-        if sample.a.is_empty() || sample.b.is_empty() {
-            return Ok(None);
-        }
         let mut active = HashSet::new();
         let latents = std::iter::once(own.latent).chain(own.alike.iter().copied());
         for latent in latents {

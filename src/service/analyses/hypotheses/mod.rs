@@ -27,7 +27,7 @@ use super::diff::NamedSet;
 use super::{Analyses, check_share, n_latents_of};
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
-use crate::service::names::{resolve_filter, resolve_set};
+use crate::service::names::resolve_set;
 
 pub use request::{Compared, HypothesiseRequest};
 pub use result::{ComparedSets, Hypothesis, HypothesiseResult, Judged, LeftOut};
@@ -54,9 +54,9 @@ impl Analyses {
                     named(a, "A"),
                     b.as_ref().map_or("rest".into(), |b| named(b, "B")),
                 ),
-                a: resolve_set(&view, &a.filter, "a")?,
+                a: resolve_set(&view, &a.filter, "sets.a")?,
                 b: match b {
-                    Some(b) => Some(resolve_set(&view, &b.filter, "b")?),
+                    Some(b) => Some(resolve_set(&view, &b.filter, "sets.b")?),
                     None => None,
                 },
                 overlap: *overlap,
@@ -66,8 +66,12 @@ impl Analyses {
                 axis,
                 options,
             } => compared::Source::Clusters {
-                filter: resolve_filter(&view, filter)?,
-                axis: self.resolve_axis(&view, axis).await?.numbers(),
+                filter: resolve_set(&view, filter, "clusters.filter")?,
+                axis: self
+                    .resolve_axis(&view, axis)
+                    .await
+                    .within("clusters")?
+                    .numbers(),
                 options: options.clone(),
             },
             Compared::Pairs {
@@ -101,10 +105,11 @@ impl Analyses {
                 progress: &progress,
             }
             .run(&found)?;
-            let naming = begun.elapsed().as_secs_f64();
+            let (naming, naming_tokens) = (begun.elapsed().as_secs_f64(), annotators.tokens());
             let judging = Instant::now();
             let mut result = judged::judge(&view, &request, &annotators, found, named, &progress)?;
             result.seconds = (naming, judging.elapsed().as_secs_f64());
+            result.tokens = (naming_tokens, annotators.tokens() - naming_tokens);
             result.warnings.extend(annotators.warnings(&view));
             result.warnings.extend(view.warnings());
             Ok(result)

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use latentdb_index::{Label, Progress};
 
+use super::annotators::Annotators;
 use super::compared::{Candidate, Found, with_label};
 use super::drawn::{Drawn, Reading, Texts, draw};
 use super::request::HypothesiseRequest;
@@ -19,8 +20,6 @@ use crate::service::analyses::Analyses;
 use crate::service::core::View;
 use crate::service::labels::Passages;
 use crate::vectors::dot;
-
-use super::annotators::Annotators;
 
 /// Share of right judgements from which on a label is one (METHODS section 10).
 const LEAST_SCORE: f64 = 0.75;
@@ -457,8 +456,13 @@ impl Naming<'_> {
                     .flatten(),
                 None => None,
             };
+            // A sentence that names other sets, or these the other way round, claims something else.
+            let names_them = |sentence: &String| {
+                let places = (sentence.find(more.as_str()), sentence.find(fewer.as_str()));
+                matches!(places, (Some(first), Some(second)) if first < second)
+            };
             let template = || format!("{more}: more often {:?} than {fewer}", own.label);
-            Ok(written.unwrap_or_else(template))
+            Ok(written.filter(names_them).unwrap_or_else(template))
         };
         let concurrency = labeller.map_or(1, |labeller| labeller.concurrency());
         let sentences = each(&named.hypotheses, concurrency, self.progress, write)?;

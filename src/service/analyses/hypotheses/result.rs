@@ -15,8 +15,9 @@ pub struct HypothesiseResult {
     pub labeller: String,
     /// The same.
     pub judge: String,
-    /// Tokens that the chat endpoint counted.
-    pub tokens: u64,
+    /// Tokens that finding and naming took, and judging: those that a chat endpoint counted, or a model in this
+    /// process read and wrote.
+    pub tokens: (u64, u64),
     /// Tokens that judging was expected to take, where a chat endpoint judges.
     pub expected_tokens: u64,
     /// Seconds that finding and naming took, and judging.

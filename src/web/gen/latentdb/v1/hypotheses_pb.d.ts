@@ -330,11 +330,17 @@ export declare type HypothesiseSummary = Message<"latentdb.v1.HypothesiseSummary
   judge: string;
 
   /**
-   * Tokens that the chat endpoint counted.
+   * Tokens that the chat endpoint counted, or a model in the server read and wrote (for other calls at the same
+   * time, too), and those of them that finding and naming took.
    *
    * @generated from field: uint64 tokens = 5;
    */
   tokens: bigint;
+
+  /**
+   * @generated from field: uint64 naming_tokens = 10;
+   */
+  namingTokens: bigint;
 
   /**
    * Tokens that judging was expected to take, where a chat endpoint judges.

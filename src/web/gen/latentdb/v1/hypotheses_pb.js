@@ -10,7 +10,7 @@ export const ComparedSetsSchema = message("latentdb.v1.ComparedSets", "1 a m0|2 
 export const ComparedClustersSchema = message("latentdb.v1.ComparedClusters", "1 filter m0|2 axis m1|3 clusters u|4 landmarks u", () => [FilterSchema, AxisSchema]);
 export const ComparedPairsSchema = message("latentdb.v1.ComparedPairs", "1 filter m0|2 latents *u|3 min_support U|4 max_label_similarity ?d", () => [FilterSchema]);
 export const HypothesiseResponseSchema = message("latentdb.v1.HypothesiseResponse", "1 progress m0@part|2 summary m1@part|3 hypotheses m2@part", () => [AnalysisProgressSchema, HypothesiseSummarySchema, HypothesesSchema]);
-export const HypothesiseSummarySchema = message("latentdb.v1.HypothesiseSummary", "1 comparisons *m0|2 left_out *m1|3 labeller s|4 judge s|5 tokens U|6 expected_tokens U|7 naming_seconds d|8 judging_seconds d|9 warnings *s", () => [ComparedHalvesSchema, LeftOutLatentSchema]);
+export const HypothesiseSummarySchema = message("latentdb.v1.HypothesiseSummary", "1 comparisons *m0|2 left_out *m1|3 labeller s|4 judge s|5 tokens U|10 naming_tokens U|6 expected_tokens U|7 naming_seconds d|8 judging_seconds d|9 warnings *s", () => [ComparedHalvesSchema, LeftOutLatentSchema]);
 export const ComparedHalvesSchema = message("latentdb.v1.ComparedHalves", "1 a s|2 b s|3 a_discovery U|4 b_discovery U|5 a_confirmation U|6 b_confirmation U|7 differing U");
 export const LeftOutLatentSchema = message("latentdb.v1.LeftOutLatent", "1 latent u|2 comparison u|3 label s|4 why s");
 export const HypothesesSchema = message("latentdb.v1.Hypotheses", "1 hypotheses *m0", () => [HypothesisSchema]);

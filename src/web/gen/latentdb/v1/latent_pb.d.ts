@@ -1120,7 +1120,8 @@ export declare type LabelLatentsProgress = Message<"latentdb.v1.LabelLatentsProg
   labels: LatentLabel[];
 
   /**
-   * Tokens that the chat endpoint counted.
+   * Tokens that the chat endpoint counted, or the model in the server read and wrote (for other calls at the same
+   * time, too).
    *
    * @generated from field: uint64 tokens = 6;
    */
@@ -1267,7 +1268,8 @@ export declare type ScoreLabelsProgress = Message<"latentdb.v1.ScoreLabelsProgre
   scores: ScoredLabel[];
 
   /**
-   * Tokens that the chat endpoint counted.
+   * Tokens that the chat endpoint counted, or the model in the server read and wrote (for other calls at the same
+   * time, too).
    *
    * @generated from field: uint64 tokens = 4;
    */

@@ -184,6 +184,13 @@ export declare type MatchSummary = Message<"latentdb.v1.MatchSummary"> & {
    * @generated from field: repeated latentdb.v1.StayedRecord stayed = 7;
    */
   stayed: StayedRecord[];
+
+  /**
+   * Tests in the filters of sets that moved that no document of the other side can pass.
+   *
+   * @generated from field: repeated string warnings = 8;
+   */
+  warnings: string[];
 };
 
 /**
