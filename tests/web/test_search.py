@@ -210,6 +210,30 @@ def test_a_filter_is_completed(page):
     assert all(id.startswith("films/") for id in page.hits())
 
 
+# A key that is pressed and what is typed right behind it, before the page is drawn again.
+TYPED_ON = """async (box, [key, text]) => {
+  box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  await undefined;
+  for (const letter of text) {
+    document.execCommand("insertText", false, letter);
+    await undefined;
+  }
+}"""
+
+
+def test_what_is_typed_right_after_a_completion_stands_behind_it(page):
+    page.open("/demo/search")
+    box = page.by("filter")
+    options = page.get_by_role("option")
+    box.click()
+    box.press_sequentially('source = "fi')
+    expect(options.filter(has_text="films")).to_be_visible()
+    box.press("ArrowDown")
+    expect(options.and_(page.locator("[aria-selected=true]"))).to_have_count(1)
+    box.evaluate(TYPED_ON, ["Tab", " and words() > 3"])
+    expect(box).to_have_value('source = "films" and words() > 3')
+
+
 def test_counts_refine_the_filter_and_take_it_back(page):
     page.open("/demo/search?q=arrived+late")
     tweets = page.locator(".facet button", has_text="tweets")

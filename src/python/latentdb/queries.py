@@ -319,7 +319,7 @@ def property(  # noqa: A001
         own_latents_of: instead, a text whose own latents stand for it.
         positive, negative: instead, ids of documents that have it and have not.
         selection: what the text is compared with: latents' "centroids", "labels", or "both".
-        candidates, kept: latents chosen (100), and the best of them that are kept (all).
+        candidates, kept: latents chosen (100), and the best of them that are kept (all; of examples 50).
         temperature: small values trust the first latents alone; .3.
         scorer: "ranks", "bm25" or "dot".
     """

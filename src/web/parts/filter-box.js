@@ -1,5 +1,5 @@
 // The filter: completion, the number of documents it allows while it is typed, the column at fault underlined.
-import { html, useEffect, useId, useRef, useState } from "../vendor/vendor.js";
+import { html, useId, useRef, useState } from "../vendor/vendor.js";
 import { at } from "../app/errors.js";
 import { useLoad, useRested } from "../app/load.js";
 import { searchCalls } from "../app/searches.js";
@@ -94,29 +94,30 @@ function useCompletion(collection, record, text, wanted, box, onText) {
   const module = useLazy(() => styled(import("./complete.js"), "suggest"), wanted);
   const [caret, setCaret] = useState(/** @type {number | undefined} */ (undefined));
   const [chosen, setChosen] = useState(-1);
-  const [place, setPlace] = useState(/** @type {number | undefined} */ (undefined));
   const rested = useRested(caret === undefined ? "" : `${caret} ${text}`, 60);
   const found = useLoad(async (signal) => {
     if (module === undefined || rested === "") return undefined;
-    const own = await module.complete(collection, record, text, Number(rested.split(" ", 1)[0]), signal);
-    return own && { of: text, ...own };
+    const [, caretThen = "", of = ""] = /^(\d+) (.*)$/s.exec(rested) ?? [];
+    const own = await module.complete(collection, record, of, Number(caretThen), signal);
+    return own && { of, ...own };
   }, [rested, module, record]);
   // While more is typed, the list is that of less: what still begins so is offered, in place of all that is typed.
   const { of, from, to, list: all } = found.value ?? { of: text, from: text.length, to: text.length, list: [] };
   const end = of === text ? to : caret ?? to;
   const typed = of === text ? "" : text.slice(from, end).toLowerCase();
   const list = caret === undefined ? [] : all.filter(({ insert }) => insert.toLowerCase().startsWith(typed));
-  useEffect(() => {
-    if (place === undefined) return;
-    box.current?.setSelectionRange(place, place);
-    setPlace(undefined);
-    setCaret(place);
-  }, [place]);
   const close = () => setCaret(undefined);
   const take = (/** @type {Suggestion} */ suggestion) => {
-    onText(text.slice(0, from) + suggestion.insert + text.slice(end));
+    const taken = text.slice(0, from) + suggestion.insert;
+    const whole = taken + text.slice(end);
+    // At once, not once it is drawn: a key that follows is then behind what was taken.
+    if (box.current !== null) {
+      box.current.value = whole;
+      box.current.setSelectionRange(taken.length, taken.length);
+    }
+    onText(whole);
     setChosen(-1);
-    setPlace(from + suggestion.insert.length);
+    setCaret(taken.length);
   };
   return {
     list,

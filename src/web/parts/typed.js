@@ -1,22 +1,22 @@
 // What a field holds: as it was typed, which what was last drawn may lag behind.
-import { useEffect, useRef, useState } from "../vendor/vendor.js";
+import { useRef, useState } from "../vendor/vendor.js";
 
 /**
- * A text that is typed, and taken anew from `given` where that changes. Not at the first drawing: what was typed before
- * its effects ran would be lost.
- * @param {string} given
- * @returns {[string, (text: string) => void]}
+ * What is typed, and taken anew from `given` where `key` changes: while it is drawn, not in an effect, which runs later
+ * and would undo what was typed before it.
+ * @template T
+ * @param {T} given
+ * @param {unknown} key
+ * @returns {[T, (typed: T) => void]}
  */
-export function useTyped(given) {
-  const [text, setText] = useState(given);
-  const before = useRef(given);
-  useEffect(() => {
-    if (before.current !== given) {
-      before.current = given;
-      setText(given);
-    }
-  }, [given]);
-  return [text, setText];
+export function useTyped(given, key = given) {
+  const held = useRef({ key, typed: given });
+  const [, draw] = useState(0);
+  if (!Object.is(held.current.key, key)) held.current = { key, typed: given };
+  return [held.current.typed, (typed) => {
+    held.current.typed = typed;
+    draw((times) => times + 1);
+  }];
 }
 
 /**

@@ -1,5 +1,5 @@
 // What is compared, and how.
-import { html, useEffect, useState } from "../../vendor/vendor.js";
+import { html } from "../../vendor/vendor.js";
 import { at } from "../../app/errors.js";
 import { collections, useCollections } from "../../app/collections.js";
 import { useLoad } from "../../app/load.js";
@@ -7,6 +7,7 @@ import { Check, NumberField, Select } from "../../parts/fields.js";
 import { FilterBox } from "../../parts/filter-box.js";
 import { count, quoted } from "../../parts/format.js";
 import { Help } from "../../parts/help.js";
+import { useTyped } from "../../parts/typed.js";
 
 /** @typedef {import("./state.js").Comparison} Comparison */
 /** @typedef {import("../../app/collections.js").Collection} Collection */
@@ -21,10 +22,9 @@ import { Help } from "../../parts/help.js";
  * @param {import("../../app/errors.js").Problem | undefined} properties.problem
  */
 export function Form({ collection, record, state, change, problem }) {
-  const [a, setA] = useState(state.a);
-  const [b, setB] = useState(state.b.length === 0 ? [""] : state.b);
   const applied = JSON.stringify([state.a, state.b]);
-  useEffect(() => { setA(state.a); setB(state.b.length === 0 ? [""] : state.b); }, [applied]);
+  const [a, setA] = useTyped(state.a, applied);
+  const [b, setB] = useTyped(state.b.length === 0 ? [""] : state.b, applied);
   const sets = useLoad(async (signal) => (await collections.listSets({ collection }, { signal })).sets, [collection]);
   const give = () => change({ a, b: b.filter((filter) => filter.trim() !== ""), which: 0, latent: undefined });
   const changed = JSON.stringify([a, b.filter((filter) => filter.trim() !== "")]) !== applied;

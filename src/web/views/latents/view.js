@@ -9,9 +9,9 @@ import { useLoad } from "../../app/load.js";
 import { route, update } from "../../app/router.js";
 import { count } from "../../parts/format.js";
 import { Empty, Loaded, Warnings } from "../../parts/states.js";
+import { useTyped } from "../../parts/typed.js";
 import { ListView } from "./list.js";
 import { COLUMNS, ROWS, Table, orderOf } from "./table.js";
-import { useTyped } from "../../parts/typed.js";
 
 /** @typedef {import("./table.js").Order} Order */
 /** @typedef {import("./table.js").Page} Page */

@@ -1,5 +1,5 @@
 // What the map is coloured by, and which documents are marked.
-import { html, useEffect, useState } from "../../vendor/vendor.js";
+import { html } from "../../vendor/vendor.js";
 import { at } from "../../app/errors.js";
 import { address, update } from "../../app/router.js";
 import { LatentChip } from "../../parts/chip.js";
@@ -15,8 +15,7 @@ import { typedIn, useTyped } from "../../parts/typed.js";
 /** @param {{collection: string, record: Collection | undefined, colour: string}} properties */
 export function Colour({ collection, record, colour }) {
   const kind = colour === "" ? "" : colour.startsWith("attribute:") ? colour : colour.slice(0, colour.indexOf(":") + 1);
-  const [wanted, setWanted] = useState(kind);
-  useEffect(() => setWanted(kind), [kind]);
+  const [wanted, setWanted] = useTyped(kind);
   const of = Object.fromEntries([["", "nothing"], ...(record?.attributes ?? []).map(({ name }) => [`attribute:${name}`, name]), ...((record?.nLatents ?? 0) > 0 ? [["latent:", "a latent"], ["clusters:", "clusters along an axis"]] : [])]);
   const put = (/** @type {string} */ value) => update({ colour: value }, { step: "colour" });
   const choose = (/** @type {string} */ value) => {

@@ -14,6 +14,7 @@ import { count, counted, fixed, pValue, percent, valueText } from "../../parts/f
 import { Help } from "../../parts/help.js";
 import { LabelPicker } from "../../parts/label-picker.js";
 import { Empty, Warnings } from "../../parts/states.js";
+import { useTyped } from "../../parts/typed.js";
 import { useWide } from "../../parts/wide.js";
 import { WorkLine, Worked } from "../../parts/work.js";
 import { Graph } from "./graph.js";
@@ -91,7 +92,7 @@ function table(pairs) {
 
 /** @param {{collection: string, record: Collection | undefined, text: (name: string) => string, problem: import("../../app/errors.js").Problem | undefined}} properties */
 function Form({ collection, record, text, problem }) {
-  const [filter, setFilter] = useState(text("filter"));
+  const [filter, setFilter] = useTyped(text("filter"));
   const put = (/** @type {string} */ name) => (/** @type {string} */ value) => update({ [name]: value, pair: "", node: "" }, { step: "pairs" });
   const names = Object.fromEntries((record?.attributes ?? []).map(({ name }) => [name, name]));
   const positions = record?.saes.some(({ reader }) => reader?.positions === true) ?? false;

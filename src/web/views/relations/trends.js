@@ -1,5 +1,5 @@
 // What rises, falls or breaks along an attribute.
-import { html, useState } from "../../vendor/vendor.js";
+import { html } from "../../vendor/vendor.js";
 import { TrendBuckets, TrendDirection } from "../../gen/latentdb/v1/trends_pb.js";
 import { analyses, expression } from "../../app/analyses.js";
 import { useCollection } from "../../app/collections.js";
@@ -13,6 +13,7 @@ import { FilterBox } from "../../parts/filter-box.js";
 import { count, counted, pValue, percent, signed } from "../../parts/format.js";
 import { Help } from "../../parts/help.js";
 import { Empty, Warnings } from "../../parts/states.js";
+import { useTyped } from "../../parts/typed.js";
 import { WorkLine, Worked } from "../../parts/work.js";
 import { Lines, Spark, bucketName } from "./lines.js";
 
@@ -100,7 +101,7 @@ function table(answer) {
 
 /** @param {{collection: string, record: Collection | undefined, kinds: string[], text: (name: string) => string, problem: import("../../app/errors.js").Problem | undefined}} properties */
 function Form({ collection, record, kinds, text, problem }) {
-  const [filter, setFilter] = useState(text("filter"));
+  const [filter, setFilter] = useTyped(text("filter"));
   const put = (/** @type {string} */ name) => (/** @type {string} */ value) => update({ [name]: value, show: "" }, { step: "trends" });
   const time = kinds.includes("timestamp");
   const number = kinds.includes("float") || kinds.includes("integer");

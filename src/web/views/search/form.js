@@ -1,8 +1,9 @@
 // The query: one or several rankings, the filter, and what else a search takes.
-import { html, useEffect, useState } from "../../vendor/vendor.js";
+import { html, useState } from "../../vendor/vendor.js";
 import { Loading } from "../../parts/states.js";
 import { FilterBox } from "../../parts/filter-box.js";
 import { styled, useLazy } from "../../parts/lazy.js";
+import { useTyped } from "../../parts/typed.js";
 import { FormError } from "./request.js";
 import { FUSIONS, KINDS, MODES } from "./state.js";
 
@@ -16,15 +17,10 @@ const valueOf = (event) => /** @type {HTMLInputElement} */ (event.target).value;
 /** @param {import("./view.js").Shared} properties */
 export function QueryForm({ collection, record, state, run, change }) {
   const { problem, failure } = run;
-  const [parts, setParts] = useState(state.parts);
-  const [filter, setFilter] = useState(state.filter);
-  const [more, setMore] = useState(false);
   const there = JSON.stringify([state.parts, state.filter]);
-  useEffect(() => {
-    setParts(state.parts);
-    setFilter(state.filter);
-  }, [there]);
-
+  const [parts, setParts] = useTyped(state.parts, there);
+  const [filter, setFilter] = useTyped(state.filter, there);
+  const [more, setMore] = useState(false);
   const options = useLazy(() => styled(import("./options.js"), "search-more"), more);
   const copy = useCopy();
   /** @param {Part[]} rows */
