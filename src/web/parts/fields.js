@@ -55,3 +55,10 @@ export function SortHeading({ title, by, sort, set, number = false, down = true,
   return html`<th scope="col" class=${`${number ? "number" : ""} ${name}`} aria-sort=${on ? (down ? "descending" : "ascending") : undefined}>
     <button type="button" class="heading" onClick=${() => set(by)}>${title}<span aria-hidden="true">${on ? (down ? " ↓" : " ↑") : ""}</span></button>${children}</th>`;
 }
+
+/**
+ * The text of a form's first field, without spaces around it. The field is `required`, and no button is disabled for
+ * want of a text: an Enter right after the last key would meet a button that is drawn as it was before.
+ * @param {Event} event
+ */
+export const typedIn = (event) => /** @type {HTMLFormElement} */ (event.currentTarget).querySelector("input")?.value.trim() ?? "";

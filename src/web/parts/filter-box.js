@@ -3,7 +3,6 @@ import { html, useId, useRef, useState } from "../vendor/vendor.js";
 import { at } from "../app/errors.js";
 import { useLoad, useRested } from "../app/load.js";
 import { searchCalls } from "../app/searches.js";
-import { faultOf } from "./filter-text.js";
 import { count, nameLiteral } from "./format.js";
 import { Help } from "./help.js";
 import { styled, useLazy } from "./lazy.js";
@@ -31,7 +30,8 @@ export function FilterBox({ collection, record, text, onText, onEnter }) {
   const said = counted.problem !== undefined ? at(counted.problem, /./) ?? counted.problem.message : undefined;
   // While more is typed, what was said of less is old.
   const current = rested === text.trim() && !counted.loading ? said : undefined;
-  const fault = current === undefined ? undefined : faultOf(text, current);
+  const module = useLazy(() => import("./filter-fault.js"), current !== undefined);
+  const fault = current === undefined ? undefined : module?.faultOf(text, current);
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (completing.key(event)) return;
     if (event.key === "Enter") {

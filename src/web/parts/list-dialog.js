@@ -2,8 +2,8 @@
 import { html, useState } from "../vendor/vendor.js";
 import { LONGEST, MOST, keepList, listAddress, listNamed, listsOf } from "../app/lists.js";
 import { Dialog } from "./dialog.js";
+import { typedIn } from "./fields.js";
 import { counted } from "./format.js";
-import { typedIn } from "./typed.js";
 
 /** @typedef {import("../app/lists.js").LatentList} LatentList */
 

@@ -1,4 +1,4 @@
-// What a field holds: as it was typed, which what was last drawn may lag behind.
+// What a field holds, which may be ahead of what was last drawn.
 import { useRef, useState } from "../vendor/vendor.js";
 
 /**
@@ -18,10 +18,3 @@ export function useTyped(given, key = given) {
     draw((times) => times + 1);
   }];
 }
-
-/**
- * The text of a form's first field, without spaces around it. The field is `required`, and no button is disabled for
- * want of a text: an Enter right after the last key would meet a button that is drawn as it was before.
- * @param {Event} event
- */
-export const typedIn = (event) => /** @type {HTMLFormElement} */ (event.currentTarget).querySelector("input")?.value.trim() ?? "";

@@ -6,10 +6,10 @@ import { latentCalls } from "../../app/latents.js";
 import { LONGEST, forgetList, keepList, listAddress, listNamed, sameLatents } from "../../app/lists.js";
 import { useLoad } from "../../app/load.js";
 import { address, go, route } from "../../app/router.js";
+import { typedIn } from "../../parts/fields.js";
 import { count, counted } from "../../parts/format.js";
 import { confirmed, say } from "../../parts/say.js";
 import { Empty, Loaded, Warnings } from "../../parts/states.js";
-import { typedIn } from "../../parts/typed.js";
 import { COLUMNS, ROWS, Table, orderOf } from "./table.js";
 
 /** @typedef {import("../../app/lists.js").LatentList} LatentList */

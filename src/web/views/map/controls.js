@@ -3,12 +3,12 @@ import { html } from "../../vendor/vendor.js";
 import { at } from "../../app/errors.js";
 import { address, update } from "../../app/router.js";
 import { LatentChip } from "../../parts/chip.js";
-import { Select } from "../../parts/fields.js";
+import { Select, typedIn } from "../../parts/fields.js";
 import { FilterBox } from "../../parts/filter-box.js";
 import { Help } from "../../parts/help.js";
 import { LabelPicker } from "../../parts/label-picker.js";
 import { useNames } from "../../parts/names.js";
-import { typedIn, useTyped } from "../../parts/typed.js";
+import { useTyped } from "../../parts/typed.js";
 
 /** @typedef {import("../../app/collections.js").Collection} Collection */
 

@@ -8,9 +8,9 @@ import { address } from "../../app/router.js";
 import { client } from "../../app/transport.js";
 import { say } from "../../parts/say.js";
 import { DocumentCard } from "../../parts/document.js";
+import { typedIn } from "../../parts/fields.js";
 import { count, counted, quoted } from "../../parts/format.js";
 import { Loaded, ProblemBox } from "../../parts/states.js";
-import { typedIn } from "../../parts/typed.js";
 
 /** @typedef {import("../../gen/latentdb/v1/types_pb.js").Document} Document */
 
