@@ -36,13 +36,14 @@ pub(super) struct AxisArgs {
 
 impl AxisArgs {
     /// The axis as it is sent.
-    pub fn wire(&self) -> Axis {
+    pub fn wire(&self, recurrence: flags::RecurrenceArgs) -> Axis {
         Axis {
             texts: self.axis.clone(),
             latents: self.latent.clone(),
             families: self.family.clone(),
             latents_per_text: self.per_text,
             source: self.source.into(),
+            min_recurrence: recurrence.min_recurrence,
         }
     }
 }
@@ -55,6 +56,8 @@ pub(super) struct Request {
     name: String,
     #[command(flatten)]
     axis: AxisArgs,
+    #[command(flatten)]
+    recurrence: flags::RecurrenceArgs,
     /// Only documents of this filter
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
@@ -109,7 +112,7 @@ impl Request {
         ClusterRequest {
             collection: self.name.clone(),
             filter: self.filter.clone().map(search::expression),
-            axis: Some(self.axis.wire()),
+            axis: Some(self.axis.wire(self.recurrence)),
             clusters: self.k.unwrap_or_default(),
             seed: self.seed,
             landmarks: self.landmarks,

@@ -75,6 +75,8 @@ pub(super) struct Request {
     /// Leave out latents in a larger share of the documents
     #[arg(long, value_name = "SHARE")]
     max_density: Option<f64>,
+    #[command(flatten)]
+    recurrence: flags::RecurrenceArgs,
     /// List pairs with at least this NPMI
     #[arg(long, value_name = "NPMI", allow_hyphen_values = true)]
     min_npmi: Option<f64>,
@@ -134,6 +136,7 @@ impl Request {
             all: self.all,
             min_support: self.min_support.max(1),
             max_density: self.max_density,
+            min_recurrence: self.recurrence.min_recurrence,
             min_npmi: self.min_npmi,
             max_p_adjusted: self.max_p,
             max_label_similarity: self.max_label_similarity,

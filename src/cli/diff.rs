@@ -80,6 +80,8 @@ pub(super) struct Request {
     /// Test latents in at least this many documents of both sets together
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = flags::count::<u64>)]
     min_support: u64,
+    #[command(flatten)]
+    recurrence: flags::RecurrenceArgs,
     /// Confidence of the intervals, over the rows that pass [default: .95]
     #[arg(long, value_name = "SHARE")]
     confidence: Option<f64>,
@@ -173,6 +175,7 @@ impl Request {
             confirm: self.confirm,
             groups: groups(self.groups.as_deref())?,
             all: self.all,
+            min_recurrence: self.recurrence.min_recurrence,
             min_delta: self.min_delta,
             direction: self.more_in.unwrap_or_default().into(),
             max_p_adjusted: self.max_p,

@@ -40,6 +40,8 @@ struct Request {
     /// Latents at most
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = flags::count::<u32>)]
     latents: u32,
+    #[command(flatten)]
+    recurrence: flags::RecurrenceArgs,
     /// Only over documents of this filter
     #[arg(long, value_name = "EXPR")]
     filter: Option<String>,
@@ -78,6 +80,7 @@ impl Request {
             target: self.target.clone().unwrap_or_default(),
             target_filter: self.target_filter.clone().map(search::expression),
             choice: ExplainChoice::Gain.into(),
+            min_recurrence: self.recurrence.min_recurrence,
             latents: self.latents,
             held_out: self.held_out,
             split_by: self.split_by.clone().unwrap_or_default(),

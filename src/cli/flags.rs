@@ -22,6 +22,14 @@ pub(super) fn count<T: FromStr + Default + PartialEq>(text: &str) -> Result<T, S
     }
 }
 
+/// A bound on how often latents come back.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(super) struct RecurrenceArgs {
+    /// Only latents that come back in SAEs of other seeds at least so often, 0 to 1; takes an SAE trained with --seeds
+    #[arg(long, value_name = "RECURRENCE")]
+    pub min_recurrence: Option<f32>,
+}
+
 /// `f32` or `bf16`.
 pub(super) fn precision(text: &str) -> Result<Precision, String> {
     Precision::parse(text).map_err(|error| error.message().to_owned())

@@ -77,6 +77,8 @@ struct Request {
     /// Latents that become hypotheses, those that differ most first [default: 10, of each cluster 3]
     #[arg(long, value_name = "N", value_parser = flags::count::<u32>)]
     latents: Option<u32>,
+    #[command(flatten)]
+    recurrence: flags::RecurrenceArgs,
     /// Adjusted p up to which a latent differs, and a hypothesis holds
     #[arg(long, value_name = "P", default_value_t = 0.05)]
     max_p: f64,
@@ -131,6 +133,7 @@ impl Request {
             collection: self.name.clone(),
             compared: Some(self.compared()),
             latents: self.latents.unwrap_or_default(),
+            min_recurrence: self.recurrence.min_recurrence,
             max_p_adjusted: Some(self.max_p),
             confirm: self.confirm,
             split_by: self.split_by.clone().unwrap_or_default(),
@@ -171,7 +174,7 @@ impl Request {
             }),
             false => Compared::Clusters(ComparedClusters {
                 filter,
-                axis: Some(self.axis.wire()),
+                axis: Some(self.axis.wire(self.recurrence)),
                 clusters: self.k.unwrap_or_default(),
                 landmarks: 0,
             }),

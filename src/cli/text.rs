@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use latentdb_proto::v1::{Collection, TextSpan};
+use latentdb_proto::v1::{Collection, SaeRecurrence, TextSpan};
 
 pub(super) use crate::client::view::{attributes, label, labelled, plain, value};
 pub(super) use crate::report::aligned as table;
@@ -171,7 +171,12 @@ fn attached_facts(attached: &latentdb_proto::v1::AttachedSae) -> Vec<String> {
         bytes(attached.latents_bytes),
         bytes(attached.weights_bytes)
     );
-    let facts = [sae, reader, fit, Some(costs)].into_iter();
+    let recurrence = attached
+        .sae
+        .as_ref()
+        .and_then(|sae| sae.recurrence.as_ref());
+    let recurrence = recurrence.map(|found| format!("recurrence: {}", self::recurrence(found)));
+    let facts = [sae, reader, fit, recurrence, Some(costs)].into_iter();
     facts.flatten().collect()
 }
 
@@ -200,6 +205,16 @@ pub(super) fn sae_line(sae: &latentdb_proto::v1::SaeInfo) -> String {
         thousands(sae.n_latents.into()),
         sae.d_in,
         sae.sha256.get(..12).unwrap_or(&sae.sha256)
+    )
+}
+
+/// How an SAE's latents come back.
+pub(super) fn recurrence(found: &SaeRecurrence) -> String {
+    format!(
+        "{} of .5 or more in {}, mean {:.2}",
+        counted(found.recurring, "latent"),
+        counted(found.seeds.len() as u64, "other seed"),
+        found.mean
     )
 }
 

@@ -57,6 +57,8 @@ struct Request {
     /// Test latents in at least this many documents
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = flags::count::<u64>)]
     min_support: u64,
+    #[command(flatten)]
+    recurrence: flags::RecurrenceArgs,
     /// List what rises
     #[arg(long, conflicts_with = "falling")]
     rising: bool,
@@ -148,6 +150,7 @@ impl Request {
             active_above: self.above,
             min_support: self.min_support.max(1),
             direction: direction.into(),
+            min_recurrence: self.recurrence.min_recurrence,
             min_change: self.min_change,
             max_p_adjusted: self.max_p,
             only_monotone: self.monotone,

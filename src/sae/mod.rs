@@ -4,7 +4,7 @@
 //! `normalisation`, `model`, `weights`), *how are rows encoded* (`encode`, `topk`, `kernel`), *how is
 //! one stored* (`format`), *where does one come from* (`record`, `train`), *how good is it*
 //! (`evaluate`; `fit` on vectors as they come; `sweep` over sizes), *how does one come back in
-//! another* (`splitting`), *how is a vector moved along its latents* (`steer`). The formulas are those
+//! another* (`splitting`), *which come back from another seed* (`recurrence`), *how is a vector moved along its latents* (`steer`). The formulas are those
 //! of *Disentangling Dense Embeddings with Sparse Autoencoders* (O'Neill et al. 2024, arXiv
 //! 2408.00657).
 //!
@@ -25,6 +25,7 @@ mod normalisation;
 mod parts;
 mod pool;
 mod record;
+mod recurrence;
 mod rows;
 pub mod splitting;
 pub mod steer;
@@ -41,8 +42,9 @@ pub use normalisation::Normalisation;
 pub use parts::{Architecture, SaeParts};
 pub use pool::{CodePool, Pooled};
 pub use record::{
-    CurvePoint, DensityBin, Quality, Recall, Sparsity, Spread, TrainConfig, TrainOptions,
-    TrainReport, TrainingRecord,
+    CurvePoint, DensityBin, Quality, Recall, Recurrence, Sparsity, Spread, TrainConfig,
+    TrainOptions, TrainReport, TrainingRecord,
 };
+pub use recurrence::recurrence;
 pub use rows::{RowSource, slices};
-pub use train::{TrainProgress, Trained, train, train_source};
+pub use train::{MAX_SEEDS, TrainProgress, Trained, train, train_seeds, train_source};

@@ -11,7 +11,7 @@ use super::codes::Codes;
 use super::kernel;
 use super::normalisation::{Normalisation, RowScale};
 use super::parts::{Architecture, SaeParts};
-use super::record::TrainingRecord;
+use super::record::{Recurrence, TrainingRecord};
 use super::weights;
 
 /// A sparse autoencoder: `z = f((x - s b_dec) W_enc + b_enc)`, `x_hat = z W_dec + b_dec`.
@@ -143,6 +143,16 @@ impl Sae {
     pub fn set_reading(&mut self, reading: Reading) {
         self.parts.record.reading = Some(reading);
         self.hash = identity(&self.weights_hash, &self.parts.record);
+    }
+
+    /// Says how often its latents come back; the hash stays.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where that is of another number of latents.
+    pub fn set_recurrence(&mut self, recurrence: Recurrence) -> Result<()> {
+        recurrence.check(self.n_latents)?;
+        self.parts.record.recurrence = Some(recurrence);
+        Ok(())
     }
 
     /// The tensors and settings.

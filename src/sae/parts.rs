@@ -120,6 +120,9 @@ impl SaeParts {
     pub(super) fn check(&self) -> Result<()> {
         let n_latents = self.b_enc.len();
         check_shapes(self, n_latents)?;
+        if let Some(recurrence) = &self.record.recurrence {
+            recurrence.check(n_latents)?;
+        }
         check_architecture(&self.architecture, n_latents)
     }
 

@@ -50,6 +50,7 @@ pub(super) fn axis(wire: v1::Axis) -> Result<AxisRequest> {
         texts: wire.texts,
         latents: wire.latents,
         families: wire.families,
+        min_recurrence: wire.min_recurrence,
         per_text: count_or(wire.latents_per_text, 100, 10_000, "axis.latents_per_text")?,
         source: match entry(wire.source, "axis.source")? {
             v1::AxisSource::Best => None,

@@ -16,6 +16,7 @@ use super::streams::{Answers, Progressing, stream};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::{Pooling, Precision};
 use crate::error::{Result, Within as _};
+use crate::sae::Recurrence;
 use crate::service::{
     AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, EncoderRecord,
     FitInfo, Gate, ReaderRequest, SaeRecord, SetInfo,
@@ -284,8 +285,22 @@ fn wire_encoder(record: EncoderRecord) -> v1::EncoderInfo {
     }
 }
 
-pub(super) fn wire_sae(record: SaeRecord) -> v1::SaeInfo {
+/// Latents that come back so often are counted.
+const RECURRING: f32 = 0.5;
+
+pub(crate) fn wire_recurrence(found: &Recurrence) -> v1::SaeRecurrence {
+    v1::SaeRecurrence {
+        seeds: found.seeds.clone(),
+        mean: found.mean().into(),
+        recurring: found.at_least(RECURRING) as u64,
+    }
+}
+
+pub(super) fn wire_sae(mut record: SaeRecord) -> v1::SaeInfo {
+    // A number per latent is told with the latents.
+    let recurrence = record.training.recurrence.take();
     v1::SaeInfo {
+        recurrence: recurrence.as_ref().map(wire_recurrence),
         sha256: record.sha256,
         d_in: record.d_in as u32,
         n_latents: record.n_latents as u32,

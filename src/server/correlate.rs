@@ -51,7 +51,9 @@ pub(super) fn request(wire: v1::CorrelateRequest) -> Result<CorrelateRequest> {
                 false => wire.max_p_adjusted.unwrap_or(DEFAULT_MAX_P),
             },
             limit: non_zero(wire.limit).unwrap_or(defaults.limit),
+            ..defaults
         },
+        min_recurrence: wire.min_recurrence,
         max_label_similarity: wire
             .max_label_similarity
             .unwrap_or(DEFAULT_LABEL_SIMILARITY),

@@ -69,6 +69,7 @@ pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {
         design: design(wire.pair_by, wire.stratify_by, wire.cluster_by)?,
         overlap: overlap(wire.overlap, "overlap")?,
         confirm: wire.confirm,
+        min_recurrence: wire.min_recurrence,
         groups: groups(wire.groups),
         selection,
         all: wire.all,

@@ -33,6 +33,7 @@ pub(super) fn request(wire: v1::ExplainRequest) -> Result<ExplainRequest> {
             Some(own) => Some(filter(Some(own))?),
             None => None,
         },
+        min_recurrence: wire.min_recurrence,
         options: ExplainOptions {
             choice: match entry(wire.choice, "choice")? {
                 v1::ExplainChoice::Gain => Choice::Gain,

@@ -58,6 +58,7 @@ pub(super) fn request(wire: v1::HypothesiseRequest) -> Result<HypothesiseRequest
                     .unwrap_or(DEFAULT_LABEL_SIMILARITY),
             },
         },
+        min_recurrence: wire.min_recurrence,
         latents: count_or(wire.latents, latents, MAX_LATENTS, "latents")?,
         max_p_adjusted: wire.max_p_adjusted.unwrap_or(DEFAULT_MAX_P),
         confirm: match wire.confirm {

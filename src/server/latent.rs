@@ -18,8 +18,8 @@ use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_docume
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
 use crate::service::{
-    LabelProgress, LabelRequest, LabelSearch, Labels, LatentOrder, LatentPage, LatentStatistics,
-    NewLabel, PageRequest, ReadDocument, Related, ScoreProgress, ScoreRequest,
+    LabelProgress, LabelRequest, LabelSearch, Labels, LatentList, LatentOrder, LatentPage,
+    LatentStatistics, NewLabel, PageRequest, ReadDocument, Related, ScoreProgress, ScoreRequest,
 };
 
 /// Most entries of a list on a latent's page.
@@ -56,11 +56,15 @@ impl LatentAdapter {
             v1::LatentOrder::Documents => LatentOrder::Documents,
             v1::LatentOrder::Number => LatentOrder::Number,
         };
-        let limit = count_or(wire.limit, 100, 100_000, "limit")?;
-        let (query, offset) = (&wire.label_query, wire.offset as usize);
+        let asked = LatentList {
+            label_query: wire.label_query,
+            min_recurrence: wire.min_recurrence,
+            order,
+            limit: count_or(wire.limit, 100, 100_000, "limit")?,
+            offset: wire.offset as usize,
+        };
         let address = address(wire.collection)?;
-        let listed = self.0.list_latents(&address, query, order, limit, offset);
-        let (latents, total) = listed.await?;
+        let (latents, total) = self.0.list_latents(&address, asked).await?;
         Ok(v1::ListLatentsResponse {
             latents: latents.into_iter().map(wire_statistics).collect(),
             total,
@@ -351,6 +355,7 @@ fn wire_statistics(statistics: LatentStatistics) -> v1::LatentSummary {
         documents: statistics.documents,
         density: statistics.density,
         mean_activation: statistics.mean_activation,
+        recurrence: statistics.recurrence,
     }
 }
 

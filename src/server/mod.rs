@@ -95,6 +95,7 @@ pub use crate::service::ModelPlaces;
 pub use limits::Limits;
 pub use tls::TlsFiles;
 
+pub(crate) use collection::wire_recurrence;
 pub(crate) use model::{train_options, wire_progress, wire_quality};
 pub(crate) use status::code;
 pub(crate) use types::{sae_codes, value, wire_sae_codes, wire_value};

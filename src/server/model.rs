@@ -81,6 +81,7 @@ impl ModelAdapter {
     async fn train_sae(&self, wire: v1::TrainSaeRequest) -> Result<Answers<v1::TrainSaeProgress>> {
         let train = TrainRequest {
             options: train_options(&wire),
+            seeds: wire.seeds as usize,
             address: address(wire.collection)?,
         };
         let service = self.0.clone();

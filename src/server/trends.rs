@@ -38,6 +38,7 @@ pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
         address: address(wire.collection)?,
         filter: filter(wire.filter)?,
         order,
+        min_recurrence: wire.min_recurrence,
         groups: groups(wire.groups),
         options: TrendOptions {
             active_above: wire.active_above,
@@ -48,6 +49,7 @@ pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {
             only_monotone: wire.only_monotone,
             all: wire.all,
             limit: count_or(wire.limit, DEFAULT_LIMIT, MAX_LIMIT, "limit")?,
+            ..defaults
         },
     })
 }

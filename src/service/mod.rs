@@ -19,6 +19,7 @@ mod names;
 mod opened;
 mod places;
 mod readers;
+mod recurring;
 mod room;
 mod search;
 mod snapshots;
@@ -60,9 +61,9 @@ pub use gate::FitInfo;
 pub use identity::MadeWith;
 pub use labels::{
     ChatUse, FindFamilies, FoundLabel, JudgeChoice, LabelProgress, LabelRequest, LabelSearch,
-    LabelledFamily, LabellerChoice, Labels, LatentOrder, LatentPage, LatentStatistics, NewLabel,
-    PageRequest, Related, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel, ShownLabel,
-    SplitLatent, SplitRequest,
+    LabelledFamily, LabellerChoice, Labels, LatentList, LatentOrder, LatentPage, LatentStatistics,
+    NewLabel, PageRequest, Related, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel,
+    ShownLabel, SplitLatent, SplitRequest,
 };
 pub use places::ModelPlaces;
 pub use room::MIN_FREE_DISK;

@@ -159,13 +159,21 @@ impl Models {
         self.keep(&format::open(folder)?)
     }
 
-    /// Keeps an SAE in the data directory, under its hash.
+    /// Keeps an SAE in the data directory, under its hash. Where one of that hash is there already, its record stays,
+    /// but for how often its latents come back, which the hash does not tell.
     pub fn keep(&self, sae: &Sae) -> Result<Arc<Sae>> {
         let kept = self.sae_directory.join(sae.hash());
         {
             let _one = self.importing.lock();
             if !kept.exists() {
                 format::save(sae, &kept)?;
+            } else if let Some(recurrence) = &sae.record().recurrence {
+                let mut there = Sae::clone(&*self.sae(sae.hash())?);
+                if there.record().recurrence.as_ref() != Some(recurrence) {
+                    there.set_recurrence(recurrence.clone())?;
+                    format::save(&there, &kept)?;
+                    self.saes.retain(|hash| hash != sae.hash());
+                }
             }
         }
         // What is served is what a restart would load.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::encoder::EncoderIdentity;
 use crate::error::{Error, Result};
 use crate::reading::{PooledReading, Reading, TokenReading};
-use crate::sae::{Normalisation, Sae, TrainingRecord};
+use crate::sae::{Normalisation, Recurrence, Sae, TrainingRecord};
 
 /// Where labels of latents that clients bring without an SAE are kept.
 const CLIENT_LATENTS: &str = "client";
@@ -149,6 +149,13 @@ impl SaeRecord {
             },
             gate: Gate::default(),
         }
+    }
+}
+
+impl SaeRecord {
+    /// How often its latents come back in SAEs of other seeds, where that was measured.
+    pub fn recurrence(&self) -> Option<&Recurrence> {
+        self.training.recurrence.as_ref()
     }
 }
 

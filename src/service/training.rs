@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::reading::Precision;
 use crate::sae::{
     Codes, EvaluateOptions, Quality, RowSource, TrainOptions, TrainProgress, evaluate_source,
-    train_source,
+    train_seeds,
 };
 use crate::service::core::{Address, Core, no_sae};
 use crate::service::{blocking, cancellable};
@@ -32,6 +32,8 @@ pub struct TrainRequest {
     pub address: Address,
     /// How.
     pub options: TrainOptions,
+    /// SAEs that are trained, from its seed and those that follow; the first is kept. 0 is 1.
+    pub seeds: usize,
 }
 
 /// What came of a training.
@@ -159,8 +161,14 @@ impl Training {
                 view.spec.record.id,
                 view.snapshot.sequence()
             ));
-            let mut trained =
-                train_source(&source, &config, Some(&checkpoint), &progress, &mut watch)?;
+            let mut trained = train_seeds(
+                &source,
+                &config,
+                request.seeds.max(1),
+                Some(&checkpoint),
+                &progress,
+                &mut watch,
+            )?;
             trained.sae.set_about("collection", view.name());
             trained.sae.set_reading(view.spec.vectors());
             let sae = models.keep(&trained.sae)?;

@@ -59,17 +59,25 @@ def test_attaching_what_is_not_there_is_said_there(page):
 def test_an_sae_is_trained_attached_and_detached(page):
     page.open("/demo/info")
     page.get_by_text("Train an SAE").click()
-    for label, value in {"Latents to learn": "64", "Active at once (k)": "8", "Passes": "1"}.items():
+    settings = {"Latents to learn": "64", "Active at once (k)": "8", "Passes": "1", "Trainings, each from a seed": "2"}
+    for label, value in settings.items():
         page.get_by_label(label, exact=True).fill(value)
         page.get_by_label(label, exact=True).press("Tab")
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.by("training")).to_contain_text("Cosine, held out", timeout=60_000)
+    expect(page.by("training")).to_contain_text("Latents that recur")
     page.get_by_label("Name; empty: the default").fill("small")
     page.get_by_label("FVU up to", exact=True).fill("0.99")
     page.get_by_label("FVU up to", exact=True).press("Tab")
     page.get_by_role("button", name="Attach", exact=True).click()
     expect(page.by("saes").locator("tbody tr")).to_have_count(2, timeout=60_000)
     expect(page.get_by_role("combobox", name="Collection")).to_contain_text("demo:small")
+    page.open("/demo:small/latents?order=recurrence")
+    recurrence = [float(own) for own in page.locator("[data-testid=latent-row] td:nth-child(6)").all_inner_texts()]
+    assert len(recurrence) == 50 and recurrence == sorted(recurrence, reverse=True) and recurrence[0] > 0
+    page.locator("[data-testid=latent-row] a").first.click()
+    expect(page.locator(".figures").first).to_contain_text("Recurs")
+    page.open("/demo/info")
     page.get_by_role("button", name="Detach small").click()
     page.get_by_role("dialog").get_by_role("button", name="Detach").click()
     expect(page.by("saes").locator("tbody tr")).to_have_count(1, timeout=60_000)

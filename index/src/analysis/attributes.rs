@@ -81,8 +81,8 @@ pub fn correlate_attribute(
         })?;
         *place = true;
     }
-    for (wanted, &count) in wanted.iter_mut().zip(&counts) {
-        *wanted &= f64::from(count) <= most;
+    for ((latent, wanted), &count) in (0..).zip(&mut wanted).zip(&counts) {
+        *wanted &= f64::from(count) <= most && options.among.has(latent);
     }
     progress.announce(table.values.len() as u64)?;
     let values: Vec<u32> = (0..).take(table.values.len()).collect();

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::Side;
+use super::among::Among;
 use super::cooccurrence::{Packed, PackedRows, PairCounter};
 use super::joined::{LatentRows, join};
 use super::mantel_haenszel;
@@ -54,6 +55,8 @@ pub struct CorrelateOptions {
     pub min_support: u64,
     /// Latents in a larger share of the documents ("stop latents") are left out.
     pub max_density: f64,
+    /// Latents that are tested.
+    pub among: Among,
     /// Smallest normalised pointwise mutual information that is kept.
     pub min_npmi: f64,
     /// Largest adjusted p-value that is kept.
@@ -70,6 +73,7 @@ impl Default for CorrelateOptions {
             stratify_by: None,
             min_support: 20,
             max_density: 1.0,
+            among: Among::default(),
             min_npmi: -1.0,
             max_p_adjusted: 1.0,
             limit: usize::MAX,
@@ -533,7 +537,8 @@ pub fn correlate(
     let margins = Margins::new(set.count(), &counts, &counts, options.min_support)?;
     let margins = margins.within(strata.as_ref().map_or(&[], |strata| &strata.counts));
     let most = options.max_density * set.count() as f64;
-    let is_stopped = |latent: u32| f64::from(counts[latent as usize]) > most;
+    let is_stopped =
+        |latent: u32| f64::from(counts[latent as usize]) > most || !options.among.has(latent);
     let sides = Sides::new(scope, n_latents, &is_stopped)?;
     let only = (*scope != Scope::All).then_some(&sides.first[..]);
     let packing = (floor, options.exclude_adjacent);
@@ -623,7 +628,7 @@ pub fn correlate_joined(
     let most = options.max_density * documents as f64;
     let is_stopped = |latent: u32| {
         let at = latent as usize;
-        f64::from(of_a[at]) > most || f64::from(of_b[at]) > most
+        f64::from(of_a[at]) > most || f64::from(of_b[at]) > most || !options.among.has(latent)
     };
     let sides = Sides {
         is_triangle: false,

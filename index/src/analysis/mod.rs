@@ -31,6 +31,7 @@
 //! The functions block and use all cores; [`Progress`](crate::progress::Progress) says how far they are and stops them.
 
 pub mod across;
+mod among;
 mod attributes;
 mod calendar;
 pub mod cluster;
@@ -61,6 +62,7 @@ mod trends;
 mod units;
 mod values;
 
+pub use among::Among;
 pub use attributes::{AttributeCorrelations, correlate_attribute};
 pub use calendar::CalendarUnit;
 pub use clustered::compare_clustered;

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::MAX_BUCKETS;
+use super::among::Among;
 use super::diff::Direction;
 use super::members::Side;
 use super::order::{Bucket, Buckets, Order, order};
@@ -16,12 +17,14 @@ use crate::snapshot::Snapshot;
 
 /// What is tested and kept. The bounds of results (`direction` and below) do not change what is
 /// tested; what was not tested never passes. The default passes everything that was tested.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrendOptions {
     /// A document has a latent when its activation is above this.
     pub active_above: f32,
     /// Units that fewer documents have are not tested; at least 1.
     pub min_support: u64,
+    /// Where latents are followed, those that are tested.
+    pub among: Among,
     /// Rises (`MoreInA`: at the end), falls, or both.
     pub direction: Direction,
     /// `change` is at least this in size.
@@ -41,6 +44,7 @@ impl Default for TrendOptions {
         Self {
             active_above: 0.0,
             min_support: 5,
+            among: Among::default(),
             direction: Direction::Both,
             min_change: 0.0,
             max_p_adjusted: 1.0,
@@ -226,7 +230,7 @@ fn test_trends(buckets: Vec<Bucket>, counts: &[Vec<u32>], options: &TrendOptions
         .into_par_iter()
         .map(|unit| {
             let counts = counts.iter().map(|bucket| bucket[unit]).collect();
-            test_unit(unit, counts, &documents, options.min_support.max(1))
+            test_unit(unit, counts, &documents, options)
         })
         .collect();
     let is_tested = |row: &&mut TrendRow| row.change_point.is_some();
@@ -275,17 +279,18 @@ fn passes(row: &TrendRow, options: &TrendOptions) -> bool {
         && (!options.only_monotone || row.monotone != Monotone::No)
 }
 
-fn test_unit(unit: usize, counts: Vec<u32>, documents: &[f64], min_support: u64) -> TrendRow {
+fn test_unit(unit: usize, counts: Vec<u32>, documents: &[f64], options: &TrendOptions) -> TrendRow {
     let having: Vec<f64> = counts.iter().map(|&count| f64::from(count)).collect();
     let support = counts.iter().map(|&count| u64::from(count)).sum();
     let line = Line::fit(&having, documents);
-    let change_point = (support >= min_support)
+    // Units are counted by numbers of 32 bits.
+    let unit = u32::try_from(unit).unwrap_or(u32::MAX);
+    let change_point = (support >= options.min_support.max(1) && options.among.has(unit))
         .then(|| change_point(&having, documents))
         .flatten();
     let is_tested = change_point.is_some();
     TrendRow {
-        // Units are counted by numbers of 32 bits.
-        unit: u32::try_from(unit).unwrap_or(u32::MAX),
+        unit,
         support,
         slope: line.slope,
         change: line.slope * documents.len().saturating_sub(1) as f64,

@@ -157,7 +157,7 @@ fn rises_falls_and_breaks_are_found() {
     // Latent 4 is nowhere, so it is listed among all only.
     let everything = TrendOptions {
         all: true,
-        ..options
+        ..options.clone()
     };
     let found = followed(&corpus, &all, "year", Buckets::Values, &everything);
     let row = |unit: u32| found.rows.iter().find(|row| row.unit == unit).unwrap();
@@ -195,7 +195,7 @@ fn rises_falls_and_breaks_are_found() {
             TrendOptions {
                 direction: Direction::MoreInB,
                 max_p_adjusted: 0.01,
-                ..options
+                ..options.clone()
             },
             vec![1],
         ),
@@ -203,14 +203,14 @@ fn rises_falls_and_breaks_are_found() {
             TrendOptions {
                 only_monotone: true,
                 min_change: 0.1,
-                ..options
+                ..options.clone()
             },
             vec![2, 0, 1],
         ),
         (
             TrendOptions {
                 limit: 1,
-                ..options
+                ..options.clone()
             },
             vec![2],
         ),

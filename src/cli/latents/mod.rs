@@ -5,8 +5,8 @@
 
 use crate::cli::flags;
 use latentdb_proto::v1::{
-    GetLatentRequest, LabelSearchMode, LatentOrder, ListLatentsRequest, ListLatentsResponse,
-    SearchLabelsRequest, SearchLabelsResponse,
+    GetLatentRequest, LabelSearchMode, LatentOrder, LatentSummary, ListLatentsRequest,
+    ListLatentsResponse, SearchLabelsRequest, SearchLabelsResponse,
 };
 
 use super::client::ClientArgs;
@@ -40,6 +40,8 @@ enum Action {
         /// Only latents whose label holds all these words
         #[arg(long, value_name = "WORDS")]
         label: Option<String>,
+        #[command(flatten)]
+        recurrence: flags::RecurrenceArgs,
         /// In the order of their numbers, not of their documents
         #[arg(long)]
         by_number: bool,
@@ -109,6 +111,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Action::List {
             name,
             label,
+            recurrence,
             by_number,
             limit,
             offset,
@@ -121,6 +124,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             let request = ListLatentsRequest {
                 collection: name,
                 label_query: label.unwrap_or_default(),
+                min_recurrence: recurrence.min_recurrence,
                 order: order.into(),
                 limit,
                 offset,
@@ -191,7 +195,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn list(response: &ListLatentsResponse) -> String {
-    let table = Table::of(&response.latents)
+    let is_measured = |summary: &LatentSummary| summary.recurrence.is_some();
+    let mut table = Table::of(&response.latents)
         .text("latent", |summary| {
             text::labelled(summary.latent, summary.label.as_ref())
         })
@@ -201,8 +206,13 @@ fn list(response: &ListLatentsResponse) -> String {
         })
         .number("activation", |summary| {
             format!("{:.3}", summary.mean_activation)
-        })
-        .build();
+        });
+    if response.latents.iter().any(is_measured) {
+        table = table.number("recurs", |summary| {
+            format!("{:.2}", summary.recurrence.unwrap_or_default())
+        });
+    }
+    let table = table.build();
     format!(
         "{}{} of {}\n",
         table.page(output::table_columns()),

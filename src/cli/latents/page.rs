@@ -25,6 +25,9 @@ pub(super) fn text(latent: &Latent, columns: usize) -> String {
         summary.density * 100.0,
         summary.mean_activation
     );
+    if let Some(recurrence) = summary.recurrence {
+        let _ = writeln!(page, "  recurrence {recurrence:.2} in SAEs of other seeds");
+    }
     let quantiles = text::quantiles(&latent.quantiles, |value| format!("{value:.2}"));
     let _ = writeln!(page, "  activations: {quantiles}");
     if let Some(histogram) = &latent.histogram {
@@ -179,6 +182,7 @@ mod tests {
                 documents: 1234,
                 density: 0.05,
                 mean_activation: 0.4,
+                recurrence: None,
             }),
             quantiles: vec![0.1; 8],
             histogram: Some(Histogram {

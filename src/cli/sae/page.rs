@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::{progress, text};
-use crate::sae::{Normalisation, Quality, Sae};
+use crate::sae::{Normalisation, Quality, Recurrence, Sae};
+use crate::server::wire_recurrence;
 
 pub(super) fn quality_line(name: &str, quality: &Quality) -> String {
     let recall = quality.recall.map_or(String::new(), |recall| {
@@ -20,6 +21,14 @@ pub(super) fn quality_line(name: &str, quality: &Quality) -> String {
         quality.dead_share * 100.0,
         quality.cosine,
         text::thousands(quality.rows as u64)
+    )
+}
+
+/// How often its latents come back in SAEs of other seeds.
+pub(super) fn recurrence_line(found: &Recurrence) -> String {
+    format!(
+        "  recurrence {}\n",
+        text::recurrence(&wire_recurrence(found))
     )
 }
 
@@ -60,6 +69,9 @@ pub(super) fn info_page(dir: &Path, sae: &Sae) -> String {
     }
     for (name, value) in &record.about {
         page.push_str(&format!("  {name}: {}\n", text::cut(value, 200)));
+    }
+    if let Some(found) = &record.recurrence {
+        page.push_str(&recurrence_line(found));
     }
     if let Some(report) = &record.report {
         page.push_str(&quality_line("trained on", &report.trained));

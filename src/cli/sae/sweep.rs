@@ -105,7 +105,14 @@ fn train_one(
         .with_context(|| format!("cannot make {}", args.out.display()))?;
     let checkpoint = args.out.join(format!("n{n}-k{k}.checkpoint"));
     let name = format!("n {n}, k {k}: ");
-    let trained = train_rows(&args.files, rows, config, &checkpoint, &name, interrupt)?;
+    let trained = train_rows(
+        &args.files,
+        rows,
+        (config, 1),
+        &checkpoint,
+        &name,
+        interrupt,
+    )?;
     format::save(&trained.sae, folder)?;
     Ok(SweepPoint::of(n, k, &trained.report))
 }

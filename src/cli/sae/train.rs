@@ -6,7 +6,9 @@ use latentdb_proto::v1::TrainSaeRequest;
 use serde_json::json;
 
 use super::files::FileArgs;
-use super::page::{local, progress_line, quality_line, server_quality_line, train_in_server};
+use super::page::{
+    local, progress_line, quality_line, recurrence_line, server_quality_line, train_in_server,
+};
 use crate::cli::client::ClientArgs;
 use crate::cli::failure::Interrupted;
 use crate::cli::flags;
@@ -16,7 +18,7 @@ use crate::client::ToJson;
 use crate::error::ErrorKind;
 use crate::records::rows::RowFiles;
 use crate::sae::{
-    Normalisation, RowSource, TrainConfig, TrainOptions, Trained, format, train_source,
+    Normalisation, RowSource, TrainConfig, TrainOptions, Trained, format, train_seeds,
 };
 use crate::server::{train_options, wire_progress};
 use crate::whole_file::with_suffix;
@@ -39,6 +41,10 @@ pub(super) struct Args {
     /// Latents active at once; chosen with N when left out
     #[arg(long, value_name = "K", value_parser = flags::count::<u32>)]
     k: Option<u32>,
+    /// Train this many SAEs, from SEED and the seeds that follow, and keep the first, with how often each of its
+    /// latents comes back in the others
+    #[arg(long, value_name = "M", default_value_t = 1, hide_default_value = true, value_parser = flags::count::<u32>)]
+    seeds: u32,
     #[command(flatten)]
     settings: Settings,
     /// Cores to use; 0 for all
@@ -139,6 +145,7 @@ impl Args {
             collection,
             n_latents: self.n.unwrap_or_default(),
             k: self.k.unwrap_or_default(),
+            seeds: self.seeds,
             ..self.settings.request()
         }
     }
@@ -171,15 +178,16 @@ fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Res
         None => rows.normalisation()?,
     };
     let checkpoint = with_suffix(&args.out, ".checkpoint");
-    let trained = train_rows(&args.files, &rows, &config, &checkpoint, "", interrupt)?;
+    let how = (&config, args.seeds as usize);
+    let trained = train_rows(&args.files, &rows, how, &checkpoint, "", interrupt)?;
     save(args, &trained, is_json)
 }
 
-/// Trains on files under a bar, and says in the SAE what it was trained on.
+/// Trains on files from one or several seeds under a bar, and says in the SAE what it was trained on.
 pub(super) fn train_rows(
     files: &FileArgs,
     rows: &RowFiles,
-    config: &TrainConfig,
+    (config, seeds): (&TrainConfig, usize),
     checkpoint: &Path,
     name: &str,
     interrupt: &Interrupt,
@@ -187,7 +195,8 @@ pub(super) fn train_rows(
     let bar = progress::bar(0, "steps");
     bar.set_message("training");
     let progress = interrupt.progress();
-    let trained = train_source(rows, config, Some(checkpoint), &progress, &mut |now| {
+    let checkpoint_of = Some(checkpoint);
+    let trained = train_seeds(rows, config, seeds, checkpoint_of, &progress, &mut |now| {
         bar.set_length(now.steps as u64);
         bar.set_position(now.step as u64);
         bar.set_message(format!("{name}{}", progress_line(&wire_progress(now))));
@@ -225,6 +234,9 @@ fn save(args: &Args, trained: &Trained, is_json: bool) -> anyhow::Result<()> {
     if let Some(quality) = &report.held_out {
         page.push_str(&quality_line("held out", quality));
     }
+    if let Some(found) = &sae.record().recurrence {
+        page.push_str(&recurrence_line(found));
+    }
     let value = json!({"sae": local(sae), "report": report, "out": args.out});
     output::emit(is_json, &value, &page)
 }
@@ -243,6 +255,9 @@ async fn train_collection(
     let out = args.out.clone();
     tokio::task::spawn_blocking(move || format::save(&format::open(files.path())?, &out)).await??;
     let mut page = format!("{}: {}\n", args.out.display(), text::sae_line(&sae));
+    if let Some(found) = &sae.recurrence {
+        page.push_str(&format!("  recurrence {}\n", text::recurrence(found)));
+    }
     if let Some(quality) = &last.quality {
         page.push_str("  held out   ");
         page.push_str(&server_quality_line(quality));

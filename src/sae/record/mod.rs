@@ -2,6 +2,7 @@
 
 mod config;
 mod quality;
+mod recurrence;
 mod report;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::reading::{CodePooling, Precision, Reading, TokenPolicy, TokenReading,
 
 pub use config::{Sparsity, TrainConfig, TrainOptions};
 pub use quality::{DensityBin, Quality, Recall, Spread};
+pub use recurrence::Recurrence;
 pub use report::{CurvePoint, TrainReport};
 
 /// The provenance of an SAE, stored with its weights.
@@ -32,6 +34,9 @@ pub struct TrainingRecord {
     /// Its input, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
+    /// How often its latents come back in SAEs of other seeds, if some were trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recurrence: Option<Recurrence>,
     /// What it was trained on and anything else worth keeping: embedder, corpus, layer.
     pub about: BTreeMap<String, String>,
 }

@@ -3,7 +3,8 @@
 //! *Where do rows come from* (`feed`, `draw`), *what does a batch come to* (`forward`), *what does it
 //! keep* (`kept`, `select`), *what is its gradient* (`step`), *how do weights move* (`adam`), *what
 //! are the weights* (`parameters`), *how is a stopped training kept* (`checkpoint`), *what is
-//! reported on the way* (`figures`), *what comes of it* (`result`); settings and the final report
+//! reported on the way* (`figures`), *what comes of it* (`result`), *what comes back from other seeds*
+//! (`seeds`), *one training as a whole* (`whole`); settings and the final report
 //! belong to the SAE's record.
 
 mod adam;
@@ -15,9 +16,11 @@ mod forward;
 mod kept;
 mod parameters;
 mod result;
+mod seeds;
 mod select;
 mod step;
 mod training;
+mod whole;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -25,14 +28,14 @@ use std::path::Path;
 use crate::error::Result;
 use crate::progress::Progress;
 
-use super::encode::pool;
 use super::record::TrainConfig;
 use super::rows::RowSource;
 
 use feed::Feed;
 pub use figures::TrainProgress;
 pub use result::Trained;
-use training::Training;
+pub use seeds::{MAX_SEEDS, train_seeds};
+use whole::{remove, run};
 
 /// Trains a top-k SAE on `vectors`, `[rows, d_in]` row-major.
 ///
@@ -55,7 +58,9 @@ pub fn train(
 ) -> Result<Trained> {
     config.check()?;
     let feed = Feed::memory(Cow::Borrowed(vectors), d_in, config)?;
-    run(feed, config, checkpoint, progress, watch)
+    let trained = run(feed, config, (checkpoint, false), progress, watch)?;
+    remove(checkpoint)?;
+    Ok(trained)
 }
 
 /// As [`train`], on rows that are read in pieces and may be more than fit the memory.
@@ -71,25 +76,8 @@ pub fn train_source(
 ) -> Result<Trained> {
     config.check()?;
     let feed = Feed::source(source, config)?;
-    run(feed, config, checkpoint, progress, watch)
-}
-
-fn run(
-    feed: Feed,
-    config: &TrainConfig,
-    checkpoint: Option<&Path>,
-    progress: &Progress,
-    watch: &mut dyn FnMut(&TrainProgress),
-) -> Result<Trained> {
-    let pool = pool(config.threads)?;
-    let mut training = Training::start(feed, config, checkpoint)?;
-    training.run(&pool, progress, watch)?;
-    let trained = training.finish(&pool)?;
-    if let Some(path) = checkpoint
-        && path.exists()
-    {
-        std::fs::remove_file(path)?;
-    }
+    let trained = run(feed, config, (checkpoint, false), progress, watch)?;
+    remove(checkpoint)?;
     Ok(trained)
 }
 

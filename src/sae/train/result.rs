@@ -84,6 +84,7 @@ impl Training<'_> {
             config: Some(self.config.clone()),
             report: Some(report.clone()),
             reading: None,
+            recurrence: None,
             about: std::collections::BTreeMap::new(),
         };
         Ok(Trained {

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use super::*;
 use crate::error::ErrorKind;
 use crate::sae::Architecture;
-use crate::sae::{Sparsity, slices};
+use crate::sae::{Sparsity, recurrence, slices};
 use crate::vectors::{norm, normalise};
 use parameters::normal;
 
@@ -297,6 +297,59 @@ fn a_source_larger_than_the_window_is_learnt_and_resumed_to_the_same_weights() {
     bad.vectors[1999 * D + 1] = f32::INFINITY;
     let error = go(&bad, &config, None).unwrap_err();
     assert_eq!(error.field(), Some("vectors[1999]"));
+}
+
+#[test]
+fn planted_latents_come_back_from_other_seeds_and_ended_trainings_are_not_done_again() {
+    let (vectors, _) = planted(2000, 1);
+    let source = pieces(&vectors);
+    let config = config();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sae.checkpoint");
+    // Stopped in the second of three.
+    let progress = Progress::default();
+    let steps = std::cell::Cell::new(0);
+    let stopped = train_seeds(&source, &config, 3, Some(&path), &progress, &mut |now| {
+        steps.set(now.steps);
+        if now.step > now.steps / 3 + 20 {
+            progress.stop();
+        }
+    });
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+    let mut first = None;
+    let progress = Progress::default();
+    let found = train_seeds(&source, &config, 3, Some(&path), &progress, &mut |now| {
+        first.get_or_insert(now.step);
+    })
+    .unwrap();
+    assert!(
+        first.unwrap() > steps.get() / 3 + 20,
+        "{first:?} of {steps:?}"
+    );
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    // The SAE of the first seed, and what it is compared with.
+    let alone = |seed: u64| {
+        quiet(
+            &vectors,
+            &TrainConfig {
+                seed,
+                ..config.clone()
+            },
+        )
+        .sae
+    };
+    let others = [
+        (config.seed + 1, &alone(config.seed + 1)),
+        (config.seed + 2, &alone(config.seed + 2)),
+    ];
+    let expected = recurrence(&alone(config.seed), others).unwrap();
+    assert_eq!(found.sae.hash(), alone(config.seed).hash());
+    assert_eq!(found.sae.record().recurrence, Some(expected.clone()));
+    // What the vectors are made of comes back.
+    assert!(expected.at_least(0.9) >= N / 2, "{expected:?}");
+    let none = train_seeds(&source, &config, 0, None, &Progress::default(), &mut |_| {});
+    assert_eq!(none.unwrap_err().field(), Some("seeds"));
 }
 
 #[test]

@@ -132,6 +132,8 @@ impl<'a> Training<'a> {
         self.average = state.average;
         self.best = state.best;
         self.counters = state.counters;
+        self.stopped_early =
+            self.config.patience > 0 && self.counters.epochs_without_gain >= self.config.patience;
         self.seconds_before = self.counters.seconds;
         self.steps_before = self.counters.step;
         Ok(())
@@ -148,7 +150,7 @@ impl<'a> Training<'a> {
         let mut saved = Instant::now();
         progress.announce(steps as u64)?;
         progress.advance(self.counters.step as u64)?;
-        while self.counters.step < steps {
+        while self.counters.step < steps && !self.stopped_early {
             pool.install(|| self.step())?;
             let epoch_done = self.counters.step.is_multiple_of(self.steps_per_epoch);
             if epoch_done {
@@ -161,9 +163,6 @@ impl<'a> Training<'a> {
             if let Err(stopped) = progress.advance(1) {
                 self.save_checkpoint()?;
                 return Err(stopped);
-            }
-            if self.stopped_early {
-                break;
             }
             if saved.elapsed().as_secs_f64() > CHECKPOINT_SECONDS {
                 self.save_checkpoint()?;
@@ -349,7 +348,7 @@ impl<'a> Training<'a> {
         }
     }
 
-    fn save_checkpoint(&mut self) -> Result<()> {
+    pub fn save_checkpoint(&mut self) -> Result<()> {
         let Some(path) = self.checkpoint else {
             return Ok(());
         };

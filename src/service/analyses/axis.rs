@@ -28,6 +28,8 @@ pub struct AxisRequest {
     pub per_text: usize,
     /// What texts are compared with; the better of what there is where absent.
     pub source: Option<AxisSource>,
+    /// How often latents come back in SAEs of other seeds that texts name; all where absent.
+    pub min_recurrence: Option<f32>,
 }
 
 /// What texts are compared with.
@@ -81,6 +83,7 @@ impl Analyses {
     ) -> Result<Axis> {
         let n_latents = n_latents_of(view)?;
         check(request, n_latents)?;
+        let among = view.recurring(request.min_recurrence).within("axis")?;
         let mut entries = self.listed(view, request).await?;
         if request.texts.is_empty() {
             return Ok(axis(entries, None));
@@ -106,7 +109,8 @@ impl Analyses {
                 .await?
             }
         };
-        for (text, similarities) in similarities.into_iter().enumerate() {
+        for (text, mut similarities) in similarities.into_iter().enumerate() {
+            similarities.retain(|(latent, _)| among.has(*latent));
             for (latent, similarity) in most_similar(similarities, request.per_text) {
                 let named = Some((text, similarity));
                 entries
@@ -125,7 +129,8 @@ impl Analyses {
         }
         if entries.is_empty() {
             return Err(Error::precondition(
-                "no latent has documents with vectors, which the axis' texts are compared with",
+                "no latent has documents with vectors, which the axis' texts are compared with, or comes back \
+                 as often as axis.min_recurrence asks",
             ));
         }
         Ok(axis(entries, Some(source)))

@@ -139,7 +139,7 @@ impl Ready {
         let mut diffs: Vec<Diff> = diffs.collect::<Result<_>>()?;
         for (diff, found) in diffs.iter_mut().zip(&found) {
             let units: HashSet<u32> = found.iter().map(|row| row.unit).collect();
-            diff.test_only(&units);
+            diff.test_only(|unit| units.contains(&unit));
         }
         adjust_together(&mut diffs);
         let bound = Selection {
@@ -163,7 +163,15 @@ impl Ready {
         Ok((second, tested))
     }
 
-    fn diff(&self, Sets { a, b, .. }: &Sets, progress: &Progress) -> Result<Diff> {
+    fn diff(&self, sets: &Sets, progress: &Progress) -> Result<Diff> {
+        let mut diff = self.compared(sets, progress)?;
+        if !self.among.is_all() {
+            diff.test_only(|latent| self.among.has(latent));
+        }
+        Ok(diff)
+    }
+
+    fn compared(&self, Sets { a, b, .. }: &Sets, progress: &Progress) -> Result<Diff> {
         let (units, options) = (self.units(), &self.options);
         match &self.design {
             Design::Independent => {

@@ -43,6 +43,8 @@ pub struct CorrelateRequest {
     pub join: Option<JoinedSide>,
     /// What is tested and kept.
     pub options: CorrelateOptions,
+    /// How often latents come back in SAEs of other seeds that are tested; all where absent.
+    pub min_recurrence: Option<f32>,
     /// Cosine of labels from which on a pair of latents is dropped.
     pub max_label_similarity: f64,
 }
@@ -126,6 +128,7 @@ impl Analyses {
         let view = self.core.view(&request.address)?;
         let n_latents = n_latents_of(&view)?;
         check(&request, n_latents)?;
+        let among = view.recurring(request.min_recurrence)?;
         let compares_labels = request.attribute.is_none() && request.max_label_similarity < 1.0;
         let similar = if compares_labels {
             self.labels.similar(&view).await?
@@ -152,7 +155,10 @@ impl Analyses {
             },
             attribute: request.attribute,
             join,
-            options: request.options,
+            options: CorrelateOptions {
+                among,
+                ..request.options
+            },
             similar,
             max_label_similarity: request.max_label_similarity,
         };

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use latentdb_index::analysis::{ByValue, DiffOptions, DiffRow, Members, Selection};
+use latentdb_index::analysis::{Among, ByValue, DiffOptions, DiffRow, Members, Selection};
 use latentdb_index::{Filter, Label, Progress, ResolvedFilter, validate_attribute_name};
 
 use super::same_latents::{self, check_same_latents};
-use super::{Analyses, LatentGroup, check_number, check_share, groups_of, n_latents_of};
+use super::{Analyses, LatentGroup, check_number, check_share, groups_of, n_latents_of, recurring};
 use crate::error::{Error, Result, Within as _};
 use crate::service::blocking;
 use crate::service::core::{Address, View};
@@ -123,6 +123,8 @@ pub struct DiffRequest {
     pub overlap: Overlap,
     /// The share of the documents on which is tested what the others suggest.
     pub confirm: Option<f64>,
+    /// How often latents come back in SAEs of other seeds that are tested; all where absent.
+    pub min_recurrence: Option<f32>,
     /// Groups that are compared instead of latents.
     pub groups: Vec<LatentGroup>,
     /// Which rows pass.
@@ -195,6 +197,8 @@ pub(super) struct Ready {
     pub design: Design,
     pub overlap: Overlap,
     pub confirm: Option<f64>,
+    /// Latents that are tested.
+    pub among: Among,
     pub group_names: Vec<String>,
     pub groups: Vec<Vec<u32>>,
     pub n_latents: usize,
@@ -238,6 +242,7 @@ impl Analyses {
         check(&request)?;
         let a = resolve_set(&a_view, &request.a, "a")?;
         let b = self.resolve_others(&b_view, &request, &a, is_one_collection)?;
+        let among = recurring(&a_view, request.min_recurrence, &request.groups)?;
         let (group_names, groups) = groups_of(request.groups, n_latents)?;
         Ok(Ready {
             labels: self.labels.of(&a_view)?,
@@ -250,6 +255,7 @@ impl Analyses {
             design: request.design,
             overlap: request.overlap,
             confirm: request.confirm,
+            among,
             group_names,
             groups,
             n_latents,

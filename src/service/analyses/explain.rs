@@ -32,6 +32,8 @@ pub struct ExplainRequest {
     pub target: String,
     /// Instead, whether documents are of this filter.
     pub target_filter: Option<Filter>,
+    /// How often latents come back in SAEs of other seeds that are chosen; all where absent.
+    pub min_recurrence: Option<f32>,
     /// How; its target is that above.
     pub options: ExplainOptions,
     /// Documents per latent.
@@ -89,6 +91,7 @@ impl Analyses {
         };
         let options = ExplainOptions {
             target,
+            among: view.recurring(request.min_recurrence)?,
             ..request.options
         };
         if let Some(by) = &options.split_by {

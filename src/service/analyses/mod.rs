@@ -16,7 +16,7 @@ mod trends;
 
 use std::sync::Arc;
 
-use latentdb_index::analysis::Units;
+use latentdb_index::analysis::{Among, Units};
 
 use crate::error::{Error, Result, Within as _};
 use crate::service::core::{Core, View, no_sae};
@@ -49,6 +49,17 @@ pub struct LatentGroup {
     pub name: String,
     /// Its latents.
     pub latents: Vec<u32>,
+}
+
+/// The latents that come back at `least` or more, which groups do not.
+fn recurring(view: &View, least: Option<f32>, groups: &[LatentGroup]) -> Result<Among> {
+    if least.is_some() && !groups.is_empty() {
+        return Err(Error::invalid(
+            "min_recurrence",
+            "is given with `groups`; it is a bound on latents",
+        ));
+    }
+    view.recurring(least)
 }
 
 /// Checks groups against the collection's latents and takes them apart.

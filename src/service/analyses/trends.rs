@@ -8,7 +8,8 @@ use latentdb_index::analysis::{
 use latentdb_index::{Filter, Progress, ResolvedFilter, validate_attribute_name};
 
 use super::{
-    Analyses, LatentGroup, NamedSet, check_number, check_share, groups_of, n_latents_of, units,
+    Analyses, LatentGroup, NamedSet, check_number, check_share, groups_of, n_latents_of, recurring,
+    units,
 };
 use crate::error::{Result, Within as _};
 use crate::service::blocking;
@@ -40,6 +41,8 @@ pub struct TrendsRequest {
     pub filter: Filter,
     /// The order.
     pub order: TrendOrder,
+    /// How often latents come back in SAEs of other seeds that are tested; all where absent.
+    pub min_recurrence: Option<f32>,
     /// Groups that are followed instead of latents.
     pub groups: Vec<LatentGroup>,
     /// What is tested and kept.
@@ -86,6 +89,7 @@ impl Analyses {
         let n_latents = n_latents_of(&view)?;
         check_number(request.options.min_change, "min_change")?;
         check_share(request.options.max_p_adjusted, "max_p_adjusted")?;
+        let among = recurring(&view, request.min_recurrence, &request.groups)?;
         let (names, groups) = groups_of(request.groups, n_latents)?;
         let filter = resolve_set(&view, &request.filter, "filter")?;
         let order = match request.order {
@@ -108,7 +112,10 @@ impl Analyses {
         };
         let labels = self.labels.of(&view)?;
         let warnings = view.warnings();
-        let options = request.options;
+        let options = TrendOptions {
+            among,
+            ..request.options
+        };
         let found = blocking(move || {
             let units = units(&groups, n_latents);
             match &order {

@@ -53,6 +53,23 @@ pub struct LatentStatistics {
     pub density: f64,
     /// Mean activation over those.
     pub mean_activation: f32,
+    /// How often it comes back in SAEs of other seeds, where that was measured.
+    pub recurrence: Option<f32>,
+}
+
+/// Which latents are listed, and in which order.
+#[derive(Clone, Debug)]
+pub struct LatentList {
+    /// Those whose label holds all these words.
+    pub label_query: String,
+    /// Those that come back in SAEs of other seeds at least so often.
+    pub min_recurrence: Option<f32>,
+    /// The order.
+    pub order: LatentOrder,
+    /// Entries listed.
+    pub limit: usize,
+    /// Entries passed over.
+    pub offset: usize,
 }
 
 /// Order of a list of latents.
@@ -80,20 +97,21 @@ pub struct NewLabel {
 }
 
 impl Labels {
-    /// Latents with their numbers, those whose label holds all words of `label_query`; and how
-    /// many there are in all.
+    /// Latents with their numbers, and how many of them there are in all.
+    ///
+    /// # Errors
+    /// `FailedPrecondition` for a bound on how often latents come back where that was not measured.
     pub async fn list_latents(
         self: &Arc<Self>,
         address: &Address,
-        label_query: &str,
-        order: LatentOrder,
-        limit: usize,
-        offset: usize,
+        asked: LatentList,
     ) -> Result<(Vec<LatentStatistics>, u64)> {
         let view = self.core.view(address)?;
         let n_latents = view.required_n_latents()?;
+        let among = view.recurring(asked.min_recurrence)?;
         let labels = self.of(&view)?;
-        let words: Vec<String> = label_query
+        let words: Vec<String> = asked
+            .label_query
             .split_whitespace()
             .map(str::to_lowercase)
             .collect();
@@ -108,7 +126,7 @@ impl Labels {
                     let label = labels.get(&latent);
                     let text = label.map(|label| label.text.to_lowercase());
                     let holds = |word: &String| text.as_ref().is_some_and(|t| t.contains(word));
-                    if !words.iter().all(holds) {
+                    if !among.has(latent) || !words.iter().all(holds) {
                         return None;
                     }
                     let count = counts.get(&latent);
@@ -119,14 +137,16 @@ impl Labels {
                         documents: active,
                         density: active as f64 / documents,
                         mean_activation: count.map_or(0.0, |count| count.mean_activation),
+                        recurrence: view.recurrence_of(latent),
                     })
                 })
                 .collect();
-            if order == LatentOrder::Documents {
+            if asked.order == LatentOrder::Documents {
                 listed.sort_by(|a, b| b.documents.cmp(&a.documents).then(a.latent.cmp(&b.latent)));
             }
             let total = listed.len() as u64;
-            Ok((listed.into_iter().skip(offset).take(limit).collect(), total))
+            let listed = listed.into_iter().skip(asked.offset).take(asked.limit);
+            Ok((listed.collect(), total))
         })
         .await
     }

@@ -23,7 +23,7 @@ pub use find::{FoundLabel, LabelSearch};
 pub use labelling::{LabelProgress, LabelRequest, LabellerChoice};
 pub use language_models::ChatUse;
 pub(super) use list::check_latent;
-pub use list::{LatentOrder, LatentStatistics, NewLabel, ShownLabel};
+pub use list::{LatentList, LatentOrder, LatentStatistics, NewLabel, ShownLabel};
 pub use page::{LatentPage, PageRequest, Related};
 pub use part::Labels;
 pub(super) use passages::Passages;

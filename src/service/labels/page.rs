@@ -101,6 +101,7 @@ impl Labels {
             };
             let mut page = spread(snapshot, latent, &request)?;
             page.statistics.label = current.get(&latent).cloned();
+            page.statistics.recurrence = view.recurrence_of(latent);
             page.labels = labels;
             if request.related > 0 {
                 if let Some(sae) = service.core.sae_of(&view)? {
@@ -150,6 +151,7 @@ fn spread(snapshot: &Snapshot, latent: u32, request: &PageRequest) -> Result<Lat
             documents: active as u64,
             density: active as f64 / snapshot.n_docs().max(1) as f64,
             mean_activation: (sum / active.max(1) as f64) as f32,
+            recurrence: None,
         },
         quantiles,
         histogram: profile::histogram(&activations, BINS),

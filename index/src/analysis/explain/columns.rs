@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::analysis::Among;
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
@@ -28,17 +29,18 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Reads the latents of documents, a row each.
+    /// Reads some latents of documents, a row each.
     pub fn read(
         snapshot: &Snapshot,
         n_latents: usize,
+        among: &Among,
         docs: &[u32],
         progress: &Progress,
     ) -> Result<Self> {
         let mut columns: Vec<Column> = vec![Vec::new(); n_latents];
         for (row, &doc) in (0..).zip(docs) {
             snapshot.for_each_latent(doc, |own| {
-                if own.activation > 0.0 {
+                if own.activation > 0.0 && among.has(own.latent) {
                     columns[own.latent as usize].push((row, own.activation));
                 }
             });

@@ -33,6 +33,7 @@ use rand::seq::{SliceRandom as _, index};
 use rayon::prelude::*;
 
 use super::Side;
+use super::among::Among;
 use super::members::Members;
 use crate::error::{Error, Result};
 use crate::filter::ResolvedFilter;
@@ -81,6 +82,8 @@ pub struct ExplainOptions {
     pub target: TargetOf,
     /// How latents are chosen.
     pub choice: Choice,
+    /// Latents it is chosen from.
+    pub among: Among,
     /// Latents at most, 1 to [`MAX_LATENTS`].
     pub latents: usize,
     /// The share of the documents that nothing is fitted on, above 0 and at most .9.
@@ -99,6 +102,7 @@ impl Default for ExplainOptions {
         Self {
             target: TargetOf::Attribute(String::new()),
             choice: Choice::Gain,
+            among: Among::default(),
             latents: 16,
             held_out: 0.3,
             split_by: None,
@@ -142,7 +146,7 @@ pub fn explain(
     }
     progress.announce(((FOLDS + 1) * options.latents) as u64)?;
     let docs: Vec<u32> = fitted.iter().map(|&at| target.docs[at]).collect();
-    let columns = Columns::read(snapshot, n_latents, &docs, progress)?;
+    let columns = Columns::read(snapshot, n_latents, &options.among, &docs, progress)?;
     let scale = Scale::of(family, fitted.iter().map(|&at| target.values[at]));
     let targets: Vec<f64> = fitted
         .iter()

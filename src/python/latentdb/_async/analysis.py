@@ -89,6 +89,7 @@ class Analysed:
         all: bool = False,  # noqa: A002
         limit: int = 0,
         documents: int = 0,
+        min_recurrence: float | None = None,
         progress: ProgressLike = None,
     ) -> Table:
         """What sets A and B of documents apart, the largest differences first (Jiang et al. 2025).
@@ -102,6 +103,7 @@ class Analysed:
             overlap: documents of both sets: "refuse" the call, "drop" or "keep" them.
             confirm: finds on one part and tests on the other, of this share.
             all: rows that do not pass too.
+            min_recurrence: only latents that come back in SAEs of other seeds at least so often, 0 to 1.
 
         Returns:
             A row per latent: `delta` with its interval `low` to `high`, `p_adjusted`. `about` has the
@@ -123,6 +125,7 @@ class Analysed:
             all=all,
             limit=limit,
             documents=documents,
+            min_recurrence=min_recurrence,
             progress=progress,
         )
         return found[0]
@@ -144,6 +147,7 @@ class Analysed:
         all: bool = False,  # noqa: A002
         limit: int = 0,
         documents: int = 0,
+        min_recurrence: float | None = None,
         progress: ProgressLike = None,
     ) -> list[Table]:
         """A against several sets by their names, each on its own, and their union."""
@@ -160,6 +164,7 @@ class Analysed:
             overlap=one_of(_OVERLAPS, overlap, "overlap"),
             confirm=confirm,
             min_support=min_support,
+            min_recurrence=min_recurrence,
             max_p_adjusted=max_p_adjusted,
             min_delta=min_delta,
             all=all,
@@ -183,9 +188,13 @@ class Analysed:
         stratify_by: str = "",
         all: bool = False,  # noqa: A002
         limit: int = 100,
+        min_recurrence: float | None = None,
         progress: ProgressLike = None,
     ) -> Table:
         """What occurs together: latents with latents, or with the values of an attribute.
+
+        Args:
+            min_recurrence: only latents that come back in SAEs of other seeds at least so often, 0 to 1.
 
         Returns:
             A row per pair, highest lower bound of NPMI first.
@@ -197,6 +206,7 @@ class Analysed:
             others=others,
             attribute=attribute,
             min_support=min_support,
+            min_recurrence=min_recurrence,
             max_label_similarity=max_label_similarity,
             exclude_adjacent=exclude_adjacent,
             stratify_by=stratify_by,
@@ -217,6 +227,7 @@ class Analysed:
         sample: int = 0,
         seed: int = 0,
         documents: int = 2,
+        min_recurrence: float | None = None,
         progress: ProgressLike = None,
     ) -> Table:
         """The few latents that tell an attribute, and how well they do on documents held out.
@@ -229,6 +240,7 @@ class Analysed:
             split_by: documents with one value of this attribute are held out together or not at all.
             sample: documents that the fit reads at most; 100,000 when 0.
             documents: how many of each latent come with it.
+            min_recurrence: only latents that come back in SAEs of other seeds at least so often, 0 to 1.
 
         Returns:
             A row for each latent; `about` has the scores: `about["held_out"]`, those of a ridge on the
@@ -252,6 +264,7 @@ class Analysed:
             sample=sample,
             seed=seed,
             documents=documents,
+            min_recurrence=min_recurrence,
         )
         return explained_table(await self._read("Explain", request, v1.ExplainResponse, progress))
 
@@ -280,6 +293,7 @@ class Analysed:
         judged: int = 0,
         seed: int = 0,
         documents: int = 2,
+        min_recurrence: float | None = None,
         progress: ProgressLike = None,
     ) -> Table:
         """Says in words what sets documents apart, and tests that on documents held back.
@@ -299,6 +313,7 @@ class Analysed:
             tokens: what the chat endpoint may count at most; where that runs out, what was not judged is None.
             judged: documents judged of each set; 1,000 where similarity judges and 50 where a model does,
                 when 0.
+            min_recurrence: only latents that come back in SAEs of other seeds at least so often, 0 to 1.
 
         Returns:
             A row for each hypothesis: its `sentence`, whether it `holds`, the shares of both sets that show
@@ -326,6 +341,7 @@ class Analysed:
             judged=judged,
             seed=seed,
             documents=documents,
+            min_recurrence=min_recurrence,
         )
         own = None if filter is None else to_filter(filter)
         if a is not None:
@@ -336,7 +352,11 @@ class Analysed:
             )
         elif axis:
             request.clusters.CopyFrom(
-                v1.ComparedClusters(filter=own, axis=v1.Axis(texts=axis), clusters=clusters)
+                v1.ComparedClusters(
+                    filter=own,
+                    axis=v1.Axis(texts=axis, min_recurrence=min_recurrence),
+                    clusters=clusters,
+                )
             )
         else:
             request.pairs.CopyFrom(v1.ComparedPairs(filter=own, latents=with_latents))
@@ -402,6 +422,7 @@ class Analysed:
         min_support: int = 0,
         all: bool = False,  # noqa: A002
         limit: int = 0,
+        min_recurrence: float | None = None,
         progress: ProgressLike = None,
     ) -> Table:
         """What rises, falls or breaks along an attribute, or along sets in their order.
@@ -409,6 +430,7 @@ class Analysed:
         Args:
             buckets: "values", "bins" (so many), or "hour", "day", "week", "month", "quarter", "year".
             sets: instead, sets by their names.
+            min_recurrence: only latents that come back in SAEs of other seeds at least so often, 0 to 1.
         """
         if bool(attribute) == bool(sets):
             raise InvalidArgument("takes an attribute, or sets", field="trends")
@@ -423,6 +445,7 @@ class Analysed:
                 for name, own in (sets or {}).items()
             ],
             min_support=min_support,
+            min_recurrence=min_recurrence,
             all=all,
             limit=limit,
         )
@@ -472,15 +495,21 @@ class Analysed:
         filter: FilterLike | None = None,  # noqa: A002
         clusters: int = 0,
         seed: int = 0,
+        min_recurrence: float | None = None,
         progress: ProgressLike = None,
     ) -> Clusters:
-        """Groups documents along an axis: by latents that texts name, those listed, or families."""
+        """Groups documents along an axis: by latents that texts name, those listed, or families.
+
+        `min_recurrence`: texts name only latents that come back in SAEs of other seeds at least so often.
+        """
         if not texts and not latents and not families:
             raise InvalidArgument("takes texts, latents or families", field="cluster")
         request = v1.ClusterRequest(
             collection=self.name,
             filter=None if filter is None else to_filter(filter),
-            axis=v1.Axis(texts=texts, latents=latents, families=families),
+            axis=v1.Axis(
+                texts=texts, latents=latents, families=families, min_recurrence=min_recurrence
+            ),
             clusters=clusters,
             seed=seed,
         )

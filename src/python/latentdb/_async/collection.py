@@ -482,18 +482,24 @@ class AsyncCollection(Analysed):
         k: int = 0,
         epochs: int = 0,
         seed: int = 0,
+        seeds: int = 1,
         matryoshka: bool = False,
         batch_top_k: bool = False,
         progress: ProgressLike = None,
     ) -> v1.TrainSaeProgress:
         """Trains an SAE on the collection's vectors, which the server keeps; gives the last message, with
-        the SAE and its quality. `attach_sae` takes the SAE, `client.saes.download` brings its files."""
+        the SAE and its quality. `attach_sae` takes the SAE, `client.saes.download` brings its files.
+
+        `seeds`: SAEs trained, from `seed` and the seeds that follow. The first is kept, with how often each of
+        its latents comes back in the others (`latents.list()` has it, `min_recurrence` of analyses filters by it).
+        """
         request = v1.TrainSaeRequest(
             collection=self.name,
             n_latents=n_latents,
             k=k,
             epochs=epochs,
             seed=seed,
+            seeds=seeds,
             matryoshka=matryoshka,
             batch_top_k=batch_top_k,
         )

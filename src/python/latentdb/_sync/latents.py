@@ -266,17 +266,25 @@ class Latents:
         return (self.get(latent, documents=limit, related=0)).examples
 
     def list(
-        self, *, label: str = "", order: str = "documents", limit: int = 0, offset: int = 0
+        self,
+        *,
+        label: str = "",
+        min_recurrence: float | None = None,
+        order: str = "documents",
+        limit: int = 0,
+        offset: int = 0,
     ) -> Table:
         """Latents with their statistics; 100 without a limit.
 
         Args:
             label: only those whose label holds all these words.
+            min_recurrence: only those that come back in SAEs of other seeds at least so often, 0 to 1.
             order: "documents", most first, or "number".
         """
         request = v1.ListLatentsRequest(
             collection=self._collection,
             label_query=label,
+            min_recurrence=min_recurrence,
             order=one_of(_ORDERS, order, "order"),
             limit=limit,
             offset=offset,

@@ -26,31 +26,31 @@ from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
 from latentdb.v1 import types_pb2 as latentdb_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19latentdb/v1/cluster.proto\x12\x0blatentdb.v1\x1a\x16latentdb/v1/diff.proto\x1a\x17latentdb/v1/types.proto\"\xf2\x01\n\x0e\x43lusterRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12#\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12\x1f\n\x04\x61xis\x18\x03 \x01(\x0b\x32\x11.latentdb.v1.Axis\x12\x10\n\x08\x63lusters\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x11\n\tlandmarks\x18\x06 \x01(\r\x12\x13\n\x0b\x64istinctive\x18\x07 \x01(\r\x12\x11\n\tdocuments\x18\x08 \x01(\r\x12+\n\nprojection\x18\t \x01(\x0b\x32\x17.latentdb.v1.Projection\"{\n\x04\x41xis\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0f\n\x07latents\x18\x02 \x03(\r\x12\x18\n\x10latents_per_text\x18\x03 \x01(\r\x12\'\n\x06source\x18\x04 \x01(\x0e\x32\x17.latentdb.v1.AxisSource\x12\x10\n\x08\x66\x61milies\x18\x05 \x03(\r\"\xac\x01\n\x0f\x43lusterResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1b.latentdb.v1.ClusterSummaryH\x00\x12.\n\x07members\x18\x03 \x01(\x0b\x32\x1b.latentdb.v1.ClusterMembersH\x00\x42\x06\n\x04part\"\x8d\x02\n\x0e\x43lusterSummary\x12&\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x14.latentdb.v1.Cluster\x12\x11\n\tdocuments\x18\x02 \x01(\x04\x12\x11\n\tuncovered\x18\x03 \x01(\x04\x12\x11\n\tunreached\x18\x04 \x01(\x04\x12\x11\n\tlandmarks\x18\x05 \x01(\x04\x12\x13\n\x0b\x65igenvalues\x18\x06 \x03(\x01\x12%\n\x04\x61xis\x18\x07 \x03(\x0b\x32\x17.latentdb.v1.AxisLatent\x12\'\n\x06source\x18\x08 \x01(\x0e\x32\x17.latentdb.v1.AxisSource\x12\x10\n\x08sequence\x18\t \x01(\x04\x12\x10\n\x08warnings\x18\n \x03(\t\"{\n\nAxisLatent\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\x04text\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x12\n\nsimilarity\x18\x04 \x01(\x02\x12\x13\n\x06\x66\x61mily\x18\x05 \x01(\rH\x01\x88\x01\x01\x42\x07\n\x05_textB\t\n\x07_family\"\xbf\x01\n\x07\x43luster\x12\r\n\x05label\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x10\n\x08\x61\x66\x66inity\x18\x03 \x01(\x01\x12,\n\x04over\x18\x04 \x03(\x0b\x32\x1e.latentdb.v1.DistinctiveLatent\x12-\n\x05under\x18\x05 \x03(\x0b\x32\x1e.latentdb.v1.DistinctiveLatent\x12(\n\tdocuments\x18\x06 \x03(\x0b\x32\x15.latentdb.v1.Document\"b\n\x11\x44istinctiveLatent\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\x0e\n\x06inside\x18\x04 \x01(\x01\x12\x0f\n\x07outside\x18\x05 \x01(\x01\"=\n\x0e\x43lusterMembers\x12+\n\x07members\x18\x01 \x03(\x0b\x32\x1a.latentdb.v1.ClusterMember\"e\n\rClusterMember\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x07\x63luster\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x08\x61\x66\x66inity\x18\x03 \x01(\x02\x12\t\n\x01x\x18\x04 \x01(\x02\x12\t\n\x01y\x18\x05 \x01(\x02\x42\n\n\x08_cluster*U\n\nAxisSource\x12\x14\n\x10\x41XIS_SOURCE_BEST\x10\x00\x12\x16\n\x12\x41XIS_SOURCE_LABELS\x10\x01\x12\x19\n\x15\x41XIS_SOURCE_CENTROIDS\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19latentdb/v1/cluster.proto\x12\x0blatentdb.v1\x1a\x16latentdb/v1/diff.proto\x1a\x17latentdb/v1/types.proto\"\xf2\x01\n\x0e\x43lusterRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12#\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12\x1f\n\x04\x61xis\x18\x03 \x01(\x0b\x32\x11.latentdb.v1.Axis\x12\x10\n\x08\x63lusters\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x11\n\tlandmarks\x18\x06 \x01(\r\x12\x13\n\x0b\x64istinctive\x18\x07 \x01(\r\x12\x11\n\tdocuments\x18\x08 \x01(\r\x12+\n\nprojection\x18\t \x01(\x0b\x32\x17.latentdb.v1.Projection\"\xab\x01\n\x04\x41xis\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0f\n\x07latents\x18\x02 \x03(\r\x12\x18\n\x10latents_per_text\x18\x03 \x01(\r\x12\'\n\x06source\x18\x04 \x01(\x0e\x32\x17.latentdb.v1.AxisSource\x12\x10\n\x08\x66\x61milies\x18\x05 \x03(\r\x12\x1b\n\x0emin_recurrence\x18\x06 \x01(\x02H\x00\x88\x01\x01\x42\x11\n\x0f_min_recurrence\"\xac\x01\n\x0f\x43lusterResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1b.latentdb.v1.ClusterSummaryH\x00\x12.\n\x07members\x18\x03 \x01(\x0b\x32\x1b.latentdb.v1.ClusterMembersH\x00\x42\x06\n\x04part\"\x8d\x02\n\x0e\x43lusterSummary\x12&\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x14.latentdb.v1.Cluster\x12\x11\n\tdocuments\x18\x02 \x01(\x04\x12\x11\n\tuncovered\x18\x03 \x01(\x04\x12\x11\n\tunreached\x18\x04 \x01(\x04\x12\x11\n\tlandmarks\x18\x05 \x01(\x04\x12\x13\n\x0b\x65igenvalues\x18\x06 \x03(\x01\x12%\n\x04\x61xis\x18\x07 \x03(\x0b\x32\x17.latentdb.v1.AxisLatent\x12\'\n\x06source\x18\x08 \x01(\x0e\x32\x17.latentdb.v1.AxisSource\x12\x10\n\x08sequence\x18\t \x01(\x04\x12\x10\n\x08warnings\x18\n \x03(\t\"{\n\nAxisLatent\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x11\n\x04text\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x12\n\nsimilarity\x18\x04 \x01(\x02\x12\x13\n\x06\x66\x61mily\x18\x05 \x01(\rH\x01\x88\x01\x01\x42\x07\n\x05_textB\t\n\x07_family\"\xbf\x01\n\x07\x43luster\x12\r\n\x05label\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x04\x12\x10\n\x08\x61\x66\x66inity\x18\x03 \x01(\x01\x12,\n\x04over\x18\x04 \x03(\x0b\x32\x1e.latentdb.v1.DistinctiveLatent\x12-\n\x05under\x18\x05 \x03(\x0b\x32\x1e.latentdb.v1.DistinctiveLatent\x12(\n\tdocuments\x18\x06 \x03(\x0b\x32\x15.latentdb.v1.Document\"b\n\x11\x44istinctiveLatent\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\x0e\n\x06inside\x18\x04 \x01(\x01\x12\x0f\n\x07outside\x18\x05 \x01(\x01\"=\n\x0e\x43lusterMembers\x12+\n\x07members\x18\x01 \x03(\x0b\x32\x1a.latentdb.v1.ClusterMember\"e\n\rClusterMember\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x07\x63luster\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x08\x61\x66\x66inity\x18\x03 \x01(\x02\x12\t\n\x01x\x18\x04 \x01(\x02\x12\t\n\x01y\x18\x05 \x01(\x02\x42\n\n\x08_cluster*U\n\nAxisSource\x12\x14\n\x10\x41XIS_SOURCE_BEST\x10\x00\x12\x16\n\x12\x41XIS_SOURCE_LABELS\x10\x01\x12\x19\n\x15\x41XIS_SOURCE_CENTROIDS\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'latentdb.v1.cluster_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AXISSOURCE']._serialized_start=1493
-  _globals['_AXISSOURCE']._serialized_end=1578
+  _globals['_AXISSOURCE']._serialized_start=1542
+  _globals['_AXISSOURCE']._serialized_end=1627
   _globals['_CLUSTERREQUEST']._serialized_start=92
   _globals['_CLUSTERREQUEST']._serialized_end=334
-  _globals['_AXIS']._serialized_start=336
-  _globals['_AXIS']._serialized_end=459
-  _globals['_CLUSTERRESPONSE']._serialized_start=462
-  _globals['_CLUSTERRESPONSE']._serialized_end=634
-  _globals['_CLUSTERSUMMARY']._serialized_start=637
-  _globals['_CLUSTERSUMMARY']._serialized_end=906
-  _globals['_AXISLATENT']._serialized_start=908
-  _globals['_AXISLATENT']._serialized_end=1031
-  _globals['_CLUSTER']._serialized_start=1034
-  _globals['_CLUSTER']._serialized_end=1225
-  _globals['_DISTINCTIVELATENT']._serialized_start=1227
-  _globals['_DISTINCTIVELATENT']._serialized_end=1325
-  _globals['_CLUSTERMEMBERS']._serialized_start=1327
-  _globals['_CLUSTERMEMBERS']._serialized_end=1388
-  _globals['_CLUSTERMEMBER']._serialized_start=1390
-  _globals['_CLUSTERMEMBER']._serialized_end=1491
+  _globals['_AXIS']._serialized_start=337
+  _globals['_AXIS']._serialized_end=508
+  _globals['_CLUSTERRESPONSE']._serialized_start=511
+  _globals['_CLUSTERRESPONSE']._serialized_end=683
+  _globals['_CLUSTERSUMMARY']._serialized_start=686
+  _globals['_CLUSTERSUMMARY']._serialized_end=955
+  _globals['_AXISLATENT']._serialized_start=957
+  _globals['_AXISLATENT']._serialized_end=1080
+  _globals['_CLUSTER']._serialized_start=1083
+  _globals['_CLUSTER']._serialized_end=1274
+  _globals['_DISTINCTIVELATENT']._serialized_start=1276
+  _globals['_DISTINCTIVELATENT']._serialized_end=1374
+  _globals['_CLUSTERMEMBERS']._serialized_start=1376
+  _globals['_CLUSTERMEMBERS']._serialized_end=1437
+  _globals['_CLUSTERMEMBER']._serialized_start=1439
+  _globals['_CLUSTERMEMBER']._serialized_end=1540
 # @@protoc_insertion_point(module_scope)

@@ -41,18 +41,20 @@ class ClusterRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., axis: _Optional[_Union[Axis, _Mapping[str, _Any]]] = ..., clusters: _Optional[int] = ..., seed: _Optional[int] = ..., landmarks: _Optional[int] = ..., distinctive: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class Axis(_message.Message):
-    __slots__ = ("texts", "latents", "latents_per_text", "source", "families")
+    __slots__ = ("texts", "latents", "latents_per_text", "source", "families", "min_recurrence")
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     LATENTS_FIELD_NUMBER: _ClassVar[int]
     LATENTS_PER_TEXT_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     FAMILIES_FIELD_NUMBER: _ClassVar[int]
+    MIN_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     texts: _containers.RepeatedScalarFieldContainer[str]
     latents: _containers.RepeatedScalarFieldContainer[int]
     latents_per_text: int
     source: AxisSource
     families: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, texts: _Optional[_Iterable[str]] = ..., latents: _Optional[_Iterable[int]] = ..., latents_per_text: _Optional[int] = ..., source: _Optional[_Union[AxisSource, str]] = ..., families: _Optional[_Iterable[int]] = ...) -> None: ...
+    min_recurrence: float
+    def __init__(self, texts: _Optional[_Iterable[str]] = ..., latents: _Optional[_Iterable[int]] = ..., latents_per_text: _Optional[int] = ..., source: _Optional[_Union[AxisSource, str]] = ..., families: _Optional[_Iterable[int]] = ..., min_recurrence: _Optional[float] = ...) -> None: ...
 
 class ClusterResponse(_message.Message):
     __slots__ = ("progress", "summary", "members")

@@ -235,7 +235,7 @@ class EncoderInfo(_message.Message):
     def __init__(self, model: _Optional[str] = ..., sha256: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., pooling: _Optional[str] = ..., precision: _Optional[str] = ...) -> None: ...
 
 class SaeInfo(_message.Message):
-    __slots__ = ("sha256", "d_in", "n_latents", "k", "architecture", "training", "normalisation", "level")
+    __slots__ = ("sha256", "d_in", "n_latents", "k", "architecture", "training", "normalisation", "level", "recurrence")
     SHA256_FIELD_NUMBER: _ClassVar[int]
     D_IN_FIELD_NUMBER: _ClassVar[int]
     N_LATENTS_FIELD_NUMBER: _ClassVar[int]
@@ -244,6 +244,7 @@ class SaeInfo(_message.Message):
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     NORMALISATION_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
+    RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     sha256: str
     d_in: int
     n_latents: int
@@ -252,7 +253,18 @@ class SaeInfo(_message.Message):
     training: str
     normalisation: str
     level: str
-    def __init__(self, sha256: _Optional[str] = ..., d_in: _Optional[int] = ..., n_latents: _Optional[int] = ..., k: _Optional[int] = ..., architecture: _Optional[str] = ..., training: _Optional[str] = ..., normalisation: _Optional[str] = ..., level: _Optional[str] = ...) -> None: ...
+    recurrence: SaeRecurrence
+    def __init__(self, sha256: _Optional[str] = ..., d_in: _Optional[int] = ..., n_latents: _Optional[int] = ..., k: _Optional[int] = ..., architecture: _Optional[str] = ..., training: _Optional[str] = ..., normalisation: _Optional[str] = ..., level: _Optional[str] = ..., recurrence: _Optional[_Union[SaeRecurrence, _Mapping[str, _Any]]] = ...) -> None: ...
+
+class SaeRecurrence(_message.Message):
+    __slots__ = ("seeds", "mean", "recurring")
+    SEEDS_FIELD_NUMBER: _ClassVar[int]
+    MEAN_FIELD_NUMBER: _ClassVar[int]
+    RECURRING_FIELD_NUMBER: _ClassVar[int]
+    seeds: _containers.RepeatedScalarFieldContainer[int]
+    mean: float
+    recurring: int
+    def __init__(self, seeds: _Optional[_Iterable[int]] = ..., mean: _Optional[float] = ..., recurring: _Optional[int] = ...) -> None: ...
 
 class GetCollectionRequest(_message.Message):
     __slots__ = ("name",)

@@ -9,7 +9,7 @@ from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Un
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CorrelateRequest(_message.Message):
-    __slots__ = ("collection", "filter", "latents", "others", "attribute", "join_by", "other_filter", "active_above", "min_support", "max_density", "min_npmi", "max_p_adjusted", "max_label_similarity", "limit", "exclude_adjacent", "stratify_by", "all")
+    __slots__ = ("collection", "filter", "latents", "others", "attribute", "join_by", "other_filter", "active_above", "min_support", "max_density", "min_npmi", "max_p_adjusted", "max_label_similarity", "limit", "exclude_adjacent", "stratify_by", "all", "min_recurrence")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     LATENTS_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,7 @@ class CorrelateRequest(_message.Message):
     EXCLUDE_ADJACENT_FIELD_NUMBER: _ClassVar[int]
     STRATIFY_BY_FIELD_NUMBER: _ClassVar[int]
     ALL_FIELD_NUMBER: _ClassVar[int]
+    MIN_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     filter: _types_pb2.Filter
     latents: _containers.RepeatedScalarFieldContainer[int]
@@ -44,7 +45,8 @@ class CorrelateRequest(_message.Message):
     exclude_adjacent: bool
     stratify_by: str
     all: bool
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., latents: _Optional[_Iterable[int]] = ..., others: _Optional[_Iterable[int]] = ..., attribute: _Optional[str] = ..., join_by: _Optional[str] = ..., other_filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., max_density: _Optional[float] = ..., min_npmi: _Optional[float] = ..., max_p_adjusted: _Optional[float] = ..., max_label_similarity: _Optional[float] = ..., limit: _Optional[int] = ..., exclude_adjacent: bool = ..., stratify_by: _Optional[str] = ..., all: bool = ...) -> None: ...
+    min_recurrence: float
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., latents: _Optional[_Iterable[int]] = ..., others: _Optional[_Iterable[int]] = ..., attribute: _Optional[str] = ..., join_by: _Optional[str] = ..., other_filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., max_density: _Optional[float] = ..., min_npmi: _Optional[float] = ..., max_p_adjusted: _Optional[float] = ..., max_label_similarity: _Optional[float] = ..., limit: _Optional[int] = ..., exclude_adjacent: bool = ..., stratify_by: _Optional[str] = ..., all: bool = ..., min_recurrence: _Optional[float] = ...) -> None: ...
 
 class CorrelateResponse(_message.Message):
     __slots__ = ("progress", "summary", "pairs")

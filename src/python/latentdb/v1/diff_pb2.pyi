@@ -80,7 +80,7 @@ class LatentGroup(_message.Message):
     def __init__(self, name: _Optional[str] = ..., latents: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class DiffRequest(_message.Message):
-    __slots__ = ("collection", "a", "b", "b_collection", "measure", "active_above", "min_support", "confidence", "pair_by", "groups", "all", "min_delta", "direction", "max_p_adjusted", "max_b_share", "limit", "documents", "same_latents", "overlap", "stratify_by", "cluster_by", "confirm")
+    __slots__ = ("collection", "a", "b", "b_collection", "measure", "active_above", "min_support", "confidence", "pair_by", "groups", "all", "min_delta", "direction", "max_p_adjusted", "max_b_share", "limit", "documents", "same_latents", "overlap", "stratify_by", "cluster_by", "confirm", "min_recurrence")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     A_FIELD_NUMBER: _ClassVar[int]
     B_FIELD_NUMBER: _ClassVar[int]
@@ -103,6 +103,7 @@ class DiffRequest(_message.Message):
     STRATIFY_BY_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_BY_FIELD_NUMBER: _ClassVar[int]
     CONFIRM_FIELD_NUMBER: _ClassVar[int]
+    MIN_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     a: _types_pb2.Filter
     b: _containers.RepeatedCompositeFieldContainer[NamedSet]
@@ -125,7 +126,8 @@ class DiffRequest(_message.Message):
     stratify_by: str
     cluster_by: str
     confirm: float
-    def __init__(self, collection: _Optional[str] = ..., a: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., b: _Optional[_Iterable[_Union[NamedSet, _Mapping[str, _Any]]]] = ..., b_collection: _Optional[str] = ..., measure: _Optional[_Union[DiffMeasure, str]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., confidence: _Optional[float] = ..., pair_by: _Optional[str] = ..., groups: _Optional[_Iterable[_Union[LatentGroup, _Mapping[str, _Any]]]] = ..., all: bool = ..., min_delta: _Optional[float] = ..., direction: _Optional[_Union[DiffDirection, str]] = ..., max_p_adjusted: _Optional[float] = ..., max_b_share: _Optional[float] = ..., limit: _Optional[int] = ..., documents: _Optional[int] = ..., same_latents: bool = ..., overlap: _Optional[_Union[DiffOverlap, str]] = ..., stratify_by: _Optional[str] = ..., cluster_by: _Optional[str] = ..., confirm: _Optional[float] = ...) -> None: ...
+    min_recurrence: float
+    def __init__(self, collection: _Optional[str] = ..., a: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., b: _Optional[_Iterable[_Union[NamedSet, _Mapping[str, _Any]]]] = ..., b_collection: _Optional[str] = ..., measure: _Optional[_Union[DiffMeasure, str]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., confidence: _Optional[float] = ..., pair_by: _Optional[str] = ..., groups: _Optional[_Iterable[_Union[LatentGroup, _Mapping[str, _Any]]]] = ..., all: bool = ..., min_delta: _Optional[float] = ..., direction: _Optional[_Union[DiffDirection, str]] = ..., max_p_adjusted: _Optional[float] = ..., max_b_share: _Optional[float] = ..., limit: _Optional[int] = ..., documents: _Optional[int] = ..., same_latents: bool = ..., overlap: _Optional[_Union[DiffOverlap, str]] = ..., stratify_by: _Optional[str] = ..., cluster_by: _Optional[str] = ..., confirm: _Optional[float] = ..., min_recurrence: _Optional[float] = ...) -> None: ...
 
 class DiffResponse(_message.Message):
     __slots__ = ("progress", "comparison", "rows")

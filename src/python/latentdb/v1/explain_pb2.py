@@ -26,33 +26,33 @@ from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
 from latentdb.v1 import types_pb2 as latentdb_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19latentdb/v1/explain.proto\x12\x0blatentdb.v1\x1a\x16latentdb/v1/diff.proto\x1a\x17latentdb/v1/types.proto\"\xd7\x02\n\x0e\x45xplainRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12#\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x0f\n\x07latents\x18\x04 \x01(\r\x12\x10\n\x08held_out\x18\x05 \x01(\x01\x12\x10\n\x08split_by\x18\x06 \x01(\t\x12\x0e\n\x06sample\x18\x07 \x01(\r\x12\x0c\n\x04seed\x18\x08 \x01(\x04\x12\x16\n\tdocuments\x18\t \x01(\rH\x00\x88\x01\x01\x12+\n\nprojection\x18\n \x01(\x0b\x32\x17.latentdb.v1.Projection\x12*\n\rtarget_filter\x18\x0b \x01(\x0b\x32\x13.latentdb.v1.Filter\x12*\n\x06\x63hoice\x18\x0c \x01(\x0e\x32\x1a.latentdb.v1.ExplainChoiceB\x0c\n\n_documents\"\xae\x01\n\x0f\x45xplainResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1b.latentdb.v1.ExplainSummaryH\x00\x12\x30\n\x07latents\x18\x03 \x01(\x0b\x32\x1d.latentdb.v1.ExplainedLatentsH\x00\x42\x06\n\x04part\"c\n\x0bTargetScore\x12\x0f\n\x02r2\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03\x61uc\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08macro_f1\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x05\n\x03_r2B\x06\n\x04_aucB\x0b\n\t_macro_f1\"\xd3\x03\n\x0e\x45xplainSummary\x12*\n\x08held_out\x18\x01 \x01(\x0b\x32\x18.latentdb.v1.TargetScore\x12\'\n\x05\x64\x65nse\x18\x02 \x01(\x0b\x32\x18.latentdb.v1.TargetScore\x12(\n\x06length\x18\x03 \x01(\x0b\x32\x18.latentdb.v1.TargetScore\x12+\n\x04path\x18\x04 \x03(\x0b\x32\x1d.latentdb.v1.ExplainPathPoint\x12&\n\x04\x66orm\x18\x05 \x01(\x0e\x32\x18.latentdb.v1.ExplainForm\x12\x1a\n\x12held_out_documents\x18\x06 \x01(\x04\x12\x1b\n\x13\x64iscovery_documents\x18\x07 \x01(\x04\x12\x18\n\x10\x66itted_documents\x18\x08 \x01(\x04\x12\x19\n\x11\x64ocuments_without\x18\t \x01(\x04\x12\x17\n\x0f\x64\x65nse_documents\x18\n \x01(\x04\x12)\n\x07\x63lasses\x18\x0b \x03(\x0b\x32\x18.latentdb.v1.TargetClass\x12)\n\x05pairs\x18\x0c \x03(\x0b\x32\x1a.latentdb.v1.ExplainedPair\x12\x10\n\x08warnings\x18\r \x03(\t\"[\n\x10\x45xplainPathPoint\x12\x0f\n\x07latents\x18\x01 \x01(\r\x12\'\n\x05score\x18\x02 \x01(\x0b\x32\x18.latentdb.v1.TargetScore\x12\r\n\x05\x65rror\x18\x03 \x01(\x01\"C\n\x0bTargetClass\x12!\n\x05value\x18\x01 \x01(\x0b\x32\x12.latentdb.v1.Value\x12\x11\n\tdocuments\x18\x02 \x01(\x04\"A\n\x10\x45xplainedLatents\x12-\n\x07latents\x18\x01 \x03(\x0b\x32\x1c.latentdb.v1.ExplainedLatent\"\xd0\x02\n\x0f\x45xplainedLatent\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x16\n\x0elow_confidence\x18\x03 \x01(\x08\x12\r\n\x05\x61like\x18\x04 \x03(\r\x12\x0f\n\x07weights\x18\x05 \x03(\x01\x12\x18\n\x10presence_weights\x18\x06 \x03(\x01\x12\x19\n\x0c\x65\x66\x66\x65\x63t_class\x18\x07 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x65\x66\x66\x65\x63t\x18\x08 \x01(\x01\x12\x12\n\neffect_low\x18\t \x01(\x01\x12\x13\n\x0b\x65\x66\x66\x65\x63t_high\x18\n \x01(\x01\x12\x0f\n\x07p_value\x18\x0b \x01(\x01\x12\x12\n\np_adjusted\x18\x0c \x01(\x01\x12\x18\n\x10\x61\x63tive_documents\x18\r \x01(\x04\x12(\n\tdocuments\x18\x0e \x03(\x0b\x32\x15.latentdb.v1.DocumentB\x0f\n\r_effect_class\"?\n\rExplainedPair\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0e\n\x06second\x18\x02 \x01(\r\x12\x0f\n\x07weights\x18\x03 \x03(\x01*B\n\rExplainChoice\x12\x17\n\x13\x45XPLAIN_CHOICE_GAIN\x10\x00\x12\x18\n\x14\x45XPLAIN_CHOICE_MEANS\x10\x01*Z\n\x0b\x45xplainForm\x12\x18\n\x14\x45XPLAIN_FORM_AMOUNTS\x10\x00\x12\x19\n\x15\x45XPLAIN_FORM_PRESENCE\x10\x01\x12\x16\n\x12\x45XPLAIN_FORM_PAIRS\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19latentdb/v1/explain.proto\x12\x0blatentdb.v1\x1a\x16latentdb/v1/diff.proto\x1a\x17latentdb/v1/types.proto\"\x87\x03\n\x0e\x45xplainRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12#\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x0f\n\x07latents\x18\x04 \x01(\r\x12\x10\n\x08held_out\x18\x05 \x01(\x01\x12\x10\n\x08split_by\x18\x06 \x01(\t\x12\x0e\n\x06sample\x18\x07 \x01(\r\x12\x0c\n\x04seed\x18\x08 \x01(\x04\x12\x16\n\tdocuments\x18\t \x01(\rH\x00\x88\x01\x01\x12+\n\nprojection\x18\n \x01(\x0b\x32\x17.latentdb.v1.Projection\x12*\n\rtarget_filter\x18\x0b \x01(\x0b\x32\x13.latentdb.v1.Filter\x12*\n\x06\x63hoice\x18\x0c \x01(\x0e\x32\x1a.latentdb.v1.ExplainChoice\x12\x1b\n\x0emin_recurrence\x18\r \x01(\x02H\x01\x88\x01\x01\x42\x0c\n\n_documentsB\x11\n\x0f_min_recurrence\"\xae\x01\n\x0f\x45xplainResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12.\n\x07summary\x18\x02 \x01(\x0b\x32\x1b.latentdb.v1.ExplainSummaryH\x00\x12\x30\n\x07latents\x18\x03 \x01(\x0b\x32\x1d.latentdb.v1.ExplainedLatentsH\x00\x42\x06\n\x04part\"c\n\x0bTargetScore\x12\x0f\n\x02r2\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03\x61uc\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08macro_f1\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x05\n\x03_r2B\x06\n\x04_aucB\x0b\n\t_macro_f1\"\xd3\x03\n\x0e\x45xplainSummary\x12*\n\x08held_out\x18\x01 \x01(\x0b\x32\x18.latentdb.v1.TargetScore\x12\'\n\x05\x64\x65nse\x18\x02 \x01(\x0b\x32\x18.latentdb.v1.TargetScore\x12(\n\x06length\x18\x03 \x01(\x0b\x32\x18.latentdb.v1.TargetScore\x12+\n\x04path\x18\x04 \x03(\x0b\x32\x1d.latentdb.v1.ExplainPathPoint\x12&\n\x04\x66orm\x18\x05 \x01(\x0e\x32\x18.latentdb.v1.ExplainForm\x12\x1a\n\x12held_out_documents\x18\x06 \x01(\x04\x12\x1b\n\x13\x64iscovery_documents\x18\x07 \x01(\x04\x12\x18\n\x10\x66itted_documents\x18\x08 \x01(\x04\x12\x19\n\x11\x64ocuments_without\x18\t \x01(\x04\x12\x17\n\x0f\x64\x65nse_documents\x18\n \x01(\x04\x12)\n\x07\x63lasses\x18\x0b \x03(\x0b\x32\x18.latentdb.v1.TargetClass\x12)\n\x05pairs\x18\x0c \x03(\x0b\x32\x1a.latentdb.v1.ExplainedPair\x12\x10\n\x08warnings\x18\r \x03(\t\"[\n\x10\x45xplainPathPoint\x12\x0f\n\x07latents\x18\x01 \x01(\r\x12\'\n\x05score\x18\x02 \x01(\x0b\x32\x18.latentdb.v1.TargetScore\x12\r\n\x05\x65rror\x18\x03 \x01(\x01\"C\n\x0bTargetClass\x12!\n\x05value\x18\x01 \x01(\x0b\x32\x12.latentdb.v1.Value\x12\x11\n\tdocuments\x18\x02 \x01(\x04\"A\n\x10\x45xplainedLatents\x12-\n\x07latents\x18\x01 \x03(\x0b\x32\x1c.latentdb.v1.ExplainedLatent\"\xd0\x02\n\x0f\x45xplainedLatent\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x16\n\x0elow_confidence\x18\x03 \x01(\x08\x12\r\n\x05\x61like\x18\x04 \x03(\r\x12\x0f\n\x07weights\x18\x05 \x03(\x01\x12\x18\n\x10presence_weights\x18\x06 \x03(\x01\x12\x19\n\x0c\x65\x66\x66\x65\x63t_class\x18\x07 \x01(\rH\x00\x88\x01\x01\x12\x0e\n\x06\x65\x66\x66\x65\x63t\x18\x08 \x01(\x01\x12\x12\n\neffect_low\x18\t \x01(\x01\x12\x13\n\x0b\x65\x66\x66\x65\x63t_high\x18\n \x01(\x01\x12\x0f\n\x07p_value\x18\x0b \x01(\x01\x12\x12\n\np_adjusted\x18\x0c \x01(\x01\x12\x18\n\x10\x61\x63tive_documents\x18\r \x01(\x04\x12(\n\tdocuments\x18\x0e \x03(\x0b\x32\x15.latentdb.v1.DocumentB\x0f\n\r_effect_class\"?\n\rExplainedPair\x12\r\n\x05\x66irst\x18\x01 \x01(\r\x12\x0e\n\x06second\x18\x02 \x01(\r\x12\x0f\n\x07weights\x18\x03 \x03(\x01*B\n\rExplainChoice\x12\x17\n\x13\x45XPLAIN_CHOICE_GAIN\x10\x00\x12\x18\n\x14\x45XPLAIN_CHOICE_MEANS\x10\x01*Z\n\x0b\x45xplainForm\x12\x18\n\x14\x45XPLAIN_FORM_AMOUNTS\x10\x00\x12\x19\n\x15\x45XPLAIN_FORM_PRESENCE\x10\x01\x12\x16\n\x12\x45XPLAIN_FORM_PAIRS\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'latentdb.v1.explain_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXPLAINCHOICE']._serialized_start=1818
-  _globals['_EXPLAINCHOICE']._serialized_end=1884
-  _globals['_EXPLAINFORM']._serialized_start=1886
-  _globals['_EXPLAINFORM']._serialized_end=1976
+  _globals['_EXPLAINCHOICE']._serialized_start=1866
+  _globals['_EXPLAINCHOICE']._serialized_end=1932
+  _globals['_EXPLAINFORM']._serialized_start=1934
+  _globals['_EXPLAINFORM']._serialized_end=2024
   _globals['_EXPLAINREQUEST']._serialized_start=92
-  _globals['_EXPLAINREQUEST']._serialized_end=435
-  _globals['_EXPLAINRESPONSE']._serialized_start=438
-  _globals['_EXPLAINRESPONSE']._serialized_end=612
-  _globals['_TARGETSCORE']._serialized_start=614
-  _globals['_TARGETSCORE']._serialized_end=713
-  _globals['_EXPLAINSUMMARY']._serialized_start=716
-  _globals['_EXPLAINSUMMARY']._serialized_end=1183
-  _globals['_EXPLAINPATHPOINT']._serialized_start=1185
-  _globals['_EXPLAINPATHPOINT']._serialized_end=1276
-  _globals['_TARGETCLASS']._serialized_start=1278
-  _globals['_TARGETCLASS']._serialized_end=1345
-  _globals['_EXPLAINEDLATENTS']._serialized_start=1347
-  _globals['_EXPLAINEDLATENTS']._serialized_end=1412
-  _globals['_EXPLAINEDLATENT']._serialized_start=1415
-  _globals['_EXPLAINEDLATENT']._serialized_end=1751
-  _globals['_EXPLAINEDPAIR']._serialized_start=1753
-  _globals['_EXPLAINEDPAIR']._serialized_end=1816
+  _globals['_EXPLAINREQUEST']._serialized_end=483
+  _globals['_EXPLAINRESPONSE']._serialized_start=486
+  _globals['_EXPLAINRESPONSE']._serialized_end=660
+  _globals['_TARGETSCORE']._serialized_start=662
+  _globals['_TARGETSCORE']._serialized_end=761
+  _globals['_EXPLAINSUMMARY']._serialized_start=764
+  _globals['_EXPLAINSUMMARY']._serialized_end=1231
+  _globals['_EXPLAINPATHPOINT']._serialized_start=1233
+  _globals['_EXPLAINPATHPOINT']._serialized_end=1324
+  _globals['_TARGETCLASS']._serialized_start=1326
+  _globals['_TARGETCLASS']._serialized_end=1393
+  _globals['_EXPLAINEDLATENTS']._serialized_start=1395
+  _globals['_EXPLAINEDLATENTS']._serialized_end=1460
+  _globals['_EXPLAINEDLATENT']._serialized_start=1463
+  _globals['_EXPLAINEDLATENT']._serialized_end=1799
+  _globals['_EXPLAINEDPAIR']._serialized_start=1801
+  _globals['_EXPLAINEDPAIR']._serialized_end=1864
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ EXPLAIN_FORM_PRESENCE: ExplainForm
 EXPLAIN_FORM_PAIRS: ExplainForm
 
 class ExplainRequest(_message.Message):
-    __slots__ = ("collection", "filter", "target", "latents", "held_out", "split_by", "sample", "seed", "documents", "projection", "target_filter", "choice")
+    __slots__ = ("collection", "filter", "target", "latents", "held_out", "split_by", "sample", "seed", "documents", "projection", "target_filter", "choice", "min_recurrence")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class ExplainRequest(_message.Message):
     PROJECTION_FIELD_NUMBER: _ClassVar[int]
     TARGET_FILTER_FIELD_NUMBER: _ClassVar[int]
     CHOICE_FIELD_NUMBER: _ClassVar[int]
+    MIN_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     filter: _types_pb2.Filter
     target: str
@@ -51,7 +52,8 @@ class ExplainRequest(_message.Message):
     projection: _types_pb2.Projection
     target_filter: _types_pb2.Filter
     choice: ExplainChoice
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., target: _Optional[str] = ..., latents: _Optional[int] = ..., held_out: _Optional[float] = ..., split_by: _Optional[str] = ..., sample: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ..., target_filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., choice: _Optional[_Union[ExplainChoice, str]] = ...) -> None: ...
+    min_recurrence: float
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., target: _Optional[str] = ..., latents: _Optional[int] = ..., held_out: _Optional[float] = ..., split_by: _Optional[str] = ..., sample: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ..., target_filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., choice: _Optional[_Union[ExplainChoice, str]] = ..., min_recurrence: _Optional[float] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
     __slots__ = ("progress", "summary", "latents")

@@ -11,7 +11,7 @@ from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Un
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class HypothesiseRequest(_message.Message):
-    __slots__ = ("collection", "sets", "clusters", "pairs", "latents", "max_p_adjusted", "confirm", "split_by", "labeller", "labeller_model", "judge", "judge_model", "judge_encoder", "chat", "judged", "seed", "documents", "projection")
+    __slots__ = ("collection", "sets", "clusters", "pairs", "latents", "max_p_adjusted", "confirm", "split_by", "labeller", "labeller_model", "judge", "judge_model", "judge_encoder", "chat", "judged", "seed", "documents", "projection", "min_recurrence")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SETS_FIELD_NUMBER: _ClassVar[int]
     CLUSTERS_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class HypothesiseRequest(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     PROJECTION_FIELD_NUMBER: _ClassVar[int]
+    MIN_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     sets: ComparedSets
     clusters: ComparedClusters
@@ -48,7 +49,8 @@ class HypothesiseRequest(_message.Message):
     seed: int
     documents: int
     projection: _types_pb2.Projection
-    def __init__(self, collection: _Optional[str] = ..., sets: _Optional[_Union[ComparedSets, _Mapping[str, _Any]]] = ..., clusters: _Optional[_Union[ComparedClusters, _Mapping[str, _Any]]] = ..., pairs: _Optional[_Union[ComparedPairs, _Mapping[str, _Any]]] = ..., latents: _Optional[int] = ..., max_p_adjusted: _Optional[float] = ..., confirm: _Optional[float] = ..., split_by: _Optional[str] = ..., labeller: _Optional[_Union[_latent_pb2.LabellerKind, str]] = ..., labeller_model: _Optional[str] = ..., judge: _Optional[_Union[_latent_pb2.JudgeKind, str]] = ..., judge_model: _Optional[str] = ..., judge_encoder: _Optional[str] = ..., chat: _Optional[_Union[_latent_pb2.ChatLimits, _Mapping[str, _Any]]] = ..., judged: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ...) -> None: ...
+    min_recurrence: float
+    def __init__(self, collection: _Optional[str] = ..., sets: _Optional[_Union[ComparedSets, _Mapping[str, _Any]]] = ..., clusters: _Optional[_Union[ComparedClusters, _Mapping[str, _Any]]] = ..., pairs: _Optional[_Union[ComparedPairs, _Mapping[str, _Any]]] = ..., latents: _Optional[int] = ..., max_p_adjusted: _Optional[float] = ..., confirm: _Optional[float] = ..., split_by: _Optional[str] = ..., labeller: _Optional[_Union[_latent_pb2.LabellerKind, str]] = ..., labeller_model: _Optional[str] = ..., judge: _Optional[_Union[_latent_pb2.JudgeKind, str]] = ..., judge_model: _Optional[str] = ..., judge_encoder: _Optional[str] = ..., chat: _Optional[_Union[_latent_pb2.ChatLimits, _Mapping[str, _Any]]] = ..., judged: _Optional[int] = ..., seed: _Optional[int] = ..., documents: _Optional[int] = ..., projection: _Optional[_Union[_types_pb2.Projection, _Mapping[str, _Any]]] = ..., min_recurrence: _Optional[float] = ...) -> None: ...
 
 class ComparedSets(_message.Message):
     __slots__ = ("a", "b", "overlap")

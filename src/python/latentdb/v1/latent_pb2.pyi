@@ -100,18 +100,20 @@ class Counterpart(_message.Message):
     def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., cosine: _Optional[float] = ..., mutual: bool = ..., documents: _Optional[int] = ..., shared: _Optional[int] = ..., low_confidence: bool = ...) -> None: ...
 
 class ListLatentsRequest(_message.Message):
-    __slots__ = ("collection", "label_query", "order", "limit", "offset")
+    __slots__ = ("collection", "label_query", "order", "limit", "offset", "min_recurrence")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     LABEL_QUERY_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
+    MIN_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     label_query: str
     order: LatentOrder
     limit: int
     offset: int
-    def __init__(self, collection: _Optional[str] = ..., label_query: _Optional[str] = ..., order: _Optional[_Union[LatentOrder, str]] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+    min_recurrence: float
+    def __init__(self, collection: _Optional[str] = ..., label_query: _Optional[str] = ..., order: _Optional[_Union[LatentOrder, str]] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ..., min_recurrence: _Optional[float] = ...) -> None: ...
 
 class ListLatentsResponse(_message.Message):
     __slots__ = ("latents", "total")
@@ -122,18 +124,20 @@ class ListLatentsResponse(_message.Message):
     def __init__(self, latents: _Optional[_Iterable[_Union[LatentSummary, _Mapping[str, _Any]]]] = ..., total: _Optional[int] = ...) -> None: ...
 
 class LatentSummary(_message.Message):
-    __slots__ = ("latent", "label", "documents", "density", "mean_activation")
+    __slots__ = ("latent", "label", "documents", "density", "mean_activation", "recurrence")
     LATENT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     DENSITY_FIELD_NUMBER: _ClassVar[int]
     MEAN_ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     latent: int
     label: Label
     documents: int
     density: float
     mean_activation: float
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping[str, _Any]]] = ..., documents: _Optional[int] = ..., density: _Optional[float] = ..., mean_activation: _Optional[float] = ...) -> None: ...
+    recurrence: float
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[_Union[Label, _Mapping[str, _Any]]] = ..., documents: _Optional[int] = ..., density: _Optional[float] = ..., mean_activation: _Optional[float] = ..., recurrence: _Optional[float] = ...) -> None: ...
 
 class Label(_message.Message):
     __slots__ = ("text", "source", "score", "created", "version", "scores", "low_confidence", "moved_from", "moved_phi")

@@ -53,7 +53,7 @@ class DecodeLatentsResponse(_message.Message):
     def __init__(self, vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class TrainSaeRequest(_message.Message):
-    __slots__ = ("collection", "n_latents", "k", "epochs", "seed", "batch_top_k", "matryoshka", "prefixes", "batch_size", "learning_rate", "warm_up", "decay", "held_out", "patience")
+    __slots__ = ("collection", "n_latents", "k", "epochs", "seed", "batch_top_k", "matryoshka", "prefixes", "batch_size", "learning_rate", "warm_up", "decay", "held_out", "patience", "seeds")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     N_LATENTS_FIELD_NUMBER: _ClassVar[int]
     K_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,7 @@ class TrainSaeRequest(_message.Message):
     DECAY_FIELD_NUMBER: _ClassVar[int]
     HELD_OUT_FIELD_NUMBER: _ClassVar[int]
     PATIENCE_FIELD_NUMBER: _ClassVar[int]
+    SEEDS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     n_latents: int
     k: int
@@ -82,7 +83,8 @@ class TrainSaeRequest(_message.Message):
     decay: float
     held_out: float
     patience: int
-    def __init__(self, collection: _Optional[str] = ..., n_latents: _Optional[int] = ..., k: _Optional[int] = ..., epochs: _Optional[int] = ..., seed: _Optional[int] = ..., batch_top_k: bool = ..., matryoshka: bool = ..., prefixes: _Optional[_Iterable[int]] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., warm_up: _Optional[float] = ..., decay: _Optional[float] = ..., held_out: _Optional[float] = ..., patience: _Optional[int] = ...) -> None: ...
+    seeds: int
+    def __init__(self, collection: _Optional[str] = ..., n_latents: _Optional[int] = ..., k: _Optional[int] = ..., epochs: _Optional[int] = ..., seed: _Optional[int] = ..., batch_top_k: bool = ..., matryoshka: bool = ..., prefixes: _Optional[_Iterable[int]] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., warm_up: _Optional[float] = ..., decay: _Optional[float] = ..., held_out: _Optional[float] = ..., patience: _Optional[int] = ..., seeds: _Optional[int] = ...) -> None: ...
 
 class TrainSaeProgress(_message.Message):
     __slots__ = ("step", "steps", "examples_per_second", "fvu", "dead", "sae", "quality", "loss", "l0", "epoch", "held_out_fvu")

@@ -26,31 +26,31 @@ from latentdb.v1 import diff_pb2 as latentdb_dot_v1_dot_diff__pb2
 from latentdb.v1 import types_pb2 as latentdb_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18latentdb/v1/trends.proto\x12\x0blatentdb.v1\x1a\x16latentdb/v1/diff.proto\x1a\x17latentdb/v1/types.proto\"\xca\x03\n\rTrendsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12#\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12\x11\n\tattribute\x18\x03 \x01(\t\x12*\n\x07\x62uckets\x18\x04 \x01(\x0e\x32\x19.latentdb.v1.TrendBuckets\x12\x0c\n\x04\x62ins\x18\x05 \x01(\r\x12#\n\x04sets\x18\x06 \x03(\x0b\x32\x15.latentdb.v1.NamedSet\x12(\n\x06groups\x18\x07 \x03(\x0b\x32\x18.latentdb.v1.LatentGroup\x12\x14\n\x0c\x61\x63tive_above\x18\x08 \x01(\x02\x12\x13\n\x0bmin_support\x18\t \x01(\x04\x12.\n\tdirection\x18\n \x01(\x0e\x32\x1b.latentdb.v1.TrendDirection\x12\x17\n\nmin_change\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0emax_p_adjusted\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x15\n\ronly_monotone\x18\r \x01(\x08\x12\r\n\x05limit\x18\x0e \x01(\r\x12\x0b\n\x03\x61ll\x18\x0f \x01(\x08\x42\r\n\x0b_min_changeB\x11\n\x0f_max_p_adjusted\"\xa2\x01\n\x0eTrendsResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12-\n\x07summary\x18\x02 \x01(\x0b\x32\x1a.latentdb.v1.TrendsSummaryH\x00\x12&\n\x04rows\x18\x03 \x01(\x0b\x32\x16.latentdb.v1.TrendRowsH\x00\x42\x06\n\x04part\"m\n\rTrendsSummary\x12)\n\x07\x62uckets\x18\x01 \x03(\x0b\x32\x18.latentdb.v1.TrendBucket\x12\x0e\n\x06tested\x18\x02 \x01(\x04\x12\x0f\n\x07passing\x18\x03 \x01(\x04\x12\x10\n\x08warnings\x18\x04 \x03(\t\"Q\n\x0bTrendBucket\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x05start\x18\x02 \x01(\x0b\x32\x12.latentdb.v1.Value\x12\x11\n\tdocuments\x18\x03 \x01(\x04\"0\n\tTrendRows\x12#\n\x04rows\x18\x01 \x03(\x0b\x32\x15.latentdb.v1.TrendRow\"\xf9\x01\n\x08TrendRow\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0e\n\x06\x63ounts\x18\x03 \x03(\r\x12\r\n\x05slope\x18\x04 \x01(\x01\x12\x0e\n\x06\x63hange\x18\x05 \x01(\x01\x12\t\n\x01z\x18\x06 \x01(\x01\x12\x0f\n\x07p_value\x18\x07 \x01(\x01\x12\x12\n\np_adjusted\x18\x08 \x01(\x01\x12.\n\x0c\x63hange_point\x18\t \x01(\x0b\x32\x18.latentdb.v1.ChangePoint\x12\'\n\x08monotone\x18\n \x01(\x0e\x32\x15.latentdb.v1.Monotone\x12\x16\n\x0elow_confidence\x18\x0b \x01(\x08\"t\n\x0b\x43hangePoint\x12\x0e\n\x06\x62ucket\x18\x01 \x01(\r\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x01\x12\x11\n\tstatistic\x18\x04 \x01(\x01\x12\x0f\n\x07p_value\x18\x05 \x01(\x01\x12\x12\n\np_adjusted\x18\x06 \x01(\x01*\xd3\x01\n\x0cTrendBuckets\x12\x18\n\x14TREND_BUCKETS_VALUES\x10\x00\x12\x15\n\x11TREND_BUCKETS_DAY\x10\x01\x12\x16\n\x12TREND_BUCKETS_WEEK\x10\x02\x12\x17\n\x13TREND_BUCKETS_MONTH\x10\x03\x12\x16\n\x12TREND_BUCKETS_YEAR\x10\x04\x12\x16\n\x12TREND_BUCKETS_BINS\x10\x05\x12\x16\n\x12TREND_BUCKETS_HOUR\x10\x06\x12\x19\n\x15TREND_BUCKETS_QUARTER\x10\x07*c\n\x0eTrendDirection\x12\x18\n\x14TREND_DIRECTION_BOTH\x10\x00\x12\x1a\n\x16TREND_DIRECTION_RISING\x10\x01\x12\x1b\n\x17TREND_DIRECTION_FALLING\x10\x02*F\n\x08Monotone\x12\x0f\n\x0bMONOTONE_NO\x10\x00\x12\x13\n\x0fMONOTONE_RISING\x10\x01\x12\x14\n\x10MONOTONE_FALLING\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18latentdb/v1/trends.proto\x12\x0blatentdb.v1\x1a\x16latentdb/v1/diff.proto\x1a\x17latentdb/v1/types.proto\"\xfa\x03\n\rTrendsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12#\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\x13.latentdb.v1.Filter\x12\x11\n\tattribute\x18\x03 \x01(\t\x12*\n\x07\x62uckets\x18\x04 \x01(\x0e\x32\x19.latentdb.v1.TrendBuckets\x12\x0c\n\x04\x62ins\x18\x05 \x01(\r\x12#\n\x04sets\x18\x06 \x03(\x0b\x32\x15.latentdb.v1.NamedSet\x12(\n\x06groups\x18\x07 \x03(\x0b\x32\x18.latentdb.v1.LatentGroup\x12\x14\n\x0c\x61\x63tive_above\x18\x08 \x01(\x02\x12\x13\n\x0bmin_support\x18\t \x01(\x04\x12.\n\tdirection\x18\n \x01(\x0e\x32\x1b.latentdb.v1.TrendDirection\x12\x17\n\nmin_change\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0emax_p_adjusted\x18\x0c \x01(\x01H\x01\x88\x01\x01\x12\x15\n\ronly_monotone\x18\r \x01(\x08\x12\r\n\x05limit\x18\x0e \x01(\r\x12\x0b\n\x03\x61ll\x18\x0f \x01(\x08\x12\x1b\n\x0emin_recurrence\x18\x10 \x01(\x02H\x02\x88\x01\x01\x42\r\n\x0b_min_changeB\x11\n\x0f_max_p_adjustedB\x11\n\x0f_min_recurrence\"\xa2\x01\n\x0eTrendsResponse\x12\x31\n\x08progress\x18\x01 \x01(\x0b\x32\x1d.latentdb.v1.AnalysisProgressH\x00\x12-\n\x07summary\x18\x02 \x01(\x0b\x32\x1a.latentdb.v1.TrendsSummaryH\x00\x12&\n\x04rows\x18\x03 \x01(\x0b\x32\x16.latentdb.v1.TrendRowsH\x00\x42\x06\n\x04part\"m\n\rTrendsSummary\x12)\n\x07\x62uckets\x18\x01 \x03(\x0b\x32\x18.latentdb.v1.TrendBucket\x12\x0e\n\x06tested\x18\x02 \x01(\x04\x12\x0f\n\x07passing\x18\x03 \x01(\x04\x12\x10\n\x08warnings\x18\x04 \x03(\t\"Q\n\x0bTrendBucket\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x05start\x18\x02 \x01(\x0b\x32\x12.latentdb.v1.Value\x12\x11\n\tdocuments\x18\x03 \x01(\x04\"0\n\tTrendRows\x12#\n\x04rows\x18\x01 \x03(\x0b\x32\x15.latentdb.v1.TrendRow\"\xf9\x01\n\x08TrendRow\x12\x0e\n\x06latent\x18\x01 \x01(\r\x12\r\n\x05label\x18\x02 \x01(\t\x12\x0e\n\x06\x63ounts\x18\x03 \x03(\r\x12\r\n\x05slope\x18\x04 \x01(\x01\x12\x0e\n\x06\x63hange\x18\x05 \x01(\x01\x12\t\n\x01z\x18\x06 \x01(\x01\x12\x0f\n\x07p_value\x18\x07 \x01(\x01\x12\x12\n\np_adjusted\x18\x08 \x01(\x01\x12.\n\x0c\x63hange_point\x18\t \x01(\x0b\x32\x18.latentdb.v1.ChangePoint\x12\'\n\x08monotone\x18\n \x01(\x0e\x32\x15.latentdb.v1.Monotone\x12\x16\n\x0elow_confidence\x18\x0b \x01(\x08\"t\n\x0b\x43hangePoint\x12\x0e\n\x06\x62ucket\x18\x01 \x01(\r\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x01\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x01\x12\x11\n\tstatistic\x18\x04 \x01(\x01\x12\x0f\n\x07p_value\x18\x05 \x01(\x01\x12\x12\n\np_adjusted\x18\x06 \x01(\x01*\xd3\x01\n\x0cTrendBuckets\x12\x18\n\x14TREND_BUCKETS_VALUES\x10\x00\x12\x15\n\x11TREND_BUCKETS_DAY\x10\x01\x12\x16\n\x12TREND_BUCKETS_WEEK\x10\x02\x12\x17\n\x13TREND_BUCKETS_MONTH\x10\x03\x12\x16\n\x12TREND_BUCKETS_YEAR\x10\x04\x12\x16\n\x12TREND_BUCKETS_BINS\x10\x05\x12\x16\n\x12TREND_BUCKETS_HOUR\x10\x06\x12\x19\n\x15TREND_BUCKETS_QUARTER\x10\x07*c\n\x0eTrendDirection\x12\x18\n\x14TREND_DIRECTION_BOTH\x10\x00\x12\x1a\n\x16TREND_DIRECTION_RISING\x10\x01\x12\x1b\n\x17TREND_DIRECTION_FALLING\x10\x02*F\n\x08Monotone\x12\x0f\n\x0bMONOTONE_NO\x10\x00\x12\x13\n\x0fMONOTONE_RISING\x10\x01\x12\x14\n\x10MONOTONE_FALLING\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'latentdb.v1.trends_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRENDBUCKETS']._serialized_start=1331
-  _globals['_TRENDBUCKETS']._serialized_end=1542
-  _globals['_TRENDDIRECTION']._serialized_start=1544
-  _globals['_TRENDDIRECTION']._serialized_end=1643
-  _globals['_MONOTONE']._serialized_start=1645
-  _globals['_MONOTONE']._serialized_end=1715
+  _globals['_TRENDBUCKETS']._serialized_start=1379
+  _globals['_TRENDBUCKETS']._serialized_end=1590
+  _globals['_TRENDDIRECTION']._serialized_start=1592
+  _globals['_TRENDDIRECTION']._serialized_end=1691
+  _globals['_MONOTONE']._serialized_start=1693
+  _globals['_MONOTONE']._serialized_end=1763
   _globals['_TRENDSREQUEST']._serialized_start=91
-  _globals['_TRENDSREQUEST']._serialized_end=549
-  _globals['_TRENDSRESPONSE']._serialized_start=552
-  _globals['_TRENDSRESPONSE']._serialized_end=714
-  _globals['_TRENDSSUMMARY']._serialized_start=716
-  _globals['_TRENDSSUMMARY']._serialized_end=825
-  _globals['_TRENDBUCKET']._serialized_start=827
-  _globals['_TRENDBUCKET']._serialized_end=908
-  _globals['_TRENDROWS']._serialized_start=910
-  _globals['_TRENDROWS']._serialized_end=958
-  _globals['_TRENDROW']._serialized_start=961
-  _globals['_TRENDROW']._serialized_end=1210
-  _globals['_CHANGEPOINT']._serialized_start=1212
-  _globals['_CHANGEPOINT']._serialized_end=1328
+  _globals['_TRENDSREQUEST']._serialized_end=597
+  _globals['_TRENDSRESPONSE']._serialized_start=600
+  _globals['_TRENDSRESPONSE']._serialized_end=762
+  _globals['_TRENDSSUMMARY']._serialized_start=764
+  _globals['_TRENDSSUMMARY']._serialized_end=873
+  _globals['_TRENDBUCKET']._serialized_start=875
+  _globals['_TRENDBUCKET']._serialized_end=956
+  _globals['_TRENDROWS']._serialized_start=958
+  _globals['_TRENDROWS']._serialized_end=1006
+  _globals['_TRENDROW']._serialized_start=1009
+  _globals['_TRENDROW']._serialized_end=1258
+  _globals['_CHANGEPOINT']._serialized_start=1260
+  _globals['_CHANGEPOINT']._serialized_end=1376
 # @@protoc_insertion_point(module_scope)

@@ -47,7 +47,7 @@ MONOTONE_RISING: Monotone
 MONOTONE_FALLING: Monotone
 
 class TrendsRequest(_message.Message):
-    __slots__ = ("collection", "filter", "attribute", "buckets", "bins", "sets", "groups", "active_above", "min_support", "direction", "min_change", "max_p_adjusted", "only_monotone", "limit", "all")
+    __slots__ = ("collection", "filter", "attribute", "buckets", "bins", "sets", "groups", "active_above", "min_support", "direction", "min_change", "max_p_adjusted", "only_monotone", "limit", "all", "min_recurrence")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTE_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +63,7 @@ class TrendsRequest(_message.Message):
     ONLY_MONOTONE_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     ALL_FIELD_NUMBER: _ClassVar[int]
+    MIN_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     collection: str
     filter: _types_pb2.Filter
     attribute: str
@@ -78,7 +79,8 @@ class TrendsRequest(_message.Message):
     only_monotone: bool
     limit: int
     all: bool
-    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., attribute: _Optional[str] = ..., buckets: _Optional[_Union[TrendBuckets, str]] = ..., bins: _Optional[int] = ..., sets: _Optional[_Iterable[_Union[_diff_pb2.NamedSet, _Mapping[str, _Any]]]] = ..., groups: _Optional[_Iterable[_Union[_diff_pb2.LatentGroup, _Mapping[str, _Any]]]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., direction: _Optional[_Union[TrendDirection, str]] = ..., min_change: _Optional[float] = ..., max_p_adjusted: _Optional[float] = ..., only_monotone: bool = ..., limit: _Optional[int] = ..., all: bool = ...) -> None: ...
+    min_recurrence: float
+    def __init__(self, collection: _Optional[str] = ..., filter: _Optional[_Union[_types_pb2.Filter, _Mapping[str, _Any]]] = ..., attribute: _Optional[str] = ..., buckets: _Optional[_Union[TrendBuckets, str]] = ..., bins: _Optional[int] = ..., sets: _Optional[_Iterable[_Union[_diff_pb2.NamedSet, _Mapping[str, _Any]]]] = ..., groups: _Optional[_Iterable[_Union[_diff_pb2.LatentGroup, _Mapping[str, _Any]]]] = ..., active_above: _Optional[float] = ..., min_support: _Optional[int] = ..., direction: _Optional[_Union[TrendDirection, str]] = ..., min_change: _Optional[float] = ..., max_p_adjusted: _Optional[float] = ..., only_monotone: bool = ..., limit: _Optional[int] = ..., all: bool = ..., min_recurrence: _Optional[float] = ...) -> None: ...
 
 class TrendsResponse(_message.Message):
     __slots__ = ("progress", "summary", "rows")

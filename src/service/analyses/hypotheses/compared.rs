@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use latentdb_index::analysis::cluster::{ClusterOptions, cluster};
 use latentdb_index::analysis::{
-    CorrelateOptions, DiffOptions, DiffRow, Direction, Members, Scope, Selection, Side, Units,
-    compare, correlate, measure, select,
+    Among, CorrelateOptions, DiffOptions, DiffRow, Direction, Members, Scope, Selection, Side,
+    Units, compare, correlate, measure, select,
 };
 use latentdb_index::filter::Referent;
 use latentdb_index::{Filter, Label, Progress, ResolvedFilter, Snapshot};
@@ -75,8 +75,8 @@ pub(super) struct Found<'a> {
 
 /// Compares on the discovery halves. Blocks.
 pub(super) fn find<'a>(
-    view: &'a View,
-    n_latents: usize,
+    (view, n_latents): (&'a View, usize),
+    among: &Among,
     source: &Source,
     request: &HypothesiseRequest,
     labels: &BTreeMap<u32, Label>,
@@ -85,6 +85,7 @@ pub(super) fn find<'a>(
     let finding = Finding {
         snapshot: &view.snapshot,
         n_latents,
+        among,
         request,
         progress,
     };
@@ -119,6 +120,7 @@ pub(super) fn find<'a>(
 struct Finding<'a, 'r> {
     snapshot: &'a Arc<Snapshot>,
     n_latents: usize,
+    among: &'r Among,
     request: &'r HypothesiseRequest,
     progress: &'r Progress,
 }
@@ -194,7 +196,10 @@ impl<'a> Finding<'a, '_> {
         let units = Units::Latents(self.n_latents);
         let a = measure(&halves.discovery.0, units, &options, self.progress)?;
         let b = measure(&halves.discovery.1, units, &options, self.progress)?;
-        let diff = compare(&a, &b, &options)?;
+        let mut diff = compare(&a, &b, &options)?;
+        if !self.among.is_all() {
+            diff.test_only(|latent| self.among.has(latent));
+        }
         let selection = Selection {
             max_p_adjusted: self.request.max_p_adjusted,
             direction,
@@ -278,6 +283,7 @@ impl<'a> Finding<'a, '_> {
             min_npmi: 0.0,
             max_p_adjusted: self.request.max_p_adjusted,
             limit: self.request.latents,
+            among: self.among.clone(),
             ..CorrelateOptions::default()
         };
         let scope = match latents {

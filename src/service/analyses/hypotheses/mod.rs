@@ -48,6 +48,7 @@ impl Analyses {
         let view = self.core.view(&request.address)?;
         let n_latents = n_latents_of(&view)?;
         check(&request)?;
+        let among = view.recurring(request.min_recurrence)?;
         let source = match &request.compared {
             Compared::Sets { a, b, overlap } => compared::Source::Sets {
                 names: (
@@ -95,7 +96,14 @@ impl Analyses {
         blocking(move || {
             let begun = Instant::now();
             let annotators = annotators::Annotators::open(&service, &view, &request)?;
-            let found = compared::find(&view, n_latents, &source, &request, &labels, &progress)?;
+            let found = compared::find(
+                (&view, n_latents),
+                &among,
+                &source,
+                &request,
+                &labels,
+                &progress,
+            )?;
             let named = named::Naming {
                 service: &service,
                 view: &view,

@@ -50,6 +50,8 @@ pub struct HypothesiseRequest {
     pub address: Address,
     /// Where hypotheses come from.
     pub compared: Compared,
+    /// How often latents come back in SAEs of other seeds that are named; all where absent.
+    pub min_recurrence: Option<f32>,
     /// Latents that become hypotheses, those that differ most first: of a comparison of two sets, of each
     /// cluster, or pairs.
     pub latents: usize,

@@ -21,7 +21,7 @@ const KEPT = 400;
  */
 export function Train({ of, trained }) {
   const job = /** @type {import("../../app/work.js").Job<Step | undefined>} */ (useJob());
-  const [given, setGiven] = useState({ latents: "", k: "", epochs: "", seed: "" });
+  const [given, setGiven] = useState({ latents: "", k: "", epochs: "", seed: "", seeds: "" });
   const [matryoshka, setMatryoshka] = useState(false);
   const [steps, setSteps] = useState(/** @type {Step[]} */ ([]));
   const number = (/** @type {keyof typeof given} */ name) => ({ value: given[name], set: (/** @type {string} */ value) => setGiven({ ...given, [name]: value }), whole: true, help: HELP });
@@ -33,7 +33,7 @@ export function Train({ of, trained }) {
       let last;
       for await (const step of models.trainSae({
         collection: of.name, nLatents: written(given.latents) ?? 0, k: written(given.k) ?? 0, epochs: written(given.epochs) ?? 0,
-        seed: BigInt(written(given.seed) ?? 0), matryoshka,
+        seed: BigInt(written(given.seed) ?? 0), seeds: written(given.seeds) ?? 0, matryoshka,
       }, { signal })) {
         report(step.step, step.steps);
         last = step;
@@ -47,6 +47,7 @@ export function Train({ of, trained }) {
   return html`<details class="settings"><summary>Train an SAE</summary><form class="controls" onSubmit=${start}>
       <${NumberField} label="Latents to learn" hint="by size" ...${number("latents")} /><${NumberField} label="Active at once (k)" hint="by size" ...${number("k")} />
       <${NumberField} label="Passes" hint="by size" ...${number("epochs")} /><${NumberField} label="Seed" hint="0" ...${number("seed")} />
+      <${NumberField} label="Trainings, each from a seed" hint="1" ...${number("seeds")} least=${1} most=${20} help=${{ page: "training", at: "stability" }} />
       <${Check} label="Matryoshka" on=${matryoshka} set=${setMatryoshka} />
       <button disabled=${job.running}>Train</button><${WorkLine} of=${job} what="Steps:" /></form>
     ${job.problem !== undefined && html`<${ProblemBox} problem=${job.problem} />`}
@@ -56,6 +57,7 @@ export function Train({ of, trained }) {
       { name: "Dead latents", value: percent(now.dead), help: html`<${Help} page="methods" at="quality" of="a dead latent" />` },
       { name: "L0", value: fixed(now.l0, 1), help: html`<${Help} page="methods" at="quality" of="L0" />` },
       { name: "Vectors a second", value: count(Math.round(now.examplesPerSecond)) },
+      now.sae?.recurrence !== undefined && { name: "Latents that recur", value: count(now.sae.recurrence.recurring), help: html`<${Help} page="training" at="stability" of="a latent that comes back from other seeds" />` },
       now.quality !== undefined && { name: "Cosine, held out", value: fixed(now.quality.cosine, 3), help: html`<${Help} page="methods" at="quality" of="the cosine with the reconstruction" />` },
     ]} /></div>`}
     ${job.value !== undefined && !job.running && html`<p class="muted">Trained, and kept by the server; its hash stands in the form to attach it.</p>`}</details>`;

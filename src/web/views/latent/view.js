@@ -53,10 +53,12 @@ function One({ collection, latent }) {
 
 /** @param {{found: Latent}} properties */
 function Statistics({ found }) {
-  const { documents = 0n, density = 0, meanActivation = 0 } = found.summary ?? {};
+  const { documents = 0n, density = 0, meanActivation = 0, recurrence } = found.summary ?? {};
   const figure = (/** @type {string} */ name, /** @type {string} */ value) => html`<div><dt>${name}<${Help} page="concepts" at="words"
     of=${name.toLowerCase()} /></dt><dd class="number">${value}</dd></div>`;
   return html`<dl class="figures">
+    ${recurrence !== undefined && html`<div><dt>Recurs<${Help} page="training" at="stability" of="recurrence" /></dt><dd
+      class="number">${fixed(recurrence)}</dd></div>`}
     ${figure("Documents", count(documents))}${figure("Density", percent(density, 2))}
     ${figure("Mean activation", fixed(meanActivation, 3))}${figure("p90", found.quantiles[4] === undefined ? "–" : fixed(found.quantiles[4], 3))}
   </dl>`;

@@ -10,18 +10,13 @@ import { typedIn } from "../../parts/fields.js";
 import { count, counted } from "../../parts/format.js";
 import { confirmed, say } from "../../parts/say.js";
 import { Empty, Loaded, Warnings } from "../../parts/states.js";
-import { COLUMNS, ROWS, Table, orderOf } from "./table.js";
+import { COLUMNS, ROWS, Table, orderOf, rowOf } from "./table.js";
 
 /** @typedef {import("../../app/lists.js").LatentList} LatentList */
 /** @typedef {import("./table.js").Row} Row */
 
-/** @typedef {import("../../gen/latentdb/v1/latent_pb.js").LatentSummary} LatentSummary */
-
 /** Latents up to this number are read in one call; those beyond one by one. */
 const AT_ONCE = 8192;
-
-/** @param {LatentSummary} summary @returns {Row} */
-const rowOf = ({ latent, label, documents, meanActivation }) => ({ latent, label, documents, mean: meanActivation });
 
 /** The rows of those of the latents that there are. @param {string} collection @param {number[]} latents @param {AbortSignal} signal */
 async function readRows(collection, latents, signal) {

@@ -8,9 +8,12 @@ import { Help } from "../../parts/help.js";
 import { ListDialog } from "../../parts/list-dialog.js";
 
 /** @typedef {import("../../gen/latentdb/v1/latent_pb.js").Label} Label */
-/** @typedef {"documents" | "number" | "label" | "score" | "mean" | "match"} Order */
-/** @typedef {{latent: number, label: Label | undefined, documents: bigint, mean?: number, match?: number}} Row */
+/** @typedef {"documents" | "number" | "label" | "score" | "mean" | "match" | "recurrence"} Order */
+/** @typedef {{latent: number, label: Label | undefined, documents: bigint, mean?: number, match?: number, recurrence?: number | undefined}} Row */
 /** @typedef {{rows: Row[], total: number, warnings: string[]}} Page */
+
+/** @param {import("../../gen/latentdb/v1/latent_pb.js").LatentSummary} summary @returns {Row} */
+export const rowOf = ({ latent, label, documents, meanActivation, recurrence }) => ({ latent, label, documents, mean: meanActivation, recurrence });
 
 /** Rows of a page. */
 export const ROWS = 50;
@@ -22,6 +25,7 @@ export const COLUMNS = {
   score: { title: "Score", help: ["labels", "score-labels"], compare: (a, b) => (b.label?.score ?? -2) - (a.label?.score ?? -2) },
   documents: { title: "Documents", help: ["concepts", "words"], compare: (a, b) => Number(b.documents - a.documents) },
   mean: { title: "Mean activation", help: ["concepts", "words"], compare: (a, b) => (b.mean ?? 0) - (a.mean ?? 0) },
+  recurrence: { title: "Recurs", help: ["training", "stability"], compare: (a, b) => (b.recurrence ?? 0) - (a.recurrence ?? 0) },
   match: { title: "Match", help: ["labels", "use-and-edit-labels"], compare: (a, b) => (b.match ?? 0) - (a.match ?? 0) },
 };
 
@@ -48,7 +52,8 @@ export function orderOf(asked, searched) {
  */
 export function Table({ collection, rows, total, order, page, documents, searched, takeOff }) {
   const [putting, setPutting] = useState(/** @type {{title: string, latents: number[]} | undefined} */ (undefined));
-  const columns = /** @type {Order[]} */ (["number", "label", "score", "documents", searched ? "match" : "mean"]);
+  const recurs = rows.some(({ recurrence }) => recurrence !== undefined);
+  const columns = /** @type {Order[]} */ (["number", "label", "score", "documents", searched ? "match" : "mean", ...(recurs ? ["recurrence"] : [])]);
   const last = searched ? "number" : "number roomy";
   const most = Math.max(...rows.map((row) => Number(row.documents)), 1);
   const lists = listsOf(collection);
@@ -68,6 +73,7 @@ export function Table({ collection, rows, total, order, page, documents, searche
         <td class="number roomy">${row.label?.score === undefined ? "–" : fixed(row.label.score)}</td>
         <td class="number">${count(row.documents)}<${Bar} share=${Number(row.documents) / most} /></td>
         <td class=${last}>${searched ? fixed(row.match ?? 0, 3) : fixed(row.mean ?? 0, 3)}</td>
+        ${recurs && html`<td class="number roomy">${fixed(row.recurrence ?? 0)}</td>`}
         <td class="number roomy">${documents > 0 ? percent(Number(row.documents) / documents) : ""}</td>
         <td class="list-cell">${takeOff === undefined
           ? html`<${Listed} of=${lists.filter(({ latents }) => latents.includes(row.latent)).map(({ name }) => name)} latent=${row.latent}
@@ -90,7 +96,7 @@ function Head({ column, order }) {
   const { title, help: [page, at] } = COLUMNS[column];
   const sorted = column === order;
   const ascending = column === "number" || column === "label";
-  return html`<th class=${column === "label" ? "" : column === "mean" || column === "score" ? "number roomy" : "number"} aria-sort=${sorted ? (ascending ? "ascending" : "descending") : undefined}>
+  return html`<th class=${column === "label" ? "" : column === "mean" || column === "score" || column === "recurrence" ? "number roomy" : "number"} aria-sort=${sorted ? (ascending ? "ascending" : "descending") : undefined}>
     <button type="button" class="sort" aria-pressed=${sorted} onClick=${() => update({ order: column, page: null })}>${title}${sorted && html`<span
       aria-hidden="true">${ascending ? " ↑" : " ↓"}</span>`}</button><${Help} page=${page} at=${at} of=${title.toLowerCase()} /></th>`;
 }

@@ -11,7 +11,7 @@ import { count } from "../../parts/format.js";
 import { Empty, Loaded, Warnings } from "../../parts/states.js";
 import { useTyped } from "../../parts/typed.js";
 import { ListView } from "./list.js";
-import { COLUMNS, ROWS, Table, orderOf } from "./table.js";
+import { COLUMNS, ROWS, Table, orderOf, rowOf } from "./table.js";
 
 /** @typedef {import("./table.js").Order} Order */
 /** @typedef {import("./table.js").Page} Page */
@@ -41,7 +41,7 @@ async function read(collection, { text, by, order, page }, nLatents, signal) {
     collection, labelQuery: text, order: order === "number" ? LatentOrder.NUMBER : LatentOrder.DOCUMENTS,
     limit: served ? ROWS : Math.max(nLatents, 1), offset: served ? from : 0,
   }, { signal });
-  const all = answer.latents.map(({ latent, label, documents, meanActivation }) => ({ latent, label, documents, mean: meanActivation }));
+  const all = answer.latents.map(rowOf);
   if (!served) all.sort(COLUMNS[order].compare);
   return { rows: served ? all : all.slice(from, from + ROWS), total: Number(answer.total), warnings: [] };
 }

@@ -129,6 +129,13 @@ export declare type Axis = Message<"latentdb.v1.Axis"> & {
    * @generated from field: repeated uint32 families = 5;
    */
   families: number[];
+
+  /**
+   * Texts name only latents that come back in SAEs of other seeds at least so often: as in DiffRequest.
+   *
+   * @generated from field: optional float min_recurrence = 6;
+   */
+  minRecurrence?: number | undefined;
 };
 
 /**

@@ -5,7 +5,7 @@ import { AnalysisProgressSchema } from "./diff_pb.js";
 
 export const AxisSource = enumeration("BEST=0 LABELS=1 CENTROIDS=2", "AXIS_SOURCE_");
 export const ClusterRequestSchema = message("latentdb.v1.ClusterRequest", "1 collection s|2 filter m0|3 axis m1|4 clusters u|5 seed U|6 landmarks u|7 distinctive u|8 documents u|9 projection m2", () => [FilterSchema, AxisSchema, ProjectionSchema]);
-export const AxisSchema = message("latentdb.v1.Axis", "1 texts *s|2 latents *u|3 latents_per_text u|4 source e0|5 families *u", () => [AxisSource]);
+export const AxisSchema = message("latentdb.v1.Axis", "1 texts *s|2 latents *u|3 latents_per_text u|4 source e0|5 families *u|6 min_recurrence ?f", () => [AxisSource]);
 export const ClusterResponseSchema = message("latentdb.v1.ClusterResponse", "1 progress m0@part|2 summary m1@part|3 members m2@part", () => [AnalysisProgressSchema, ClusterSummarySchema, ClusterMembersSchema]);
 export const ClusterSummarySchema = message("latentdb.v1.ClusterSummary", "1 clusters *m0|2 documents U|3 uncovered U|4 unreached U|5 landmarks U|6 eigenvalues *d|7 axis *m1|8 source e2|9 sequence U|10 warnings *s", () => [ClusterSchema, AxisLatentSchema, AxisSource]);
 export const AxisLatentSchema = message("latentdb.v1.AxisLatent", "1 latent u|2 label s|3 text ?u|4 similarity f|5 family ?u");

@@ -821,7 +821,7 @@ export declare type SaeInfo = Message<"latentdb.v1.SaeInfo"> & {
   architecture: string;
 
   /**
-   * How it was trained, as JSON.
+   * How it was trained, as JSON; how often each latent comes back is in ListLatents.
    *
    * @generated from field: string training = 6;
    */
@@ -840,6 +840,13 @@ export declare type SaeInfo = Message<"latentdb.v1.SaeInfo"> & {
    * @generated from field: string level = 21;
    */
   level: string;
+
+  /**
+   * Absent where it was not trained from several seeds.
+   *
+   * @generated from field: latentdb.v1.SaeRecurrence recurrence = 22;
+   */
+  recurrence?: SaeRecurrence | undefined;
 };
 
 /**
@@ -847,6 +854,40 @@ export declare type SaeInfo = Message<"latentdb.v1.SaeInfo"> & {
  * Use `create(SaeInfoSchema)` to create a new message.
  */
 export declare const SaeInfoSchema: GenMessage<SaeInfo>;
+
+/**
+ * How an SAE's latents come back in SAEs of other seeds.
+ *
+ * @generated from message latentdb.v1.SaeRecurrence
+ */
+export declare type SaeRecurrence = Message<"latentdb.v1.SaeRecurrence"> & {
+  /**
+   * The seeds of the others.
+   *
+   * @generated from field: repeated uint64 seeds = 1;
+   */
+  seeds: bigint[];
+
+  /**
+   * Mean of `LatentSummary.recurrence` over its latents.
+   *
+   * @generated from field: double mean = 2;
+   */
+  mean: number;
+
+  /**
+   * Latents of .5 or more.
+   *
+   * @generated from field: uint64 recurring = 3;
+   */
+  recurring: bigint;
+};
+
+/**
+ * Describes the message latentdb.v1.SaeRecurrence.
+ * Use `create(SaeRecurrenceSchema)` to create a new message.
+ */
+export declare const SaeRecurrenceSchema: GenMessage<SaeRecurrence>;
 
 /**
  * @generated from message latentdb.v1.GetCollectionRequest

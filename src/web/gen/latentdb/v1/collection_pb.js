@@ -16,7 +16,8 @@ export const AttributeInfoSchema = message("latentdb.v1.AttributeInfo", "1 name 
 export const AttachedSaeSchema = message("latentdb.v1.AttachedSae", "1 name s|2 sae m0|3 reader m1|4 fit m2|5 latents_bytes U|6 weights_bytes U", () => [SaeInfoSchema, ReaderInfoSchema, FitSchema]);
 export const ReaderInfoSchema = message("latentdb.v1.ReaderInfo", "1 model s|2 sha256 s|3 layer u|4 width u|5 chat_template s|6 window u|7 stride u|8 special_tokens b|9 template_tokens b|10 prepend_bos b|11 pooling s|12 normalisation s|13 positions b|14 precision s");
 export const EncoderInfoSchema = message("latentdb.v1.EncoderInfo", "1 model s|2 sha256 s|3 dimension u|4 max_tokens u|5 pooling s|6 precision s");
-export const SaeInfoSchema = message("latentdb.v1.SaeInfo", "1 sha256 s|2 d_in u|3 n_latents u|4 k u|5 architecture s|6 training s|20 normalisation s|21 level s");
+export const SaeInfoSchema = message("latentdb.v1.SaeInfo", "1 sha256 s|2 d_in u|3 n_latents u|4 k u|5 architecture s|6 training s|20 normalisation s|21 level s|22 recurrence m0", () => [SaeRecurrenceSchema]);
+export const SaeRecurrenceSchema = message("latentdb.v1.SaeRecurrence", "1 seeds *U|2 mean d|3 recurring U");
 export const GetCollectionRequestSchema = message("latentdb.v1.GetCollectionRequest", "1 name s");
 export const ListCollectionsRequestSchema = message("latentdb.v1.ListCollectionsRequest", "");
 export const ListCollectionsResponseSchema = message("latentdb.v1.ListCollectionsResponse", "1 collections *m0", () => [CollectionSchema]);

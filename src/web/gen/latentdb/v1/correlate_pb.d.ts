@@ -142,6 +142,13 @@ export declare type CorrelateRequest = Message<"latentdb.v1.CorrelateRequest"> &
    * @generated from field: bool all = 17;
    */
   all: boolean;
+
+  /**
+   * Only pairs of latents that come back in SAEs of other seeds at least so often: as in DiffRequest.
+   *
+   * @generated from field: optional float min_recurrence = 18;
+   */
+  minRecurrence?: number | undefined;
 };
 
 /**

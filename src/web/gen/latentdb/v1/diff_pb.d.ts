@@ -258,6 +258,15 @@ export declare type DiffRequest = Message<"latentdb.v1.DiffRequest"> & {
    * @generated from field: optional double confirm = 22;
    */
   confirm?: number | undefined;
+
+  /**
+   * Only latents that come back in SAEs of other seeds at least so often are tested: see
+   * `LatentSummary.recurrence`. FAILED_PRECONDITION where the SAE has no record of that. It does not go with
+   * `groups`.
+   *
+   * @generated from field: optional float min_recurrence = 23;
+   */
+  minRecurrence?: number | undefined;
 };
 
 /**

@@ -98,6 +98,13 @@ export declare type ExplainRequest = Message<"latentdb.v1.ExplainRequest"> & {
    * @generated from field: latentdb.v1.ExplainChoice choice = 12;
    */
   choice: ExplainChoice;
+
+  /**
+   * Only latents that come back in SAEs of other seeds at least so often are chosen: as in DiffRequest.
+   *
+   * @generated from field: optional float min_recurrence = 13;
+   */
+  minRecurrence?: number | undefined;
 };
 
 /**

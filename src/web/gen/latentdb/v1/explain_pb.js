@@ -5,7 +5,7 @@ import { AnalysisProgressSchema } from "./diff_pb.js";
 
 export const ExplainChoice = enumeration("GAIN=0 MEANS=1", "EXPLAIN_CHOICE_");
 export const ExplainForm = enumeration("AMOUNTS=0 PRESENCE=1 PAIRS=2", "EXPLAIN_FORM_");
-export const ExplainRequestSchema = message("latentdb.v1.ExplainRequest", "1 collection s|2 filter m0|3 target s|4 latents u|5 held_out d|6 split_by s|7 sample u|8 seed U|9 documents ?u|10 projection m1|11 target_filter m0|12 choice e2", () => [FilterSchema, ProjectionSchema, ExplainChoice]);
+export const ExplainRequestSchema = message("latentdb.v1.ExplainRequest", "1 collection s|2 filter m0|3 target s|4 latents u|5 held_out d|6 split_by s|7 sample u|8 seed U|9 documents ?u|10 projection m1|11 target_filter m0|12 choice e2|13 min_recurrence ?f", () => [FilterSchema, ProjectionSchema, ExplainChoice]);
 export const ExplainResponseSchema = message("latentdb.v1.ExplainResponse", "1 progress m0@part|2 summary m1@part|3 latents m2@part", () => [AnalysisProgressSchema, ExplainSummarySchema, ExplainedLatentsSchema]);
 export const TargetScoreSchema = message("latentdb.v1.TargetScore", "1 r2 ?d|2 auc ?d|3 macro_f1 ?d");
 export const ExplainSummarySchema = message("latentdb.v1.ExplainSummary", "1 held_out m0|2 dense m0|3 length m0|4 path *m1|5 form e2|6 held_out_documents U|7 discovery_documents U|8 fitted_documents U|9 documents_without U|10 dense_documents U|11 classes *m3|12 pairs *m4|13 warnings *s", () => [TargetScoreSchema, ExplainPathPointSchema, ExplainForm, TargetClassSchema, ExplainedPairSchema]);

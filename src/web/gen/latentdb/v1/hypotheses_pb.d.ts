@@ -153,6 +153,13 @@ export declare type HypothesiseRequest = Message<"latentdb.v1.HypothesiseRequest
    * @generated from field: latentdb.v1.Projection projection = 18;
    */
   projection?: Projection | undefined;
+
+  /**
+   * Only latents that come back in SAEs of other seeds at least so often become hypotheses: as in DiffRequest.
+   *
+   * @generated from field: optional float min_recurrence = 19;
+   */
+  minRecurrence?: number | undefined;
 };
 
 /**

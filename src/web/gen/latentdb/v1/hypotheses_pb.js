@@ -5,7 +5,7 @@ import { DocumentSchema, FilterSchema, ProjectionSchema } from "./types_pb.js";
 import { AnalysisProgressSchema, DiffOverlap, NamedSetSchema } from "./diff_pb.js";
 import { AxisSchema } from "./cluster_pb.js";
 
-export const HypothesiseRequestSchema = message("latentdb.v1.HypothesiseRequest", "1 collection s|2 sets m0@compared|3 clusters m1@compared|4 pairs m2@compared|5 latents u|6 max_p_adjusted ?d|7 confirm d|8 split_by s|9 labeller e3|10 labeller_model s|11 judge e4|12 judge_model s|13 judge_encoder s|14 chat m5|15 judged u|16 seed U|17 documents ?u|18 projection m6", () => [ComparedSetsSchema, ComparedClustersSchema, ComparedPairsSchema, LabellerKind, JudgeKind, ChatLimitsSchema, ProjectionSchema]);
+export const HypothesiseRequestSchema = message("latentdb.v1.HypothesiseRequest", "1 collection s|2 sets m0@compared|3 clusters m1@compared|4 pairs m2@compared|5 latents u|6 max_p_adjusted ?d|7 confirm d|8 split_by s|9 labeller e3|10 labeller_model s|11 judge e4|12 judge_model s|13 judge_encoder s|14 chat m5|15 judged u|16 seed U|17 documents ?u|18 projection m6|19 min_recurrence ?f", () => [ComparedSetsSchema, ComparedClustersSchema, ComparedPairsSchema, LabellerKind, JudgeKind, ChatLimitsSchema, ProjectionSchema]);
 export const ComparedSetsSchema = message("latentdb.v1.ComparedSets", "1 a m0|2 b m0|3 overlap e1", () => [NamedSetSchema, DiffOverlap]);
 export const ComparedClustersSchema = message("latentdb.v1.ComparedClusters", "1 filter m0|2 axis m1|3 clusters u|4 landmarks u", () => [FilterSchema, AxisSchema]);
 export const ComparedPairsSchema = message("latentdb.v1.ComparedPairs", "1 filter m0|2 latents *u|3 min_support U|4 max_label_similarity ?d", () => [FilterSchema]);

@@ -218,6 +218,14 @@ export declare type ListLatentsRequest = Message<"latentdb.v1.ListLatentsRequest
    * @generated from field: uint32 offset = 5;
    */
   offset: number;
+
+  /**
+   * Only latents that come back in SAEs of other seeds at least so often: see `LatentSummary.recurrence`.
+   * FAILED_PRECONDITION where the SAE has no record of that.
+   *
+   * @generated from field: optional float min_recurrence = 6;
+   */
+  minRecurrence?: number | undefined;
 };
 
 /**
@@ -283,6 +291,15 @@ export declare type LatentSummary = Message<"latentdb.v1.LatentSummary"> & {
    * @generated from field: float mean_activation = 5;
    */
   meanActivation: number;
+
+  /**
+   * How often it comes back in SAEs of other seeds, 0 to 1: the mean over them of the cosine of its decoder
+   * direction and the nearest of theirs where each is the other's nearest, else 0. Absent where the SAE was
+   * not trained from several seeds.
+   *
+   * @generated from field: optional float recurrence = 6;
+   */
+  recurrence?: number | undefined;
 };
 
 /**

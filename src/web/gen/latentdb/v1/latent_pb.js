@@ -10,9 +10,9 @@ export const SplitLatentsRequestSchema = message("latentdb.v1.SplitLatentsReques
 export const SplitLatentsResponseSchema = message("latentdb.v1.SplitLatentsResponse", "1 latents *m0", () => [SplitLatentSchema]);
 export const SplitLatentSchema = message("latentdb.v1.SplitLatent", "1 latent u|2 label s|3 documents U|4 counterparts *m0|5 low_confidence b", () => [CounterpartSchema]);
 export const CounterpartSchema = message("latentdb.v1.Counterpart", "1 latent u|2 label s|3 cosine f|4 mutual b|5 documents U|6 shared U|7 low_confidence b");
-export const ListLatentsRequestSchema = message("latentdb.v1.ListLatentsRequest", "1 collection s|2 label_query s|3 order e0|4 limit u|5 offset u", () => [LatentOrder]);
+export const ListLatentsRequestSchema = message("latentdb.v1.ListLatentsRequest", "1 collection s|2 label_query s|3 order e0|4 limit u|5 offset u|6 min_recurrence ?f", () => [LatentOrder]);
 export const ListLatentsResponseSchema = message("latentdb.v1.ListLatentsResponse", "1 latents *m0|2 total U", () => [LatentSummarySchema]);
-export const LatentSummarySchema = message("latentdb.v1.LatentSummary", "1 latent u|2 label m0|3 documents U|4 density d|5 mean_activation f", () => [LabelSchema]);
+export const LatentSummarySchema = message("latentdb.v1.LatentSummary", "1 latent u|2 label m0|3 documents U|4 density d|5 mean_activation f|6 recurrence ?f", () => [LabelSchema]);
 export const LabelSchema = message("latentdb.v1.Label", "1 text s|2 source s|3 score ?f|4 created m0|5 version u|6 scores *m1|7 low_confidence b|8 moved_from s|9 moved_phi ?f", () => [TimestampSchema, LabelScoreSchema]);
 export const LabelScoreSchema = message("latentdb.v1.LabelScore", "1 judge s|2 pearson f|3 f1 f|4 positives u|5 negatives u|7 created m0|8 low ?f|9 high ?f|10 same_encoder b", () => [TimestampSchema]);
 export const GetLatentRequestSchema = message("latentdb.v1.GetLatentRequest", "1 collection s|2 latent u|3 documents u|4 random_documents u|5 seed U|6 related u");

@@ -242,6 +242,14 @@ export declare type TrainSaeRequest = Message<"latentdb.v1.TrainSaeRequest"> & {
    * @generated from field: optional uint32 patience = 28;
    */
   patience?: number | undefined;
+
+  /**
+   * SAEs that are trained, from `seed` and the seeds that follow; at most 20. The first is kept, with how often
+   * each of its latents comes back in the others. 0 is 1.
+   *
+   * @generated from field: uint32 seeds = 29;
+   */
+  seeds: number;
 };
 
 /**

@@ -120,6 +120,13 @@ export declare type TrendsRequest = Message<"latentdb.v1.TrendsRequest"> & {
    * @generated from field: bool all = 15;
    */
   all: boolean;
+
+  /**
+   * Only latents that come back in SAEs of other seeds at least so often are tested: as in DiffRequest.
+   *
+   * @generated from field: optional float min_recurrence = 16;
+   */
+  minRecurrence?: number | undefined;
 };
 
 /**

@@ -6,7 +6,7 @@ import { AnalysisProgressSchema, LatentGroupSchema, NamedSetSchema } from "./dif
 export const TrendBuckets = enumeration("VALUES=0 DAY=1 WEEK=2 MONTH=3 YEAR=4 BINS=5 HOUR=6 QUARTER=7", "TREND_BUCKETS_");
 export const TrendDirection = enumeration("BOTH=0 RISING=1 FALLING=2", "TREND_DIRECTION_");
 export const Monotone = enumeration("NO=0 RISING=1 FALLING=2", "MONOTONE_");
-export const TrendsRequestSchema = message("latentdb.v1.TrendsRequest", "1 collection s|2 filter m0|3 attribute s|4 buckets e1|5 bins u|6 sets *m2|7 groups *m3|8 active_above f|9 min_support U|10 direction e4|11 min_change ?d|12 max_p_adjusted ?d|13 only_monotone b|14 limit u|15 all b", () => [FilterSchema, TrendBuckets, NamedSetSchema, LatentGroupSchema, TrendDirection]);
+export const TrendsRequestSchema = message("latentdb.v1.TrendsRequest", "1 collection s|2 filter m0|3 attribute s|4 buckets e1|5 bins u|6 sets *m2|7 groups *m3|8 active_above f|9 min_support U|10 direction e4|11 min_change ?d|12 max_p_adjusted ?d|13 only_monotone b|14 limit u|15 all b|16 min_recurrence ?f", () => [FilterSchema, TrendBuckets, NamedSetSchema, LatentGroupSchema, TrendDirection]);
 export const TrendsResponseSchema = message("latentdb.v1.TrendsResponse", "1 progress m0@part|2 summary m1@part|3 rows m2@part", () => [AnalysisProgressSchema, TrendsSummarySchema, TrendRowsSchema]);
 export const TrendsSummarySchema = message("latentdb.v1.TrendsSummary", "1 buckets *m0|2 tested U|3 passing U|4 warnings *s", () => [TrendBucketSchema]);
 export const TrendBucketSchema = message("latentdb.v1.TrendBucket", "1 name s|2 start m0|3 documents U", () => [ValueSchema]);
