@@ -42,7 +42,7 @@ pub use normalisation::Normalisation;
 pub use parts::{Architecture, SaeParts};
 pub use pool::{CodePool, Pooled};
 pub use record::{
-    CurvePoint, DensityBin, Quality, Recall, Recurrence, Sparsity, Spread, TrainConfig,
+    CurvePoint, DensityBin, Quality, RECURRING, Recall, Recurrence, Sparsity, Spread, TrainConfig,
     TrainOptions, TrainReport, TrainingRecord,
 };
 pub use recurrence::recurrence;

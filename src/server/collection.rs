@@ -16,7 +16,7 @@ use super::streams::{Answers, Progressing, stream};
 use super::types::{filter, non_empty, non_zero, timestamp};
 use crate::encoder::{Pooling, Precision};
 use crate::error::{Result, Within as _};
-use crate::sae::Recurrence;
+use crate::sae::{RECURRING, Recurrence};
 use crate::service::{
     AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, EncoderRecord,
     FitInfo, Gate, ReaderRequest, SaeRecord, SetInfo,
@@ -284,9 +284,6 @@ fn wire_encoder(record: EncoderRecord) -> v1::EncoderInfo {
         precision: record.identity.precision.name().to_owned(),
     }
 }
-
-/// Latents that come back so often are counted.
-const RECURRING: f32 = 0.5;
 
 pub(crate) fn wire_recurrence(found: &Recurrence) -> v1::SaeRecurrence {
     v1::SaeRecurrence {

@@ -87,17 +87,19 @@ fn response(part: Part) -> v1::CorrelateResponse {
 fn pair(labelled: LabelledPair) -> v1::CorrelatedPair {
     let pair = labelled.pair;
     let (other, j_label) = match labelled.with {
-        CorrelatedWith::Latent(label) => (Other::J(pair.j), label.unwrap_or_default()),
+        CorrelatedWith::Latent(label) => (Other::J(pair.j), label),
         CorrelatedWith::Value(value) => (Other::Value(wire_value(value)), ShownLabel::default()),
     };
-    let i_label = labelled.label.unwrap_or_default();
+    let i_label = labelled.label;
     v1::CorrelatedPair {
         i: pair.i,
         i_label: i_label.text,
         i_low_confidence: i_label.low_confidence,
+        i_recurrence: i_label.recurrence,
         other: Some(other),
         j_label: j_label.text,
         j_low_confidence: j_label.low_confidence,
+        j_recurrence: j_label.recurrence,
         count: pair.count,
         adjacent: pair.adjacent,
         i_count: pair.i_count,

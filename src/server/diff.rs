@@ -174,11 +174,12 @@ fn head(comparison: &Comparison) -> v1::DiffComparison {
 
 fn row(labelled: LabelledDiffRow) -> v1::DiffRow {
     let row = labelled.row;
-    let label = labelled.label.unwrap_or_default();
+    let label = labelled.label;
     v1::DiffRow {
         latent: row.unit,
         label: label.text,
         low_confidence: label.low_confidence,
+        recurrence: label.recurrence,
         a_count: row.a_count,
         b_count: row.b_count,
         a: row.a,

@@ -138,11 +138,12 @@ fn latent(described: &DescribedLatent) -> v1::ExplainedLatent {
         p_value,
         p_adjusted,
     } = described.own.clone();
-    let label = described.label.clone().unwrap_or_default();
+    let label = described.label.clone();
     v1::ExplainedLatent {
         latent,
         label: label.text,
         low_confidence: label.low_confidence,
+        recurrence: label.recurrence,
         alike,
         weights,
         presence_weights: presence,

@@ -90,11 +90,12 @@ fn response(part: Part) -> v1::TrendsResponse {
 
 fn row(labelled: LabelledTrendRow) -> v1::TrendRow {
     let row = labelled.row;
-    let label = labelled.label.unwrap_or_default();
+    let label = labelled.label;
     v1::TrendRow {
         latent: row.unit,
         label: label.text,
         low_confidence: label.low_confidence,
+        recurrence: label.recurrence,
         counts: row.counts,
         slope: row.slope,
         change: row.change,

@@ -120,6 +120,8 @@ def test_every_analysis_takes_the_bound(api, trained):
     adjusted = stats.false_discovery_control([row.p_value for row in own])
     assert [row.p_adjusted for row in own] == pytest.approx(adjusted, abs=1e-12)
     assert [row.a_count for row in bounded] == [row.a_count for row in rows]
+    known = {latent: own.recurrence for latent, own in listed(api).items()}
+    assert {row.latent: row.recurrence for row in rows} == known
 
     asked = {"min_support": 5, "max_label_similarity": 1.0, "all": True}
     wide, pairs = rows_of(api, "Correlate", "pairs", "pairs", **asked)
@@ -127,6 +129,7 @@ def test_every_analysis_takes_the_bound(api, trained):
     inside = {(pair.i, pair.j) for pair in pairs if {pair.i, pair.j} <= among}
     assert {(pair.i, pair.j) for pair in some} == inside
     assert narrow.eligible < wide.eligible
+    assert all((pair.i_recurrence, pair.j_recurrence) == (known[pair.i], known[pair.j]) for pair in pairs)
     _, with_values = rows_of(
         api, "Correlate", "pairs", "pairs", attribute="side", all=True, min_support=5, min_recurrence=least
     )
@@ -135,9 +138,11 @@ def test_every_analysis_takes_the_bound(api, trained):
     asked = {"attribute": "score", "buckets": v1.TREND_BUCKETS_BINS, "bins": 6, "all": True}
     _, rows = rows_of(api, "Trends", "rows", "rows", min_recurrence=least, **asked)
     assert {row.latent for row in rows if row.HasField("change_point")} <= among
+    assert all(row.recurrence == known[row.latent] for row in rows)
 
     _, chosen = rows_of(api, "Explain", "latents", "latents", target="score", latents=10, min_recurrence=least)
     assert chosen and {own.latent for own in chosen} <= among
+    assert all(own.recurrence == known[own.latent] for own in chosen)
 
     hypotheses = v1.HypothesiseRequest(
         collection="seeded",
@@ -221,5 +226,6 @@ def test_the_command_trains_from_seeds_and_filters(api, trained, cli, tmp_path):
     assert "recurs" in page and f"{len(among)} of {len(among)} latents" in page
     assert "recurrence 0." in cli("latents", "show", "seeded", min(recurring(api, 0.5)), plain=True)
     assert "recurrence:" in cli("collection", "info", "seeded", plain=True)
+    assert "(recurs 0." in cli("diff", "seeded", "--a", 'side = "up"', "--all", plain=True)
     diff = cli("diff", "seeded", "--a", 'side = "up"', "--all", "--min-recurrence", "0.8")
     assert {row["latent"] for row in diff["comparisons"][0]["rows"] if "UNTESTED" not in row.get("test", "UNTESTED")} <= among

@@ -18,13 +18,21 @@ fn test(pair: &CorrelatedPair) -> String {
 }
 
 fn first(pair: &CorrelatedPair) -> String {
-    names::latent(pair.i, &pair.i_label, pair.i_low_confidence)
+    names::latent(
+        pair.i,
+        &pair.i_label,
+        pair.i_low_confidence,
+        pair.i_recurrence,
+    )
 }
 
 /// The other side as text: a latent, or a value.
 fn other(pair: &CorrelatedPair) -> String {
     match &pair.other {
-        Some(Other::J(latent)) => names::latent(*latent, &pair.j_label, pair.j_low_confidence),
+        Some(Other::J(latent)) => {
+            let doubts = (pair.j_low_confidence, pair.j_recurrence);
+            names::latent(*latent, &pair.j_label, doubts.0, doubts.1)
+        }
         Some(Other::Value(value)) => names::value(value),
         None => String::new(),
     }
@@ -40,6 +48,7 @@ pub fn table(request: &CorrelateRequest, found: &Correlations) -> Table {
     let mut columns = Table::of(&found.pairs)
         .value("i", |pair| pair.i)
         .value("i_label", |pair| &*pair.i_label)
+        .value("i_recurrence", |pair| pair.i_recurrence)
         .text("latent", first)
         .text(with, |pair| format::cut(&other(pair), 60));
     columns = match request.attribute.is_empty() {
@@ -49,7 +58,8 @@ pub fn table(request: &CorrelateRequest, found: &Correlations) -> Table {
                 Some(Other::J(latent)) => Some(latent),
                 _ => None,
             })
-            .value("j_label", |pair| &*pair.j_label),
+            .value("j_label", |pair| &*pair.j_label)
+            .value("j_recurrence", |pair| pair.j_recurrence),
     };
     columns = columns.column("count", "both", |pair| pair.count, format::thousands);
     if found.summary.adjacent_pairs.is_some() {

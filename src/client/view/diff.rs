@@ -64,6 +64,7 @@ pub fn table(request: &DiffRequest, comparisons: &[Comparison]) -> Table {
         .value("b", |(name, _)| *name)
         .value("latent", |(_, row)| row.latent)
         .value("label", |(_, row)| &*row.label)
+        .value("recurrence", |(_, row)| row.recurrence)
         .text("latent", |(_, row)| latent(row))
         .value("a_count", |(_, row)| row.a_count)
         .value("b_count", |(_, row)| row.b_count)
@@ -109,7 +110,7 @@ pub fn table(request: &DiffRequest, comparisons: &[Comparison]) -> Table {
 
 /// A difference's latent with its label.
 fn latent(row: &DiffRow) -> String {
-    names::latent(row.latent, &row.label, row.low_confidence)
+    names::latent(row.latent, &row.label, row.low_confidence, row.recurrence)
 }
 
 /// A comparison without the wire.

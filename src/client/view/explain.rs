@@ -7,7 +7,7 @@ use crate::client::streams::ExplainedTarget;
 use crate::report::{Table, format};
 
 fn latent(row: &ExplainedLatent) -> String {
-    let own = names::latent(row.latent, &row.label, row.low_confidence);
+    let own = names::latent(row.latent, &row.label, row.low_confidence, row.recurrence);
     match row.alike.len() {
         0 => own,
         others => format!("{own} (and {others} alike)"),
@@ -40,6 +40,7 @@ pub fn table(found: &ExplainedTarget) -> Table {
     let mut columns = Table::of(&found.latents)
         .value("latent", |row| row.latent)
         .value("label", |row| &*row.label)
+        .value("recurrence", |row| row.recurrence)
         .text("latent", latent)
         .column("weight", "weight", weight, |weight| {
             weight.map(signed).unwrap_or_default()

@@ -122,7 +122,7 @@ fn collect(facet: &Facet, found: &FacetResult, above: &[String], rows: &mut Vec<
         push(key, entry.count, None, entry.then.as_ref());
     }
     for entry in &found.latents {
-        let key = names::latent(entry.latent, &entry.label, entry.low_confidence);
+        let key = names::latent(entry.latent, &entry.label, entry.low_confidence, None);
         let mean = Some(entry.mean_activation);
         push(key, entry.count, mean, entry.then.as_ref());
     }

@@ -25,7 +25,7 @@ fn shares(found: &Trends, row: &TrendRow) -> Vec<Option<f64>> {
 }
 
 fn latent(row: &TrendRow) -> String {
-    names::latent(row.latent, &row.label, row.low_confidence)
+    names::latent(row.latent, &row.label, row.low_confidence, row.recurrence)
 }
 
 fn monotone(row: &TrendRow) -> &'static str {
@@ -59,6 +59,7 @@ pub fn table(found: &Trends) -> Table {
     let mut columns = Table::of(&found.rows)
         .value("latent", |row| row.latent)
         .value("label", |row| &*row.label)
+        .value("recurrence", |row| row.recurrence)
         .text("latent", latent)
         .text("curve", |row| format::curve(&shares(found, row), CURVE))
         .number("share", |row| format::percent(share(row)))

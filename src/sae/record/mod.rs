@@ -14,7 +14,7 @@ use crate::reading::{CodePooling, Precision, Reading, TokenPolicy, TokenReading,
 
 pub use config::{Sparsity, TrainConfig, TrainOptions};
 pub use quality::{DensityBin, Quality, Recall, Spread};
-pub use recurrence::Recurrence;
+pub use recurrence::{RECURRING, Recurrence};
 pub use report::{CurvePoint, TrainReport};
 
 /// The provenance of an SAE, stored with its weights.

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Error, Result};
 
+/// Latents of a lower recurrence are marked where they are shown.
+pub const RECURRING: f32 = 0.5;
+
 /// How often each latent of an SAE comes back in SAEs of other seeds.
 ///
 /// The recurrence of a latent is the mean over the others of the cosine of its decoder direction and the nearest

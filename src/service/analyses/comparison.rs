@@ -270,14 +270,14 @@ impl Ready {
         let pairs = pairs.map(|(of_a, of_b)| if a_has_more { of_a } else { of_b });
         let single = [row.unit];
         let (label, latents) = if self.groups.is_empty() {
-            let label = self.labels.get(&row.unit).map(ShownLabel::from);
-            (label, &single[..])
+            (self.a_view.shown(&self.labels, row.unit), &single[..])
         } else {
             let at = row.unit as usize;
             (
                 self.group_names
                     .get(at)
-                    .map(|name| ShownLabel::of_group(name)),
+                    .map(|name| ShownLabel::of_group(name))
+                    .unwrap_or_default(),
                 self.groups.get(at).map_or(&[][..], |group| &group[..]),
             )
         };

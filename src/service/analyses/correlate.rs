@@ -79,7 +79,7 @@ pub struct CorrelateResult {
 #[derive(Clone, Debug, PartialEq)]
 pub enum CorrelatedWith {
     /// The latent `j` of the pair, and its label.
-    Latent(Option<ShownLabel>),
+    Latent(ShownLabel),
     /// A value of the attribute.
     Value(Value),
 }
@@ -90,7 +90,7 @@ pub struct LabelledPair {
     /// The figures.
     pub pair: Pair,
     /// The label of `i`.
-    pub label: Option<ShownLabel>,
+    pub label: ShownLabel,
     /// The other side.
     pub with: CorrelatedWith,
     /// Cosine of the two labels, where they were compared.
@@ -217,8 +217,8 @@ impl Ready {
         }
     }
 
-    fn label(&self, latent: u32) -> Option<ShownLabel> {
-        self.labels.get(&latent).map(ShownLabel::from)
+    fn label(&self, latent: u32) -> ShownLabel {
+        self.view.shown(&self.labels, latent)
     }
 
     fn similarity(&self, i: u32, j: u32) -> Option<f32> {

@@ -176,8 +176,8 @@ pub struct Comparison {
 pub struct LabelledDiffRow {
     /// The figures.
     pub row: DiffRow,
-    /// The latent's label or the group's name.
-    pub label: Option<ShownLabel>,
+    /// The latent or group.
+    pub label: ShownLabel,
     /// Documents of the side that has more, in which it is strongest, with their activations.
     /// Where sets are paired, of pairs in which the other side has it not.
     pub documents: Vec<(ReadDocument, f32)>,

@@ -58,8 +58,8 @@ pub struct ExplainResult {
 pub struct DescribedLatent {
     /// The figures.
     pub own: ExplainedLatent,
-    /// Its label.
-    pub label: Option<ShownLabel>,
+    /// As it is shown.
+    pub label: ShownLabel,
     /// Documents in which it is strongest.
     pub documents: Vec<ReadDocument>,
 }
@@ -113,7 +113,7 @@ impl Analyses {
                 let strongest = members.strongest(&latents, request.documents).into_iter();
                 Ok(DescribedLatent {
                     own: own.clone(),
-                    label: labels.get(&own.latent).map(ShownLabel::from),
+                    label: view.shown(&labels, own.latent),
                     documents: strongest
                         .map(|(doc, _)| request.projection.read(snapshot, doc))
                         .collect::<Result<_>>()?,

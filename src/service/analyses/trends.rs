@@ -69,8 +69,8 @@ pub struct TrendsResult {
 pub struct LabelledTrendRow {
     /// The figures.
     pub row: TrendRow,
-    /// The latent's label or the group's name.
-    pub label: Option<ShownLabel>,
+    /// The latent or group.
+    pub label: ShownLabel,
 }
 
 impl Analyses {
@@ -111,7 +111,7 @@ impl Analyses {
             }
         };
         let labels = self.labels.of(&view)?;
-        let warnings = view.warnings();
+        let (warnings, shown) = (view.warnings(), view.clone());
         let options = TrendOptions {
             among,
             ..request.options
@@ -139,10 +139,11 @@ impl Analyses {
             rows,
         } = found;
         let label = |unit: u32| match names.is_empty() {
-            true => labels.get(&unit).map(ShownLabel::from),
+            true => shown.shown(&labels, unit),
             false => names
                 .get(unit as usize)
-                .map(|name| ShownLabel::of_group(name)),
+                .map(|name| ShownLabel::of_group(name))
+                .unwrap_or_default(),
         };
         Ok(TrendsResult {
             buckets,

@@ -1,6 +1,6 @@
 //! Latents and their labels: lists, versions, what clients set.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use latentdb_index::analysis::latent_counts;
@@ -10,15 +10,17 @@ use super::part::Labels;
 use crate::error::{Error, Result, Within as _};
 use crate::label::MAX_LABEL_BYTES;
 use crate::service::blocking;
-use crate::service::core::Address;
+use crate::service::core::{Address, View};
 
-/// A label, or the name of a group of latents, as answers show it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A latent, or a group of latents, as answers show it.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShownLabel {
-    /// What it says.
+    /// Its label, or the group's name; empty where it has none.
     pub text: String,
-    /// Whether it is a label whose score is low.
+    /// Whether the label's score is low.
     pub low_confidence: bool,
+    /// How often the latent comes back in SAEs of other seeds, where that was measured.
+    pub recurrence: Option<f32>,
 }
 
 impl ShownLabel {
@@ -26,7 +28,7 @@ impl ShownLabel {
     pub fn of_group(name: &str) -> Self {
         Self {
             text: name.to_owned(),
-            low_confidence: false,
+            ..Self::default()
         }
     }
 }
@@ -36,6 +38,24 @@ impl From<&Label> for ShownLabel {
         Self {
             text: label.text.clone(),
             low_confidence: label.is_low_confidence(),
+            recurrence: None,
+        }
+    }
+}
+
+impl View {
+    /// A latent with its label of `labels`.
+    pub(in crate::service) fn shown(
+        &self,
+        labels: &BTreeMap<u32, Label>,
+        latent: u32,
+    ) -> ShownLabel {
+        ShownLabel {
+            recurrence: self.recurrence_of(latent),
+            ..labels
+                .get(&latent)
+                .map(ShownLabel::from)
+                .unwrap_or_default()
         }
     }
 }

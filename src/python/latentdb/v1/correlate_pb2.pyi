@@ -93,7 +93,7 @@ class CorrelatePairs(_message.Message):
     def __init__(self, pairs: _Optional[_Iterable[_Union[CorrelatedPair, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class CorrelatedPair(_message.Message):
-    __slots__ = ("i", "i_label", "j", "value", "j_label", "count", "i_count", "j_count", "pmi", "npmi", "j_given_i", "i_given_j", "test", "p_value", "p_adjusted", "label_similarity", "i_low_confidence", "j_low_confidence", "adjacent", "npmi_low")
+    __slots__ = ("i", "i_label", "j", "value", "j_label", "count", "i_count", "j_count", "pmi", "npmi", "j_given_i", "i_given_j", "test", "p_value", "p_adjusted", "label_similarity", "i_low_confidence", "j_low_confidence", "adjacent", "npmi_low", "i_recurrence", "j_recurrence")
     I_FIELD_NUMBER: _ClassVar[int]
     I_LABEL_FIELD_NUMBER: _ClassVar[int]
     J_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,8 @@ class CorrelatedPair(_message.Message):
     J_LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     ADJACENT_FIELD_NUMBER: _ClassVar[int]
     NPMI_LOW_FIELD_NUMBER: _ClassVar[int]
+    I_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
+    J_RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     i: int
     i_label: str
     j: int
@@ -134,4 +136,6 @@ class CorrelatedPair(_message.Message):
     j_low_confidence: bool
     adjacent: int
     npmi_low: float
-    def __init__(self, i: _Optional[int] = ..., i_label: _Optional[str] = ..., j: _Optional[int] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., j_label: _Optional[str] = ..., count: _Optional[int] = ..., i_count: _Optional[int] = ..., j_count: _Optional[int] = ..., pmi: _Optional[float] = ..., npmi: _Optional[float] = ..., j_given_i: _Optional[float] = ..., i_given_j: _Optional[float] = ..., test: _Optional[_Union[_diff_pb2.StatisticalTest, str]] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., label_similarity: _Optional[float] = ..., i_low_confidence: bool = ..., j_low_confidence: bool = ..., adjacent: _Optional[int] = ..., npmi_low: _Optional[float] = ...) -> None: ...
+    i_recurrence: float
+    j_recurrence: float
+    def __init__(self, i: _Optional[int] = ..., i_label: _Optional[str] = ..., j: _Optional[int] = ..., value: _Optional[_Union[_types_pb2.Value, _Mapping[str, _Any]]] = ..., j_label: _Optional[str] = ..., count: _Optional[int] = ..., i_count: _Optional[int] = ..., j_count: _Optional[int] = ..., pmi: _Optional[float] = ..., npmi: _Optional[float] = ..., j_given_i: _Optional[float] = ..., i_given_j: _Optional[float] = ..., test: _Optional[_Union[_diff_pb2.StatisticalTest, str]] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., label_similarity: _Optional[float] = ..., i_low_confidence: bool = ..., j_low_confidence: bool = ..., adjacent: _Optional[int] = ..., npmi_low: _Optional[float] = ..., i_recurrence: _Optional[float] = ..., j_recurrence: _Optional[float] = ...) -> None: ...

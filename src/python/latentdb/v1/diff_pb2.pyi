@@ -180,7 +180,7 @@ class DiffRows(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[DiffRow, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class DiffRow(_message.Message):
-    __slots__ = ("latent", "label", "a_count", "b_count", "a", "b", "delta", "relative", "low", "high", "only_a", "only_b", "test", "p_value", "p_adjusted", "documents", "low_confidence", "counterparts")
+    __slots__ = ("latent", "label", "a_count", "b_count", "a", "b", "delta", "relative", "low", "high", "only_a", "only_b", "test", "p_value", "p_adjusted", "documents", "low_confidence", "counterparts", "recurrence")
     LATENT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     A_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -199,6 +199,7 @@ class DiffRow(_message.Message):
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     COUNTERPARTS_FIELD_NUMBER: _ClassVar[int]
+    RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     latent: int
     label: str
     a_count: int
@@ -217,4 +218,5 @@ class DiffRow(_message.Message):
     documents: _containers.RepeatedCompositeFieldContainer[_latent_pb2.ActivatingDocument]
     low_confidence: bool
     counterparts: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., a_count: _Optional[int] = ..., b_count: _Optional[int] = ..., a: _Optional[float] = ..., b: _Optional[float] = ..., delta: _Optional[float] = ..., relative: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., only_a: _Optional[int] = ..., only_b: _Optional[int] = ..., test: _Optional[_Union[StatisticalTest, str]] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., documents: _Optional[_Iterable[_Union[_latent_pb2.ActivatingDocument, _Mapping[str, _Any]]]] = ..., low_confidence: bool = ..., counterparts: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ...) -> None: ...
+    recurrence: float
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., a_count: _Optional[int] = ..., b_count: _Optional[int] = ..., a: _Optional[float] = ..., b: _Optional[float] = ..., delta: _Optional[float] = ..., relative: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ..., only_a: _Optional[int] = ..., only_b: _Optional[int] = ..., test: _Optional[_Union[StatisticalTest, str]] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., documents: _Optional[_Iterable[_Union[_latent_pb2.ActivatingDocument, _Mapping[str, _Any]]]] = ..., low_confidence: bool = ..., counterparts: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., recurrence: _Optional[float] = ...) -> None: ...

@@ -130,7 +130,7 @@ class ExplainedLatents(_message.Message):
     def __init__(self, latents: _Optional[_Iterable[_Union[ExplainedLatent, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class ExplainedLatent(_message.Message):
-    __slots__ = ("latent", "label", "low_confidence", "alike", "weights", "presence_weights", "effect_class", "effect", "effect_low", "effect_high", "p_value", "p_adjusted", "active_documents", "documents")
+    __slots__ = ("latent", "label", "low_confidence", "alike", "weights", "presence_weights", "effect_class", "effect", "effect_low", "effect_high", "p_value", "p_adjusted", "active_documents", "documents", "recurrence")
     LATENT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +145,7 @@ class ExplainedLatent(_message.Message):
     P_ADJUSTED_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     latent: int
     label: str
     low_confidence: bool
@@ -159,7 +160,8 @@ class ExplainedLatent(_message.Message):
     p_adjusted: float
     active_documents: int
     documents: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., low_confidence: bool = ..., alike: _Optional[_Iterable[int]] = ..., weights: _Optional[_Iterable[float]] = ..., presence_weights: _Optional[_Iterable[float]] = ..., effect_class: _Optional[int] = ..., effect: _Optional[float] = ..., effect_low: _Optional[float] = ..., effect_high: _Optional[float] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., active_documents: _Optional[int] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ...) -> None: ...
+    recurrence: float
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., low_confidence: bool = ..., alike: _Optional[_Iterable[int]] = ..., weights: _Optional[_Iterable[float]] = ..., presence_weights: _Optional[_Iterable[float]] = ..., effect_class: _Optional[int] = ..., effect: _Optional[float] = ..., effect_low: _Optional[float] = ..., effect_high: _Optional[float] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., active_documents: _Optional[int] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., recurrence: _Optional[float] = ...) -> None: ...
 
 class ExplainedPair(_message.Message):
     __slots__ = ("first", "second", "weights")

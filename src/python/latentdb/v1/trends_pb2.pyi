@@ -121,7 +121,7 @@ class TrendRows(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[TrendRow, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class TrendRow(_message.Message):
-    __slots__ = ("latent", "label", "counts", "slope", "change", "z", "p_value", "p_adjusted", "change_point", "monotone", "low_confidence")
+    __slots__ = ("latent", "label", "counts", "slope", "change", "z", "p_value", "p_adjusted", "change_point", "monotone", "low_confidence", "recurrence")
     LATENT_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +133,7 @@ class TrendRow(_message.Message):
     CHANGE_POINT_FIELD_NUMBER: _ClassVar[int]
     MONOTONE_FIELD_NUMBER: _ClassVar[int]
     LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    RECURRENCE_FIELD_NUMBER: _ClassVar[int]
     latent: int
     label: str
     counts: _containers.RepeatedScalarFieldContainer[int]
@@ -144,7 +145,8 @@ class TrendRow(_message.Message):
     change_point: ChangePoint
     monotone: Monotone
     low_confidence: bool
-    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., counts: _Optional[_Iterable[int]] = ..., slope: _Optional[float] = ..., change: _Optional[float] = ..., z: _Optional[float] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., change_point: _Optional[_Union[ChangePoint, _Mapping[str, _Any]]] = ..., monotone: _Optional[_Union[Monotone, str]] = ..., low_confidence: bool = ...) -> None: ...
+    recurrence: float
+    def __init__(self, latent: _Optional[int] = ..., label: _Optional[str] = ..., counts: _Optional[_Iterable[int]] = ..., slope: _Optional[float] = ..., change: _Optional[float] = ..., z: _Optional[float] = ..., p_value: _Optional[float] = ..., p_adjusted: _Optional[float] = ..., change_point: _Optional[_Union[ChangePoint, _Mapping[str, _Any]]] = ..., monotone: _Optional[_Union[Monotone, str]] = ..., low_confidence: bool = ..., recurrence: _Optional[float] = ...) -> None: ...
 
 class ChangePoint(_message.Message):
     __slots__ = ("bucket", "before", "after", "statistic", "p_value", "p_adjusted")

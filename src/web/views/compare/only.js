@@ -35,7 +35,7 @@ export function OnlyInA({ collection, state, rows }) {
   return html`<section data-testid="only-in-a">
     ${!state.means && html`<h3>Latents of A that at most ${percent(RARE, 0)} of B has<${Help} page="analyses" at="set-difference" of="a latent that only A has" /></h3>
     <div class="row">${rare.length === 0 ? html`<span class="muted">None of those listed.</span>`
-      : rare.map((row) => html`<${LatentChip} key=${row.latent} collection=${collection} latent=${row.latent} label=${row.label} low=${row.lowConfidence} note=${percent(row.a)} />`)}</div>`}
+      : rare.map((row) => html`<${LatentChip} key=${row.latent} collection=${collection} latent=${row.latent} label=${row.label} low=${row.lowConfidence} recurrence=${row.recurrence} note=${percent(row.a)} />`)}</div>`}
     <h3>Documents of A that show it most<${Help} page="search" at="query-kinds" of="a query that excludes another" /></h3>
     <p class="small-print">Ranked by the ${counted(ofA.length, "latent")} that are more in A, weighted by their differences${ofB.length > 0
       && `, without the ${counted(TAKEN, "document")} of the collection that show most of what is more in B`}.</p>

@@ -100,7 +100,7 @@ function Row({ row, state, change, x, paired, lit, hover }) {
   const unit = paired ? "pairs" : "documents";
   return html`<tr class=${`${chosen ? "chosen" : ""} ${lit ? "lit" : ""}`} data-latent=${row.latent} onMouseEnter=${() => hover(row.latent)} onMouseLeave=${() => hover(undefined)} onClick=${choose}>
     <td class="forest-name"><button type="button" class="plain" aria-pressed=${chosen} title="Its documents on both sides"
-      onClick=${(/** @type {Event} */ event) => { event.stopPropagation(); choose(); }}><${LatentName} latent=${row.latent} label=${row.label} low=${row.lowConfidence} /></button></td>
+      onClick=${(/** @type {Event} */ event) => { event.stopPropagation(); choose(); }}><${LatentName} latent=${row.latent} label=${row.label} low=${row.lowConfidence} recurrence=${row.recurrence} /></button></td>
     <td class="number roomy" title=${`${count(row.aCount)} ${unit}`}>${figure(row.a, means)}</td>
     <td class="number roomy" title=${`${count(row.bCount)} ${unit}`}>${figure(row.b, means)}</td>
     <td class="number">${difference(row.delta, means)}</td>

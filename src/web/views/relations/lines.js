@@ -58,7 +58,7 @@ export function Lines({ rows, buckets, by, drop }) {
       aria-label=${`Shares of documents along ${by}; the table has the same figures`}></div></div>
     <p class="small-print lines-said" ref=${said}>Point at the lines to read them.</p>
     <figcaption class="row">${rows.map((row, at) => html`<button key=${row.latent} type="button" class="chip" title="Take the line away" onClick=${() => drop(row.latent)}>
-      <span class=${`swatch series-${at}`}></span><span class="chip-text"><${LatentName} latent=${row.latent} label=${row.label} low=${row.lowConfidence} /></span><span aria-hidden="true">✕</span></button>`)}</figcaption>
+      <span class=${`swatch series-${at}`}></span><span class="chip-text"><${LatentName} latent=${row.latent} label=${row.label} low=${row.lowConfidence} recurrence=${row.recurrence} /></span><span aria-hidden="true">✕</span></button>`)}</figcaption>
   </figure>`;
 }
 

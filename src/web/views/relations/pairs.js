@@ -173,8 +173,8 @@ function Table({ pairs, sort, chosen, hovered, choose, hover }) {
       const key = keyOf(pair);
       return html`<tr key=${key} class=${`${key === chosen ? "chosen" : ""} ${key === hovered ? "lit" : ""}`} onClick=${() => choose(key)} onMouseEnter=${() => hover(key)} onMouseLeave=${() => hover(undefined)}>
         <td><button type="button" class="plain" aria-pressed=${key === chosen} title="Documents with both" onClick=${(/** @type {Event} */ event) => { event.stopPropagation(); choose(key); }}>
-          <${LatentName} latent=${pair.i} label=${pair.iLabel} low=${pair.iLowConfidence} /></button></td>
-        <td>${pair.other.case === "j" ? html`<${LatentName} latent=${pair.other.value} label=${pair.jLabel} low=${pair.jLowConfidence} />` : html`<span dir="auto">${otherOf(pair).name}</span>`}</td>
+          <${LatentName} latent=${pair.i} label=${pair.iLabel} low=${pair.iLowConfidence} recurrence=${pair.iRecurrence} /></button></td>
+        <td>${pair.other.case === "j" ? html`<${LatentName} latent=${pair.other.value} label=${pair.jLabel} low=${pair.jLowConfidence} recurrence=${pair.jRecurrence} />` : html`<span dir="auto">${otherOf(pair).name}</span>`}</td>
         <td class="number roomy">${count(pair.count)}</td><td class="number">${fixed(pair.npmi, 3)}</td><td class="number">${fixed(pair.npmiLow, 3)}</td>
         <td class="number roomy">${percent(pair.jGivenI)}</td><td class="number roomy">${percent(pair.iGivenJ)}</td><td class="number roomy">${pValue(pair.pAdjusted)}</td></tr>`;
     })}</tbody></table></div>`;

@@ -29,8 +29,8 @@ export function Together({ collection, pair, filter, attribute }) {
     collection, limit: SHOWN, query: { kind: { case: "latents", value: { weights, scale: ActivationScale.P90 } }, filter: expression(both) },
   }, { signal })).hits, [collection, both]);
   const query = latents.map((latent) => `${latent}=1`).join(" ");
-  return html`<section data-testid="together"><div class="row"><${LatentChip} collection=${collection} latent=${pair.i} label=${pair.iLabel} low=${pair.iLowConfidence} /> and
-      ${pair.other.case === "j" ? html`<${LatentChip} collection=${collection} latent=${pair.other.value} label=${pair.jLabel} low=${pair.jLowConfidence} />` : html`<strong dir="auto">${attribute} ${valueText(pair.other.value)}</strong>`}</div>
+  return html`<section data-testid="together"><div class="row"><${LatentChip} collection=${collection} latent=${pair.i} label=${pair.iLabel} low=${pair.iLowConfidence} recurrence=${pair.iRecurrence} /> and
+      ${pair.other.case === "j" ? html`<${LatentChip} collection=${collection} latent=${pair.other.value} label=${pair.jLabel} low=${pair.jLowConfidence} recurrence=${pair.jRecurrence} />` : html`<strong dir="auto">${attribute} ${valueText(pair.other.value)}</strong>`}</div>
     <p class="small-print">Together in ${count(pair.count)} documents: in ${percent(pair.jGivenI)} of those with the first and ${percent(pair.iGivenJ)} of those with the second.
       ${" "}<a href=${address({ collection, view: "search", params: { kind: "latents", q: query, filter: both, mode: "p90" } })}>All of them</a></p>
     <${Loaded} of=${found} lines=${8}>${(/** @type {Hit[]} */ hits) => hits.map((hit) => html`<${DocumentCard} key=${hit.document?.id} collection=${collection} document=${hit.document}

@@ -155,7 +155,7 @@ function Answered({ collection, answer: { summary, rows }, by, text }) {
       <th scope="col" class="roomy">Break<${Help} page="methods" at="trends" of="a break" /></th><th scope="col" class="roomy">Turns back</th></tr></thead>
     <tbody>${sorted.map((row) => html`<tr key=${row.latent}>
       <td><input type="checkbox" aria-label=${`Draw ${row.latent} ${row.label}`} checked=${numbers.includes(row.latent)} onChange=${() => toggle(row.latent)} /></td>
-      <td><${LatentChip} collection=${collection} latent=${row.latent} label=${row.label} low=${row.lowConfidence} /></td>
+      <td><${LatentChip} collection=${collection} latent=${row.latent} label=${row.label} low=${row.lowConfidence} recurrence=${row.recurrence} /></td>
       <td class="roomy"><${Spark} row=${row} buckets=${buckets} /></td>
       <td class="number">${signed(row.change * 100, 1)}</td><td class="number">${pValue(row.pAdjusted)}</td>
       <td class="roomy">${breakOf(row, buckets)}</td><td class="roomy muted">${row.monotone === 0 ? "yes" : "never"}</td></tr>`)}</tbody></table></div>`;

@@ -447,6 +447,18 @@ export declare type CorrelatedPair = Message<"latentdb.v1.CorrelatedPair"> & {
    * @generated from field: double npmi_low = 20;
    */
   npmiLow: number;
+
+  /**
+   * How often the latents come back in SAEs of other seeds: see `LatentSummary.recurrence`.
+   *
+   * @generated from field: optional float i_recurrence = 21;
+   */
+  iRecurrence?: number | undefined;
+
+  /**
+   * @generated from field: optional float j_recurrence = 22;
+   */
+  jRecurrence?: number | undefined;
 };
 
 /**

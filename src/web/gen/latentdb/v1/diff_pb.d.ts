@@ -571,6 +571,13 @@ export declare type DiffRow = Message<"latentdb.v1.DiffRow"> & {
    * @generated from field: repeated latentdb.v1.Document counterparts = 18;
    */
   counterparts: Document[];
+
+  /**
+   * How often the latent comes back in SAEs of other seeds: see `LatentSummary.recurrence`.
+   *
+   * @generated from field: optional float recurrence = 19;
+   */
+  recurrence?: number | undefined;
 };
 
 /**

@@ -442,6 +442,13 @@ export declare type ExplainedLatent = Message<"latentdb.v1.ExplainedLatent"> & {
    * @generated from field: repeated latentdb.v1.Document documents = 14;
    */
   documents: Document[];
+
+  /**
+   * How often the latent comes back in SAEs of other seeds: see `LatentSummary.recurrence`.
+   *
+   * @generated from field: optional float recurrence = 15;
+   */
+  recurrence?: number | undefined;
 };
 
 /**

@@ -12,5 +12,5 @@ export const ExplainSummarySchema = message("latentdb.v1.ExplainSummary", "1 hel
 export const ExplainPathPointSchema = message("latentdb.v1.ExplainPathPoint", "1 latents u|2 score m0|3 error d", () => [TargetScoreSchema]);
 export const TargetClassSchema = message("latentdb.v1.TargetClass", "1 value m0|2 documents U", () => [ValueSchema]);
 export const ExplainedLatentsSchema = message("latentdb.v1.ExplainedLatents", "1 latents *m0", () => [ExplainedLatentSchema]);
-export const ExplainedLatentSchema = message("latentdb.v1.ExplainedLatent", "1 latent u|2 label s|3 low_confidence b|4 alike *u|5 weights *d|6 presence_weights *d|7 effect_class ?u|8 effect d|9 effect_low d|10 effect_high d|11 p_value d|12 p_adjusted d|13 active_documents U|14 documents *m0", () => [DocumentSchema]);
+export const ExplainedLatentSchema = message("latentdb.v1.ExplainedLatent", "1 latent u|2 label s|3 low_confidence b|4 alike *u|5 weights *d|6 presence_weights *d|7 effect_class ?u|8 effect d|9 effect_low d|10 effect_high d|11 p_value d|12 p_adjusted d|13 active_documents U|14 documents *m0|15 recurrence ?f", () => [DocumentSchema]);
 export const ExplainedPairSchema = message("latentdb.v1.ExplainedPair", "1 first u|2 second u|3 weights *d");

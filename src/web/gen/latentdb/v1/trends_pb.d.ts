@@ -338,6 +338,13 @@ export declare type TrendRow = Message<"latentdb.v1.TrendRow"> & {
    * @generated from field: bool low_confidence = 11;
    */
   lowConfidence: boolean;
+
+  /**
+   * How often the latent comes back in SAEs of other seeds: see `LatentSummary.recurrence`.
+   *
+   * @generated from field: optional float recurrence = 12;
+   */
+  recurrence?: number | undefined;
 };
 
 /**

@@ -11,5 +11,5 @@ export const TrendsResponseSchema = message("latentdb.v1.TrendsResponse", "1 pro
 export const TrendsSummarySchema = message("latentdb.v1.TrendsSummary", "1 buckets *m0|2 tested U|3 passing U|4 warnings *s", () => [TrendBucketSchema]);
 export const TrendBucketSchema = message("latentdb.v1.TrendBucket", "1 name s|2 start m0|3 documents U", () => [ValueSchema]);
 export const TrendRowsSchema = message("latentdb.v1.TrendRows", "1 rows *m0", () => [TrendRowSchema]);
-export const TrendRowSchema = message("latentdb.v1.TrendRow", "1 latent u|2 label s|3 counts *u|4 slope d|5 change d|6 z d|7 p_value d|8 p_adjusted d|9 change_point m0|10 monotone e1|11 low_confidence b", () => [ChangePointSchema, Monotone]);
+export const TrendRowSchema = message("latentdb.v1.TrendRow", "1 latent u|2 label s|3 counts *u|4 slope d|5 change d|6 z d|7 p_value d|8 p_adjusted d|9 change_point m0|10 monotone e1|11 low_confidence b|12 recurrence ?f", () => [ChangePointSchema, Monotone]);
 export const ChangePointSchema = message("latentdb.v1.ChangePoint", "1 bucket u|2 before d|3 after d|4 statistic d|5 p_value d|6 p_adjusted d");
