@@ -3,6 +3,8 @@
 use indicatif::HumanCount;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::sae::RECURRING;
+
 /// Longest label of a latent that is shown, in characters.
 const LABEL_WIDTH: usize = 48;
 /// Heights of a bar of a row of bars.
@@ -104,6 +106,12 @@ pub fn label(label: &str, low_confidence: bool) -> String {
     } else {
         label.to_owned()
     }
+}
+
+/// What follows a latent that comes back in SAEs of other seeds too rarely to be relied on; else nothing.
+pub fn recurrence(found: Option<f32>) -> String {
+    let rare = found.filter(|found| *found < RECURRING);
+    rare.map_or_else(String::new, |found| format!(" (recurs {found:.2})"))
 }
 
 /// A latent by number and, if not empty, name.

@@ -7,7 +7,6 @@ use latentdb_proto::v1::{Document, Filter, Label, StatisticalTest, Value};
 
 use crate::client::json::ToJson as _;
 use crate::report::{Example, format};
-use crate::sae::RECURRING;
 
 /// A label's text, with a question mark if it is of low confidence; empty if there is none.
 pub fn label(label: Option<&Label>) -> String {
@@ -19,10 +18,7 @@ pub fn label(label: Option<&Label>) -> String {
 /// A latent by number and label.
 pub fn latent(latent: u32, label: &str, low_confidence: bool, recurrence: Option<f32>) -> String {
     let own = format::latent(latent, &format::label(label, low_confidence));
-    match recurrence.filter(|found| *found < RECURRING) {
-        Some(found) => format!("{own} (recurs {found:.2})"),
-        None => own,
-    }
+    own + &format::recurrence(recurrence)
 }
 
 /// The same of a label in one message.
