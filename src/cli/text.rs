@@ -91,6 +91,15 @@ pub(super) fn collection(collection: &Collection) -> String {
             ),
         );
     }
+    if collection.cut_texts > 0 {
+        fact(
+            "cut",
+            format!(
+                "{} written so far are longer than the encoder reads",
+                counted(collection.cut_texts, "text")
+            ),
+        );
+    }
     let analyzer = collection.analyzer.iter().flat_map(|analyzer| {
         let language = |what: &str, language: &str| {
             (!language.is_empty()).then(|| format!("{language} {what}"))

@@ -8,6 +8,7 @@ use latentdb_proto::v1::{
 
 use super::client::{Client, ClientArgs};
 use super::failure::Usage;
+use super::ingest::cut_warning;
 use super::{flags, output, search, text};
 use crate::records::assignment::Assignment;
 use crate::server::wire_value;
@@ -84,6 +85,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     let response = client.documents().update(request).await?.into_inner();
+    output::warn(&cut_warning(response.cut_texts));
     output::respond(args.client.json, &response, || {
         format!("updated {}", text::counted(response.upserted, "document"))
     })

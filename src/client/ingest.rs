@@ -59,6 +59,8 @@ pub struct Outcome<C> {
     pub recognised: u64,
     /// Documents that exist and were left alone.
     pub existing: u64,
+    /// Texts that have more tokens than the encoder reads.
+    pub cut_texts: u64,
     /// Documents that the server set aside.
     pub set_aside: u64,
     /// Batches answered.
@@ -273,6 +275,7 @@ impl<C> Default for Outcome<C> {
             written: 0,
             recognised: 0,
             existing: 0,
+            cut_texts: 0,
             set_aside: 0,
             batches: 0,
             failures: Vec::new(),
@@ -318,6 +321,7 @@ impl<C> Outcome<C> {
         } else {
             self.written += response.upserted;
             self.existing += response.existing.len() as u64;
+            self.cut_texts += response.cut_texts;
         }
         watch(Event::Done {
             written: self.written + self.existing,

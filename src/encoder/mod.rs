@@ -163,6 +163,17 @@ impl SentenceEncoder {
             .sum()
     }
 
+    /// How many of `texts` have more tokens than are read, so that their vectors are of their beginning.
+    ///
+    /// # Errors
+    /// `Internal` when the tokenizer fails on a text.
+    pub fn count_cut(&self, texts: &[&str]) -> Result<usize> {
+        texts
+            .iter()
+            .map(|text| self.tokens.is_cut(text).map(usize::from))
+            .sum()
+    }
+
     /// The vectors of `texts`, row-major `[texts.len(), dimension]`, in the order of the texts.
     ///
     /// An empty text has a vector: that of the special tokens alone. `progress` counts texts, batch

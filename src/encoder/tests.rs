@@ -272,6 +272,9 @@ fn lengths_come_from_the_folder_or_the_caller() {
         encoder.count_tokens(&[&long, "", "alpha"]).unwrap(),
         16 + 2 + 3
     );
+    assert_eq!(encoder.count_cut(&[&long, "", "alpha"]).unwrap(), 1);
+    let (whole, more) = ("alpha ".repeat(14), "alpha ".repeat(15));
+    assert_eq!(encoder.count_cut(&[&whole, &more]).unwrap(), 1);
 
     for (max_tokens, accepted) in [(4, true), (90, true), (3, false), (91, false)] {
         let options = EncoderOptions {

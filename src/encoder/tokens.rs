@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 /// Bytes per token of the prefix that is tried first for a long text. English has 4 to 5.
 const PREFIX_BYTES_PER_TOKEN: usize = 12;
 
+/// Tokens around a text that a model adds, at most.
+const SPECIAL_TOKENS: usize = 4;
+
 /// A tokenizer that truncates.
 pub(super) struct Tokens {
     tokenizer: Tokenizer,
@@ -57,11 +60,28 @@ impl Tokens {
         self.encode_whole(text)
     }
 
+    /// Whether `text` has more tokens than are read.
+    pub(super) fn is_cut(&self, text: &str) -> Result<bool> {
+        // A token has a byte of the text at least, but for the special ones.
+        if text.len() <= self.max_tokens.saturating_sub(SPECIAL_TOKENS) {
+            return Ok(false);
+        }
+        if let Some(prefix) = self.prefix(text)
+            && !text[prefix.len()..].trim().is_empty()
+            && self.encode_whole(prefix)?.len() == self.max_tokens
+        {
+            return Ok(true);
+        }
+        let encoding = self.tokenizer.encode_fast(text, true);
+        let encoding = encoding.map_err(unreadable)?;
+        Ok(!encoding.get_overflowing().is_empty())
+    }
+
     fn encode_whole(&self, text: &str) -> Result<Vec<u32>> {
         self.tokenizer
             .encode_fast(text, true)
             .map(|encoding| encoding.get_ids().to_vec())
-            .map_err(|error| Error::internal("a text cannot be tokenized").with_source(error))
+            .map_err(unreadable)
     }
 
     /// A beginning of a long text that most likely fills the sequence. A word piece tokenizer
@@ -74,4 +94,8 @@ impl Tokens {
         let limit = text.floor_char_boundary(limit);
         text[..limit].rfind(' ').map(|space| &text[..space])
     }
+}
+
+fn unreadable(error: tokenizers::Error) -> Error {
+    Error::internal("a text cannot be tokenized").with_source(error)
 }

@@ -24,7 +24,7 @@ use super::types::{
 };
 use crate::error::{Error, Result, Within as _};
 use crate::service::{
-    Batch, Documents, IfExists, MAX_BATCH, MatchingChange, Projection, SaeCodes, Turn,
+    Batch, Documents, IfExists, Ingested, MAX_BATCH, MatchingChange, Projection, SaeCodes, Turn,
 };
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
@@ -64,9 +64,7 @@ impl DocumentAdapter {
             ..Batch::default()
         };
         let collection = changed(wire.collection)?;
-        Ok(answer(
-            self.documents.ingest(&collection, batch).await?.written,
-        ))
+        Ok(completed(self.documents.ingest(&collection, batch).await?))
     }
 
     async fn ingest(
@@ -100,7 +98,7 @@ impl DocumentAdapter {
         let written = self
             .documents
             .update(&collection, updates, made_with, expected);
-        Ok(answer(written.await?))
+        Ok(completed(written.await?))
     }
 
     async fn delete(&self, wire: v1::DeleteRequest) -> Result<v1::WriteResponse> {
@@ -190,6 +188,7 @@ impl Drop for InFlight {
 /// What became of a batch, and the documents of it that were set aside, by their place.
 struct Answered {
     written: Written,
+    cut: usize,
     rejected: Vec<(usize, Error)>,
 }
 
@@ -318,6 +317,7 @@ impl DocumentAdapter {
             rejected.sort_by_key(|(at, _)| *at);
             Ok(Answered {
                 written: ingested.written,
+                cut: ingested.cut,
                 rejected,
             })
         }))
@@ -366,7 +366,11 @@ async fn next_done(flying: &mut Flying) -> Result<(u64, Result<Answered>), Statu
 
 fn batch_answer(batch: u64, answered: Result<Answered>) -> v1::IngestResponse {
     match answered {
-        Ok(Answered { written, rejected }) => v1::IngestResponse {
+        Ok(Answered {
+            written,
+            cut,
+            rejected,
+        }) => v1::IngestResponse {
             batch,
             sequence: written.sequence,
             upserted: written.upserted,
@@ -374,6 +378,7 @@ fn batch_answer(batch: u64, answered: Result<Answered>) -> v1::IngestResponse {
             error: None,
             rejected: rejections(rejected),
             existing: written.existing,
+            cut_texts: cut as u64,
         },
         Err(error) => v1::IngestResponse {
             batch,
@@ -410,6 +415,15 @@ fn answer(written: Written) -> v1::WriteResponse {
         upserted: written.upserted,
         deleted: written.deleted,
         existing: written.existing,
+        cut_texts: 0,
+    }
+}
+
+/// The answer to a write that models completed.
+fn completed(ingested: Ingested) -> v1::WriteResponse {
+    v1::WriteResponse {
+        cut_texts: ingested.cut as u64,
+        ..answer(ingested.written)
     }
 }
 

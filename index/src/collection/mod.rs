@@ -153,6 +153,11 @@ impl Collection {
         Ok(self.shared.stored_payload()?.written(position))
     }
 
+    /// Texts written so far of which vectors know the beginning alone, those included that were replaced or deleted.
+    pub fn cut_texts(&self) -> Result<u64> {
+        Ok(self.shared.stored_payload()?.cut_texts)
+    }
+
     /// Resumes from the commit number and stream positions of an older generation, to which nothing
     /// is written meanwhile.
     pub(crate) fn adopt_positions(&self, older: &Collection) -> Result<()> {

@@ -27,6 +27,8 @@ pub enum Operation {
     Delete(Vec<String>),
     /// Delete the documents a filter describes.
     DeleteMatching(ResolvedFilter),
+    /// Change no document, and add to the texts of the collection of which vectors know the beginning alone.
+    CountCut(u64),
     /// Change nothing, and fail the batch unless a document is in this state when the operations
     /// before are applied. Nothing is written in between.
     Require {
@@ -110,7 +112,10 @@ impl Operation {
             }
             Self::Update(update) => update.validate(dimension, n_latents),
             Self::UpdateMatching(update) => update.validate(),
-            Self::Delete(_) | Self::DeleteMatching(_) | Self::Require { .. } => Ok(()),
+            Self::Delete(_)
+            | Self::DeleteMatching(_)
+            | Self::CountCut(_)
+            | Self::Require { .. } => Ok(()),
         }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Changes {
     pub documents: IndexMap<String, Option<Document>>,
     /// Stored documents that are rewritten; then nothing else changes.
     pub rewrite: Option<Rewrite>,
+    /// Texts among them of which vectors know the beginning alone.
+    pub cut_texts: u64,
     pub written: Written,
 }
 
@@ -61,7 +63,7 @@ impl Planner<'_> {
     pub fn plan(&self, operations: Vec<Operation>) -> Result<Changes> {
         let changing = operations
             .iter()
-            .filter(|one| !matches!(one, Operation::Require { .. }));
+            .filter(|one| !matches!(one, Operation::Require { .. } | Operation::CountCut(_)));
         let is_alone = changing.count() == 1;
         let mut changes = Changes::default();
         for operation in operations {
@@ -114,6 +116,7 @@ impl Planner<'_> {
                         changes.delete(id);
                     }
                 }
+                Operation::CountCut(texts) => changes.cut_texts += texts,
                 Operation::Require { id, state } => self.require(&id, state, &changes)?,
             }
         }

@@ -22,7 +22,14 @@ const MAX_GAPS: usize = 64;
 pub(super) struct CommitPayload {
     /// The commit's number.
     pub sequence: u64,
+    /// Texts written so far of which vectors know the beginning alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut_texts: u64,
     streams: BTreeMap<String, Stream>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How far a stream has come.
@@ -151,9 +158,15 @@ impl CommitPayload {
         }
     }
 
-    /// Takes over the streams of an older generation, and a number above both.
+    /// Counts texts of which vectors know the beginning alone.
+    pub fn count_cut(&mut self, texts: u64) {
+        self.cut_texts = self.cut_texts.saturating_add(texts);
+    }
+
+    /// Takes over the streams and the counts of an older generation, and a number above both.
     pub fn adopt(&mut self, older: &CommitPayload) {
         self.sequence = self.sequence.max(older.sequence);
+        self.cut_texts = older.cut_texts;
         self.streams.clone_from(&older.streams);
     }
 }
@@ -172,6 +185,9 @@ mod tests {
     #[test]
     fn a_batch_counts_as_written_when_it_was() {
         let mut payload = CommitPayload::default();
+        let bare = serde_json::to_string(&payload).unwrap();
+        assert_eq!(bare, r#"{"sequence":0,"streams":{}}"#);
+        payload.count_cut(3);
         assert_eq!(payload.written(&at(1)), None);
         payload.note(at(1), 7, 0);
         payload.note(at(4), 8, 0);

@@ -370,6 +370,7 @@ impl WriterThread {
                 return;
             }
         };
+        self.payload.count_cut(changes.cut_texts);
         let mut written = changes.written;
         written.sequence = self.payload.sequence + 1;
         for (id, change) in changes.documents {
@@ -399,7 +400,8 @@ impl WriterThread {
     /// commit, which may be durable and not be shown yet.
     fn snapshot_for(&self, operations: &[Operation]) -> Result<Arc<Snapshot>> {
         let snapshot = self.shared.snapshot();
-        let only_replaces = |one: &Operation| matches!(one, Operation::Upsert(_));
+        let only_replaces =
+            |one: &Operation| matches!(one, Operation::Upsert(_) | Operation::CountCut(_));
         if snapshot.sequence() == self.payload.sequence || operations.iter().all(only_replaces) {
             return Ok(snapshot);
         }

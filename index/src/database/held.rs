@@ -250,6 +250,12 @@ impl CollectionHandle {
         generation.written(position)
     }
 
+    /// Texts written so far of which vectors know the beginning alone.
+    pub fn cut_texts(&self) -> Result<u64> {
+        let generation = self.held.state.read().generation()?.clone();
+        generation.cut_texts()
+    }
+
     /// Merges all segments into one. Blocks until done.
     pub fn merge(&self) -> Result<()> {
         let generation = self.held.state.read().generation()?.clone();

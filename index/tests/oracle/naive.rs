@@ -47,7 +47,8 @@ impl Model {
         let mut documents = self.documents.clone();
         let mut touched: BTreeSet<String> = BTreeSet::new();
         let mut applied = Applied::default();
-        let is_check = |one: &&Operation| matches!(one, Operation::Require { .. });
+        let is_check =
+            |one: &&Operation| matches!(one, Operation::Require { .. } | Operation::CountCut(_));
         let changing = operations.len() - operations.iter().filter(is_check).count();
         for operation in operations {
             match operation {
@@ -64,6 +65,7 @@ impl Model {
                     touched.insert(document.id.clone());
                     documents.insert(document.id.clone(), stored(document));
                 }
+                Operation::CountCut(_) => (),
                 Operation::Require { id, state } => {
                     let found = documents.get(id).map(Version::of);
                     match state {

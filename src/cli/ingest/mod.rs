@@ -389,6 +389,16 @@ fn advice<C>(outcome: &Outcome<C>) -> String {
     )
 }
 
+/// What to know of texts that have more tokens than the encoder reads.
+pub(super) fn cut_warning(texts: u64) -> Vec<String> {
+    let warning = format!(
+        "{} longer than the encoder reads: their vectors, and latents of these, are of the beginning (collection \
+         info says of how many tokens)",
+        text::counted(texts, "text")
+    );
+    if texts > 0 { vec![warning] } else { Vec::new() }
+}
+
 fn report(
     outcome: &Outcome<Origin>,
     rejects: &Rejects,
@@ -412,11 +422,13 @@ fn report(
             text::thousands(outcome.existing)
         ));
     }
+    output::warn(&cut_warning(outcome.cut_texts));
     let path = rejects.path().display().to_string();
     let value = json!({
         "documents": outcome.written + outcome.recognised,
         "recognised": outcome.recognised,
         "existing": outcome.existing,
+        "cut_texts": outcome.cut_texts,
         "set_aside": rejects.count(),
         "rejects": (rejects.count() > 0).then_some(&path),
         "failed_batches": outcome.failures.len(),

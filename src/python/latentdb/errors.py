@@ -120,6 +120,14 @@ class LatentDBWarning(UserWarning):
     """What makes an answer doubtful: a filter that no document can pass, a set that misleads."""
 
 
+def cut_warning(texts: int) -> list[str]:
+    """What to know of texts that have more tokens than the encoder reads."""
+    if texts == 0:
+        return []
+    many = f"{texts:,} text{'' if texts == 1 else 's'} longer than the encoder reads"
+    return [f"{many}: vectors, and latents of these, are of the beginning"]
+
+
 def warn(doubts: Iterable[str]) -> None:
     """Tells what makes an answer doubtful, once for each place in the caller's code."""
     for doubt in doubts:

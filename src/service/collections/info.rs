@@ -101,6 +101,8 @@ pub struct CollectionInfo {
     pub attributes: BTreeMap<String, BTreeSet<&'static str>>,
     /// Its documents; `None` where it cannot be opened.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// Texts written so far of which the encoder read the beginning alone.
+    pub cut_texts: u64,
     /// Bytes on disk.
     pub disk_bytes: u64,
     /// What is damaged, if anything is known to be.
@@ -177,6 +179,7 @@ impl Collections {
             analyzer: view.spec.record.analyzer,
             dimension: view.spec.record.dimension,
             n_latents: view.n_latents(),
+            cut_texts: view.handle.cut_texts()?,
             disk_bytes: view.handle.disk_bytes()?,
             damage: view.handle.damage(),
             aliases: self.core.database.aliases_of(&view.spec.record.name),
@@ -203,6 +206,7 @@ impl Collections {
             saes: Vec::new(),
             attributes: BTreeMap::new(),
             snapshot: None,
+            cut_texts: 0,
             disk_bytes: 0,
             damage: Some(damage),
             aliases: self.core.database.aliases_of(&spec.record.name),

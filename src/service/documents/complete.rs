@@ -84,8 +84,8 @@ impl Incomplete for Update {
 }
 
 impl Documents {
-    /// Checks what a write brings and adds what the collection's models make of it. Dropping the
-    /// future gives the work up.
+    /// Checks what a write brings and adds what the collection's models make of it; and how many texts have more tokens
+    /// than the encoder reads. Dropping the future gives the work up.
     ///
     /// # Errors
     /// `InvalidArgument` naming the field, `FailedPrecondition` where an SAE does not fit.
@@ -93,10 +93,10 @@ impl Documents {
         self: &Arc<Self>,
         view: &View,
         mut items: Vec<T>,
-    ) -> Result<Vec<T>> {
+    ) -> Result<(Vec<T>, usize)> {
         self.validate(view, &items)?;
         let mut drafts: Vec<Draft> = items.iter_mut().map(T::take).collect();
-        self.add_vectors(view, &mut drafts).await?;
+        let cut = self.add_vectors(view, &mut drafts).await?;
         for space in view.spaces()? {
             let progress = Arc::new(Progress::default());
             let _waiting = progress.stop_on_drop();
@@ -107,7 +107,7 @@ impl Documents {
         for (item, draft) in items.iter_mut().zip(drafts) {
             item.complete(draft);
         }
-        Ok(items)
+        Ok((items, cut))
     }
 
     /// Checks what a write brings against a collection.
@@ -123,8 +123,8 @@ impl Documents {
         Ok(())
     }
 
-    /// As [`Self::complete`] for the documents that can be written; the others come back by their
-    /// place with the reason.
+    /// As [`Self::complete`] for the documents that can be written; the others come back last, by their place with the
+    /// reason.
     ///
     /// # Errors
     /// What concerns all of them, such as an SAE that does not fit.
@@ -132,7 +132,7 @@ impl Documents {
         self: &Arc<Self>,
         view: &View,
         documents: Vec<Document>,
-    ) -> Result<(Vec<Document>, Vec<(usize, Error)>)> {
+    ) -> Result<(Vec<Document>, usize, Vec<(usize, Error)>)> {
         let n_latents = view.spec.record.n_latents();
         let (mut good, mut places, mut bad) = (Vec::new(), Vec::new(), Vec::new());
         for (place, document) in documents.into_iter().enumerate() {
@@ -147,7 +147,7 @@ impl Documents {
         while !good.is_empty() {
             // What only its codes tell of a document is rare, and then all are encoded again.
             let error = match self.complete(view, good.clone()).await {
-                Ok(documents) => return Ok((documents, bad)),
+                Ok((documents, cut)) => return Ok((documents, cut, bad)),
                 Err(error) => error,
             };
             let Some((at, field)) = item_at_fault(&error, Document::FIELD) else {
@@ -156,11 +156,12 @@ impl Documents {
             good.remove(at);
             bad.push((places.remove(at), Error::invalid(field, error.message())));
         }
-        Ok((good, bad))
+        Ok((good, 0, bad))
     }
 
-    /// Adds the vectors of texts that came without, where the collection has an encoder.
-    async fn add_vectors(self: &Arc<Self>, view: &View, drafts: &mut [Draft]) -> Result<()> {
+    /// Adds the vectors of texts that came without, where the collection has an encoder, and says of how many texts it
+    /// reads the beginning alone.
+    async fn add_vectors(self: &Arc<Self>, view: &View, drafts: &mut [Draft]) -> Result<usize> {
         let without = |draft: &&mut Draft| draft.vector.is_none() && draft.text.is_some();
         let texts: Vec<String> = drafts
             .iter()
@@ -168,18 +169,25 @@ impl Documents {
             .filter_map(|draft| draft.text.clone())
             .collect();
         if view.encoder().is_none() || texts.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let (documents, owned) = (self.clone(), view.clone());
         let encoder = blocking(move || documents.core.encoder_of(&owned)).await?;
         let Some(encoder) = encoder else {
-            return Ok(());
+            return Ok(0);
         };
+        let reads = encoder.encoder().clone();
+        let (texts, cut) = blocking(move || {
+            let all: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let cut = reads.count_cut(&all)?;
+            Ok((texts, cut))
+        })
+        .await?;
         let vectors = encoder.encode(texts).await?;
         for (draft, vector) in drafts.iter_mut().filter(without).zip(vectors) {
             draft.vector = Some(vector);
         }
-        Ok(())
+        Ok(cut)
     }
 
     /// Adds the codes of a view's SAE to drafts that have none of it and what it reads, and judges

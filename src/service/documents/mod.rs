@@ -7,6 +7,7 @@ mod projection;
 mod size;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use latentdb_index::{
     Codes, Document, Filter, Operation, Snapshot, StreamPosition, Update, Written,
@@ -74,8 +75,15 @@ pub struct Batch {
 pub struct Ingested {
     /// What was written.
     pub written: Written,
+    /// Texts that have more tokens than the encoder reads.
+    pub cut: usize,
     /// Places of the documents that were set aside, and why; fields are paths in the document.
     pub refused: Vec<(usize, Error)>,
+}
+
+/// What counts texts of which vectors know the beginning alone.
+fn counted(cut: usize) -> Option<Operation> {
+    (cut > 0).then_some(Operation::CountCut(cut as u64))
 }
 
 /// Documents read by id.
@@ -138,8 +146,8 @@ impl Documents {
             return Ok(written);
         }
         let shared = Arc::new((documents, codes, made_with, expected));
-        // What an attempt leaves out: documents set aside, and ids that exist.
-        let left_out = Arc::new(Mutex::new((Vec::new(), Vec::new())));
+        // What an attempt leaves out: documents set aside, ids that exist, and the ends of texts.
+        let left_out = Arc::new(Mutex::new((Vec::new(), Vec::new(), 0)));
         let prepare = |view| {
             let (service, shared, left_out) = (self.clone(), shared.clone(), left_out.clone());
             async move {
@@ -148,18 +156,20 @@ impl Documents {
                 let documents = with_codes(&view, documents.clone(), codes)?;
                 let sorted = if_exists.sort_out(&view, documents).await?;
                 let (documents, existing) = sorted;
-                let (mut documents, refused) = if set_aside {
+                let (mut documents, cut, refused) = if set_aside {
                     service.complete_good(&view, documents).await?
                 } else if as_given {
                     service.validate(&view, &documents)?;
-                    (documents, Vec::new())
+                    (documents, 0, Vec::new())
                 } else {
-                    (service.complete(&view, documents).await?, Vec::new())
+                    let (documents, cut) = service.complete(&view, documents).await?;
+                    (documents, cut, Vec::new())
                 };
                 let is_left = |document: &mut Document| existing.contains(&document.id);
                 let existing = documents.extract_if(.., is_left).map(|own| own.id);
-                *left_out.lock() = (refused, existing.collect());
+                *left_out.lock() = (refused, existing.collect(), cut);
                 let mut operations = requirements(expected);
+                operations.extend(counted(cut));
                 operations.extend(
                     documents
                         .into_iter()
@@ -169,11 +179,16 @@ impl Documents {
             }
         };
         let mut written = self.prepared(collection, position, turn, prepare).await?;
-        let (refused, existing) = std::mem::take(&mut *left_out.lock());
-        if !written.duplicate {
-            written.existing.splice(0..0, existing);
+        let (refused, existing, mut cut) = std::mem::take(&mut *left_out.lock());
+        match written.duplicate {
+            true => cut = 0,
+            false => drop(written.existing.splice(0..0, existing)),
         }
-        Ok(Ingested { written, refused })
+        Ok(Ingested {
+            written,
+            cut,
+            refused,
+        })
     }
 
     /// What became of a batch of a stream that an earlier try wrote, when its turn has come.
@@ -199,7 +214,7 @@ impl Documents {
                 duplicate: true,
                 ..Written::default()
             },
-            refused: Vec::new(),
+            ..Ingested::default()
         }))
     }
 
@@ -214,24 +229,32 @@ impl Documents {
         updates: Vec<Update>,
         made_with: MadeWith,
         expected: ExpectedVersions,
-    ) -> Result<Written> {
+    ) -> Result<Ingested> {
         self.core.check_room()?;
         check_batch(updates.len(), "updates")?;
         check_batch(expected.len(), "expected_versions")?;
         let shared = Arc::new((updates, made_with, expected));
-        self.prepared(collection, None, Turn::default(), |view| {
-            let (service, shared) = (self.clone(), shared.clone());
+        let cut_texts = Arc::new(AtomicUsize::new(0));
+        let prepare = |view| {
+            let (service, shared, cut_texts) = (self.clone(), shared.clone(), cut_texts.clone());
             async move {
                 let (updates, made_with, expected) = &*shared;
                 made_with.check(&view)?;
-                let updates = service.complete(&view, updates.clone()).await?;
+                let (updates, cut) = service.complete(&view, updates.clone()).await?;
+                cut_texts.store(cut, Ordering::Relaxed);
                 let update = |update| Operation::Update(Box::new(update));
                 let mut operations = requirements(expected);
+                operations.extend(counted(cut));
                 operations.extend(updates.into_iter().map(update));
                 Ok(operations)
             }
+        };
+        let turn = Turn::default();
+        Ok(Ingested {
+            written: self.prepared(collection, None, turn, prepare).await?,
+            cut: cut_texts.load(Ordering::Relaxed),
+            ..Ingested::default()
         })
-        .await
     }
 
     /// Deletes by id.

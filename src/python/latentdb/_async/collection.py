@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import v1
-from ..errors import InvalidArgument, LatentDBError, NotFound, warn
+from ..errors import InvalidArgument, LatentDBError, NotFound, cut_warning, warn
 from ..facets import FacetLike, statistics, to_facet
 from ..filters import FilterLike, to_filter
 from ..progress import Progress, ProgressLike
@@ -218,6 +218,7 @@ class AsyncCollection(Analysed):
             matching.ignore_warnings = ignore_warnings
             _put(matching.set_attributes, values)
         done = await self.rpc.unary("DocumentService/Update", request, v1.WriteResponse)
+        warn(cut_warning(done.cut_texts))
         return done.upserted
 
     async def delete(

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 from .. import v1
-from ..errors import LatentDBError, Unavailable, of_code
+from ..errors import LatentDBError, Unavailable, cut_warning, of_code, warn
 from ..progress import Progress
 from ..records import Placed
 from .transport import AsyncTransport
@@ -30,6 +30,7 @@ class Written:
         upserted: documents inserted or replaced.
         recognised: documents of batches that a stream of this name had written before.
         existing: ids of documents that exist and were left alone.
+        cut_texts: texts longer than the collection's encoder reads, so that vectors are of their beginning.
         rejected: documents that were not written, with the reason, where they were set aside:
             pairs of place and error.
         sequence: number of the last commit.
@@ -39,6 +40,7 @@ class Written:
     recognised: int = 0
     existing: list[str] = field(default_factory=list)
     rejected: list[tuple[int, LatentDBError]] = field(default_factory=list)
+    cut_texts: int = 0
     sequence: int = 0
 
 
@@ -93,6 +95,7 @@ class Ingest:
                 raise self._said(error) from None
         if self._fault is not None:
             raise self._said(self._fault)
+        warn(cut_warning(self._written.cut_texts))
         return self._written
 
     def _said(self, error: Exception) -> Exception:
@@ -152,6 +155,7 @@ class Ingest:
         self._written.upserted += answer.upserted
         self._written.sequence = max(self._written.sequence, answer.sequence)
         self._written.existing += answer.existing
+        self._written.cut_texts += answer.cut_texts
         if answer.duplicate:
             self._written.recognised += len(sent)
         for own in answer.rejected:

@@ -39,16 +39,18 @@ class UpsertRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., expected_versions: _Optional[_Mapping[str, str]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class WriteResponse(_message.Message):
-    __slots__ = ("sequence", "upserted", "deleted", "existing")
+    __slots__ = ("sequence", "upserted", "deleted", "existing", "cut_texts")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     UPSERTED_FIELD_NUMBER: _ClassVar[int]
     DELETED_FIELD_NUMBER: _ClassVar[int]
     EXISTING_FIELD_NUMBER: _ClassVar[int]
+    CUT_TEXTS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     upserted: int
     deleted: int
     existing: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, sequence: _Optional[int] = ..., upserted: _Optional[int] = ..., deleted: _Optional[int] = ..., existing: _Optional[_Iterable[str]] = ...) -> None: ...
+    cut_texts: int
+    def __init__(self, sequence: _Optional[int] = ..., upserted: _Optional[int] = ..., deleted: _Optional[int] = ..., existing: _Optional[_Iterable[str]] = ..., cut_texts: _Optional[int] = ...) -> None: ...
 
 class IngestRequest(_message.Message):
     __slots__ = ("collection", "documents", "batch", "stream_id", "set_aside", "if_exists", "as_given", "made_with")
@@ -71,7 +73,7 @@ class IngestRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., batch: _Optional[int] = ..., stream_id: _Optional[str] = ..., set_aside: bool = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., as_given: bool = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class IngestResponse(_message.Message):
-    __slots__ = ("batch", "sequence", "upserted", "duplicate", "error", "rejected", "existing")
+    __slots__ = ("batch", "sequence", "upserted", "duplicate", "error", "rejected", "existing", "cut_texts")
     BATCH_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     UPSERTED_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +81,7 @@ class IngestResponse(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     EXISTING_FIELD_NUMBER: _ClassVar[int]
+    CUT_TEXTS_FIELD_NUMBER: _ClassVar[int]
     batch: int
     sequence: int
     upserted: int
@@ -86,7 +89,8 @@ class IngestResponse(_message.Message):
     error: BatchError
     rejected: _containers.RepeatedCompositeFieldContainer[RejectedDocument]
     existing: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, batch: _Optional[int] = ..., sequence: _Optional[int] = ..., upserted: _Optional[int] = ..., duplicate: bool = ..., error: _Optional[_Union[BatchError, _Mapping[str, _Any]]] = ..., rejected: _Optional[_Iterable[_Union[RejectedDocument, _Mapping[str, _Any]]]] = ..., existing: _Optional[_Iterable[str]] = ...) -> None: ...
+    cut_texts: int
+    def __init__(self, batch: _Optional[int] = ..., sequence: _Optional[int] = ..., upserted: _Optional[int] = ..., duplicate: bool = ..., error: _Optional[_Union[BatchError, _Mapping[str, _Any]]] = ..., rejected: _Optional[_Iterable[_Union[RejectedDocument, _Mapping[str, _Any]]]] = ..., existing: _Optional[_Iterable[str]] = ..., cut_texts: _Optional[int] = ...) -> None: ...
 
 class RejectedDocument(_message.Message):
     __slots__ = ("document", "error")

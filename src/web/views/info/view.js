@@ -50,6 +50,7 @@ function Record({ of }) {
       { name: "Documents", value: html`${count(of.documents)} <${Growth} of=${of} />` },
       { name: "Latents", value: of.nLatents === 0 ? "no SAE yet" : count(of.nLatents), help: html`<${Help} page="concepts" at="latents" of="a latent" />` },
       { name: "Encoder", value: encoder === undefined ? "none: clients bring vectors" : `${encoder.model}, ${encoder.dimension} values, ${encoder.maxTokens} tokens`, title: encoder?.sha256 },
+      of.cutTexts > 0n && { name: "Longer than it reads", value: html`${count(of.cutTexts)} texts<${Help} page="ingest" at="long-texts" of="texts that are cut" />` },
       { name: "Vectors in the graph", value: of.vectors === 0n ? "no vectors" : html`<${Share} share=${Number(of.vectorsInGraph) / Number(of.vectors)} label="In the graph" />`, help: html`<${Help} page="operations" at="data" of="the graph" />` },
       { name: "Segments", value: count(of.segments), help: html`<${Help} page="operations" at="data" of="a segment" />` },
       { name: "On disk", value: bytes(of.diskBytes) },

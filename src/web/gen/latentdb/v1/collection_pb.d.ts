@@ -455,6 +455,14 @@ export declare type Collection = Message<"latentdb.v1.Collection"> & {
    * @generated from field: repeated string aliases = 35;
    */
   aliases: string[];
+
+  /**
+   * Texts written so far that have more tokens than the encoder reads, so that their vectors are of their beginning
+   * (WriteResponse.cut_texts); those included that were replaced or deleted since.
+   *
+   * @generated from field: uint64 cut_texts = 36;
+   */
+  cutTexts: bigint;
 };
 
 /**

@@ -7,7 +7,7 @@ export const AnalyzerSchema = message("latentdb.v1.Analyzer", "1 stemming s|2 st
 export const FitGateSchema = message("latentdb.v1.FitGate", "1 fvu_limit d|2 warn b");
 export const FitSchema = message("latentdb.v1.Fit", "1 vectors U|2 fvu ?d|3 limit d|4 warn b|5 own_fvu ?d|6 l0 ?d|7 own_l0 ?d");
 export const ReaderSchema = message("latentdb.v1.Reader", "1 model s|2 layer ?u|3 chat_template s|4 window u|5 stride u|6 special_tokens ?b|7 template_tokens ?b|8 prepend_bos ?b|9 pooling s|10 positions b");
-export const CollectionSchema = message("latentdb.v1.Collection", "1 name s|2 created m0|3 dimension u|4 encoder m1|5 sae m2|6 n_latents u|7 documents U|8 segments u|9 vectors U|10 vectors_in_graph U|11 disk_bytes U|12 sequence U|20 fit m3|30 reader m4|31 saes *m5|32 attributes *m6|33 analyzer m7|34 damage s|35 aliases *s", () => [TimestampSchema, EncoderInfoSchema, SaeInfoSchema, FitSchema, ReaderInfoSchema, AttachedSaeSchema, AttributeInfoSchema, AnalyzerSchema]);
+export const CollectionSchema = message("latentdb.v1.Collection", "1 name s|2 created m0|3 dimension u|4 encoder m1|5 sae m2|6 n_latents u|7 documents U|8 segments u|9 vectors U|10 vectors_in_graph U|11 disk_bytes U|12 sequence U|20 fit m3|30 reader m4|31 saes *m5|32 attributes *m6|33 analyzer m7|34 damage s|35 aliases *s|36 cut_texts U", () => [TimestampSchema, EncoderInfoSchema, SaeInfoSchema, FitSchema, ReaderInfoSchema, AttachedSaeSchema, AttributeInfoSchema, AnalyzerSchema]);
 export const SetAliasRequestSchema = message("latentdb.v1.SetAliasRequest", "1 alias s|2 collection s");
 export const SetAliasResponseSchema = message("latentdb.v1.SetAliasResponse", "1 previous s");
 export const DropAliasRequestSchema = message("latentdb.v1.DropAliasRequest", "1 alias s");

@@ -90,6 +90,14 @@ export declare type WriteResponse = Message<"latentdb.v1.WriteResponse"> & {
    * @generated from field: repeated string existing = 4;
    */
   existing: string[];
+
+  /**
+   * Texts that have more tokens than the collection's encoder reads (Encoder.max_tokens), so that their vectors are of
+   * their beginning. Those that came with a vector do not count.
+   *
+   * @generated from field: uint64 cut_texts = 5;
+   */
+  cutTexts: bigint;
 };
 
 /**
@@ -225,6 +233,13 @@ export declare type IngestResponse = Message<"latentdb.v1.IngestResponse"> & {
    * @generated from field: repeated string existing = 7;
    */
   existing: string[];
+
+  /**
+   * As in WriteResponse; of a duplicate they are not counted again.
+   *
+   * @generated from field: uint64 cut_texts = 8;
+   */
+  cutTexts: bigint;
 };
 
 /**

@@ -4,9 +4,9 @@ import { ActivationsSchema, DocumentSchema, FilterSchema, MadeWithSchema, Projec
 
 export const IfExists = enumeration("REPLACE=0 SKIP=1 FAIL=2", "IF_EXISTS_");
 export const UpsertRequestSchema = message("latentdb.v1.UpsertRequest", "1 collection s|2 documents *m0|3 if_exists e1|4 expected_versions %s|20 made_with m2", () => [DocumentSchema, IfExists, MadeWithSchema]);
-export const WriteResponseSchema = message("latentdb.v1.WriteResponse", "1 sequence U|2 upserted U|3 deleted U|4 existing *s");
+export const WriteResponseSchema = message("latentdb.v1.WriteResponse", "1 sequence U|2 upserted U|3 deleted U|4 existing *s|5 cut_texts U");
 export const IngestRequestSchema = message("latentdb.v1.IngestRequest", "1 collection s|2 documents *m0|3 batch U|4 stream_id s|5 set_aside b|6 if_exists e1|7 as_given b|20 made_with m2", () => [DocumentSchema, IfExists, MadeWithSchema]);
-export const IngestResponseSchema = message("latentdb.v1.IngestResponse", "1 batch U|2 sequence U|3 upserted U|4 duplicate b|5 error m0|6 rejected *m1|7 existing *s", () => [BatchErrorSchema, RejectedDocumentSchema]);
+export const IngestResponseSchema = message("latentdb.v1.IngestResponse", "1 batch U|2 sequence U|3 upserted U|4 duplicate b|5 error m0|6 rejected *m1|7 existing *s|8 cut_texts U", () => [BatchErrorSchema, RejectedDocumentSchema]);
 export const RejectedDocumentSchema = message("latentdb.v1.RejectedDocument", "1 document u|2 error m0", () => [BatchErrorSchema]);
 export const BatchErrorSchema = message("latentdb.v1.BatchError", "1 code i|2 message s|3 field s");
 export const UpdateRequestSchema = message("latentdb.v1.UpdateRequest", "1 collection s|2 updates *m0|3 matching m1|4 expected_versions %s|20 made_with m2", () => [DocumentUpdateSchema, MatchingUpdateSchema, MadeWithSchema]);
