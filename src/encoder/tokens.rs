@@ -62,8 +62,8 @@ impl Tokens {
 
     /// Whether `text` has more tokens than are read.
     pub(super) fn is_cut(&self, text: &str) -> Result<bool> {
-        // A token has a byte of the text at least, but for the special ones.
-        if text.len() <= self.max_tokens.saturating_sub(SPECIAL_TOKENS) {
+        // A token has a byte of the text at least, but for the special ones; what is not ASCII may be written out.
+        if text.is_ascii() && text.len() <= self.max_tokens.saturating_sub(SPECIAL_TOKENS) {
             return Ok(false);
         }
         if let Some(prefix) = self.prefix(text)

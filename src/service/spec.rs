@@ -150,9 +150,7 @@ impl SaeRecord {
             gate: Gate::default(),
         }
     }
-}
 
-impl SaeRecord {
     /// How often its latents come back in SAEs of other seeds, where that was measured.
     pub fn recurrence(&self) -> Option<&Recurrence> {
         self.training.recurrence.as_ref()

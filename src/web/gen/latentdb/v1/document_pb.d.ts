@@ -92,7 +92,7 @@ export declare type WriteResponse = Message<"latentdb.v1.WriteResponse"> & {
   existing: string[];
 
   /**
-   * Texts that have more tokens than the collection's encoder reads (Encoder.max_tokens), so that their vectors are of
+   * Texts that have more tokens than the collection's encoder reads (EncoderInfo.max_tokens), so that their vectors are of
    * their beginning. Those that came with a vector do not count.
    *
    * @generated from field: uint64 cut_texts = 5;
