@@ -106,7 +106,8 @@ pub use catalog::{
     MovedLabel, RecordKind, SavedSet, SetContent,
 };
 pub use collection::{
-    Collection, MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written,
+    Collection, GraphProgress, MatchingUpdate, Operation, Requirement, StreamPosition, Update,
+    Written,
 };
 pub use database::{
     CollectionHandle, Damaged, Database, Frozen, NewCollection, Repaired, Verified, View, now,
@@ -118,7 +119,7 @@ pub use document::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use filter::{Filter, ResolvedFilter};
-pub use priority::{give_way, gives_way};
+pub use priority::{give_way, gives_way, set_graph_threads};
 pub use progress::{Progress, StopOnDrop};
 pub use query::{Query, ResolvedQuery};
 pub use rank::{ScoredDoc, TopK};

@@ -4,12 +4,15 @@
 
 use std::cell::Cell;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// The nice value of threads that give way: a ninth of the processor time of one that does not, where both want all
 /// of it; all of it where nobody else does.
 const NICE: i32 = 10;
+/// That of threads that build graphs: a third of what writes and analyses get.
+const NICE_OF_GRAPHS: i32 = 15;
 
 thread_local! {
     static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
@@ -20,6 +23,17 @@ static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     let pool = ThreadPoolBuilder::new().thread_name(|at| format!("latentdb-search-{at}"));
     // Without threads of their own searches use the shared ones.
     pool.build().ok()
+});
+
+/// The threads that build graphs, by all collections; 0: as many as there are cores.
+static GRAPH_THREADS: AtomicUsize = AtomicUsize::new(0);
+static GRAPH_POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
+    ThreadPoolBuilder::new()
+        .num_threads(GRAPH_THREADS.load(Ordering::Relaxed))
+        .thread_name(|at| format!("latentdb-graph-{at}"))
+        .start_handler(|_| lower_to(NICE_OF_GRAPHS))
+        .build()
+        .ok()
 });
 
 /// Lowers the priority of the calling thread for good, and of the threads that it starts. Where the system knows
@@ -34,16 +48,38 @@ static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
 /// assert!(!latentdb_index::gives_way());
 /// ```
 pub fn give_way() {
+    lower_to(NICE);
+}
+
+/// Gives the calling thread a nice value, unless it has a higher one.
+fn lower_to(nice: i32) {
     GIVES_WAY.set(true);
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "a thread keeps its priority");
+    {
+        let own = rustix::process::getpriority_process(None).unwrap_or_default();
+        if let Err(error) = rustix::process::setpriority_process(None, nice.max(own)) {
+            tracing::debug!(%error, "a thread keeps its priority");
+        }
     }
 }
 
 /// Whether the calling thread gives way.
 pub fn gives_way() -> bool {
     GIVES_WAY.get()
+}
+
+/// Lets graphs of vectors be built by so many threads, 1 and more; all cores unless it is called before the first one
+/// is begun. They give way to everything else.
+pub fn set_graph_threads(threads: usize) {
+    GRAPH_THREADS.store(threads.max(1), Ordering::Relaxed);
+}
+
+/// Does work that rayon splits on the threads that build graphs.
+pub(crate) fn in_graph_threads<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    match GRAPH_POOL.as_ref() {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
 }
 
 /// Starts the threads of searches: those that a thread starts have its priority.

@@ -1,23 +1,19 @@
 //! Documents whose sets of latents are nearly the same, by Jaccard similarity. Exact.
 //!
-//! Documents with equal sets are one record. Two records of similarity `t` or more must share one
-//! of their rarest latents (prefix filtering; Bayardo, Ma and Srikant, 2007, *Scaling up all pairs
-//! similarity search*), so only records that meet in a list of rare latents are compared.
+//! Documents with equal sets are one record; similar records are found by [`similar_pairs`].
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use super::Side;
+use super::similar_sets::{SortedSets, jaccard, similar_pairs};
 use super::units::{Floor, UnitIndex, Units, count_units};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Maximum similar pairs of records that one analysis keeps.
-const MAX_PAIRS: usize = 20_000_000;
-/// What rounding may add to a product of a threshold and a length.
-const ROUNDING: f64 = 1e-9;
+/// Documents that are read between two looks whether the work was called off.
+const CHECK_EVERY: usize = 4096;
 
 /// What counts as nearly the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,22 +59,9 @@ pub struct Duplicates {
 
 /// Records: sets of latents as ascending ranks of rarity (the rarest is 0), shortest first.
 struct Records {
-    ends: Vec<usize>,
-    ranks: Vec<u32>,
+    sets: SortedSets,
     /// The documents of each record, ascending.
     documents: Vec<Vec<u32>>,
-    n_ranks: usize,
-}
-
-impl Records {
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    fn get(&self, at: usize) -> &[u32] {
-        let start = if at == 0 { 0 } else { self.ends[at - 1] };
-        &self.ranks[start..self.ends[at]]
-    }
 }
 
 /// Finds groups of documents whose latents are nearly the same.
@@ -102,7 +85,7 @@ pub fn near_duplicates(
         ));
     }
     let (records, left_out) = records(side, n_latents, options, progress)?;
-    let links = similar(&records, options.threshold, progress)?;
+    let links = similar_pairs(&records.sets, options.threshold, progress)?;
     let size = |record: u32| records.documents[record as usize].len() as u64;
     let within: u64 = records
         .documents
@@ -112,7 +95,7 @@ pub fn near_duplicates(
         .sum();
     let between: u64 = links.iter().map(|&(a, b)| size(a) * size(b)).sum();
     Ok(Duplicates {
-        documents: (0..).zip(&records.ends).map(|(at, _)| size(at)).sum(),
+        documents: records.documents.iter().map(|all| all.len() as u64).sum(),
         left_out,
         pairs: within + between,
         groups: groups(&records, &links),
@@ -140,7 +123,10 @@ fn records(
     let mut same: HashMap<Vec<u32>, Vec<u32>> = HashMap::new();
     for (segment, docs) in side.snapshot.segments().iter().zip(set.segments()) {
         let rows = segment.latents.rows();
-        for doc in docs.iter() {
+        for (at, doc) in docs.iter().enumerate() {
+            if at % CHECK_EVERY == 0 {
+                progress.check()?;
+            }
             let row = rows.row(doc);
             let active = row.latents.iter().zip(row.activations);
             let mut ranks: Vec<u32> = active
@@ -161,109 +147,25 @@ fn records(
         by_length.then_with(|| left.0.cmp(&right.0))
     });
     let mut records = Records {
-        ends: Vec::with_capacity(sorted.len()),
-        ranks: Vec::new(),
+        sets: SortedSets::new(n_latents),
         documents: Vec::with_capacity(sorted.len()),
-        n_ranks: n_latents,
     };
     for (ranks, documents) in sorted {
-        records.ranks.extend(ranks);
-        records.ends.push(records.ranks.len());
+        records.sets.push(&ranks);
         records.documents.push(documents);
     }
     Ok((records, left_out))
 }
 
-/// `ceil(share * length)`, not lifted by rounding.
-fn at_least(share: f64, length: usize) -> usize {
-    // Saturating, and never above the length but by rounding.
-    (share * length as f64 - ROUNDING).ceil() as usize
-}
-
-/// Pairs of different records that reach the threshold, the shorter record first.
-fn similar(records: &Records, threshold: f64, progress: &Progress) -> Result<Vec<(u32, u32)>> {
-    // The shorter of two records needs fewer latents in the lists than the longer one looks up.
-    let listed = |length: usize| length + 1 - at_least(2.0 * threshold / (1.0 + threshold), length);
-    let looked_up = |length: usize| length + 1 - at_least(threshold, length);
-    let mut lists: Vec<Vec<u32>> = vec![Vec::new(); records.n_ranks];
-    let numbers: Vec<u32> = (0..).take(records.len()).collect();
-    for &number in &numbers {
-        let record = records.get(number as usize);
-        for &rank in &record[..listed(record.len()).min(record.len())] {
-            lists[rank as usize].push(number);
-        }
-    }
-    let room = AtomicUsize::new(MAX_PAIRS);
-    progress.announce(numbers.len() as u64)?;
-    let found: Vec<Vec<(u32, u32)>> = numbers
-        .par_iter()
-        .map_init(
-            || (vec![0_u32; records.len()], Vec::new()),
-            |(seen_by, candidates), &number| {
-                let record = records.get(number as usize);
-                let shortest = at_least(threshold, record.len());
-                candidates.clear();
-                for &rank in &record[..looked_up(record.len()).min(record.len())] {
-                    let list = &lists[rank as usize];
-                    let start =
-                        list.partition_point(|&other| records.get(other as usize).len() < shortest);
-                    for &other in list[start..].iter().take_while(|other| **other < number) {
-                        // Marks are numbers plus one, so that none is the initial 0.
-                        if seen_by[other as usize] != number + 1 {
-                            seen_by[other as usize] = number + 1;
-                            candidates.push(other);
-                        }
-                    }
-                }
-                let found: Vec<(u32, u32)> = candidates
-                    .iter()
-                    .filter(|&&other| jaccard(records.get(other as usize), record) >= threshold)
-                    .map(|&other| (other, number))
-                    .collect();
-                take_room(&room, found.len())?;
-                progress.advance(1)?;
-                Ok(found)
-            },
-        )
-        .collect::<Result<_>>()?;
-    Ok(found.concat())
-}
-
-fn take_room(room: &AtomicUsize, pairs: usize) -> Result<()> {
-    let take = |room: usize| room.checked_sub(pairs);
-    match room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::new(
-            ErrorKind::ResourceExhausted,
-            format!(
-                "more than {MAX_PAIRS} pairs of different sets are similar: raise the threshold \
-                 or the fewest latents"
-            ),
-        )),
-    }
-}
-
-/// Jaccard similarity of two ascending lists.
-fn jaccard(a: &[u32], b: &[u32]) -> f64 {
-    let (mut at_a, mut at_b, mut both) = (0, 0, 0_usize);
-    while at_a < a.len() && at_b < b.len() {
-        both += usize::from(a[at_a] == b[at_b]);
-        let (left, right) = (a[at_a], b[at_b]);
-        at_a += usize::from(left <= right);
-        at_b += usize::from(right <= left);
-    }
-    both as f64 / (a.len() + b.len() - both) as f64
-}
-
 /// The connected components of two documents and more.
 fn groups(records: &Records, links: &[(u32, u32)]) -> Vec<DuplicateGroup> {
-    let mut parent: Vec<u32> = (0..).take(records.len()).collect();
+    let mut parent: Vec<u32> = (0..).take(records.documents.len()).collect();
     for &(a, b) in links {
         let (a, b) = (root(&mut parent, a), root(&mut parent, b));
         parent[a.max(b) as usize] = a.min(b);
     }
     let mut members: HashMap<u32, Vec<u32>> = HashMap::new();
-    for record in (0..).take(records.len()) {
+    for record in (0..).take(records.documents.len()) {
         let root = root(&mut parent, record);
         members.entry(root).or_default().push(record);
     }
@@ -292,7 +194,7 @@ fn group(records: &Records, members: &[u32]) -> Option<DuplicateGroup> {
     let first = *members.iter().min_by_key(|record| first_of(record))?;
     let mut documents: Vec<(u32, f64)> = Vec::new();
     for &record in members {
-        let similarity = jaccard(records.get(first as usize), records.get(record as usize));
+        let similarity = jaccard(records.sets.get(first), records.sets.get(record));
         let all = &records.documents[record as usize];
         documents.extend(all.iter().map(|&doc| (doc, similarity)));
     }

@@ -54,6 +54,7 @@ mod order;
 mod paired;
 mod partition;
 pub mod profile;
+mod similar_sets;
 mod spread;
 pub mod statistics;
 mod strata;

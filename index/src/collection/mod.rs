@@ -7,6 +7,7 @@
 mod background;
 mod check;
 mod freeze;
+mod graphs;
 mod operation;
 mod plan;
 mod positions;
@@ -24,7 +25,7 @@ use parking_lot::{Mutex, RwLock};
 use tantivy::schema::Schema;
 use tantivy::{Index, ReloadPolicy};
 
-use crate::dense::DensePlugin;
+use crate::dense::{DensePlugin, Lineages};
 use crate::error::{Error, Result};
 use crate::latents::LatentsPlugin;
 use crate::schema::Fields;
@@ -36,6 +37,7 @@ use positions::CommitPayload;
 use shared::Shared;
 use writer::WriterHandle;
 
+pub use graphs::GraphProgress;
 pub use operation::{MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written};
 pub(crate) use verify::verify;
 
@@ -64,7 +66,8 @@ impl Collection {
             fs::create_dir_all(&graph_directory)?;
         }
         let damage = Damage::default();
-        let (index, fields) = open_index(&index_directory, analyzer, storage, &damage)?;
+        let lineages = Arc::default();
+        let (index, fields) = open_index(&index_directory, analyzer, storage, &damage, &lineages)?;
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -87,7 +90,7 @@ impl Collection {
             .iter()
             .map(|segment| (segment.reader.segment_id(), segment.dense.n_rows()))
             .collect();
-        let graphs = background::load_graphs(&graph_directory, &live, read_only)?;
+        let graphs = graphs::load_graphs(&graph_directory, &live, read_only)?;
         let snapshot = open(&mut cache, &graphs)?;
         let shared = Arc::new(Shared {
             directory: index_directory,
@@ -97,6 +100,9 @@ impl Collection {
             reader: reader.clone(),
             current: RwLock::new(Arc::new(snapshot)),
             graphs: RwLock::new(graphs),
+            retired: Mutex::default(),
+            lineages,
+            graph_state: Mutex::default(),
             cache: Mutex::new(cache),
             changes: Mutex::new(None),
             storage: storage.clone(),
@@ -186,6 +192,11 @@ impl Collection {
         self.shared.damage.reason().map(str::to_owned)
     }
 
+    /// How far the graphs of its vectors are.
+    pub fn graph_progress(&self) -> GraphProgress {
+        self.shared.graph_progress()
+    }
+
     /// Compares the files of all segments with their checksums.
     ///
     /// # Errors
@@ -239,12 +250,13 @@ fn open_index(
     analyzer: Analyzer,
     storage: &Storage,
     damage: &Damage,
+    lineages: &Arc<Lineages>,
 ) -> Result<(Index, Fields)> {
     let fields = fields_of(directory, analyzer)?;
     let index = Index::builder()
         .schema(fields.schema.clone())
         .register_plugin(Arc::new(LatentsPlugin))
-        .register_plugin(Arc::new(DensePlugin))
+        .register_plugin(Arc::new(DensePlugin(lineages.clone())))
         .open_or_create(IndexDirectory::open(directory, storage, damage)?)?;
     fields.analyzer.register(index.tokenizers());
     Ok((index, fields))

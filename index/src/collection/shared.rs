@@ -11,8 +11,9 @@ use tantivy::index::SegmentId;
 use tantivy::{Index, IndexReader};
 
 use super::check::check_segment;
+use super::graphs::GraphState;
 use super::positions::CommitPayload;
-use crate::dense::Graph;
+use crate::dense::{Graph, Lineages};
 use crate::error::{ErrorKind, Result};
 use crate::schema::Fields;
 use crate::snapshot::{ComponentCache, Snapshot};
@@ -32,6 +33,10 @@ pub(super) struct Shared {
     pub reader: IndexReader,
     pub current: RwLock<Arc<Snapshot>>,
     pub graphs: RwLock<HashMap<SegmentId, Arc<Graph>>>,
+    /// Those of segments that were merged away, until the merged ones have taken them along.
+    pub retired: Mutex<HashMap<SegmentId, Arc<Graph>>>,
+    pub lineages: Arc<Lineages>,
+    pub graph_state: Mutex<GraphState>,
     pub cache: Mutex<ComponentCache>,
     /// Ids changed since tracking began; `None` while nobody tracks them.
     pub changes: Mutex<Option<HashSet<String>>>,
@@ -160,9 +165,20 @@ impl Shared {
         self.refresh()
     }
 
+    /// Takes a graph that was shown away.
+    pub fn withdraw_graph(&self, id: SegmentId) -> Result<()> {
+        if self.graphs.write().remove(&id).is_some() {
+            fs::remove_file(self.graph_path(id))?;
+        }
+        self.refresh()
+    }
+
     pub fn drop_dead_graphs(&self) {
-        self.graphs.write().retain(|&id, _| {
+        self.graphs.write().retain(|&id, graph| {
             let live = self.is_live(id);
+            if !live && self.lineages.is_source(id) {
+                self.retired.lock().insert(id, graph.clone());
+            }
             if !live && let Err(error) = fs::remove_file(self.graph_path(id)) {
                 tracing::warn!(%error, "a graph file of a merged segment stays behind");
             }

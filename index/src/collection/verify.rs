@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use tantivy::{Index, ReloadPolicy};
 
@@ -78,6 +79,7 @@ fn open(directory: &Path, index_directory: &Path) -> Result<(Index, Fields)> {
         analyzer,
         &Storage::default(),
         &Damage::default(),
+        &Arc::default(),
     )
 }
 

@@ -92,10 +92,17 @@ impl CodesWriter {
 }
 
 /// A coded row of a file.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) struct CodedRow<'a> {
     codes: &'a [i8],
     scale: Scale,
+}
+
+/// By the codes: rows that are equal have equal ones.
+impl std::hash::Hash for CodedRow<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.codes.hash(state);
+    }
 }
 
 /// The coded rows of a file.
@@ -143,6 +150,15 @@ impl<'a> Codes<'a> {
     pub fn cosine(&self, a: usize, b: usize) -> f32 {
         let product = self.dot.of(self.codes_of(a), self.codes_of(b));
         product as f32 * self.scales[a].step * self.scales[b].step
+    }
+
+    /// A row, ready to be compared with the others.
+    pub fn query_of(&self, row: usize) -> CodedQuery<'a> {
+        CodedQuery {
+            rows: *self,
+            codes: self.codes_of(row).to_vec(),
+            scale: self.scales[row],
+        }
     }
 
     /// A query vector of unit norm, ready to be compared with the rows.

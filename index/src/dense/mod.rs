@@ -2,20 +2,20 @@
 //!
 //! Vectors live in a file of the segment (FORMAT.md, "dense"), written and merged with tantivy's
 //! own, each with its 8-bit codes, which searches read first. The graph is derived: a file per
-//! segment id in a directory of its own, built in the background by `hnsw_rs`, verified, frozen into
-//! a flat adjacency and searched in place. Missing or damaged, it means an exact scan and a rebuild,
-//! never an error.
+//! segment id in a directory of its own, built in the background, published in parts, taken along by
+//! merges, and searched in place. What it does not know is scanned; missing or damaged, it means an
+//! exact scan and a rebuild, never an error.
 
 mod codes;
 mod graph;
-mod graph_build;
+mod lineage;
 mod plugin;
 mod reader;
 mod verify;
 
 pub(crate) use codes::CodedQuery;
-pub(crate) use graph::Graph;
-pub(crate) use graph_build::{GraphSettings, build_graph};
+pub(crate) use graph::{Graph, GraphSettings, GrowingGraph, PassingRows, carry};
+pub(crate) use lineage::{Lineages, Source, moved_twice};
 pub(crate) use plugin::DensePlugin;
 pub(crate) use reader::DenseReader;
 

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use tantivy::directory::TerminatingWrite;
 use tantivy::index::SegmentComponent;
@@ -12,14 +13,15 @@ use tantivy::schema::{Field, Schema, Value as _};
 use tantivy::{DocId, Segment, TantivyDocument};
 
 use super::reader::DenseLayout;
-use super::{DenseReader, EXTENSION};
+use super::{DenseReader, EXTENSION, Lineages, Source};
 use crate::engine_error::to_tantivy;
 use crate::latents::refuse_reordering;
 use crate::schema::{VECTOR_FIELD, decode_vector};
+use crate::segment_file::narrow;
 use crate::vector::reciprocal_norm;
 
-/// Registers the component with an index.
-pub(crate) struct DensePlugin;
+/// Registers the component with an index, and notes what merged segments are made of.
+pub(crate) struct DensePlugin(pub Arc<Lineages>);
 
 impl SegmentPlugin for DensePlugin {
     fn extensions(&self) -> &[&str] {
@@ -41,6 +43,7 @@ impl SegmentPlugin for DensePlugin {
         refuse_reordering(context.doc_id_mapping.mapping_type())?;
         let mut sources = Vec::with_capacity(context.readers.len());
         let mut layout = DenseLayout::default();
+        let mut lineage = Vec::with_capacity(context.readers.len());
         for segment in context.readers {
             let file = segment.open_read(component())?;
             let reader = DenseReader::open(file.read_bytes()?).map_err(to_tantivy)?;
@@ -50,6 +53,12 @@ impl SegmentPlugin for DensePlugin {
                     .map(|row| (reader.dimension(), reader.reciprocal_norms()[row]));
                 layout.push(vector).map_err(to_tantivy)?;
             }
+            let kept = segment.doc_ids_alive().filter_map(|doc| reader.row_of(doc));
+            lineage.push(Source {
+                id: segment.segment_id(),
+                n_rows: narrow(reader.n_rows(), "row count").map_err(to_tantivy)?,
+                kept: kept.map(|row| row as u32).collect(),
+            });
             sources.push((segment, reader));
         }
         let mut file = context.target_segment.open_write(component())?;
@@ -69,6 +78,7 @@ impl SegmentPlugin for DensePlugin {
         }
         writer.finish(&mut file)?;
         file.terminate()?;
+        self.0.note(context.target_segment.id(), lineage);
         Ok(())
     }
 }

@@ -242,11 +242,20 @@ impl DenseLayout {
 }
 
 #[cfg(test)]
+impl DenseReader {
+    /// A file of these rows, open.
+    pub fn of_rows(rows: &[Vec<f32>]) -> Self {
+        let rows: Vec<_> = rows.iter().cloned().map(Some).collect();
+        Self::open(OwnedBytes::new(tests::file(&rows))).unwrap()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::vector::reciprocal_norm;
 
-    fn file(rows: &[Option<Vec<f32>>]) -> Vec<u8> {
+    pub(super) fn file(rows: &[Option<Vec<f32>>]) -> Vec<u8> {
         let mut layout = DenseLayout::default();
         for row in rows {
             layout

@@ -182,6 +182,18 @@ impl AllowedInSegment {
         self.count == u64::from(self.n_docs)
     }
 
+    /// About `count` of them, spread over all.
+    pub fn examples(&self, count: u64) -> Vec<u32> {
+        let step = (self.count / count.max(1)).max(1);
+        let places = (0..self.count)
+            .step_by(step as usize)
+            .filter_map(|at| u32::try_from(at).ok());
+        match &self.docs {
+            None => places.collect(),
+            Some(docs) => places.filter_map(|at| docs.select(at)).collect(),
+        }
+    }
+
     /// Documents that are allowed in `other`, of the same segment, too.
     pub fn count_shared(&self, other: &Self) -> u64 {
         match (&self.docs, &other.docs) {

@@ -153,8 +153,8 @@ fn unit_of(cosines: &[f32]) -> f32 {
 const DOCS_PER_TASK: usize = 4096;
 
 /// Offers a segment's best `k` documents by cosine and boosts to `top`, as numbers of the snapshot.
-/// `weights` ascend by latent; `unit` is x at unit norm. Returns the access path of the nearest part
-/// and the documents scored.
+/// `weights` ascend by latent; `unit` is x at unit norm. Returns how the nearest part was searched, with
+/// all documents scored.
 pub(super) fn search_segment(
     segment: &SegmentView,
     allowed: &AllowedInSegment,
@@ -163,7 +163,7 @@ pub(super) fn search_segment(
     weights: &[BoostWeight],
     k: usize,
     top: &mut TopK,
-) -> Result<(nearest::Access, u64)> {
+) -> Result<nearest::Searched> {
     let mut listed = RoaringBitmap::new();
     for entry in weights {
         if let Some(list) = segment.latents.list(entry.latent) {
@@ -189,8 +189,9 @@ pub(super) fn search_segment(
     for hit in hits {
         top.push(hit.doc, hit.score);
     }
-    let (access, compared) = nearest::search_segment(segment, &others, query, unit, k, top);
-    Ok((access, compared + docs.len() as u64))
+    let mut searched = nearest::search_segment(segment, &others, query, unit, k, top);
+    searched.compared += docs.len() as u64;
+    Ok(searched)
 }
 
 /// The boosted score of a segment's document; `None` where it has no vector.

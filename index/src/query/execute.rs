@@ -179,15 +179,15 @@ impl Executor<'_> {
             if allowed.count() == 0 || segment.dense.n_rows() == 0 {
                 continue;
             }
-            let (access, compared) = match &weights {
+            let searched = match &weights {
                 None => nearest::search_segment(segment, allowed, nearest, &unit, limit, &mut top),
                 Some(weights) => boost::search_segment(
                     segment, allowed, nearest, &unit, weights, limit, &mut top,
                 )?,
             };
-            graphs |= access == nearest::Access::Graph;
-            scans |= access == nearest::Access::Scan;
-            plan.candidates += compared;
+            graphs |= searched.graph;
+            scans |= searched.scan;
+            plan.candidates += searched.compared;
         }
         plan.access = match (graphs, scans) {
             (true, true) => "graph+scan",

@@ -151,8 +151,9 @@ impl Snapshot {
             .iter()
             .fold((0, 0), |(all, covered), segment| {
                 let rows = segment.dense.n_rows() as u64;
-                let graph = segment.graph.as_ref().map_or(0, |_| rows);
-                (all + rows, covered + graph)
+                let graph = segment.graph.as_ref();
+                let known = graph.map_or(0, |graph| rows - graph.missing().len());
+                (all + rows, covered + known)
             })
     }
 

@@ -63,7 +63,7 @@ fn wait_for_graph(collection: &Collection) {
     }
 }
 
-fn nearest(snapshot: &Snapshot, vector: &[f32], filter: &Filter, exact: bool) -> Ranking {
+pub fn nearest(snapshot: &Snapshot, vector: &[f32], filter: &Filter, exact: bool) -> Ranking {
     let kind = Kind::Nearest(Nearest {
         vector: vector.to_vec(),
         exact,

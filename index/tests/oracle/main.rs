@@ -12,6 +12,7 @@ mod directed;
 mod facets;
 mod generate;
 mod graph;
+mod graph_beside_writes;
 mod naive;
 mod switching;
 mod texts;
