@@ -1,7 +1,7 @@
 //! Dense search under filters of every selectivity, without relation to the query, with it and against it.
 
 use anyhow::Result;
-use latentdb_index::filter::AttributeTest;
+use latentdb_index::filter::{AttributeTest, parse};
 use latentdb_index::query::execute;
 use latentdb_index::{Filter, Snapshot, Value};
 use std::ops::Bound;
@@ -32,7 +32,21 @@ pub fn measure(snapshot: &Snapshot, rows: &Rows) -> Result<()> {
             .total_cmp(&rows.along(&rows.query(*a)))
     });
     let against: Vec<usize> = order.iter().rev().take(QUERIES).copied().collect();
-    println!(
+    for text in [
+        "category = 'cs.LG'",
+        "category in ('cs.CL', 'cs.CV')",
+        "category like 'cs.%'",
+        "day < 100",
+    ] {
+        let filter = parse(text)?.resolve(&crate::queries::shape(rows))?;
+        let started = std::time::Instant::now();
+        let count = snapshot.count(&filter)?;
+        let first = started.elapsed();
+        snapshot.count(&filter)?;
+        let again = started.elapsed() - first;
+        eprintln!("{text}: {count} documents, {first:.1?} the first time, {again:.1?} again");
+    }
+    eprintln!(
         "filter, share: p50, p99, largest in ms; recall; access; filter evaluated the first time"
     );
     for (name, queries, attribute) in [
@@ -74,7 +88,7 @@ pub fn measure(snapshot: &Snapshot, rows: &Rows) -> Result<()> {
                 total += recall(&best[at], &ranking);
                 Ok(())
             })?;
-            println!(
+            eprintln!(
                 "{name}, {:.2} %: {:.2}, {:.2}, {:.2}; {:.3}; {access}; {first:.1?}",
                 share * 100.0,
                 found.p50,

@@ -19,7 +19,7 @@ use crate::memory;
 fn timed<T>(name: &str, run: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
     let started = Instant::now();
     let found = run(&Progress::default())?;
-    println!(
+    eprintln!(
         "{name}: {:.2} s; {}",
         started.elapsed().as_secs_f64(),
         memory()
@@ -41,7 +41,7 @@ pub fn duplicates(snapshot: &Snapshot) -> Result<()> {
             };
             Ok(near_duplicates(side, N_LATENTS, &options, progress)?)
         })?;
-        println!("  {} pairs, {} groups", found.pairs, found.groups.len());
+        eprintln!("  {} pairs, {} groups", found.pairs, found.groups.len());
     }
     Ok(())
 }

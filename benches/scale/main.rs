@@ -5,7 +5,8 @@
 //! said otherwise) in DIR, once, and measures; a collection of that size that is there already is opened. A document is a
 //! mixture of two abstracts' embeddings with some noise (from `LATENTDB_CORPORA`, else `data`), coded by an SAE of 3,072
 //! latents, k = 32 (trained on first use, kept in LatentDB's cache). Parts: `graph`, `merge`,
-//! `queries`, `filters`, `duplicates`, `analyses`; all of them by default. Without the data nothing is measured.
+//! `queries`, `filters`, `duplicates`, `analyses`; all of them by default. `--only trickle` loads N documents into a collection
+//! of its own, twice: alone, and with five writes a second beside and after it. Without the data nothing is measured.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ mod filters;
 mod long;
 mod queries;
 mod rows;
+mod trickle;
 
 use corpus::Corpus;
 use rows::Rows;
@@ -36,7 +38,7 @@ fn main() -> Result<()> {
     };
     let first = arguments.first().filter(|first| !first.starts_with("--"));
     let Some(folder) = first.map(PathBuf::from) else {
-        eprintln!("nothing measured: name a folder for the collection");
+        eeprintln!("nothing measured: name a folder for the collection");
         return Ok(());
     };
     let rows: usize = match value("--rows") {
@@ -49,7 +51,7 @@ fn main() -> Result<()> {
             .is_none_or(|only| only.split(',').any(|one| one == part))
     };
     let Some(corpus) = Corpus::read()? else {
-        eprintln!(
+        eeprintln!(
             "nothing measured: {} and {} are not in {} (LATENTDB_CORPORA names another folder)",
             arxiv::EMBEDDINGS,
             arxiv::ABSTRACTS,
@@ -58,6 +60,9 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let rows = Rows::new(&corpus, rows);
+    if only.as_deref() == Some("trickle") {
+        return trickle::measure(&folder, &rows, &corpus);
+    }
     let directory = folder.join(format!("rows-{}", rows.count));
     let is_new = !directory.join("index").join("meta.json").is_file();
     std::fs::create_dir_all(&directory)?;
@@ -66,12 +71,12 @@ fn main() -> Result<()> {
     if is_new {
         ingest(&collection, &rows, &corpus)?;
     } else {
-        println!("opened in {:.0?}", started.elapsed());
+        eprintln!("opened in {:.0?}", started.elapsed());
     }
     if wanted("graph") || is_new {
         await_graph(&collection);
     }
-    println!(
+    eprintln!(
         "{} documents, {} segments, {} MB on disk; {}",
         collection.snapshot().n_docs(),
         collection.snapshot().n_segments(),
@@ -81,7 +86,7 @@ fn main() -> Result<()> {
     if wanted("merge") {
         let started = Instant::now();
         collection.merge()?;
-        println!("merged into one segment in {:.1?}", started.elapsed());
+        eprintln!("merged into one segment in {:.1?}", started.elapsed());
         await_graph(&collection);
     }
     let snapshot = collection.snapshot();
@@ -97,7 +102,7 @@ fn main() -> Result<()> {
     if wanted("analyses") {
         long::analyses(&snapshot)?;
     }
-    println!("at the end: {}", memory());
+    eprintln!("at the end: {}", memory());
     Ok(())
 }
 
@@ -128,7 +133,7 @@ fn ingest(collection: &Collection, rows: &Rows, corpus: &Corpus) -> Result<()> {
         writing += started.elapsed();
     }
     let per_second = |time: Duration| rows.count as f64 / time.as_secs_f64();
-    println!(
+    eprintln!(
         "ingest: {:.0} documents/s written, each {BATCH} acknowledged ({:.0}/s with encoding by the SAE)",
         per_second(writing),
         per_second(writing + encoding)
@@ -136,19 +141,19 @@ fn ingest(collection: &Collection, rows: &Rows, corpus: &Corpus) -> Result<()> {
     Ok(())
 }
 
-/// Waits until graphs are whole.
-fn await_graph(collection: &Collection) {
+/// Waits until graphs are whole; says how long that took.
+fn await_graph(collection: &Collection) -> Duration {
     let started = Instant::now();
     loop {
         let (vectors, known) = collection.snapshot().graph_coverage();
         let progress = collection.graph_progress();
         if progress.share >= 1.0 || progress.failure.is_some() {
-            println!(
+            eprintln!(
                 "graph: {known} of {vectors} vectors after {:.1?}{}",
                 started.elapsed(),
                 progress.failure.unwrap_or_default()
             );
-            return;
+            return started.elapsed();
         }
         std::thread::sleep(Duration::from_millis(50));
     }

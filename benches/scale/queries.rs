@@ -73,7 +73,7 @@ pub fn measure(snapshot: &Snapshot, rows: &Rows) -> Result<()> {
         execute(&weighted[at], snapshot, TOP)?;
         Ok(())
     })?;
-    println!(
+    eprintln!(
         "20 weighted latents: p50 {:.2} ms, p99 {:.2}",
         found.p50, found.p99
     );
@@ -93,7 +93,7 @@ pub fn measure(snapshot: &Snapshot, rows: &Rows) -> Result<()> {
         total += recall(&exact[at], &execute(&walks[at], snapshot, TOP)?);
         Ok(())
     })?;
-    println!(
+    eprintln!(
         "nearest: p50 {:.2} ms, p99 {:.2}, recall {:.4}; exact: p50 {:.2} ms, p99 {:.2}",
         walk.p50,
         walk.p99,

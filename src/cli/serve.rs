@@ -209,6 +209,9 @@ struct LimitArgs {
     /// Maximum analyses under way [default: twice the cores]; others wait for half a minute
     #[arg(long, value_name = "N", default_value_t = Limits::default().analyses, hide_default_value = true, value_parser = flags::count::<u32>)]
     max_analyses: u32,
+    /// Maximum threads that build graphs of vectors, at a lower priority than everything else [default: the cores]
+    #[arg(long, value_name = "N", default_value_t = cores(), hide_default_value = true, value_parser = flags::count::<u32>)]
+    graph_threads: u32,
     /// MiB of memory of the server itself, mapped files aside, over which requests are answered
     /// RESOURCE_EXHAUSTED [default: three quarters of the machine's]
     #[arg(long, value_name = "MIB", default_value_t = Limits::default().memory >> 20, hide_default_value = true, value_parser = flags::count::<u64>)]
@@ -239,6 +242,11 @@ impl LimitArgs {
     }
 }
 
+fn cores() -> u32 {
+    let cores = std::thread::available_parallelism();
+    cores.map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
+}
+
 /// Whether a server would take these settings, as far as that can be said without starting it.
 ///
 /// # Errors
@@ -257,6 +265,7 @@ pub(super) fn check(matches: &ArgMatches) -> anyhow::Result<()> {
 
 pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
     args.check()?;
+    latentdb_index::set_graph_threads(args.limits.graph_threads as usize);
     let listener = listen(&args.listen).await?;
     let address = listener.local_addr()?;
     let metrics = match &args.metrics {

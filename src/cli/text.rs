@@ -84,12 +84,22 @@ pub(super) fn collection(collection: &Collection) -> String {
         fact(
             "vectors",
             format!(
-                "{} of {} values, {} in the graph",
+                "{} of {} values, {} in the graph{}",
                 thousands(collection.vectors),
                 collection.dimension,
-                thousands(collection.vectors_in_graph)
+                thousands(collection.vectors_in_graph),
+                match collection.graph_progress < 1.0 {
+                    true => format!(
+                        ", which is built to {:.1}%",
+                        100.0 * collection.graph_progress
+                    ),
+                    false => String::new(),
+                }
             ),
         );
+        if !collection.graph_failure.is_empty() {
+            fact("graph", format!("not built: {}", collection.graph_failure));
+        }
     }
     if collection.cut_texts > 0 {
         fact(

@@ -205,6 +205,8 @@ pub(super) fn wire_collection(info: CollectionInfo) -> v1::Collection {
         segments: count(|snapshot| snapshot.n_segments() as u64) as u32,
         vectors: count(|snapshot| snapshot.graph_coverage().0),
         vectors_in_graph: count(|snapshot| snapshot.graph_coverage().1),
+        graph_progress: info.graphs.share,
+        graph_failure: without_places(info.graphs.failure.unwrap_or_default()),
         cut_texts: info.cut_texts,
         disk_bytes: info.disk_bytes,
         sequence: count(Snapshot::sequence),

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::record_file::discard;
 use crate::catalog::{Catalog, CollectionRecord};
-use crate::collection::{Collection, Operation, StreamPosition, Written};
+use crate::collection::{Collection, GraphProgress, Operation, StreamPosition, Written};
 use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::progress::Progress;
 use crate::snapshot::Snapshot;
@@ -254,6 +254,12 @@ impl CollectionHandle {
     pub fn cut_texts(&self) -> Result<u64> {
         let generation = self.held.state.read().generation()?.clone();
         generation.cut_texts()
+    }
+
+    /// How far the graphs of its vectors are.
+    pub fn graph_progress(&self) -> Result<GraphProgress> {
+        let generation = self.held.state.read().generation()?.clone();
+        Ok(generation.graph_progress())
     }
 
     /// Merges all segments into one. Blocks until done.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use latentdb_index::{Analyzer, SavedSet, Snapshot};
+use latentdb_index::{Analyzer, GraphProgress, SavedSet, Snapshot};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::reading::{CodePooling, Precision, TokenPolicy};
@@ -103,6 +103,8 @@ pub struct CollectionInfo {
     pub snapshot: Option<Arc<Snapshot>>,
     /// Texts written so far of which the encoder read the beginning alone.
     pub cut_texts: u64,
+    /// How far the graphs of its vectors are.
+    pub graphs: GraphProgress,
     /// Bytes on disk.
     pub disk_bytes: u64,
     /// What is damaged, if anything is known to be.
@@ -180,6 +182,7 @@ impl Collections {
             dimension: view.spec.record.dimension,
             n_latents: view.n_latents(),
             cut_texts: view.handle.cut_texts()?,
+            graphs: view.handle.graph_progress()?,
             disk_bytes: view.handle.disk_bytes()?,
             damage: view.handle.damage(),
             aliases: self.core.database.aliases_of(&view.spec.record.name),
@@ -207,6 +210,7 @@ impl Collections {
             attributes: BTreeMap::new(),
             snapshot: None,
             cut_texts: 0,
+            graphs: GraphProgress::default(),
             disk_bytes: 0,
             damage: Some(damage),
             aliases: self.core.database.aliases_of(&spec.record.name),

@@ -39,7 +39,7 @@ impl Default for GraphSettings {
     fn default() -> Self {
         Self {
             max_neighbours: 16,
-            ef_construction: 100,
+            ef_construction: 160,
             seed_rows: 8192,
         }
     }

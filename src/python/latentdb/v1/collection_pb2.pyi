@@ -95,7 +95,7 @@ class Reader(_message.Message):
     def __init__(self, model: _Optional[str] = ..., layer: _Optional[int] = ..., chat_template: _Optional[str] = ..., window: _Optional[int] = ..., stride: _Optional[int] = ..., special_tokens: bool = ..., template_tokens: bool = ..., prepend_bos: bool = ..., pooling: _Optional[str] = ..., positions: bool = ...) -> None: ...
 
 class Collection(_message.Message):
-    __slots__ = ("name", "created", "dimension", "encoder", "sae", "n_latents", "documents", "segments", "vectors", "vectors_in_graph", "disk_bytes", "sequence", "fit", "reader", "saes", "attributes", "analyzer", "damage", "aliases", "cut_texts")
+    __slots__ = ("name", "created", "dimension", "encoder", "sae", "n_latents", "documents", "segments", "vectors", "vectors_in_graph", "disk_bytes", "sequence", "fit", "reader", "saes", "attributes", "analyzer", "damage", "aliases", "cut_texts", "graph_progress", "graph_failure")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
@@ -116,6 +116,8 @@ class Collection(_message.Message):
     DAMAGE_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     CUT_TEXTS_FIELD_NUMBER: _ClassVar[int]
+    GRAPH_PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    GRAPH_FAILURE_FIELD_NUMBER: _ClassVar[int]
     name: str
     created: _timestamp_pb2.Timestamp
     dimension: int
@@ -136,7 +138,9 @@ class Collection(_message.Message):
     damage: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     cut_texts: int
-    def __init__(self, name: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., dimension: _Optional[int] = ..., encoder: _Optional[_Union[EncoderInfo, _Mapping[str, _Any]]] = ..., sae: _Optional[_Union[SaeInfo, _Mapping[str, _Any]]] = ..., n_latents: _Optional[int] = ..., documents: _Optional[int] = ..., segments: _Optional[int] = ..., vectors: _Optional[int] = ..., vectors_in_graph: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., sequence: _Optional[int] = ..., fit: _Optional[_Union[Fit, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[ReaderInfo, _Mapping[str, _Any]]] = ..., saes: _Optional[_Iterable[_Union[AttachedSae, _Mapping[str, _Any]]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeInfo, _Mapping[str, _Any]]]] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping[str, _Any]]] = ..., damage: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., cut_texts: _Optional[int] = ...) -> None: ...
+    graph_progress: float
+    graph_failure: str
+    def __init__(self, name: _Optional[str] = ..., created: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping[str, _Any]]] = ..., dimension: _Optional[int] = ..., encoder: _Optional[_Union[EncoderInfo, _Mapping[str, _Any]]] = ..., sae: _Optional[_Union[SaeInfo, _Mapping[str, _Any]]] = ..., n_latents: _Optional[int] = ..., documents: _Optional[int] = ..., segments: _Optional[int] = ..., vectors: _Optional[int] = ..., vectors_in_graph: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., sequence: _Optional[int] = ..., fit: _Optional[_Union[Fit, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[ReaderInfo, _Mapping[str, _Any]]] = ..., saes: _Optional[_Iterable[_Union[AttachedSae, _Mapping[str, _Any]]]] = ..., attributes: _Optional[_Iterable[_Union[AttributeInfo, _Mapping[str, _Any]]]] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping[str, _Any]]] = ..., damage: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., cut_texts: _Optional[int] = ..., graph_progress: _Optional[float] = ..., graph_failure: _Optional[str] = ...) -> None: ...
 
 class SetAliasRequest(_message.Message):
     __slots__ = ("alias", "collection")

@@ -52,6 +52,7 @@ function Record({ of }) {
       { name: "Encoder", value: encoder === undefined ? "none: clients bring vectors" : `${encoder.model}, ${encoder.dimension} values, ${encoder.maxTokens} tokens`, title: encoder?.sha256 },
       of.cutTexts > 0n && { name: "Longer than it reads", value: html`${count(of.cutTexts)} texts<${Help} page="ingest" at="long-texts" of="texts that are cut" />` },
       { name: "Vectors in the graph", value: of.vectors === 0n ? "no vectors" : html`<${Share} share=${Number(of.vectorsInGraph) / Number(of.vectors)} label="In the graph" />`, help: html`<${Help} page="operations" at="data" of="the graph" />` },
+      of.graphFailure !== "" && { name: "Graph", value: html`<span class="field-error" role="alert">not built: ${of.graphFailure}</span>` },
       { name: "Segments", value: count(of.segments), help: html`<${Help} page="operations" at="data" of="a segment" />` },
       { name: "On disk", value: bytes(of.diskBytes) },
       { name: "Last commit", value: count(of.sequence), help: html`<${Help} page="concepts" at="snapshots" of="a commit" />` },

@@ -386,7 +386,7 @@ export declare type Collection = Message<"latentdb.v1.Collection"> & {
   vectors: bigint;
 
   /**
-   * How many of those a graph covers; the rest is scanned exactly.
+   * How many of those a graph knows, whole or in part; the rest is scanned exactly.
    *
    * @generated from field: uint64 vectors_in_graph = 10;
    */
@@ -463,6 +463,22 @@ export declare type Collection = Message<"latentdb.v1.Collection"> & {
    * @generated from field: uint64 cut_texts = 36;
    */
   cutTexts: bigint;
+
+  /**
+   * How much of the work on graphs is done, 0 to 1: vectors that graphs know, and those inserted since a
+   * graph was published last, of the vectors in segments of 20,000 and more; 1 where there are none.
+   *
+   * @generated from field: double graph_progress = 37;
+   */
+  graphProgress: number;
+
+  /**
+   * Why graphs are not built, where that failed last: it is tried again, and searches scan. Empty:
+   * nothing.
+   *
+   * @generated from field: string graph_failure = 38;
+   */
+  graphFailure: string;
 };
 
 /**
