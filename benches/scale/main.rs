@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     };
     let first = arguments.first().filter(|first| !first.starts_with("--"));
     let Some(folder) = first.map(PathBuf::from) else {
-        eeprintln!("nothing measured: name a folder for the collection");
+        eprintln!("nothing measured: name a folder for the collection");
         return Ok(());
     };
     let rows: usize = match value("--rows") {
@@ -51,7 +51,7 @@ fn main() -> Result<()> {
             .is_none_or(|only| only.split(',').any(|one| one == part))
     };
     let Some(corpus) = Corpus::read()? else {
-        eeprintln!(
+        eprintln!(
             "nothing measured: {} and {} are not in {} (LATENTDB_CORPORA names another folder)",
             arxiv::EMBEDDINGS,
             arxiv::ABSTRACTS,
