@@ -19,6 +19,7 @@ def test_a_collection_is_created_listed_described_and_dropped(api, name):
     api.upsert(name, [wire.document("a", vec=[1.0] * 8), wire.document("b")])
     info = api.info(name)
     assert (info.documents, info.vectors, info.vectors_in_graph) == (2, 1, 0)
+    assert (info.graph_progress, info.graph_failure) == (1, "")
     assert info.sequence > made.sequence
     assert info.segments >= 1 and info.disk_bytes > 0
 

@@ -1,7 +1,7 @@
 //! Builds the graphs of a collection's segments beside everything else: a slice at a time, published in parts, taken
 //! along by merges.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tantivy::index::SegmentId;
 
+use super::graph_state::GraphProgress;
 use super::shared::Shared;
 use crate::dense::{DenseReader, Graph, GraphSettings, GrowingGraph, carry, moved_twice};
 use crate::error::Result;
@@ -32,26 +33,6 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Self-queries that check a graph, and the share of them that must find themselves.
 const GATE_QUERIES: usize = 200;
 const GATE_RECALL: f64 = 0.97;
-
-/// How far the graphs of a collection are.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GraphProgress {
-    /// Vectors that graphs serve or that are inserted into them, of those in segments that get one; 1 where no segment
-    /// is large enough.
-    pub share: f64,
-    /// Why building stopped, where it did: it is tried again.
-    pub failure: Option<String>,
-}
-
-/// What the thread that builds tells others.
-#[derive(Default)]
-pub(super) struct GraphState {
-    /// Rows inserted since the graph under construction was published last.
-    inserted: u64,
-    /// Segments whose graph is as good as it gets, and those whose graph failed the gate: they stay with exact scans.
-    settled: HashSet<SegmentId>,
-    failure: Option<String>,
-}
 
 impl Shared {
     /// How far the graphs are.
@@ -184,27 +165,25 @@ impl GraphBuilder {
     fn carry(&mut self, shared: &Shared) -> Result<()> {
         for part in shared.snapshot().segments() {
             let id = part.reader.segment_id();
-            if part.graph.is_none() && wants_graph(part) && self.growing.is_none() {
-                let found = ancestor(shared, id);
+            if part.graph.is_none() && wants_graph(part) {
                 let settings = GraphSettings::default();
-                let carried = match &found {
+                let carried = match ancestor(shared, id) {
                     Some((graph, moved)) => {
-                        in_graph_threads(|| carry(graph, moved, &part.dense, settings))?
+                        in_graph_threads(|| carry(&graph, &moved, &part.dense, settings))?
                     }
                     None => None,
                 };
                 if let Some(graph) = carried {
                     let mut growing = Growing::new(id, part.dense.clone(), graph);
                     growing.publish(shared, false)?;
-                    self.growing = Some(growing);
+                    // Where another one grows, this one is resumed after it.
+                    self.growing.get_or_insert(growing);
                 }
             }
             shared.lineages.forget(id);
         }
-        shared
-            .retired
-            .lock()
-            .retain(|id, _| shared.lineages.is_source(*id));
+        let needed = |id: SegmentId| shared.lineages.is_source(id);
+        shared.retired.lock().retain(|id, _| needed(*id));
         Ok(())
     }
 
@@ -268,6 +247,12 @@ impl Growing {
                 tracing::warn!(recall, segment = %self.id.uuid_string(), "a graph failed its check; exact scans go on");
                 fs::remove_file(&draft)?;
                 shared.withdraw_graph(self.id)?;
+                shared.graph_state.lock().failure = Some(format!(
+                    "a graph of {} vectors found {:.1}% of them by themselves, of which {:.0}% are required: searches scan",
+                    self.dense.n_rows(),
+                    100.0 * recall,
+                    100.0 * GATE_RECALL
+                ));
                 return Ok(0);
             }
         }

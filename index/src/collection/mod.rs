@@ -7,6 +7,7 @@
 mod background;
 mod check;
 mod freeze;
+mod graph_state;
 mod graphs;
 mod operation;
 mod plan;
@@ -37,7 +38,7 @@ use positions::CommitPayload;
 use shared::Shared;
 use writer::WriterHandle;
 
-pub use graphs::GraphProgress;
+pub use graph_state::GraphProgress;
 pub use operation::{MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written};
 pub(crate) use verify::verify;
 

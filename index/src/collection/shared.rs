@@ -11,7 +11,7 @@ use tantivy::index::SegmentId;
 use tantivy::{Index, IndexReader};
 
 use super::check::check_segment;
-use super::graphs::GraphState;
+use super::graph_state::GraphState;
 use super::positions::CommitPayload;
 use crate::dense::{Graph, Lineages};
 use crate::error::{ErrorKind, Result};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::super::DenseReader;
 use super::Graph;
 use super::file::{GraphParts, NO_NODE, Twin, UpperNode};
-use super::grow::{GraphSettings, GrowingGraph, best_links};
+use super::grow::{GrowingGraph, best_links};
+use super::settings::GraphSettings;
+use crate::dense::DenseReader;
 use crate::error::Result;
 
 /// A graph that holds less of the merged rows than one of so many is built anew: its layers above 0 would be too few.

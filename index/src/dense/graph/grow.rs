@@ -13,37 +13,17 @@ use rand::seq::SliceRandom;
 use rand::{SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
-use super::super::DenseReader;
-use super::super::codes::Codes;
 use super::file::{GraphParts, NO_NODE, Twin, UpperNode};
 use super::reach::unreached;
 use super::seed::build_seed;
+use super::settings::GraphSettings;
 use super::twins::find_twins;
 use super::walk::{Links, Visited, walk};
 use super::{Graph, descend};
+use crate::dense::DenseReader;
+use crate::dense::codes::Codes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rank::{ScoredDoc, TopK};
-
-/// Parameters of graph construction, in the terms of the HNSW paper.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct GraphSettings {
-    /// M: neighbours a node gets in a layer (layer 0 keeps twice as many).
-    pub max_neighbours: usize,
-    /// efConstruction: the beam of insertion.
-    pub ef_construction: usize,
-    /// Rows of the seed.
-    pub seed_rows: usize,
-}
-
-impl Default for GraphSettings {
-    fn default() -> Self {
-        Self {
-            max_neighbours: 16,
-            ef_construction: 160,
-            seed_rows: 8192,
-        }
-    }
-}
 
 /// Links that a node may have beyond its limit until the furthest are dropped: sorting costs more than a link.
 const SLACK: usize = 8;

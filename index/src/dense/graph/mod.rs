@@ -8,6 +8,7 @@ mod file;
 mod grow;
 mod reach;
 mod seed;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod twins;
@@ -26,7 +27,8 @@ use twins::Twins;
 use walk::{Visited, walk, walk_among};
 
 pub(crate) use carry::carry;
-pub(crate) use grow::{GraphSettings, GrowingGraph};
+pub(crate) use grow::GrowingGraph;
+pub(crate) use settings::GraphSettings;
 
 /// Nodes that a filtered search starts from, spread over those that pass.
 const SPREAD_ENTRIES: u64 = 24;

@@ -3,9 +3,9 @@
 use hnsw_rs::prelude::{Distance, Hnsw};
 use rayon::prelude::*;
 
-use super::super::codes::Codes;
 use super::file::UpperNode;
-use super::grow::GraphSettings;
+use super::settings::GraphSettings;
+use crate::dense::codes::Codes;
 use crate::error::{Error, Result};
 
 /// Rows handed to the builder between two checks for cancellation.

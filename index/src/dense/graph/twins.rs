@@ -3,8 +3,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::super::codes::Codes;
 use super::file::Twin;
+use crate::dense::codes::Codes;
 
 /// Who stands for whom, both ways.
 #[derive(Default)]

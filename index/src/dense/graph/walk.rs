@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::super::CodedQuery;
+use crate::dense::CodedQuery;
 use crate::rank::{ScoredDoc, TopK};
 
 /// The links of layer 0, in a file or under construction.
