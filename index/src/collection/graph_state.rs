@@ -10,7 +10,8 @@ pub struct GraphProgress {
     /// Vectors that graphs serve or that are inserted into them, of those in segments that get one; 1 where no segment
     /// is large enough.
     pub share: f64,
-    /// Why building stopped, where it did: it is tried again.
+    /// Why a graph is not built, where one is not: what failed is tried again; a graph that did not pass its check is
+    /// not.
     pub failure: Option<String>,
 }
 

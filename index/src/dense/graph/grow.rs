@@ -192,8 +192,8 @@ impl GrowingGraph {
         self.missing.len() + self.twins.len() == self.vectors.n_rows()
     }
 
-    /// Inserts about `rows` more rows on the threads of the calling pool. `proceed` is asked before each batch of rows; its error
-    /// ends the work between two batches.
+    /// Inserts about `rows` more rows on the threads of the calling pool. `proceed` is asked before each batch; its
+    /// error ends the work between two batches.
     pub fn grow(&mut self, rows: usize, proceed: &dyn Fn() -> Result<()>) -> Result<()> {
         if self.is_empty() && !self.missing.is_empty() {
             let start = self.missing.len().saturating_sub(self.settings.seed_rows);
