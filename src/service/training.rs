@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use latentdb_index::{Activation, Snapshot, validate_latents, validate_vector};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::documents::MAX_BATCH;
@@ -244,7 +246,8 @@ impl Training {
     }
 }
 
-/// The vectors of a snapshot, read where they lie.
+/// The vectors of a snapshot, read where they lie, in an order that follows from the vectors alone: merges number
+/// documents anew whenever they happen, and the same vectors train the same SAE.
 struct SnapshotRows {
     snapshot: Arc<Snapshot>,
     docs: Vec<u32>,
@@ -255,10 +258,12 @@ struct SnapshotRows {
 impl SnapshotRows {
     /// Reading ends with `Cancelled` once the work is called off.
     fn of(snapshot: Arc<Snapshot>, progress: &Arc<Progress>) -> Result<Self> {
-        let docs: Vec<u32> = snapshot
-            .living()
-            .filter(|doc| snapshot.vector(*doc).is_some())
-            .collect();
+        let living: Vec<u32> = snapshot.living().collect();
+        let keyed = |&doc: &u32| snapshot.vector(doc).map(|vector| (key_of(vector), doc));
+        let mut keyed: Vec<(u64, u32)> = living.par_iter().filter_map(keyed).collect();
+        // Vectors of one key are equal, so that their order is of no matter.
+        keyed.par_sort_unstable();
+        let docs: Vec<u32> = keyed.into_iter().map(|(_, doc)| doc).collect();
         let first = docs.first().and_then(|doc| snapshot.vector(*doc));
         let Some(dimension) = first.map(<[f32]>::len) else {
             return Err(no_vectors());
@@ -295,6 +300,13 @@ impl RowSource for SnapshotRows {
         }
         Ok(())
     }
+}
+
+/// The start of a hash of a vector's bits.
+fn key_of(vector: &[f32]) -> u64 {
+    let mut key = [0; 8];
+    key.copy_from_slice(&Sha256::digest(bytemuck::cast_slice(vector))[..8]);
+    u64::from_le_bytes(key)
 }
 
 fn no_vectors() -> Error {

@@ -106,6 +106,15 @@ class TestKeyphrases:
             words = found[latent].replace(",", "").split()
             assert topic in words and set(words) <= {topic, *WORDS[topic]}, found
 
+    def test_the_order_of_writes_changes_no_label(self, api, topics):
+        """Documents are numbered by writes and merges; labels follow from what they are."""
+        label_latents(api, topics)
+        turned = f"{topics}-turned"
+        api.create(turned, dimension=4, n_latents=len(WORDS) + 1)
+        api.upsert(turned, (documents() + others())[::-1], batch=37)
+        label_latents(api, turned)
+        assert labels(api, turned) == labels(api, topics) != {}
+
     def test_what_was_labelled_is_passed_over(self, api, topics):
         label_latents(api, topics, latents=[1, 2])
         assert set(labels(api, topics)) == {1, 2}

@@ -55,6 +55,21 @@ def train(api: Api, collection: str, output: pathlib.Path, **fields) -> list:
     return messages
 
 
+def weights_of(folder: pathlib.Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
+
+
+def test_the_order_of_writes_changes_no_training(api, name, tmp_path):
+    """Documents are numbered by writes and merges; what is trained follows from the vectors."""
+    made = documents(concept_vectors(400, seed=5))
+    for collection, written, batch in [(name, made, 1000), (f"{name}-turned", made[::-1], 37)]:
+        api.create(collection, dimension=D_IN)
+        api.upsert(collection, written, batch=batch)
+        train(api, collection, tmp_path / collection)
+    first, second = weights_of(tmp_path / name), weights_of(tmp_path / f"{name}-turned")
+    assert first == second != {}
+
+
 def attach(api: Api, collection: str, folder: pathlib.Path) -> list:
     request = v1.AttachSaeRequest(collection=collection, sae=str(folder))
     return list(api.collections.AttachSae(request))

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def mapped(browser, server):
     """A map of all documents, made through the page's form."""
     page = browser.new_page()
