@@ -19,7 +19,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::BertModel;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use latentdb::encoder::{EncoderOptions, Precision, SentenceEncoder};
+use latentdb::encoder::{EncoderOptions, Precision, Role, SentenceEncoder};
 use latentdb::inputs::cache_dir;
 use latentdb::progress::Progress;
 use tokenizers::{PaddingParams, Tokenizer, TruncationParams};
@@ -147,7 +147,7 @@ fn encode(criterion: &mut Criterion) {
     let tokens = encoders[0].1.count_tokens(&texts).unwrap();
     eprintln!("{} abstracts, {tokens} tokens", texts.len());
     let vectors = encoders.each_ref().map(|(_, encoder)| {
-        let all = encoder.encode(&texts, &Progress::default());
+        let all = encoder.encode(&texts, Role::Document, &Progress::default());
         all.unwrap()
     });
     let (lowest, mean) = cosines(&vectors[0], &vectors[1], encoders[0].1.dimension());
@@ -163,7 +163,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(format!("latentdb {name}"), |bencher| {
             bencher.iter(|| {
                 encoder
-                    .encode(black_box(&texts), &Progress::default())
+                    .encode(black_box(&texts), Role::Document, &Progress::default())
                     .unwrap()
             });
         });
@@ -179,7 +179,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(format!("latentdb {name}"), |bencher| {
             bencher.iter(|| {
                 encoder
-                    .encode(black_box(&query), &Progress::default())
+                    .encode(black_box(&query), Role::Document, &Progress::default())
                     .unwrap()
             });
         });

@@ -10,7 +10,7 @@ use crate::encoder::SentenceEncoder;
 use crate::encoder::reader::Reader;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::reading::{self, CodePooling, PooledReading, Reading, TokenReading};
+use crate::reading::{self, CodePooling, PooledReading, Reading, Role, TokenReading};
 use crate::records::partial::{Partial, row_bytes};
 use crate::records::rows::{ENCODER, READING};
 use crate::records::shards::Batch;
@@ -53,7 +53,11 @@ impl RowCoder {
     /// `Cancelled` when `progress` was stopped, `Internal` from the model and from writing.
     pub fn append(&self, texts: &[&str], partial: &mut Partial, progress: &Progress) -> Result<()> {
         match self {
-            Self::Vectors(encoder) => partial.append(&row_bytes(&encoder.encode(texts, progress)?)),
+            Self::Vectors(encoder) => partial.append(&row_bytes(&encoder.encode(
+                texts,
+                Role::Document,
+                progress,
+            )?)),
             Self::Tokens(reader) => reader.read(
                 texts,
                 progress,
@@ -179,7 +183,7 @@ impl Coder {
                 sae,
                 threads,
             } => {
-                let vectors = encoder.encode(texts, progress)?;
+                let vectors = encoder.encode(texts, Role::Document, progress)?;
                 let codes = match sae {
                     Some(sae) => Some(sae.encode_parallel(&vectors, *threads)?),
                     None => None,

@@ -19,6 +19,80 @@ pub enum Pooling {
     Mean,
     /// The first token.
     Cls,
+    /// The last token, as decoders that were trained to embed have it.
+    Last,
+    /// The largest of each value over all tokens.
+    Max,
+    /// The sum over all tokens, divided by the root of their number.
+    MeanSqrtLen,
+    /// The mean over all tokens, weighted by their place from 1 on (arXiv 2202.08904).
+    WeightedMean,
+}
+
+impl Pooling {
+    /// All of them, by the names that sentence-transformers has.
+    const NAMES: [(&'static str, Self); 6] = [
+        ("mean", Self::Mean),
+        ("cls", Self::Cls),
+        ("lasttoken", Self::Last),
+        ("max", Self::Max),
+        ("mean_sqrt_len_tokens", Self::MeanSqrtLen),
+        ("weightedmean", Self::WeightedMean),
+    ];
+
+    /// The name that sentence-transformers has for it.
+    pub fn name(self) -> &'static str {
+        let found = Self::NAMES.iter().find(|(_, pooling)| *pooling == self);
+        found.map_or("mean", |(name, _)| name)
+    }
+
+    /// The pooling of a name of sentence-transformers.
+    ///
+    /// ```
+    /// use latentdb::reading::Pooling;
+    ///
+    /// assert_eq!(Pooling::of_name("lasttoken"), Some(Pooling::Last));
+    /// assert_eq!(Pooling::of_name("median"), None);
+    /// ```
+    pub fn of_name(name: &str) -> Option<Self> {
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, pooling)| *pooling)
+    }
+}
+
+/// What a text is encoded as. Models that were trained to retrieve tell a query from what it is to find by what stands
+/// before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// What somebody looks for: a search, a property, a concept in words.
+    Query,
+    /// What is found: documents and their passages.
+    Document,
+}
+
+/// What stands before each text of a role, as sentence-transformers calls it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Prompts {
+    /// Before queries.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub query: String,
+    /// Before documents.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub document: String,
+}
+
+impl Prompts {
+    /// What stands before texts of a role.
+    pub fn of(&self, role: Role) -> &str {
+        match role {
+            Role::Query => &self.query,
+            Role::Document => &self.document,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The numbers that a model's products with its weights are computed on. Attention, norms and
@@ -87,6 +161,12 @@ pub struct EncoderIdentity {
     pub layer: Option<usize>,
     /// The pooling of token states.
     pub pooling: Pooling,
+    /// What stands before texts.
+    #[serde(default, skip_serializing_if = "Prompts::is_empty")]
+    pub prompts: Prompts,
+    /// The first values that are kept of a vector (arXiv 2205.13147); `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<usize>,
     /// Whether vectors have length 1.
     pub normalised: bool,
     /// Longest sequence in tokens, special tokens included.

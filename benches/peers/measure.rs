@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use latentdb::encoder::{EncoderOptions, SentenceEncoder};
+use latentdb::encoder::{EncoderOptions, Role, SentenceEncoder};
 use latentdb::inputs::Cache;
 use latentdb::progress::Progress;
 use latentdb_index::analysis::{attribute_facet, latent_counts};
@@ -258,10 +258,10 @@ impl<'a> Session<'a> {
         let (encoder, folder) = self.encoder.as_ref().context("was just set")?;
         let progress = Progress::default();
         if fresh {
-            encoder.encode(&texts[..WARM_UP], &progress)?;
+            encoder.encode(&texts[..WARM_UP], Role::Document, &progress)?;
         }
         let started = Instant::now();
-        let vectors = encoder.encode(&texts, &progress)?;
+        let vectors = encoder.encode(&texts, Role::Document, &progress)?;
         let seconds = started.elapsed().as_secs_f64();
         let lowest = vectors
             .chunks_exact(self.corpus.dimension)

@@ -10,6 +10,7 @@ use latentdb_proto::v1::{
 };
 
 use super::client::{Client, ClientArgs};
+use super::encoder::EncoderArgs;
 use super::flags::absolute;
 use super::reading::ReaderArgs;
 use super::{flags, output, progress, search, text};
@@ -144,6 +145,8 @@ struct Create {
     /// which is faster where the server's machine has AVX512_BF16
     #[arg(long, value_name = "HOW", value_parser = flags::precision)]
     precision: Option<Precision>,
+    #[command(flatten)]
+    settings: EncoderArgs,
     /// Search words by their stems in this language, as english
     #[arg(long, value_name = "LANGUAGE")]
     stemming: Option<String>,
@@ -343,6 +346,7 @@ fn create_request(create: Create, sae: String) -> anyhow::Result<CreateCollectio
         states: create.reads.states.clone().unwrap_or_default(),
         reader: create.reads.request()?,
         precision: precision_name(create.precision),
+        encoder_settings: create.settings.request(),
         analyzer: Some(Analyzer {
             stemming: create.stemming.unwrap_or_default(),
             stop_words: create.stop_words.unwrap_or_default(),
@@ -445,6 +449,7 @@ mod tests {
             gate: GateArgs::default(),
             reads: ReadsArgs::default(),
             precision: None,
+            settings: EncoderArgs::default(),
             stemming: None,
             stop_words: None,
             fold_diacritics: false,

@@ -36,6 +36,7 @@ mod demo;
 mod diff;
 mod duplicates;
 mod encode;
+mod encoder;
 mod eval;
 mod examples;
 mod explain;

@@ -74,11 +74,19 @@ pub(super) fn collection(collection: &Collection) -> String {
                 "{}, {} values, {} tokens, {} pooling, {}",
                 encoder.model,
                 encoder.dimension,
-                encoder.max_tokens,
+                thousands(encoder.max_tokens.into()),
                 encoder.pooling,
                 encoder.precision
             ),
         );
+        for (what, prompt) in [
+            ("query prompt", &encoder.query_prompt),
+            ("document prompt", &encoder.document_prompt),
+        ] {
+            if !prompt.is_empty() {
+                fact(what, format!("{prompt:?}"));
+            }
+        }
     }
     if collection.dimension > 0 {
         fact(

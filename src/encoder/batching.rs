@@ -19,6 +19,7 @@ use super::schedule::estimate_tokens;
 use crate::error::{Error, Result};
 use crate::priority::{give_way, gives_way};
 use crate::progress::Progress;
+use crate::reading::Role;
 
 /// Requests that may wait to be taken; further callers wait in their future.
 const QUEUE: usize = 256;
@@ -51,6 +52,7 @@ impl fmt::Debug for BatchingEncoder {
 
 #[derive(Debug)]
 struct Request {
+    /// Behind their prompts.
     texts: Vec<String>,
     vectors: Vec<Vec<f32>>,
     /// Stopped when the caller's future is dropped.
@@ -96,9 +98,14 @@ impl BatchingEncoder {
     ///
     /// # Errors
     /// Those of [`SentenceEncoder::encode`], and `Internal` when the worker is gone.
-    pub async fn encode(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    pub async fn encode(&self, mut texts: Vec<String>, role: Role) -> Result<Vec<Vec<f32>>> {
         if texts.is_empty() {
             return Ok(Vec::new());
+        }
+        if !self.encoder.identity().prompts.of(role).is_empty() {
+            for text in &mut texts {
+                *text = self.encoder.prompted(text, role).into_owned();
+            }
         }
         if !gives_way() && self.is_query(&texts) {
             return self.encode_now(texts).await;
@@ -130,7 +137,7 @@ impl BatchingEncoder {
         let encoding = tokio::task::spawn_blocking(move || {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let begun = Instant::now();
-            let rows = progress.during(|| encoder.encode(&texts, &progress))?;
+            let rows = progress.during(|| encoder.encode_prompted(&texts, &progress))?;
             watch(texts.len(), begun.elapsed());
             let rows = rows.chunks_exact(encoder.dimension());
             Ok(rows.map(<[f32]>::to_vec).collect())
@@ -186,7 +193,7 @@ impl Worker {
             .collect();
         // A round is short: what nobody waits for any more is forgotten after it.
         let begun = Instant::now();
-        match self.encoder.encode(&texts, &Progress::default()) {
+        match self.encoder.encode_prompted(&texts, &Progress::default()) {
             Ok(rows) => {
                 (self.watch)(texts.len(), begun.elapsed());
                 self.hand_out(&rows, &shares);
@@ -225,7 +232,7 @@ impl Worker {
                     .send(Err(Error::new(error.kind(), error.to_string())));
             } else {
                 let texts: Vec<&str> = request.texts.iter().map(String::as_str).collect();
-                let rows = self.encoder.encode(&texts, &request.progress);
+                let rows = self.encoder.encode_prompted(&texts, &request.progress);
                 let width = self.encoder.dimension();
                 let answer =
                     rows.map(|rows| rows.chunks_exact(width).map(<[f32]>::to_vec).collect());

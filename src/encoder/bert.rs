@@ -1,131 +1,49 @@
-//! The forward pass of BERT (arXiv 1810.04805) and of RoBERTa (arXiv 1907.11692), which differs in
-//! where its positions start.
+//! The forward pass of BERT (arXiv 1810.04805) and of what differs from it in data only: where positions start, and
+//! biases of attention by distance.
 //!
-//! Weights come through candle (names, shapes, dtypes); the arithmetic is `kernels`. The sequences
+//! The arithmetic is `kernels`. The sequences
 //! of a batch lie one after another in one `[tokens, width]` matrix: there is no padding, so a
 //! batch of unequal texts costs what its tokens cost.
 
-use candle_core::{DType, Device};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{Config, HiddenAct};
-
-use super::kernels::{
-    Activation, Arithmetic, Attention, AttentionScratch, Buffer, Epilogue, Linear, Rounded,
-    layer_norm,
-};
+use super::kernels::{Activation, Arithmetic, Attention, Epilogue, Linear, layer_norm};
+use super::scratch::Scratch;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Buffers of one worker, kept from batch to batch.
-#[derive(Default)]
-pub(super) struct Scratch {
-    hidden: Buffer,
-    qkv: Buffer,
-    context: Buffer,
-    middle: Buffer,
-    attention: AttentionScratch,
-    rounded: Rounded,
+/// The weight and bias of a norm.
+pub(super) struct LayerNorm {
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
 }
 
-struct LayerNorm {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-struct Layer {
-    qkv: Linear,
-    output: Linear,
-    attention_norm: LayerNorm,
-    expand: Linear,
-    contract: Linear,
-    output_norm: LayerNorm,
+/// One layer.
+pub(super) struct Layer {
+    pub(super) qkv: Linear,
+    pub(super) output: Linear,
+    pub(super) attention_norm: LayerNorm,
+    pub(super) expand: Linear,
+    pub(super) contract: Linear,
+    pub(super) output_norm: LayerNorm,
 }
 
 /// A BERT encoder, ready to run.
 pub(super) struct Bert {
-    width: usize,
-    vocabulary: usize,
+    pub(super) width: usize,
+    pub(super) vocabulary: usize,
     /// `[vocabulary, width]`.
-    words: Vec<f32>,
+    pub(super) words: Vec<f32>,
     /// `[positions, width]`, with the embedding of token type 0 added.
-    positions: Vec<f32>,
-    first_position: usize,
-    embedding_norm: LayerNorm,
-    layers: Vec<Layer>,
-    attention: Attention,
-    activation: Activation,
-    eps: f32,
-    arithmetic: Arithmetic,
+    pub(super) positions: Vec<f32>,
+    pub(super) first_position: usize,
+    pub(super) embedding_norm: LayerNorm,
+    pub(super) layers: Vec<Layer>,
+    pub(super) attention: Attention,
+    pub(super) activation: Activation,
+    pub(super) eps: f32,
+    pub(super) arithmetic: Arithmetic,
 }
 
 impl Bert {
-    /// Loads the first `layers` layers of a safetensors file, given as its bytes.
-    ///
-    /// `first_position` is the row of the position table that the first token takes.
-    pub(super) fn load(
-        safetensors: Vec<u8>,
-        config: &Config,
-        first_position: usize,
-        layers: usize,
-        arithmetic: Arithmetic,
-    ) -> Result<Self> {
-        let vb = VarBuilder::from_buffered_safetensors(safetensors, DType::F32, &Device::Cpu)
-            .map_err(unreadable)?;
-        let vb = ["bert", "roberta", "model"]
-            .iter()
-            .find(|prefix| vb.contains_tensor(&format!("{prefix}.{WORDS}")))
-            .map_or(vb.clone(), |prefix| vb.pp(prefix));
-        let width = config.hidden_size;
-        let embeddings = vb.pp("embeddings");
-        let mut positions = tensor(
-            &embeddings,
-            (config.max_position_embeddings, width),
-            "position_embeddings.weight",
-        )?;
-        if config.type_vocab_size > 0 {
-            let types = tensor(
-                &embeddings,
-                (config.type_vocab_size, width),
-                "token_type_embeddings.weight",
-            )?;
-            for row in positions.chunks_exact_mut(width) {
-                for (position, kind) in row.iter_mut().zip(&types) {
-                    *position += kind;
-                }
-            }
-        }
-        let layers = (0..layers)
-            .map(|index| Layer::load(&vb.pp(format!("encoder.layer.{index}")), config, arithmetic))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Self {
-            width,
-            vocabulary: config.vocab_size,
-            words: tensor(
-                &embeddings,
-                (config.vocab_size, width),
-                "word_embeddings.weight",
-            )?,
-            positions,
-            first_position,
-            embedding_norm: LayerNorm::load(&embeddings.pp("LayerNorm"), width)?,
-            layers,
-            attention: Attention {
-                engine: arithmetic.engine,
-                heads: config.num_attention_heads,
-                kv_heads: config.num_attention_heads,
-                head_width: width / config.num_attention_heads,
-                causal: false,
-            },
-            activation: match config.hidden_act {
-                HiddenAct::Gelu => Activation::Gelu,
-                HiddenAct::GeluApproximate => Activation::GeluTanh,
-                HiddenAct::Relu => Activation::Relu,
-            },
-            eps: config.layer_norm_eps as f32,
-            arithmetic,
-        })
-    }
-
     /// Values per token and per vector.
     pub(super) fn width(&self) -> usize {
         self.width
@@ -224,81 +142,8 @@ impl Bert {
     }
 }
 
-/// The one tensor that every checkpoint of the family has, whatever its prefix.
-const WORDS: &str = "embeddings.word_embeddings.weight";
-
-impl Layer {
-    fn load(vb: &VarBuilder, config: &Config, arithmetic: Arithmetic) -> Result<Self> {
-        let (width, middle) = (config.hidden_size, config.intermediate_size);
-        let attention = vb.pp("attention");
-        Ok(Self {
-            qkv: fused_qkv(&attention.pp("self"), config, arithmetic)?,
-            output: linear(&attention.pp("output.dense"), width, width, arithmetic)?,
-            attention_norm: LayerNorm::load(&attention.pp("output.LayerNorm"), width)?,
-            expand: linear(&vb.pp("intermediate.dense"), width, middle, arithmetic)?,
-            contract: linear(&vb.pp("output.dense"), middle, width, arithmetic)?,
-            output_norm: LayerNorm::load(&vb.pp("output.LayerNorm"), width)?,
-        })
-    }
-}
-
 impl LayerNorm {
-    fn load(vb: &VarBuilder, width: usize) -> Result<Self> {
-        // Checkpoints converted from TensorFlow call them gamma and beta.
-        let (weight, bias) = if vb.contains_tensor("gamma") {
-            ("gamma", "beta")
-        } else {
-            ("weight", "bias")
-        };
-        Ok(Self {
-            weight: tensor(vb, width, weight)?,
-            bias: tensor(vb, width, bias)?,
-        })
-    }
-
     fn apply(&self, values: &mut [f32], eps: f32) {
         layer_norm(values, &self.weight, &self.bias, eps);
     }
-}
-
-/// Queries, keys and values as one product; `1 / √head_width` goes into the queries.
-fn fused_qkv(vb: &VarBuilder, config: &Config, arithmetic: Arithmetic) -> Result<Linear> {
-    let width = config.hidden_size;
-    let scale = ((width / config.num_attention_heads) as f32).sqrt().recip();
-    let mut weight = tensor(vb, (width, width), "query.weight")?;
-    let mut bias = tensor(vb, width, "query.bias")?;
-    for value in weight.iter_mut().chain(&mut bias) {
-        *value *= scale;
-    }
-    for name in ["key", "value"] {
-        weight.extend(tensor(vb, (width, width), &format!("{name}.weight"))?);
-        bias.extend(tensor(vb, width, &format!("{name}.bias"))?);
-    }
-    Ok(Linear::new(arithmetic, &weight, bias, width))
-}
-
-fn linear(
-    vb: &VarBuilder,
-    inputs: usize,
-    outputs: usize,
-    arithmetic: Arithmetic,
-) -> Result<Linear> {
-    let weight = tensor(vb, (outputs, inputs), "weight")?;
-    Ok(Linear::new(
-        arithmetic,
-        &weight,
-        tensor(vb, outputs, "bias")?,
-        inputs,
-    ))
-}
-
-fn tensor(vb: &VarBuilder, shape: impl Into<candle_core::Shape>, name: &str) -> Result<Vec<f32>> {
-    vb.get(shape.into(), name)
-        .and_then(|tensor| tensor.flatten_all()?.to_vec1::<f32>())
-        .map_err(unreadable)
-}
-
-fn unreadable(error: candle_core::Error) -> Error {
-    Error::corrupted("the weights of the sentence encoder do not fit its config.json")
-        .with_source(error)
 }

@@ -3,79 +3,152 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use candle_transformers::models::bert::Config;
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::architecture::Architecture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::reading::Pooling;
+use crate::reading::{Pooling, Prompts};
 
-/// Files without which there is no encoder.
-const REQUIRED: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
-/// Files that refine it.
-const OPTIONAL: [&str; 3] = [
-    "modules.json",
-    "sentence_bert_config.json",
-    "1_Pooling/config.json",
-];
+/// Files of a model, in its folder or in those of its modules. Weights may lie in several.
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const WEIGHTS: [&str; 2] = ["model.safetensors", "model.safetensors.index.json"];
+const MODULES: &str = "modules.json";
+const PROMPTS: &str = "config_sentence_transformers.json";
+/// Tokens of the longest sequence, in older folders and in newer ones.
+const LENGTH: &str = "sentence_bert_config.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+
+/// Tokens that no text of a collection has more of (a text has at most 1 MiB): the longest sequence of a model that
+/// reads any.
+const ANY_LENGTH: usize = 1 << 20;
+/// Longest sequence of static vectors of model2vec whose configuration does not say.
+const MODEL2VEC_LENGTH: usize = 512;
 
 /// What a model folder says, files not yet read excepted.
 pub(super) struct ModelFolder {
-    /// The folder itself.
+    /// The folder of the network.
     pub(super) path: PathBuf,
-    /// Shapes.
-    pub(super) config: Config,
-    /// Row of the position table for the first token.
-    pub(super) first_position: usize,
+    /// The network, not yet loaded.
+    pub(super) architecture: Architecture,
     /// The pooling of token states.
     pub(super) pooling: Pooling,
+    /// What stands before texts.
+    pub(super) prompts: Prompts,
     /// Whether vectors are scaled to unit length.
     pub(super) normalised: bool,
     /// Longest sequence, special tokens included.
     pub(super) max_tokens: usize,
+    /// What of a text's tokens is read.
+    pub(super) reads: Reads,
+}
+
+/// What of a text's tokens a network reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reads {
+    /// The special tokens that the tokenizer puts around a text.
+    pub(super) special: bool,
+    /// The token that stands for what is not in the vocabulary.
+    pub(super) unknown: bool,
+    /// Whether a text is cut first at as many characters as the longest sequence has tokens of the median length.
+    pub(super) characters: bool,
 }
 
 impl ModelFolder {
     /// Reads the small files of `path`.
     pub(super) fn read(path: PathBuf) -> Result<Self> {
-        for file in REQUIRED {
-            if !path.join(file).is_file() {
-                return Err(Error::not_found(format!(
-                    "{} has no {file}; a sentence encoder needs {}",
-                    path.display(),
-                    REQUIRED.join(", ")
-                )));
-            }
+        let modules = Modules::read(&path)?;
+        let prompts = read_prompts(&path.join(PROMPTS))?;
+        let network = path.join(&modules.network);
+        check_files(&network, &path)?;
+        let config_path = network.join(CONFIG);
+        if modules.is_static {
+            // Only model2vec writes a configuration.
+            let config = read_optional::<Value>(&config_path)?;
+            let length = config
+                .as_ref()
+                .map_or(ANY_LENGTH, |config| match &config["max_length"] {
+                    Value::Null if config.get("max_length").is_some() => ANY_LENGTH,
+                    length => length
+                        .as_u64()
+                        .map_or(MODEL2VEC_LENGTH, |length| length as usize),
+                });
+            return Ok(Self {
+                path: network,
+                architecture: Architecture::Words,
+                pooling: Pooling::Mean,
+                prompts,
+                normalised: modules.normalises,
+                max_tokens: length.min(ANY_LENGTH),
+                // As model2vec does.
+                reads: Reads {
+                    special: false,
+                    unknown: config.is_none(),
+                    characters: config.is_some() && length < ANY_LENGTH,
+                },
+            });
         }
-        let (config, first_position) = read_config(&path.join(REQUIRED[0]))?;
-        let (pooling_folder, normalised) = read_modules(&path.join(OPTIONAL[0]))?;
-        let pooling = read_pooling(&path.join(pooling_folder).join("config.json"))?;
-        let positions = config.max_position_embeddings - first_position;
-        let max_tokens = read_optional::<Value>(&path.join(OPTIONAL[1]))?
-            .and_then(|value| value["max_seq_length"].as_u64())
-            .and_then(|length| usize::try_from(length).ok())
-            .map_or(positions, |length| length.min(positions));
+        if !config_path.is_file() {
+            return Err(missing(CONFIG, &network));
+        }
+        let architecture = Architecture::read(
+            &read_json(&config_path)?,
+            &config_path.display().to_string(),
+        )?;
+        let pooling = read_pooling(&path.join(modules.pooling).join(CONFIG), &prompts)?;
+        let lengths = [
+            read_optional::<Value>(&network.join(LENGTH))?
+                .map(|value| value["max_seq_length"].clone()),
+            read_optional::<Value>(&network.join(TOKENIZER_CONFIG))?
+                .map(|value| value["model_max_length"].clone()),
+        ];
+        // Tokenizers without a length say 1e30.
+        let length = lengths.iter().flatten().find_map(Value::as_f64);
+        let context = architecture.context().unwrap_or(ANY_LENGTH);
         Ok(Self {
-            path,
-            config,
-            first_position,
+            path: network,
+            architecture,
             pooling,
-            normalised,
-            max_tokens,
+            prompts,
+            normalised: modules.normalises,
+            max_tokens: length.map_or(context, |length| (length as usize).min(context)),
+            reads: Reads {
+                special: true,
+                unknown: true,
+                characters: false,
+            },
         })
-    }
-
-    /// The weights file.
-    pub(super) fn weights(&self) -> PathBuf {
-        self.path.join(REQUIRED[2])
     }
 
     /// The tokenizer file.
     pub(super) fn tokenizer(&self) -> PathBuf {
-        self.path.join(REQUIRED[1])
+        self.path.join(TOKENIZER)
     }
+}
+
+fn check_files(network: &Path, folder: &Path) -> Result<()> {
+    let has = |file: &str| network.join(file).is_file();
+    if !has(TOKENIZER) {
+        return Err(missing(TOKENIZER, network));
+    }
+    if !WEIGHTS.iter().any(|file| has(file)) {
+        return Err(missing(
+            WEIGHTS[0],
+            if network.is_dir() { network } else { folder },
+        ));
+    }
+    Ok(())
+}
+
+fn missing(file: &str, folder: &Path) -> Error {
+    Error::not_found(format!(
+        "{} has no {file}; a sentence encoder needs {CONFIG}, {TOKENIZER} and {}",
+        folder.display(),
+        WEIGHTS.join(" or ")
+    ))
 }
 
 /// The folder of `model`: itself where it is one, else that of the hub id, from the hub's cache or
@@ -139,14 +212,26 @@ impl Hub {
         }
     }
 
-    /// The snapshot of `id` in the cache, where it is complete.
+    /// The snapshot of `id` in the cache, where it has what a network needs.
     pub(super) fn cached(&self, id: &str) -> Option<PathBuf> {
         let repo = Cache::new(self.cache.clone()).repo(Repo::model(id.to_owned()));
-        let files = REQUIRED
-            .iter()
-            .map(|file| repo.get(file))
-            .collect::<Option<Vec<_>>>()?;
-        files[0].parent().map(Path::to_path_buf)
+        let modules = repo.get(MODULES);
+        let any = [CONFIG, TOKENIZER].iter().find_map(|file| repo.get(file));
+        let folder = modules.or(any)?.parent()?.to_path_buf();
+        let network = Modules::read(&folder).map_or(PathBuf::new(), |modules| modules.network);
+        let network = folder.join(network);
+        check_files(&network, &folder).ok()?;
+        let shards = network.join(WEIGHTS[1]);
+        let complete = !shards.is_file()
+            || read_json::<Value>(&shards).is_ok_and(|index| {
+                let files = index["weight_map"].as_object();
+                let mut files = files.into_iter().flat_map(|map| map.values());
+                files.all(|file| {
+                    file.as_str()
+                        .is_some_and(|file| network.join(file).is_file())
+                })
+            });
+        complete.then_some(folder)
     }
 
     /// What `get` takes from a repository through the network; an error says that `what` is missing.
@@ -180,125 +265,170 @@ impl Hub {
 /// asked for, so that a failed transfer of an optional file is a failure, not another model.
 fn fetch(repo: &ApiRepo) -> Result<PathBuf, ApiError> {
     let listing = repo.info()?.siblings;
-    for file in OPTIONAL {
-        if listing.iter().any(|sibling| sibling.rfilename == file) {
-            repo.get(file)?;
-        }
-    }
-    for file in &REQUIRED[1..] {
-        repo.get(file)?;
-    }
-    let mut folder = repo.get(REQUIRED[0])?;
-    folder.pop();
-    Ok(folder)
-}
-
-fn read_config(path: &Path) -> Result<(Config, usize)> {
-    let mut value: Value = read_json(path)?;
-    let model_type = value["model_type"].as_str().unwrap_or("bert").to_owned();
-    if value["hidden_act"]
-        .as_str()
-        .is_some_and(|act| ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"].contains(&act))
-    {
-        value["hidden_act"] = "geluapproximate".into();
-    }
-    // Fields of training that candle's structure requires and older files leave out.
-    for (field, default) in [
-        ("hidden_dropout_prob", Value::from(0.0)),
-        ("initializer_range", Value::from(0.02)),
-        ("layer_norm_eps", Value::from(1e-12)),
-        ("pad_token_id", Value::from(0)),
-        ("type_vocab_size", Value::from(2)),
-    ] {
-        if value[field].is_null() {
-            value[field] = default;
-        }
-    }
-    let config: Config = serde_json::from_value(value).map_err(|error| malformed(path, error))?;
-    let first_position = match model_type.as_str() {
-        "bert" => 0,
-        // Positions are counted from the padding id on, which itself is position `pad_token_id`.
-        "roberta" | "xlm-roberta" | "camembert" => config.pad_token_id + 1,
-        other => {
-            return Err(Error::precondition(format!(
-                "{} describes a model of type {other}; this encoder runs bert, roberta, \
-                 xlm-roberta and camembert",
-                path.display()
-            )));
-        }
-    };
-    let sizes = [
-        config.vocab_size,
-        config.hidden_size,
-        config.num_attention_heads,
-        config.intermediate_size,
-    ];
-    if sizes.contains(&0)
-        || !config
-            .hidden_size
-            .is_multiple_of(config.num_attention_heads)
-        || config.max_position_embeddings <= first_position
-    {
-        return Err(Error::corrupted(format!(
-            "{}: sizes must be positive and hidden_size a multiple of num_attention_heads",
-            path.display()
-        )));
-    }
-    Ok((config, first_position))
-}
-
-/// The pooling module's folder and whether a Normalize module follows.
-///
-/// A folder without `modules.json` is a plain transformer: it gets mean pooling and unit length,
-/// since vectors are compared by cosine.
-fn read_modules(path: &Path) -> Result<(PathBuf, bool)> {
-    let mut pooling = PathBuf::from("1_Pooling");
-    let Some(modules) = read_optional::<Vec<Value>>(path)? else {
-        return Ok((pooling, true));
-    };
-    let mut normalised = false;
-    for module in &modules {
-        let kind = module["type"].as_str().unwrap_or_default();
-        match kind.rsplit('.').next().unwrap_or_default() {
-            "Transformer" => {}
-            "Pooling" => {
-                if let Some(folder) = module["path"].as_str() {
-                    pooling = folder.into();
-                }
+    let mut root = None;
+    for file in listing.iter().map(|sibling| sibling.rfilename.as_str()) {
+        if is_read(file) {
+            let path = repo.get(file)?;
+            if !file.contains('/') {
+                root = path.parent().map(Path::to_path_buf);
             }
-            "Normalize" => normalised = true,
-            _ => {
-                return Err(Error::precondition(format!(
-                    "{} has a module {kind:?}; this encoder runs Transformer, Pooling and \
-                     Normalize",
-                    path.display()
+        }
+    }
+    match root {
+        Some(root) => Ok(root),
+        // Says what is missing.
+        None => repo.get(TOKENIZER),
+    }
+}
+
+/// Whether a file of a repository is one that an encoder reads: of the repository itself or of a module's folder, which
+/// begins with the module's number.
+fn is_read(file: &str) -> bool {
+    let (module, name) = file.rsplit_once('/').unwrap_or(("", file));
+    let is_module =
+        !module.contains('/') && !module.starts_with(|first: char| !first.is_ascii_digit());
+    let is_shard = name.starts_with("model-") && name.ends_with(".safetensors");
+    let is_small = [CONFIG, TOKENIZER, LENGTH, TOKENIZER_CONFIG].contains(&name);
+    let is_root = module.is_empty() && [MODULES, PROMPTS].contains(&name);
+    is_module && (is_small || is_shard || is_root || WEIGHTS.contains(&name))
+}
+
+/// What `modules.json` says.
+struct Modules {
+    /// The folder of the network, in that of the model.
+    network: PathBuf,
+    /// That of the pooling.
+    pooling: PathBuf,
+    /// Whether the network is a table of static vectors.
+    is_static: bool,
+    /// Whether vectors are scaled to unit length.
+    normalises: bool,
+}
+
+impl Modules {
+    /// A folder without `modules.json` is a plain transformer: it gets mean pooling and unit length, since vectors are
+    /// compared by cosine.
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(MODULES);
+        let mut read = Self {
+            network: PathBuf::new(),
+            pooling: PathBuf::from("1_Pooling"),
+            is_static: false,
+            normalises: true,
+        };
+        let Some(modules) = read_optional::<Vec<Value>>(&path)? else {
+            return Ok(read);
+        };
+        read.normalises = false;
+        for module in &modules {
+            let kind = module["type"].as_str().unwrap_or_default();
+            let place = module["path"].as_str().map(PathBuf::from);
+            let is_plain = |place: &PathBuf| {
+                place.components().all(|part| {
+                    matches!(
+                        part,
+                        std::path::Component::Normal(_) | std::path::Component::CurDir
+                    )
+                })
+            };
+            if !place.iter().all(is_plain) {
+                return Err(Error::corrupted(format!(
+                    "{} names {:?}; a module lies in the model's folder",
+                    path.display(),
+                    place.unwrap_or_default()
                 )));
             }
+            match kind.rsplit('.').next().unwrap_or_default() {
+                "Transformer" => read.network = place.unwrap_or_default(),
+                "StaticEmbedding" => {
+                    read.network = place.unwrap_or_default();
+                    read.is_static = true;
+                }
+                "Pooling" => read.pooling = place.unwrap_or(read.pooling),
+                "Normalize" => read.normalises = true,
+                // An SAE behind the encoder, which a collection attaches as one.
+                "SparseAutoEncoder" => break,
+                _ => {
+                    return Err(Error::precondition(format!(
+                        "{} has a module {kind:?}; Transformer, StaticEmbedding, Pooling, Normalize and \
+                         SparseAutoEncoder are run",
+                        path.display()
+                    )));
+                }
+            }
         }
+        Ok(read)
     }
-    Ok((pooling, normalised))
 }
 
-fn read_pooling(path: &Path) -> Result<Pooling> {
+/// The prompts of queries and documents: those of that name, of documents also `passage` and `corpus`, else the one that
+/// is named the default.
+fn read_prompts(path: &Path) -> Result<Prompts> {
+    let Some(config) = read_optional::<Value>(path)? else {
+        return Ok(Prompts::default());
+    };
+    let prompt = |name: &str| {
+        config["prompts"][name]
+            .as_str()
+            .filter(|prompt| !prompt.is_empty())
+    };
+    let usual = config["default_prompt_name"].as_str().and_then(prompt);
+    let of = |names: &[&str]| {
+        let named = names.iter().find_map(|name| prompt(name));
+        named.or(usual).unwrap_or_default().to_owned()
+    };
+    Ok(Prompts {
+        query: of(&["query"]),
+        document: of(&["document", "passage", "corpus"]),
+    })
+}
+
+fn read_pooling(path: &Path, prompts: &Prompts) -> Result<Pooling> {
     let Some(value) = read_optional::<Value>(path)? else {
         return Ok(Pooling::Mean);
     };
-    let modes: Vec<&str> = value
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(_, on)| **on == Value::Bool(true))
-        .filter_map(|(name, _)| name.strip_prefix("pooling_mode_"))
-        .collect();
-    match modes[..] {
-        ["mean_tokens"] => Ok(Pooling::Mean),
-        ["cls_token"] => Ok(Pooling::Cls),
-        _ => Err(Error::precondition(format!(
-            "{} asks for the pooling {:?}; this encoder does mean_tokens or cls_token",
+    if value["include_prompt"] == Value::Bool(false) && *prompts != Prompts::default() {
+        return Err(Error::precondition(format!(
+            "{} leaves prompts out of the pooling (include_prompt); they are pooled here with their texts",
+            path.display()
+        )));
+    }
+    let modes: Vec<String> = match &value["pooling_mode"] {
+        Value::String(mode) => vec![mode.clone()],
+        Value::Array(modes) => modes
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        // Older folders have a switch for each.
+        _ => {
+            let switches = value.as_object().into_iter().flatten();
+            let on = switches.filter(|(_, on)| **on == Value::Bool(true));
+            let names = on.filter_map(|(name, _)| name.strip_prefix("pooling_mode_"));
+            names
+                .map(|name| match name {
+                    "mean_sqrt_len_tokens" => name,
+                    _ => name
+                        .strip_suffix("_tokens")
+                        .or(name.strip_suffix("_token"))
+                        .unwrap_or(name),
+                })
+                .map(str::to_owned)
+                .collect()
+        }
+    };
+    match &modes[..] {
+        [mode] => Pooling::of_name(mode),
+        _ => None,
+    }
+    .ok_or_else(|| {
+        Error::precondition(format!(
+            "{} asks for the pooling {:?}; one of mean, cls, lasttoken, max, mean_sqrt_len_tokens and weightedmean \
+             is run",
             path.display(),
             modes.join(" + ")
-        ))),
-    }
+        ))
+    })
 }
 
 fn read_optional<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {

@@ -1,14 +1,16 @@
-//! Text -> dense vector, for any sentence encoder of the BERT family; text -> token states, for
-//! those and for decoders of the Llama family (`reader`).
+//! Text -> dense vector, for sentence encoders of the BERT family, ModernBERT, decoders of the Llama family and static
+//! vectors; text -> token states, for all but the last (`reader`).
 //!
-//! `folder` finds a model and reads what its folder says, `tokens` makes token ids, `bert` runs
-//! the network on `kernels`, `schedule` spreads many texts over the cores, and `batching` gathers
-//! concurrent requests of an async server into shared batches. `hub` fetches single files.
+//! `folder` finds a model and reads what its folder says, `architecture` what its `config.json` does, `weights` its
+//! tensors; `tokens` makes token ids, `bert` and `prenorm` run the network (`network`) on `kernels`, `schedule` spreads
+//! many texts over the cores, and `batching` gathers concurrent requests of an async server into shared batches. `hub`
+//! fetches single files.
 //!
 //! **Architecture Invariant:** nothing here knows collections, latents or wire types; a vector
 //! depends on the text, the model and [`EncoderIdentity`] only, never on what else was in its
 //! batch.
 
+mod architecture;
 mod batching;
 mod bert;
 #[cfg(test)]
@@ -16,26 +18,33 @@ mod fixtures;
 mod folder;
 mod hub;
 mod kernels;
+mod network;
+#[cfg(test)]
+mod parity;
+mod prenorm;
 pub mod reader;
+mod rope;
 mod schedule;
+mod scratch;
 mod tokens;
+mod weights;
 
+use std::borrow::Cow;
 use std::fmt;
-
-use sha2::{Digest, Sha256};
 
 pub use batching::BatchingEncoder;
 pub use hub::HubPlace;
 
 use crate::error::{Error, Result};
-use crate::hex::hex;
 use crate::progress::Progress;
-pub use crate::reading::{EncoderIdentity, Pooling, Precision};
-use bert::{Bert, Scratch};
+pub use crate::reading::{EncoderIdentity, Pooling, Precision, Prompts, Role};
 use folder::{Hub, ModelFolder};
 use kernels::{Arithmetic, Engine};
+use network::Network;
 use schedule::{ScratchPool, Workers};
+use scratch::Scratch;
 use tokens::Tokens;
+use weights::SafetensorsFolder;
 
 /// Fewest tokens that leave room for text between the special ones.
 const LEAST_MAX_TOKENS: usize = 4;
@@ -52,6 +61,13 @@ pub struct EncoderOptions {
     pub name: Option<String>,
     /// Number format of products with weights.
     pub precision: Precision,
+    /// What stands before queries; `None` takes what the model's folder says.
+    pub query_prompt: Option<String>,
+    /// What stands before documents; `None` takes what the model's folder says.
+    pub document_prompt: Option<String>,
+    /// The first values to keep of a vector (arXiv 2205.13147), scaled to unit length again where the model's are;
+    /// `None` for all.
+    pub dimensions: Option<usize>,
     /// Reads what is on this machine only, and asks no hub.
     pub offline: bool,
 }
@@ -63,16 +79,16 @@ pub struct EncoderOptions {
 ///
 /// # Example
 /// ```no_run
-/// use latentdb::encoder::{EncoderOptions, SentenceEncoder};
+/// use latentdb::encoder::{EncoderOptions, Role, SentenceEncoder};
 /// use latentdb::progress::Progress;
 ///
 /// let encoder = SentenceEncoder::open("models/all-MiniLM-L6-v2", &EncoderOptions::default())?;
-/// let vectors = encoder.encode(&["a text", "another"], &Progress::default())?;
+/// let vectors = encoder.encode(&["a text", "another"], Role::Document, &Progress::default())?;
 /// assert_eq!(vectors.len(), 2 * encoder.dimension());
 /// # Ok::<(), latentdb::error::Error>(())
 /// ```
 pub struct SentenceEncoder {
-    bert: Bert,
+    network: Network,
     tokens: Tokens,
     identity: EncoderIdentity,
     threads: usize,
@@ -80,15 +96,15 @@ pub struct SentenceEncoder {
 }
 
 impl SentenceEncoder {
-    /// Opens the model in a folder (sentence-transformers layout: `config.json`,
+    /// Opens the model in a folder (layout of sentence-transformers or model2vec: `config.json`,
     /// `model.safetensors`, `tokenizer.json`, and what refines them), or of a hub id, which is
     /// looked up in the hub's cache first and downloaded otherwise.
     ///
     /// # Errors
     /// `NotFound` for a folder or file that is not there, `Unavailable` for a model that cannot be
     /// downloaded, `FailedPrecondition` for an architecture, module or pooling that this encoder
-    /// does not run, `Corrupted` for files that do not fit together, `InvalidArgument` for a
-    /// `max_tokens` outside the model's positions.
+    /// does not run, `Corrupted` for files that do not fit together, `InvalidArgument` for
+    /// `max_tokens` outside the model's positions and `dimensions` outside its vectors.
     pub fn open(model: &str, options: &EncoderOptions) -> Result<Self> {
         let hub = Hub::of_user(options.offline);
         Self::open_with(model, options, &hub, Engine::detect())
@@ -96,7 +112,7 @@ impl SentenceEncoder {
 
     fn open_with(model: &str, options: &EncoderOptions, hub: &Hub, engine: Engine) -> Result<Self> {
         let folder = ModelFolder::read(folder::locate(model, hub)?)?;
-        let positions = folder.config.max_position_embeddings - folder.first_position;
+        let positions = folder.architecture.context().unwrap_or(folder.max_tokens);
         let max_tokens = options.max_tokens.unwrap_or(folder.max_tokens);
         if !(LEAST_MAX_TOKENS..=positions).contains(&max_tokens) {
             return Err(Error::invalid(
@@ -104,32 +120,44 @@ impl SentenceEncoder {
                 format!("is {max_tokens}; this model takes {LEAST_MAX_TOKENS} to {positions}"),
             ));
         }
-        let tokens = Tokens::read(&folder.tokenizer(), max_tokens)?;
-        let weights = std::fs::read(folder.weights())?;
+        let tokens = Tokens::read(&folder.tokenizer(), max_tokens, folder.reads)?;
+        let mut weights = SafetensorsFolder::open(&folder.path)?;
+        let arithmetic = Arithmetic {
+            engine,
+            precision: options.precision,
+        };
+        let network = folder
+            .architecture
+            .load(&mut weights, None, max_tokens, arithmetic)?;
+        let width = network.width();
+        if let Some(dimensions) = options.dimensions
+            && !(1..=width).contains(&dimensions)
+        {
+            return Err(Error::invalid(
+                "dimensions",
+                format!("is {dimensions}; a vector of this model has {width} values"),
+            ));
+        }
+        let own = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
         let identity = EncoderIdentity {
             model: options
                 .name
                 .clone()
                 .unwrap_or_else(|| folder::display_name(model)),
-            weights_sha256: hex(Sha256::digest(&weights)),
+            weights_sha256: weights.sha256(),
             layer: None,
             pooling: folder.pooling,
+            prompts: Prompts {
+                query: own(&options.query_prompt, &folder.prompts.query),
+                document: own(&options.document_prompt, &folder.prompts.document),
+            },
+            dimensions: options.dimensions.filter(|dimensions| *dimensions < width),
             normalised: folder.normalised,
             max_tokens,
             precision: options.precision,
         };
-        let bert = Bert::load(
-            weights,
-            &folder.config,
-            folder.first_position,
-            folder.config.num_hidden_layers,
-            Arithmetic {
-                engine,
-                precision: options.precision,
-            },
-        )?;
         Ok(Self {
-            bert,
+            network,
             tokens,
             identity,
             threads: cores(options.threads),
@@ -139,7 +167,7 @@ impl SentenceEncoder {
 
     /// Values per vector.
     pub fn dimension(&self) -> usize {
-        self.bert.width()
+        self.identity.dimensions.unwrap_or(self.network.width())
     }
 
     /// Longest sequence in tokens, special tokens included.
@@ -152,36 +180,51 @@ impl SentenceEncoder {
         &self.identity
     }
 
-    /// Tokens that encoding `texts` processes, special ones included, after truncation.
+    /// A text behind the prompt of its role, as it is tokenized.
+    fn prompted<'t>(&self, text: &'t str, role: Role) -> Cow<'t, str> {
+        match self.identity.prompts.of(role) {
+            "" => Cow::Borrowed(text),
+            prompt => Cow::Owned(format!("{prompt}{text}")),
+        }
+    }
+
+    /// Tokens that encoding `texts` as documents processes, special ones and those of the prompt included, after
+    /// truncation.
     ///
     /// # Errors
     /// `Internal` when the tokenizer fails on a text.
     pub fn count_tokens(&self, texts: &[&str]) -> Result<usize> {
+        let tokens = |text| self.tokens.encode(&self.prompted(text, Role::Document));
         texts
             .iter()
-            .map(|text| self.tokens.encode(text).map(|ids| ids.len()))
+            .map(|text| tokens(text).map(|ids| ids.len()))
             .sum()
     }
 
-    /// How many of `texts` have more tokens than are read, so that their vectors are of their beginning.
+    /// How many of `texts`, documents, have more tokens than are read, so that their vectors are of their beginning.
     ///
     /// # Errors
     /// `Internal` when the tokenizer fails on a text.
     pub fn count_cut(&self, texts: &[&str]) -> Result<usize> {
-        texts
-            .iter()
-            .map(|text| self.tokens.is_cut(text).map(usize::from))
-            .sum()
+        let is_cut = |text| self.tokens.is_cut(&self.prompted(text, Role::Document));
+        texts.iter().map(|text| is_cut(text).map(usize::from)).sum()
     }
 
     /// The vectors of `texts`, row-major `[texts.len(), dimension]`, in the order of the texts.
     ///
-    /// An empty text has a vector: that of the special tokens alone. `progress` counts texts, batch
-    /// by batch. The calling thread is busy (or waits) until the last row.
+    /// An empty text has a vector: that of the special tokens alone; of static vectors, zeros. `progress` counts
+    /// texts, batch by batch. The calling thread is busy (or waits) until the last row.
     ///
     /// # Errors
     /// `Cancelled` when `progress` was stopped, `Internal` when the tokenizer fails on a text.
-    pub fn encode(&self, texts: &[&str], progress: &Progress) -> Result<Vec<f32>> {
+    pub fn encode(&self, texts: &[&str], role: Role, progress: &Progress) -> Result<Vec<f32>> {
+        let texts: Vec<Cow<'_, str>> = texts.iter().map(|text| self.prompted(text, role)).collect();
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        self.encode_prompted(&texts, progress)
+    }
+
+    /// As [`Self::encode`], of texts that stand behind their prompts already.
+    fn encode_prompted(&self, texts: &[&str], progress: &Progress) -> Result<Vec<f32>> {
         let batches = schedule::plan(texts, self.max_tokens(), self.threads);
         let encode = |texts: &[&str], scratch: &mut Scratch| self.encode_batch(texts, scratch);
         let workers = Workers {
@@ -198,10 +241,13 @@ impl SentenceEncoder {
             .iter()
             .map(|text| self.tokens.encode(text))
             .collect::<Result<Vec<_>>>()?;
-        let width = self.dimension();
-        let mut states = self.bert.forward(&sequences, scratch)?;
-        let mut vectors = vec![0.0; texts.len() * width];
-        for (sequence, vector) in sequences.iter().zip(vectors.chunks_exact_mut(width)) {
+        let width = self.network.width();
+        let mut states = self.network.forward(&sequences, scratch)?;
+        let mut vectors = vec![0.0; texts.len() * self.dimension()];
+        for (sequence, vector) in sequences
+            .iter()
+            .zip(vectors.chunks_exact_mut(self.dimension()))
+        {
             let (own, rest) = states.split_at(sequence.len() * width);
             states = rest;
             self.pool(own, vector);
@@ -209,15 +255,31 @@ impl SentenceEncoder {
         Ok(vectors)
     }
 
-    /// `vector` from the states of one sequence, `[length, dimension]`.
+    /// `vector` from the states of one sequence, `[length, width]`; zeros from none.
     fn pool(&self, states: &[f32], vector: &mut [f32]) {
-        let rows = match self.identity.pooling {
-            Pooling::Mean => states.len() / vector.len(),
-            Pooling::Cls => 1,
+        let width = self.network.width();
+        let rows = states.chunks_exact(width);
+        let count = rows.len();
+        let pooling = self.identity.pooling;
+        let weight = |place: usize| match pooling {
+            Pooling::Mean | Pooling::MeanSqrtLen => 1.0,
+            Pooling::WeightedMean => (place + 1) as f32,
+            Pooling::Cls => f32::from(u8::from(place == 0)),
+            Pooling::Last => f32::from(u8::from(place + 1 == count)),
+            Pooling::Max => 0.0,
         };
-        for row in states.chunks_exact(vector.len()).take(rows) {
-            for (sum, &value) in vector.iter_mut().zip(row) {
-                *sum += value;
+        for (place, row) in rows.enumerate() {
+            if pooling == Pooling::Max {
+                for (most, &value) in vector.iter_mut().zip(row) {
+                    *most = if place == 0 { value } else { most.max(value) };
+                }
+                continue;
+            }
+            let weight = weight(place);
+            if weight != 0.0 {
+                for (sum, &value) in vector.iter_mut().zip(row) {
+                    *sum += weight * value;
+                }
             }
         }
         let scale = if self.identity.normalised {
@@ -225,7 +287,13 @@ impl SentenceEncoder {
             let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
             length.max(1e-12).recip()
         } else {
-            (rows.max(1) as f32).recip()
+            let count = count.max(1) as f32;
+            match pooling {
+                Pooling::Mean => count.recip(),
+                Pooling::MeanSqrtLen => count.sqrt().recip(),
+                Pooling::WeightedMean => 2.0 / (count * (count + 1.0)),
+                Pooling::Cls | Pooling::Last | Pooling::Max => 1.0,
+            }
         };
         for value in vector {
             *value *= scale;

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::bert::Scratch;
+use super::scratch::Scratch;
 use crate::error::Result;
 use crate::progress::Progress;
 

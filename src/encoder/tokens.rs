@@ -5,6 +5,7 @@ use std::path::Path;
 use tokenizers::models::ModelWrapper;
 use tokenizers::{Tokenizer, TruncationParams};
 
+use super::folder::Reads;
 use crate::error::{Error, Result};
 
 /// Bytes per token of the prefix that is tried first for a long text. English has 4 to 5.
@@ -19,11 +20,17 @@ pub(super) struct Tokens {
     max_tokens: usize,
     /// Whether the tokens of `text[..space]` begin those of `text`.
     splits_at_spaces: bool,
+    /// Whether the special tokens around a text are read.
+    special: bool,
+    /// The token for what is not in the vocabulary, where it is left out.
+    left_out: Option<u32>,
+    /// Characters of a text that are tokenized, where there is such a number.
+    characters: Option<usize>,
 }
 
 impl Tokens {
     /// Reads `tokenizer.json`; its own truncation and padding are replaced.
-    pub(super) fn read(path: &Path, max_tokens: usize) -> Result<Self> {
+    pub(super) fn read(path: &Path, max_tokens: usize, reads: Reads) -> Result<Self> {
         let unusable = |error| {
             Error::corrupted(format!("{} is not a usable tokenizer", path.display()))
                 .with_source(error)
@@ -37,10 +44,19 @@ impl Tokens {
             }))
             .map_err(unusable)?;
         let splits_at_spaces = matches!(tokenizer.get_model(), ModelWrapper::WordPiece(_));
+        let left_out = match reads.unknown {
+            true => None,
+            false => unknown_token(&tokenizer),
+        };
         Ok(Self {
-            tokenizer,
             max_tokens,
             splits_at_spaces,
+            special: reads.special,
+            left_out,
+            characters: reads
+                .characters
+                .then(|| max_tokens * median_length(&tokenizer)),
+            tokenizer,
         })
     }
 
@@ -51,18 +67,27 @@ impl Tokens {
 
     /// The ids of `text` with the special tokens of its model, `max_tokens` at most.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        if let Some(prefix) = self.prefix(text) {
-            let ids = self.encode_whole(prefix)?;
-            if ids.len() == self.max_tokens {
-                return Ok(ids);
-            }
+        let text = self.tokenized(text);
+        let ids = match self.prefix(text).map(|prefix| self.encode_whole(prefix)) {
+            Some(ids) => ids.map(|ids| (ids.len() == self.max_tokens).then_some(ids))?,
+            None => None,
+        };
+        let mut ids = match ids {
+            Some(ids) => ids,
+            None => self.encode_whole(text)?,
+        };
+        if let Some(unknown) = self.left_out {
+            ids.retain(|id| *id != unknown);
         }
-        self.encode_whole(text)
+        Ok(ids)
     }
 
     /// Whether `text` has more tokens than are read.
     pub(super) fn is_cut(&self, text: &str) -> Result<bool> {
         // A token has a byte of the text at least, but for the special ones; what is not ASCII may be written out.
+        if self.tokenized(text).len() < text.len() {
+            return Ok(true);
+        }
         if text.is_ascii() && text.len() <= self.max_tokens.saturating_sub(SPECIAL_TOKENS) {
             return Ok(false);
         }
@@ -72,14 +97,22 @@ impl Tokens {
         {
             return Ok(true);
         }
-        let encoding = self.tokenizer.encode_fast(text, true);
+        let encoding = self.tokenizer.encode_fast(text, self.special);
         let encoding = encoding.map_err(unreadable)?;
         Ok(!encoding.get_overflowing().is_empty())
     }
 
+    /// The beginning of a text that is tokenized.
+    fn tokenized<'t>(&self, text: &'t str) -> &'t str {
+        let end = self
+            .characters
+            .and_then(|most| text.char_indices().nth(most));
+        end.map_or(text, |(end, _)| &text[..end])
+    }
+
     fn encode_whole(&self, text: &str) -> Result<Vec<u32>> {
         self.tokenizer
-            .encode_fast(text, true)
+            .encode_fast(text, self.special)
             .map(|encoding| encoding.get_ids().to_vec())
             .map_err(unreadable)
     }
@@ -93,6 +126,35 @@ impl Tokens {
         }
         let limit = text.floor_char_boundary(limit);
         text[..limit].rfind(' ').map(|space| &text[..space])
+    }
+}
+
+/// The token for what is not in a vocabulary.
+fn unknown_token(tokenizer: &Tokenizer) -> Option<u32> {
+    match tokenizer.get_model() {
+        ModelWrapper::WordPiece(model) => tokenizer.token_to_id(&model.unk_token),
+        ModelWrapper::WordLevel(model) => tokenizer.token_to_id(&model.unk_token),
+        ModelWrapper::BPE(model) => tokenizer.token_to_id(model.unk_token.as_ref()?),
+        // Known to its file alone.
+        ModelWrapper::Unigram(model) => {
+            let unknown = serde_json::to_value(model).ok()?["unk_id"].as_u64()?;
+            u32::try_from(unknown).ok()
+        }
+    }
+}
+
+/// The median number of characters of a token.
+fn median_length(tokenizer: &Tokenizer) -> usize {
+    let vocabulary = tokenizer.get_vocab(true);
+    let mut lengths: Vec<usize> = vocabulary
+        .keys()
+        .map(|token| token.chars().count())
+        .collect();
+    lengths.sort_unstable();
+    let (below, above) = (lengths.len().saturating_sub(1) / 2, lengths.len() / 2);
+    match (lengths.get(below), lengths.get(above)) {
+        (Some(below), Some(above)) => (below + above) / 2,
+        _ => 0,
     }
 }
 

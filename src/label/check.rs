@@ -165,7 +165,7 @@ impl Check {
         let vectors = match embed {
             Some(embed) if has_vectors => {
                 let texts: Vec<String> = phrases.iter().map(|p| p.text.to_owned()).collect();
-                embed.embed(&texts)?
+                embed.phrases(&texts)?
             }
             _ => Vec::new(),
         };

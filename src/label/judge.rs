@@ -234,7 +234,7 @@ impl Other<'_> {
             let missing = texts.filter(|text| !known.contains_key(*text));
             missing.map(str::to_owned).collect()
         };
-        let made = self.embed.embed(&missing)?;
+        let made = self.embed.passages(&missing)?;
         let mut known = self.known.lock();
         known.extend(missing.into_iter().zip(made));
         let vector = |trial: &Passage<'_>| known.get(trial.text.as_ref()).cloned();

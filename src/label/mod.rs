@@ -138,6 +138,9 @@ impl Naming {
 
 /// Texts to vectors of unit length.
 pub trait Embed: Send + Sync {
-    /// One vector per text, in their order.
-    fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>>;
+    /// One vector per label or phrase, in their order: what documents may be about.
+    fn phrases(&self, texts: &[String]) -> Result<Vec<Vec<f32>>>;
+
+    /// One vector per passage of a document, in their order.
+    fn passages(&self, texts: &[String]) -> Result<Vec<Vec<f32>>>;
 }

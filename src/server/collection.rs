@@ -14,12 +14,12 @@ use super::reader::{reader_request, wire_reader};
 use super::status::required;
 use super::streams::{Answers, Progressing, stream};
 use super::types::{filter, non_empty, non_zero, timestamp};
-use crate::encoder::{Pooling, Precision};
+use crate::encoder::Precision;
 use crate::error::{Result, Within as _};
 use crate::sae::{RECURRING, Recurrence};
 use crate::service::{
     AttachRequest, AttachedSae, CollectionInfo, Collections, CreateCollection, EncoderRecord,
-    FitInfo, Gate, ReaderRequest, SaeRecord, SetInfo,
+    EncoderSettings, FitInfo, Gate, ReaderRequest, SaeRecord, SetInfo,
 };
 
 /// Serves collections and their saved sets.
@@ -94,6 +94,10 @@ impl CollectionAdapter {
             gate: wire.gate.map(gate).unwrap_or_default(),
             reader,
             precision,
+            encoder_settings: wire
+                .encoder_settings
+                .map(encoder_settings)
+                .unwrap_or_default(),
             states: non_empty(wire.states),
             analyzer: analyzer.unwrap_or_default(),
         });
@@ -274,17 +278,27 @@ fn wire_attached(attached: AttachedSae) -> v1::AttachedSae {
     }
 }
 
+/// How an encoder is used, but for its precision.
+pub(super) fn encoder_settings(wire: v1::EncoderSettings) -> EncoderSettings {
+    EncoderSettings {
+        precision: Precision::default(),
+        query_prompt: wire.query_prompt,
+        document_prompt: wire.document_prompt,
+        dimensions: non_zero(wire.dimensions),
+        max_tokens: non_zero(wire.max_tokens),
+    }
+}
+
 fn wire_encoder(record: EncoderRecord) -> v1::EncoderInfo {
     v1::EncoderInfo {
         model: record.model,
         sha256: record.identity.weights_sha256,
         dimension: record.dimension as u32,
         max_tokens: record.identity.max_tokens as u32,
-        pooling: match record.identity.pooling {
-            Pooling::Mean => "mean".to_owned(),
-            Pooling::Cls => "cls".to_owned(),
-        },
+        pooling: record.identity.pooling.name().to_owned(),
         precision: record.identity.precision.name().to_owned(),
+        query_prompt: record.identity.prompts.query,
+        document_prompt: record.identity.prompts.document,
     }
 }
 

@@ -10,12 +10,13 @@ use tonic::Streaming;
 use super::access::check_names_files;
 use super::address::address;
 use super::calls::calls;
-use super::collection::wire_sae;
-use super::status::{required, status};
+use super::collection::{encoder_settings, wire_sae};
+use super::status::{entry, required, status};
 use super::streams::{Answers, answers};
 use super::types::{activations, non_empty, non_zero, wire_activations};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::reading::Role;
 use crate::sae::{Quality, Sparsity, TrainOptions, TrainProgress};
 use crate::service::{TrainRequest, Training, blocking};
 
@@ -47,7 +48,21 @@ impl ModelAdapter {
                 (None, Some(model))
             }
         };
-        let vectors = self.0.encode_texts(collection, model, wire.texts).await?;
+        if wire.settings.is_some() && model.is_none() {
+            return Err(Error::invalid(
+                "settings",
+                "say how a model by name is used; a collection's encoder is used as it was made",
+            ));
+        }
+        let role = match entry(wire.role, "role")? {
+            v1::TextRole::Query => Role::Query,
+            v1::TextRole::Unspecified | v1::TextRole::Document => Role::Document,
+        };
+        let settings = wire.settings.map(encoder_settings).unwrap_or_default();
+        let vectors = self
+            .0
+            .encode_texts(collection, model, settings, wire.texts, role)
+            .await?;
         let vectors = vectors.into_iter().map(wire_vector).collect();
         Ok(v1::EncodeTextsResponse { vectors })
     }

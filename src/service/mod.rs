@@ -65,6 +65,7 @@ pub use labels::{
     NewLabel, PageRequest, Related, ScoreProgress, ScoreRequest, ScoreSummary, ScoredLabel,
     ShownLabel, SplitLatent, SplitRequest,
 };
+pub use models::EncoderSettings;
 pub use places::ModelPlaces;
 pub use room::MIN_FREE_DISK;
 pub use search::{

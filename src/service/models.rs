@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::opened::Opened;
 use super::places::ModelPlaces;
 use super::spec::EncoderRecord;
-use crate::encoder::{BatchingEncoder, EncoderOptions, SentenceEncoder};
+use crate::encoder::{BatchingEncoder, EncoderIdentity, EncoderOptions, SentenceEncoder};
 use crate::error::{Error, Result};
 use crate::hex::hex;
 use crate::measures::Measures;
@@ -26,12 +26,47 @@ use crate::sae::{Codes, Sae, format};
 const CHECKPOINT: &str = "checkpoint";
 const CHECKPOINT_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How a sentence encoder is used, where its own files are not to decide.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct EncoderSettings {
+    /// What its products are computed on.
+    pub precision: Precision,
+    /// What stands before queries.
+    pub query_prompt: Option<String>,
+    /// What stands before documents.
+    pub document_prompt: Option<String>,
+    /// The first values that are kept of a vector.
+    pub dimensions: Option<usize>,
+    /// Tokens after which a text is cut.
+    pub max_tokens: Option<usize>,
+}
+
+impl EncoderSettings {
+    /// Those that vectors of this identity were made with.
+    fn of(identity: &EncoderIdentity) -> Self {
+        Self {
+            precision: identity.precision,
+            query_prompt: Some(identity.prompts.query.clone()),
+            document_prompt: Some(identity.prompts.document.clone()),
+            dimensions: identity.dimensions,
+            max_tokens: Some(identity.max_tokens),
+        }
+    }
+}
+
+fn length_of(identity: &EncoderIdentity) -> &'static str {
+    match identity.normalised {
+        true => "unit",
+        false => "their own",
+    }
+}
+
 /// Models by name and by hash.
 pub(super) struct Models {
     sae_directory: PathBuf,
     places: Arc<ModelPlaces>,
     measures: Measures,
-    encoders: Opened<(String, Precision), BatchingEncoder>,
+    encoders: Opened<(String, EncoderSettings), BatchingEncoder>,
     saes: Opened<String, Arc<Sae>>,
     /// Held while an SAE is copied into the data directory.
     importing: Mutex<()>,
@@ -67,12 +102,16 @@ impl Models {
     }
 
     /// The encoder of a name ([`ModelPlaces::model`]). Blocks while it is opened.
-    pub fn encoder(&self, model: &str, precision: Precision) -> Result<BatchingEncoder> {
-        let key = (model.to_owned(), precision);
+    pub fn encoder(&self, model: &str, settings: &EncoderSettings) -> Result<BatchingEncoder> {
+        let key = (model.to_owned(), settings.clone());
         self.encoders.get_or_open(&key, || {
             let options = EncoderOptions {
                 name: Some(model.to_owned()),
-                precision,
+                precision: settings.precision,
+                query_prompt: settings.query_prompt.clone(),
+                document_prompt: settings.document_prompt.clone(),
+                dimensions: settings.dimensions,
+                max_tokens: settings.max_tokens,
                 offline: !self.places.downloads,
                 ..EncoderOptions::default()
             };
@@ -87,13 +126,26 @@ impl Models {
 
     /// The encoder of a record, checked to be the one that the record's vectors were made with.
     pub fn recorded_encoder(&self, recorded: &EncoderRecord) -> Result<BatchingEncoder> {
-        let encoder = self.encoder(&recorded.model, recorded.identity.precision)?;
+        let own = &recorded.identity;
+        let encoder = self.encoder(&recorded.model, &EncoderSettings::of(own))?;
         let found = encoder.encoder().identity();
-        if found != &recorded.identity {
+        if found.weights_sha256 != own.weights_sha256 {
             return Err(Error::precondition(format!(
                 "the model {:?} is not the one this collection was made with: its weights are {}, \
                  the collection's {}; bring the old model back or build the collection anew",
-                recorded.model, found.weights_sha256, recorded.identity.weights_sha256
+                recorded.model, found.weights_sha256, own.weights_sha256
+            )));
+        }
+        if found != own {
+            return Err(Error::precondition(format!(
+                "the model {:?} is used otherwise than when this collection was made: its files ask for {} pooling, \
+                 {} length, the collection's vectors have {} pooling, {} length; bring the old files back or build \
+                 the collection anew",
+                recorded.model,
+                found.pooling.name(),
+                length_of(found),
+                own.pooling.name(),
+                length_of(own)
             )));
         }
         Ok(encoder)

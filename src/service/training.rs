@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::documents::MAX_BATCH;
-use super::models::activations;
+use super::models::{EncoderSettings, activations};
 use super::readers::check_reads;
 use super::spec::SaeRecord;
 use super::transfers::{Download, Piece, receive_sae};
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
-use crate::reading::Precision;
+use crate::reading::Role;
 use crate::sae::{
     Codes, EvaluateOptions, Quality, RowSource, TrainOptions, TrainProgress, evaluate_source,
     train_seeds,
@@ -57,12 +57,14 @@ impl Training {
         Self { core }
     }
 
-    /// Vectors of texts, with a collection's encoder or a model by name.
+    /// Vectors of texts of a role, with a collection's encoder or a model by name, used as `settings` say.
     pub async fn encode_texts(
         self: &Arc<Self>,
         collection: Option<Address>,
         model: Option<String>,
+        settings: EncoderSettings,
         texts: Vec<String>,
+        role: Role,
     ) -> Result<Vec<Vec<f32>>> {
         if texts.len() > MAX_BATCH {
             return Err(Error::invalid(
@@ -82,14 +84,14 @@ impl Training {
                     Error::precondition(format!("collection {name:?} has no encoder"))
                 })
             }
-            (None, Some(model)) => service.core.models.encoder(&model, Precision::default()),
+            (None, Some(model)) => service.core.models.encoder(&model, &settings),
             (None, None) => Err(Error::invalid(
                 "with",
                 "is missing; a collection or a model is named",
             )),
         })
         .await?;
-        encoder.encode(texts).await
+        encoder.encode(texts, role).await
     }
 
     /// Latents of vectors, with a collection's SAE.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use crate::cli::encoder::EncoderArgs;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::reading::ReaderArgs;
 use crate::cli::{flags, progress};
@@ -41,6 +42,8 @@ pub(in crate::cli) struct Args {
     /// all-MiniLM-L6-v2, a folder or a hub id
     #[arg(long, default_value = "all-MiniLM-L6-v2")]
     pub(super) model: String,
+    #[command(flatten)]
+    pub(super) settings: EncoderArgs,
     /// Format of the records, where the name does not tell: jsonl, csv, tsv or parquet
     #[arg(long, value_parser = flags::format)]
     pub(super) format: Option<Format>,
@@ -70,6 +73,10 @@ pub(super) fn open_encoder(args: &Args, interrupt: &Interrupt) -> anyhow::Result
     let mut options = EncoderOptions {
         threads: args.threads,
         precision: args.precision,
+        query_prompt: args.settings.query_prompt.clone(),
+        document_prompt: args.settings.document_prompt.clone(),
+        dimensions: args.settings.dimensions.map(|count| count as usize),
+        max_tokens: args.settings.max_tokens.map(|count| count as usize),
         ..EncoderOptions::default()
     };
     let place = match resolve(&args.model, interrupt)? {

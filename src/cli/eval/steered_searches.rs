@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use latentdb_proto::v1::{
     self, Document, EncodeTextsRequest, ListLatentsRequest, NearestQuery, Projection,
-    SearchBatchRequest, SearchRequest, SearchResponse, SteerEdit, SteerRequest, SteerUnit, Vector,
-    encode_texts_request::With, nearest_query::To, query::Kind, steer_edit,
+    SearchBatchRequest, SearchRequest, SearchResponse, SteerEdit, SteerRequest, SteerUnit,
+    TextRole, Vector, encode_texts_request::With, nearest_query::To, query::Kind, steer_edit,
 };
 
 use super::scored_by::ScoredBy;
@@ -52,6 +52,8 @@ impl Collection for SteeredSearches {
         let request = EncodeTextsRequest {
             with: Some(With::Collection(self.collection.clone())),
             texts,
+            role: TextRole::Query.into(),
+            settings: None,
         };
         let encoded = self.client.models().encode_texts(request).await?;
         let vectors = encoded.into_inner().vectors.into_iter();

@@ -1,9 +1,9 @@
 //! What ready vectors and latents were made with, so that the server can refuse another model's.
 
 use anyhow::bail;
-use latentdb_proto::v1::{Collection, MadeWith};
+use latentdb_proto::v1::{Collection, EncoderInfo, MadeWith};
 
-use crate::reading::{Reading, TokenReading};
+use crate::reading::{EncoderIdentity, Reading, TokenReading};
 
 /// What there is to say to a collection. Of a model that the collection does not record there is
 /// nothing to compare: its owner takes ready numbers as they are.
@@ -13,11 +13,14 @@ pub(super) fn made_with(
     sae: Option<String>,
 ) -> anyhow::Result<Option<MadeWith>> {
     let encoder_sha256 = match reading {
-        Reading::Pooled(pooled) => pooled
-            .encoder
-            .as_ref()
-            .filter(|_| collection.encoder.is_some())
-            .map(|encoder| encoder.weights_sha256.clone()),
+        Reading::Pooled(pooled) => {
+            let both = pooled.encoder.as_ref().zip(collection.encoder.as_ref());
+            both.map(|(own, encoder)| {
+                check_encoder(&collection.name, own, encoder)?;
+                Ok::<_, anyhow::Error>(own.weights_sha256.clone())
+            })
+            .transpose()?
+        }
         Reading::Token(token) => {
             check_reader(collection, token)?;
             None
@@ -31,6 +34,43 @@ pub(super) fn made_with(
         encoder_sha256: encoder_sha256.unwrap_or_default(),
         sae_sha256: sae_sha256.unwrap_or_default(),
     }))
+}
+
+/// Refuses vectors of the collection's encoder that was used otherwise. Other weights are the server's to refuse.
+fn check_encoder(
+    collection: &str,
+    own: &EncoderIdentity,
+    encoder: &EncoderInfo,
+) -> anyhow::Result<()> {
+    if own.weights_sha256 != encoder.sha256 {
+        return Ok(());
+    }
+    let prompts = (&own.prompts.document, &encoder.document_prompt);
+    let pairs = [
+        (
+            "the document prompt",
+            format!("{:?}", prompts.0),
+            format!("{:?}", prompts.1),
+        ),
+        (
+            "the pooling",
+            own.pooling.name().to_owned(),
+            encoder.pooling.clone(),
+        ),
+        (
+            "max_tokens",
+            own.max_tokens.to_string(),
+            encoder.max_tokens.to_string(),
+        ),
+    ];
+    for (what, own, other) in pairs {
+        if own != other {
+            bail!(
+                "the vectors were made with {what} {own}; the collection {collection} makes its own with {other}"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Refuses latents that were read otherwise than the collection reads.
@@ -81,10 +121,10 @@ fn check_reader(collection: &Collection, own: &TokenReading) -> anyhow::Result<(
 
 #[cfg(test)]
 mod tests {
-    use latentdb_proto::v1::{EncoderInfo, SaeInfo};
+    use latentdb_proto::v1::SaeInfo;
 
     use super::*;
-    use crate::reading::{EncoderIdentity, PooledReading, Pooling, Precision};
+    use crate::reading::{PooledReading, Pooling, Precision, Prompts};
 
     #[test]
     fn what_the_collection_records_is_compared() {
@@ -94,6 +134,8 @@ mod tests {
                 weights_sha256: "e1".to_owned(),
                 layer: None,
                 pooling: Pooling::Mean,
+                prompts: Prompts::default(),
+                dimensions: None,
                 normalised: true,
                 max_tokens: 8,
                 precision: Precision::F32,

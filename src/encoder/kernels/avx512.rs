@@ -197,13 +197,15 @@ fn attention_head(
     let mut tile = Tile([0.0; ROWS * COLUMNS]);
     for row in (0..length).step_by(ROWS) {
         let count = ROWS.min(length - row);
-        // Keys that the last row of the tile sees, and the panels that hold them.
-        let seen = if shape.causal { row + count } else { length };
+        // Keys that rows of the tile see, and the panels that hold them.
+        let from = shape.sight.of(row, length).start / COLUMNS * COLUMNS;
+        let seen = shape.sight.of(row + count - 1, length).end;
         let reach = seen.next_multiple_of(COLUMNS);
         let queries = &qkv[row * stride + first..];
         for (panel, column) in keys
             .chunks_exact(head_width * COLUMNS)
             .zip((0..reach).step_by(COLUMNS))
+            .skip(from / COLUMNS)
         {
             let scores = &mut scores[column..];
             product(count, head_width, queries, stride, panel, scores, padded);
@@ -215,16 +217,17 @@ fn attention_head(
             .take(count)
             .enumerate()
         {
-            let visible = if shape.causal { row + at + 1 } else { length };
             // What is masked weighs e^-87 in the sum, nothing in the product.
-            scores[visible..reach].fill(f32::NEG_INFINITY);
-            *scale = 1.0 / exponentiate::<true>(&mut scores[..reach]);
+            let scores = &mut scores[from..reach];
+            shape.adjust(head, row + at, length, from, scores);
+            *scale = 1.0 / exponentiate::<true>(scores);
         }
         for (panel, column) in values
             .chunks_exact(length * COLUMNS)
             .zip((0..).step_by(COLUMNS))
         {
-            product(count, seen, scores, padded, panel, &mut tile.0, COLUMNS);
+            let (depth, scores, panel) = (seen - from, &scores[from..], &panel[from * COLUMNS..]);
+            product(count, depth, scores, padded, panel, &mut tile.0, COLUMNS);
             let columns = COLUMNS.min(head_width - column);
             let out = &mut out[row * width + first + column..];
             let (rows, _) = tile.0.as_chunks::<COLUMNS>();

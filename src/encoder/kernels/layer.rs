@@ -1,5 +1,7 @@
 //! Shapes, weights and buffers of the layers that the engines run.
 
+use std::ops::Range;
+
 use super::buffer::Buffer;
 use super::elementwise::Activation;
 use super::engine::{Arithmetic, Engine};
@@ -46,8 +48,63 @@ pub(in crate::encoder) struct Rounded {
     pub(super) pairs: Buffer<u32>,
 }
 
+/// Which tokens of a sequence a token sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::encoder) enum Sight {
+    /// All.
+    All,
+    /// Itself and those before it.
+    Before,
+    /// Those at most so far away, on both sides.
+    Near(usize),
+}
+
+impl Sight {
+    /// The keys that a query sees in a sequence of `length` tokens.
+    pub(super) fn of(self, query: usize, length: usize) -> Range<usize> {
+        match self {
+            Self::All => 0..length,
+            Self::Before => 0..query + 1,
+            Self::Near(reach) => query.saturating_sub(reach)..length.min(query + reach + 1),
+        }
+    }
+}
+
+/// What is added to the scores of a head by how far a key lies behind its query, as in T5 and MPNet (arXiv 2004.09297).
+#[derive(Clone, Debug)]
+pub(in crate::encoder) struct RelativeBias {
+    /// `[heads, 2 * reach + 1]`, from `reach` tokens before the query to `reach` behind it.
+    values: Vec<f32>,
+    reach: usize,
+}
+
+impl RelativeBias {
+    /// `of(head, distance)` for distances of up to `reach` tokens, those of keys before their queries negative.
+    pub(in crate::encoder) fn new(
+        heads: usize,
+        reach: usize,
+        of: impl Fn(usize, isize) -> f32,
+    ) -> Self {
+        let reached = reach as isize;
+        let head = |head| (-reached..=reached).map(move |distance| (head, distance));
+        let values = (0..heads)
+            .flat_map(head)
+            .map(|(head, distance)| of(head, distance));
+        Self {
+            values: values.collect(),
+            reach,
+        }
+    }
+
+    /// Of keys `keys` for a query.
+    pub(super) fn row(&self, head: usize, query: usize, keys: Range<usize>) -> &[f32] {
+        let zero = head * (2 * self.reach + 1) + self.reach - query;
+        &self.values[zero + keys.start..zero + keys.end]
+    }
+}
+
 /// Shape of the self-attention of one layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::encoder) struct Attention {
     /// Implementation.
     pub(in crate::encoder) engine: Engine,
@@ -58,8 +115,10 @@ pub(in crate::encoder) struct Attention {
     pub(in crate::encoder) kv_heads: usize,
     /// Width of one head.
     pub(in crate::encoder) head_width: usize,
-    /// Whether a token sees itself and those before it only.
-    pub(in crate::encoder) causal: bool,
+    /// What a token sees.
+    pub(in crate::encoder) sight: Sight,
+    /// What scores depend on beside queries and keys.
+    pub(in crate::encoder) bias: Option<RelativeBias>,
 }
 
 /// Buffers of [`Attention::apply`] that outlive the call.
@@ -71,6 +130,31 @@ pub(in crate::encoder) struct AttentionScratch {
 }
 
 impl Attention {
+    /// Makes the scores of a query's keys, of which the row begins with key `first`, those that the softmax takes: bias
+    /// added, and what is not seen at minus infinity.
+    #[inline(always)]
+    pub(super) fn adjust(
+        &self,
+        head: usize,
+        query: usize,
+        length: usize,
+        first: usize,
+        scores: &mut [f32],
+    ) {
+        let seen = self.sight.of(query, length);
+        if let Some(bias) = &self.bias {
+            let biases = bias.row(head, query, seen.clone());
+            for (score, bias) in scores[seen.start - first..seen.end - first]
+                .iter_mut()
+                .zip(biases)
+            {
+                *score += bias;
+            }
+        }
+        scores[..seen.start - first].fill(f32::NEG_INFINITY);
+        scores[seen.end - first..].fill(f32::NEG_INFINITY);
+    }
+
     /// Values of a token's queries, and of its output.
     pub(in crate::encoder) fn width(&self) -> usize {
         self.heads * self.head_width

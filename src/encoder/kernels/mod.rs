@@ -26,7 +26,9 @@ mod tests;
 pub(super) use buffer::Buffer;
 pub(super) use elementwise::{Activation, layer_norm, rms_norm_in_place, rotate};
 pub(super) use engine::{Arithmetic, Engine};
-pub(super) use layer::{Attention, AttentionScratch, Epilogue, Linear, Rounded};
+pub(super) use layer::{
+    Attention, AttentionScratch, Epilogue, Linear, RelativeBias, Rounded, Sight,
+};
 
 use crate::reading::Precision;
 
@@ -158,13 +160,4 @@ impl Attention {
             _ => portable::attention(self, qkv, out, length, scratch),
         }
     }
-}
-
-/// Root mean square normalisation (arXiv 1910.07467) of rows of `weight.len()` values.
-///
-/// # Shape
-/// `values` and `out` are `[rows, weight.len()]`.
-pub(super) fn rms_norm(values: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-    out.copy_from_slice(values);
-    rms_norm_in_place(out, weight, eps);
 }

@@ -6,6 +6,9 @@ use faer::{Accum, MatMut, MatRef, Par};
 use super::elementwise;
 use super::layer::{Attention, AttentionScratch, Epilogue, Linear};
 
+/// Queries whose scores are held at a time.
+const QUERIES: usize = 256;
+
 /// See [`Linear::apply`].
 pub(super) fn linear(
     layer: &Linear,
@@ -65,32 +68,37 @@ pub(super) fn attention(
 ) {
     let qkv = MatRef::from_row_major_slice(qkv, length, shape.row_width());
     let mut out = MatMut::from_row_major_slice_mut(out, length, shape.width());
-    let scores = scratch.scores.resize(length * length);
     let part = |head: usize| qkv.subcols(head * shape.head_width, shape.head_width);
     for head in 0..shape.heads {
         let group = head * shape.kv_heads / shape.heads;
-        matmul(
-            MatMut::from_row_major_slice_mut(scores, length, length),
-            Accum::Replace,
-            part(head),
-            part(shape.heads + group).transpose(),
-            1.0,
-            Par::Seq,
-        );
-        if shape.causal {
-            for (row, scores) in scores.chunks_exact_mut(length).enumerate() {
-                scores[row + 1..].fill(f32::NEG_INFINITY);
-            }
-        }
-        elementwise::softmax_rows(scores, length);
-        matmul(
-            out.as_mut()
-                .subcols_mut(head * shape.head_width, shape.head_width),
-            Accum::Replace,
-            MatRef::from_row_major_slice(scores, length, length),
+        let (keys, values) = (
+            part(shape.heads + group),
             part(shape.heads + shape.kv_heads + group),
-            1.0,
-            Par::Seq,
         );
+        for first in (0..length).step_by(QUERIES) {
+            let rows = QUERIES.min(length - first);
+            let scores = scratch.scores.resize(rows * length);
+            matmul(
+                MatMut::from_row_major_slice_mut(scores, rows, length),
+                Accum::Replace,
+                part(head).subrows(first, rows),
+                keys.transpose(),
+                1.0,
+                Par::Seq,
+            );
+            for (query, scores) in (first..).zip(scores.chunks_exact_mut(length)) {
+                shape.adjust(head, query, length, 0, scores);
+            }
+            elementwise::softmax_rows(scores, length);
+            matmul(
+                out.as_mut()
+                    .submatrix_mut(first, head * shape.head_width, rows, shape.head_width),
+                Accum::Replace,
+                MatRef::from_row_major_slice(scores, rows, length),
+                values,
+                1.0,
+                Par::Seq,
+            );
+        }
     }
 }

@@ -200,43 +200,64 @@ fn add(a: &[f64], b: &[f32]) -> Vec<f64> {
 #[test]
 fn attention_matches_the_formula_at_every_edge() {
     let mut rng = StdRng::seed_from_u64(2);
-    for (length, heads, kv_heads, head_width, causal) in [
-        (1, 2, 2, 32, false),
-        (2, 1, 1, 8, false),
-        (14, 3, 3, 16, false),
-        (33, 2, 2, 32, false),
-        (70, 2, 2, 64, false),
-        (97, 1, 1, 40, false),
-        (1, 4, 2, 32, true),
-        (2, 3, 1, 8, true),
-        (15, 3, 3, 16, true),
-        (33, 6, 2, 32, true),
-        (97, 9, 3, 40, true),
-        (33, 4, 2, 16, false),
+    for (length, heads, kv_heads, head_width, sight, biased) in [
+        (1, 2, 2, 32, Sight::All, false),
+        (2, 1, 1, 8, Sight::All, false),
+        (14, 3, 3, 16, Sight::All, false),
+        (33, 2, 2, 32, Sight::All, false),
+        (70, 2, 2, 64, Sight::All, false),
+        (97, 1, 1, 40, Sight::All, false),
+        (1, 4, 2, 32, Sight::Before, false),
+        (2, 3, 1, 8, Sight::Before, false),
+        (15, 3, 3, 16, Sight::Before, false),
+        (33, 6, 2, 32, Sight::Before, false),
+        (97, 9, 3, 40, Sight::Before, false),
+        (33, 4, 2, 16, Sight::All, false),
+        (1, 2, 2, 32, Sight::All, true),
+        (97, 3, 3, 40, Sight::All, true),
+        (40, 4, 2, 16, Sight::Before, true),
+        (1, 1, 1, 16, Sight::Near(4), false),
+        (33, 2, 2, 32, Sight::Near(0), false),
+        (300, 2, 2, 16, Sight::Near(64), false),
+        (130, 2, 1, 16, Sight::Near(5), true),
     ] {
         let (width, row_width) = (heads * head_width, (heads + 2 * kv_heads) * head_width);
         let qkv = random(&mut rng, length * row_width, 2.0);
         let at = |token: usize, head: usize, column: usize| {
             f64::from(qkv[token * row_width + head * head_width + column])
         };
+        let bias = |head: usize, distance: isize| match biased {
+            true => (head as f32 + 1.0) * (distance as f32 / 7.0).sin(),
+            false => 0.0,
+        };
         let mut expected = vec![0.0; length * width];
         for head in 0..heads {
             let group = head / (heads / kv_heads);
             let (key_head, value_head) = (heads + group, heads + kv_heads + group);
             for query in 0..length {
-                let seen = if causal { query + 1 } else { length };
-                let scores: Vec<f64> = (0..seen)
-                    .map(|key| {
-                        (0..head_width)
+                let seen: Vec<usize> = (0..length)
+                    .filter(|key| match sight {
+                        Sight::All => true,
+                        Sight::Before => *key <= query,
+                        Sight::Near(reach) => key.abs_diff(query) <= reach,
+                    })
+                    .collect();
+                let scores: Vec<f64> = seen
+                    .iter()
+                    .map(|&key| {
+                        let product = (0..head_width)
                             .map(|c| at(query, head, c) * at(key, key_head, c))
-                            .sum()
+                            .sum::<f64>();
+                        product + f64::from(bias(head, key as isize - query as isize))
                     })
                     .collect();
                 let max = scores.iter().copied().fold(f64::MIN, f64::max);
                 let total: f64 = scores.iter().map(|s| (s - max).exp()).sum();
                 for c in 0..head_width {
-                    expected[query * width + head * head_width + c] = (0..seen)
-                        .map(|key| (scores[key] - max).exp() / total * at(key, value_head, c))
+                    expected[query * width + head * head_width + c] = seen
+                        .iter()
+                        .zip(&scores)
+                        .map(|(&key, score)| (score - max).exp() / total * at(key, value_head, c))
                         .sum();
                 }
             }
@@ -247,7 +268,8 @@ fn attention_matches_the_formula_at_every_edge() {
                 heads,
                 kv_heads,
                 head_width,
-                causal,
+                sight,
+                bias: biased.then(|| RelativeBias::new(heads, length.max(3), bias)),
             };
             let mut out = vec![f32::NAN; length * width];
             let mut scratch = AttentionScratch::default();
@@ -276,8 +298,8 @@ fn root_mean_square_norm_matches_the_formula() {
                 row.map(move |(&v, &w)| f64::from(v) / scale * f64::from(w))
             })
             .collect();
-        let mut out = vec![0.0; values.len()];
-        rms_norm(&values, &weight, 1e-5, &mut out);
+        let mut out = values.clone();
+        rms_norm_in_place(&mut out, &weight, 1e-5);
         assert_close(&out, &expected, 5e-6, &format!("width {width}"));
     }
 }

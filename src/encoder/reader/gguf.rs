@@ -17,9 +17,10 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
 use super::chat::ModelTemplate;
-use super::decoder::DecoderConfig;
-use super::rope::{Rope, Scaling};
-use super::source::{GgufTensors, Weights};
+use super::gguf_tensors::GgufTensors;
+use crate::encoder::architecture::LlamaConfig;
+use crate::encoder::rope::{Rope, Scaling};
+use crate::encoder::weights::Weights;
 use crate::error::{Error, Result};
 
 /// The pre-tokenisation pattern of Llama 3.
@@ -50,7 +51,7 @@ impl GgufFile {
     }
 
     /// The tensors of the file at `path`, which is the one that was opened.
-    pub(super) fn tensors(&self, path: &Path, config: &DecoderConfig) -> Result<GgufTensors<'_>> {
+    pub(super) fn tensors(&self, path: &Path, config: &LlamaConfig) -> Result<GgufTensors<'_>> {
         // The converter reorders queries and keys for this architecture only.
         let is_llama = self.text("general.architecture") == Some("llama");
         let permuted = is_llama.then_some((config.heads, config.kv_heads));
@@ -62,7 +63,7 @@ impl GgufFile {
     /// # Errors
     /// `FailedPrecondition` naming an architecture or setting that is not run, `Corrupted` where a
     /// value is missing.
-    pub(super) fn config(&self, path: &Path) -> Result<DecoderConfig> {
+    pub(super) fn config(&self, path: &Path) -> Result<LlamaConfig> {
         let architecture = self.text("general.architecture").unwrap_or_default();
         if !["llama", "qwen2", "qwen3"].contains(&architecture) {
             return Err(self.not_run(&format!("is a model of architecture {architecture:?}")));
@@ -90,7 +91,7 @@ impl GgufFile {
             return Err(self.not_run(&what));
         }
         let words = self.content.tensor_infos.get("token_embd.weight");
-        let config = DecoderConfig {
+        let config = LlamaConfig {
             width,
             heads,
             kv_heads: self.size(&key("attention.head_count_kv")).unwrap_or(heads),
@@ -111,7 +112,7 @@ impl GgufFile {
         }
         .check(&self.origin)?;
         let scaling = self.scaling(path, &config, &key("rope.scaling"))?;
-        Ok(DecoderConfig {
+        Ok(LlamaConfig {
             rope: Rope {
                 scaling,
                 ..config.rope
@@ -120,7 +121,7 @@ impl GgufFile {
         })
     }
 
-    fn scaling(&self, path: &Path, config: &DecoderConfig, key: &str) -> Result<Scaling> {
+    fn scaling(&self, path: &Path, config: &LlamaConfig, key: &str) -> Result<Scaling> {
         if self.content.tensor_infos.contains_key("rope_freqs.weight") {
             let mut tensors = self.tensors(path, config)?;
             let factors = tensors.tensor("rope_freqs.weight", &[config.head_width / 2])?;

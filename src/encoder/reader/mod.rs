@@ -2,8 +2,8 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | Which model, which weights? | `source`, `config` (safetensors folders), `gguf` |
-//! | How does a decoder compute? | `decoder`, `rope`; encoders are `bert` |
+//! | Which model, which weights? | `config` (safetensors folders), `gguf`, `gguf_tensors` |
+//! | How does a model compute? | `encoder::network` |
 //! | What becomes of a text? | `chat`, `text` |
 //! | Who computes which batch? | `run` |
 //!
@@ -17,12 +17,9 @@
 
 mod chat;
 mod config;
-mod decoder;
 mod gguf;
-mod model;
-mod rope;
+mod gguf_tensors;
 mod run;
-mod source;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -30,22 +27,19 @@ mod text;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
-use super::bert::Bert;
+use super::architecture::{Architecture, load_llama};
 use super::folder::{self, Hub, ModelFolder};
 use super::kernels::{Arithmetic, Engine};
+use super::network::Network;
+use super::weights::{SafetensorsFolder, sha256_of_file};
 use crate::error::{Error, Result};
-use crate::hex::hex;
 use crate::progress::Progress;
 use crate::reading::{ChatTemplate, CodePooling, Precision, TokenPolicy, TokenReading};
 use chat::ModelTemplate;
-use decoder::Decoder;
 use gguf::GgufFile;
-use model::Model;
 use run::Workers;
-use source::SafetensorsFolder;
 use text::{Texts, Wrapping};
 
 pub use run::{ReadToken, TokenBatch};
@@ -125,7 +119,7 @@ impl ReaderOptions {
 /// # Ok::<(), latentdb::error::Error>(())
 /// ```
 pub struct Reader {
-    model: Model,
+    model: Network,
     texts: Texts,
     reading: TokenReading,
     layers: usize,
@@ -134,7 +128,7 @@ pub struct Reader {
 
 /// A model and what goes with it, before texts are made ready for it.
 struct Opened {
-    model: Model,
+    model: Network,
     tokenizer: Tokenizer,
     weights_sha256: String,
     chat_template: Option<ChatTemplate>,
@@ -142,6 +136,7 @@ struct Opened {
     /// Layers of the whole model.
     layers: usize,
     window: usize,
+    is_causal: bool,
 }
 
 impl Reader {
@@ -171,7 +166,7 @@ impl Reader {
         } else {
             open_folder(folder::locate(model, hub)?, options, arithmetic)?
         };
-        let is_causal = matches!(opened.model, Model::Decoder(_));
+        let is_causal = opened.is_causal;
         let wrapping = match (&opened.chat_template, is_causal) {
             (Some(template), _) => Wrapping::Chat(template),
             (None, true) => Wrapping::Bos(opened.bos.filter(|_| options.prepend_bos)),
@@ -294,51 +289,42 @@ fn open_gguf(path: &Path, options: &ReaderOptions, arithmetic: Arithmetic) -> Re
     let tokenizer = file.tokenizer(path)?;
     let layers = config.layers;
     let mut tensors = file.tensors(path, &config)?;
-    let decoder = Decoder::load(&mut tensors, config, run, window, arithmetic)?;
+    let network = load_llama(&mut tensors, &config, run, false, window, arithmetic)?;
     Ok(Opened {
-        model: Model::Decoder(decoder),
+        model: Network::PreNorm(network),
         tokenizer,
-        weights_sha256: source::sha256_of_file(path)?,
+        weights_sha256: sha256_of_file(path)?,
         chat_template,
         bos: file.bos(),
         layers,
         window,
+        is_causal: true,
     })
 }
 
 fn open_folder(path: PathBuf, options: &ReaderOptions, arithmetic: Arithmetic) -> Result<Opened> {
     let config_path = path.join("config.json");
     let config = config::read(&config_path)?;
-    let kind = config["model_type"].as_str().unwrap_or("bert");
-    if config::ENCODERS.contains(&kind) {
-        return open_bert(path, options, arithmetic);
+    let architecture = Architecture::read(&config, &config_path.display().to_string())?;
+    if !architecture.is_causal() {
+        return open_encoder(path, options, arithmetic);
     }
-    if !config::DECODERS.contains(&kind) {
-        return Err(Error::precondition(format!(
-            "{} describes a model of type {kind:?}; this reader runs {} and {}",
-            config_path.display(),
-            config::ENCODERS.join(", "),
-            config::DECODERS.join(", ")
-        )));
-    }
-    let shapes = config::decoder(&config, &config_path.display().to_string())?;
-    let window = window_length(options, shapes.context)?;
-    let run = layers_to_run(options.layer, shapes.layers)?;
+    let window = window_length(options, architecture.context().unwrap_or(WINDOW))?;
+    let run = layers_to_run(options.layer, architecture.layers())?;
     let template = config::chat_template(&path)?;
     let chat_template = chat::resolve(&options.chat_template, &template)?;
     let tokenizer = read_tokenizer(&path.join("tokenizer.json"))?;
     let bos = bos_of(&template, &tokenizer, &config["bos_token_id"]);
-    let mut tensors = SafetensorsFolder::open(&path)?;
-    let layers = shapes.layers;
-    let decoder = Decoder::load(&mut tensors, shapes, run, window, arithmetic)?;
+    let mut weights = SafetensorsFolder::open(&path)?;
     Ok(Opened {
-        model: Model::Decoder(decoder),
+        model: architecture.load(&mut weights, Some(run), window, arithmetic)?,
         tokenizer,
-        weights_sha256: tensors.sha256(),
+        weights_sha256: weights.sha256(),
         chat_template,
         bos,
-        layers,
+        layers: architecture.layers(),
         window,
+        is_causal: true,
     })
 }
 
@@ -357,42 +343,32 @@ fn bos_of(
     }
 }
 
-fn open_bert(path: PathBuf, options: &ReaderOptions, arithmetic: Arithmetic) -> Result<Opened> {
+/// A model whose tokens see those behind them.
+fn open_encoder(path: PathBuf, options: &ReaderOptions, arithmetic: Arithmetic) -> Result<Opened> {
     let folder = ModelFolder::read(path)?;
     if options.chat_template != "none" {
         return Err(Error::invalid(
             "chat_template",
-            format!(
-                "is {:?}; a model of the BERT family takes none",
-                options.chat_template
-            ),
+            format!("is {:?}; an encoder takes none", options.chat_template),
         ));
     }
-    let positions = folder.config.max_position_embeddings - folder.first_position;
-    let layers = folder.config.num_hidden_layers;
-    let run = layers_to_run(options.layer, layers)?;
+    let architecture = &folder.architecture;
+    let run = layers_to_run(options.layer, architecture.layers())?;
     let window = match options.window {
-        None => folder.max_tokens,
-        Some(_) => window_length(options, positions)?,
+        None => folder.max_tokens.min(WINDOW),
+        Some(_) => window_length(options, architecture.context().unwrap_or(WINDOW))?,
     };
-    let weights = std::fs::read(folder.weights())?;
-    let weights_sha256 = hex(Sha256::digest(&weights));
     let tokenizer = read_tokenizer(&folder.tokenizer())?;
-    let bert = Bert::load(
-        weights,
-        &folder.config,
-        folder.first_position,
-        run,
-        arithmetic,
-    )?;
+    let mut weights = SafetensorsFolder::open(&folder.path)?;
     Ok(Opened {
-        model: Model::Bert(bert),
+        model: architecture.load(&mut weights, Some(run), window, arithmetic)?,
         tokenizer,
-        weights_sha256,
+        weights_sha256: weights.sha256(),
         chat_template: None,
         bos: None,
-        layers,
+        layers: architecture.layers(),
         window,
+        is_causal: false,
     })
 }
 

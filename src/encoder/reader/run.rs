@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::model::{Model, Scratch};
 use super::text::{Sequence, Texts, TokenSpan};
+use crate::encoder::network::Network;
 use crate::encoder::schedule::side_by_side;
+use crate::encoder::scratch::Scratch;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -90,7 +91,7 @@ struct Made<T> {
 
 /// Workers that run a model on texts.
 pub(super) struct Workers<'r> {
-    pub model: &'r Model,
+    pub model: &'r Network,
     /// Texts to sequences of tokens.
     pub texts: &'r Texts,
     pub threads: usize,

@@ -116,7 +116,11 @@ fn meaning_chooses_among_phrases() {
     /// Phrases that hold a word point one way, as the documents of the latent do.
     struct Towards(&'static str);
     impl Embed for Towards {
-        fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        fn passages(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+            self.phrases(texts)
+        }
+
+        fn phrases(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
             let vector = |text: &String| match text.contains(self.0) {
                 true => vec![1.0, 0.0],
                 false => vec![0.0, 1.0],

@@ -7,7 +7,10 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 
 use super::torch::Checkpoint;
-use super::{dictionary_learning, gemma_scope, hypothesaes, openai, sae_lens, sparsify};
+use super::{
+    dictionary_learning, gemma_scope, goodfire, hypothesaes, latentsae, openai, sae_lens,
+    sentence_transformers, sparsify,
+};
 
 /// A format that [`super::import`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +31,17 @@ pub enum Format {
     ONeill,
     /// HypotheSAEs.
     HypotheSaes,
+    /// latentsae.
+    LatentSae,
+    /// The `SparseAutoEncoder` module of sentence-transformers.
+    SentenceTransformers,
+    /// Goodfire's releases.
+    Goodfire,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::SaeLens,
         Self::GemmaScope,
         Self::GemmaScope2,
@@ -41,6 +50,9 @@ impl Format {
         Self::OpenAi,
         Self::ONeill,
         Self::HypotheSaes,
+        Self::LatentSae,
+        Self::SentenceTransformers,
+        Self::Goodfire,
     ];
 
     /// The name that commands take.
@@ -54,6 +66,9 @@ impl Format {
             Self::OpenAi => "openai",
             Self::ONeill => "oneill",
             Self::HypotheSaes => "hypothesaes",
+            Self::LatentSae => "latentsae",
+            Self::SentenceTransformers => "sentence-transformers",
+            Self::Goodfire => "goodfire",
         }
     }
 
@@ -64,12 +79,16 @@ impl Format {
             Self::SaeLens => &[sae_lens::WEIGHTS_FILE, sae_lens::CONFIG_FILE],
             Self::GemmaScope => &[gemma_scope::WEIGHTS_FILE],
             Self::GemmaScope2 => &[gemma_scope::WEIGHTS_FILE_2, gemma_scope::CONFIG_FILE_2],
-            Self::Sparsify => &[sparsify::WEIGHTS_FILE, sparsify::CONFIG_FILE],
+            Self::Sparsify | Self::LatentSae => &[sparsify::WEIGHTS_FILE, sparsify::CONFIG_FILE],
+            Self::SentenceTransformers => &[
+                sentence_transformers::WEIGHTS_FILE,
+                sentence_transformers::CONFIG_FILE,
+            ],
             Self::DictionaryLearning => &[
                 dictionary_learning::WEIGHTS_FILE,
                 dictionary_learning::CONFIG_FILE,
             ],
-            Self::OpenAi | Self::ONeill | Self::HypotheSaes => &[],
+            Self::OpenAi | Self::ONeill | Self::HypotheSaes | Self::Goodfire => &[],
         }
     }
 }
@@ -153,10 +172,15 @@ fn detect_folder(folder: &Path) -> Result<Format> {
 }
 
 fn is_folder_of(folder: &Path, format: Format) -> bool {
-    format
-        .files()
-        .iter()
-        .all(|file| folder.join(file).is_file())
+    let files = format.files().iter();
+    // Files of the same names belong to several.
+    let has_own = match format {
+        Format::Sparsify => !latentsae::is_here(folder),
+        Format::LatentSae => latentsae::is_here(folder),
+        Format::SentenceTransformers => sentence_transformers::is_here(folder),
+        _ => true,
+    };
+    has_own && files.clone().all(|file| folder.join(file).is_file())
 }
 
 /// The checkpoints of a folder that belong to formats of a single file.
@@ -184,6 +208,9 @@ fn detect_checkpoint(path: &Path) -> Result<Format> {
     let root = checkpoint.root();
     if hypothesaes::is_here(root) {
         return Ok(Format::HypotheSaes);
+    }
+    if goodfire::is_here(root) {
+        return Ok(Format::Goodfire);
     }
     if openai::is_here(root) {
         return match (root.has("activation"), openai::oneill_name(path).is_some()) {

@@ -13,6 +13,9 @@
 //! | openai/sparse_autoencoder | one `.pt` | `openai` |
 //! | O'Neill et al. 2024 | one `{domain}_{k}_{n}_{x}.pth` | `openai` |
 //! | HypotheSAEs | one `.pt` of `{config, state_dict}` | `hypothesaes` |
+//! | latentsae | `cfg.json` with `sae_type`, `sae.safetensors` | `latentsae` |
+//! | sentence-transformers (CSR) | `config.json`, `model.safetensors` of a `SparseAutoEncoder` | `sentence_transformers` |
+//! | Goodfire | one `.pt` or `.pth` of `encoder_linear`, `decoder_linear` | `goodfire` |
 //!
 //! A reader either understands everything that changes the result or refuses by naming it: an
 //! unknown activation, a missing key, a tensor or a setting nobody asked for, a scaling factor that
@@ -22,11 +25,14 @@ mod config;
 mod detect;
 mod dictionary_learning;
 mod gemma_scope;
+mod goodfire;
 mod hypothesaes;
+mod latentsae;
 mod npz;
 mod openai;
 mod pickle;
 pub mod sae_lens;
+mod sentence_transformers;
 mod source;
 mod sparsify;
 mod tensors;
@@ -51,7 +57,8 @@ pub fn open(dir: &Path) -> Result<Sae> {
     if sae_lens::is_here(dir) {
         return sae_lens::load(dir);
     }
-    let advice = match detect(dir) {
+    let module = sentence_transformers::module_of(dir);
+    let advice = match detect(module.as_deref().unwrap_or(dir)) {
         Ok(format) => format!(
             "it holds one in the format {format}; `latentdb sae import {} --out DIR` converts it",
             dir.display()
@@ -87,6 +94,8 @@ pub fn open(dir: &Path) -> Result<Sae> {
 /// # Ok::<(), latentdb::error::Error>(())
 /// ```
 pub fn import(source: &Path, format: Option<Format>) -> Result<Sae> {
+    let module = sentence_transformers::module_of(source);
+    let source = module.as_deref().unwrap_or(source);
     let format = match format {
         Some(format) => format,
         None => detect(source)?,
@@ -102,6 +111,9 @@ pub fn import(source: &Path, format: Option<Format>) -> Result<Sae> {
         Format::OpenAi => openai::load(&file)?,
         Format::ONeill => openai::load_oneill(&file)?,
         Format::HypotheSaes => hypothesaes::load(&file)?,
+        Format::LatentSae => latentsae::load(folder)?,
+        Format::SentenceTransformers => sentence_transformers::load(folder)?,
+        Format::Goodfire => goodfire::load(&file)?,
     };
     sae.set_about("format", format.name());
     sae.set_about("source_file", file.display().to_string());

@@ -37,7 +37,7 @@ impl Tensors {
     ///
     /// # Errors
     /// `Corrupted` when the bytes are no such file, `InvalidArgument` naming a tensor of a type
-    /// other than F64, F32, F16 and BF16.
+    /// other than F64, F32, F16, BF16 and I64.
     pub fn from_safetensors(origin: &str, bytes: &[u8]) -> Result<Self> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| {
             Error::corrupted(format!("{origin} is not a safetensors file")).with_source(e)
@@ -47,7 +47,10 @@ impl Tensors {
             let values = floats(view.dtype(), view.data()).ok_or_else(|| {
                 Error::invalid(
                     name,
-                    format!("has type {:?}; accepted: F64, F32, F16, BF16", view.dtype()),
+                    format!(
+                        "has type {:?}; accepted: F64, F32, F16, BF16, I64",
+                        view.dtype()
+                    ),
                 )
             })?;
             let shape = view.shape().to_vec();
@@ -177,6 +180,8 @@ fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
         Dtype::F32 => Some(read(bytes, f32::from_le_bytes)),
         Dtype::F16 => Some(read(bytes, |raw| f16::from_le_bytes(raw).to_f32())),
         Dtype::BF16 => Some(read(bytes, |raw| bf16::from_le_bytes(raw).to_f32())),
+        // Counts, which bookkeeping keeps.
+        Dtype::I64 => Some(read(bytes, |raw| i64::from_le_bytes(raw) as f32)),
         _ => None,
     }
 }

@@ -781,3 +781,116 @@ fn tensors_that_lie_outside_their_storage_are_refused() {
         assert_eq!(error.kind(), ErrorKind::Corrupted, "{error}");
     }
 }
+
+/// Files that the libraries wrote themselves, with their codes: tests/data/saes_reference.py.
+#[test]
+fn files_of_the_libraries_give_their_codes_and_reconstructions() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/saes");
+    let reference: Json =
+        serde_json::from_slice(&std::fs::read(data.join("reference.json")).unwrap()).unwrap();
+    let matrix = |value: &Json| -> Vec<Vec<f32>> {
+        let rows = value.as_array().unwrap().iter();
+        let row = |row: &Json| {
+            row.as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_f64().unwrap() as f32)
+                .collect()
+        };
+        rows.map(row).collect()
+    };
+    let vectors = matrix(&reference["vectors"]);
+    let mut seen = 0;
+    for (name, expected) in reference["saes"].as_object().unwrap() {
+        let sae = converted(&data.join(name));
+        let (back, codes) = sae.reconstruct(&vectors.concat(), 1).unwrap();
+        for (row, own) in matrix(&expected["codes"]).iter().enumerate() {
+            let mut dense = vec![0.0; own.len()];
+            let (latents, activations) = codes.row(row);
+            for (latent, activation) in latents.iter().zip(activations) {
+                dense[*latent as usize] = *activation;
+            }
+            for (latent, (found, own)) in dense.iter().zip(own).enumerate() {
+                assert!(
+                    (found - own).abs() < 1e-5,
+                    "{name} row {row} latent {latent}: {found} {own}"
+                );
+            }
+            seen += latents.len();
+        }
+        for (found, own) in back.iter().zip(matrix(&expected["back"]).concat()) {
+            assert!((found - own).abs() < 1e-4, "{name}: {found} {own}");
+        }
+    }
+    assert!(seen > 500, "{seen}");
+}
+
+#[test]
+fn what_latentsae_does_otherwise_is_refused() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/saes/latentsae-topk");
+    let (_guard, path) = folder();
+    std::fs::copy(data.join("sae.safetensors"), path.join("sae.safetensors")).unwrap();
+    let config: Json =
+        serde_json::from_slice(&std::fs::read(data.join("cfg.json")).unwrap()).unwrap();
+    for (field, value) in [
+        ("sae_type", json!("batchtopk")),
+        ("sae_type", json!("cosine")),
+        ("use_skip", json!(true)),
+        ("matryoshka_use_batchtopk", json!(true)),
+        ("something_new", json!(1)),
+    ] {
+        let mut changed = config.clone();
+        changed[field] = value;
+        write_json(path.join("cfg.json"), &changed);
+        assert_eq!(refused(&path, None).0, field);
+    }
+}
+
+#[test]
+fn a_sparse_encoder_is_read_by_its_module() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/saes/csr");
+    let (_guard, path) = folder();
+    std::fs::create_dir(path.join("3_SparseAutoEncoder")).unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(data.join(file), path.join("3_SparseAutoEncoder").join(file)).unwrap();
+    }
+    let modules = json!([
+        {"type": "sentence_transformers.models.Transformer", "path": ""},
+        {"type": "sentence_transformers.sparse_encoder.models.SparseAutoEncoder", "path": "3_SparseAutoEncoder"},
+    ]);
+    write_json(path.join("modules.json"), &modules);
+    let sae = import(&path, None).unwrap();
+    assert_eq!(sae.hash(), import(&data, None).unwrap().hash());
+    assert_eq!(sae.record().about["format"], "sentence-transformers");
+    let error = open(&path).unwrap_err().to_string();
+    assert!(error.contains("sae import"), "{error}");
+}
+
+#[test]
+fn goodfire() {
+    let known = known();
+    let (_guard, path) = folder();
+    let path = path.join("Llama-SAE.pth");
+    let root = Item::State(vec![
+        (
+            "encoder_linear.weight",
+            Item::Floats(vec![N, D], known.w_enc.clone()),
+        ),
+        (
+            "encoder_linear.bias",
+            Item::Floats(vec![N], known.b_enc.clone()),
+        ),
+        (
+            "decoder_linear.weight",
+            Item::Floats(vec![D, N], known.decoder_columns()),
+        ),
+        (
+            "decoder_linear.bias",
+            Item::Floats(vec![D], known.b_dec.clone()),
+        ),
+    ]);
+    fixtures::torch(&path, &root);
+    let sae = converted(&path);
+    assert_eq!(sae.record().about["format"], "goodfire");
+    known.check(&sae, false, |p| relu(&known.with_bias(p)));
+}

@@ -8,6 +8,7 @@ use latentdb_index::Label;
 use super::{Analyses, check_latents, n_latents_of};
 use crate::error::{Error, Result, Within as _};
 use crate::label::Keyphrases;
+use crate::reading::Role;
 use crate::service::blocking;
 use crate::service::core::View;
 use crate::service::families::families_at;
@@ -182,7 +183,7 @@ impl Analyses {
                 view.name()
             ))
         })?;
-        encoder.encode(texts).await
+        encoder.encode(texts, Role::Query).await
     }
 }
 

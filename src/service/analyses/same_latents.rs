@@ -201,6 +201,8 @@ mod tests {
             weights_sha256: "w".to_owned(),
             layer: None,
             pooling: Pooling::Mean,
+            prompts: Default::default(),
+            dimensions: None,
             normalised: true,
             max_tokens: 256,
             precision: Default::default(),

@@ -11,6 +11,7 @@ use crate::service::core::{Address, Core, View};
 use crate::service::documents::Documents;
 use crate::service::gate::FitInfo;
 use crate::service::labels::Labels;
+use crate::service::models::EncoderSettings;
 use crate::service::search::Search;
 use crate::service::spec::{EncoderRecord, Gate, ReaderRecord, SaeRecord};
 
@@ -68,6 +69,8 @@ pub struct CreateCollection {
     /// What the products of the encoder and the reader are computed on; absent, `f32`, and for a
     /// reader what the SAE's training took.
     pub precision: Option<Precision>,
+    /// How the encoder is used; its precision is that above.
+    pub encoder_settings: EncoderSettings,
     /// How its text becomes words.
     pub analyzer: Analyzer,
     /// The states of a model that the client's vectors are, as `MODEL HOOK`.

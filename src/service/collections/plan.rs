@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::reading::{PooledReading, Reading, TokenReading};
 use crate::sae::Sae;
 use crate::service::core::Core;
+use crate::service::models::EncoderSettings;
 use crate::service::readers::{check_readings, check_vectors, template_name};
 use crate::service::spec::{EncoderRecord, ReaderRecord, SaeSpec, to_json};
 
@@ -101,11 +102,22 @@ pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<
         ));
     }
     let mut encoder = None;
+    if request.encoder.is_none() && request.encoder_settings != EncoderSettings::default() {
+        return Err(Error::invalid(
+            "encoder_settings",
+            "say how an encoder is used; encoder is missing",
+        ));
+    }
     if let Some(model) = &request.encoder {
-        let opened = core
-            .models
-            .encoder(model, request.precision.unwrap_or_default())
-            .within("encoder")?;
+        let settings = EncoderSettings {
+            precision: request.precision.unwrap_or_default(),
+            ..request.encoder_settings.clone()
+        };
+        let opened = core.models.encoder(model, &settings);
+        let opened = opened.map_err(|error| match error.field() {
+            Some("dimensions" | "max_tokens") => error.within("encoder_settings"),
+            _ => error.within("encoder"),
+        })?;
         let opened = opened.encoder();
         agree(
             &mut dimension,

@@ -7,12 +7,14 @@ use latentdb_index::{Codes, Document, Progress, Update};
 
 use super::Documents;
 use crate::error::{Error, Result, Within as _};
+use crate::reading::Role;
 use crate::sae::{self, Fit};
 use crate::service::blocking;
 use crate::service::coder::{Coder, Source};
 use crate::service::core::View;
 use crate::service::gate;
 use crate::service::models::beyond_storage;
+use crate::vectors::norm;
 
 /// The parts of a document that models make from one another.
 #[derive(Default)]
@@ -96,7 +98,7 @@ impl Documents {
     ) -> Result<(Vec<T>, usize)> {
         self.validate(view, &items)?;
         let mut drafts: Vec<Draft> = items.iter_mut().map(T::take).collect();
-        let cut = self.add_vectors(view, &mut drafts).await?;
+        let cut = self.add_vectors(view, &mut drafts, T::FIELD).await?;
         for space in view.spaces()? {
             let progress = Arc::new(Progress::default());
             let _waiting = progress.stop_on_drop();
@@ -161,8 +163,17 @@ impl Documents {
 
     /// Adds the vectors of texts that came without, where the collection has an encoder, and says of how many texts it
     /// reads the beginning alone.
-    async fn add_vectors(self: &Arc<Self>, view: &View, drafts: &mut [Draft]) -> Result<usize> {
-        let without = |draft: &&mut Draft| draft.vector.is_none() && draft.text.is_some();
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming a text that has no direction, as one without a known word has under static vectors.
+    async fn add_vectors(
+        self: &Arc<Self>,
+        view: &View,
+        drafts: &mut [Draft],
+        field: &str,
+    ) -> Result<usize> {
+        let without =
+            |(_, draft): &(usize, &mut Draft)| draft.vector.is_none() && draft.text.is_some();
         let texts: Vec<String> = drafts
             .iter()
             .filter(|draft| draft.vector.is_none())
@@ -183,8 +194,15 @@ impl Documents {
             Ok((texts, cut))
         })
         .await?;
-        let vectors = encoder.encode(texts).await?;
-        for (draft, vector) in drafts.iter_mut().filter(without).zip(vectors) {
+        let vectors = encoder.encode(texts, Role::Document).await?;
+        let drafts = drafts.iter_mut().enumerate().filter(without);
+        for ((at, draft), vector) in drafts.zip(vectors) {
+            if norm(&vector) == 0.0 {
+                return Err(Error::invalid(
+                    format!("{field}[{at}].text"),
+                    "has no word that the encoder knows, and so no vector; write it without a text, or with a vector",
+                ));
+            }
             draft.vector = Some(vector);
         }
         Ok(cut)

@@ -10,6 +10,7 @@ use super::part::Labels;
 use super::vectors::Which;
 use crate::error::{Error, Result};
 use crate::label::{LabelIndex, Vocabulary};
+use crate::reading::Role;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
 use crate::vectors::unit;
@@ -56,7 +57,7 @@ impl Labels {
         let encoder = encoder.ok_or_else(|| no_encoder(view))?;
         let key = view.label_key();
         let collection = (key.0.as_str(), key.1.as_str());
-        let encode = |texts| async move { encoder.encode(texts).await };
+        let encode = |texts| async move { encoder.encode(texts, Role::Query).await };
         self.vectors.of(collection, texts, which, encode).await
     }
 
@@ -133,7 +134,7 @@ impl Labels {
         let (service, of) = (self.clone(), view.clone());
         let encoder = blocking(move || service.core.encoder_of(&of)).await?;
         let encoder = encoder.ok_or_else(|| no_encoder(view))?;
-        let mut vectors = encoder.encode(vec![text.to_owned()]).await?;
+        let mut vectors = encoder.encode(vec![text.to_owned()], Role::Query).await?;
         let vector = vectors.pop();
         vector
             .map(|vector| unit(&vector).into())

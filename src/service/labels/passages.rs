@@ -208,7 +208,7 @@ impl Nearest {
             .iter()
             .map(|run| text[run.clone()].to_owned())
             .collect();
-        let vectors = self.encoder.embed(&texts)?;
+        let vectors = self.encoder.passages(&texts)?;
         let runs: Arc<Runs> = Arc::new(runs.into_iter().zip(vectors).collect());
         self.known.lock().insert(doc, runs.clone());
         Ok(runs)

@@ -18,9 +18,9 @@ use super::vectors::Which;
 use crate::error::{Error, Result, Within as _};
 use crate::label::{Embed as _, Judge, SimilarityJudge, choose_threshold, interval, median, score};
 use crate::progress::Progress;
-use crate::reading::Precision;
 use crate::service::blocking;
 use crate::service::core::{Address, View};
+use crate::service::models::EncoderSettings;
 
 /// Fewest held-out documents of a latent that say anything about its label.
 const LEAST_POSITIVES: usize = 3;
@@ -177,10 +177,13 @@ impl Labels {
                     service.judge(&view, &request, &tasks, &judge, caller)
                 }
                 JudgeChoice::SimilarityUnder(model) => {
-                    let encoder = service.core.models.encoder(model, Precision::default());
+                    let encoder = service
+                        .core
+                        .models
+                        .encoder(model, &EncoderSettings::default());
                     let encoder = encoder.within("judge_encoder")?;
                     let embed = PhraseEncoder(encoder.encoder().clone());
-                    let vectors = texts.iter().cloned().zip(embed.embed(&texts)?).collect();
+                    let vectors = texts.iter().cloned().zip(embed.phrases(&texts)?).collect();
                     let judge = SimilarityJudge::reading(vectors, model, &embed);
                     service.judge(&view, &request, &tasks, &judge, caller)
                 }
@@ -308,7 +311,10 @@ impl Labels {
             JudgeChoice::Similarity => true,
             JudgeChoice::SimilarityUnder(model) => {
                 let own = self.core.encoder_of(view)?;
-                let other = self.core.models.encoder(model, Precision::default())?;
+                let other = self
+                    .core
+                    .models
+                    .encoder(model, &EncoderSettings::default())?;
                 own.is_some_and(|own| {
                     own.encoder().identity().weights_sha256
                         == other.encoder().identity().weights_sha256

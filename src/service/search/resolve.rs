@@ -18,8 +18,10 @@ use super::part::Search;
 use super::resolved::{ResolvedSearch, collect_leaves};
 use super::result::{PropertyReport, SteeringReport};
 use crate::error::{Error, Result, Within as _};
+use crate::reading::Role;
 use crate::service::blocking;
 use crate::service::core::View;
+use crate::vectors::norm;
 
 /// What a leaf of the tree reports in addition to its hits, in the order of leaves.
 enum LeafReport {
@@ -53,7 +55,17 @@ impl Search {
                 view.name()
             ))
         })?;
-        let vectors = encoder.encode(texts.clone()).await?;
+        let vectors = encoder.encode(texts.clone(), Role::Query).await?;
+        if let Some((text, _)) = texts
+            .iter()
+            .zip(&vectors)
+            .find(|(_, vector)| norm(vector) == 0.0)
+        {
+            return Err(Error::invalid(
+                "text",
+                format!("{text:?} has no word that the encoder knows, so nothing is near it"),
+            ));
+        }
         let labels = if needs.labels {
             self.labels.similar(view).await?
         } else {

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import v1
+from ..encoders import encoder_settings, text_role
 from ..errors import InvalidArgument, PreconditionFailed
 from ..queries import one_of
 from ..server import LocalServer
@@ -95,6 +96,10 @@ class AsyncClient:
         precision: str = "f32",
         states: str = "",
         reader: v1.Reader | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        dimensions: int = 0,
+        max_tokens: int = 0,
         exist_ok: bool = False,
     ) -> AsyncCollection:
         """Creates a collection.
@@ -111,6 +116,10 @@ class AsyncClient:
             precision: "f32" or "bf16", of what encoder and reader compute.
             states: what the client's vectors are, as "gpt2 blocks.3.hook_resid_post".
             reader: the model whose token states the SAE reads.
+            query_prompt, document_prompt: what the encoder reads before each query and each document, as
+                "query: "; without them, what the model's files say.
+            dimensions: the first values that are kept of the encoder's vectors (Matryoshka); 0: all.
+            max_tokens: tokens after which the encoder cuts a text; 0: the model's own number.
             exist_ok: a collection of that name is taken as it is.
 
         Raises:
@@ -130,6 +139,9 @@ class AsyncClient:
         )
         if reader is not None:
             request.reader.CopyFrom(reader)
+        settings = encoder_settings(query_prompt, document_prompt, dimensions, max_tokens)
+        if settings is not None:
+            request.encoder_settings.CopyFrom(settings)
         if exist_ok and name in await self.collections():
             there = await self.collection(name).info()
             for what, asked, has in (
@@ -196,11 +208,33 @@ class AsyncClient:
             v1.DropCollectionResponse,
         )
 
-    async def encode(self, texts: list[str], model: str) -> list[Floats]:
-        """Texts to vectors with a model by its name; at most 10,000. One array of shape (d,) each."""
+    async def encode(
+        self,
+        texts: list[str],
+        model: str,
+        *,
+        role: str = "document",
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        dimensions: int = 0,
+        max_tokens: int = 0,
+    ) -> list[Floats]:
+        """Texts to vectors with a model by its name; at most 10,000. One array of shape (d,) each.
+
+        Args:
+            texts: what is encoded.
+            model: its name, as in `create_collection`.
+            role: "document" or "query", which decides the prompt before each text.
+            query_prompt, document_prompt, dimensions, max_tokens: as in `create_collection`.
+        """
         found = await self.rpc.unary(
             "ModelService/EncodeTexts",
-            v1.EncodeTextsRequest(model=model, texts=texts),
+            v1.EncodeTextsRequest(
+                model=model,
+                texts=texts,
+                role=text_role(role),
+                settings=encoder_settings(query_prompt, document_prompt, dimensions, max_tokens),
+            ),
             v1.EncodeTextsResponse,
         )
         return [of_vector(vector) for vector in found.vectors]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import v1
+from ..encoders import text_role
 from ..errors import InvalidArgument, LatentDBError, NotFound, cut_warning, warn
 from ..facets import FacetLike, statistics, to_facet
 from ..filters import FilterLike, to_filter
@@ -449,9 +450,13 @@ class AsyncCollection(Analysed):
 
     # Models
 
-    async def encode(self, texts: Sequence[str]) -> Floats:
-        """Texts to vectors with the collection's encoder, shape (texts, d); at most 10,000."""
-        request = v1.EncodeTextsRequest(collection=self.name, texts=texts)
+    async def encode(self, texts: Sequence[str], *, role: str = "document") -> Floats:
+        """Texts to vectors with the collection's encoder, shape (texts, d); at most 10,000.
+
+        `role` is "document", or "query" for what is looked for: models that were trained to retrieve tell them
+        apart by a prompt.
+        """
+        request = v1.EncodeTextsRequest(collection=self.name, texts=texts, role=text_role(role))
         found = await self.rpc.unary("ModelService/EncodeTexts", request, v1.EncodeTextsResponse)
         rows = [of_vector(vector) for vector in found.vectors]
         return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)

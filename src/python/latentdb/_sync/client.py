@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import v1
+from ..encoders import encoder_settings, text_role
 from ..errors import InvalidArgument, PreconditionFailed
 from ..queries import one_of
 from ..server import LocalServer
@@ -96,6 +97,10 @@ class Client:
         precision: str = "f32",
         states: str = "",
         reader: v1.Reader | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        dimensions: int = 0,
+        max_tokens: int = 0,
         exist_ok: bool = False,
     ) -> Collection:
         """Creates a collection.
@@ -112,6 +117,10 @@ class Client:
             precision: "f32" or "bf16", of what encoder and reader compute.
             states: what the client's vectors are, as "gpt2 blocks.3.hook_resid_post".
             reader: the model whose token states the SAE reads.
+            query_prompt, document_prompt: what the encoder reads before each query and each document, as
+                "query: "; without them, what the model's files say.
+            dimensions: the first values that are kept of the encoder's vectors (Matryoshka); 0: all.
+            max_tokens: tokens after which the encoder cuts a text; 0: the model's own number.
             exist_ok: a collection of that name is taken as it is.
 
         Raises:
@@ -131,6 +140,9 @@ class Client:
         )
         if reader is not None:
             request.reader.CopyFrom(reader)
+        settings = encoder_settings(query_prompt, document_prompt, dimensions, max_tokens)
+        if settings is not None:
+            request.encoder_settings.CopyFrom(settings)
         if exist_ok and name in self.collections():
             there = self.collection(name).info()
             for what, asked, has in (
@@ -197,11 +209,33 @@ class Client:
             v1.DropCollectionResponse,
         )
 
-    def encode(self, texts: list[str], model: str) -> list[Floats]:
-        """Texts to vectors with a model by its name; at most 10,000. One array of shape (d,) each."""
+    def encode(
+        self,
+        texts: list[str],
+        model: str,
+        *,
+        role: str = "document",
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        dimensions: int = 0,
+        max_tokens: int = 0,
+    ) -> list[Floats]:
+        """Texts to vectors with a model by its name; at most 10,000. One array of shape (d,) each.
+
+        Args:
+            texts: what is encoded.
+            model: its name, as in `create_collection`.
+            role: "document" or "query", which decides the prompt before each text.
+            query_prompt, document_prompt, dimensions, max_tokens: as in `create_collection`.
+        """
         found = self.rpc.unary(
             "ModelService/EncodeTexts",
-            v1.EncodeTextsRequest(model=model, texts=texts),
+            v1.EncodeTextsRequest(
+                model=model,
+                texts=texts,
+                role=text_role(role),
+                settings=encoder_settings(query_prompt, document_prompt, dimensions, max_tokens),
+            ),
             v1.EncodeTextsResponse,
         )
         return [of_vector(vector) for vector in found.vectors]

@@ -11,7 +11,7 @@ from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Un
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateCollectionRequest(_message.Message):
-    __slots__ = ("name", "encoder", "dimension", "sae", "n_latents", "gate", "reader", "precision", "analyzer", "states")
+    __slots__ = ("name", "encoder", "dimension", "sae", "n_latents", "gate", "reader", "precision", "encoder_settings", "analyzer", "states")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ENCODER_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class CreateCollectionRequest(_message.Message):
     GATE_FIELD_NUMBER: _ClassVar[int]
     READER_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
+    ENCODER_SETTINGS_FIELD_NUMBER: _ClassVar[int]
     ANALYZER_FIELD_NUMBER: _ClassVar[int]
     STATES_FIELD_NUMBER: _ClassVar[int]
     name: str
@@ -30,9 +31,10 @@ class CreateCollectionRequest(_message.Message):
     gate: FitGate
     reader: Reader
     precision: str
+    encoder_settings: EncoderSettings
     analyzer: Analyzer
     states: str
-    def __init__(self, name: _Optional[str] = ..., encoder: _Optional[str] = ..., dimension: _Optional[int] = ..., sae: _Optional[str] = ..., n_latents: _Optional[int] = ..., gate: _Optional[_Union[FitGate, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[Reader, _Mapping[str, _Any]]] = ..., precision: _Optional[str] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping[str, _Any]]] = ..., states: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., encoder: _Optional[str] = ..., dimension: _Optional[int] = ..., sae: _Optional[str] = ..., n_latents: _Optional[int] = ..., gate: _Optional[_Union[FitGate, _Mapping[str, _Any]]] = ..., reader: _Optional[_Union[Reader, _Mapping[str, _Any]]] = ..., precision: _Optional[str] = ..., encoder_settings: _Optional[_Union[EncoderSettings, _Mapping[str, _Any]]] = ..., analyzer: _Optional[_Union[Analyzer, _Mapping[str, _Any]]] = ..., states: _Optional[str] = ...) -> None: ...
 
 class Analyzer(_message.Message):
     __slots__ = ("stemming", "stop_words", "fold_diacritics")
@@ -224,21 +226,37 @@ class ReaderInfo(_message.Message):
     precision: str
     def __init__(self, model: _Optional[str] = ..., sha256: _Optional[str] = ..., layer: _Optional[int] = ..., width: _Optional[int] = ..., chat_template: _Optional[str] = ..., window: _Optional[int] = ..., stride: _Optional[int] = ..., special_tokens: bool = ..., template_tokens: bool = ..., prepend_bos: bool = ..., pooling: _Optional[str] = ..., normalisation: _Optional[str] = ..., positions: bool = ..., precision: _Optional[str] = ...) -> None: ...
 
+class EncoderSettings(_message.Message):
+    __slots__ = ("query_prompt", "document_prompt", "dimensions", "max_tokens")
+    QUERY_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    query_prompt: str
+    document_prompt: str
+    dimensions: int
+    max_tokens: int
+    def __init__(self, query_prompt: _Optional[str] = ..., document_prompt: _Optional[str] = ..., dimensions: _Optional[int] = ..., max_tokens: _Optional[int] = ...) -> None: ...
+
 class EncoderInfo(_message.Message):
-    __slots__ = ("model", "sha256", "dimension", "max_tokens", "pooling", "precision")
+    __slots__ = ("model", "sha256", "dimension", "max_tokens", "pooling", "precision", "query_prompt", "document_prompt")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     POOLING_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
+    QUERY_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_PROMPT_FIELD_NUMBER: _ClassVar[int]
     model: str
     sha256: str
     dimension: int
     max_tokens: int
     pooling: str
     precision: str
-    def __init__(self, model: _Optional[str] = ..., sha256: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., pooling: _Optional[str] = ..., precision: _Optional[str] = ...) -> None: ...
+    query_prompt: str
+    document_prompt: str
+    def __init__(self, model: _Optional[str] = ..., sha256: _Optional[str] = ..., dimension: _Optional[int] = ..., max_tokens: _Optional[int] = ..., pooling: _Optional[str] = ..., precision: _Optional[str] = ..., query_prompt: _Optional[str] = ..., document_prompt: _Optional[str] = ...) -> None: ...
 
 class SaeInfo(_message.Message):
     __slots__ = ("sha256", "d_in", "n_latents", "k", "architecture", "training", "normalisation", "level", "recurrence")

@@ -1,6 +1,7 @@
 from latentdb.v1 import types_pb2 as _types_pb2
 from latentdb.v1 import collection_pb2 as _collection_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -8,15 +9,28 @@ from typing import Any as _Any, ClassVar as _ClassVar, Optional as _Optional, Un
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TextRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TEXT_ROLE_UNSPECIFIED: _ClassVar[TextRole]
+    TEXT_ROLE_QUERY: _ClassVar[TextRole]
+    TEXT_ROLE_DOCUMENT: _ClassVar[TextRole]
+TEXT_ROLE_UNSPECIFIED: TextRole
+TEXT_ROLE_QUERY: TextRole
+TEXT_ROLE_DOCUMENT: TextRole
+
 class EncodeTextsRequest(_message.Message):
-    __slots__ = ("collection", "model", "texts")
+    __slots__ = ("collection", "model", "texts", "role", "settings")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     model: str
     texts: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, collection: _Optional[str] = ..., model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ...) -> None: ...
+    role: TextRole
+    settings: _collection_pb2.EncoderSettings
+    def __init__(self, collection: _Optional[str] = ..., model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., role: _Optional[_Union[TextRole, str]] = ..., settings: _Optional[_Union[_collection_pb2.EncoderSettings, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class EncodeTextsResponse(_message.Message):
     __slots__ = ("vectors",)

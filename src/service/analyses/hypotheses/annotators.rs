@@ -9,10 +9,10 @@ use crate::error::{Error, Result, Within as _};
 use crate::label::{
     Annotator, ChatModel, Embed as _, Judge, Keyphrases, Labeller, SimilarityJudge,
 };
-use crate::reading::Precision;
 use crate::service::analyses::Analyses;
 use crate::service::core::View;
 use crate::service::labels::{ChatUse, JudgeChoice, LabellerChoice, PhraseEncoder};
+use crate::service::models::EncoderSettings;
 
 /// Documents on each side that a label is scored on, and at most made from.
 const SIMILARITY_SIZES: Sizes = Sizes {
@@ -95,7 +95,10 @@ impl Annotators {
         let judging = match &request.judge {
             JudgeChoice::Similarity => Judging::Similarity,
             JudgeChoice::SimilarityUnder(model) => {
-                let encoder = service.core.models.encoder(model, Precision::default());
+                let encoder = service
+                    .core
+                    .models
+                    .encoder(model, &EncoderSettings::default());
                 let encoder = encoder.within("judge_encoder")?;
                 Judging::Under(model.clone(), PhraseEncoder(encoder.encoder().clone()))
             }
@@ -153,7 +156,11 @@ impl Annotators {
     /// A judge of these labels.
     pub fn judge(&self, labels: &[String]) -> Result<OpenJudge<'_>> {
         let vectors = |encoder: &PhraseEncoder| -> Result<HashMap<String, Vec<f32>>> {
-            Ok(labels.iter().cloned().zip(encoder.embed(labels)?).collect())
+            Ok(labels
+                .iter()
+                .cloned()
+                .zip(encoder.phrases(labels)?)
+                .collect())
         };
         Ok(match (&self.judging, &self.encoder) {
             (Judging::Model(model), _) => OpenJudge::Model(&**model),
@@ -171,7 +178,7 @@ impl Annotators {
     /// Unit vectors of labels under the collection's encoder, if it has one.
     pub fn vectors(&self, labels: &[String]) -> Result<Option<Vec<Vec<f32>>>> {
         let encoder = self.encoder.as_ref();
-        encoder.map(|encoder| encoder.embed(labels)).transpose()
+        encoder.map(|encoder| encoder.phrases(labels)).transpose()
     }
 
     /// The encoder of the collection, which keyphrases are chosen by.

@@ -82,6 +82,13 @@ export declare type CreateCollectionRequest = Message<"latentdb.v1.CreateCollect
   precision: string;
 
   /**
+   * How the encoder is used, for good, where its own files are not to decide; with encoder.
+   *
+   * @generated from field: latentdb.v1.EncoderSettings encoder_settings = 34;
+   */
+  encoderSettings?: EncoderSettings | undefined;
+
+  /**
    * How text becomes words, for good; without it, words as they stand.
    *
    * @generated from field: latentdb.v1.Analyzer analyzer = 33;
@@ -749,6 +756,48 @@ export declare type ReaderInfo = Message<"latentdb.v1.ReaderInfo"> & {
 export declare const ReaderInfoSchema: GenMessage<ReaderInfo>;
 
 /**
+ * How a sentence encoder is used. Vectors of one collection are all made alike.
+ *
+ * @generated from message latentdb.v1.EncoderSettings
+ */
+export declare type EncoderSettings = Message<"latentdb.v1.EncoderSettings"> & {
+  /**
+   * What stands before each query and each document, as "query: " and "passage: ". Absent: what the model's
+   * config_sentence_transformers.json says (its prompts "query", and "document", "passage" or "corpus"; else its
+   * default prompt). Empty: nothing.
+   *
+   * @generated from field: optional string query_prompt = 1;
+   */
+  queryPrompt?: string | undefined;
+
+  /**
+   * @generated from field: optional string document_prompt = 2;
+   */
+  documentPrompt?: string | undefined;
+
+  /**
+   * The first values to keep of a vector, of models that were trained so that they suffice (Matryoshka, arXiv
+   * 2205.13147); scaled to unit length again where the model's are. 0: all.
+   *
+   * @generated from field: uint32 dimensions = 3;
+   */
+  dimensions: number;
+
+  /**
+   * Tokens after which a text is cut, within the model's positions. 0: the model's own number.
+   *
+   * @generated from field: uint32 max_tokens = 4;
+   */
+  maxTokens: number;
+};
+
+/**
+ * Describes the message latentdb.v1.EncoderSettings.
+ * Use `create(EncoderSettingsSchema)` to create a new message.
+ */
+export declare const EncoderSettingsSchema: GenMessage<EncoderSettings>;
+
+/**
  * The model that makes vectors from text.
  *
  * @generated from message latentdb.v1.EncoderInfo
@@ -783,7 +832,7 @@ export declare type EncoderInfo = Message<"latentdb.v1.EncoderInfo"> & {
   maxTokens: number;
 
   /**
-   * How token states become one vector: "mean" or "cls".
+   * How token states become one vector: "mean", "cls", "lasttoken", "max", "mean_sqrt_len_tokens" or "weightedmean".
    *
    * @generated from field: string pooling = 5;
    */
@@ -795,6 +844,18 @@ export declare type EncoderInfo = Message<"latentdb.v1.EncoderInfo"> & {
    * @generated from field: string precision = 6;
    */
   precision: string;
+
+  /**
+   * What stands before each query and each document.
+   *
+   * @generated from field: string query_prompt = 7;
+   */
+  queryPrompt: string;
+
+  /**
+   * @generated from field: string document_prompt = 8;
+   */
+  documentPrompt: string;
 };
 
 /**

@@ -2,7 +2,7 @@
 import { TimestampSchema, message, service } from "../../../wire/messages.js";
 import { FilterSchema } from "./types_pb.js";
 
-export const CreateCollectionRequestSchema = message("latentdb.v1.CreateCollectionRequest", "1 name s|2 encoder s|3 dimension u|4 sae s|5 n_latents u|20 gate m0|30 reader m1|31 precision s|33 analyzer m2|32 states s", () => [FitGateSchema, ReaderSchema, AnalyzerSchema]);
+export const CreateCollectionRequestSchema = message("latentdb.v1.CreateCollectionRequest", "1 name s|2 encoder s|3 dimension u|4 sae s|5 n_latents u|20 gate m0|30 reader m1|31 precision s|34 encoder_settings m2|33 analyzer m3|32 states s", () => [FitGateSchema, ReaderSchema, EncoderSettingsSchema, AnalyzerSchema]);
 export const AnalyzerSchema = message("latentdb.v1.Analyzer", "1 stemming s|2 stop_words s|3 fold_diacritics b");
 export const FitGateSchema = message("latentdb.v1.FitGate", "1 fvu_limit d|2 warn b");
 export const FitSchema = message("latentdb.v1.Fit", "1 vectors U|2 fvu ?d|3 limit d|4 warn b|5 own_fvu ?d|6 l0 ?d|7 own_l0 ?d");
@@ -15,7 +15,8 @@ export const DropAliasResponseSchema = message("latentdb.v1.DropAliasResponse", 
 export const AttributeInfoSchema = message("latentdb.v1.AttributeInfo", "1 name s|2 kinds *s");
 export const AttachedSaeSchema = message("latentdb.v1.AttachedSae", "1 name s|2 sae m0|3 reader m1|4 fit m2|5 latents_bytes U|6 weights_bytes U", () => [SaeInfoSchema, ReaderInfoSchema, FitSchema]);
 export const ReaderInfoSchema = message("latentdb.v1.ReaderInfo", "1 model s|2 sha256 s|3 layer u|4 width u|5 chat_template s|6 window u|7 stride u|8 special_tokens b|9 template_tokens b|10 prepend_bos b|11 pooling s|12 normalisation s|13 positions b|14 precision s");
-export const EncoderInfoSchema = message("latentdb.v1.EncoderInfo", "1 model s|2 sha256 s|3 dimension u|4 max_tokens u|5 pooling s|6 precision s");
+export const EncoderSettingsSchema = message("latentdb.v1.EncoderSettings", "1 query_prompt ?s|2 document_prompt ?s|3 dimensions u|4 max_tokens u");
+export const EncoderInfoSchema = message("latentdb.v1.EncoderInfo", "1 model s|2 sha256 s|3 dimension u|4 max_tokens u|5 pooling s|6 precision s|7 query_prompt s|8 document_prompt s");
 export const SaeInfoSchema = message("latentdb.v1.SaeInfo", "1 sha256 s|2 d_in u|3 n_latents u|4 k u|5 architecture s|6 training s|20 normalisation s|21 level s|22 recurrence m0", () => [SaeRecurrenceSchema]);
 export const SaeRecurrenceSchema = message("latentdb.v1.SaeRecurrence", "1 seeds *U|2 mean d|3 recurring U");
 export const GetCollectionRequestSchema = message("latentdb.v1.GetCollectionRequest", "1 name s");

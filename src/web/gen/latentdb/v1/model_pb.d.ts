@@ -2,10 +2,10 @@
 // @generated from file latentdb/v1/model.proto (package latentdb.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { EncoderSettings, SaeInfo, SaeInfoSchema } from "./collection_pb.js";
 import type { Activations, Vector } from "./types_pb.js";
-import type { SaeInfo, SaeInfoSchema } from "./collection_pb.js";
 
 /**
  * Describes the file latentdb/v1/model.proto.
@@ -41,6 +41,20 @@ export declare type EncodeTextsRequest = Message<"latentdb.v1.EncodeTextsRequest
    * @generated from field: repeated string texts = 3;
    */
   texts: string[];
+
+  /**
+   * What stands before them.
+   *
+   * @generated from field: latentdb.v1.TextRole role = 4;
+   */
+  role: TextRole;
+
+  /**
+   * How a model by name is used; with model.
+   *
+   * @generated from field: latentdb.v1.EncoderSettings settings = 5;
+   */
+  settings?: EncoderSettings | undefined;
 };
 
 /**
@@ -658,6 +672,39 @@ export declare type GetSaeRequest = Message<"latentdb.v1.GetSaeRequest"> & {
  * Use `create(GetSaeRequestSchema)` to create a new message.
  */
 export declare const GetSaeRequestSchema: GenMessage<GetSaeRequest>;
+
+/**
+ * What a text is encoded as. Models that were trained to retrieve tell a query from a document by the prompt before it.
+ *
+ * @generated from enum latentdb.v1.TextRole
+ */
+export enum TextRole {
+  /**
+   * A document.
+   *
+   * @generated from enum value: TEXT_ROLE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * What somebody looks for.
+   *
+   * @generated from enum value: TEXT_ROLE_QUERY = 1;
+   */
+  QUERY = 1,
+
+  /**
+   * What is found.
+   *
+   * @generated from enum value: TEXT_ROLE_DOCUMENT = 2;
+   */
+  DOCUMENT = 2,
+}
+
+/**
+ * Describes the enum latentdb.v1.TextRole.
+ */
+export declare const TextRoleSchema: GenEnum<TextRole>;
 
 /**
  * Encoders and SAEs.

@@ -1,9 +1,10 @@
 // Made by src/web/tools/generate from latentdb/v1/model.proto.
-import { message, service } from "../../../wire/messages.js";
+import { enumeration, message, service } from "../../../wire/messages.js";
+import { EncoderSettingsSchema, SaeInfoSchema } from "./collection_pb.js";
 import { ActivationsSchema, VectorSchema } from "./types_pb.js";
-import { SaeInfoSchema } from "./collection_pb.js";
 
-export const EncodeTextsRequestSchema = message("latentdb.v1.EncodeTextsRequest", "1 collection s@with|2 model s@with|3 texts *s");
+export const TextRole = enumeration("UNSPECIFIED=0 QUERY=1 DOCUMENT=2", "TEXT_ROLE_");
+export const EncodeTextsRequestSchema = message("latentdb.v1.EncodeTextsRequest", "1 collection s@with|2 model s@with|3 texts *s|4 role e0|5 settings m1", () => [TextRole, EncoderSettingsSchema]);
 export const EncodeTextsResponseSchema = message("latentdb.v1.EncodeTextsResponse", "1 vectors *m0", () => [VectorSchema]);
 export const EncodeVectorsRequestSchema = message("latentdb.v1.EncodeVectorsRequest", "1 collection s|2 vectors *m0", () => [VectorSchema]);
 export const EncodeVectorsResponseSchema = message("latentdb.v1.EncodeVectorsResponse", "1 rows *m0", () => [ActivationsSchema]);
