@@ -79,13 +79,14 @@ pub(super) fn collection(collection: &Collection) -> String {
                 encoder.precision
             ),
         );
-        for (what, prompt) in [
-            ("query prompt", &encoder.query_prompt),
-            ("document prompt", &encoder.document_prompt),
-        ] {
-            if !prompt.is_empty() {
-                fact(what, format!("{prompt:?}"));
-            }
+        if !encoder.query_prompt.is_empty() || !encoder.document_prompt.is_empty() {
+            fact(
+                "prompts",
+                format!(
+                    "{:?} before queries, {:?} before documents",
+                    encoder.query_prompt, encoder.document_prompt
+                ),
+            );
         }
     }
     if collection.dimension > 0 {

@@ -306,8 +306,8 @@ struct Modules {
 }
 
 impl Modules {
-    /// A folder without `modules.json` is a plain transformer: it gets mean pooling and unit length, since vectors are
-    /// compared by cosine.
+    /// A folder without `modules.json` is a plain transformer, unless it has the configuration of model2vec: it gets mean
+    /// pooling and unit length, since vectors are compared by cosine.
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MODULES);
         let mut read = Self {
@@ -317,6 +317,14 @@ impl Modules {
             normalises: true,
         };
         let Some(modules) = read_optional::<Vec<Value>>(&path)? else {
+            // model2vec writes no such file where sentence-transformers is not to read it.
+            let config = read_optional::<Value>(&folder.join(CONFIG))?.unwrap_or_default();
+            if let (Some(normalises), true) = (
+                config["normalize"].as_bool(),
+                config["hidden_size"].is_null(),
+            ) {
+                (read.is_static, read.normalises) = (true, normalises);
+            }
             return Ok(read);
         };
         read.normalises = false;

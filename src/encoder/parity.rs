@@ -272,6 +272,22 @@ fn what_is_not_run_is_named() {
 }
 
 #[test]
+fn model2vec_is_known_without_modules() {
+    let folder = copied("model2vec");
+    let with = open(folder.path(), &EncoderOptions::default(), Engine::detect()).unwrap();
+    std::fs::remove_file(folder.path().join("modules.json")).unwrap();
+    let without = open(folder.path(), &EncoderOptions::default(), Engine::detect()).unwrap();
+    assert_eq!(
+        vectors(&with, &["some text"], Role::Query),
+        vectors(&without, &["some text"], Role::Query)
+    );
+    let config = json!({"normalize": false, "max_length": 64});
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let raw = open(folder.path(), &EncoderOptions::default(), Engine::detect()).unwrap();
+    assert!(!raw.identity().normalised);
+}
+
+#[test]
 fn static_vectors_of_nothing_are_zeros() {
     let folder = Path::new(DATA).join("model2vec");
     let encoder = open(&folder, &EncoderOptions::default(), Engine::detect()).unwrap();

@@ -10,6 +10,7 @@ use crate::encoder::weights::Weights;
 use crate::error::{Error, Result};
 
 use super::affine::affine;
+use super::sizes::Sizes;
 
 /// What `model_type` calls them.
 pub(in crate::encoder) const LLAMAS: [&str; 4] = ["llama", "mistral", "qwen2", "qwen3"];
@@ -71,32 +72,28 @@ impl LlamaConfig {
 /// # Errors
 /// `FailedPrecondition` naming a setting that is not run, `Corrupted` where a value is missing.
 pub(in crate::encoder) fn decoder(config: &Value, origin: &str) -> Result<LlamaConfig> {
-    let size = |name: &str| {
-        config[name]
-            .as_u64()
-            .and_then(|value| usize::try_from(value).ok())
-    };
-    let need = |name: &str| {
-        size(name).ok_or_else(|| Error::corrupted(format!("{origin}: {name} is not a size")))
-    };
+    let sizes = Sizes { config, origin };
     if let Some(activation) = config["hidden_act"].as_str()
         && activation != "silu"
     {
         return Err(not_run(origin, &format!("hidden_act {activation:?}")));
     }
-    let (width, heads) = (need("hidden_size")?, need("num_attention_heads")?);
-    let context = need("max_position_embeddings")?;
+    let (width, heads) = (
+        sizes.need("hidden_size")?,
+        sizes.need("num_attention_heads")?,
+    );
+    let context = sizes.need("max_position_embeddings")?;
     // Within its window, sliding attention is plain attention.
     let slides = config["use_sliding_window"].as_bool() != Some(false);
-    let window = size("sliding_window").filter(|_| slides);
+    let window = sizes.get("sliding_window").filter(|_| slides);
     LlamaConfig {
         width,
         heads,
-        kv_heads: size("num_key_value_heads").unwrap_or(heads),
-        head_width: size("head_dim").unwrap_or(width / heads.max(1)),
-        middle: need("intermediate_size")?,
-        layers: need("num_hidden_layers")?,
-        vocabulary: need("vocab_size")?,
+        kv_heads: sizes.get("num_key_value_heads").unwrap_or(heads),
+        head_width: sizes.get("head_dim").unwrap_or(width / heads.max(1)),
+        middle: sizes.need("intermediate_size")?,
+        layers: sizes.need("num_hidden_layers")?,
+        vocabulary: sizes.need("vocab_size")?,
         context: window.map_or(context, |window| window.min(context)),
         eps: config["rms_norm_eps"].as_f64().unwrap_or(1e-6) as f32,
         rope: rope(config, origin)?,
