@@ -31,6 +31,7 @@ mod weights;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 pub use batching::BatchingEncoder;
 pub use hub::HubPlace;
@@ -88,8 +89,10 @@ pub struct EncoderOptions {
 /// # Ok::<(), latentdb::error::Error>(())
 /// ```
 pub struct SentenceEncoder {
-    network: Network,
-    tokens: Tokens,
+    network: Arc<Network>,
+    tokens: Arc<Tokens>,
+    /// Longest sequence that the network takes.
+    context: usize,
     identity: EncoderIdentity,
     threads: usize,
     scratches: ScratchPool,
@@ -112,15 +115,8 @@ impl SentenceEncoder {
 
     fn open_with(model: &str, options: &EncoderOptions, hub: &Hub, engine: Engine) -> Result<Self> {
         let folder = ModelFolder::read(folder::locate(model, hub)?)?;
-        let positions = folder.architecture.context().unwrap_or(folder.max_tokens);
-        let max_tokens = options.max_tokens.unwrap_or(folder.max_tokens);
-        if !(LEAST_MAX_TOKENS..=positions).contains(&max_tokens) {
-            return Err(Error::invalid(
-                "max_tokens",
-                format!("is {max_tokens}; this model takes {LEAST_MAX_TOKENS} to {positions}"),
-            ));
-        }
-        let tokens = Tokens::read(&folder.tokenizer(), max_tokens, folder.reads)?;
+        let context = folder.architecture.context().unwrap_or(folder.max_tokens);
+        let tokens = Tokens::read(&folder.tokenizer(), folder.max_tokens, folder.reads)?;
         let mut weights = SafetensorsFolder::open(&folder.path)?;
         let arithmetic = Arithmetic {
             engine,
@@ -128,39 +124,73 @@ impl SentenceEncoder {
         };
         let network = folder
             .architecture
-            .load(&mut weights, None, max_tokens, arithmetic)?;
-        let width = network.width();
-        if let Some(dimensions) = options.dimensions
-            && !(1..=width).contains(&dimensions)
-        {
+            .load(&mut weights, None, context, arithmetic)?;
+        let own = Self {
+            network: Arc::new(network),
+            tokens: Arc::new(tokens),
+            context,
+            identity: EncoderIdentity {
+                model: options
+                    .name
+                    .clone()
+                    .unwrap_or_else(|| folder::display_name(model)),
+                weights_sha256: weights.sha256(),
+                layer: None,
+                pooling: folder.pooling,
+                prompts: folder.prompts,
+                dimensions: None,
+                normalised: folder.normalised,
+                max_tokens: folder.max_tokens,
+                precision: options.precision,
+            },
+            threads: cores(options.threads),
+            scratches: ScratchPool::default(),
+        };
+        own.used_as(options)
+    }
+
+    /// The same network, used as `options` say: their prompts, dimensions and length where they have some, this encoder's
+    /// where not. Weights are shared; name, precision and threads stay.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for `max_tokens` outside the model's positions and `dimensions` outside its vectors.
+    pub fn used_as(&self, options: &EncoderOptions) -> Result<Self> {
+        let own = &self.identity;
+        let max_tokens = options.max_tokens.unwrap_or(own.max_tokens);
+        if !(LEAST_MAX_TOKENS..=self.context).contains(&max_tokens) {
+            let context = self.context;
+            return Err(Error::invalid(
+                "max_tokens",
+                format!("is {max_tokens}; this model takes {LEAST_MAX_TOKENS} to {context}"),
+            ));
+        }
+        let width = self.network.width();
+        let dimensions = options.dimensions.or(own.dimensions).unwrap_or(width);
+        if !(1..=width).contains(&dimensions) {
             return Err(Error::invalid(
                 "dimensions",
                 format!("is {dimensions}; a vector of this model has {width} values"),
             ));
         }
-        let own = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
-        let identity = EncoderIdentity {
-            model: options
-                .name
-                .clone()
-                .unwrap_or_else(|| folder::display_name(model)),
-            weights_sha256: weights.sha256(),
-            layer: None,
-            pooling: folder.pooling,
-            prompts: Prompts {
-                query: own(&options.query_prompt, &folder.prompts.query),
-                document: own(&options.document_prompt, &folder.prompts.document),
-            },
-            dimensions: options.dimensions.filter(|dimensions| *dimensions < width),
-            normalised: folder.normalised,
-            max_tokens,
-            precision: options.precision,
+        let prompt = |given: &Option<String>, own: &String| given.as_ref().unwrap_or(own).clone();
+        let tokens = match max_tokens == self.tokens.max_tokens() {
+            true => self.tokens.clone(),
+            false => Arc::new(self.tokens.cut_after(max_tokens)?),
         };
         Ok(Self {
-            network,
+            network: self.network.clone(),
             tokens,
-            identity,
-            threads: cores(options.threads),
+            context: self.context,
+            identity: EncoderIdentity {
+                prompts: Prompts {
+                    query: prompt(&options.query_prompt, &own.prompts.query),
+                    document: prompt(&options.document_prompt, &own.prompts.document),
+                },
+                dimensions: (dimensions < width).then_some(dimensions),
+                max_tokens,
+                ..own.clone()
+            },
+            threads: self.threads,
             scratches: ScratchPool::default(),
         })
     }

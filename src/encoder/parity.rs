@@ -147,6 +147,34 @@ fn the_first_values_are_kept_at_unit_length() {
     }
 }
 
+#[test]
+fn another_use_shares_the_network() {
+    let folder = Path::new(DATA).join("qwen3");
+    let own = open(&folder, &EncoderOptions::default(), Engine::detect()).unwrap();
+    assert_eq!(own.max_tokens(), 64);
+    // Beyond the tokenizer's own length, within the network's.
+    let longer = EncoderOptions {
+        max_tokens: Some(80),
+        dimensions: Some(7),
+        ..EncoderOptions::default()
+    };
+    let used = own.used_as(&longer).unwrap();
+    let opened = open(&folder, &longer, Engine::detect()).unwrap();
+    assert!(Arc::ptr_eq(&own.network, &used.network) && used.identity() == opened.identity());
+    let long = "word ".repeat(200);
+    for text in ["a", &long] {
+        let found = vectors(&used, &[text], Role::Query);
+        assert_eq!(found, vectors(&opened, &[text], Role::Query));
+    }
+    let (used_long, own_long) = (
+        vectors(&used, &[&long], Role::Query),
+        vectors(&own, &[&long], Role::Query),
+    );
+    assert!(cosine(&used_long[0], &own_long[0][..7]) < 0.9999);
+    let again = used.used_as(&EncoderOptions::default()).unwrap();
+    assert_eq!(again.identity(), used.identity());
+}
+
 /// A copy of a reference's folder.
 fn copied(model: &str) -> tempfile::TempDir {
     fn copy(from: &Path, to: &Path) {

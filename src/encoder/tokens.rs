@@ -24,7 +24,7 @@ pub(super) struct Tokens {
     special: bool,
     /// The token for what is not in the vocabulary, where it is left out.
     left_out: Option<u32>,
-    /// Characters of a text that are tokenized, where there is such a number.
+    /// Characters of a text that are tokenized for each token that is read, where the others are not.
     characters: Option<usize>,
 }
 
@@ -37,12 +37,7 @@ impl Tokens {
         };
         let mut tokenizer = Tokenizer::from_file(path).map_err(unusable)?;
         tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(Some(TruncationParams {
-                max_length: max_tokens,
-                ..TruncationParams::default()
-            }))
-            .map_err(unusable)?;
+        truncate(&mut tokenizer, max_tokens).map_err(unusable)?;
         let splits_at_spaces = matches!(tokenizer.get_model(), ModelWrapper::WordPiece(_));
         let left_out = match reads.unknown {
             true => None,
@@ -53,10 +48,25 @@ impl Tokens {
             splits_at_spaces,
             special: reads.special,
             left_out,
-            characters: reads
-                .characters
-                .then(|| max_tokens * median_length(&tokenizer)),
+            characters: reads.characters.then(|| median_length(&tokenizer)),
             tokenizer,
+        })
+    }
+
+    /// The same tokenizer for sequences of another length.
+    pub(super) fn cut_after(&self, max_tokens: usize) -> Result<Self> {
+        let mut tokenizer = self.tokenizer.clone();
+        truncate(&mut tokenizer, max_tokens).map_err(|error| {
+            Error::invalid(
+                "max_tokens",
+                format!("is {max_tokens}, which the tokenizer does not take"),
+            )
+            .with_source(error)
+        })?;
+        Ok(Self {
+            tokenizer,
+            max_tokens,
+            ..*self
         })
     }
 
@@ -104,9 +114,8 @@ impl Tokens {
 
     /// The beginning of a text that is tokenized.
     fn tokenized<'t>(&self, text: &'t str) -> &'t str {
-        let end = self
-            .characters
-            .and_then(|most| text.char_indices().nth(most));
+        let most = self.characters.map(|each| each * self.max_tokens);
+        let end = most.and_then(|most| text.char_indices().nth(most));
         end.map_or(text, |(end, _)| &text[..end])
     }
 
@@ -127,6 +136,14 @@ impl Tokens {
         let limit = text.floor_char_boundary(limit);
         text[..limit].rfind(' ').map(|space| &text[..space])
     }
+}
+
+fn truncate(tokenizer: &mut Tokenizer, max_tokens: usize) -> Result<(), tokenizers::Error> {
+    tokenizer.with_truncation(Some(TruncationParams {
+        max_length: max_tokens,
+        ..TruncationParams::default()
+    }))?;
+    Ok(())
 }
 
 /// The token for what is not in a vocabulary.

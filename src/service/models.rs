@@ -26,6 +26,9 @@ use crate::sae::{Codes, Sae, format};
 const CHECKPOINT: &str = "checkpoint";
 const CHECKPOINT_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Ways of using encoders that are kept at once.
+const MOST_USES: usize = 64;
+
 /// How a sentence encoder is used, where its own files are not to decide.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EncoderSettings {
@@ -66,6 +69,9 @@ pub(super) struct Models {
     sae_directory: PathBuf,
     places: Arc<ModelPlaces>,
     measures: Measures,
+    /// Sentence encoders as their files say.
+    networks: Opened<(String, Precision), Arc<SentenceEncoder>>,
+    /// The same as collections and calls use them.
     encoders: Opened<(String, EncoderSettings), BatchingEncoder>,
     saes: Opened<String, Arc<Sae>>,
     /// Held while an SAE is copied into the data directory.
@@ -95,30 +101,54 @@ impl Models {
             sae_directory,
             places,
             measures,
+            networks: Opened::default(),
             encoders: Opened::default(),
             saes: Opened::default(),
             importing: Mutex::default(),
         }
     }
 
-    /// The encoder of a name ([`ModelPlaces::model`]). Blocks while it is opened.
+    /// The encoder of a name ([`ModelPlaces::model`]), used as `settings` say. Blocks while it is opened. A model is
+    /// opened once, however it is used.
     pub fn encoder(&self, model: &str, settings: &EncoderSettings) -> Result<BatchingEncoder> {
-        let key = (model.to_owned(), settings.clone());
-        self.encoders.get_or_open(&key, || {
-            let options = EncoderOptions {
-                name: Some(model.to_owned()),
+        let options = |settings: &EncoderSettings| EncoderOptions {
+            name: Some(model.to_owned()),
+            precision: settings.precision,
+            query_prompt: settings.query_prompt.clone(),
+            document_prompt: settings.document_prompt.clone(),
+            dimensions: settings.dimensions,
+            max_tokens: settings.max_tokens,
+            offline: !self.places.downloads,
+            ..EncoderOptions::default()
+        };
+        let name = (model.to_owned(), settings.precision);
+        let opened = self.networks.get_or_open(&name, || {
+            let unsaid = EncoderSettings {
                 precision: settings.precision,
-                query_prompt: settings.query_prompt.clone(),
-                document_prompt: settings.document_prompt.clone(),
-                dimensions: settings.dimensions,
-                max_tokens: settings.max_tokens,
-                offline: !self.places.downloads,
-                ..EncoderOptions::default()
+                ..EncoderSettings::default()
             };
             let place = self.places.model(model)?;
-            let opened = Arc::new(SentenceEncoder::open(&place, &options)?);
+            Ok(Arc::new(SentenceEncoder::open(&place, &options(&unsaid))?))
+        })?;
+        let own = EncoderSettings::of(opened.identity());
+        let settled = EncoderSettings {
+            precision: settings.precision,
+            query_prompt: settings.query_prompt.clone().or(own.query_prompt),
+            document_prompt: settings.document_prompt.clone().or(own.document_prompt),
+            dimensions: settings
+                .dimensions
+                .filter(|count| *count != opened.dimension()),
+            max_tokens: settings.max_tokens.or(own.max_tokens),
+        };
+        let key = (model.to_owned(), settled);
+        if self.encoders.get(&key).is_none() && self.encoders.all().len() >= MOST_USES {
+            // Each is a tokenizer and a thread, made again at once where it is wanted.
+            self.encoders.retain(|_| false);
+        }
+        self.encoders.get_or_open(&key, || {
+            let used = Arc::new(opened.used_as(&options(&key.1))?);
             let measures = self.measures.clone();
-            Ok(BatchingEncoder::new(opened, move |texts, took| {
+            Ok(BatchingEncoder::new(used, move |texts, took| {
                 measures.encoded(texts, took);
             }))
         })
