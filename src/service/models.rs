@@ -44,7 +44,30 @@ pub struct EncoderSettings {
     pub max_tokens: Option<usize>,
 }
 
+/// Bytes of a prompt.
+const MAX_PROMPT: usize = 4096;
+
 impl EncoderSettings {
+    /// Checks what can be checked before a model is opened.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming a prompt that is too long.
+    pub fn check(&self) -> Result<()> {
+        for (field, prompt) in [
+            ("query_prompt", &self.query_prompt),
+            ("document_prompt", &self.document_prompt),
+        ] {
+            let length = prompt.as_ref().map_or(0, String::len);
+            if length > MAX_PROMPT {
+                return Err(Error::invalid(
+                    field,
+                    format!("has {length} bytes; at most {MAX_PROMPT} are accepted"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Those that vectors of this identity were made with.
     fn of(identity: &EncoderIdentity) -> Self {
         Self {

@@ -75,6 +75,7 @@ impl Training {
                 ),
             ));
         }
+        settings.check().within("settings")?;
         let service = self.clone();
         let encoder = blocking(move || match (collection, model) {
             (Some(address), _) => {

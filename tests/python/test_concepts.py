@@ -35,7 +35,7 @@ def topics(cli, name, tmp_path):  # noqa: F811
     sae = tmp_path / "sae"
     cli(
         *("sae", "train", "--collection", name, "--n", 24, "--k", 4),
-        *("--epochs", 60, "--out", sae),
+        *("--epochs", 200, "--out", sae),
     )
     cli("collection", "attach", name, "--sae", sae)
     listed = cli("latents", "list", name, "--limit", 100)["latents"]

@@ -73,6 +73,7 @@ def test_settings_that_do_not_fit_are_refused(api, name, encoders):
         ("encoder_settings.dimensions", v1.EncoderSettings(dimensions=25)),
         ("encoder_settings.max_tokens", v1.EncoderSettings(max_tokens=71)),
         ("encoder_settings.max_tokens", v1.EncoderSettings(max_tokens=1)),
+        ("encoder_settings.document_prompt", v1.EncoderSettings(document_prompt="a" * 4097)),
     ]:
         with refused(grpc.StatusCode.INVALID_ARGUMENT, field=field):
             api.create(name, encoder=model, encoder_settings=settings)

@@ -108,6 +108,10 @@ pub(super) fn plan_collection(core: &Core, request: CreateCollection) -> Result<
             "say how an encoder is used; encoder is missing",
         ));
     }
+    request
+        .encoder_settings
+        .check()
+        .within("encoder_settings")?;
     if let Some(model) = &request.encoder {
         let settings = EncoderSettings {
             precision: request.precision.unwrap_or_default(),

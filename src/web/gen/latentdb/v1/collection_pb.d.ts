@@ -764,7 +764,7 @@ export declare type EncoderSettings = Message<"latentdb.v1.EncoderSettings"> & {
   /**
    * What stands before each query and each document, as "query: " and "passage: ". Absent: what the model's
    * config_sentence_transformers.json says (its prompts "query", and "document", "passage" or "corpus"; else its
-   * default prompt). Empty: nothing.
+   * default prompt). Empty: nothing. At most 4,096 bytes.
    *
    * @generated from field: optional string query_prompt = 1;
    */
