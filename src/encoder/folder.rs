@@ -262,16 +262,18 @@ impl Hub {
 }
 
 /// Downloads the files of a model and returns their folder. What the model does not have is not
-/// asked for, so that a failed transfer of an optional file is a failure, not another model.
+/// asked for, so that a failed transfer of an optional file is a failure, not another model; weights,
+/// without which nothing in the cache counts as a model, come last.
 fn fetch(repo: &ApiRepo) -> Result<PathBuf, ApiError> {
     let listing = repo.info()?.siblings;
+    let names = listing.iter().map(|sibling| sibling.rfilename.as_str());
+    let mut files: Vec<&str> = names.filter(|file| is_read(file)).collect();
+    files.sort_by_key(|file| file.contains(".safetensors"));
     let mut root = None;
-    for file in listing.iter().map(|sibling| sibling.rfilename.as_str()) {
-        if is_read(file) {
-            let path = repo.get(file)?;
-            if !file.contains('/') {
-                root = path.parent().map(Path::to_path_buf);
-            }
+    for file in files {
+        let path = repo.get(file)?;
+        if !file.contains('/') {
+            root = path.parent().map(Path::to_path_buf);
         }
     }
     match root {
