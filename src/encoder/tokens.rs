@@ -94,10 +94,10 @@ impl Tokens {
 
     /// Whether `text` has more tokens than are read.
     pub(super) fn is_cut(&self, text: &str) -> Result<bool> {
-        // A token has a byte of the text at least, but for the special ones; what is not ASCII may be written out.
         if self.tokenized(text).len() < text.len() {
             return Ok(true);
         }
+        // A token has a byte of the text at least, but for the special ones; what is not ASCII may be written out.
         if text.is_ascii() && text.len() <= self.max_tokens.saturating_sub(SPECIAL_TOKENS) {
             return Ok(false);
         }

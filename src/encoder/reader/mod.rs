@@ -95,7 +95,7 @@ impl ReaderOptions {
     }
 }
 
-/// A model of the BERT or the Llama family, read at one layer.
+/// A model of the BERT or the Llama family or ModernBERT, read at one layer.
 ///
 /// It is immutable after opening; share it through an `Arc`.
 ///
