@@ -146,6 +146,7 @@ fn latent_queries(documents: &[Document], negative: f64) -> Vec<Query> {
             Query::new(Kind::Latents(Latents {
                 weights: weights.collect(),
                 scale: ActivationScale::Raw,
+                idf: false,
             }))
         })
         .collect()

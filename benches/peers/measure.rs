@@ -319,6 +319,7 @@ fn weighted(query: &Weighted) -> Query {
     Query::new(Kind::Latents(Latents {
         weights,
         scale: ActivationScale::Raw,
+        idf: false,
     }))
 }
 

@@ -66,6 +66,7 @@ pub fn measure(snapshot: &Snapshot, rows: &Rows) -> Result<()> {
         let query = Query::new(Kind::Latents(Latents {
             weights: weights.collect(),
             scale: ActivationScale::default(),
+            idf: false,
         }));
         weighted.push(query.resolve(&shape(rows))?);
     }

@@ -63,6 +63,7 @@ fn main() -> Result<()> {
     let latents = Query::new(Kind::Latents(Latents {
         weights: vec![weight(BATTERY, 1.0), weight(PRAISE, -0.5)],
         scale: ActivationScale::Raw,
+        idf: false,
     }));
     show(&view, "by latents", &latents)?;
 

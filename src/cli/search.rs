@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Divide activations by the latent's 90th percentile before they are weighted
     #[arg(long)]
     p90: bool,
+    /// Multiply weights by the latents' inverse document frequency: rare ones tell more
+    #[arg(long, requires = "latents")]
+    idf: bool,
     #[command(flatten)]
     steer: SteerArgs,
     #[command(flatten)]
@@ -332,6 +335,7 @@ fn rankings(args: &Args) -> anyhow::Result<Vec<Query>> {
         let latents = LatentsQuery {
             weights: args.latents.clone(),
             scale: scale.into(),
+            idf: args.idf,
             bm25: None,
         };
         rankings.push(node("latents", Kind::Latents(latents)));
@@ -414,12 +418,13 @@ mod tests {
         assert_eq!(nearest.steer.len(), 1);
         assert!(nearest.exact);
 
-        let query = root(&["--latent", "3=1", "--latent", "9=-0.5", "--p90"]);
+        let query = root(&["--latent", "3=1", "--latent", "9=-0.5", "--p90", "--idf"]);
         let Some(Kind::Latents(latents)) = query.kind else {
             panic!("{query:?}");
         };
         assert_eq!(latents.weights[1].weight, -0.5);
         assert_eq!(latents.scale(), ActivationScale::P90);
+        assert!(latents.idf);
 
         let query = root(&["--like", "a/1"]);
         assert_eq!(query.name, "nearest");

@@ -12,7 +12,7 @@ use super::encode::on_threads;
 use super::kernel;
 use super::model::Sae;
 use super::record::{DensityBin, Quality, Recall, Spread};
-use super::rows::{RowSource, slices};
+use super::rows::{InMemory, RowSource};
 
 /// Options of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -111,33 +111,6 @@ pub fn evaluate_source(
         None
     };
     Ok(tally.quality(sae, rows, recall))
-}
-
-/// Rows that are in memory.
-struct InMemory<'v> {
-    vectors: &'v [f32],
-    d: usize,
-}
-
-impl RowSource for InMemory<'_> {
-    fn rows(&self) -> usize {
-        self.vectors.len() / self.d
-    }
-
-    fn dimension(&self) -> usize {
-        self.d
-    }
-
-    fn chunks(&self) -> Vec<std::ops::Range<usize>> {
-        slices(0..self.rows(), BATCH)
-    }
-
-    fn read(&self, rows: std::ops::Range<usize>, out: &mut Vec<f32>) -> Result<()> {
-        out.clear();
-        let within = self.vectors.get(rows.start * self.d..rows.end * self.d);
-        out.extend_from_slice(within.ok_or_else(|| Error::internal("rows past the end"))?);
-        Ok(())
-    }
 }
 
 /// Sums over rows, added up in their order.

@@ -42,9 +42,9 @@ pub use normalisation::Normalisation;
 pub use parts::{Architecture, SaeParts};
 pub use pool::{CodePool, Pooled};
 pub use record::{
-    CurvePoint, DensityBin, Quality, RECURRING, Recall, Recurrence, Sparsity, Spread, TrainConfig,
-    TrainOptions, TrainReport, TrainingRecord,
+    CurvePoint, DensityBin, Objective, Quality, RECURRING, Recall, Recurrence, Sparsity, Spread,
+    TrainConfig, TrainOptions, TrainReport, TrainingRecord,
 };
 pub use recurrence::recurrence;
-pub use rows::{RowSource, slices};
+pub use rows::{InMemory, RowSource, slices};
 pub use train::{MAX_SEEDS, TrainProgress, Trained, train, train_seeds, train_source};

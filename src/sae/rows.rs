@@ -26,6 +26,31 @@ pub trait RowSource: Sync {
     fn read(&self, rows: Range<usize>, out: &mut Vec<f32>) -> Result<()>;
 }
 
+/// Rows that are in memory.
+pub struct InMemory<'v> {
+    /// The rows, `[rows, d]`.
+    pub vectors: &'v [f32],
+    /// Values of a row.
+    pub d: usize,
+}
+
+impl RowSource for InMemory<'_> {
+    fn rows(&self) -> usize {
+        self.vectors.len() / self.d
+    }
+
+    fn dimension(&self) -> usize {
+        self.d
+    }
+
+    fn read(&self, rows: Range<usize>, out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        let within = self.vectors.get(rows.start * self.d..rows.end * self.d);
+        out.extend_from_slice(within.ok_or_else(|| Error::internal("rows past the end"))?);
+        Ok(())
+    }
+}
+
 /// `range` in slices of up to `most`.
 pub fn slices(range: Range<usize>, most: usize) -> Vec<Range<usize>> {
     range

@@ -17,8 +17,8 @@ use super::types::{activations, non_empty, non_zero, wire_activations};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::reading::Role;
-use crate::sae::{Quality, Sparsity, TrainOptions, TrainProgress};
-use crate::service::{TrainRequest, Training, blocking};
+use crate::sae::{Objective, Quality, Sparsity, TrainOptions, TrainProgress};
+use crate::service::{TrainRequest, Training, TrainingStage, blocking};
 
 /// Serves encoders and SAEs.
 pub(super) struct ModelAdapter(pub Arc<Training>);
@@ -97,6 +97,7 @@ impl ModelAdapter {
         let train = TrainRequest {
             options: train_options(&wire),
             seeds: wire.seeds as usize,
+            query_field: non_empty(wire.query_field.clone()),
             address: address(wire.collection)?,
         };
         let service = self.0.clone();
@@ -104,11 +105,11 @@ impl ModelAdapter {
             let updates = send.clone();
             let progress = Arc::new(Progress::default());
             let training = progress.clone();
-            let watch = move |now: &TrainProgress| {
+            let watch = move |now: TrainingStage| {
                 // A receiver that is gone is a client that gave up; a full one only misses a
                 // number.
                 if let Err(mpsc::error::TrySendError::Closed(_)) =
-                    updates.try_send(Ok(wire_progress(now)))
+                    updates.try_send(Ok(wire_stage(now)))
                 {
                     training.stop();
                 }
@@ -205,8 +206,24 @@ pub(crate) fn train_options(wire: &v1::TrainSaeRequest) -> TrainOptions {
         decay: wire.decay,
         held_out: wire.held_out,
         patience: wire.patience.map(|epochs| epochs as usize),
+        objective: match wire.objective() {
+            v1::TrainingObjective::Reconstruction => Objective::Reconstruction,
+            v1::TrainingObjective::Retrieval => Objective::Retrieval,
+        },
+        contrast: wire.contrast,
         seed: wire.seed,
         ..TrainOptions::default()
+    }
+}
+
+fn wire_stage(stage: TrainingStage) -> v1::TrainSaeProgress {
+    match stage {
+        TrainingStage::Queries { encoded, of } => v1::TrainSaeProgress {
+            queries_encoded: encoded as u64,
+            queries: of as u64,
+            ..v1::TrainSaeProgress::default()
+        },
+        TrainingStage::Steps(now) => wire_progress(now),
     }
 }
 
@@ -224,6 +241,8 @@ pub(crate) fn wire_progress(progress: &TrainProgress) -> v1::TrainSaeProgress {
         l0: progress.l0,
         epoch: progress.epoch as u64,
         held_out_fvu: progress.held_out_fvu,
+        queries_encoded: 0,
+        queries: 0,
     }
 }
 

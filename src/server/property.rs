@@ -32,7 +32,11 @@ pub(super) fn latents(wire: v1::LatentsQuery) -> Result<NodeKind> {
         v1::ActivationScale::P90 => ActivationScale::Percentile90,
     };
     Ok(match wire.bm25 {
-        None => NodeKind::Latents(Latents { weights, scale }),
+        None => NodeKind::Latents(Latents {
+            weights,
+            scale,
+            idf: wire.idf,
+        }),
         Some(bm25) => NodeKind::LatentsBm25(LatentsBm25 {
             weights,
             k1: bm25.k1.unwrap_or(DEFAULT_K1),
@@ -144,11 +148,13 @@ fn wire_latents(kind: &Kind) -> Option<v1::LatentsQuery> {
                 ActivationScale::Percentile90 => v1::ActivationScale::P90,
             }
             .into(),
+            idf: latents.idf,
             bm25: None,
         }),
         Kind::LatentsBm25(bm25) => Some(v1::LatentsQuery {
             weights: weights(&bm25.weights),
             scale: v1::ActivationScale::Raw.into(),
+            idf: false,
             bm25: Some(v1::LatentsBm25 {
                 k1: Some(bm25.k1),
                 b: Some(bm25.b),

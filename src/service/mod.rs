@@ -78,7 +78,7 @@ pub use search::{
 };
 pub use snapshots::{CollectionManifest, Manifest, Snapshots};
 pub use spec::{EncoderRecord, Gate, Level, ReaderRecord, SaeRecord, SaeSpec, Spec};
-pub use training::{TrainRequest, Training, TrainingEnd};
+pub use training::{TrainRequest, Training, TrainingEnd, TrainingStage};
 pub use transfers::{Download, Piece};
 
 /// The parts of the product over one data directory; each owns its state, and uses those before it.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use latentdb_index::{Activation, Snapshot, validate_latents, validate_vector};
+use latentdb_index::{Activation, Snapshot, Value, validate_latents, validate_vector};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -18,10 +18,10 @@ use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
 use crate::reading::Role;
 use crate::sae::{
-    Codes, EvaluateOptions, Quality, RowSource, TrainOptions, TrainProgress, evaluate_source,
-    train_seeds,
+    Codes, EvaluateOptions, InMemory, Objective, Quality, RowSource, TrainOptions, TrainProgress,
+    evaluate_source, train_seeds,
 };
-use crate::service::core::{Address, Core, no_sae};
+use crate::service::core::{Address, Core, View, no_sae};
 use crate::service::{blocking, cancellable};
 
 /// Fewest vectors that an SAE is trained on.
@@ -34,8 +34,25 @@ pub struct TrainRequest {
     pub address: Address,
     /// How.
     pub options: TrainOptions,
+    /// For the retrieval objective: the attribute, or `text`, whose text is a document's query. Without, documents
+    /// near each other are pairs.
+    pub query_field: Option<String>,
     /// SAEs that are trained, from its seed and those that follow; the first is kept. 0 is 1.
     pub seeds: usize,
+}
+
+/// Where a training stands.
+#[derive(Clone, Copy, Debug)]
+pub enum TrainingStage<'a> {
+    /// Queries are being encoded.
+    Queries {
+        /// How many are.
+        encoded: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// Steps are being done.
+    Steps(&'a TrainProgress),
 }
 
 /// What came of a training.
@@ -144,13 +161,31 @@ impl Training {
         self: &Arc<Self>,
         request: TrainRequest,
         progress: Arc<Progress>,
-        mut watch: impl FnMut(&TrainProgress) + Send + 'static,
+        mut watch: impl FnMut(TrainingStage) + Send + 'static,
     ) -> Result<TrainingEnd> {
-        let view = self.core.view(&request.address)?;
+        let view = Arc::new(self.core.view(&request.address)?);
+        if request.query_field.is_some() && request.options.objective != Objective::Retrieval {
+            return Err(Error::invalid(
+                "query_field",
+                "is of no use to objective \"reconstruction\"; accepted with \"retrieval\"",
+            ));
+        }
+        let (service, shown, stop) = (self.clone(), view.clone(), progress.clone());
+        let source = blocking(move || {
+            service.core.check_room()?;
+            SnapshotRows::of(shown.snapshot.clone(), &stop)
+        })
+        .await?;
+        let source = Arc::new(source);
+        let mut queries = None;
+        if let Some(field) = request.query_field.clone() {
+            queries = Some(
+                self.queries(&view, &source, field, &progress, &mut watch)
+                    .await?,
+            );
+        }
         let service = self.clone();
         blocking(move || {
-            service.core.check_room()?;
-            let source = SnapshotRows::of(view.snapshot.clone(), &progress)?;
             let rows = source.rows();
             if rows < MIN_TRAINING_ROWS {
                 return Err(Error::precondition(format!(
@@ -162,19 +197,30 @@ impl Training {
             let config = request.options.config(rows);
             let models = &service.core.models;
             let checkpoint = models.checkpoint(&format!(
-                "{} {} {config:?}",
+                "{} {} {:?} {config:?}",
                 view.spec.record.id,
-                view.snapshot.sequence()
+                view.snapshot.sequence(),
+                request.query_field
             ));
+            let asked = queries.as_deref().map(|vectors| InMemory {
+                vectors,
+                d: source.dimension(),
+            });
             let mut trained = train_seeds(
-                &source,
+                (
+                    &*source,
+                    asked.as_ref().map(|asked| asked as &dyn RowSource),
+                ),
                 &config,
                 request.seeds.max(1),
                 Some(&checkpoint),
                 &progress,
-                &mut watch,
+                &mut |now| watch(TrainingStage::Steps(now)),
             )?;
             trained.sae.set_about("collection", view.name());
+            if let Some(field) = request.query_field {
+                trained.sae.set_about("query_field", field);
+            }
             trained.sae.set_reading(view.spec.vectors());
             let sae = models.keep(&trained.sae)?;
             Ok(TrainingEnd {
@@ -183,6 +229,58 @@ impl Training {
             })
         })
         .await
+    }
+
+    /// The vectors of the queries that `field` holds, one for each row of `source`, zero where it has none.
+    async fn queries(
+        &self,
+        view: &Arc<View>,
+        source: &Arc<SnapshotRows>,
+        field: String,
+        progress: &Arc<Progress>,
+        watch: &mut (impl FnMut(TrainingStage) + Send),
+    ) -> Result<Vec<f32>> {
+        let (core, shown, rows) = (self.core.clone(), view.clone(), source.clone());
+        let (encoder, texts) = blocking(move || {
+            let encoder = core.encoder_of(&shown)?.ok_or_else(|| {
+                let name = shown.name();
+                Error::precondition(format!(
+                    "collection {name:?} has no encoder that queries could be encoded with; without query_field \
+                     documents near each other are pairs"
+                ))
+            })?;
+            let texts = rows.texts(&field)?;
+            if texts.is_empty() {
+                return Err(Error::invalid(
+                    "query_field",
+                    format!(
+                        "is {field:?}, in which no document of collection {:?} that has a vector holds a text; an \
+                         attribute of text, or \"text\", is accepted",
+                        shown.name()
+                    ),
+                ));
+            }
+            Ok((encoder, texts))
+        })
+        .await?;
+        let d = source.dimension();
+        let mut vectors = vec![0.0; source.rows() * d];
+        let of = texts.len();
+        let mut encoded = 0;
+        let mut texts = texts.into_iter();
+        loop {
+            let (rows, piece): (Vec<usize>, Vec<String>) = texts.by_ref().take(MAX_BATCH).unzip();
+            if rows.is_empty() {
+                return Ok(vectors);
+            }
+            let found = encoder.encode(piece, Role::Query).await?;
+            for (row, vector) in rows.iter().zip(&found) {
+                vectors[row * d..][..d].copy_from_slice(vector);
+            }
+            encoded += rows.len();
+            watch(TrainingStage::Queries { encoded, of });
+            progress.check()?;
+        }
     }
 
     /// Measures an SAE, in a folder or a collection's own, on the collection's vectors.
@@ -277,6 +375,29 @@ impl SnapshotRows {
             dimension,
             progress: progress.clone(),
         })
+    }
+}
+
+impl SnapshotRows {
+    /// The texts that a field holds, with their rows.
+    fn texts(&self, field: &str) -> Result<Vec<(usize, String)>> {
+        let text = |(row, doc): (usize, &u32)| {
+            if let Err(stopped) = self.progress.check() {
+                return Some(Err(stopped));
+            }
+            let mut document = match self.snapshot.stored(*doc) {
+                Ok(document) => document,
+                Err(error) => return Some(Err(error)),
+            };
+            let text = match document.attributes.remove(field) {
+                Some(Value::String(text)) => Some(text),
+                None if field == "text" => document.text,
+                _ => None,
+            };
+            let text = text.filter(|text| !text.trim().is_empty())?;
+            Some(Ok((row, text)))
+        };
+        self.docs.par_iter().enumerate().filter_map(text).collect()
     }
 }
 

@@ -278,3 +278,49 @@ def test_labellers_are_compared_on_the_same_latents(cli, topics):  # noqa: F811
         low, high = middle[(len(own) - 1) // 2], middle[len(own) // 2]
         assert row["pearson"] == pytest.approx((low + high) / 2, abs=1e-6)
         assert row["labels"] == len(own)
+
+
+def test_an_sae_is_trained_on_queries(cli, topics, tmp_path):  # noqa: F811
+    """The retrieval objective: the body's topic stands for a query, as a title would."""
+    how = ("sae", "train", "--collection", topics, "--n", 24, "--k", 4, "--epochs", 5)
+    ranking = (*how, "--objective", "retrieval")
+    trained = {
+        name: cli(*flags, "--out", tmp_path / name)["sae"]["sha256"]
+        for name, flags in {
+            "plain": how,
+            "near": ranking,
+            "asked": (*ranking, "--query-field", "source"),
+            "weak": (*ranking, "--query-field", "source", "--contrast", 0.01),
+        }.items()
+    }
+    assert len(set(trained.values())) == 4
+    record = (tmp_path / "asked" / "cfg.json").read_text()
+    assert "retrieval" in record and "query_field" in record
+
+    for flags, told in [
+        ((*how, "--query-field", "source"), "accepted with"),
+        ((*ranking, "--query-field", "sauce"), "no document of collection"),
+        ((*ranking, "--contrast=-1"), "contrast"),
+    ]:
+        assert told in cli(*flags, "--out", tmp_path / "none", code=1, plain=True), flags
+
+
+def test_queries_of_files_belong_to_their_rows(cli, tmp_path):  # noqa: F811
+    texts = tmp_path / "texts.jsonl"
+    lines = [
+        {"title": topic, "body": " ".join(pair)}
+        for topic, texts_of in TOPICS.items()
+        for pair in itertools.permutations(texts_of, 2)
+    ]
+    texts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for field in ("title", "body"):
+        out = tmp_path / f"{field}.safetensors"
+        cli("encode", texts, "--text", f"{{{field}}}", "--out", out, "--model", MODEL)
+    how = ("sae", "train", "--vectors", tmp_path / "body.safetensors", "--n", 24, "--k", 4)
+    asked = (*how, "--queries", tmp_path / "title.safetensors", "--epochs", 5)
+    out = tmp_path / "sae"
+    assert cli(*asked, "--objective", "retrieval", "--out", out)["report"]["rows"]
+    refused = cli(*asked, "--out", tmp_path / "none", code=1, plain=True)
+    assert "retrieval" in refused
+    some = (*asked, "--objective", "retrieval", "--rows", "0..20", "--out", tmp_path / "some")
+    assert cli(*some)["report"]["rows"] <= 20

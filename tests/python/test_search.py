@@ -75,6 +75,29 @@ def test_weighted_latents_of_either_sign(corpus, weights, p90):
         check_ranking(found.hits, scores, limit, tolerance=1e-4)
 
 
+def test_rare_latents_tell_more_with_idf(api, name):
+    """Latent 0 is in most documents, 1 in some, 2 in one."""
+    api.create(name, n_latents=8)
+    latents = [{0: 1.0}] * 5 + [{0: 0.5, 1: 0.25}, {1: 1.0}, {2: 0.5}, {0: 2.0, 1: 0.0625}, {3: 1.0}]
+    api.upsert(name, [wire.document(f"d{at}", latents=codes) for at, codes in enumerate(latents)])
+    weights = {0: 1.0, 1: 0.5, 2: -1.0}
+    query = weighted(weights)
+    query.latents.idf = True
+
+    def idf(latent):
+        having = sum(latent in codes for codes in latents)
+        return max(0.0, np.log((len(latents) - having + 0.5) / (having + 0.5)))
+
+    assert idf(0) == 0 < idf(1) < idf(2)
+    expected = {
+        f"d{at}": sum(weights[n] * idf(n) * codes[n] for n in weights if n in codes)
+        for at, codes in enumerate(latents)
+        if weights.keys() & codes.keys()
+    }
+    found = {hit.document.id: hit.score for hit in api.search(name, query, limit=20).hits}
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
 def test_weighted_latents_among_the_documents_of_a_filter(corpus):
     allowed = filtered_keys(corpus)
     for weights in WEIGHTS[:4]:

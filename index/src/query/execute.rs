@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use roaring::RoaringBitmap;
 
+use super::idf::Idf;
 use super::{
     ActivationScale, Boosts, Component, Hit, Kind, LatentWeight, Latents, Nearest, Order, Plan,
     Ranking, ResolvedQuery, boost, latents, latents_bm25, nearest, order, text,
@@ -221,18 +222,20 @@ impl Executor<'_> {
 
 /// The weights a document's raw activations are multiplied by, ascending by latent.
 pub fn effective_weights(latents: &Latents, snapshot: &Snapshot) -> Vec<LatentWeight> {
+    let idf = latents.idf.then(|| Idf::of(snapshot));
     let mut weights: Vec<LatentWeight> = latents
         .weights
         .iter()
         .map(|entry| LatentWeight {
             latent: entry.latent,
-            weight: match latents.scale {
-                ActivationScale::Raw => entry.weight,
-                // A latent that no document has contributes nothing, whatever its weight.
-                ActivationScale::Percentile90 => snapshot
-                    .percentile90(entry.latent)
-                    .map_or(0.0, |percentile| entry.weight / percentile),
-            },
+            weight: idf.as_ref().map_or(1.0, |idf| idf.weight(entry.latent))
+                * match latents.scale {
+                    ActivationScale::Raw => entry.weight,
+                    // A latent that no document has contributes nothing, whatever its weight.
+                    ActivationScale::Percentile90 => snapshot
+                        .percentile90(entry.latent)
+                        .map_or(0.0, |percentile| entry.weight / percentile),
+                },
         })
         .collect();
     weights.sort_by_key(|entry| entry.latent);

@@ -7,6 +7,7 @@
 
 use roaring::RoaringBitmap;
 
+use super::idf::Idf;
 use super::{LatentWeight, LatentsBm25};
 use crate::error::{Error, Result};
 use crate::filter::AllowedInSegment;
@@ -46,25 +47,12 @@ pub(super) struct Scorer {
 
 impl Scorer {
     pub fn new(query: &LatentsBm25, snapshot: &Snapshot) -> Self {
-        let segments = snapshot.segments();
-        let documents: u64 = segments
-            .iter()
-            .map(|segment| u64::from(segment.latents.n_docs()))
-            .sum();
-        let mut weights: Vec<LatentWeight> = query
-            .weights
-            .iter()
-            .map(|entry| {
-                let lists = segments
-                    .iter()
-                    .filter_map(|segment| segment.latents.list(entry.latent));
-                let frequency: usize = lists.map(|list| list.len()).sum();
-                LatentWeight {
-                    latent: entry.latent,
-                    weight: entry.weight * idf(documents, frequency as u64),
-                }
-            })
-            .collect();
+        let idf = Idf::of(snapshot);
+        let weighted = |entry: &LatentWeight| LatentWeight {
+            latent: entry.latent,
+            weight: entry.weight * idf.weight(entry.latent),
+        };
+        let mut weights: Vec<LatentWeight> = query.weights.iter().map(weighted).collect();
         weights.sort_by_key(|entry| entry.latent);
         Self {
             weights,
@@ -121,12 +109,4 @@ impl Scorer {
         }
         Ok(docs.len())
     }
-}
-
-/// `ln((N - df + .5) / (df + .5))`, not below 0.
-fn idf(documents: u64, frequency: u64) -> f32 {
-    let (documents, frequency) = (documents as f64, frequency as f64);
-    ((documents - frequency + 0.5) / (frequency + 0.5))
-        .ln()
-        .max(0.0) as f32
 }

@@ -9,6 +9,7 @@
 mod boost;
 mod execute;
 mod groups;
+mod idf;
 mod latents;
 mod latents_bm25;
 mod linear;
@@ -128,6 +129,9 @@ pub struct Latents {
     pub weights: Vec<LatentWeight>,
     /// What activations are divided by.
     pub scale: ActivationScale,
+    /// Multiply weights by the latents' inverse document frequency, `ln((N - df + .5) / (df + .5))` and not below 0:
+    /// rare latents tell more, those of half the documents nothing.
+    pub idf: bool,
 }
 
 /// Activations that are added to a cosine: `u Σ λ_i min(a_i / p90_i, 2)`.

@@ -122,6 +122,7 @@ pub fn answers(collection: &CollectionHandle) -> String {
             .map(|(latent, weight)| LatentWeight { latent, weight })
             .to_vec(),
         scale: ActivationScale::Raw,
+        idf: false,
     });
     let words = Kind::Text {
         text: "solar tide".to_owned(),

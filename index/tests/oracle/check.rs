@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use latentdb_index::analysis::{attribute_facet, latent_counts};
 use latentdb_index::filter::TextMode;
-use latentdb_index::query::{Fusion, Hit, Kind, Order, Ranking, execute, execute_after};
+use latentdb_index::query::{Fusion, Hit, Kind, Latents, Order, Ranking, execute, execute_after};
 use latentdb_index::{Document, Filter, Query, ResolvedFilter, Snapshot, Value, Version};
 use sha2::{Digest as _, Sha256};
 
@@ -234,7 +234,9 @@ impl<'a> Checked<'a> {
                     .collect()
             }
             // Deleted documents may count in the statistics: as with text, the engine's own then.
-            Kind::LatentsBm25(_) if self.model.ghosts => {
+            Kind::LatentsBm25(_) | Kind::Latents(Latents { idf: true, .. })
+                if self.model.ghosts =>
+            {
                 let everything = self.run(query, self.ids.len() + 1);
                 let hits = everything.hits.iter();
                 hits.map(|hit| (self.id(hit), close(hit.score))).collect()

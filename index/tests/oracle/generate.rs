@@ -576,6 +576,7 @@ fn latents_query(random: &mut StdRng) -> Latents {
     Latents {
         weights: weights(random),
         scale: pick(random, &scales),
+        idf: random.random(),
     }
 }
 

@@ -162,7 +162,12 @@ impl Model {
                         self.percentile90(entry.latent).unwrap_or(f64::INFINITY)
                     }
                 };
-                (entry.latent, f64::from(entry.weight) / scale)
+                let rarity = if latents.idf {
+                    self.rarity(entry.latent)
+                } else {
+                    1.0
+                };
+                (entry.latent, rarity * f64::from(entry.weight) / scale)
             })
             .collect();
         let score = |document: &Document| {
@@ -216,6 +221,13 @@ impl Model {
             .collect()
     }
 
+    /// The inverse document frequency of a latent.
+    fn rarity(&self, latent: u32) -> f64 {
+        let count = self.documents.len() as f64;
+        let having = self.activations(latent).len() as f64;
+        ((count - having + 0.5) / (having + 0.5)).ln().max(0.0)
+    }
+
     /// BM25 over latents of every document that has one of them, and the magnitude of its parts.
     pub fn latents_bm25(&self, bm25: &LatentsBm25) -> BTreeMap<String, (f64, f64)> {
         let length = |document: &Document| -> f64 {
@@ -227,8 +239,7 @@ impl Model {
         let (k1, b) = (f64::from(bm25.k1), f64::from(bm25.b));
         let mut scores: BTreeMap<String, (f64, f64)> = BTreeMap::new();
         for entry in &bm25.weights {
-            let having = self.activations(entry.latent).len() as f64;
-            let rarity = ((count - having + 0.5) / (having + 0.5)).ln().max(0.0);
+            let rarity = self.rarity(entry.latent);
             for (id, document) in &self.documents {
                 if let Some(found) = activation(document, entry.latent) {
                     let hold = k1 * (1.0 - b + b * length(document) / mean);

@@ -36,6 +36,11 @@ impl FileArgs {
         RowFiles::open(&self.vectors, self.tensor.as_deref(), self.rows.as_ref())
     }
 
+    /// Opens files whose rows belong to those of [`open`](Self::open), in the same order.
+    pub fn beside(&self, files: &[PathBuf]) -> crate::error::Result<RowFiles> {
+        RowFiles::open(files, None, self.rows.as_ref())
+    }
+
     /// The files, for a record.
     pub fn names(&self) -> String {
         let names: Vec<String> = self

@@ -109,6 +109,12 @@ pub(in crate::cli) async fn train_in_server(
         if now.steps > 0 {
             progress::advance(&bar, now);
             bar.set_message(progress_line(now));
+        } else if now.queries > 0 {
+            bar.set_message(format!(
+                "{} of {} queries encoded",
+                text::thousands(now.queries_encoded),
+                text::thousands(now.queries)
+            ));
         }
     };
     let last = client.train_sae(request, watch).await?;

@@ -107,7 +107,7 @@ fn train_one(
     let name = format!("n {n}, k {k}: ");
     let trained = train_rows(
         &args.files,
-        rows,
+        (rows, None),
         (config, 1),
         &checkpoint,
         &name,

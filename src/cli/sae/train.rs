@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use latentdb_proto::v1::TrainSaeRequest;
+use latentdb_proto::v1::{TrainSaeRequest, TrainingObjective};
 use serde_json::json;
 
 use super::files::FileArgs;
@@ -45,6 +45,14 @@ pub(super) struct Args {
     /// latents comes back in the others
     #[arg(long, value_name = "M", default_value_t = 1, hide_default_value = true, value_parser = flags::count::<u32>)]
     seeds: u32,
+    /// With --objective retrieval: files of a query's vector for each of the vectors, zero where one has none, such as
+    /// `latentdb encode` makes of titles; without, vectors near each other are pairs
+    #[arg(long, value_name = "FILE", conflicts_with = "collection")]
+    queries: Vec<PathBuf>,
+    /// With --objective retrieval: the attribute, or text, whose text is a document's query, such as its title; without,
+    /// documents near each other are pairs
+    #[arg(long, value_name = "FIELD", requires = "collection")]
+    query_field: Option<String>,
     #[command(flatten)]
     settings: Settings,
     /// Cores to use; 0 for all
@@ -64,9 +72,24 @@ pub(super) struct Args {
     normalise: Option<Normalisation>,
 }
 
+/// What an SAE is trained for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ObjectiveName {
+    #[default]
+    Reconstruction,
+    Retrieval,
+}
+
 /// How an SAE is trained; what is left out fits the number of vectors.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Settings {
+    /// What it is trained for: retrieval brings the codes of a vector and its query, or of vectors near each other,
+    /// nearer than those of others
+    #[arg(long, value_name = "WHAT", default_value = "reconstruction")]
+    objective: ObjectiveName,
+    /// Weight of the contrastive term of the retrieval objective
+    #[arg(long, value_name = "WEIGHT")]
+    contrast: Option<f32>,
     /// Let the vectors of a batch share their K latents each by need, and save a threshold
     #[arg(long)]
     batch_top_k: bool,
@@ -117,6 +140,12 @@ impl Settings {
             decay: self.decay,
             held_out: self.held_out,
             patience: self.patience,
+            objective: match self.objective {
+                ObjectiveName::Reconstruction => TrainingObjective::Reconstruction,
+                ObjectiveName::Retrieval => TrainingObjective::Retrieval,
+            }
+            .into(),
+            contrast: self.contrast,
             ..TrainSaeRequest::default()
         }
     }
@@ -146,6 +175,7 @@ impl Args {
             n_latents: self.n.unwrap_or_default(),
             k: self.k.unwrap_or_default(),
             seeds: self.seeds,
+            query_field: self.query_field.clone().unwrap_or_default(),
             ..self.settings.request()
         }
     }
@@ -178,15 +208,28 @@ fn train_files(args: &Args, is_json: bool, interrupt: &Interrupt) -> anyhow::Res
         None => rows.normalisation()?,
     };
     let checkpoint = with_suffix(&args.out, ".checkpoint");
+    let queries = match args.queries.as_slice() {
+        [] => None,
+        files => Some(args.files.beside(files)?),
+    };
     let how = (&config, args.seeds as usize);
-    let trained = train_rows(&args.files, &rows, how, &checkpoint, "", interrupt)?;
+    let read = (&rows, queries.as_ref());
+    let mut trained = train_rows(&args.files, read, how, &checkpoint, "", interrupt)?;
+    if !args.queries.is_empty() {
+        let names: Vec<String> = args
+            .queries
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        trained.sae.set_about("queries", names.join(", "));
+    }
     save(args, &trained, is_json)
 }
 
 /// Trains on files from one or several seeds under a bar, and says in the SAE what it was trained on.
 pub(super) fn train_rows(
     files: &FileArgs,
-    rows: &RowFiles,
+    (rows, queries): (&RowFiles, Option<&RowFiles>),
     (config, seeds): (&TrainConfig, usize),
     checkpoint: &Path,
     name: &str,
@@ -196,7 +239,11 @@ pub(super) fn train_rows(
     bar.set_message("training");
     let progress = interrupt.progress();
     let checkpoint_of = Some(checkpoint);
-    let trained = train_seeds(rows, config, seeds, checkpoint_of, &progress, &mut |now| {
+    let read = (
+        rows as &dyn RowSource,
+        queries.map(|queries| queries as &dyn RowSource),
+    );
+    let trained = train_seeds(read, config, seeds, checkpoint_of, &progress, &mut |now| {
         bar.set_length(now.steps as u64);
         bar.set_position(now.step as u64);
         bar.set_message(format!("{name}{}", progress_line(&wire_progress(now))));

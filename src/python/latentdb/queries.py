@@ -252,19 +252,23 @@ def nearest(
 _SCALES = {"raw": v1.ACTIVATION_SCALE_RAW, "p90": v1.ACTIVATION_SCALE_P90}
 
 
-def latents(weights: Mapping[int, float], *, scale: str = "raw", bm25: bool = False) -> Query:
+def latents(
+    weights: Mapping[int, float], *, scale: str = "raw", idf: bool = False, bm25: bool = False
+) -> Query:
     """Documents by a weighted sum of activations; negative weights do not want a latent.
 
     Args:
         weights: `{812: 1.0, 91: -0.5}`, at most 4,096.
         scale: what activations are divided by: "raw", nothing, or "p90", their 90th percentile.
+        idf: multiply weights by the latents' inverse document frequency, ln((N - df + .5) / (df + .5))
+            and not below 0: rare latents tell more.
         bm25: score by BM25 with activations as frequencies instead.
     """
     found = [
         v1.LatentWeight(latent=latent_number(n, "latents"), weight=float(w))
         for n, w in weights.items()
     ]
-    message = v1.LatentsQuery(weights=found, scale=one_of(_SCALES, scale, "scale"))
+    message = v1.LatentsQuery(weights=found, scale=one_of(_SCALES, scale, "scale"), idf=idf)
     if bm25:
         message.bm25.SetInParent()
     return Query(v1.Query(latents=message))

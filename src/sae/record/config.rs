@@ -17,6 +17,19 @@ pub enum Sparsity {
     BatchTopK,
 }
 
+/// What an SAE is trained for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// To reconstruct its inputs.
+    #[default]
+    Reconstruction,
+    /// To rank too: a contrastive term over the codes of pairs of rows is added, InfoNCE with the other pairs of a batch
+    /// as negatives, at temperature .05 (arXiv 2411.00786, 2503.01776). A row's partner is its query where there are
+    /// queries, or else one of the rows that are each among the 10 nearest of the other, sought among 100,000 rows.
+    Retrieval,
+}
+
 /// The configuration of a training.
 ///
 /// [`TrainConfig::for_rows`] gives settings that fit a number of documents; every field can be
@@ -71,6 +84,10 @@ pub struct TrainConfig {
     /// Share of the rows that is not trained on and measures quality; of a source that does not
     /// fit the memory, at most 100,000 rows.
     pub held_out: f32,
+    /// What it is trained for.
+    pub objective: Objective,
+    /// Weight γ of the contrastive term of [`Objective::Retrieval`].
+    pub contrast: f32,
     /// Rows that are held in memory at once where not all of them are; 0: as many as fit 1 GiB.
     /// Rows are shuffled within such a window, whose pieces are drawn from the whole source.
     pub window_rows: usize,
@@ -106,6 +123,8 @@ impl Default for TrainConfig {
             weight_decay: 1.0,
             normalisation: Normalisation::None,
             held_out: 0.05,
+            objective: Objective::Reconstruction,
+            contrast: 0.1,
             window_rows: 0,
             patience: 0,
             seed: 0,
@@ -143,6 +162,10 @@ pub struct TrainOptions {
     pub patience: Option<usize>,
     /// Rows in memory at once.
     pub window_rows: Option<usize>,
+    /// What it is trained for.
+    pub objective: Objective,
+    /// Weight of the contrastive term.
+    pub contrast: Option<f32>,
     /// The normalisation of input vectors.
     pub normalisation: Normalisation,
     /// Decides everything random.
@@ -189,6 +212,8 @@ impl TrainOptions {
             held_out: self.held_out.unwrap_or(fitting.held_out),
             patience: self.patience.unwrap_or(fitting.patience),
             window_rows: self.window_rows.unwrap_or(fitting.window_rows),
+            objective: self.objective,
+            contrast: self.contrast.unwrap_or(fitting.contrast),
             normalisation: self.normalisation,
             seed: self.seed,
             threads: self.threads,
@@ -294,6 +319,7 @@ impl TrainConfig {
             ("learning_rate", self.learning_rate),
             ("aux_alpha", self.aux_alpha),
             ("noise", self.noise),
+            ("contrast", self.contrast),
             ("weight_decay", self.weight_decay),
             ("warm_up", self.warm_up),
             ("decay", self.decay),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::reading::{CodePooling, Precision, Reading, TokenPolicy, TokenReading, Window};
 
-pub use config::{Sparsity, TrainConfig, TrainOptions};
+pub use config::{Objective, Sparsity, TrainConfig, TrainOptions};
 pub use quality::{DensityBin, Quality, Recall, Spread};
 pub use recurrence::{RECURRING, Recurrence};
 pub use report::{CurvePoint, TrainReport};

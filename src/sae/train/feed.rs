@@ -12,12 +12,14 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::hex::hex;
+use crate::progress::Progress;
 use crate::sae::normalisation::Normalisation;
 use crate::sae::record::TrainConfig;
 use crate::sae::rows::{RowSource, check_vectors, row_of};
 
 use super::checkpoint;
 use super::draw::{normalised, rng, sample};
+use super::partners::{Partners, read_queries};
 
 /// Bytes of the rows that are held in memory where [`TrainConfig::window_rows`] is 0.
 const WINDOW_BYTES: usize = 1 << 30;
@@ -41,12 +43,27 @@ enum Kind<'a> {
     Windows(Windows<'a>),
 }
 
+/// The rows of a step.
+pub(super) struct Batch<'a> {
+    /// A matrix that holds them.
+    pub vectors: &'a [f32],
+    /// Which of its rows they are: drawn ones, then their partners.
+    pub rows: &'a [u32],
+    /// Positions in `rows` of drawn ones and their partners.
+    pub pairs: &'a [(u32, u32)],
+}
+
 struct Memory<'a> {
+    /// The rows, and behind them their queries where there are some.
     vectors: Cow<'a, [f32]>,
+    rows: u32,
     train: Vec<u32>,
     held_out: Vec<u32>,
     order: Vec<u32>,
     epoch: Option<usize>,
+    partners: Option<Partners>,
+    /// The latest step with partners: its rows and pairs.
+    paired: (Vec<u32>, Vec<(u32, u32)>),
 }
 
 struct Windows<'a> {
@@ -92,10 +109,13 @@ impl<'a> Feed<'a> {
             seed: config.seed,
             kind: Kind::Memory(Memory {
                 vectors,
+                rows,
                 train,
                 held_out,
                 order: Vec::new(),
                 epoch: None,
+                partners: None,
+                paired: Default::default(),
             }),
         })
     }
@@ -170,6 +190,45 @@ impl<'a> Feed<'a> {
         })
     }
 
+    /// Finds the partners of rows for the retrieval objective: their queries where there are some, one for
+    /// each row and zero where it has none. Runs on the rayon pool it is called in.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming `window_rows` or `queries`; those of [`Partners::of`].
+    pub fn pair(
+        &mut self,
+        queries: Option<&dyn RowSource>,
+        normalisation: Normalisation,
+        progress: &Progress,
+    ) -> Result<()> {
+        let (d, seed) = (self.d, self.seed);
+        let Kind::Memory(memory) = &mut self.kind else {
+            return Err(Error::invalid(
+                "window_rows",
+                "does not hold all vectors, among which objective \"retrieval\" looks for partners: a larger one, \
+                 fewer vectors, or objective \"reconstruction\" is accepted",
+            ));
+        };
+        if let Some(queries) = queries {
+            let queries = read_queries(queries, memory.rows as usize, d)?;
+            let vectors = memory.vectors.to_mut();
+            match normalisation {
+                Normalisation::None => vectors.extend_from_slice(&queries),
+                // A row without a query stays one of zeros.
+                some => queries.chunks_exact(d).for_each(|query| {
+                    if query.iter().any(|value| *value != 0.0) {
+                        vectors.extend(normalised(query, d, some));
+                    } else {
+                        vectors.extend_from_slice(query);
+                    }
+                }),
+            }
+        }
+        let among = (memory.train.as_slice(), memory.rows, seed);
+        memory.partners = Some(Partners::of(&memory.vectors, d, among, progress)?);
+        Ok(())
+    }
+
     /// Values of a row.
     pub fn dimension(&self) -> usize {
         self.d
@@ -204,8 +263,8 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// The batch of a step: a matrix and the rows of it.
-    pub fn batch(&mut self, epoch: usize, step: usize) -> Result<(&[f32], &[u32])> {
+    /// The batch of a step.
+    pub fn batch(&mut self, epoch: usize, step: usize) -> Result<Batch<'_>> {
         let (d, batch, seed) = (self.d, self.batch, self.seed);
         match &mut self.kind {
             Kind::Memory(memory) => {
@@ -214,8 +273,18 @@ impl<'a> Feed<'a> {
                     memory.order.shuffle(&mut rng(seed, "order", epoch as u64));
                     memory.epoch = Some(epoch);
                 }
-                let rows = &memory.order[step * batch..(step + 1) * batch];
-                Ok((&memory.vectors, rows))
+                let mut rows = &memory.order[step * batch..(step + 1) * batch];
+                memory.paired.1.clear();
+                if let Some(partners) = &memory.partners {
+                    let time = (epoch as u64) << 32 | step as u64;
+                    partners.add_to(rows, &mut rng(seed, "partners", time), &mut memory.paired);
+                    rows = &memory.paired.0;
+                }
+                Ok(Batch {
+                    vectors: &memory.vectors,
+                    rows,
+                    pairs: &memory.paired.1,
+                })
             }
             Kind::Windows(windows) => {
                 let (mut number, mut within) = (0, step);
@@ -226,8 +295,11 @@ impl<'a> Feed<'a> {
                 if windows.loaded != Some((epoch, number)) {
                     windows.load(d, seed, epoch, number)?;
                 }
-                let rows = &windows.order[within * batch..(within + 1) * batch];
-                Ok((&windows.window, rows))
+                Ok(Batch {
+                    vectors: &windows.window,
+                    rows: &windows.order[within * batch..(within + 1) * batch],
+                    pairs: &[],
+                })
             }
         }
     }

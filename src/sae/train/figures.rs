@@ -18,7 +18,7 @@ pub struct TrainProgress {
     pub examples: usize,
     /// Rows per second since this call of `train` began.
     pub examples_per_second: f64,
-    /// NMSE plus the weighted auxiliary loss, smoothed over steps.
+    /// NMSE plus the weighted auxiliary and contrastive losses, smoothed over steps.
     pub loss: f64,
     /// NMSE of training batches, smoothed over steps.
     pub fvu: f64,

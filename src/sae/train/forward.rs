@@ -74,6 +74,10 @@ pub(super) struct StepInput<'a> {
     pub aux_alpha: f32,
     /// Added to `b_enc`: minus infinity keeps a latent out of this step. Empty for none.
     pub handicap: &'a [f32],
+    /// Positions in `rows` of what the retrieval objective holds together.
+    pub pairs: &'a [(u32, u32)],
+    /// Weight of the contrastive term over `pairs`.
+    pub contrast: f32,
     /// Standard deviation of the encoder's noise and the seed of this step's.
     pub noise: Option<(f32, u64)>,
 }
@@ -90,6 +94,8 @@ impl<'a> StepInput<'a> {
             dead: &[],
             aux_alpha: 0.0,
             handicap: &[],
+            pairs: &[],
+            contrast: 0.0,
             noise: None,
         }
     }

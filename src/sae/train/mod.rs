@@ -1,7 +1,8 @@
 //! Training a top-k SAE on dense vectors (O'Neill et al. 2024), on the cores of one machine.
 //!
 //! *Where do rows come from* (`feed`, `draw`), *what does a batch come to* (`forward`), *what does it
-//! keep* (`kept`, `select`), *what is its gradient* (`step`), *how do weights move* (`adam`), *what
+//! keep* (`kept`, `select`), *what is its gradient* (`step`), *which rows belong together* (`partners`) and *what
+//! pulls them so* (`contrast`), *how do weights move* (`adam`), *what
 //! are the weights* (`parameters`), *how is a stopped training kept* (`checkpoint`), *what is
 //! reported on the way* (`figures`), *what comes of it* (`result`), *what comes back from other seeds*
 //! (`seeds`), *one training as a whole* (`whole`); settings and the final report
@@ -9,12 +10,14 @@
 
 mod adam;
 mod checkpoint;
+mod contrast;
 mod draw;
 mod feed;
 mod figures;
 mod forward;
 mod kept;
 mod parameters;
+mod partners;
 mod result;
 mod seeds;
 mod select;
@@ -58,7 +61,7 @@ pub fn train(
 ) -> Result<Trained> {
     config.check()?;
     let feed = Feed::memory(Cow::Borrowed(vectors), d_in, config)?;
-    let trained = run(feed, config, (checkpoint, false), progress, watch)?;
+    let trained = run((feed, None), config, (checkpoint, false), progress, watch)?;
     remove(checkpoint)?;
     Ok(trained)
 }
@@ -76,7 +79,7 @@ pub fn train_source(
 ) -> Result<Trained> {
     config.check()?;
     let feed = Feed::source(source, config)?;
-    let trained = run(feed, config, (checkpoint, false), progress, watch)?;
+    let trained = run((feed, None), config, (checkpoint, false), progress, watch)?;
     remove(checkpoint)?;
     Ok(trained)
 }

@@ -19,12 +19,13 @@ pub const MAX_SEEDS: usize = 20;
 /// As [`train_source`](super::train_source) from `seeds` seeds, the configuration's and those that follow. The SAE of
 /// the first is returned; its record says how often each of its latents comes back in the others
 /// ([`Recurrence`](crate::sae::Recurrence)). Trainings that had ended when it was stopped are not done again where there
-/// is a `checkpoint`, whose name the others' files add their seed to.
+/// is a `checkpoint`, whose name the others' files add their seed to. For [`Objective::Retrieval`](crate::sae::Objective)
+/// `queries` may give a vector for each row, zero where a row has none.
 ///
 /// # Errors
 /// Those of `train_source`; `InvalidArgument` naming `seeds` where it is not 1 to [`MAX_SEEDS`].
 pub fn train_seeds(
-    source: &dyn RowSource,
+    (source, queries): (&dyn RowSource, Option<&dyn RowSource>),
     config: &TrainConfig,
     seeds: usize,
     checkpoint: Option<&Path>,
@@ -53,7 +54,7 @@ pub fn train_seeds(
         };
         let feed = Feed::source(source, &own)?;
         let trained = run(
-            feed,
+            (feed, queries),
             &own,
             (path.as_deref(), seeds > 1),
             progress,

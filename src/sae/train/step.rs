@@ -13,6 +13,8 @@
 //! Rows work in blocks of a fixed size and latents in their own order, so that sums do not depend
 //! on the number of threads.
 //!
+//! With pairs of rows the loss has `γ` times the term of `contrast` too, whose gradient is added to `∂z`.
+//!
 //! With Matryoshka prefixes the first term is the mean of the prefixes' NMSE, so `r` at latent `i`
 //! stands for the sum of the residuals of all prefixes that hold `i`, over the number of prefixes.
 
@@ -24,6 +26,7 @@ use crate::instructions::dispatched;
 use crate::sae::kernel;
 use crate::vectors::norm;
 
+use super::contrast;
 use super::forward::{BLOCK_ROWS, Block, Scratch, StepInput, Sums};
 use super::kept::Keep;
 use super::parameters::Parameters;
@@ -55,6 +58,8 @@ pub(super) struct StepOutput {
     pub nmse: f64,
     /// AuxK's NMSE without its weight.
     pub aux: f64,
+    /// The contrastive term without its weight; 0 without pairs.
+    pub contrast: f64,
     /// Mean number of active latents.
     pub l0: f64,
     /// Norm of the gradient before clipping.
@@ -131,6 +136,15 @@ impl Backprop {
                 (2.0 * f64::from(input.aux_alpha) / variance) as f32,
             )
         };
+        let contrast = if input.pairs.is_empty() {
+            0.0
+        } else {
+            let row_of = |at: u32| input.rows[at as usize];
+            let same = |a: usize, b: usize| row_of(input.pairs[a].0) == row_of(input.pairs[b].1);
+            // What is gathered takes the live factor.
+            let factor = input.contrast / live_factor;
+            contrast::add(&mut self.blocks, input.pairs, same, self.n, factor)
+        };
         self.gather(live_factor, dead_factor);
         self.backward(weights, input.prefixes);
         let g_b_dec = &mut self.gradient.b_dec;
@@ -152,6 +166,7 @@ impl Backprop {
             fvu: sums.residual_squares / variance,
             nmse: squares / variance,
             aux,
+            contrast,
             l0: sums.active as f64 / rows,
             gradient_norm: gradient.sqrt(),
             smallest: self.smallest(),

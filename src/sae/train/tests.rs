@@ -6,8 +6,9 @@ use rand::{Rng, SeedableRng};
 use super::*;
 use crate::error::ErrorKind;
 use crate::sae::Architecture;
-use crate::sae::{Sparsity, recurrence, slices};
-use crate::vectors::{norm, normalise};
+use crate::sae::kernel;
+use crate::sae::{Objective, Sae, Sparsity, recurrence, slices};
+use crate::vectors::{norm, normalise, unit};
 use parameters::normal;
 
 const D: usize = 24;
@@ -309,18 +310,32 @@ fn planted_latents_come_back_from_other_seeds_and_ended_trainings_are_not_done_a
     // Stopped in the second of three.
     let progress = Progress::default();
     let steps = std::cell::Cell::new(0);
-    let stopped = train_seeds(&source, &config, 3, Some(&path), &progress, &mut |now| {
-        steps.set(now.steps);
-        if now.step > now.steps / 3 + 20 {
-            progress.stop();
-        }
-    });
+    let stopped = train_seeds(
+        (&source, None),
+        &config,
+        3,
+        Some(&path),
+        &progress,
+        &mut |now| {
+            steps.set(now.steps);
+            if now.step > now.steps / 3 + 20 {
+                progress.stop();
+            }
+        },
+    );
     assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
     let mut first = None;
     let progress = Progress::default();
-    let found = train_seeds(&source, &config, 3, Some(&path), &progress, &mut |now| {
-        first.get_or_insert(now.step);
-    })
+    let found = train_seeds(
+        (&source, None),
+        &config,
+        3,
+        Some(&path),
+        &progress,
+        &mut |now| {
+            first.get_or_insert(now.step);
+        },
+    )
     .unwrap();
     assert!(
         first.unwrap() > steps.get() / 3 + 20,
@@ -348,7 +363,14 @@ fn planted_latents_come_back_from_other_seeds_and_ended_trainings_are_not_done_a
     assert_eq!(found.sae.record().recurrence, Some(expected.clone()));
     // What the vectors are made of comes back.
     assert!(expected.at_least(0.9) >= N / 2, "{expected:?}");
-    let none = train_seeds(&source, &config, 0, None, &Progress::default(), &mut |_| {});
+    let none = train_seeds(
+        (&source, None),
+        &config,
+        0,
+        None,
+        &Progress::default(),
+        &mut |_| {},
+    );
     assert_eq!(none.unwrap_err().field(), Some("seeds"));
 }
 
@@ -390,4 +412,91 @@ fn defaults_grow_with_the_collection_and_pass_their_checks() {
         })
         .collect();
     assert_eq!(sizes, [(64, 4), (256, 8), (1024, 16), (3072, 32)]);
+}
+
+#[test]
+fn codes_of_pairs_come_nearer_under_the_retrieval_objective() {
+    let rows = 400usize;
+    let (vectors, _) = planted(rows, 2);
+    let mut random = StdRng::seed_from_u64(5);
+    // A query is its row with as much noise again; every fourth row has none.
+    let queries: Vec<f32> = vectors
+        .chunks_exact(D)
+        .enumerate()
+        .flat_map(|(row, x)| {
+            let has = (row % 4 != 0) as u8 as f32;
+            x.iter()
+                .map(|v| has * (v + 0.15 * normal(&mut random)))
+                .collect::<Vec<f32>>()
+        })
+        .collect();
+    let source = pieces(&vectors);
+    let asked = pieces(&queries);
+    let train = |objective, queries: Option<&dyn RowSource>| {
+        let config = TrainConfig {
+            objective,
+            contrast: 0.1,
+            k: 6,
+            ..config()
+        };
+        train_seeds(
+            (&source, queries),
+            &config,
+            1,
+            None,
+            &Progress::default(),
+            &mut |_| {},
+        )
+    };
+    // What the objective lowers: how surprising a row is to its query, among all rows.
+    let surprise = |sae: &Sae| {
+        let codes = |vectors: &[f32]| {
+            let codes = sae.encode_parallel(vectors, 0).unwrap();
+            let dense = |row| {
+                let (latents, activations) = codes.row(row);
+                let mut dense = vec![0.0f32; N];
+                for (latent, value) in latents.iter().zip(activations) {
+                    dense[*latent as usize] = *value;
+                }
+                unit(&dense)
+            };
+            (0..rows).map(dense).collect::<Vec<_>>()
+        };
+        let (documents, asked) = (codes(&vectors), codes(&queries));
+        let of = |row: &usize| {
+            let cosine = |other: &Vec<f32>| kernel::dot(&asked[*row], other) / 0.05;
+            let total: f32 = documents.iter().map(|other| cosine(other).exp()).sum();
+            total.ln() - cosine(&documents[*row])
+        };
+        (0..rows)
+            .filter(|row| row % 4 != 0)
+            .map(|row| of(&row))
+            .sum::<f32>()
+    };
+    let plain = train(Objective::Reconstruction, None).unwrap();
+    let paired = train(Objective::Retrieval, Some(&asked)).unwrap();
+    let again = train(Objective::Retrieval, Some(&asked)).unwrap();
+    assert_eq!(paired.sae.hash(), again.sae.hash());
+    let (before, after) = (surprise(&plain.sae), surprise(&paired.sae));
+    assert!(after < 0.9 * before, "{before} {after}");
+    // Without queries near rows are partners.
+    let near = train(Objective::Retrieval, None).unwrap();
+    assert_ne!(near.sae.hash(), plain.sae.hash());
+
+    let message = |result: Result<Trained>| result.unwrap_err().to_string();
+    let few = pieces(&queries[..D * 10]);
+    let refused = message(train(Objective::Retrieval, Some(&few)));
+    assert!(
+        refused.contains("queries") && refused.contains("400"),
+        "{refused}"
+    );
+    let refused = message(train(Objective::Reconstruction, Some(&asked)));
+    assert!(refused.contains("retrieval"), "{refused}");
+    let windows = TrainConfig {
+        objective: Objective::Retrieval,
+        window_rows: 100,
+        ..config()
+    };
+    let refused = train_source(&source, &windows, None, &Progress::default(), &mut |_| {});
+    assert!(message(refused).contains("window_rows"));
 }

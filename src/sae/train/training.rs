@@ -213,22 +213,26 @@ impl<'a> Training<'a> {
         let keep = self.keep();
         let (epoch, within) = (step / self.steps_per_epoch, step % self.steps_per_epoch);
         let d = self.feed.dimension();
-        let (vectors, rows) = self.feed.batch(epoch, within)?;
+        let batch = self.feed.batch(epoch, within)?;
         let output = self.backprop.run(
             &self.weights,
             &StepInput {
-                vectors,
-                rows,
+                vectors: batch.vectors,
+                rows: batch.rows,
                 keep,
                 prefixes: &config.prefixes,
                 dead_slots: (2 * config.k).min(d / 2).min(dead.len()),
                 dead: &dead,
                 aux_alpha: config.aux_alpha,
                 handicap: &handicap,
+                pairs: batch.pairs,
+                contrast: config.contrast,
                 noise,
             },
         );
-        let loss = output.nmse + f64::from(config.aux_alpha) * output.aux;
+        let loss = output.nmse
+            + f64::from(config.aux_alpha) * output.aux
+            + f64::from(config.contrast) * output.contrast;
         if !loss.is_finite() {
             return Err(Error::precondition(format!(
                 "the training diverged: the loss of step {} is {loss}; take a lower learning rate \

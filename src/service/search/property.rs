@@ -189,10 +189,12 @@ fn query(chosen: &[ChosenLatent], node: &PropertyNode) -> Kind {
         PropertyScorer::Dot if !fitted => Kind::Latents(Latents {
             weights,
             scale: ActivationScale::Raw,
+            idf: false,
         }),
         _ => Kind::Latents(Latents {
             weights,
             scale: ActivationScale::Percentile90,
+            idf: false,
         }),
     }
 }

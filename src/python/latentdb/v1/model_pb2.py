@@ -26,15 +26,17 @@ from latentdb.v1 import types_pb2 as latentdb_dot_v1_dot_types__pb2
 from latentdb.v1 import collection_pb2 as latentdb_dot_v1_dot_collection__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17latentdb/v1/model.proto\x12\x0blatentdb.v1\x1a\x17latentdb/v1/types.proto\x1a\x1clatentdb/v1/collection.proto\"\xa7\x01\n\x12\x45ncodeTextsRequest\x12\x14\n\ncollection\x18\x01 \x01(\tH\x00\x12\x0f\n\x05model\x18\x02 \x01(\tH\x00\x12\r\n\x05texts\x18\x03 \x03(\t\x12#\n\x04role\x18\x04 \x01(\x0e\x32\x15.latentdb.v1.TextRole\x12.\n\x08settings\x18\x05 \x01(\x0b\x32\x1c.latentdb.v1.EncoderSettingsB\x06\n\x04with\";\n\x13\x45ncodeTextsResponse\x12$\n\x07vectors\x18\x01 \x03(\x0b\x32\x13.latentdb.v1.Vector\"P\n\x14\x45ncodeVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x07vectors\x18\x02 \x03(\x0b\x32\x13.latentdb.v1.Vector\"?\n\x15\x45ncodeVectorsResponse\x12&\n\x04rows\x18\x01 \x03(\x0b\x32\x18.latentdb.v1.Activations\"R\n\x14\x44\x65\x63odeLatentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12&\n\x04rows\x18\x02 \x03(\x0b\x32\x18.latentdb.v1.Activations\"=\n\x15\x44\x65\x63odeLatentsResponse\x12$\n\x07vectors\x18\x01 \x03(\x0b\x32\x13.latentdb.v1.Vector\"\xfb\x02\n\x0fTrainSaeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tn_latents\x18\x02 \x01(\r\x12\t\n\x01k\x18\x03 \x01(\r\x12\x0e\n\x06\x65pochs\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x13\n\x0b\x62\x61tch_top_k\x18\x14 \x01(\x08\x12\x12\n\nmatryoshka\x18\x15 \x01(\x08\x12\x10\n\x08prefixes\x18\x16 \x03(\r\x12\x12\n\nbatch_size\x18\x17 \x01(\r\x12\x1a\n\rlearning_rate\x18\x18 \x01(\x02H\x00\x88\x01\x01\x12\x14\n\x07warm_up\x18\x19 \x01(\x02H\x01\x88\x01\x01\x12\x12\n\x05\x64\x65\x63\x61y\x18\x1a \x01(\x02H\x02\x88\x01\x01\x12\x15\n\x08held_out\x18\x1b \x01(\x02H\x03\x88\x01\x01\x12\x15\n\x08patience\x18\x1c \x01(\rH\x04\x88\x01\x01\x12\r\n\x05seeds\x18\x1d \x01(\rB\x10\n\x0e_learning_rateB\n\n\x08_warm_upB\x08\n\x06_decayB\x0b\n\t_held_outB\x0b\n\t_patienceJ\x04\x08\x06\x10\x07\"\x89\x02\n\x10TrainSaeProgress\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\r\n\x05steps\x18\x02 \x01(\x04\x12\x1b\n\x13\x65xamples_per_second\x18\x03 \x01(\x01\x12\x0b\n\x03\x66vu\x18\x04 \x01(\x01\x12\x0c\n\x04\x64\x65\x61\x64\x18\x05 \x01(\x01\x12!\n\x03sae\x18\x06 \x01(\x0b\x32\x14.latentdb.v1.SaeInfo\x12(\n\x07quality\x18\x07 \x01(\x0b\x32\x17.latentdb.v1.SaeQuality\x12\x0c\n\x04loss\x18\x14 \x01(\x01\x12\n\n\x02l0\x18\x15 \x01(\x01\x12\r\n\x05\x65poch\x18\x16 \x01(\x04\x12\x19\n\x0cheld_out_fvu\x18\x17 \x01(\x01H\x00\x88\x01\x01\x42\x0f\n\r_held_out_fvu\"\xd8\x01\n\nSaeQuality\x12\x0c\n\x04rows\x18\x01 \x01(\x04\x12\x0b\n\x03\x66vu\x18\x02 \x01(\x01\x12\n\n\x02l0\x18\x03 \x01(\x01\x12\x0c\n\x04\x64\x65\x61\x64\x18\x04 \x01(\x01\x12\x0e\n\x06\x63osine\x18\x05 \x01(\x01\x12(\n\x07\x64\x65nsity\x18\x14 \x03(\x0b\x32\x17.latentdb.v1.DensityBin\x12\x33\n\x16\x65ncoder_decoder_cosine\x18\x15 \x01(\x0b\x32\x13.latentdb.v1.Spread\x12&\n\x06recall\x18\x16 \x01(\x0b\x32\x16.latentdb.v1.SaeRecall\",\n\nDensityBin\x12\r\n\x05lower\x18\x01 \x01(\x01\x12\x0f\n\x07latents\x18\x02 \x01(\x04\"=\n\x06Spread\x12\x0c\n\x04mean\x18\x01 \x01(\x01\x12\x0b\n\x03p10\x18\x02 \x01(\x01\x12\x0b\n\x03p50\x18\x03 \x01(\x01\x12\x0b\n\x03p90\x18\x04 \x01(\x01\"E\n\tSaeRecall\x12\x0f\n\x07queries\x18\x01 \x01(\x04\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\t\n\x01k\x18\x03 \x01(\x04\x12\x0e\n\x06recall\x18\x04 \x01(\x01\"5\n\x12\x45valuateSaeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03sae\x18\x02 \x01(\t\"b\n\x13\x45valuateSaeResponse\x12!\n\x03sae\x18\x01 \x01(\x0b\x32\x14.latentdb.v1.SaeInfo\x12(\n\x07quality\x18\x02 \x01(\x0b\x32\x17.latentdb.v1.SaeQuality\"1\n\x10UploadSaeRequest\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"!\n\x12\x44ownloadSaeRequest\x12\x0b\n\x03sae\x18\x01 \x01(\t\"4\n\x13\x44ownloadSaeResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\";\n\rGetSaeRequest\x12\x0e\n\x04path\x18\x01 \x01(\tH\x00\x12\x14\n\ncollection\x18\x02 \x01(\tH\x00\x42\x04\n\x02of*R\n\x08TextRole\x12\x19\n\x15TEXT_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0fTEXT_ROLE_QUERY\x10\x01\x12\x16\n\x12TEXT_ROLE_DOCUMENT\x10\x02\x32\x81\x05\n\x0cModelService\x12P\n\x0b\x45ncodeTexts\x12\x1f.latentdb.v1.EncodeTextsRequest\x1a .latentdb.v1.EncodeTextsResponse\x12V\n\rEncodeVectors\x12!.latentdb.v1.EncodeVectorsRequest\x1a\".latentdb.v1.EncodeVectorsResponse\x12V\n\rDecodeLatents\x12!.latentdb.v1.DecodeLatentsRequest\x1a\".latentdb.v1.DecodeLatentsResponse\x12I\n\x08TrainSae\x12\x1c.latentdb.v1.TrainSaeRequest\x1a\x1d.latentdb.v1.TrainSaeProgress0\x01\x12P\n\x0b\x45valuateSae\x12\x1f.latentdb.v1.EvaluateSaeRequest\x1a .latentdb.v1.EvaluateSaeResponse\x12:\n\x06GetSae\x12\x1a.latentdb.v1.GetSaeRequest\x1a\x14.latentdb.v1.SaeInfo\x12\x42\n\tUploadSae\x12\x1d.latentdb.v1.UploadSaeRequest\x1a\x14.latentdb.v1.SaeInfo(\x01\x12R\n\x0b\x44ownloadSae\x12\x1f.latentdb.v1.DownloadSaeRequest\x1a .latentdb.v1.DownloadSaeResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17latentdb/v1/model.proto\x12\x0blatentdb.v1\x1a\x17latentdb/v1/types.proto\x1a\x1clatentdb/v1/collection.proto\"\xa7\x01\n\x12\x45ncodeTextsRequest\x12\x14\n\ncollection\x18\x01 \x01(\tH\x00\x12\x0f\n\x05model\x18\x02 \x01(\tH\x00\x12\r\n\x05texts\x18\x03 \x03(\t\x12#\n\x04role\x18\x04 \x01(\x0e\x32\x15.latentdb.v1.TextRole\x12.\n\x08settings\x18\x05 \x01(\x0b\x32\x1c.latentdb.v1.EncoderSettingsB\x06\n\x04with\";\n\x13\x45ncodeTextsResponse\x12$\n\x07vectors\x18\x01 \x03(\x0b\x32\x13.latentdb.v1.Vector\"P\n\x14\x45ncodeVectorsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x07vectors\x18\x02 \x03(\x0b\x32\x13.latentdb.v1.Vector\"?\n\x15\x45ncodeVectorsResponse\x12&\n\x04rows\x18\x01 \x03(\x0b\x32\x18.latentdb.v1.Activations\"R\n\x14\x44\x65\x63odeLatentsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12&\n\x04rows\x18\x02 \x03(\x0b\x32\x18.latentdb.v1.Activations\"=\n\x15\x44\x65\x63odeLatentsResponse\x12$\n\x07vectors\x18\x01 \x03(\x0b\x32\x13.latentdb.v1.Vector\"\xe7\x03\n\x0fTrainSaeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x11\n\tn_latents\x18\x02 \x01(\r\x12\t\n\x01k\x18\x03 \x01(\r\x12\x0e\n\x06\x65pochs\x18\x04 \x01(\r\x12\x0c\n\x04seed\x18\x05 \x01(\x04\x12\x13\n\x0b\x62\x61tch_top_k\x18\x14 \x01(\x08\x12\x12\n\nmatryoshka\x18\x15 \x01(\x08\x12\x10\n\x08prefixes\x18\x16 \x03(\r\x12\x12\n\nbatch_size\x18\x17 \x01(\r\x12\x1a\n\rlearning_rate\x18\x18 \x01(\x02H\x00\x88\x01\x01\x12\x14\n\x07warm_up\x18\x19 \x01(\x02H\x01\x88\x01\x01\x12\x12\n\x05\x64\x65\x63\x61y\x18\x1a \x01(\x02H\x02\x88\x01\x01\x12\x15\n\x08held_out\x18\x1b \x01(\x02H\x03\x88\x01\x01\x12\x15\n\x08patience\x18\x1c \x01(\rH\x04\x88\x01\x01\x12\r\n\x05seeds\x18\x1d \x01(\r\x12\x31\n\tobjective\x18\x1e \x01(\x0e\x32\x1e.latentdb.v1.TrainingObjective\x12\x13\n\x0bquery_field\x18\x1f \x01(\t\x12\x15\n\x08\x63ontrast\x18  \x01(\x02H\x05\x88\x01\x01\x42\x10\n\x0e_learning_rateB\n\n\x08_warm_upB\x08\n\x06_decayB\x0b\n\t_held_outB\x0b\n\t_patienceB\x0b\n\t_contrastJ\x04\x08\x06\x10\x07\"\xb3\x02\n\x10TrainSaeProgress\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\r\n\x05steps\x18\x02 \x01(\x04\x12\x1b\n\x13\x65xamples_per_second\x18\x03 \x01(\x01\x12\x0b\n\x03\x66vu\x18\x04 \x01(\x01\x12\x0c\n\x04\x64\x65\x61\x64\x18\x05 \x01(\x01\x12!\n\x03sae\x18\x06 \x01(\x0b\x32\x14.latentdb.v1.SaeInfo\x12(\n\x07quality\x18\x07 \x01(\x0b\x32\x17.latentdb.v1.SaeQuality\x12\x0c\n\x04loss\x18\x14 \x01(\x01\x12\n\n\x02l0\x18\x15 \x01(\x01\x12\r\n\x05\x65poch\x18\x16 \x01(\x04\x12\x19\n\x0cheld_out_fvu\x18\x17 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\x0fqueries_encoded\x18\x18 \x01(\x04\x12\x0f\n\x07queries\x18\x19 \x01(\x04\x42\x0f\n\r_held_out_fvu\"\xd8\x01\n\nSaeQuality\x12\x0c\n\x04rows\x18\x01 \x01(\x04\x12\x0b\n\x03\x66vu\x18\x02 \x01(\x01\x12\n\n\x02l0\x18\x03 \x01(\x01\x12\x0c\n\x04\x64\x65\x61\x64\x18\x04 \x01(\x01\x12\x0e\n\x06\x63osine\x18\x05 \x01(\x01\x12(\n\x07\x64\x65nsity\x18\x14 \x03(\x0b\x32\x17.latentdb.v1.DensityBin\x12\x33\n\x16\x65ncoder_decoder_cosine\x18\x15 \x01(\x0b\x32\x13.latentdb.v1.Spread\x12&\n\x06recall\x18\x16 \x01(\x0b\x32\x16.latentdb.v1.SaeRecall\",\n\nDensityBin\x12\r\n\x05lower\x18\x01 \x01(\x01\x12\x0f\n\x07latents\x18\x02 \x01(\x04\"=\n\x06Spread\x12\x0c\n\x04mean\x18\x01 \x01(\x01\x12\x0b\n\x03p10\x18\x02 \x01(\x01\x12\x0b\n\x03p50\x18\x03 \x01(\x01\x12\x0b\n\x03p90\x18\x04 \x01(\x01\"E\n\tSaeRecall\x12\x0f\n\x07queries\x18\x01 \x01(\x04\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\t\n\x01k\x18\x03 \x01(\x04\x12\x0e\n\x06recall\x18\x04 \x01(\x01\"5\n\x12\x45valuateSaeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03sae\x18\x02 \x01(\t\"b\n\x13\x45valuateSaeResponse\x12!\n\x03sae\x18\x01 \x01(\x0b\x32\x14.latentdb.v1.SaeInfo\x12(\n\x07quality\x18\x02 \x01(\x0b\x32\x17.latentdb.v1.SaeQuality\"1\n\x10UploadSaeRequest\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"!\n\x12\x44ownloadSaeRequest\x12\x0b\n\x03sae\x18\x01 \x01(\t\"4\n\x13\x44ownloadSaeResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\";\n\rGetSaeRequest\x12\x0e\n\x04path\x18\x01 \x01(\tH\x00\x12\x14\n\ncollection\x18\x02 \x01(\tH\x00\x42\x04\n\x02of*R\n\x08TextRole\x12\x19\n\x15TEXT_ROLE_UNSPECIFIED\x10\x00\x12\x13\n\x0fTEXT_ROLE_QUERY\x10\x01\x12\x16\n\x12TEXT_ROLE_DOCUMENT\x10\x02*\\\n\x11TrainingObjective\x12%\n!TRAINING_OBJECTIVE_RECONSTRUCTION\x10\x00\x12 \n\x1cTRAINING_OBJECTIVE_RETRIEVAL\x10\x01\x32\x81\x05\n\x0cModelService\x12P\n\x0b\x45ncodeTexts\x12\x1f.latentdb.v1.EncodeTextsRequest\x1a .latentdb.v1.EncodeTextsResponse\x12V\n\rEncodeVectors\x12!.latentdb.v1.EncodeVectorsRequest\x1a\".latentdb.v1.EncodeVectorsResponse\x12V\n\rDecodeLatents\x12!.latentdb.v1.DecodeLatentsRequest\x1a\".latentdb.v1.DecodeLatentsResponse\x12I\n\x08TrainSae\x12\x1c.latentdb.v1.TrainSaeRequest\x1a\x1d.latentdb.v1.TrainSaeProgress0\x01\x12P\n\x0b\x45valuateSae\x12\x1f.latentdb.v1.EvaluateSaeRequest\x1a .latentdb.v1.EvaluateSaeResponse\x12:\n\x06GetSae\x12\x1a.latentdb.v1.GetSaeRequest\x1a\x14.latentdb.v1.SaeInfo\x12\x42\n\tUploadSae\x12\x1d.latentdb.v1.UploadSaeRequest\x1a\x14.latentdb.v1.SaeInfo(\x01\x12R\n\x0b\x44ownloadSae\x12\x1f.latentdb.v1.DownloadSaeRequest\x1a .latentdb.v1.DownloadSaeResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'latentdb.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TEXTROLE']._serialized_start=2025
-  _globals['_TEXTROLE']._serialized_end=2107
+  _globals['_TEXTROLE']._serialized_start=2175
+  _globals['_TEXTROLE']._serialized_end=2257
+  _globals['_TRAININGOBJECTIVE']._serialized_start=2259
+  _globals['_TRAININGOBJECTIVE']._serialized_end=2351
   _globals['_ENCODETEXTSREQUEST']._serialized_start=96
   _globals['_ENCODETEXTSREQUEST']._serialized_end=263
   _globals['_ENCODETEXTSRESPONSE']._serialized_start=265
@@ -48,29 +50,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DECODELATENTSRESPONSE']._serialized_start=557
   _globals['_DECODELATENTSRESPONSE']._serialized_end=618
   _globals['_TRAINSAEREQUEST']._serialized_start=621
-  _globals['_TRAINSAEREQUEST']._serialized_end=1000
-  _globals['_TRAINSAEPROGRESS']._serialized_start=1003
-  _globals['_TRAINSAEPROGRESS']._serialized_end=1268
-  _globals['_SAEQUALITY']._serialized_start=1271
-  _globals['_SAEQUALITY']._serialized_end=1487
-  _globals['_DENSITYBIN']._serialized_start=1489
-  _globals['_DENSITYBIN']._serialized_end=1533
-  _globals['_SPREAD']._serialized_start=1535
-  _globals['_SPREAD']._serialized_end=1596
-  _globals['_SAERECALL']._serialized_start=1598
-  _globals['_SAERECALL']._serialized_end=1667
-  _globals['_EVALUATESAEREQUEST']._serialized_start=1669
-  _globals['_EVALUATESAEREQUEST']._serialized_end=1722
-  _globals['_EVALUATESAERESPONSE']._serialized_start=1724
-  _globals['_EVALUATESAERESPONSE']._serialized_end=1822
-  _globals['_UPLOADSAEREQUEST']._serialized_start=1824
-  _globals['_UPLOADSAEREQUEST']._serialized_end=1873
-  _globals['_DOWNLOADSAEREQUEST']._serialized_start=1875
-  _globals['_DOWNLOADSAEREQUEST']._serialized_end=1908
-  _globals['_DOWNLOADSAERESPONSE']._serialized_start=1910
-  _globals['_DOWNLOADSAERESPONSE']._serialized_end=1962
-  _globals['_GETSAEREQUEST']._serialized_start=1964
-  _globals['_GETSAEREQUEST']._serialized_end=2023
-  _globals['_MODELSERVICE']._serialized_start=2110
-  _globals['_MODELSERVICE']._serialized_end=2751
+  _globals['_TRAINSAEREQUEST']._serialized_end=1108
+  _globals['_TRAINSAEPROGRESS']._serialized_start=1111
+  _globals['_TRAINSAEPROGRESS']._serialized_end=1418
+  _globals['_SAEQUALITY']._serialized_start=1421
+  _globals['_SAEQUALITY']._serialized_end=1637
+  _globals['_DENSITYBIN']._serialized_start=1639
+  _globals['_DENSITYBIN']._serialized_end=1683
+  _globals['_SPREAD']._serialized_start=1685
+  _globals['_SPREAD']._serialized_end=1746
+  _globals['_SAERECALL']._serialized_start=1748
+  _globals['_SAERECALL']._serialized_end=1817
+  _globals['_EVALUATESAEREQUEST']._serialized_start=1819
+  _globals['_EVALUATESAEREQUEST']._serialized_end=1872
+  _globals['_EVALUATESAERESPONSE']._serialized_start=1874
+  _globals['_EVALUATESAERESPONSE']._serialized_end=1972
+  _globals['_UPLOADSAEREQUEST']._serialized_start=1974
+  _globals['_UPLOADSAEREQUEST']._serialized_end=2023
+  _globals['_DOWNLOADSAEREQUEST']._serialized_start=2025
+  _globals['_DOWNLOADSAEREQUEST']._serialized_end=2058
+  _globals['_DOWNLOADSAERESPONSE']._serialized_start=2060
+  _globals['_DOWNLOADSAERESPONSE']._serialized_end=2112
+  _globals['_GETSAEREQUEST']._serialized_start=2114
+  _globals['_GETSAEREQUEST']._serialized_end=2173
+  _globals['_MODELSERVICE']._serialized_start=2354
+  _globals['_MODELSERVICE']._serialized_end=2995
 # @@protoc_insertion_point(module_scope)

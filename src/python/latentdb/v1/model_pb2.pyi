@@ -14,9 +14,16 @@ class TextRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TEXT_ROLE_UNSPECIFIED: _ClassVar[TextRole]
     TEXT_ROLE_QUERY: _ClassVar[TextRole]
     TEXT_ROLE_DOCUMENT: _ClassVar[TextRole]
+
+class TrainingObjective(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRAINING_OBJECTIVE_RECONSTRUCTION: _ClassVar[TrainingObjective]
+    TRAINING_OBJECTIVE_RETRIEVAL: _ClassVar[TrainingObjective]
 TEXT_ROLE_UNSPECIFIED: TextRole
 TEXT_ROLE_QUERY: TextRole
 TEXT_ROLE_DOCUMENT: TextRole
+TRAINING_OBJECTIVE_RECONSTRUCTION: TrainingObjective
+TRAINING_OBJECTIVE_RETRIEVAL: TrainingObjective
 
 class EncodeTextsRequest(_message.Message):
     __slots__ = ("collection", "model", "texts", "role", "settings")
@@ -67,7 +74,7 @@ class DecodeLatentsResponse(_message.Message):
     def __init__(self, vectors: _Optional[_Iterable[_Union[_types_pb2.Vector, _Mapping[str, _Any]]]] = ...) -> None: ...
 
 class TrainSaeRequest(_message.Message):
-    __slots__ = ("collection", "n_latents", "k", "epochs", "seed", "batch_top_k", "matryoshka", "prefixes", "batch_size", "learning_rate", "warm_up", "decay", "held_out", "patience", "seeds")
+    __slots__ = ("collection", "n_latents", "k", "epochs", "seed", "batch_top_k", "matryoshka", "prefixes", "batch_size", "learning_rate", "warm_up", "decay", "held_out", "patience", "seeds", "objective", "query_field", "contrast")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     N_LATENTS_FIELD_NUMBER: _ClassVar[int]
     K_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +90,9 @@ class TrainSaeRequest(_message.Message):
     HELD_OUT_FIELD_NUMBER: _ClassVar[int]
     PATIENCE_FIELD_NUMBER: _ClassVar[int]
     SEEDS_FIELD_NUMBER: _ClassVar[int]
+    OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_FIELD_NUMBER: _ClassVar[int]
+    CONTRAST_FIELD_NUMBER: _ClassVar[int]
     collection: str
     n_latents: int
     k: int
@@ -98,10 +108,13 @@ class TrainSaeRequest(_message.Message):
     held_out: float
     patience: int
     seeds: int
-    def __init__(self, collection: _Optional[str] = ..., n_latents: _Optional[int] = ..., k: _Optional[int] = ..., epochs: _Optional[int] = ..., seed: _Optional[int] = ..., batch_top_k: bool = ..., matryoshka: bool = ..., prefixes: _Optional[_Iterable[int]] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., warm_up: _Optional[float] = ..., decay: _Optional[float] = ..., held_out: _Optional[float] = ..., patience: _Optional[int] = ..., seeds: _Optional[int] = ...) -> None: ...
+    objective: TrainingObjective
+    query_field: str
+    contrast: float
+    def __init__(self, collection: _Optional[str] = ..., n_latents: _Optional[int] = ..., k: _Optional[int] = ..., epochs: _Optional[int] = ..., seed: _Optional[int] = ..., batch_top_k: bool = ..., matryoshka: bool = ..., prefixes: _Optional[_Iterable[int]] = ..., batch_size: _Optional[int] = ..., learning_rate: _Optional[float] = ..., warm_up: _Optional[float] = ..., decay: _Optional[float] = ..., held_out: _Optional[float] = ..., patience: _Optional[int] = ..., seeds: _Optional[int] = ..., objective: _Optional[_Union[TrainingObjective, str]] = ..., query_field: _Optional[str] = ..., contrast: _Optional[float] = ...) -> None: ...
 
 class TrainSaeProgress(_message.Message):
-    __slots__ = ("step", "steps", "examples_per_second", "fvu", "dead", "sae", "quality", "loss", "l0", "epoch", "held_out_fvu")
+    __slots__ = ("step", "steps", "examples_per_second", "fvu", "dead", "sae", "quality", "loss", "l0", "epoch", "held_out_fvu", "queries_encoded", "queries")
     STEP_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +126,8 @@ class TrainSaeProgress(_message.Message):
     L0_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     HELD_OUT_FVU_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_ENCODED_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
     step: int
     steps: int
     examples_per_second: float
@@ -124,7 +139,9 @@ class TrainSaeProgress(_message.Message):
     l0: float
     epoch: int
     held_out_fvu: float
-    def __init__(self, step: _Optional[int] = ..., steps: _Optional[int] = ..., examples_per_second: _Optional[float] = ..., fvu: _Optional[float] = ..., dead: _Optional[float] = ..., sae: _Optional[_Union[_collection_pb2.SaeInfo, _Mapping[str, _Any]]] = ..., quality: _Optional[_Union[SaeQuality, _Mapping[str, _Any]]] = ..., loss: _Optional[float] = ..., l0: _Optional[float] = ..., epoch: _Optional[int] = ..., held_out_fvu: _Optional[float] = ...) -> None: ...
+    queries_encoded: int
+    queries: int
+    def __init__(self, step: _Optional[int] = ..., steps: _Optional[int] = ..., examples_per_second: _Optional[float] = ..., fvu: _Optional[float] = ..., dead: _Optional[float] = ..., sae: _Optional[_Union[_collection_pb2.SaeInfo, _Mapping[str, _Any]]] = ..., quality: _Optional[_Union[SaeQuality, _Mapping[str, _Any]]] = ..., loss: _Optional[float] = ..., l0: _Optional[float] = ..., epoch: _Optional[int] = ..., held_out_fvu: _Optional[float] = ..., queries_encoded: _Optional[int] = ..., queries: _Optional[int] = ...) -> None: ...
 
 class SaeQuality(_message.Message):
     __slots__ = ("rows", "fvu", "l0", "dead", "cosine", "density", "encoder_decoder_cosine", "recall")

@@ -149,14 +149,16 @@ class PropertyExamples(_message.Message):
     def __init__(self, positive: _Optional[_Iterable[str]] = ..., negative: _Optional[_Iterable[str]] = ..., regularisation: _Optional[float] = ...) -> None: ...
 
 class LatentsQuery(_message.Message):
-    __slots__ = ("weights", "scale", "bm25")
+    __slots__ = ("weights", "scale", "bm25", "idf")
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     SCALE_FIELD_NUMBER: _ClassVar[int]
     BM25_FIELD_NUMBER: _ClassVar[int]
+    IDF_FIELD_NUMBER: _ClassVar[int]
     weights: _containers.RepeatedCompositeFieldContainer[LatentWeight]
     scale: ActivationScale
     bm25: LatentsBm25
-    def __init__(self, weights: _Optional[_Iterable[_Union[LatentWeight, _Mapping[str, _Any]]]] = ..., scale: _Optional[_Union[ActivationScale, str]] = ..., bm25: _Optional[_Union[LatentsBm25, _Mapping[str, _Any]]] = ...) -> None: ...
+    idf: bool
+    def __init__(self, weights: _Optional[_Iterable[_Union[LatentWeight, _Mapping[str, _Any]]]] = ..., scale: _Optional[_Union[ActivationScale, str]] = ..., bm25: _Optional[_Union[LatentsBm25, _Mapping[str, _Any]]] = ..., idf: bool = ...) -> None: ...
 
 class LatentsBm25(_message.Message):
     __slots__ = ("k1", "b")

@@ -132,6 +132,8 @@ fn run(case: &Case, dead: &[u32]) -> (Backprop, StepOutput) {
             dead,
             aux_alpha: ALPHA as f32,
             handicap: &[],
+            pairs: &[],
+            contrast: 0.0,
             noise: None,
         },
     );
@@ -224,6 +226,8 @@ fn a_latent_with_a_handicap_is_not_kept() {
             dead: &[],
             aux_alpha: 0.0,
             handicap: &handicap,
+            pairs: &[],
+            contrast: 0.0,
             noise: None,
         },
     );
@@ -347,4 +351,98 @@ fn equal_values_of_a_batch_are_kept_in_order_and_never_too_many() {
         counts.windows(2).all(|pair| pair[0] >= pair[1]),
         "{counts:?}"
     );
+}
+
+/// NMSE of a batch and `weight` times InfoNCE over the codes of `pairs`, where no document is another's partner.
+fn contrastive_loss(
+    case: &Case,
+    weights: &[Vec<f64>; 4],
+    pairs: &[(u32, u32)],
+    weight: f64,
+) -> f64 {
+    let (main, _) = residuals(case, weights, None);
+    let all: Vec<usize> = (0..N).collect();
+    let code = |position: u32| {
+        let (_, sums) = encoded(case, weights, case.rows[position as usize]);
+        let mut code = vec![0.0; N];
+        top(&sums, &all, K)
+            .into_iter()
+            .for_each(|i| code[i] = sums[i]);
+        let norm = code.iter().map(|v| v * v).sum::<f64>().sqrt();
+        code.iter_mut().for_each(|v| *v /= norm.max(1e-30));
+        code
+    };
+    let documents: Vec<Vec<f64>> = pairs.iter().map(|pair| code(pair.0)).collect();
+    let loss = |(i, pair): (usize, &(u32, u32))| {
+        let partner = code(pair.1);
+        let cosines: Vec<f64> = documents
+            .iter()
+            .map(|document| document.iter().zip(&partner).map(|(a, b)| a * b).sum())
+            .collect();
+        let total: f64 = cosines.iter().map(|cosine| (cosine / 0.05).exp()).sum();
+        total.ln() - cosines[i] / 0.05
+    };
+    let terms = pairs.iter().enumerate().map(loss).sum::<f64>() / pairs.len() as f64;
+    squares(&main) / spread(&inputs(case)) + weight * terms
+}
+
+#[test]
+fn gradient_of_the_retrieval_objective_equals_finite_differences() {
+    let case = case();
+    let pairs: Vec<(u32, u32)> = (0..70).map(|at| (at, 149 - at)).collect();
+    let weight = 0.3;
+    let mut backprop = Backprop::new(N, D);
+    let output = backprop.run(
+        &case.weights,
+        &StepInput {
+            pairs: &pairs,
+            contrast: weight as f32,
+            ..StepInput::plain(&case.vectors, &case.rows, Keep::TopK(K))
+        },
+    );
+    let base = wide(&case.weights);
+    let loss = contrastive_loss(&case, &base, &pairs, weight);
+    let found = output.nmse + weight * output.contrast;
+    assert!((found - loss).abs() < 1e-4 * loss, "{found} {loss}");
+
+    let gradient = wide(&backprop.gradient);
+    for part in [0, 1, 3] {
+        for at in (0..base[part].len()).step_by(7) {
+            let moved = |by: f64| {
+                let mut weights = base.clone();
+                weights[part][at] += by;
+                contrastive_loss(&case, &weights, &pairs, weight)
+            };
+            let expected = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+            let found = gradient[part][at];
+            assert!(
+                (found - expected).abs() < 1e-3 * (1.0 + expected.abs()),
+                "part {part} at {at}: {found} {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_document_that_is_a_partner_of_another_pair_is_not_pushed_away() {
+    let case = case();
+    let mut rows = case.rows.clone();
+    // The partner of the first pair is the document of the second.
+    rows[100] = rows[1];
+    let term = |pairs: &[(u32, u32)]| {
+        Backprop::new(N, D)
+            .run(
+                &case.weights,
+                &StepInput {
+                    pairs,
+                    contrast: 1.0,
+                    ..StepInput::plain(&case.vectors, &rows, Keep::TopK(K))
+                },
+            )
+            .contrast
+    };
+    let both = term(&[(0, 100), (1, 101)]);
+    let second = term(&[(1, 101), (0, 102)]);
+    // The first pair adds nothing, having no negative; the second has one either way.
+    assert!(both > 0.0 && both < second + 1e-6, "{both} {second}");
 }

@@ -264,6 +264,28 @@ export declare type TrainSaeRequest = Message<"latentdb.v1.TrainSaeRequest"> & {
    * @generated from field: uint32 seeds = 29;
    */
   seeds: number;
+
+  /**
+   * What it is trained for.
+   *
+   * @generated from field: latentdb.v1.TrainingObjective objective = 30;
+   */
+  objective: TrainingObjective;
+
+  /**
+   * With the retrieval objective: the attribute, or `text`, whose text is a document's query, such as its title. It
+   * is encoded as queries are. Without, documents near each other are pairs.
+   *
+   * @generated from field: string query_field = 31;
+   */
+  queryField: string;
+
+  /**
+   * Weight of the contrastive term of the retrieval objective; chosen when absent.
+   *
+   * @generated from field: optional float contrast = 32;
+   */
+  contrast?: number | undefined;
 };
 
 /**
@@ -322,7 +344,7 @@ export declare type TrainSaeProgress = Message<"latentdb.v1.TrainSaeProgress"> &
   quality?: SaeQuality | undefined;
 
   /**
-   * FVU (the mean over Matryoshka prefixes) and the auxiliary loss, over the latest steps.
+   * FVU (the mean over Matryoshka prefixes), the auxiliary and the contrastive loss, over the latest steps.
    *
    * @generated from field: double loss = 20;
    */
@@ -348,6 +370,18 @@ export declare type TrainSaeProgress = Message<"latentdb.v1.TrainSaeProgress"> &
    * @generated from field: optional double held_out_fvu = 23;
    */
   heldOutFvu?: number | undefined;
+
+  /**
+   * Queries encoded so far, before the first step, and how many there are.
+   *
+   * @generated from field: uint64 queries_encoded = 24;
+   */
+  queriesEncoded: bigint;
+
+  /**
+   * @generated from field: uint64 queries = 25;
+   */
+  queries: bigint;
 };
 
 /**
@@ -705,6 +739,32 @@ export enum TextRole {
  * Describes the enum latentdb.v1.TextRole.
  */
 export declare const TextRoleSchema: GenEnum<TextRole>;
+
+/**
+ * What an SAE is trained for.
+ *
+ * @generated from enum latentdb.v1.TrainingObjective
+ */
+export enum TrainingObjective {
+  /**
+   * To reconstruct vectors.
+   *
+   * @generated from enum value: TRAINING_OBJECTIVE_RECONSTRUCTION = 0;
+   */
+  RECONSTRUCTION = 0,
+
+  /**
+   * To rank too: codes of a document and its query, or of documents near each other, come nearer than those of others.
+   *
+   * @generated from enum value: TRAINING_OBJECTIVE_RETRIEVAL = 1;
+   */
+  RETRIEVAL = 1,
+}
+
+/**
+ * Describes the enum latentdb.v1.TrainingObjective.
+ */
+export declare const TrainingObjectiveSchema: GenEnum<TrainingObjective>;
 
 /**
  * Encoders and SAEs.

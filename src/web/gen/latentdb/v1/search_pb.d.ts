@@ -394,6 +394,14 @@ export declare type LatentsQuery = Message<"latentdb.v1.LatentsQuery"> & {
    * @generated from field: latentdb.v1.LatentsBm25 bm25 = 3;
    */
   bm25?: LatentsBm25 | undefined;
+
+  /**
+   * Multiply weights by the latents' inverse document frequency, ln((N - df + .5) / (df + .5)) and not below 0: rare
+   * latents tell more, those of half the documents nothing. BM25 has it in any case.
+   *
+   * @generated from field: bool idf = 4;
+   */
+  idf: boolean;
 };
 
 /**

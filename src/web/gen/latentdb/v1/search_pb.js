@@ -14,7 +14,7 @@ export const PresetUseSchema = message("latentdb.v1.PresetUse", "1 name s|2 stre
 export const PropertyQuerySchema = message("latentdb.v1.PropertyQuery", "1 text s@from|2 own_latents_of s@from|3 examples m0@from|4 selection e1|5 candidates u|6 kept u|7 temperature ?f|8 scorer e2|9 k1 ?f|10 b ?f|11 selector m3", () => [PropertyExamplesSchema, PropertySelection, PropertyScorer, LatentSelectorSchema]);
 export const LatentSelectorSchema = message("latentdb.v1.LatentSelector", "1 kind e0|2 model s", () => [SelectorKind]);
 export const PropertyExamplesSchema = message("latentdb.v1.PropertyExamples", "1 positive *s|2 negative *s|3 regularisation ?f");
-export const LatentsQuerySchema = message("latentdb.v1.LatentsQuery", "1 weights *m0|2 scale e1|3 bm25 m2", () => [LatentWeightSchema, ActivationScale, LatentsBm25Schema]);
+export const LatentsQuerySchema = message("latentdb.v1.LatentsQuery", "1 weights *m0|2 scale e1|3 bm25 m2|4 idf b", () => [LatentWeightSchema, ActivationScale, LatentsBm25Schema]);
 export const LatentsBm25Schema = message("latentdb.v1.LatentsBm25", "1 k1 ?f|2 b ?f");
 export const LatentWeightSchema = message("latentdb.v1.LatentWeight", "1 latent u|2 weight f");
 export const TextQuerySchema = message("latentdb.v1.TextQuery", "1 text s|2 mode e0", () => [TextMode]);
