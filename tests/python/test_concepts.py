@@ -301,6 +301,7 @@ def test_an_sae_is_trained_on_queries(cli, topics, tmp_path):  # noqa: F811
         ((*how, "--query-field", "source"), "accepted with"),
         ((*ranking, "--query-field", "sauce"), "no document of collection"),
         ((*ranking, "--contrast=-1"), "contrast"),
+        ((*how, "--contrast", 0.1), "accepted with"),
     ]:
         assert told in cli(*flags, "--out", tmp_path / "none", code=1, plain=True), flags
 

@@ -30,6 +30,9 @@ pub enum Objective {
     Retrieval,
 }
 
+/// Weight of the contrastive term unless another is given: chosen on prompts and answers (the measurements guide).
+const CONTRAST: f32 = 0.1;
+
 /// The configuration of a training.
 ///
 /// [`TrainConfig::for_rows`] gives settings that fit a number of documents; every field can be
@@ -86,8 +89,8 @@ pub struct TrainConfig {
     pub held_out: f32,
     /// What it is trained for.
     pub objective: Objective,
-    /// Weight γ of the contrastive term of [`Objective::Retrieval`].
-    pub contrast: f32,
+    /// Weight γ of the contrastive term of [`Objective::Retrieval`], .1 where it has none; refused with another objective.
+    pub contrast: Option<f32>,
     /// Rows that are held in memory at once where not all of them are; 0: as many as fit 1 GiB.
     /// Rows are shuffled within such a window, whose pieces are drawn from the whole source.
     pub window_rows: usize,
@@ -124,7 +127,7 @@ impl Default for TrainConfig {
             normalisation: Normalisation::None,
             held_out: 0.05,
             objective: Objective::Reconstruction,
-            contrast: 0.1,
+            contrast: None,
             window_rows: 0,
             patience: 0,
             seed: 0,
@@ -213,7 +216,7 @@ impl TrainOptions {
             patience: self.patience.unwrap_or(fitting.patience),
             window_rows: self.window_rows.unwrap_or(fitting.window_rows),
             objective: self.objective,
-            contrast: self.contrast.unwrap_or(fitting.contrast),
+            contrast: self.contrast,
             normalisation: self.normalisation,
             seed: self.seed,
             threads: self.threads,
@@ -319,12 +322,18 @@ impl TrainConfig {
             ("learning_rate", self.learning_rate),
             ("aux_alpha", self.aux_alpha),
             ("noise", self.noise),
-            ("contrast", self.contrast),
+            ("contrast", self.contrast_weight()),
             ("weight_decay", self.weight_decay),
             ("warm_up", self.warm_up),
             ("decay", self.decay),
         ] {
             not_negative(name, value)?;
+        }
+        if self.contrast.is_some() && self.objective != Objective::Retrieval {
+            return Err(Error::invalid(
+                "contrast",
+                "is of no use to objective \"reconstruction\"; accepted with \"retrieval\"",
+            ));
         }
         if self.clip <= 0.0 || self.clip.is_nan() {
             return Err(Error::invalid("clip", "must be above 0"));
@@ -339,6 +348,11 @@ impl TrainConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The weight of the contrastive term.
+    pub(in crate::sae) fn contrast_weight(&self) -> f32 {
+        self.contrast.unwrap_or(CONTRAST)
     }
 
     /// The learning rate of a step: a linear rise, a plateau, a linear fall.

@@ -435,7 +435,7 @@ fn codes_of_pairs_come_nearer_under_the_retrieval_objective() {
     let train = |objective, queries: Option<&dyn RowSource>| {
         let config = TrainConfig {
             objective,
-            contrast: 0.1,
+            contrast: (objective == Objective::Retrieval).then_some(0.1),
             k: 6,
             ..config()
         };

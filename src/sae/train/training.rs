@@ -226,13 +226,13 @@ impl<'a> Training<'a> {
                 aux_alpha: config.aux_alpha,
                 handicap: &handicap,
                 pairs: batch.pairs,
-                contrast: config.contrast,
+                contrast: config.contrast_weight(),
                 noise,
             },
         );
         let loss = output.nmse
             + f64::from(config.aux_alpha) * output.aux
-            + f64::from(config.contrast) * output.contrast;
+            + f64::from(config.contrast_weight()) * output.contrast;
         if !loss.is_finite() {
             return Err(Error::precondition(format!(
                 "the training diverged: the loss of step {} is {loss}; take a lower learning rate \
