@@ -106,8 +106,8 @@ pub use catalog::{
     MovedLabel, RecordKind, SavedSet, SetContent,
 };
 pub use collection::{
-    Collection, GraphProgress, MatchingUpdate, Operation, Requirement, StreamPosition, Update,
-    Written,
+    Collection, GraphProgress, MatchingUpdate, Operation, Passages, Requirement, StreamPosition,
+    Update, Written,
 };
 pub use database::{
     CollectionHandle, Damaged, Database, Frozen, NewCollection, Repaired, Verified, View, now,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use latentdb_proto::v1::document_service_client::DocumentServiceClient;
-use latentdb_proto::v1::{BatchError, Document, IfExists, IngestRequest, IngestResponse, MadeWith};
+use latentdb_proto::v1::{
+    BatchError, Chunking, Document, IfExists, IngestRequest, IngestResponse, MadeWith,
+};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
@@ -46,6 +48,8 @@ pub struct Target {
     pub if_exists: IfExists,
     /// Have documents written as they are given, without models.
     pub as_given: bool,
+    /// Have texts split into passages.
+    pub chunk: Option<Chunking>,
     /// What the documents' vectors and latents were made with, if known.
     pub made_with: Option<MadeWith>,
 }
@@ -55,6 +59,8 @@ pub struct Target {
 pub struct Outcome<C> {
     /// Documents acknowledged, those of recognised batches not counted.
     pub written: u64,
+    /// Passages that those were split into, where they were.
+    pub passages: u64,
     /// Documents of batches that an earlier try had written.
     pub recognised: u64,
     /// Documents that exist and were left alone.
@@ -163,6 +169,7 @@ pub async fn send<C: Send + 'static>(
         fault: Mutex::default(),
     });
     let permits = Arc::new(Semaphore::new(IN_FLIGHT));
+    let splits = target.chunk.is_some();
     let (end, ended) = oneshot::channel::<()>();
     // Requests end when `end` is dropped, also with the caller. Otherwise a call that is dropped
     // while they wait (for a permit or for the source) would keep its connection open for ever.
@@ -208,7 +215,7 @@ pub async fn send<C: Send + 'static>(
         };
         permits.add_permits(1);
         let pending = shared.pending.lock().pop_front();
-        if let Err(fault) = outcome.settle(response, pending, watch) {
+        if let Err(fault) = outcome.settle(response, pending, splits, watch) {
             outcome.fault = Some(fault);
             return Ok(outcome);
         }
@@ -233,6 +240,7 @@ fn requests<C: Send + 'static>(
 ) -> impl Stream<Item = IngestRequest> + Send {
     let (made_with, set_aside) = (target.made_with, target.keep_going);
     let (if_exists, as_given) = (target.if_exists.into(), target.as_given);
+    let chunk = target.chunk;
     let first = (target.collection, target.stream_id);
     let state = (batches, shared, permits, first, 1);
     futures::stream::unfold(state, move |state| {
@@ -260,6 +268,7 @@ fn requests<C: Send + 'static>(
                 set_aside,
                 if_exists,
                 as_given,
+                chunk,
                 made_with,
             };
             // Only the first message names the collection and the stream.
@@ -273,6 +282,7 @@ impl<C> Default for Outcome<C> {
     fn default() -> Self {
         Self {
             written: 0,
+            passages: 0,
             recognised: 0,
             existing: 0,
             cut_texts: 0,
@@ -292,6 +302,7 @@ impl<C> Outcome<C> {
         &mut self,
         response: IngestResponse,
         pending: Option<Pending<C>>,
+        splits: bool,
         watch: &mut Watch<'_, C>,
     ) -> Result<(), Fault> {
         let Some(pending) = pending.filter(|pending| pending.number == response.batch) else {
@@ -319,8 +330,15 @@ impl<C> Outcome<C> {
         } else if response.duplicate {
             self.recognised += pending.documents;
         } else {
-            self.written += response.upserted;
-            self.existing += response.existing.len() as u64;
+            let existing = response.existing.len() as u64;
+            self.existing += existing;
+            if splits {
+                let left = existing + response.rejected.len() as u64;
+                self.written += pending.documents.saturating_sub(left);
+                self.passages += response.upserted;
+            } else {
+                self.written += response.upserted;
+            }
             self.cut_texts += response.cut_texts;
         }
         watch(Event::Done {
@@ -351,7 +369,8 @@ mod tests {
             duplicate,
             ..IngestResponse::default()
         };
-        let mut settle = |response, pending| outcome.settle(response, pending, &mut |_| Ok(()));
+        let mut settle =
+            |response, pending| outcome.settle(response, pending, false, &mut |_| Ok(()));
         settle(response(1, 5, false), pending(1)).unwrap();
         settle(response(2, 0, true), pending(2)).unwrap();
         let fault = settle(response(4, 5, false), pending(3)).unwrap_err();

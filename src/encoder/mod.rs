@@ -21,6 +21,7 @@ mod kernels;
 mod network;
 #[cfg(test)]
 mod parity;
+mod passages;
 mod prenorm;
 pub mod reader;
 mod rope;
@@ -31,10 +32,12 @@ mod weights;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use batching::BatchingEncoder;
 pub use hub::HubPlace;
+pub use passages::{Chunking, MIN_PASSAGE_TOKENS};
 
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -238,6 +241,18 @@ impl SentenceEncoder {
     pub fn count_cut(&self, texts: &[&str]) -> Result<usize> {
         let is_cut = |text| self.tokens.is_cut(&self.prompted(text, Role::Document));
         texts.iter().map(|text| is_cut(text).map(usize::from)).sum()
+    }
+
+    /// Where the passages of a document's text lie in it, in bytes, without the white space around them: one for a
+    /// text of as many tokens or less, none for one without words. They end at paragraphs, sentences or words where
+    /// they can, and no character is left out.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming `chunk.tokens` or `chunk.overlap`, `Internal` when the tokenizer fails on the text.
+    pub fn passages(&self, text: &str, chunking: Chunking) -> Result<Vec<Range<usize>>> {
+        let around = self.count_tokens(&[""])?;
+        chunking.check(self.max_tokens().saturating_sub(around))?;
+        self.tokens.passages(text, chunking)
     }
 
     /// The vectors of `texts`, row-major `[texts.len(), dimension]`, in the order of the texts.

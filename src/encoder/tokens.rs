@@ -1,11 +1,14 @@
 //! Text -> token ids.
 
+use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use tokenizers::models::ModelWrapper;
 use tokenizers::{Tokenizer, TruncationParams};
 
 use super::folder::Reads;
+use super::passages::Chunking;
 use crate::error::{Error, Result};
 
 /// Bytes per token of the prefix that is tried first for a long text. English has 4 to 5.
@@ -17,6 +20,8 @@ const SPECIAL_TOKENS: usize = 4;
 /// A tokenizer that truncates.
 pub(super) struct Tokens {
     tokenizer: Tokenizer,
+    /// The same without truncation, made when a text is split.
+    whole: OnceLock<Tokenizer>,
     max_tokens: usize,
     /// Whether the tokens of `text[..space]` begin those of `text`.
     splits_at_spaces: bool,
@@ -49,6 +54,7 @@ impl Tokens {
             special: reads.special,
             left_out,
             characters: reads.characters.then(|| median_length(&tokenizer)),
+            whole: OnceLock::new(),
             tokenizer,
         })
     }
@@ -65,6 +71,7 @@ impl Tokens {
         })?;
         Ok(Self {
             tokenizer,
+            whole: OnceLock::new(),
             max_tokens,
             ..*self
         })
@@ -110,6 +117,17 @@ impl Tokens {
         let encoding = self.tokenizer.encode_fast(text, self.special);
         let encoding = encoding.map_err(unreadable)?;
         Ok(!encoding.get_overflowing().is_empty())
+    }
+
+    /// Where the passages of `text` lie in it, in bytes.
+    pub(super) fn passages(&self, text: &str, chunking: Chunking) -> Result<Vec<Range<usize>>> {
+        let whole = self.whole.get_or_init(|| {
+            let mut whole = self.tokenizer.clone();
+            // Taking it away cannot fail; a tokenizer that truncates would lose ends, which is seen in the text.
+            let _ = whole.with_truncation(None);
+            whole
+        });
+        chunking.split(whole, text)
     }
 
     /// The beginning of a text that is tokenized.

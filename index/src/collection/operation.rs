@@ -19,6 +19,8 @@ pub enum Operation {
     /// Insert a valid document; one that has its id already stays as it is, and
     /// [`Written::existing`] names it.
     Insert(Box<Document>),
+    /// Insert the passages of a long document, or replace what is there of it.
+    Passages(Box<Passages>),
     /// Change parts of a stored document; its id must exist.
     Update(Box<Update>),
     /// Change attributes of the documents a filter describes. Their batch changes nothing else.
@@ -46,6 +48,116 @@ pub enum Requirement {
     Absent,
     /// It has this version; else, and where it does not exist, the error is `Aborted`.
     Version(Version),
+}
+
+/// A document as the passages that it is split into, each of them a document: found, filtered and labelled
+/// by itself, and grouped by [`Passages::PARENT`].
+///
+/// Written, they replace the passages of an earlier write, of which there may have been more, and the document
+/// itself where it was stored whole.
+///
+/// # Example
+/// ```
+/// use latentdb_index::{Document, Passages};
+///
+/// let whole = Document::new("a".to_owned());
+/// let passages = Passages::of(whole, vec!["one".to_owned(), "two".to_owned()])?;
+/// let ids: Vec<&str> = passages.documents().iter().map(|own| own.id.as_str()).collect();
+/// assert_eq!(ids, ["a#0", "a#1"]);
+/// # Ok::<(), latentdb_index::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Passages {
+    parent: String,
+    documents: Vec<Document>,
+    /// Leave all as it is where one of the passages, or the whole document, is stored; [`Written::existing`] names
+    /// the document then.
+    pub keep_existing: bool,
+}
+
+impl Passages {
+    /// The attribute of a passage that holds the id of the document it is of.
+    pub const PARENT: &str = "parent";
+    /// The attribute of a passage that holds its number in the document, from 0.
+    pub const NUMBER: &str = "passage";
+
+    /// Splits a document into passages of these texts: each has its attributes, and an id made of its id, `#` and
+    /// the passage's number. Without texts it is one passage that has none.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where it has an attribute that passages have of their own, or a vector or latents, which
+    /// would be those of the whole text.
+    pub fn of(whole: Document, texts: Vec<String>) -> Result<Self> {
+        for name in [Self::PARENT, Self::NUMBER] {
+            if whole.attributes.contains_key(name) {
+                return Err(Error::invalid(
+                    format!("attributes[{name:?}]"),
+                    "is an attribute that passages have of their own; bring it under another name",
+                ));
+            }
+        }
+        let of_all = |field: &str| {
+            Error::invalid(
+                field,
+                "is of the whole text, which is to be split into passages; leave it out",
+            )
+        };
+        if whole.vector.is_some() {
+            return Err(of_all("vector"));
+        }
+        if whole.codes.iter().any(|codes| *codes != Codes::default()) {
+            return Err(of_all("latents"));
+        }
+        let passage = |(number, text): (u64, Option<String>)| {
+            let mut passage = Document {
+                id: Self::id(&whole.id, number),
+                text,
+                attributes: whole.attributes.clone(),
+                ..Document::default()
+            };
+            let own = [
+                (Self::PARENT, Value::String(whole.id.clone())),
+                (Self::NUMBER, Value::Integer(number.cast_signed())),
+            ];
+            passage
+                .attributes
+                .extend(own.map(|(name, value)| (name.to_owned(), value)));
+            passage
+        };
+        let texts = match texts.is_empty() {
+            true => vec![None],
+            false => texts.into_iter().map(Some).collect(),
+        };
+        Ok(Self {
+            documents: (0..).zip(texts).map(passage).collect(),
+            parent: whole.id,
+            keep_existing: false,
+        })
+    }
+
+    /// The id of a document's passage.
+    pub fn id(parent: &str, number: u64) -> String {
+        format!("{parent}#{number}")
+    }
+
+    /// The id of the document that was split.
+    pub fn parent(&self) -> &str {
+        &self.parent
+    }
+
+    /// The passages, in the order of the text.
+    pub fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    /// The same, to be completed.
+    pub fn documents_mut(&mut self) -> &mut [Document] {
+        &mut self.documents
+    }
+
+    pub(super) fn into_documents(self) -> Vec<Document> {
+        self.documents
+    }
 }
 
 /// A change of attributes of all documents that a filter describes.
@@ -109,6 +221,10 @@ impl Operation {
         match self {
             Self::Upsert(document) | Self::Insert(document) => {
                 document.validate(dimension, n_latents)
+            }
+            Self::Passages(passages) => {
+                let mut passages = passages.documents.iter();
+                passages.try_for_each(|one| one.validate(dimension, n_latents))
             }
             Self::Update(update) => update.validate(dimension, n_latents),
             Self::UpdateMatching(update) => update.validate(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::operation::{MatchingUpdate, Operation, Requirement, Update, Written};
+use super::operation::{MatchingUpdate, Operation, Passages, Requirement, Update, Written};
 use super::shared::Shared;
 use crate::document::{Document, Value, validate_attribute_count};
 use crate::error::{Error, ErrorKind, Result, Within as _};
@@ -76,6 +76,7 @@ impl Planner<'_> {
                         changes.put(*document);
                     }
                 }
+                Operation::Passages(passages) => self.replace(*passages, &mut changes)?,
                 Operation::Update(update) => {
                     let before = match changes.documents.get_mut(&update.id) {
                         Some(staged) => staged.take(),
@@ -121,6 +122,48 @@ impl Planner<'_> {
             }
         }
         Ok(changes)
+    }
+
+    /// Puts a document's passages in the place of what is there of it.
+    fn replace(&self, passages: Passages, changes: &mut Changes) -> Result<()> {
+        let parent = passages.parent().to_owned();
+        let is_whole = self.exists(&parent, changes)?;
+        if passages.keep_existing {
+            let mut exists = is_whole;
+            for passage in passages.documents() {
+                exists |= self.exists(&passage.id, changes)?;
+            }
+            if exists {
+                changes.written.existing.push(parent);
+                return Ok(());
+            }
+        }
+        if is_whole {
+            changes.delete(parent.clone());
+        }
+        let mut behind = passages.documents().len() as u64;
+        passages
+            .into_documents()
+            .into_iter()
+            .for_each(|one| changes.put(one));
+        while self.is_passage(&parent, behind, changes)? {
+            changes.delete(Passages::id(&parent, behind));
+            behind += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether a document has a passage of this number. One whose id looks so only is none.
+    fn is_passage(&self, parent: &str, number: u64, changes: &Changes) -> Result<bool> {
+        let id = Passages::id(parent, number);
+        let names = |document: &Document| matches!(document.attributes.get(Passages::PARENT), Some(Value::String(own)) if own == parent);
+        if let Some(staged) = self.staged(&id, changes) {
+            return Ok(staged.as_ref().is_some_and(names));
+        }
+        let Some(doc) = self.snapshot.find(&id)? else {
+            return Ok(false);
+        };
+        Ok(names(&self.snapshot.whole(doc)?))
     }
 
     fn require(&self, id: &str, state: Requirement, changes: &Changes) -> Result<()> {

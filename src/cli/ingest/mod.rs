@@ -24,6 +24,7 @@ use super::failure::Interrupted;
 use super::interrupt::Interrupt;
 use super::{flags, output, progress, text};
 use crate::client::ingest::{Batch, Outcome, Target};
+use crate::encoder::Chunking;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
 use crate::records::batches::{self, Batching, Sink};
@@ -84,6 +85,10 @@ pub(super) struct Args {
     /// Field of ready latents
     #[arg(long, value_name = "FIELD")]
     latents: Option<String>,
+    /// Split texts into passages of so many tokens at most, of which each repeats OVERLAP of the one before: documents
+    /// ID#0, ID#1 and so on with an attribute "parent", by which `search --group-by parent` shows the best of each
+    #[arg(long, value_name = "TOKENS[,OVERLAP]", conflicts_with_all = ["vectors", "vector", "latents", "no_text"])]
+    chunk: Option<Chunking>,
     /// Documents that are written together; 1,000, and 32 where the server encodes them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch: Option<u32>,
@@ -143,6 +148,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             true => IfExists::Skip,
             false => IfExists::Replace,
         },
+        chunk: args.chunk.map(wire_chunking),
         made_with: input.made_with,
         ..Target::default()
     };
@@ -208,6 +214,9 @@ fn stream_name(args: &Args, batch: usize) -> anyhow::Result<String> {
             args.text.as_ref().map(Template::to_string),
         )
     );
+    if let Some(chunking) = args.chunk {
+        let _ = write!(input, "{chunking:?}");
+    }
     if let Source::Path(path) = Source::from(Path::new(&args.file)) {
         let data = std::fs::metadata(&path)?;
         let _ = write!(input, "{} {:?}", data.len(), data.modified().ok());
@@ -231,6 +240,11 @@ impl Input {
         let folder = Path::new(&args.file);
         let parts = folder.is_dir().then(|| Parts::open(folder)).transpose()?;
         let rows = args.vectors.as_deref().map(Rows::open).transpose()?;
+        if args.chunk.is_some() && parts.is_some() {
+            bail!(
+                "--chunk splits texts that the server encodes; parts are of whole texts, which the workers encoded"
+            );
+        }
         let made_with = match (&parts, &rows) {
             (Some(parts), None) => {
                 if args.vector.is_some() || args.latents.is_some() {
@@ -355,6 +369,15 @@ impl Sink for Sender {
     }
 }
 
+fn wire_chunking(chunking: Chunking) -> v1::Chunking {
+    // A number that is beyond what is sent is beyond every encoder too.
+    let sent = |tokens| u32::try_from(tokens).unwrap_or(u32::MAX);
+    v1::Chunking {
+        tokens: sent(chunking.tokens),
+        overlap: sent(chunking.overlap),
+    }
+}
+
 /// A document as it is sent.
 pub(super) fn wire_document(document: Document) -> v1::Document {
     let attributes = document.attributes.into_iter();
@@ -410,6 +433,12 @@ fn report(
         text::counted(outcome.written, "document"),
         text::rate(outcome.written, seconds)
     );
+    if outcome.passages > 0 {
+        line.push_str(&format!(
+            ", as {}",
+            text::counted(outcome.passages, "passage")
+        ));
+    }
     if outcome.recognised > 0 {
         line.push_str(&format!(
             "; {} more had been written before",
@@ -427,6 +456,7 @@ fn report(
     let value = json!({
         "documents": outcome.written + outcome.recognised,
         "recognised": outcome.recognised,
+        "passages": outcome.passages,
         "existing": outcome.existing,
         "cut_texts": outcome.cut_texts,
         "set_aside": rejects.count(),

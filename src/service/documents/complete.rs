@@ -297,7 +297,7 @@ impl Documents {
 
 /// Which item of a list an error is about, and the field of it: 3 and `vector` of
 /// `documents[3].vector`.
-fn item_at_fault(error: &Error, list: &str) -> Option<(usize, String)> {
+pub(super) fn item_at_fault(error: &Error, list: &str) -> Option<(usize, String)> {
     let rest = error.field()?.strip_prefix(list)?.strip_prefix('[')?;
     let (at, field) = rest.split_once(']')?;
     Some((at.parse().ok()?, field.trim_start_matches('.').to_owned()))

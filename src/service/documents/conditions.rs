@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use latentdb_index::{Document, Operation, Requirement, Version};
+use latentdb_index::{Document, Operation, Passages, Requirement, Version};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::service::blocking;
@@ -39,9 +39,29 @@ impl IfExists {
         }
     }
 
+    /// The operations that write a document's passages.
+    pub(super) fn passages(self, mut passages: Passages) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        match self {
+            Self::Replace => {}
+            Self::Skip => passages.keep_existing = true,
+            Self::Fail => {
+                let own = passages.documents().iter().map(|own| &*own.id);
+                let absent = |id: &str| Operation::Require {
+                    id: id.to_owned(),
+                    state: Requirement::Absent,
+                };
+                operations.extend(own.chain([passages.parent()]).map(absent));
+            }
+        }
+        operations.push(Operation::Passages(Box::new(passages)));
+        operations
+    }
+
     /// Takes what models would work on from documents that will not be written since they exist
     /// already; they keep their places, and their ids come back. What is invalid is left for the
-    /// checks that follow. Whether the others exist is decided when they are written.
+    /// checks that follow. Whether the others exist is decided when they are written. Documents that are `split` exist
+    /// as their first passages too.
     ///
     /// # Errors
     /// `AlreadyExists` with [`Self::Fail`].
@@ -49,6 +69,7 @@ impl IfExists {
         self,
         view: &View,
         mut documents: Vec<Document>,
+        split: bool,
     ) -> Result<(Vec<Document>, HashSet<String>)> {
         if self == Self::Replace {
             return Ok((documents, HashSet::new()));
@@ -59,9 +80,13 @@ impl IfExists {
             let n_latents = record.n_latents();
             let mut existing = HashSet::new();
             for document in &mut documents {
-                if document.validate(record.dimension, &n_latents).is_err()
-                    || view.snapshot.find(&document.id)?.is_none()
-                {
+                if document.validate(record.dimension, &n_latents).is_err() {
+                    continue;
+                }
+                let first = || view.snapshot.find(&Passages::id(&document.id, 0));
+                let exists =
+                    view.snapshot.find(&document.id)?.is_some() || (split && first()?.is_some());
+                if !exists {
                     continue;
                 }
                 if self == Self::Fail {

@@ -3,6 +3,7 @@
 mod complete;
 mod conditions;
 mod matching;
+mod passages;
 mod projection;
 mod size;
 
@@ -20,6 +21,7 @@ use super::core::{Address, Core, View};
 use super::gate::Gates;
 use super::identity::MadeWith;
 use super::names::resolve_filter;
+use crate::encoder::Chunking;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use conditions::{ExpectedVersions, IfExists};
@@ -64,6 +66,8 @@ pub struct Batch {
     pub turn: Turn,
     /// Write the documents that can be written, instead of all or none.
     pub set_aside: bool,
+    /// Split their texts into passages, which are written as documents. Not with `as_given`.
+    pub chunk: Option<Chunking>,
     /// What becomes of documents that exist.
     pub if_exists: IfExists,
     /// Versions that are required.
@@ -134,6 +138,7 @@ impl Documents {
             position,
             mut turn,
             set_aside,
+            chunk,
             if_exists,
             expected,
         } = batch;
@@ -154,8 +159,27 @@ impl Documents {
                 let (documents, codes, made_with, expected) = &*shared;
                 made_with.check(&view)?;
                 let documents = with_codes(&view, documents.clone(), codes)?;
-                let sorted = if_exists.sort_out(&view, documents).await?;
+                let sorted = if_exists
+                    .sort_out(&view, documents, chunk.is_some())
+                    .await?;
                 let (documents, existing) = sorted;
+                let mut operations = requirements(expected);
+                if let Some(chunking) = chunk {
+                    let places = documents.into_iter().enumerate();
+                    let (left, split) =
+                        places.partition::<Vec<_>, _>(|(_, own)| existing.contains(&own.id));
+                    let split = service.split(&view, split, chunking, set_aside).await?;
+                    let existing = left.into_iter().map(|(_, own)| own.id);
+                    *left_out.lock() = (split.refused, existing.collect(), split.cut);
+                    operations.extend(counted(split.cut));
+                    operations.extend(
+                        split
+                            .passages
+                            .into_iter()
+                            .flat_map(|own| if_exists.passages(own)),
+                    );
+                    return Ok(operations);
+                }
                 let (mut documents, cut, refused) = if set_aside {
                     service.complete_good(&view, documents).await?
                 } else if as_given {
@@ -168,7 +192,6 @@ impl Documents {
                 let is_left = |document: &mut Document| existing.contains(&document.id);
                 let existing = documents.extract_if(.., is_left).map(|own| own.id);
                 *left_out.lock() = (refused, existing.collect(), cut);
-                let mut operations = requirements(expected);
                 operations.extend(counted(cut));
                 operations.extend(
                     documents

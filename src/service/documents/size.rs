@@ -67,7 +67,7 @@ fn bytes(read: &ReadDocument) -> usize {
         + codes.sum::<usize>()
 }
 
-fn value_bytes(value: &Value) -> usize {
+pub(super) fn value_bytes(value: &Value) -> usize {
     match value {
         Value::String(text) => 4 + text.len(),
         Value::List(values) => values.iter().map(value_bytes).sum(),

@@ -84,6 +84,7 @@ class Collection(Analysed):
         latents: str | None = None,
         attributes: Attributes = None,
         vectors: Any = None,
+        chunk: int | tuple[int, int] | None = None,
         if_exists: str = "replace",
         set_aside: bool = False,
         stream: str = "",
@@ -105,6 +106,10 @@ class Collection(Analysed):
             attributes: columns that become attributes: names, a mapping to names, or "*" for the
                 others all. Cells that hold nothing are left out.
             vectors: instead of a column, an array of shape (n, d), a row per record.
+            chunk: tokens of the passages that texts are split into, or a pair with the tokens that each
+                repeats of the one before: `(256, 32)`. Passages are documents `ID#0`, `ID#1` and so on
+                with the attributes `parent` and `passage`; `.group_by("parent")` of a search shows the
+                best of each.
             if_exists: documents with ids that exist: "replace", "skip" or "fail".
             set_aside: records that cannot be written are named in the answer (`rejected`), the
                 others written; else the batch is not written and that is an error.
@@ -135,6 +140,7 @@ class Collection(Analysed):
                 raise InvalidArgument(f"has {len(array)} rows for {total} records", field="vectors")
         if batch is not None and not 1 <= batch <= 10_000:
             raise InvalidArgument(f"is {batch}; 1 to 10000 is accepted", field="batch")
+        chunking = _chunking(chunk)
         rejected: list[tuple[int, LatentDBError]] = []
         aside = rejected if set_aside else None
         documents = _documents(mapper, rows_of(records), array, aside)
@@ -153,9 +159,10 @@ class Collection(Analysed):
                 batches(itertools.chain([first], documents), size),
                 one_of(_IF_EXISTS, if_exists, "if_exists"),
                 set_aside,
-                f"{stream}.{_mark(mapper, size, total, first[1])}" if stream else "",
+                f"{stream}.{_mark(mapper, size, total, first[1], chunking)}" if stream else "",
                 bar,
                 rejected,
+                chunking,
             )
             return ingest.run()
         finally:
@@ -656,12 +663,28 @@ def _documents(
         raise InvalidArgument(f"has {len(vectors)} rows for other records", field="vectors")
 
 
-def _mark(mapper: Mapper, size: int, total: int | None, first: v1.Document) -> str:
+def _mark(
+    mapper: Mapper, size: int, total: int | None, first: v1.Document, chunk: v1.Chunking | None
+) -> str:
     """Tells a stream of records from one of others under the same name."""
     how = (mapper.id, mapper.text, mapper.vector, mapper.latents, mapper.attributes, size, total)
     digest = hashlib.sha256(repr(how).encode())
+    if chunk is not None:
+        digest.update(chunk.SerializeToString(deterministic=True))
     digest.update(first.SerializeToString(deterministic=True))
     return digest.hexdigest()[:12]
+
+
+def _chunking(chunk: int | tuple[int, int] | None) -> v1.Chunking | None:
+    if chunk is None:
+        return None
+    pair = (chunk, 0) if isinstance(chunk, int) else tuple(chunk)
+    if len(pair) != 2 or not all(isinstance(own, int) and 0 <= own < 2**32 for own in pair):
+        raise InvalidArgument(
+            f"is {chunk!r}; tokens, or a pair of tokens and overlap is accepted, as (256, 32)",
+            field="chunk",
+        )
+    return v1.Chunking(tokens=pair[0], overlap=pair[1])
 
 
 def _put(target: Any, values: Mapping[str, v1.Value]) -> None:

@@ -28,7 +28,7 @@ class Written:
     """What a write did.
 
     Attributes:
-        upserted: documents inserted or replaced.
+        upserted: documents inserted or replaced; passages where they were split.
         recognised: documents of batches that a stream of this name had written before.
         existing: ids of documents that exist and were left alone.
         cut_texts: texts longer than the collection's encoder reads, so that vectors are of their beginning.
@@ -57,6 +57,7 @@ class Ingest:
     stream_id: str
     progress: Progress
     rejected: list[tuple[int, LatentDBError]]
+    chunk: v1.Chunking | None = None
     made_with: v1.MadeWith | None = None
 
     def begin(self) -> None:
@@ -141,6 +142,7 @@ class Ingest:
             stream_id=stream_id,
             set_aside=self.set_aside,
             if_exists=self.if_exists,
+            chunk=self.chunk,
             made_with=self.made_with,
         )
 

@@ -18,7 +18,7 @@ IF_EXISTS_SKIP: IfExists
 IF_EXISTS_FAIL: IfExists
 
 class UpsertRequest(_message.Message):
-    __slots__ = ("collection", "documents", "if_exists", "expected_versions", "made_with")
+    __slots__ = ("collection", "documents", "if_exists", "expected_versions", "chunk", "made_with")
     class ExpectedVersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,13 +30,23 @@ class UpsertRequest(_message.Message):
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     IF_EXISTS_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
     MADE_WITH_FIELD_NUMBER: _ClassVar[int]
     collection: str
     documents: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
     if_exists: IfExists
     expected_versions: _containers.ScalarMap[str, str]
+    chunk: Chunking
     made_with: _types_pb2.MadeWith
-    def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., expected_versions: _Optional[_Mapping[str, str]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., expected_versions: _Optional[_Mapping[str, str]] = ..., chunk: _Optional[_Union[Chunking, _Mapping[str, _Any]]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
+
+class Chunking(_message.Message):
+    __slots__ = ("tokens", "overlap")
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    tokens: int
+    overlap: int
+    def __init__(self, tokens: _Optional[int] = ..., overlap: _Optional[int] = ...) -> None: ...
 
 class WriteResponse(_message.Message):
     __slots__ = ("sequence", "upserted", "deleted", "existing", "cut_texts")
@@ -53,7 +63,7 @@ class WriteResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., upserted: _Optional[int] = ..., deleted: _Optional[int] = ..., existing: _Optional[_Iterable[str]] = ..., cut_texts: _Optional[int] = ...) -> None: ...
 
 class IngestRequest(_message.Message):
-    __slots__ = ("collection", "documents", "batch", "stream_id", "set_aside", "if_exists", "as_given", "made_with")
+    __slots__ = ("collection", "documents", "batch", "stream_id", "set_aside", "if_exists", "as_given", "chunk", "made_with")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +71,7 @@ class IngestRequest(_message.Message):
     SET_ASIDE_FIELD_NUMBER: _ClassVar[int]
     IF_EXISTS_FIELD_NUMBER: _ClassVar[int]
     AS_GIVEN_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
     MADE_WITH_FIELD_NUMBER: _ClassVar[int]
     collection: str
     documents: _containers.RepeatedCompositeFieldContainer[_types_pb2.Document]
@@ -69,8 +80,9 @@ class IngestRequest(_message.Message):
     set_aside: bool
     if_exists: IfExists
     as_given: bool
+    chunk: Chunking
     made_with: _types_pb2.MadeWith
-    def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., batch: _Optional[int] = ..., stream_id: _Optional[str] = ..., set_aside: bool = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., as_given: bool = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[_types_pb2.Document, _Mapping[str, _Any]]]] = ..., batch: _Optional[int] = ..., stream_id: _Optional[str] = ..., set_aside: bool = ..., if_exists: _Optional[_Union[IfExists, str]] = ..., as_given: bool = ..., chunk: _Optional[_Union[Chunking, _Mapping[str, _Any]]] = ..., made_with: _Optional[_Union[_types_pb2.MadeWith, _Mapping[str, _Any]]] = ...) -> None: ...
 
 class IngestResponse(_message.Message):
     __slots__ = ("batch", "sequence", "upserted", "duplicate", "error", "rejected", "existing", "cut_texts")

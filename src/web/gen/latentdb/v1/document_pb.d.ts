@@ -44,6 +44,13 @@ export declare type UpsertRequest = Message<"latentdb.v1.UpsertRequest"> & {
   expectedVersions: { [key: string]: string };
 
   /**
+   * Split the documents' texts into passages.
+   *
+   * @generated from field: latentdb.v1.Chunking chunk = 5;
+   */
+  chunk?: Chunking | undefined;
+
+  /**
    * What the documents' vectors and latents were made with; checked where it is said.
    *
    * @generated from field: latentdb.v1.MadeWith made_with = 20;
@@ -56,6 +63,41 @@ export declare type UpsertRequest = Message<"latentdb.v1.UpsertRequest"> & {
  * Use `create(UpsertRequestSchema)` to create a new message.
  */
 export declare const UpsertRequestSchema: GenMessage<UpsertRequest>;
+
+/**
+ * How texts are split into passages, each of which is written as a document: so that none is longer than the
+ * collection's encoder reads, and a search finds the place. Where ID is that of a document that is sent, its passages
+ * are ID#0, ID#1 and so on; each has the document's attributes, `parent` (ID) and `passage` (its number), by which
+ * Search groups (`group_by`), and filters. They replace those of an earlier write, and a document ID that was written
+ * whole. A document that is to be split brings no vector and no latents. With IF_EXISTS_SKIP and IF_EXISTS_FAIL a
+ * document exists where it or one of its passages does. Documents that are set aside or exist are named, and counted,
+ * as sent; upserted and cut_texts count passages, and deleted those of an earlier write that were more.
+ *
+ * @generated from message latentdb.v1.Chunking
+ */
+export declare type Chunking = Message<"latentdb.v1.Chunking"> & {
+  /**
+   * Most tokens of a passage, 16 to what the encoder reads of a text (EncoderInfo.max_tokens without the tokens around
+   * texts and of the document prompt). It ends at a paragraph, a sentence or a word.
+   *
+   * @generated from field: uint32 tokens = 1;
+   */
+  tokens: number;
+
+  /**
+   * Tokens that a passage has in common with the one before, at most half; it begins at a sentence, or else at a
+   * word, so that they may be fewer.
+   *
+   * @generated from field: uint32 overlap = 2;
+   */
+  overlap: number;
+};
+
+/**
+ * Describes the message latentdb.v1.Chunking.
+ * Use `create(ChunkingSchema)` to create a new message.
+ */
+export declare const ChunkingSchema: GenMessage<Chunking>;
 
 /**
  * What a write did.
@@ -163,6 +205,13 @@ export declare type IngestRequest = Message<"latentdb.v1.IngestRequest"> & {
    * @generated from field: bool as_given = 7;
    */
   asGiven: boolean;
+
+  /**
+   * Split the documents' texts into passages. Not accepted with as_given.
+   *
+   * @generated from field: latentdb.v1.Chunking chunk = 8;
+   */
+  chunk?: Chunking | undefined;
 
   /**
    * What the documents' vectors and latents were made with; checked where it is said.
