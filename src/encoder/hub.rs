@@ -66,18 +66,18 @@ impl HubPlace {
                 Err(what) => return Ok(Err(what)),
             };
             let mut local = PathBuf::new();
+            let mut behind = 0;
             for file in &chosen {
                 local = repository.get(file)?;
+                behind = depth(file) - depth(&self.path);
             }
-            Ok(Ok((local, chosen.last() == Some(&self.path.as_str()))))
+            Ok(Ok((local, behind)))
         })?;
-        let (mut local, is_file) = chosen
+        let (local, behind) = chosen
             .map_err(|what| Error::not_found(format!("{} of the hub {what}", self.repository)))?;
-        // The file that the place names comes last; a folder is that of any of its files.
-        if !is_file {
-            local.pop();
-        }
-        Ok(local)
+        // The file that the place names comes last; a folder holds any of its files, at some depth.
+        let place = local.ancestors().nth(behind);
+        Ok(place.unwrap_or(&local).to_owned())
     }
 
     fn repo(&self) -> Repo {
@@ -111,6 +111,13 @@ fn repository_folder(hub: &Hub, repository: &str) -> PathBuf {
         .join(format!("models--{}", repository.replace('/', "--")))
 }
 
+/// Where training keeps the weights of a folder, beside its configuration.
+const CHECKPOINTS: &str = "checkpoints";
+
+fn depth(path: &str) -> usize {
+    Path::new(path).components().count()
+}
+
 /// The files to fetch for `path`; the file it names comes last.
 fn choose<'a>(
     names: &[&'a str],
@@ -142,7 +149,10 @@ fn choose<'a>(
     let chosen: Vec<&str> = names
         .iter()
         .copied()
-        .filter(|name| folder_of(name) == Path::new(path) && is_wanted(name))
+        .filter(|name| {
+            let (folder, own) = (folder_of(name), Path::new(path));
+            (folder == own || folder == own.join(CHECKPOINTS)) && is_wanted(name)
+        })
         .collect();
     let weights = chosen
         .iter()
@@ -189,12 +199,18 @@ mod tests {
             "layer_2/cfg.json",
             "layer_2/a.pt",
             "layer_2/b.pt",
+            "layer_3/cfg.json",
+            "layer_3/checkpoints/c.pt",
         ];
         let choose = |path| choose(&names, path, &wanted);
         assert_eq!(choose("layer_1/w").unwrap(), ["layer_1/w/params.npz"]);
         assert_eq!(
             choose("layer_2/b.pt").unwrap(),
             ["layer_2/cfg.json", "layer_2/b.pt"]
+        );
+        assert_eq!(
+            choose("layer_3").unwrap(),
+            ["layer_3/cfg.json", "layer_3/checkpoints/c.pt"]
         );
         assert!(choose("layer_2").unwrap_err().contains("layer_2/a.pt"));
         assert!(choose("").unwrap_err().contains("layer_1/w"));

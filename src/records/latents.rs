@@ -92,8 +92,10 @@ fn group(record: &Record) -> Result<(Value, Vec<u32>)> {
 }
 
 fn label(record: &Record) -> Result<LabelRecord> {
+    // latentsae's tables say `feature`.
     let latent = record
         .get("latent")
+        .or_else(|| record.get("feature"))
         .ok_or_else(|| record.missing("latent"))?;
     let number = match latent {
         Value::String(text) => text.trim().parse().ok(),
@@ -160,6 +162,11 @@ mod tests {
         };
         for (suffix, content, score) in [
             (".jsonl", r#"{"latent": 12, "label": "battery life"}"#, None),
+            (
+                ".csv",
+                "feature,label,max_activation,x,y\n12,battery life,0.9,0.1,0.2\n",
+                None,
+            ),
             (
                 ".csv",
                 "latent,label,score\n12,battery life,0.5\n",

@@ -31,8 +31,8 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Take labels from records with the fields latent and label (also source, score, created, and
-    /// sae: those of another SAE are refused)
+    /// Take labels from records with the fields latent (or feature, as tables of latentsae have it) and label (also
+    /// source, score, created, and sae: those of another SAE are refused)
     Import {
         /// The collection
         name: String,

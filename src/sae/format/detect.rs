@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 
 use super::torch::Checkpoint;
 use super::{
-    dictionary_learning, gemma_scope, goodfire, hypothesaes, latentsae, openai, sae_lens,
-    sentence_transformers, sparsify,
+    dictionary_learning, gemma_scope, goodfire, hypothesaes, latentsae, llama_scope, openai,
+    sae_lens, sentence_transformers, sparsify,
 };
 
 /// A format that [`super::import`] reads.
@@ -35,13 +35,15 @@ pub enum Format {
     LatentSae,
     /// The `SparseAutoEncoder` module of sentence-transformers.
     SentenceTransformers,
+    /// Llama Scope.
+    LlamaScope,
     /// Goodfire's releases.
     Goodfire,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SaeLens,
         Self::GemmaScope,
         Self::GemmaScope2,
@@ -52,6 +54,7 @@ impl Format {
         Self::HypotheSaes,
         Self::LatentSae,
         Self::SentenceTransformers,
+        Self::LlamaScope,
         Self::Goodfire,
     ];
 
@@ -68,6 +71,7 @@ impl Format {
             Self::HypotheSaes => "hypothesaes",
             Self::LatentSae => "latentsae",
             Self::SentenceTransformers => "sentence-transformers",
+            Self::LlamaScope => "llama-scope",
             Self::Goodfire => "goodfire",
         }
     }
@@ -88,6 +92,7 @@ impl Format {
                 dictionary_learning::WEIGHTS_FILE,
                 dictionary_learning::CONFIG_FILE,
             ],
+            Self::LlamaScope => &[llama_scope::WEIGHTS_FILE, llama_scope::CONFIG_FILE],
             Self::OpenAi | Self::ONeill | Self::HypotheSaes | Self::Goodfire => &[],
         }
     }
@@ -113,10 +118,12 @@ impl FromStr for Format {
 
 /// Whether a file of this name belongs to an SAE of some format: what to fetch of a repository.
 pub fn is_relevant(file_name: &str) -> bool {
+    let is_named = |file: &&str| Path::new(file).file_name() == Some(file_name.as_ref());
     is_checkpoint(Path::new(file_name))
+        || file_name == sae_lens::SCALER_FILE
         || Format::ALL
             .iter()
-            .any(|format| format.files().contains(&file_name))
+            .any(|format| format.files().iter().any(|file| is_named(file)))
 }
 
 /// The format of what lies at `source`.

@@ -15,6 +15,7 @@
 //! | HypotheSAEs | one `.pt` of `{config, state_dict}` | `hypothesaes` |
 //! | latentsae | `cfg.json` with `sae_type`, `sae.safetensors` | `latentsae` |
 //! | sentence-transformers (CSR) | `config.json`, `model.safetensors` of a `SparseAutoEncoder` | `sentence_transformers` |
+//! | Llama Scope | `hyperparams.json`, `checkpoints/final.safetensors` | `llama_scope` |
 //! | Goodfire | one `.pt` or `.pth` of `encoder_linear`, `decoder_linear` | `goodfire` |
 //!
 //! A reader either understands everything that changes the result or refuses by naming it: an
@@ -28,6 +29,7 @@ mod gemma_scope;
 mod goodfire;
 mod hypothesaes;
 mod latentsae;
+mod llama_scope;
 mod npz;
 mod openai;
 mod pickle;
@@ -113,6 +115,7 @@ pub fn import(source: &Path, format: Option<Format>) -> Result<Sae> {
         Format::HypotheSaes => hypothesaes::load(&file)?,
         Format::LatentSae => latentsae::load(folder)?,
         Format::SentenceTransformers => sentence_transformers::load(folder)?,
+        Format::LlamaScope => llama_scope::load(folder.parent().unwrap_or(Path::new(".")))?,
         Format::Goodfire => goodfire::load(&file)?,
     };
     sae.set_about("format", format.name());

@@ -25,7 +25,7 @@ use super::write;
 
 use settings::{Own, Settings};
 
-pub use settings::CONFIG_FILE;
+pub use settings::{CONFIG_FILE, SCALER_FILE};
 
 /// The tensors.
 pub const WEIGHTS_FILE: &str = "sae_weights.safetensors";
@@ -54,7 +54,16 @@ pub fn load(dir: &Path) -> Result<Sae> {
         }
     }
     let tensors = Tensors::from_safetensors(WEIGHTS_FILE, &weights)?;
+    let factor = match settings.is_scaled {
+        true => Some(settings::scaling_factor(
+            read(&dir.join(SCALER_FILE)).ok().as_deref(),
+        )?),
+        false => None,
+    };
     let mut parts = settings.parts(tensors)?;
+    if let Some(factor) = factor {
+        settings::fold(&mut parts, factor);
+    }
     if let Some(own) = own {
         if own.architecture == "batchtopk"
             && let (Some(k), Architecture::JumpRelu { threshold }) = (own.k, &parts.architecture)

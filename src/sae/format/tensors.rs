@@ -196,6 +196,6 @@ fn read<const WIDTH: usize>(bytes: &[u8], decode: impl Fn([u8; WIDTH]) -> f32) -
     clippy::cast_possible_truncation,
     reason = "rounding to single precision is the purpose"
 )]
-pub(super) fn narrow(value: f64) -> f32 {
+pub(in crate::sae::format) fn narrow(value: f64) -> f32 {
     value as f32
 }

@@ -894,3 +894,108 @@ fn goodfire() {
     assert_eq!(sae.record().about["format"], "goodfire");
     known.check(&sae, false, |p| relu(&known.with_bias(p)));
 }
+
+/// What the library computes: of vectors that are scaled to the norm of its training, where latents are compared by how
+/// much they write.
+#[test]
+fn llama_scope() {
+    let known = known();
+    let (_guard, path) = folder();
+    std::fs::create_dir(path.join("checkpoints")).unwrap();
+    fixtures::safetensors(
+        &path.join("checkpoints/final.safetensors"),
+        &[
+            ("encoder.weight", vec![N, D], known.w_enc.clone()),
+            ("encoder.bias", vec![N], known.b_enc.clone()),
+            ("decoder.weight", vec![D, N], known.decoder_columns()),
+            ("decoder.bias", vec![D], known.b_dec.clone()),
+        ],
+    );
+    let (norm_in, norm_out, threshold) = (3.0_f32, 5.0_f32, 0.4_f32);
+    let config = json!({
+        "hook_point_in": "blocks.8.hook_resid_post", "hook_point_out": "blocks.8.hook_resid_post",
+        "d_model": D, "d_sae": N, "expansion_factor": 8, "use_decoder_bias": true,
+        "apply_decoder_bias_to_pre_encoder": false, "act_fn": "jumprelu", "jump_relu_threshold": threshold,
+        "top_k": 50, "norm_activation": "dataset-wise", "sparsity_include_decoder_norm": true,
+        "dataset_average_activation_norm": {"in": norm_in, "out": norm_out},
+        "decoder_exactly_fixed_norm": false, "init_decoder_norm": 0.5, "lp": 1, "dtype": "torch.bfloat16",
+    });
+    let config_file = path.join("hyperparams.json");
+    write_json(config_file.clone(), &config);
+    let sae = converted(&path);
+    assert_eq!(sae.record().about["format"], "llama-scope");
+    assert_eq!(sae.record().about["hook_point"], "blocks.8.hook_resid_post");
+    let root = (D as f32).sqrt();
+    let norms: Vec<f32> = known
+        .w_dec
+        .chunks_exact(D)
+        .map(|row| row.iter().map(|w| w * w).sum::<f32>().sqrt())
+        .collect();
+    let mut active = 0;
+    for row in 0..20 {
+        let x: Vec<f32> = (0..D)
+            .map(|at| ((row * D + at) as f32 * 0.7).sin() * 2.0)
+            .collect();
+        let (back, codes) = sae.reconstruct(&x, 1).unwrap();
+        let mut expected = known.b_dec.clone();
+        let mut activations = [0.0; N];
+        for latent in 0..N {
+            let weights = &known.w_enc[latent * D..][..D];
+            let sum: f32 = weights
+                .iter()
+                .zip(&x)
+                .map(|(w, x)| w * x * root / norm_in)
+                .sum();
+            let hidden = sum + known.b_enc[latent];
+            if hidden * norms[latent] > threshold * root / norm_out {
+                activations[latent] = hidden * norms[latent] * norm_out / root;
+                let direction = &known.w_dec[latent * D..][..D];
+                expected
+                    .iter_mut()
+                    .zip(direction)
+                    .for_each(|(sum, w)| *sum += hidden * w);
+            }
+        }
+        let (latents, found) = codes.row(0);
+        active += latents.len();
+        let wanted: Vec<u32> = (0..N as u32)
+            .filter(|at| activations[*at as usize] > 0.0)
+            .collect();
+        let mut sorted: Vec<(u32, f32)> =
+            latents.iter().copied().zip(found.iter().copied()).collect();
+        sorted.sort_by_key(|(latent, _)| *latent);
+        assert_eq!(
+            sorted.iter().map(|(latent, _)| *latent).collect::<Vec<_>>(),
+            wanted
+        );
+        for (latent, found) in sorted {
+            assert!((found - activations[latent as usize]).abs() < 1e-4);
+        }
+        for (found, expected) in back.iter().zip(&expected) {
+            assert!((found - expected * norm_out / root).abs() < 1e-4);
+        }
+    }
+    assert!((20..20 * N).contains(&active), "{active}");
+    for (name, value) in [
+        ("hook_point_out", json!("blocks.8.hook_mlp_out")),
+        ("norm_activation", json!("token-wise")),
+        (
+            "dataset_average_activation_norm",
+            json!({"in": 0, "out": 1}),
+        ),
+        ("act_fn", json!("tanh")),
+        ("d_model", json!(D + 1)),
+        ("use_glu_encoder", json!(true)),
+        ("sparsity_include_decoder_norm", json!(false)),
+        ("unknown", json!(1)),
+    ] {
+        let mut changed = config.clone();
+        changed[name] = value;
+        write_json(config_file.clone(), &changed);
+        let error = import(&path, None).unwrap_err();
+        assert!(
+            error.field().is_some_and(|field| field.starts_with(name)),
+            "{name}: {error}"
+        );
+    }
+}

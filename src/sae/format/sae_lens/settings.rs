@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::sae::format::config::Config;
 use crate::sae::format::source::imported;
-use crate::sae::format::tensors::Tensors;
+use crate::sae::format::tensors::{Tensors, narrow};
 use crate::sae::normalisation::Normalisation;
 use crate::sae::parts::{Architecture, SaeParts};
 use crate::sae::record::TrainingRecord;
@@ -16,6 +16,8 @@ use crate::sae::weights::transposed;
 
 /// The configuration.
 pub const CONFIG_FILE: &str = "cfg.json";
+/// The factor of `expected_average_only_in`, which SAELens keeps beside an SAE until it is folded into the weights.
+pub const SCALER_FILE: &str = "activation_scaler.json";
 
 /// LatentDB's own part of the configuration.
 #[derive(Serialize, Deserialize)]
@@ -165,6 +167,8 @@ pub(super) struct Settings {
     n_latents: usize,
     architecture: Named,
     normalisation: Normalisation,
+    /// Whether the weights are those of vectors times a factor that stands beside them ([`SCALER_FILE`]).
+    pub is_scaled: bool,
     apply_b_dec_to_input: bool,
     about: BTreeMap<String, String>,
 }
@@ -192,9 +196,11 @@ impl Settings {
         metadata.take_facts(&FACTS, &mut about);
         config.take_facts(&FACTS, &mut about);
         refuse_rescaling(&mut config)?;
+        let (normalisation, is_scaled) = normalisation(&mut config)?;
         let settings = Self {
             architecture: architecture(&mut config)?,
-            normalisation: normalisation(&mut config)?,
+            normalisation,
+            is_scaled,
             d_in: config.take_size("d_in")?,
             n_latents: config.take_size("d_sae")?,
             apply_b_dec_to_input: config.take_flag("apply_b_dec_to_input", true)?,
@@ -334,21 +340,57 @@ fn architecture(config: &mut Config) -> Result<Named> {
     Ok(found)
 }
 
-fn normalisation(config: &mut Config) -> Result<Normalisation> {
+/// The normalisation, and whether a factor is to be folded into the weights.
+fn normalisation(config: &mut Config) -> Result<(Normalisation, bool)> {
     let found = match config.take("normalize_activations") {
         // Early versions said whether they averaged.
-        None | Some(Value::Bool(false)) => return Ok(Normalisation::None),
+        None | Some(Value::Bool(false)) => return Ok((Normalisation::None, false)),
         Some(found) => found,
     };
     match found.as_str() {
-        Some("none") => Ok(Normalisation::None),
-        Some("constant_norm_rescale") => Ok(Normalisation::ConstantNormRescale),
-        Some("layer_norm") => Ok(Normalisation::LayerNorm),
+        Some("none") => Ok((Normalisation::None, false)),
+        Some("expected_average_only_in") => Ok((Normalisation::None, true)),
+        Some("constant_norm_rescale") => Ok((Normalisation::ConstantNormRescale, false)),
+        Some("layer_norm") => Ok((Normalisation::LayerNorm, false)),
         _ => Err(config.refused(
             "normalize_activations",
             &found,
-            "none, constant_norm_rescale, layer_norm; fold expected_average_only_in into the \
-             weights first",
+            "none, constant_norm_rescale, layer_norm, expected_average_only_in",
         )),
     }
+}
+
+/// The factor of `expected_average_only_in`, from the bytes of [`SCALER_FILE`].
+///
+/// # Errors
+/// `InvalidArgument` where it has none.
+pub(super) fn scaling_factor(bytes: Option<&[u8]>) -> Result<f32> {
+    let factor = bytes
+        .and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
+        .and_then(|scaler| scaler.get("scaling_factor")?.as_f64());
+    match factor.map(narrow) {
+        Some(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        _ => Err(Error::invalid(
+            "normalize_activations",
+            format!(
+                "of {CONFIG_FILE} is expected_average_only_in, and {SCALER_FILE} beside it, which would say by what \
+                 vectors are multiplied, is missing or has no positive `scaling_factor`; fold the factor into the weights \
+                 with SAELens (`fold_activation_norm_scaling_factor`)"
+            ),
+        )),
+    }
+}
+
+/// Has vectors multiplied by `factor` within the weights, as SAELens folds it: latents stay the same.
+pub(super) fn fold(parts: &mut SaeParts, factor: f32) {
+    parts
+        .w_enc_t
+        .iter_mut()
+        .for_each(|weight| *weight *= factor);
+    let decoded = parts.w_dec.iter_mut().chain(&mut parts.b_dec);
+    decoded.for_each(|weight| *weight /= factor);
+    parts.record.about.insert(
+        "scaling_factor".to_owned(),
+        format!("{factor}, folded into the weights"),
+    );
 }

@@ -175,6 +175,38 @@ fn old_and_new_configurations_of_sae_lens_are_read() {
 }
 
 #[test]
+fn the_factor_beside_an_sae_is_folded_into_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config =
+        json!({"architecture": "standard", "d_in": D, "d_sae": N, "normalize_activations": "none"});
+    foreign(dir.path(), &config, &canonical());
+    let plain = open(dir.path()).unwrap();
+    config["normalize_activations"] = json!("expected_average_only_in");
+    foreign(dir.path(), &config, &canonical());
+    for scaler in [
+        None,
+        Some("{}"),
+        Some(r#"{"scaling_factor": null}"#),
+        Some(r#"{"scaling_factor": -1}"#),
+    ] {
+        if let Some(scaler) = scaler {
+            std::fs::write(dir.path().join(SCALER_FILE), scaler).unwrap();
+        }
+        let error = open(dir.path()).unwrap_err();
+        assert_eq!(error.field(), Some("normalize_activations"), "{error}");
+    }
+    std::fs::write(dir.path().join(SCALER_FILE), r#"{"scaling_factor": 0.25}"#).unwrap();
+    let folded = open(dir.path()).unwrap();
+    let (vector, scaled) = ([4.0, -8.0, 12.0], [1.0, -2.0, 3.0]);
+    let (back, codes) = folded.reconstruct(&vector, 1).unwrap();
+    let (expected, own) = plain.reconstruct(&scaled, 1).unwrap();
+    assert!(!codes.row(0).0.is_empty());
+    assert_eq!(codes.row(0), own.row(0));
+    let expected: Vec<f32> = expected.iter().map(|value| value * 4.0).collect();
+    assert_eq!(back, expected);
+}
+
+#[test]
 fn what_is_not_understood_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let refused = |change: &dyn Fn(&mut Value)| {
