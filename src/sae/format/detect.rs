@@ -123,7 +123,7 @@ pub fn is_relevant(file_name: &str) -> bool {
         || file_name == sae_lens::SCALER_FILE
         || Format::ALL
             .iter()
-            .any(|format| format.files().iter().any(|file| is_named(file)))
+            .any(|format| format.files().iter().any(is_named))
 }
 
 /// The format of what lies at `source`.
