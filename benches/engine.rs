@@ -25,7 +25,7 @@ use latentdb_index::{
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 mod arxiv;
 
@@ -194,7 +194,7 @@ fn text_queries(documents: &[Document]) -> Vec<Query> {
         .map(|_| {
             let text = documents.choose(&mut random).unwrap().text.clone().unwrap();
             let words: Vec<&str> = text.split_whitespace().collect();
-            let chosen: Vec<&str> = words.choose_multiple(&mut random, 4).copied().collect();
+            let chosen: Vec<&str> = words.sample(&mut random, 4).copied().collect();
             Query::new(Kind::Text {
                 text: chosen.join(" "),
                 mode: TextMode::Any,
@@ -221,7 +221,7 @@ fn latents(criterion: &mut Criterion, snapshot: &Snapshot, documents: &[Document
             // Latents of one document, so that the sets meet.
             let code = documents.choose(&mut random).unwrap().latents();
             let four: Vec<ResolvedFilter> = code
-                .choose_multiple(&mut random, 4)
+                .sample(&mut random, 4)
                 .map(|entry| Filter::latent(entry.latent))
                 .collect();
             let [a, b, c, d] = <[ResolvedFilter; 4]>::try_from(four).unwrap();

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use latentdb::progress::Progress;
 use latentdb::sae::{Codes, Sae, TrainConfig, TrainProgress, train};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 mod arxiv;
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chrono::{SecondsFormat, Utc};
-use rand::TryRngCore as _;
-use rand::rngs::OsRng;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -200,7 +200,7 @@ impl Keys {
             return Err(Error::new(crate::error::ErrorKind::AlreadyExists, message));
         }
         let mut random = [0; 32];
-        OsRng.try_fill_bytes(&mut random).map_err(|error| {
+        SysRng.try_fill_bytes(&mut random).map_err(|error| {
             Error::internal("the system gives no random bytes").with_source(error)
         })?;
         let secret = format!("{SECRET_PREFIX}{}", hex(random));

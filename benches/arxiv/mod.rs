@@ -72,7 +72,7 @@ pub fn codes(vectors: &[f32], dimension: usize) -> Vec<Vec<Activation>> {
     let centre = |row: &[f32]| row.iter().zip(&mean).map(|(v, m)| v - m).collect();
     let rows: Vec<Vec<f32>> = rows.map(centre).collect();
     let mut random = StdRng::seed_from_u64(1);
-    let dictionary: Vec<&Vec<f32>> = rows.choose_multiple(&mut random, N_LATENTS).collect();
+    let dictionary: Vec<&Vec<f32>> = rows.sample(&mut random, N_LATENTS).collect();
     let encode = |row: &Vec<f32>| {
         let similar = (0..).zip(&dictionary).map(|(latent, entry)| Activation {
             latent,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use half::f16;
 use latentdb::sae::Codes;
 use rand::seq::{IndexedRandom, index};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 
 use crate::build::Built;
@@ -173,7 +173,7 @@ fn weighted(codes: &Codes, random: &mut StdRng) -> Weighted {
         if latents.len() < WEIGHTS {
             continue;
         }
-        let mut chosen: Vec<u32> = latents.choose_multiple(random, WEIGHTS).copied().collect();
+        let mut chosen: Vec<u32> = latents.sample(random, WEIGHTS).copied().collect();
         chosen.sort_unstable();
         return Weighted {
             latents: chosen,
@@ -197,7 +197,7 @@ fn boolean(codes: &Codes, random: &mut StdRng) -> [u32; 4] {
     loop {
         let mut row = || codes.row(random.random_range(0..codes.rows())).0;
         let [first, second, third] = [row(), row(), row()];
-        let pair: Vec<u32> = first.choose_multiple(random, 2).copied().collect();
+        let pair: Vec<u32> = first.sample(random, 2).copied().collect();
         let (&[a, b], Some(&c), Some(&d)) =
             (&pair[..], second.choose(random), third.choose(random))
         else {

@@ -9,7 +9,7 @@ use latentdb_index::query::{
 };
 use latentdb_index::{Filter, Query, ResolvedQuery, Snapshot};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use crate::arxiv::N_LATENTS;
 use crate::rows::Rows;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use latentdb_index::Value;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
 use crate::attribute;

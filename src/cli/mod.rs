@@ -73,6 +73,8 @@ mod unexplained;
 mod update;
 mod verify;
 
+use anyhow::Context as _;
+
 use crate::telemetry::Telemetry;
 use interrupt::Interrupt;
 
@@ -95,7 +97,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Fetch a model and a corpus, build a collection and run one example of each query kind
+    /// Fetch a model and a corpus, build a collection and show what it answers
     Demo(demo::Args),
     /// Run the server
     Serve(Box<serve::Args>),
@@ -205,50 +207,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         telemetry.start()?
     };
     let serves = matches!(cli.command, Command::Demo(_) | Command::Serve(_));
-    let result = runtime.block_on(async {
-        let interrupt = Interrupt::install()?;
-        match cli.command {
-            Command::Demo(args) => demo::run(args, interrupt).await,
-            Command::Serve(args) => serve::run(*args, interrupt).await,
-            Command::Snapshot(args) => snapshot::run(args, interrupt).await,
-            Command::Config(args) => config::run(&args, command()),
-            Command::Health(args) => interrupt.stops(health::run(args)).await,
-            Command::Verify(args) => verify::run(&args),
-            Command::Repair(args) => repair::run(&args),
-            Command::Key(args) => key::run(&args),
-            Command::Collection(args) => interrupt.stops(collection::run(args)).await,
-            Command::Ingest(args) => ingest::run(args, interrupt).await,
-            Command::Export(args) => interrupt.stops(export::run(args)).await,
-            Command::Import(args) => import::run(args, interrupt).await,
-            Command::Search(args) => interrupt.stops(search::run(*args)).await,
-            Command::Get(args) => interrupt.stops(get::run(args)).await,
-            Command::Update(args) => interrupt.stops(update::run(args)).await,
-            Command::Delete(args) => interrupt.stops(delete::run(args)).await,
-            Command::Count(args) => interrupt.stops(count::run(args)).await,
-            Command::Facet(args) => interrupt.stops(facet::run(args)).await,
-            Command::Stats(args) => interrupt.stops(facet::run_stats(args)).await,
-            Command::Diff(args) => interrupt.stops(diff::run(args)).await,
-            Command::Correlate(args) => interrupt.stops(correlate::run(args)).await,
-            Command::Explain(args) => interrupt.stops(explain::run(args)).await,
-            Command::Hypothesise(args) => interrupt.stops(hypothesise::run(*args)).await,
-            Command::Trends(args) => interrupt.stops(trends::run(args)).await,
-            Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
-            Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
-            Command::Cluster(args) => interrupt.stops(cluster::run(args)).await,
-            Command::Report(args) => interrupt.stops(report::run(args)).await,
-            Command::Latents(args) => interrupt.stops(latents::run(args)).await,
-            Command::Steer(args) => interrupt.stops(steer::run(args)).await,
-            Command::Preset(args) => interrupt.stops(preset::run(args)).await,
-            Command::Encode(args) => encode::run(args, interrupt).await,
-            Command::Eval(args) => {
-                let own = interrupt.clone();
-                interrupt.stops(eval::run(args, own)).await
-            }
-            Command::Sae(args) => sae::run(args, interrupt).await,
-            Command::Inputs(args) => inputs::run(args, interrupt).await,
-            Command::Completions(args) => completions::run(&args, &mut command()),
-        }
-    });
+    let result = runtime.block_on(async { run_command(cli.command, Interrupt::install()?).await });
     // The last traces travel by this runtime.
     drop(until_the_end);
     if serves {
@@ -259,6 +218,70 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         runtime.shutdown_background();
     }
     result
+}
+
+/// A command line as a shell takes it, against the server at `address`.
+fn parsed(line: &str, address: &str, json: bool) -> anyhow::Result<Cli> {
+    let mut line = shlex::split(line).context("a quote is not closed")?;
+    line.extend(["--server", address].map(str::to_owned));
+    line.extend(json.then(|| "--json".to_owned()));
+    Ok(Cli::try_parse_from(line)?)
+}
+
+/// Runs a command line within another command.
+async fn run_line(
+    line: &str,
+    address: &str,
+    json: bool,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let command = parsed(line, address, json)?.command;
+    // A command may be the one that this is within, as far as types know.
+    Box::pin(run_command(command, interrupt.clone())).await
+}
+
+async fn run_command(command: Command, interrupt: Interrupt) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(args) => demo::run(args, interrupt).await,
+        Command::Serve(args) => serve::run(*args, interrupt).await,
+        Command::Snapshot(args) => snapshot::run(args, interrupt).await,
+        Command::Config(args) => config::run(&args, self::command()),
+        Command::Health(args) => interrupt.stops(health::run(args)).await,
+        Command::Verify(args) => verify::run(&args),
+        Command::Repair(args) => repair::run(&args),
+        Command::Key(args) => key::run(&args),
+        Command::Collection(args) => interrupt.stops(collection::run(args)).await,
+        Command::Ingest(args) => ingest::run(args, interrupt).await,
+        Command::Export(args) => interrupt.stops(export::run(args)).await,
+        Command::Import(args) => import::run(args, interrupt).await,
+        Command::Search(args) => interrupt.stops(search::run(*args)).await,
+        Command::Get(args) => interrupt.stops(get::run(args)).await,
+        Command::Update(args) => interrupt.stops(update::run(args)).await,
+        Command::Delete(args) => interrupt.stops(delete::run(args)).await,
+        Command::Count(args) => interrupt.stops(count::run(args)).await,
+        Command::Facet(args) => interrupt.stops(facet::run(args)).await,
+        Command::Stats(args) => interrupt.stops(facet::run_stats(args)).await,
+        Command::Diff(args) => interrupt.stops(diff::run(args)).await,
+        Command::Correlate(args) => interrupt.stops(correlate::run(args)).await,
+        Command::Explain(args) => interrupt.stops(explain::run(args)).await,
+        Command::Hypothesise(args) => interrupt.stops(hypothesise::run(*args)).await,
+        Command::Trends(args) => interrupt.stops(trends::run(args)).await,
+        Command::Duplicates(args) => interrupt.stops(duplicates::run(args)).await,
+        Command::Unexplained(args) => interrupt.stops(unexplained::run(args)).await,
+        Command::Cluster(args) => interrupt.stops(cluster::run(args)).await,
+        Command::Report(args) => interrupt.stops(report::run(args)).await,
+        Command::Latents(args) => interrupt.stops(latents::run(args)).await,
+        Command::Steer(args) => interrupt.stops(steer::run(args)).await,
+        Command::Preset(args) => interrupt.stops(preset::run(args)).await,
+        Command::Encode(args) => encode::run(args, interrupt).await,
+        Command::Eval(args) => {
+            let own = interrupt.clone();
+            interrupt.stops(eval::run(args, own)).await
+        }
+        Command::Sae(args) => sae::run(args, interrupt).await,
+        Command::Inputs(args) => inputs::run(args, interrupt).await,
+        Command::Completions(args) => completions::run(&args, &mut self::command()),
+    }
 }
 
 /// Prints why a command ended, under `--json` as one JSON object on standard error

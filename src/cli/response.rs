@@ -157,24 +157,29 @@ pub(super) fn search(response: &SearchResponse, name: Name<'_>, columns: usize) 
 
 /// What steering did: cosine, residual, and the latents that changed first.
 pub(super) fn steering(steering: &Steering, name: Name<'_>, columns: usize) -> String {
-    let mut text = format!(
-        "steered{}{}: cosine to the original {:.3}, residual {:.3}\n",
-        if steering.component.is_empty() {
-            ""
-        } else {
-            " "
-        },
-        steering.component,
-        steering.cosine,
-        steering.residual_norm
-    );
-    if !steering.applied.is_empty() {
-        let applied = edits(&steering.applied);
-        let _ = writeln!(
-            text,
-            "  applied {}",
-            cut(&applied, columns.saturating_sub(10))
-        );
+    let component = match steering.component.as_str() {
+        "" => String::new(),
+        component => format!(" {component}"),
+    };
+    let is_boost = |edit: &SteerEdit| matches!(edit.edit, Some(Edit::Boost(_)));
+    let stays = !steering.applied.is_empty() && steering.applied.iter().all(is_boost);
+    let mut text = match stays {
+        true => format!("boosted{component}: documents with these latents score more; the query's vector stays as it is\n"),
+        false => format!(
+            "steered{component}: cosine to the original {:.3}, residual {:.3}\n",
+            steering.cosine, steering.residual_norm
+        ),
+    };
+    let applied: Vec<String> = steering
+        .applied
+        .iter()
+        .map(|own| applied(own, name))
+        .collect();
+    for line in wrap("  applied ", &applied, columns) {
+        let _ = writeln!(text, "{line}");
+    }
+    if stays {
+        return text;
     }
     for (indent, values) in [
         ("  before ", &steering.before),
@@ -262,6 +267,23 @@ fn edit(edit: &SteerEdit) -> String {
         Some(Edit::Zero(_)) => format!("{what}:zero"),
         Some(Edit::Boost(amount)) => format!("boost {what}={amount}"),
         None => what,
+    }
+}
+
+/// An edit of a latent, with its label.
+fn applied(edit: &SteerEdit, name: Name<'_>) -> String {
+    let latent = named(edit.latent, "", name);
+    let unit = match edit.unit() {
+        SteerUnit::P90 => " p90",
+        SteerUnit::Raw => "",
+    };
+    match edit.edit {
+        Some(Edit::Add(amount)) => format!("{latent} {amount:+.3}{unit}"),
+        Some(Edit::Scale(factor)) => format!("{latent} times {factor}"),
+        Some(Edit::Set(activation)) => format!("{latent} set to {activation:.3}{unit}"),
+        Some(Edit::Zero(_)) => format!("{latent} set to 0"),
+        Some(Edit::Boost(amount)) => format!("{latent} boosted {amount:+.3}"),
+        None => latent,
     }
 }
 

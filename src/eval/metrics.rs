@@ -228,7 +228,7 @@ const DRAWS: u32 = 100_000;
 /// // Two of 16 choices of signs have a sum of 10 or -10.
 /// assert_eq!(randomisation(&[1.0, 2.0, 3.0, 4.0], &mut random), 0.125);
 /// ```
-pub fn randomisation(differences: &[f64], random: &mut impl rand::Rng) -> f64 {
+pub fn randomisation(differences: &[f64], random: &mut impl rand::RngExt) -> f64 {
     let observed = differences.iter().sum::<f64>().abs();
     // Sums of the same numbers in another order differ in their last bits.
     let least = observed * (1.0 - 1e-12);

@@ -133,7 +133,7 @@ impl Unpacker<'_, '_> {
         for index in 0..zip.len() {
             let mut entry = zip.by_index(index).map_err(broken)?;
             if entry.is_file() {
-                let path = PathBuf::from(entry.name());
+                let path = PathBuf::from(&*entry.name().map_err(broken)?);
                 self.write(&path, &mut entry)?;
             }
         }

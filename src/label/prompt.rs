@@ -37,12 +37,10 @@ pub(super) fn drawn(
 ) -> (Vec<String>, Vec<String>) {
     let mut random = StdRng::seed_from_u64(seed);
     let top = &evidence.active[..evidence.active.len().min(3 * shown.documents)];
-    let active = top.choose_multiple(&mut random, shown.documents);
+    let active = top.sample(&mut random, shown.documents);
     let part = |text: &Passage<'_>| text.marked_within(shown.characters);
     let active = active.map(|(text, _)| part(text)).collect();
-    let inactive = evidence
-        .inactive
-        .choose_multiple(&mut random, shown.documents);
+    let inactive = evidence.inactive.sample(&mut random, shown.documents);
     (active, inactive.map(part).collect())
 }
 

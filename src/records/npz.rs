@@ -23,10 +23,14 @@ pub(super) fn array(file: &File, map: Mmap, name: Option<&str>) -> Result<(Mmap,
     let unreadable =
         |error: zip::result::ZipError| wrong(format!("is no archive of numpy.savez: {error}"));
     let mut archive = ZipArchive::new(BufReader::new(file.try_clone()?)).map_err(unreadable)?;
-    let mut names: Vec<String> = archive
-        .file_names()
-        .filter_map(|file| Some(file.strip_suffix(".npy")?.to_owned()))
-        .collect();
+    let mut names = Vec::new();
+    for file in archive.file_names() {
+        names.extend(
+            file.map_err(unreadable)?
+                .strip_suffix(".npy")
+                .map(str::to_owned),
+        );
+    }
     names.sort();
     let chosen = match name {
         Some(name) => name,
@@ -49,8 +53,9 @@ pub(super) fn array(file: &File, map: Mmap, name: Option<&str>) -> Result<(Mmap,
         .by_name(&format!("{chosen}.npy"))
         .map_err(unreadable)?;
     if entry.compression() == CompressionMethod::Stored {
-        let start = usize::try_from(entry.data_start())
-            .ok()
+        let start = entry
+            .data_start()
+            .and_then(|start| usize::try_from(start).ok())
             .filter(|start| *start <= map.len())
             .ok_or_else(|| wrong("is cut short".to_owned()))?;
         return Ok((map, start));

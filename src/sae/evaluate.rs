@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn rows_in_pieces_have_the_figures_of_rows_in_memory() {
-        use rand::Rng;
+        use rand::RngExt;
         let mut rng = StdRng::seed_from_u64(3);
         let vectors: Vec<f32> = (0..18_000).map(|_| rng.random_range(-1.0..3.0)).collect();
         for recall_rows in [20, 5000, 20_000] {

@@ -149,7 +149,7 @@ impl Selector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{Rng, SeedableRng, rngs::StdRng};
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
 
     #[test]
     fn selection_equals_a_full_sort_for_every_shape() {

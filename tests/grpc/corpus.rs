@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use latentdb_proto::v1::{Activation, Activations, Document, Hit, Value, Vector, value};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 pub(crate) const DIMENSION: usize = 12;
 pub(crate) const N_LATENTS: u32 = 40;

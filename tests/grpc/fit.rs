@@ -11,7 +11,7 @@ use latentdb_proto::v1::{
     Vector, query,
 };
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use tonic::{Code, Status};
 
 use crate::running::Running;

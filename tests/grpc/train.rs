@@ -3,7 +3,7 @@
 use latentdb::sae::{Architecture, format};
 use latentdb_proto::v1::{Document, EvaluateSaeRequest, TrainSaeProgress, TrainSaeRequest, Vector};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 

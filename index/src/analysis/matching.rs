@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn an_assignment_is_the_best_one() {
-        use rand::{Rng as _, SeedableRng as _};
+        use rand::{RngExt as _, SeedableRng as _};
         let mut random = rand::rngs::StdRng::seed_from_u64(4);
         for _ in 0..200 {
             let rows = random.random_range(1..7);

@@ -280,7 +280,7 @@ fn at_least(share: f64, length: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use rand::seq::index::sample;
-    use rand::{Rng, SeedableRng, rngs::StdRng};
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
 
     use super::*;
 

@@ -9,7 +9,7 @@ use latentdb_index::{
     Activation, Collection, Document, Operation, ResolvedFilter, Snapshot, Value,
 };
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 pub const N_LATENTS: usize = 30;
 const SOURCES: [&str; 3] = ["news", "tweets", "films"];

@@ -464,7 +464,7 @@ fn attributes_that_take_nothing_apart_are_named() {
 }
 
 /// Documents whose latents have nothing to do with anything.
-fn noise(random: &mut impl rand::Rng, documents: usize, lengths: bool) -> Corpus {
+fn noise(random: &mut impl rand::RngExt, documents: usize, lengths: bool) -> Corpus {
     let made = (0..documents).map(|id| {
         let mut document = Document::new(format!("d{id}"));
         let is_long = lengths && random.random_bool(0.5);

@@ -8,7 +8,7 @@ use latentdb_index::analysis::explain::{
 use latentdb_index::analysis::{Members, Side};
 use latentdb_index::{Activation, Document, ErrorKind, Progress, Result, Value};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use crate::corpus::{Corpus, filter};
 

@@ -12,7 +12,7 @@ use latentdb_index::{
     Activation, Document, ErrorKind, Filter, LatentPosition, Progress, ResolvedFilter, Value,
 };
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use crate::corpus::{Corpus, N_LATENTS, active, close, filter, having};
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use latentdb_index::analysis::{DuplicateOptions, Side, near_duplicates};
 use latentdb_index::{Activation, Document, Filter, Progress};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use crate::corpus::{Corpus, active, filter};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use latentdb_index::{Database, ErrorKind, verify};
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use crate::small::{NAME, answers, copy, document, files, upsert, write};
 

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use latentdb_index::Step;
-use rand::Rng;
+use rand::RngExt;
 use rand::rngs::StdRng;
 
 /// Bytes that reach a disk as one.

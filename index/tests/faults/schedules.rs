@@ -14,7 +14,7 @@ use latentdb_index::{
     SetContent, StreamPosition, Update, Value, verify,
 };
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use crate::disk::{Disk, Failure, Plan};
 use crate::small::{NAME, document, new_collection, upsert};

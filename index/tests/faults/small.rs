@@ -10,7 +10,7 @@ use latentdb_index::{
     Operation, Query, SetContent, Value,
 };
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 pub const NAME: &str = "small";
 const DIMENSION: usize = 8;

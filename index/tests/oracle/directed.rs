@@ -9,7 +9,7 @@ use std::time::Duration;
 use latentdb_index::filter::TextMode;
 use latentdb_index::query::{Boosts, Kind, LatentWeight, Nearest};
 use latentdb_index::{Activation, Collection, Document, Filter, Operation, Query, Value};
-use rand::Rng;
+use rand::RngExt;
 
 use crate::check::Checked;
 use crate::generate::{self, random};

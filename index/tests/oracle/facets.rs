@@ -8,7 +8,7 @@ use latentdb_index::analysis::{
     HistogramBuckets, facets,
 };
 use latentdb_index::{Document, ErrorKind, Filter, Snapshot, Value};
-use rand::Rng;
+use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use time::{OffsetDateTime, Time};

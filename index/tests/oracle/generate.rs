@@ -14,7 +14,7 @@ use latentdb_index::{
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use crate::naive::{self, DIMENSION, N_LATENTS};
 
@@ -249,7 +249,7 @@ pub fn upserts(random: &mut StdRng, count: usize) -> Vec<Operation> {
 /// Updates of documents that exist.
 pub fn updates(random: &mut StdRng, count: usize, living: &[String]) -> Vec<Operation> {
     living
-        .choose_multiple(random, count)
+        .sample(random, count)
         .cloned()
         .collect::<Vec<_>>()
         .into_iter()
@@ -543,7 +543,7 @@ fn weights(random: &mut StdRng) -> Vec<LatentWeight> {
     let sign: i32 = random.random_range(-1..2);
     let all: Vec<u32> = (0..N_LATENTS as u32).collect();
     let count = random.random_range(1..10);
-    all.choose_multiple(random, count)
+    all.sample(random, count)
         .copied()
         .collect::<Vec<_>>()
         .into_iter()

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use latentdb_index::filter::Shape;
 use latentdb_index::query::{DEFAULT_EF, Hit, Kind, Nearest, Ranking, execute};
 use latentdb_index::{Collection, Document, Filter, Operation, Query, Snapshot, Value};
-use rand::Rng;
+use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::generate::random;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use latentdb_index::{Collection, Document, Operation, Snapshot};
-use rand::Rng;
+use rand::RngExt;
 
 use crate::generate::random;
 use crate::graph::nearest;

@@ -25,7 +25,7 @@ use latentdb_index::filter::Name;
 use latentdb_index::{Collection, Filter, Operation, Snapshot, StreamPosition, Written};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use rand::Rng;
+use rand::RngExt;
 
 use check::Checked;
 use facets::check_facets;

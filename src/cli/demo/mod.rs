@@ -1,7 +1,7 @@
 //! `latentdb demo`: a newcomer's first five minutes.
 //!
-//! `setup` builds what is missing of a collection from pinned inputs; `tour` runs one example of each
-//! query kind on it. All of it goes through a real client of a server on this machine.
+//! `setup` builds what is missing of a collection from pinned inputs; `tour` shows on it what the
+//! database is for. All of it goes through a real client of a server on this machine.
 
 mod setup;
 mod tour;
@@ -39,7 +39,10 @@ pub(super) struct Args {
         requires = "serve"
     )]
     listen: String,
-    /// Print the answers of the tour as JSON, one example a line, and errors too
+    /// How much is shown
+    #[arg(long, value_enum, default_value_t)]
+    tour: tour::Extent,
+    /// Print the tour as JSON, a line with each command and one with its answer, and errors too
     #[arg(long, help_heading = "Output")]
     json: bool,
 }
@@ -75,7 +78,8 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
     let visit = async {
         let client = Client::connect(&address).await?;
         setup::build(&client, &corpus, &interrupt).await?;
-        tour::run(&client, corpus.len(), args.json).await?;
+        let report = data.with_extension("html").display().to_string();
+        tour::run(&client, &address, &report, args.tour, args.json, &interrupt).await?;
         let folder = data.display();
         if args.serve {
             eprintln!(
@@ -86,7 +90,7 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
             interrupt.asked().await;
         } else if !args.json {
             output::print(&format!(
-                "\nTo go on:\n  latentdb serve --data {folder}\n  latentdb search {COLLECTION} \
+                "\nTo go on:\n  latentdb demo --tour all\n  latentdb serve --data {folder}\n  latentdb search {COLLECTION} \
                  \"your words\"\nWhile it serves, the page is at http://{DEFAULT_ADDRESS}/#/{COLLECTION}/search\n"
             ))?;
         }

@@ -1,7 +1,7 @@
 //! Both engines against the formulas in double precision.
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use super::*;
 

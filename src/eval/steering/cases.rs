@@ -124,7 +124,7 @@ impl Options {
         others.dedup();
         others.retain(|other| other != answer);
         let mut labels: Vec<String> = others
-            .choose_multiple(random, OPTIONS - 1)
+            .sample(random, OPTIONS - 1)
             .cloned()
             .chain([answer.to_owned()])
             .collect();

@@ -218,7 +218,7 @@ impl RecordWriter {
 mod tests {
     use latentdb_index::{Activation, Codes, LatentPosition, Value};
     use rand::rngs::StdRng;
-    use rand::{Rng, SeedableRng};
+    use rand::{RngExt, SeedableRng};
 
     use super::*;
 

@@ -1,5 +1,6 @@
 //! `.npz` archives of numpy, as `numpy.savez` and `numpy.savez_compressed` write them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read as _};
@@ -26,7 +27,10 @@ pub(super) fn read(path: &Path) -> Result<Tensors> {
         let mut entry = archive
             .by_index(at)
             .map_err(|error| unreadable(format!("has an entry that cannot be read: {error}")))?;
-        let name = entry.name().to_owned();
+        let name = entry.name().map(Cow::into_owned);
+        let name = name.map_err(|error| {
+            unreadable(format!("has an entry without a readable name: {error}"))
+        })?;
         let name = name.strip_suffix(".npy").unwrap_or(&name).to_owned();
         let wrong = |what: &str| Error::invalid(&*name, format!("of {} {what}", path.display()));
         let header = Header::read(&mut entry).map_err(|error| wrong(error.message()))?;

@@ -1,6 +1,8 @@
 //! The files of an imported SAE, and the record of where it came from.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -32,6 +34,15 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 /// SHA-256 of a file, in hexadecimal.
 pub(super) fn file_hash(path: &Path) -> Result<String> {
     let mut digest = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path)?, &mut digest)?;
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    loop {
+        let block = file.fill_buf()?;
+        if block.is_empty() {
+            break;
+        }
+        digest.update(block);
+        let read = block.len();
+        file.consume(read);
+    }
     Ok(hex(digest.finalize()))
 }

@@ -1,6 +1,7 @@
 //! `.pt` and `.pth` files as `torch.save` writes them: a zip archive of one pickle and a file per
 //! storage. Read without running anything; see [`super::pickle`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -48,10 +49,11 @@ impl Checkpoint {
             )
             .with_source(e)
         })?;
-        let pickles: Vec<String> = archive
-            .file_names()
-            .filter(|name| *name == "data.pkl" || name.ends_with("/data.pkl"))
-            .map(str::to_owned)
+        // A name that is not readable is none of torch's.
+        let names = archive.file_names().filter_map(std::result::Result::ok);
+        let pickles: Vec<String> = names
+            .filter(|name| name == "data.pkl" || name.ends_with("/data.pkl"))
+            .map(Cow::into_owned)
             .collect();
         let [pickled] = &pickles[..] else {
             return Err(Error::invalid(

@@ -1,7 +1,7 @@
 //! The trained tensors, and anything of the same shape: gradients, moments, running means.
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use crate::vectors::normalise;
 

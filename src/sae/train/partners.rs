@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rand::Rng;
+use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rayon::prelude::*;
 
@@ -64,7 +64,7 @@ impl Partners {
         Ok(Self::Near(near))
     }
 
-    fn draw(&self, row: u32, random: &mut impl Rng) -> Option<u32> {
+    fn draw(&self, row: u32, random: &mut impl RngExt) -> Option<u32> {
         match self {
             Self::Near(near) => near.get(&row)?.choose(random).copied(),
             Self::Queries { first, has } => has[row as usize].then_some(first + row),
@@ -75,7 +75,7 @@ impl Partners {
     pub fn add_to(
         &self,
         drawn: &[u32],
-        random: &mut impl Rng,
+        random: &mut impl RngExt,
         (rows, pairs): &mut (Vec<u32>, Vec<(u32, u32)>),
     ) {
         rows.clear();

@@ -1,7 +1,7 @@
 //! Whole trainings on planted dictionaries.
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::error::ErrorKind;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use rand::Rng;
+use rand::RngExt;
 use rayon::ThreadPool;
 
 use crate::error::{Error, Result};

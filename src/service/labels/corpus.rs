@@ -7,7 +7,7 @@ use std::sync::Arc;
 use latentdb_index::{Snapshot, TopK, dot};
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rayon::prelude::*;
 
 use super::passages::Passages;
@@ -249,7 +249,7 @@ impl Corpus {
         for part in 0..PARTS {
             let at = |part: usize| part * ranked.len() / PARTS;
             let share = (part + 1) * most / PARTS - part * most / PARTS;
-            let active = ranked[at(part)..at(part + 1)].choose_multiple(&mut random, share);
+            let active = ranked[at(part)..at(part + 1)].sample(&mut random, share);
             let stratum = Stratum::Active(part as u8);
             drawn.extend(active.map(|entry| (entry.0, stratum)));
         }

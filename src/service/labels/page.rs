@@ -161,7 +161,7 @@ fn spread(snapshot: &Snapshot, latent: u32, request: &PageRequest) -> Result<Lat
             .map(|hit| read((hit.doc, hit.score)))
             .collect::<Result<_>>()?,
         random_documents: postings
-            .choose_multiple(&mut random, request.random_documents)
+            .sample(&mut random, request.random_documents)
             .map(|&posting| read(posting))
             .collect::<Result<_>>()?,
         labels: Vec::new(),

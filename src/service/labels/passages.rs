@@ -7,7 +7,7 @@ use std::sync::Arc;
 use latentdb_index::{LatentPosition, Snapshot};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
-use rand::{Rng as _, SeedableRng};
+use rand::{RngExt as _, SeedableRng};
 
 use super::embedding::PhraseEncoder;
 use crate::coder::TokenCoder;

@@ -170,7 +170,7 @@ fn length(set: &[u32]) -> u32 {
 mod tests {
     use std::collections::BTreeSet;
 
-    use rand::{Rng, SeedableRng, rngs::StdRng};
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! k-means with k-means++ starts (Arthur and Vassilvitskii 2007), the best of several.
 
-use rand::Rng;
+use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::error::Result;

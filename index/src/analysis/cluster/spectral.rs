@@ -3,7 +3,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
-use rand::Rng;
+use rand::RngExt;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
 

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rand::Rng;
+use rand::RngExt;
 
 use super::*;
 use crate::document::{Activation, Document, Value};

@@ -2,7 +2,7 @@
 //! matrix and nothing of its size is kept (Halko, Martinsson and Tropp 2011).
 
 use faer::{Mat, Side};
-use rand::Rng;
+use rand::RngExt;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
 

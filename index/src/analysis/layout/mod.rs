@@ -314,7 +314,7 @@ fn into_square(points: &mut [[f32; 2]]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::Rng as _;
+    use rand::RngExt as _;
 
     #[test]
     fn points_fill_the_square_and_keep_their_proportions() {

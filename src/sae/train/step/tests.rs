@@ -1,7 +1,7 @@
 //! The gradient against finite differences of the loss written down naively in f64.
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 use super::*;
 use crate::sae::train::forward::add_noise;
