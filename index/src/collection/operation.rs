@@ -140,6 +140,24 @@ impl Passages {
         format!("{parent}#{number}")
     }
 
+    /// The number of a document's passage by its id; `None` for an id that is not one of its passages'.
+    pub(super) fn number(parent: &str, id: &str) -> Option<u64> {
+        let digits = id.strip_prefix(parent)?.strip_prefix('#')?;
+        let number = digits.parse().ok()?;
+        (Self::id(parent, number) == id).then_some(number)
+    }
+
+    /// The ids of a document's passages lie from the first of these to below the second.
+    pub(super) fn ids(parent: &str) -> (String, String) {
+        // `$` is the character after `#`.
+        (format!("{parent}#"), format!("{parent}$"))
+    }
+
+    /// Whether an id may be a passage's, of whatever document.
+    pub(super) fn may_be(id: &str) -> bool {
+        id.contains('#')
+    }
+
     /// The id of the document that was split.
     pub fn parent(&self) -> &str {
         &self.parent

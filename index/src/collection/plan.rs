@@ -1,7 +1,8 @@
 //! What a write will change, decided against the state it will meet: the snapshot, and what is
 //! gathered before it. Nothing is changed here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -10,7 +11,7 @@ use super::operation::{MatchingUpdate, Operation, Passages, Requirement, Update,
 use super::shared::Shared;
 use crate::document::{Document, Value, validate_attribute_count};
 use crate::error::{Error, ErrorKind, Result, Within as _};
-use crate::filter::ResolvedFilter;
+use crate::filter::{Filter, IdTest, ResolvedFilter};
 use crate::snapshot::Snapshot;
 use crate::version::Version;
 
@@ -20,6 +21,8 @@ pub(super) struct Changes {
     /// In the order of the operations, so that documents lie as they were sent and what is read in
     /// row order (training, exports) is the same for every ingest of the same records.
     pub documents: IndexMap<String, Option<Document>>,
+    /// Those of the ids that may be passages', in order.
+    numbered: BTreeSet<String>,
     /// Stored documents that are rewritten; then nothing else changes.
     pub rewrite: Option<Rewrite>,
     /// Texts among them of which vectors know the beginning alone.
@@ -55,7 +58,7 @@ pub(super) struct Planner<'p> {
     pub shared: &'p Shared,
     pub snapshot: Arc<Snapshot>,
     /// Documents as the writes before leave them that are not committed yet; `None` is deleted.
-    pub gathered: &'p HashMap<String, Option<Document>>,
+    pub gathered: &'p BTreeMap<String, Option<Document>>,
 }
 
 impl Planner<'_> {
@@ -128,8 +131,9 @@ impl Planner<'_> {
     fn replace(&self, passages: Passages, changes: &mut Changes) -> Result<()> {
         let parent = passages.parent().to_owned();
         let is_whole = self.exists(&parent, changes)?;
+        let before = self.passages_of(&parent, changes)?;
         if passages.keep_existing {
-            let mut exists = is_whole;
+            let mut exists = is_whole || !before.is_empty();
             for passage in passages.documents() {
                 exists |= self.exists(&passage.id, changes)?;
             }
@@ -139,31 +143,53 @@ impl Planner<'_> {
             }
         }
         if is_whole {
-            changes.delete(parent.clone());
+            changes.delete(parent);
         }
-        let mut behind = passages.documents().len() as u64;
+        let written = passages.documents().len() as u64;
+        for (number, id) in before {
+            if number >= written {
+                changes.delete(id);
+            }
+        }
         passages
             .into_documents()
             .into_iter()
             .for_each(|one| changes.put(one));
-        while self.is_passage(&parent, behind, changes)? {
-            changes.delete(Passages::id(&parent, behind));
-            behind += 1;
-        }
         Ok(())
     }
 
-    /// Whether a document has a passage of this number. One whose id looks so only is none.
-    fn is_passage(&self, parent: &str, number: u64, changes: &Changes) -> Result<bool> {
-        let id = Passages::id(parent, number);
+    /// A document's passages by number. There may be gaps: passages are deleted one by one too. A document whose id
+    /// looks so only is none.
+    fn passages_of(&self, parent: &str, changes: &Changes) -> Result<BTreeMap<u64, String>> {
+        let (lower, upper) = Passages::ids(parent);
+        let test = IdTest::Range {
+            lower: Bound::Included(lower.clone()),
+            upper: Bound::Excluded(upper.clone()),
+        };
+        let mut ids: BTreeSet<String> = self.matching_ids(&Filter::Id(test))?.into_iter().collect();
+        let staged = self.gathered.range(lower.clone()..upper.clone());
+        ids.extend(staged.map(|(id, _)| id.clone()));
+        ids.extend(changes.numbered.range(lower..upper).cloned());
+        let mut passages = BTreeMap::new();
+        for id in ids {
+            if let Some(number) = Passages::number(parent, &id)
+                && self.names_parent(&id, parent, changes)?
+            {
+                passages.insert(number, id);
+            }
+        }
+        Ok(passages)
+    }
+
+    fn names_parent(&self, id: &str, parent: &str, changes: &Changes) -> Result<bool> {
         let names = |document: &Document| matches!(document.attributes.get(Passages::PARENT), Some(Value::String(own)) if own == parent);
-        if let Some(staged) = self.staged(&id, changes) {
+        if let Some(staged) = self.staged(id, changes) {
             return Ok(staged.as_ref().is_some_and(names));
         }
-        let Some(doc) = self.snapshot.find(&id)? else {
-            return Ok(false);
-        };
-        Ok(names(&self.snapshot.whole(doc)?))
+        match self.snapshot.find(id)? {
+            Some(doc) => Ok(names(&self.snapshot.whole(doc)?)),
+            None => Ok(false),
+        }
     }
 
     fn require(&self, id: &str, state: Requirement, changes: &Changes) -> Result<()> {
@@ -251,12 +277,20 @@ impl Planner<'_> {
 impl Changes {
     fn put(&mut self, document: Document) {
         self.written.upserted += 1;
+        self.note(&document.id);
         self.documents.insert(document.id.clone(), Some(document));
     }
 
     fn delete(&mut self, id: String) {
         self.written.deleted += 1;
+        self.note(&id);
         self.documents.insert(id, None);
+    }
+
+    fn note(&mut self, id: &str) {
+        if Passages::may_be(id) {
+            self.numbered.insert(id.to_owned());
+        }
     }
 }
 

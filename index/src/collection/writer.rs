@@ -4,7 +4,7 @@
 //! **Invariant:** an acknowledged write is on disk and visible. The commit is the log: tantivy
 //! renames its manifest, we sync the directory behind it, and only then answer.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Weak};
@@ -553,7 +553,7 @@ struct Group {
     /// A stream has advanced.
     positioned: bool,
     /// Documents as the group leaves them; `None` is deleted.
-    documents: HashMap<String, Option<Document>>,
+    documents: BTreeMap<String, Option<Document>>,
     /// Ids of documents whose attributes an update by filter changed; it is the last write.
     rewritten: Vec<String>,
     failure: Option<Error>,

@@ -9,8 +9,8 @@ use latentdb_index::query::{
     OrderBy, OrderKey, Scale,
 };
 use latentdb_index::{
-    Activation, Codes, Document, Filter, LatentPosition, MatchingUpdate, Operation, Query,
-    Requirement, Update, Value, Version,
+    Activation, Codes, Document, Filter, LatentPosition, MatchingUpdate, Operation, Passages,
+    Query, Requirement, Update, Value, Version,
 };
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -246,6 +246,24 @@ pub fn upserts(random: &mut StdRng, count: usize) -> Vec<Operation> {
         .collect()
 }
 
+/// A document of few, split into passages, of which some may exist.
+fn passages(random: &mut StdRng) -> Operation {
+    let mut whole = document(random);
+    whole.id = id(random.random_range(0..IDS / 40));
+    whole.vector = None;
+    whole.codes = Vec::new();
+    let texts = (0..random.random_range(0..6)).map(|_| text(random));
+    let mut passages = Passages::of(whole, texts.collect()).unwrap();
+    for own in passages.documents_mut() {
+        own.vector = random.random_bool(0.85).then(|| vector(random));
+        own.codes = (0..random.random_range(0..4))
+            .map(|_| codes(random))
+            .collect();
+    }
+    passages.keep_existing = random.random_bool(0.3);
+    Operation::Passages(Box::new(passages))
+}
+
 /// Updates of documents that exist.
 pub fn updates(random: &mut StdRng, count: usize, living: &[String]) -> Vec<Operation> {
     living
@@ -329,10 +347,19 @@ pub fn mixed(random: &mut StdRng, living: &[String]) -> Vec<Operation> {
         )));
     }
     for _ in 0..random.random_range(1..12) {
-        match random.random_range(0..8) {
+        match random.random_range(0..12) {
             0..3 => operations.extend(upserts(random, 2)),
             3..5 => operations.extend(updates(random, 2, living)),
             5..7 => operations.extend(deletes(random, 3)),
+            7..10 => operations.push(passages(random)),
+            10 if !living.is_empty() => {
+                // Passages one by one too, so that their numbers have gaps.
+                let some: Vec<String> = living.sample(random, 3).cloned().collect();
+                let passages = living.iter().filter(|id| id.contains('#')).take(1);
+                operations.push(Operation::Delete(
+                    some.into_iter().chain(passages.cloned()).collect(),
+                ));
+            }
             _ => {
                 // May name a document that an operation before this one inserted or deleted.
                 let id = id(random.random_range(0..IDS / 10));

@@ -13,8 +13,8 @@ use latentdb_index::query::{
     ActivationScale, Boosts, Fusion, Latents, LatentsBm25, OrderBy, OrderKey, Scale,
 };
 use latentdb_index::{
-    Activation, Document, ErrorKind, Filter, Operation, Requirement, ResolvedFilter, Result,
-    Update, Value, Version,
+    Activation, Document, ErrorKind, Filter, Operation, Passages, Requirement, ResolvedFilter,
+    Result, Update, Value, Version,
 };
 
 /// Values of a vector.
@@ -66,6 +66,37 @@ impl Model {
                     documents.insert(document.id.clone(), stored(document));
                 }
                 Operation::CountCut(_) => (),
+                Operation::Passages(passages) => {
+                    let parent = passages.parent().to_owned();
+                    let before: Vec<String> = documents
+                        .values()
+                        .filter(|document| is_passage(document, &parent))
+                        .map(|document| document.id.clone())
+                        .collect();
+                    let is_there = documents.contains_key(&parent)
+                        || !before.is_empty()
+                        || passages
+                            .documents()
+                            .iter()
+                            .any(|own| documents.contains_key(&own.id));
+                    if passages.keep_existing && is_there {
+                        applied.existing.push(parent);
+                        continue;
+                    }
+                    let stay: BTreeSet<&String> =
+                        passages.documents().iter().map(|own| &own.id).collect();
+                    for id in before.into_iter().chain([parent]) {
+                        if !stay.contains(&id) && documents.remove(&id).is_some() {
+                            applied.deleted += 1;
+                            touched.insert(id);
+                        }
+                    }
+                    for own in passages.documents() {
+                        applied.upserted += 1;
+                        touched.insert(own.id.clone());
+                        documents.insert(own.id.clone(), stored(own));
+                    }
+                }
                 Operation::Require { id, state } => {
                     let found = documents.get(id).map(Version::of);
                     match state {
@@ -277,6 +308,21 @@ impl Model {
 }
 
 /// A document as it is stored: activations rounded to f16, those that round to 0 left out.
+/// Whether a document is a passage of another: its id and its attribute say so.
+fn is_passage(document: &Document, parent: &str) -> bool {
+    let named = document.attributes.get(Passages::PARENT);
+    let number = document
+        .id
+        .strip_prefix(parent)
+        .and_then(|rest| rest.strip_prefix('#'));
+    named == Some(&Value::String(parent.to_owned()))
+        && number.is_some_and(|number| {
+            number
+                .parse::<u64>()
+                .is_ok_and(|own| own.to_string() == number)
+        })
+}
+
 fn stored(document: &Document) -> Document {
     let mut document = document.clone();
     for codes in &mut document.codes {
