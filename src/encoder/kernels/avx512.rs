@@ -17,7 +17,7 @@ use super::buffer::Buffer;
 use super::elementwise::{activate_body, exponentiate};
 use super::engine::Engine;
 use super::layer::{Attention, AttentionScratch, Epilogue, Linear};
-use crate::instructions::Level;
+use crate::instructions::has_avx512;
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 14;
@@ -54,7 +54,7 @@ pub(super) fn linear(
     out: &mut [f32],
     epilogue: Epilogue,
 ) {
-    assert_eq!(Level::detect(), Level::Avx512, "this engine needs AVX-512");
+    assert!(has_avx512(), "this engine needs AVX-512");
     // SAFETY: the features that the function enables were just found.
     unsafe { linear_blocks(layer, weight, x, out, epilogue) }
 }
@@ -144,7 +144,7 @@ pub(super) fn attention(
     length: usize,
     scratch: &mut AttentionScratch,
 ) {
-    assert_eq!(Level::detect(), Level::Avx512, "this engine needs AVX-512");
+    assert!(has_avx512(), "this engine needs AVX-512");
     for group in 0..shape.kv_heads {
         // SAFETY: the features that the function enables were just found.
         unsafe { attention_group(shape, group, qkv, out, length, scratch) }

@@ -1,6 +1,6 @@
 //! The implementations of the arithmetic, and which of them this machine runs.
 
-use crate::instructions::Level;
+use crate::instructions::has_avx512;
 use crate::reading::Precision;
 
 /// The implementation of matrix products.
@@ -17,10 +17,10 @@ pub(in crate::encoder) enum Engine {
 impl Engine {
     /// The fastest engine of this machine.
     pub(in crate::encoder) fn detect() -> Self {
-        match Level::detect() {
-            Level::Avx512 if Self::has_bf16() => Self::Avx512Bf16,
-            Level::Avx512 => Self::Avx512,
-            Level::Avx2 | Level::Baseline => Self::Portable,
+        match (has_avx512(), Self::has_bf16()) {
+            (true, true) => Self::Avx512Bf16,
+            (true, false) => Self::Avx512,
+            (false, _) => Self::Portable,
         }
     }
 
