@@ -80,7 +80,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("guide", &[]),
-    ("inputs", &["error", "hex", "progress"]),
+    ("inputs", &["encoder", "error", "hex", "progress"]),
     ("verify", &["error", "sae", "latentdb_index"]),
     ("whole_file", &["error"]),
     ("plot", &["error", "whole_file"]),

@@ -33,6 +33,7 @@ mod weights;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use batching::BatchingEncoder;
@@ -344,6 +345,22 @@ impl SentenceEncoder {
             *value *= scale;
         }
     }
+}
+
+/// The folder of a model of the hub: from its cache, or downloaded unless `offline`.
+///
+/// # Errors
+/// `NotFound` for what is no id, `Unavailable` for a model that is not there.
+pub(crate) fn of_hub(model: &str, offline: bool) -> Result<PathBuf> {
+    folder::locate(model, &Hub::of_user(offline))
+}
+
+/// SHA-256 of a folder's weights, in hexadecimal, as [`EncoderIdentity`] has it.
+///
+/// # Errors
+/// `NotFound` and `Corrupted` where there are none.
+pub(crate) fn weights_sha256(folder: &Path) -> Result<String> {
+    Ok(SafetensorsFolder::open(folder)?.sha256())
 }
 
 /// `threads`, or one per core for 0.

