@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use futures::future::LocalBoxFuture;
 
 mod annotators;
 mod chat;
@@ -229,20 +230,22 @@ fn parsed(line: &str, address: &str, json: bool) -> anyhow::Result<Cli> {
 }
 
 /// Runs a command line within another command.
-async fn run_line(
-    line: &str,
-    address: &str,
+fn run_line<'a>(
+    line: &'a str,
+    address: &'a str,
     json: bool,
-    interrupt: &Interrupt,
-) -> anyhow::Result<()> {
-    let command = parsed(line, address, json)?.command;
+    interrupt: &'a Interrupt,
+) -> LocalBoxFuture<'a, anyhow::Result<()>> {
     // A command may be the one that this is within, as far as types know.
-    Box::pin(run_command(command, interrupt.clone())).await
+    Box::pin(async move {
+        let command = parsed(line, address, json)?.command;
+        run_command(command, interrupt.clone()).await
+    })
 }
 
 async fn run_command(command: Command, interrupt: Interrupt) -> anyhow::Result<()> {
     match command {
-        Command::Demo(args) => demo::run(args, interrupt).await,
+        Command::Demo(args) => demo::run(args, interrupt, run_line).await,
         Command::Serve(args) => serve::run(*args, interrupt).await,
         Command::Snapshot(args) => snapshot::run(args, interrupt).await,
         Command::Config(args) => config::run(&args, self::command()),

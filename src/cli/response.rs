@@ -164,7 +164,9 @@ pub(super) fn steering(steering: &Steering, name: Name<'_>, columns: usize) -> S
     let is_boost = |edit: &SteerEdit| matches!(edit.edit, Some(Edit::Boost(_)));
     let stays = !steering.applied.is_empty() && steering.applied.iter().all(is_boost);
     let mut text = match stays {
-        true => format!("boosted{component}: documents with these latents score more; the query's vector stays as it is\n"),
+        true => format!(
+            "boosted{component}: documents with these latents score more; the query's vector stays as it is\n"
+        ),
         false => format!(
             "steered{component}: cosine to the original {:.3}, residual {:.3}\n",
             steering.cosine, steering.residual_norm

@@ -47,7 +47,11 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> {
+pub(super) async fn run(
+    args: Args,
+    interrupt: Interrupt,
+    run_line: tour::RunLine,
+) -> anyhow::Result<()> {
     let data = args
         .data
         .clone()
@@ -79,7 +83,10 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         let client = Client::connect(&address).await?;
         setup::build(&client, &corpus, &interrupt).await?;
         let report = data.with_extension("html").display().to_string();
-        tour::run(&client, &address, &report, args.tour, args.json, &interrupt).await?;
+        tour::run(
+            &client, &address, &report, args.tour, args.json, &interrupt, run_line,
+        )
+        .await?;
         let folder = data.display();
         if args.serve {
             eprintln!(
@@ -91,7 +98,8 @@ pub(super) async fn run(args: Args, interrupt: Interrupt) -> anyhow::Result<()> 
         } else if !args.json {
             output::print(&format!(
                 "\nTo go on:\n  latentdb demo --tour all\n  latentdb serve --data {folder}\n  latentdb search {COLLECTION} \
-                 \"your words\"\nWhile it serves, the page is at http://{DEFAULT_ADDRESS}/#/{COLLECTION}/search\n"
+                 \"your words\"\n  latentdb collection create mine --encoder all-MiniLM-L6-v2\n  \
+                 latentdb ingest mine FILE.csv --text \"{{COLUMN}}\"\nWhile it serves, the page is at http://{DEFAULT_ADDRESS}/#/{COLLECTION}/search\n"
             ))?;
         }
         anyhow::Ok(())

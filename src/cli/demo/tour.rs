@@ -1,6 +1,7 @@
 //! What a collection answers, as the commands that ask it: each is shown and run.
 
 use anyhow::Context as _;
+use futures::future::LocalBoxFuture;
 use latentdb_proto::v1::SearchLabelsRequest;
 use serde_json::json;
 
@@ -145,6 +146,10 @@ pub(super) enum Extent {
     All,
 }
 
+/// Runs a command line against the server at an address, printing JSON or not.
+pub(in crate::cli) type RunLine =
+    for<'a> fn(&'a str, &'a str, bool, &'a Interrupt) -> LocalBoxFuture<'a, anyhow::Result<()>>;
+
 /// Shows and runs the commands against the server at `address`; a report is written to `report`. As JSON, each is a line
 /// with the command, and one with its answer.
 pub(super) async fn run(
@@ -154,12 +159,14 @@ pub(super) async fn run(
     extent: Extent,
     is_json: bool,
     interrupt: &Interrupt,
+    run_line: RunLine,
 ) -> anyhow::Result<()> {
     if !is_json {
         output::print(
-            "\nTweets, film reviews, product reviews and newspaper opinion, each with a vector and with its latents:\n\
-             concepts that a sparse autoencoder found in the vectors, labelled by keyphrases of their documents.\n\
-             Under a hit stand its strongest: number, \"label\", activation and (share of the score).\n",
+            "\nTweets, film reviews, product reviews and newspaper opinion. Each text has latents: topics that a sparse\n\
+             autoencoder learned by itself, labelled by words of their documents (some labels are poor or missing).\n\
+             Under a hit stand its strongest: 312 \"night\" 0.20 (+0.071) is latent 312, active at 0.20, which adds .071\n\
+             to the score.\n",
         )?;
     }
     let comedy = labelled(client, "comedy").await?.to_string();
@@ -181,7 +188,7 @@ pub(super) async fn run(
                 step.kind, step.why
             ))?;
         }
-        crate::cli::run_line(&command, address, is_json, interrupt).await?;
+        run_line(&command, address, is_json, interrupt).await?;
     }
     Ok(())
 }
