@@ -181,7 +181,7 @@ impl Keys {
     /// ```
     ///
     /// # Errors
-    /// `InvalidArgument` for a name that is none, `AlreadyExists` for one that is taken.
+    /// `InvalidArgument` for a malformed name, `AlreadyExists` for one that is taken.
     pub fn create(
         &mut self,
         name: &str,

@@ -43,7 +43,7 @@ impl Telemetry {
     /// their stages.
     ///
     /// # Errors
-    /// `InvalidArgument` for an address that is none.
+    /// `InvalidArgument` for a malformed address.
     pub fn start(&self) -> Result<Running> {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

@@ -8,8 +8,8 @@
 mod aliases;
 mod attach;
 mod embed;
+mod entry;
 mod frozen;
-mod held;
 mod names;
 mod pending;
 mod record_file;
@@ -30,11 +30,11 @@ use crate::collection::Collection;
 use crate::error::{Error, ErrorKind, Result, Within as _};
 use crate::storage::{CatalogFile, Faults, Storage};
 use crate::text::Analyzer;
-use held::{Held, Serving, missing};
+use entry::{CollectionEntry, Serving, missing};
 use pending::Pending;
 
+pub use entry::{CollectionHandle, View};
 pub use frozen::Frozen;
-pub use held::{CollectionHandle, View};
 pub use names::{now, validate_name};
 pub use repair::{Repaired, repair};
 pub use verify::{Damaged, Verified, verify};
@@ -44,7 +44,7 @@ pub struct Database {
     directory: PathBuf,
     catalog: Arc<Catalog>,
     storage: Storage,
-    collections: RwLock<BTreeMap<String, Arc<Held>>>,
+    collections: RwLock<BTreeMap<String, Arc<CollectionEntry>>>,
     /// The collections that aliases stand for. Taken after `collections`.
     aliases: RwLock<BTreeMap<String, String>>,
     /// Creations of unknown outcome.
@@ -112,8 +112,8 @@ impl Database {
             let path = root.join(&record.id);
             let serving = serve_generation(&path, &record, &storage);
             let name = record.name.clone();
-            let held = Held::new(path, &catalog, &storage, record, serving);
-            collections.insert(name, Arc::new(held));
+            let entry = CollectionEntry::new(path, &catalog, &storage, record, serving);
+            collections.insert(name, Arc::new(entry));
         }
         Ok(Self {
             directory: directory.to_owned(),
@@ -160,8 +160,8 @@ impl Database {
             }
             known.push(record.id.clone());
             let name = record.name.clone();
-            let held = Held::new(path, &catalog, &storage, record, serving);
-            collections.insert(name, Arc::new(held));
+            let entry = CollectionEntry::new(path, &catalog, &storage, record, serving);
+            collections.insert(name, Arc::new(entry));
         }
         set_aside_all_but(directory, &root, &known)?;
         Ok(Self {
@@ -229,22 +229,22 @@ impl Database {
         })?;
         let name = record.name.clone();
         let serving = Serving::Open(Arc::new(generation));
-        let held = Held::new(path, &self.catalog, &self.storage, record, serving);
-        let held = Arc::new(held);
-        collections.insert(name, held.clone());
-        Ok(CollectionHandle { held })
+        let entry = CollectionEntry::new(path, &self.catalog, &self.storage, record, serving);
+        let entry = Arc::new(entry);
+        collections.insert(name, entry.clone());
+        Ok(CollectionHandle { entry })
     }
 
     /// The collection of a name, its own or an alias, or `NotFound`.
     pub fn collection(&self, name: &str) -> Result<CollectionHandle> {
         self.settle_creations();
         let collections = self.collections.read();
-        let held = collections.get(name).cloned().or_else(|| {
+        let entry = collections.get(name).cloned().or_else(|| {
             let collection = self.behind(name)?;
             collections.get(&collection).cloned()
         });
-        let held = held.ok_or_else(|| missing(name))?;
-        Ok(CollectionHandle { held })
+        let entry = entry.ok_or_else(|| missing(name))?;
+        Ok(CollectionHandle { entry })
     }
 
     /// All collections, by name.
@@ -253,7 +253,9 @@ impl Database {
         let collections = self.collections.read();
         let handles = collections.values();
         handles
-            .map(|held| CollectionHandle { held: held.clone() })
+            .map(|entry| CollectionHandle {
+                entry: entry.clone(),
+            })
             .collect()
     }
 
@@ -263,29 +265,29 @@ impl Database {
         self.storage.refuse_changes()?;
         self.settle_creations();
         self.check_may_drop(name)?;
-        let held = self.collections.read().get(name).cloned();
-        let held = held.ok_or_else(|| missing(name))?;
+        let entry = self.collections.read().get(name).cloned();
+        let entry = entry.ok_or_else(|| missing(name))?;
         let (served, generation) = {
             // Waits for writes on their way; those behind it see the empty state.
-            let _no_writes = held.writing.write();
-            let mut state = held.state.write();
-            held.settle(&state)?;
+            let _no_writes = entry.writing.write();
+            let mut state = entry.state.write();
+            entry.settle(&state)?;
             if matches!(state.serving, Serving::Dropped) {
                 return Err(missing(name));
             }
-            let removed = held.note_change(self.catalog.remove_collection(&state.record));
+            let removed = entry.note_change(self.catalog.remove_collection(&state.record));
             removed.map_err(|error| self.unknown_or(error, name, "dropped"))?;
             let served = std::mem::replace(&mut state.serving, Serving::Dropped);
-            (served, held.generation(state.record.generation))
+            (served, entry.generation(state.record.generation))
         };
         self.collections.write().remove(name);
         drop(served);
-        if let Some(change) = &*held.change.lock() {
+        if let Some(change) = &*entry.change.lock() {
             change.stop();
         }
-        let _no_attach = held.attaching.lock();
+        let _no_attach = entry.attaching.lock();
         let removed = record_file::discard(&generation)
-            .and_then(|()| Ok(fs::remove_dir_all(&held.directory)?));
+            .and_then(|()| Ok(fs::remove_dir_all(&entry.directory)?));
         if let Err(error) = removed {
             tracing::warn!(%error, "files of a dropped collection are set aside at the next start");
         }
@@ -324,8 +326,8 @@ impl Database {
         let serving = serve_generation(&path, &record, &self.storage);
         let name = record.name.clone();
         tracing::warn!(collection = name, "was created: the catalog names it");
-        let held = Held::new(path, &self.catalog, &self.storage, record, serving);
-        self.collections.write().insert(name, Arc::new(held));
+        let entry = CollectionEntry::new(path, &self.catalog, &self.storage, record, serving);
+        self.collections.write().insert(name, Arc::new(entry));
     }
 
     fn remove_files(&self, record: &CollectionRecord) {

@@ -12,13 +12,13 @@ use crate::vector::squared_norm;
 pub const MAX_ID_BYTES: usize = 512;
 /// Longest text of one document, in bytes of UTF-8.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
-/// Most attributes of one document.
+/// Maximum attributes per document.
 pub const MAX_ATTRIBUTES: usize = 256;
 /// Longest attribute name, in bytes.
 pub const MAX_ATTRIBUTE_NAME_BYTES: usize = 128;
 /// Longest string attribute, in bytes of UTF-8 (the engine's longest term).
 pub const MAX_ATTRIBUTE_STRING_BYTES: usize = 32_000;
-/// Most active latents of one document.
+/// Maximum active latents of one document.
 pub const MAX_LATENTS_PER_DOCUMENT: usize = 65_536;
 
 /// One latent of one document: a dimension of the SAE and how strongly it fires.

@@ -45,7 +45,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// The fields of an index that is there.
+    /// The fields of an existing index.
     pub fn of(schema: Schema) -> Result<Self> {
         let field = |name: &str| {
             schema.get_field(name).map_err(|error| {

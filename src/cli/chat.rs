@@ -22,10 +22,10 @@ pub(super) struct ChatArgs {
     /// Requests to it under way at once, where a call does not say
     #[arg(long, value_name = "N", default_value_t = 4)]
     chat_concurrency: usize,
-    /// Most requests to it that one call starts a minute
+    /// Maximum requests per minute that one call sends to it
     #[arg(long, value_name = "N")]
     chat_requests_per_minute: Option<u32>,
-    /// Most tokens that one call may use there
+    /// Maximum tokens that one call may use there
     #[arg(long, value_name = "N")]
     chat_tokens: Option<u64>,
     /// Seconds that one request to it may take

@@ -23,7 +23,7 @@ pub(super) const DEFAULT_ADDRESS: &str = "127.0.0.1:7700";
 /// How long requests on their way may take after the user asked to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Where data lies and where to listen.
+/// Data directory and listen address.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// File of settings, as TOML: every other flag by its name (latentdb config reference). Variables

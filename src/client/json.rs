@@ -207,7 +207,7 @@ fn map_key(key: &MapKey) -> String {
 
 #[cfg(test)]
 mod tests {
-    use latentdb_proto::v1::value::Kind as Held;
+    use latentdb_proto::v1::value::Kind as AttributeValue;
     use latentdb_proto::v1::{
         CorrelateSummary, CorrelatedPair, DiffComparison, DiffRow, Document, Hit, SavedSet,
         SearchResponse, StatisticalTest, SteerEdit, Value, ValueList, Vector, correlated_pair,
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use crate::client::Comparison;
 
-    fn held(kind: Held) -> Value {
+    fn held(kind: AttributeValue) -> Value {
         Value { kind: Some(kind) }
     }
 
@@ -229,16 +229,22 @@ mod tests {
             nanos: 250_000_000,
         };
         let list = ValueList {
-            values: vec![held(Held::String("a".into())), held(Held::Integer(2))],
+            values: vec![
+                held(AttributeValue::String("a".into())),
+                held(AttributeValue::Integer(2)),
+            ],
         };
         for (kind, expected) in [
-            (Held::Integer(i64::MAX), "9223372036854775807"),
-            (Held::Integer(0), "0"),
-            (Held::Float(0.1), "0.1"),
-            (Held::Float(f64::NAN), "\"NaN\""),
-            (Held::Boolean(false), "false"),
-            (Held::Timestamp(at), "\"2025-03-01T12:00:00.250Z\""),
-            (Held::List(list), "[\"a\",2]"),
+            (AttributeValue::Integer(i64::MAX), "9223372036854775807"),
+            (AttributeValue::Integer(0), "0"),
+            (AttributeValue::Float(0.1), "0.1"),
+            (AttributeValue::Float(f64::NAN), "\"NaN\""),
+            (AttributeValue::Boolean(false), "false"),
+            (
+                AttributeValue::Timestamp(at),
+                "\"2025-03-01T12:00:00.250Z\"",
+            ),
+            (AttributeValue::List(list), "[\"a\",2]"),
         ] {
             assert_eq!(held(kind).to_json().to_string(), expected);
         }
@@ -283,7 +289,7 @@ mod tests {
             hits: vec![Hit {
                 document: Some(Document {
                     id: "a".into(),
-                    attributes: [("year".to_owned(), held(Held::Integer(2020)))].into(),
+                    attributes: [("year".to_owned(), held(AttributeValue::Integer(2020)))].into(),
                     vector: Some(Vector {
                         values: vec![0.1, -3.0],
                     }),

@@ -21,7 +21,7 @@ pub const MIN_PASSAGE_TOKENS: usize = 16;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunking {
-    /// Most tokens of a passage; those around each text and of its prompt are not counted.
+    /// Maximum tokens per passage; those around each text and of its prompt are not counted.
     pub tokens: usize,
     /// Tokens of a passage that the next one repeats, at most half of them. It begins at a sentence, or else at a
     /// word, so that they may be fewer.

@@ -154,7 +154,7 @@ impl ChatModel {
     /// A client of the endpoint; nothing is sent yet.
     ///
     /// # Errors
-    /// `InvalidArgument` for an address that is none.
+    /// `InvalidArgument` for a malformed address.
     pub fn new(config: ChatConfig) -> Result<Self> {
         let is_http = ["http://", "https://"]
             .iter()

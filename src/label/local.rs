@@ -31,7 +31,7 @@ use crate::progress::Progress;
 const JUDGED_CHARACTERS: usize = 400;
 /// Weights up to which a model is kept at full precision: 2 GiB of memory.
 const WIDENED_WEIGHTS: usize = 1 << 29;
-/// Most tokens of a prompt, which leaves room for an answer; what is longer loses its beginning.
+/// Maximum tokens per prompt, which leaves room for an answer; what is longer loses its beginning.
 const CONTEXT: usize = 2000;
 
 /// A language model in memory. Calls take turns; each uses all cores.

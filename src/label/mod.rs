@@ -45,7 +45,7 @@ pub use keyphrase::{KeyphraseOptions, Keyphrases};
 pub use local::LocalModel;
 pub use near_copies::without_near_copies;
 pub use passage::{Passage, sentence_runs};
-pub use pick::{TopicJudge, Turn};
+pub use pick::{SteeredHits, TopicJudge};
 pub use run::{Event, run_each};
 pub use search::{LabelIndex, WordMatch};
 pub use select::Selector;

@@ -7,7 +7,7 @@ use crate::progress::Progress;
 
 /// Hits before and after steering, and concepts of which one was turned.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn<'a> {
+pub struct SteeredHits<'a> {
     /// The texts found before.
     pub before: &'a [String],
     /// The texts found after.
@@ -24,5 +24,5 @@ pub trait TopicJudge: Annotator {
     ///
     /// # Errors
     /// `Cancelled`, and whatever makes continuing pointless.
-    fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>>;
+    fn pick(&self, hits: &SteeredHits<'_>, progress: &Progress) -> Result<Option<usize>>;
 }

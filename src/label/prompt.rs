@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::{Evidence, MAX_LABEL_BYTES, MAX_WORDS, Passage, Turn};
+use super::{Evidence, MAX_LABEL_BYTES, MAX_WORDS, Passage, SteeredHits};
 
 /// Activating and inactive documents that a prompt shows; the activating ones are drawn from the
 /// three times as many that activate most (arXiv 2512.10092).
@@ -266,8 +266,8 @@ pub(super) fn select_prompt(property: &str, labels: &[&str]) -> Prompt {
 }
 
 /// Asks which of several concepts hits show more, or less, after steering (arXiv 2408.00657).
-pub(super) fn pick_prompt(turn: &Turn<'_>, characters: usize) -> Prompt {
-    let (turned, than) = if turn.up {
+pub(super) fn pick_prompt(hits: &SteeredHits<'_>, characters: usize) -> Prompt {
+    let (turned, than) = if hits.up {
         ("up", "more")
     } else {
         ("down", "less")
@@ -280,9 +280,9 @@ pub(super) fn pick_prompt(turn: &Turn<'_>, characters: usize) -> Prompt {
             "First results:\n{}\n\nSecond results:\n{}\n\nFor the second results one of these \
              concepts was turned {turned}:\n{}\n\nThe number of the concept that the second \
              results show {than} than the first:",
-            numbered(turn.before, characters),
-            numbered(turn.after, characters),
-            numbered(turn.options, usize::MAX)
+            numbered(hits.before, characters),
+            numbered(hits.after, characters),
+            numbered(hits.options, usize::MAX)
         ),
     }
 }

@@ -7,10 +7,10 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use super::dates;
 use super::text::shortened;
 
-/// Most names on one axis, and the columns of each.
+/// Maximum names on one axis, and the columns of each.
 const MOST_NAMES: usize = 10;
 const NAME_WIDTH: usize = 10;
-/// Most ticks aimed at on one axis.
+/// Maximum ticks aimed at on one axis.
 const TICKS: f64 = 8.0;
 /// Space around the outermost values, as a share of the axis.
 const MARGIN: f64 = 0.04;

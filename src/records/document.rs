@@ -238,7 +238,9 @@ impl Converter {
 
     /// The number of a record that is next: its own, or its place from 0.
     pub fn number(&self, record: &Record) -> u64 {
-        record.made().map_or(self.next as u64, |made| made.number)
+        record
+            .computed()
+            .map_or(self.next as u64, |computed| computed.number)
     }
 
     /// The document of the next record. A record without an id field has its number.
@@ -246,9 +248,9 @@ impl Converter {
     /// # Errors
     /// `InvalidArgument` naming the record; `FailedPrecondition` where there is no row for it.
     pub fn document(&mut self, record: &Record) -> Result<Document> {
-        let made = record.made();
+        let computed = record.computed();
         let number = self.number(record);
-        self.numbered |= made.is_some();
+        self.numbered |= computed.is_some();
         self.next += 1;
         if !self.unseen.is_empty() {
             self.unseen.retain(|field| record.get(field).is_none());
@@ -280,9 +282,9 @@ impl Converter {
                 let row = usize::try_from(number).unwrap_or(usize::MAX);
                 Some(rows.row(row)?.to_vec())
             }
-            (None, vector) => vector.or_else(|| made?.vector.clone()),
+            (None, vector) => vector.or_else(|| computed?.vector.clone()),
         };
-        let latents = mapped.latents.or_else(|| made?.latents.clone());
+        let latents = mapped.latents.or_else(|| computed?.latents.clone());
         Ok(Document {
             id: mapped.id.unwrap_or_else(|| number.to_string()),
             text: mapped.text,
@@ -477,12 +479,12 @@ mod tests {
 
     #[test]
     fn what_a_worker_made_comes_along() {
-        let made = crate::records::parts::Made {
+        let computed = crate::records::parts::Computed {
             number: 700,
             vector: Some(vec![0.5, 1.0]),
             latents: Some(vec![(3, 0.25)]),
         };
-        let record = record(json!({"text": "T"})).with_made(made);
+        let record = record(json!({"text": "T"})).with_computed(computed);
         let mut converter = Converter::new(mapping(&[]), None, false);
         let document = converter.document(&record).unwrap();
         assert_eq!(document.id, "700");
@@ -589,12 +591,12 @@ mod tests {
         assert!(message.contains("3000 rows"), "{message}");
 
         // A record that was set aside finds its row by its number.
-        let made = crate::records::parts::Made {
+        let computed = crate::records::parts::Computed {
             number: 2000,
             ..Default::default()
         };
         let mut converter = Converter::new(mapping(&[]), Some(Rows::open(&path).unwrap()), false);
-        let document = converter.document(&record.with_made(made)).unwrap();
+        let document = converter.document(&record.with_computed(computed)).unwrap();
         assert_eq!(document.vector.unwrap(), values[4000..4002]);
         converter.finish().unwrap();
     }

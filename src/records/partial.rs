@@ -66,7 +66,7 @@ impl Run {
     pub fn template(&self, asked: Option<Template>) -> Result<Template> {
         match asked {
             Some(asked) if asked.to_string() != self.template => Err(Error::precondition(format!(
-                "the parts were made of the text {:?}; leave --text out, or make them anew",
+                "the parts were made of the text {:?}; leave --text out, or recompute them",
                 self.template
             ))),
             Some(asked) => Ok(asked),

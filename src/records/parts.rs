@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::json_lines::Fields;
-pub use super::record::Made;
+pub use super::record::Computed;
 use super::record::{Position, Record, Records, ordered};
 use super::source::open_file;
 use crate::error::{Error, ErrorKind, Result};
@@ -74,7 +74,12 @@ pub fn part_path(folder: &Path, chunk: u64) -> PathBuf {
 ///
 /// # Errors
 /// `Internal` where the file cannot be written.
-pub fn write_part(folder: &Path, chunk: u64, about: &About, rows: &[(Record, Made)]) -> Result<()> {
+pub fn write_part(
+    folder: &Path,
+    chunk: u64,
+    about: &About,
+    rows: &[(Record, Computed)],
+) -> Result<()> {
     let path = part_path(folder, chunk);
     let fault = |error: ParquetError| {
         Error::internal(format!("cannot write {}", path.display())).with_source(error)
@@ -183,7 +188,7 @@ impl Parts {
     }
 
     /// The records of the source in their order, each with what was made of it
-    /// ([`Record::made`]).
+    /// ([`Record::computed`]).
     pub fn records(self) -> Records {
         Box::new(self.files.into_iter().flat_map(|path| {
             let rows = read_part(&path).map_or_else(
@@ -222,24 +227,24 @@ fn json(value: &impl Serialize) -> Result<String> {
         .map_err(|error| Error::internal("a part's record is not JSON").with_source(error))
 }
 
-fn batch(rows: &[(Record, Made)]) -> Result<RecordBatch> {
-    let numbers = rows.iter().map(|(_, made)| made.number);
+fn batch(rows: &[(Record, Computed)]) -> Result<RecordBatch> {
+    let numbers = rows.iter().map(|(_, computed)| computed.number);
     let records = rows.iter().map(|(record, _)| ordered(record.fields()));
     let records = records.collect::<Result<Vec<String>>>()?;
     let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("number", Arc::new(UInt64Array::from_iter_values(numbers))),
         ("record", Arc::new(StringArray::from_iter_values(records))),
     ];
-    if rows.iter().any(|(_, made)| made.vector.is_some()) {
+    if rows.iter().any(|(_, computed)| computed.vector.is_some()) {
         let mut vectors = ListBuilder::new(Float32Builder::new());
-        for (_, made) in rows {
-            let vector = made.vector.as_deref();
+        for (_, computed) in rows {
+            let vector = computed.vector.as_deref();
             vectors.values().append_slice(vector.unwrap_or_default());
             vectors.append(vector.is_some());
         }
         columns.push(("vector", Arc::new(vectors.finish())));
     }
-    if rows.iter().any(|(_, made)| made.latents.is_some()) {
+    if rows.iter().any(|(_, computed)| computed.latents.is_some()) {
         columns.push(("latents", Arc::new(latents_column(rows))));
     }
     let fields: Vec<Field> = columns
@@ -251,16 +256,16 @@ fn batch(rows: &[(Record, Made)]) -> Result<RecordBatch> {
         .map_err(|error| Error::internal("the columns of a part").with_source(error))
 }
 
-fn latents_column(rows: &[(Record, Made)]) -> StructArray {
+fn latents_column(rows: &[(Record, Computed)]) -> StructArray {
     let mut indices = ListBuilder::new(UInt32Builder::new());
     let mut values = ListBuilder::new(Float32Builder::new());
-    for (_, made) in rows {
-        for &(latent, activation) in made.latents.iter().flatten() {
+    for (_, computed) in rows {
+        for &(latent, activation) in computed.latents.iter().flatten() {
             indices.values().append_value(latent);
             values.values().append_value(activation);
         }
-        indices.append(made.latents.is_some());
-        values.append(made.latents.is_some());
+        indices.append(computed.latents.is_some());
+        values.append(computed.latents.is_some());
     }
     let lists: [(&str, ArrayRef); 2] = [
         ("indices", Arc::new(indices.finish())),
@@ -302,7 +307,7 @@ fn read_part(path: &Path) -> Result<Vec<Record>> {
                 .map_err(|error| broken(error.to_string()))?;
             let position = Position::row(&name, records.len() as u64 + 1);
             let record = Record::new(fields.0, position).with_times(times.clone());
-            records.push(record.with_made(columns.made(at)));
+            records.push(record.with_computed(columns.computed(at)));
         }
     }
     Ok(records)
@@ -339,7 +344,7 @@ impl<'b> Columns<'b> {
         })
     }
 
-    fn made(&self, at: usize) -> Made {
+    fn computed(&self, at: usize) -> Computed {
         let floats = |list: &arrow_array::ListArray| -> Vec<f32> {
             let values = list.value(at);
             values
@@ -348,7 +353,7 @@ impl<'b> Columns<'b> {
                 .unwrap_or_default()
         };
         let latents = self.latents.filter(|(indices, _)| !indices.is_null(at));
-        Made {
+        Computed {
             number: self.numbers.value(at),
             vector: self.vectors.filter(|list| !list.is_null(at)).map(floats),
             latents: latents.map(|(indices, values)| {
@@ -371,19 +376,19 @@ mod tests {
 
     use super::*;
 
-    fn row(number: u64) -> (Record, Made) {
+    fn row(number: u64) -> (Record, Computed) {
         let fields = vec![
             ("z".to_owned(), json!({"b": 1, "a": [0.1, null]})),
             ("a".to_owned(), json!(format!("text {number}"))),
         ];
         let record = Record::new(fields, Position::line(&"f.jsonl".into(), number + 1))
             .with_times(["a".to_owned()].into());
-        let made = Made {
+        let computed = Computed {
             number,
             vector: Some(vec![number as f32, 0.1]),
             latents: Some(vec![(3, 0.25), (9, number as f32 + 0.1)]),
         };
-        (record, made)
+        (record, computed)
     }
 
     fn about(records: u64) -> About {
@@ -408,21 +413,21 @@ mod tests {
         assert_eq!(parts.about(), &about(5));
         let read: Vec<Record> = parts.records().map(|read| read.unwrap()).collect();
         assert_eq!(read.len(), 5);
-        for (read, (record, made)) in read.iter().zip(&rows) {
+        for (read, (record, computed)) in read.iter().zip(&rows) {
             assert_eq!(read.fields(), record.fields());
             assert_eq!(read.times(), record.times());
-            assert_eq!(read.made(), Some(made));
+            assert_eq!(read.computed(), Some(computed));
         }
     }
 
     #[test]
     fn what_is_not_made_is_not_there() {
         let folder = tempfile::tempdir().unwrap();
-        let (record, made) = row(0);
-        let bare = Made {
+        let (record, computed) = row(0);
+        let bare = Computed {
             vector: None,
             latents: None,
-            ..made
+            ..computed
         };
         write_part(folder.path(), 0, &about(1), &[(record, bare.clone())]).unwrap();
         let read = Parts::open(folder.path())
@@ -430,7 +435,7 @@ mod tests {
             .records()
             .next()
             .unwrap();
-        assert_eq!(read.unwrap().made(), Some(&bare));
+        assert_eq!(read.unwrap().computed(), Some(&bare));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) const TIMES: &str = "_latentdb_timestamps";
 /// What is known of a record besides its fields: its number, and the vector and latents computed
 /// from it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Made {
+pub struct Computed {
     /// The record's number in the source, from 0.
     pub number: u64,
     /// Its vector.
@@ -78,7 +78,7 @@ impl fmt::Display for Position {
 pub struct Record {
     fields: Vec<(String, Value)>,
     position: Position,
-    made: Option<Box<Made>>,
+    computed: Option<Box<Computed>>,
     /// Paths of fields that are timestamps in the source, as RFC 3339 strings or dates.
     times: Arc<[String]>,
     /// Fields whose values have no JSON form, and what they are.
@@ -91,16 +91,16 @@ impl Record {
         Self {
             fields,
             position,
-            made: None,
+            computed: None,
             times: Arc::default(),
             formless: Vec::new(),
         }
     }
 
     /// The record with its vector and latents.
-    pub fn with_made(self, made: Made) -> Self {
+    pub fn with_computed(self, computed: Computed) -> Self {
         Self {
-            made: Some(Box::new(made)),
+            computed: Some(Box::new(computed)),
             ..self
         }
     }
@@ -149,8 +149,8 @@ impl Record {
 
     /// The number of a record that was set aside, or also the vector and latents of one that comes
     /// out of a part.
-    pub fn made(&self) -> Option<&Made> {
-        self.made.as_deref()
+    pub fn computed(&self) -> Option<&Computed> {
+        self.computed.as_deref()
     }
 
     /// The fields and the position.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Source;
-use super::record::{Made, Record, Unread, ordered};
+use super::record::{Computed, Record, Unread, ordered};
 use crate::error::{Error, ErrorKind, Result};
 use crate::whole_file::with_suffix;
 
@@ -187,12 +187,12 @@ pub(super) fn taken_back(record: Record) -> Result<Record, Unread> {
             text: None,
         });
     }
-    let made = Made {
+    let computed = Computed {
         number: mark.number,
-        ..Made::default()
+        ..Computed::default()
     };
     Ok(Record::new(fields, position)
-        .with_made(made)
+        .with_computed(computed)
         .with_times(mark.timestamps.into()))
 }
 
@@ -234,7 +234,7 @@ mod tests {
         let source = Source::Path(rejects.path().to_owned());
         let read: Vec<_> = open(&source, None).unwrap().collect();
         let first = read[0].as_ref().unwrap();
-        assert_eq!(first.made().unwrap().number, 7);
+        assert_eq!(first.computed().unwrap().number, 7);
         assert_eq!(first.get("a.0"), Some(&json!(2)));
         assert_eq!(first.fields().len(), 2);
         assert!(first.is_time("a"));

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::parts::{self, About, Made};
+use super::parts::{self, About, Computed};
 use super::{Record, Records};
 use crate::error::{Error, Result};
 
@@ -81,7 +81,7 @@ impl ShardWriter {
     /// Finds the parts of `shard` that do not yet exist in `folder`, which is created.
     ///
     /// # Errors
-    /// `FailedPrecondition` for a part of another run, `InvalidArgument` for a file that is none.
+    /// `FailedPrecondition` for a part of another run, `InvalidArgument` for a file that is not a part.
     pub fn open(folder: &Path, shard: Shard, about: About) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let mut writer = Self {
@@ -169,16 +169,16 @@ impl ShardWriter {
         let batch = make(&records)?;
         let mut vectors = batch.vectors.map(Vec::into_iter);
         let mut latents = batch.latents.map(Vec::into_iter);
-        let rows: Vec<(Record, Made)> = records
+        let rows: Vec<(Record, Computed)> = records
             .into_iter()
             .zip(numbers)
             .map(|(record, number)| {
-                let made = Made {
+                let computed = Computed {
                     number,
                     vector: vectors.as_mut().and_then(Iterator::next),
                     latents: latents.as_mut().and_then(Iterator::next),
                 };
-                (record, made)
+                (record, computed)
             })
             .collect();
         parts::write_part(&self.folder, chunk, &self.about, &rows)?;
@@ -258,8 +258,8 @@ mod tests {
             .unwrap();
         let read = Parts::open(folder.path()).unwrap().records();
         for (number, record) in read.enumerate() {
-            let made = record.unwrap().made().unwrap().clone();
-            assert_eq!(made.vector, Some(vec![number as f32]));
+            let computed = record.unwrap().computed().unwrap().clone();
+            assert_eq!(computed.vector, Some(vec![number as f32]));
         }
         let other = About {
             made: json!({"model": "other"}),

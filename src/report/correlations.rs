@@ -8,7 +8,7 @@ use crate::plot::{self, Axis, Bar};
 
 /// Bars of a figure; more are not read.
 const DRAWN: usize = 20;
-/// Most characters of either latent's name at a pair's bar.
+/// Maximum characters per latent's name at a pair's bar.
 const PAIRED: usize = 23;
 
 /// Pairs that occur together in a collection.

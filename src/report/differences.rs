@@ -8,7 +8,7 @@ use crate::plot::{self, Axis, Bar};
 
 /// Bars of a figure; more are not read.
 const DRAWN: usize = 20;
-/// Most characters of a side's name in a title.
+/// Maximum characters per side's name in a title.
 const SIDE: usize = 36;
 /// Differences shown with documents.
 const SHOWN: usize = 10;

@@ -21,9 +21,9 @@ const DEFAULT_MIN_DELTA: f64 = 0.03;
 pub(super) const DEFAULT_MAX_P: f64 = 0.05;
 /// Rows that are listed, unless said otherwise (Jiang et al. 2025).
 const DEFAULT_LIMIT: usize = 200;
-/// Most rows that are listed; `all` has no limit.
+/// Maximum rows that are listed; `all` has no limit.
 const MAX_LIMIT: usize = 1_000_000;
-/// Most documents listed per row.
+/// Maximum documents listed per row.
 const MAX_DOCUMENTS: u32 = 20;
 
 pub(super) fn request(wire: v1::DiffRequest) -> Result<DiffRequest> {

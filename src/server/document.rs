@@ -17,7 +17,7 @@ use super::address::{address, changed};
 use super::calls::calls;
 use super::paths::without_places;
 use super::status::{MAX_FIELD_BYTES, MAX_MESSAGE_BYTES, code, required, shortened, status};
-use super::streams::{Answers, MESSAGE_BYTES, Told, answers, cut};
+use super::streams::{AnswerSender, Answers, MESSAGE_BYTES, answers, cut};
 use super::types::{
     attributes, codes, codes_of, count_or, document, documents, expected_versions, filter,
     if_exists, made_with, projection, set, wire_document,
@@ -25,7 +25,8 @@ use super::types::{
 use crate::encoder::Chunking;
 use crate::error::{Error, Result, Within as _};
 use crate::service::{
-    Batch, Documents, IfExists, Ingested, MAX_BATCH, MatchingChange, Projection, SaeCodes, Turn,
+    Batch, Documents, IfExists, Ingested, MAX_BATCH, MatchingChange, Projection, SaeCodes,
+    WriteOrder,
 };
 
 /// Batches of one ingest stream that are worked on at once. The next is read when one is done.
@@ -201,7 +202,7 @@ impl DocumentAdapter {
     async fn run_ingest(
         &self,
         mut batches: Streaming<v1::IngestRequest>,
-        send: &Told<v1::IngestResponse>,
+        send: &AnswerSender<v1::IngestResponse>,
     ) -> Result<(), Status> {
         let mut stream = None;
         let mut flying = InFlight::default();
@@ -246,11 +247,11 @@ impl DocumentAdapter {
                         (message.collection.clone(), message.stream_id.clone())
                     });
                     let (done, next) = oneshot::channel();
-                    let turn = Turn {
+                    let order = WriteOrder {
                         before: before.replace(next),
                         done: Some(done),
                     };
-                    flying.0.push_back((number, self.start_batch(target, number, turn, message)));
+                    flying.0.push_back((number, self.start_batch(target, number, order, message)));
                 }
             }
         }
@@ -267,7 +268,7 @@ impl DocumentAdapter {
         &self,
         (collection, stream_id): &(String, String),
         number: u64,
-        turn: Turn,
+        order: WriteOrder,
         mut message: v1::IngestRequest,
     ) -> JoinHandle<Result<Answered>> {
         let (service, collection) = (self.documents.clone(), collection.clone());
@@ -309,7 +310,7 @@ impl DocumentAdapter {
                 as_given: message.as_given,
                 made_with: made_with(message.made_with),
                 position,
-                turn,
+                order,
                 set_aside,
                 chunk: message.chunk.map(chunking),
                 if_exists,

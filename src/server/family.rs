@@ -7,9 +7,9 @@ use super::types::count_or;
 use crate::error::{Error, Result};
 use crate::service::{FindFamilies, LabelledFamily};
 
-/// Most rounds of a search for families.
+/// Maximum rounds per search for families.
 const MAX_ROUNDS: usize = 20;
-/// Most members a family may be asked to have.
+/// Maximum members a family may be asked to have.
 const MAX_MEMBERS: usize = 100_000;
 
 pub(super) fn find_families(wire: &v1::FindFamiliesRequest) -> Result<FindFamilies> {

@@ -13,7 +13,7 @@ use super::family::{find_families, wire_families};
 use super::reader::span_of;
 use super::splitting::{split_request, wire_split};
 use super::status::{entry, status};
-use super::streams::{Answers, Told, answers, cut};
+use super::streams::{AnswerSender, Answers, answers, cut};
 use super::types::{count_or, micros, non_empty, non_zero, timestamp, wire_document, wire_value};
 use crate::error::{Error, Result, Within as _};
 use crate::progress::Progress;
@@ -22,9 +22,9 @@ use crate::service::{
     LatentStatistics, NewLabel, PageRequest, ReadDocument, Related, ScoreProgress, ScoreRequest,
 };
 
-/// Most entries of a list on a latent's page.
+/// Maximum entries per list on a latent's page.
 const MAX_LISTED: usize = 100;
-/// Most labels that one search returns.
+/// Maximum labels that one search returns.
 const MAX_FOUND: usize = 10_000;
 /// Maximum documents per side that a label is judged on.
 const MAX_JUDGED: u32 = 200;
@@ -206,7 +206,10 @@ impl LatentAdapter {
 
 /// Sends what is told to a stream, from the thread that does the work. Waits for a slow client, so
 /// that no message is lost; stops the work once the client is gone.
-fn sends_progress<T, P: Into<T>>(updates: Told<T>, progress: Arc<Progress>) -> impl FnMut(P) {
+fn sends_progress<T, P: Into<T>>(
+    updates: AnswerSender<T>,
+    progress: Arc<Progress>,
+) -> impl FnMut(P) {
     move |told| {
         if updates.blocking_send(Ok(told.into())).is_err() {
             progress.stop();

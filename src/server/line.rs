@@ -83,7 +83,7 @@ struct Own {
 pub(super) struct Overloaded;
 
 /// A turn, until it is dropped.
-struct Turn {
+struct Slot {
     line: Line,
     client: Client,
     begun: Instant,
@@ -92,7 +92,7 @@ struct Turn {
     gives_way: bool,
 }
 
-impl Drop for Turn {
+impl Drop for Slot {
     fn drop(&mut self) {
         let took = self.counts.then(|| self.begun.elapsed());
         self.line.end(self.client, took);
@@ -109,7 +109,7 @@ struct Waiting {
 
 impl Waiting {
     /// The turn, if it is there.
-    fn take(&mut self) -> Option<Turn> {
+    fn take(&mut self) -> Option<Slot> {
         let given = self.turn.try_recv();
         given
             .ok()
@@ -165,7 +165,7 @@ impl Line {
         }
     }
 
-    async fn turn(&self, client: Client) -> Result<Turn, Overloaded> {
+    async fn turn(&self, client: Client) -> Result<Slot, Overloaded> {
         let (patience, mut waiting) = match self.join(client) {
             Ok(turn) => return Ok(turn),
             Err(waiting) => waiting,
@@ -182,8 +182,8 @@ impl Line {
         Err(Overloaded)
     }
 
-    fn begun(&self, client: Client, state: &State) -> Turn {
-        Turn {
+    fn begun(&self, client: Client, state: &State) -> Slot {
+        Slot {
             line: self.clone(),
             client,
             begun: Instant::now(),
@@ -193,7 +193,7 @@ impl Line {
     }
 
     /// A turn, or a place in the line with how long to wait there.
-    fn join(&self, client: Client) -> Result<Turn, (Duration, Waiting)> {
+    fn join(&self, client: Client) -> Result<Slot, (Duration, Waiting)> {
         let now = Instant::now();
         let mut state = self.state.lock();
         state.note(client, now);

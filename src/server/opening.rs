@@ -155,7 +155,7 @@ mod tests {
     use tonic::Code;
     use tonic::transport::Channel;
     use tonic_health::pb::HealthCheckRequest;
-    use tonic_health::pb::health_check_response::ServingStatus as Told;
+    use tonic_health::pb::health_check_response::ServingStatus;
     use tonic_health::pb::health_client::HealthClient;
 
     use super::*;
@@ -181,7 +181,7 @@ mod tests {
             .unwrap()
             .into_inner();
         let first = watched.message().await.unwrap().unwrap();
-        assert_eq!(first.status(), Told::NotServing);
+        assert_eq!(first.status(), ServingStatus::NotServing);
         let mut admin = AdminServiceClient::new(channel.clone());
         let refused = admin.get_server_info(GetServerInfoRequest {}).await;
         let refused = refused.unwrap_err();
@@ -205,7 +205,7 @@ mod tests {
             let _ = stopped.await;
         }));
         let answer = health.check(HealthCheckRequest::default()).await.unwrap();
-        assert_eq!(answer.into_inner().status(), Told::Serving);
+        assert_eq!(answer.into_inner().status(), ServingStatus::Serving);
         admin
             .get_server_info(GetServerInfoRequest {})
             .await

@@ -14,7 +14,7 @@ use crate::service::{
     UnexplainedRequest,
 };
 
-/// Most documents of a group.
+/// Maximum documents per group.
 const MAX_GROUP: usize = 10_000;
 
 pub(super) fn duplicates(wire: v1::NearDuplicatesRequest) -> Result<DuplicatesRequest> {

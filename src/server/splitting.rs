@@ -8,9 +8,9 @@ use super::types::count_or;
 use crate::error::{Error, Result};
 use crate::service::{SplitLatent, SplitRequest};
 
-/// Most counterparts of a latent.
+/// Maximum counterparts per latent.
 const MAX_COUNTERPARTS: usize = 1000;
-/// Most latents of a request.
+/// Maximum latents per request.
 const MAX_LATENTS: usize = 100_000;
 /// Least cosine where none is asked for.
 const DEFAULT_COSINE: f32 = 0.3;

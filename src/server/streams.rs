@@ -29,7 +29,7 @@ pub(super) const MESSAGE_BYTES: usize = 1 << 20;
 pub(super) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Where the messages of an answer go.
-pub(super) type Told<T> = mpsc::Sender<Result<T, Status>>;
+pub(super) type AnswerSender<T> = mpsc::Sender<Result<T, Status>>;
 
 /// A message that says how far the work is.
 pub(super) trait Progressing: Send + 'static {
@@ -84,7 +84,7 @@ pub(super) fn cut<T: Message>(items: impl IntoIterator<Item = T>) -> Vec<Vec<T>>
 
 /// The messages that `work` sends from a task of its own, at most `room` ahead of the client; its error is
 /// the last of them, also where it panics.
-pub(super) fn answers<T, W>(room: usize, work: impl FnOnce(Told<T>) -> W) -> Answers<T>
+pub(super) fn answers<T, W>(room: usize, work: impl FnOnce(AnswerSender<T>) -> W) -> Answers<T>
 where
     T: Send + 'static,
     W: Future<Output = Result<(), Status>> + Send + 'static,
@@ -135,7 +135,7 @@ where
 }
 
 /// Says how far the work is until nobody listens any more; then calls it off.
-async fn tell<T: Progressing>(progress: &Progress, send: &Told<T>) {
+async fn tell<T: Progressing>(progress: &Progress, send: &AnswerSender<T>) {
     let mut last = None;
     loop {
         tokio::select! {

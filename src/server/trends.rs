@@ -16,7 +16,7 @@ use crate::service::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
 
 /// Rows that are listed, unless said otherwise.
 const DEFAULT_LIMIT: usize = 50;
-/// Most rows that are listed.
+/// Maximum rows that are listed.
 const MAX_LIMIT: usize = 1_000_000;
 
 pub(super) fn request(wire: v1::TrendsRequest) -> Result<TrendsRequest> {

@@ -202,18 +202,18 @@ impl Window {
 }
 
 /// The window of one SAE of a collection, once vectors were measured.
-type Held = Arc<Mutex<Option<Window>>>;
+type SharedWindow = Arc<Mutex<Option<Window>>>;
 
 /// Fits of collections. They are of the SAE and the collection's vectors, so other SAEs that come and
 /// go change nothing.
 #[derive(Default)]
-pub(super) struct Gates(Mutex<HashMap<Key, Held>>);
+pub(super) struct Gates(Mutex<HashMap<Key, SharedWindow>>);
 
 /// A collection's id, and the SAE's hash or, at level token, [`token_key`].
 type Key = (String, String);
 
 impl Gates {
-    fn entry(&self, view: &View) -> Held {
+    fn entry(&self, view: &View) -> SharedWindow {
         let mut entries = self.0.lock();
         entries.entry(view.label_key()).or_default().clone()
     }
@@ -260,7 +260,7 @@ impl Gates {
     }
 
     /// The fit of token states. They are not stored, so the catalog keeps what was measured.
-    fn token_entry(&self, view: &View) -> Result<Held> {
+    fn token_entry(&self, view: &View) -> Result<SharedWindow> {
         let key = (view.spec.record.id.clone(), token_key(view.list_entry())?);
         let mut entries = self.0.lock();
         if let Some(held) = entries.get(&key) {

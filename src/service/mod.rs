@@ -54,7 +54,7 @@ pub use collections::{
 pub use core::{Address, CollectionState, Core};
 pub use documents::{
     Batch, Documents, ExpectedVersions, IfExists, Ingested, MAX_BATCH, MatchingChange, Projected,
-    Projection, ReadDocument, SaeCodes, Scroll, Turn,
+    Projection, ReadDocument, SaeCodes, Scroll, WriteOrder,
 };
 pub use families::{FamilyMemberRecord, FamilyRecord};
 pub use gate::FitInfo;
@@ -113,7 +113,7 @@ pub struct ServiceOptions {
     pub slow_search: Option<Duration>,
     /// A chat endpoint for labellers and judges.
     pub chat: Option<ChatConfig>,
-    /// Where models lie that clients may name.
+    /// Directories of the models that clients may name.
     pub places: ModelPlaces,
     /// The store of snapshots: a folder, or `s3://BUCKET/PREFIX`.
     pub snapshots: Option<String>,

@@ -185,15 +185,15 @@ impl Models {
         if found.weights_sha256 != own.weights_sha256 {
             return Err(Error::precondition(format!(
                 "the model {:?} is not the one this collection was made with: its weights are {}, \
-                 the collection's {}; bring the old model back or build the collection anew",
+                 the collection's {}; bring the old model back or rebuild the collection",
                 recorded.model, found.weights_sha256, own.weights_sha256
             )));
         }
         if found != own {
             return Err(Error::precondition(format!(
                 "the model {:?} is used otherwise than when this collection was made: its files ask for {} pooling, \
-                 {} length, the collection's vectors have {} pooling, {} length; bring the old files back or build \
-                 the collection anew",
+                 {} length, the collection's vectors have {} pooling, {} length; bring the old files back or rebuild \
+                 the collection",
                 recorded.model,
                 found.pooling.name(),
                 length_of(found),

@@ -7,7 +7,7 @@ use crate::encoder::HubPlace;
 use crate::error::{Error, Result};
 use crate::inputs::Cache;
 
-/// Where models lie that clients may name.
+/// Directories of the models that clients may name.
 #[derive(Clone, Debug, Default)]
 pub struct ModelPlaces {
     /// Folders whose content may be named, by its path in them or by its whole path.

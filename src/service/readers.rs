@@ -55,7 +55,7 @@ impl Readers {
         reader.reading().check_fits(reading).map_err(|error| {
             Error::precondition(format!(
                 "the reader {:?} is not the one this collection was made with; bring the old model \
-                 back or build the collection anew",
+                 back or rebuild the collection",
                 reading.model
             ))
             .with_source(error)

@@ -449,27 +449,27 @@ fn without_overlap(families: Vec<Found>, most: f64) -> Vec<Found> {
 mod tests {
     use super::*;
 
-    struct Made {
+    struct Counted {
         documents: u64,
         frequencies: Vec<u64>,
         counts: Vec<Counts>,
     }
 
     /// Latent i is active in `frequencies[i]` documents; `pairs` are (i, j, both).
-    fn together(documents: u64, frequencies: &[u64], pairs: &[(u32, u32, u32)]) -> Made {
+    fn together(documents: u64, frequencies: &[u64], pairs: &[(u32, u32, u32)]) -> Counted {
         let mut counts = vec![Vec::new(); frequencies.len()];
         for &(a, b, count) in pairs {
             counts[a.min(b) as usize].push((a.max(b), count));
         }
         counts.iter_mut().for_each(|row| row.sort_unstable());
-        Made {
+        Counted {
             documents,
             frequencies: frequencies.to_vec(),
             counts,
         }
     }
 
-    impl Made {
+    impl Counted {
         fn with<T>(&self, work: impl FnOnce(&Together) -> T) -> T {
             work(&Together {
                 documents: self.documents,

@@ -59,7 +59,7 @@ impl Collection {
         Self::open_on(directory, &Storage::default(), Analyzer::default())
     }
 
-    /// [`Self::open`] on a disk; a new one gets `analyzer`, one that is there has its own.
+    /// [`Self::open`] on a disk; a new one gets `analyzer`, an existing one has its own.
     pub(crate) fn open_on(directory: &Path, storage: &Storage, analyzer: Analyzer) -> Result<Self> {
         let index_directory = directory.join("index");
         let graph_directory = directory.join("graphs");

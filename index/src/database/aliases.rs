@@ -1,6 +1,6 @@
 //! Aliases: further names of collections, switched at once (issue 15).
 
-use super::held::missing;
+use super::entry::missing;
 use super::{Database, validate_name};
 use crate::error::{Error, ErrorKind, Result};
 

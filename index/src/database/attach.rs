@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::held::{CollectionHandle, Held, Serving};
+use super::entry::{CollectionEntry, CollectionHandle, Serving};
 use super::record_file::{complete, discard};
 use crate::catalog::CollectionRecord;
 use crate::collection::{Collection, Operation};
@@ -35,17 +35,17 @@ impl CollectionHandle {
         change: impl FnOnce(&mut CollectionRecord) -> Result<R>,
         progress: &Arc<Progress>,
     ) -> Result<Arc<CollectionRecord>> {
-        self.held.storage.refuse_changes()?;
-        let _one = self.held.attaching.try_lock().ok_or_else(|| {
+        self.entry.storage.refuse_changes()?;
+        let _one = self.entry.attaching.try_lock().ok_or_else(|| {
             Error::precondition("the SAEs of this collection are being changed; wait for that")
         })?;
-        *self.held.change.lock() = Some(progress.clone());
+        *self.entry.change.lock() = Some(progress.clone());
         let changed = self.rebuild(change, progress);
-        *self.held.change.lock() = None;
+        *self.entry.change.lock() = None;
         // A drop ends a change as its caller does, for another reason.
-        changed.map_err(|error| match self.held.state.read().generation() {
+        changed.map_err(|error| match self.entry.state.read().generation() {
             Err(dropped) => dropped,
-            Ok(_) => self.held.storage.explain(error),
+            Ok(_) => self.entry.storage.explain(error),
         })
     }
 
@@ -54,8 +54,8 @@ impl CollectionHandle {
         change: impl FnOnce(&mut CollectionRecord) -> Result<R>,
         progress: &Progress,
     ) -> Result<Arc<CollectionRecord>> {
-        let before = self.held.state.read().clone();
-        let old = self.held.changeable(&before)?.clone();
+        let before = self.entry.state.read().clone();
+        let old = self.entry.changeable(&before)?.clone();
         // It is copied: damage must not get a new checksum.
         old.check()?;
         let mut record = CollectionRecord::clone(&before.record);
@@ -64,24 +64,24 @@ impl CollectionHandle {
         let recode = change(&mut record)?;
         record.generation += 1;
         let record = Arc::new(record);
-        let path = self.held.generation(record.generation);
+        let path = self.entry.generation(record.generation);
         if path.exists() {
             // Left by a change that failed and could not remove it.
             discard(&path)?;
         }
         let result = {
             let _tracked = Tracked::begin(&old);
-            Building::begin(&self.held, &old, &path, &recode, progress)
+            Building::begin(&self.entry, &old, &path, &recode, progress)
                 .and_then(|building| building.finish(&record))
         };
         let unused = match &result {
             Ok(()) => {
                 // Ends its threads. Snapshots keep the files they have open.
                 drop(old);
-                self.held.generation(record.generation - 1)
+                self.entry.generation(record.generation - 1)
             }
             // The catalog may name either: both stay until a start reads it again.
-            Err(_) if self.held.is_unsettled() => return result.map(|()| record),
+            Err(_) if self.entry.is_unsettled() => return result.map(|()| record),
             Err(_) => path,
         };
         if let Err(error) = discard(&unused) {
@@ -109,7 +109,7 @@ impl Drop for Tracked<'_> {
 
 /// A new generation on its way.
 struct Building<'b> {
-    held: &'b Held,
+    entry: &'b CollectionEntry,
     old: &'b Collection,
     new: Collection,
     path: &'b Path,
@@ -120,7 +120,7 @@ struct Building<'b> {
 impl<'b> Building<'b> {
     /// Brings over what is stored.
     fn begin(
-        held: &'b Held,
+        entry: &'b CollectionEntry,
         old: &'b Collection,
         path: &'b Path,
         recode: &'b Recode<'b>,
@@ -130,9 +130,9 @@ impl<'b> Building<'b> {
         let living: Vec<u32> = snapshot.living().collect();
         progress.announce(living.len() as u64)?;
         let building = Self {
-            held,
+            entry,
             old,
-            new: Collection::open_on(path, &held.storage, old.snapshot().analyzer())?,
+            new: Collection::open_on(path, &entry.storage, old.snapshot().analyzer())?,
             path,
             recode,
             progress,
@@ -162,16 +162,16 @@ impl<'b> Building<'b> {
             before = changed;
         }
         // The rest while writes wait, and reads go on.
-        let _no_writes = self.held.writing.write();
+        let _no_writes = self.entry.writing.write();
         // A commit may be durable that could not be shown.
         self.old.refresh()?;
         self.catch_up()?;
         self.new.adopt_positions(self.old)?;
-        complete(self.path, record, &self.held.storage)?;
-        let mut state = self.held.state.write();
-        self.held.changeable(&state)?;
-        let named = self.held.catalog.put_collection(record);
-        self.held.note_change(named)?;
+        complete(self.path, record, &self.entry.storage)?;
+        let mut state = self.entry.state.write();
+        self.entry.changeable(&state)?;
+        let named = self.entry.catalog.put_collection(record);
+        self.entry.note_change(named)?;
         state.record = record.clone();
         state.serving = Serving::Open(Arc::new(self.new));
         Ok(())

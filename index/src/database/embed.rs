@@ -1,6 +1,6 @@
 //! Writes and requests in one call each, for programs that embed the engine.
 
-use super::held::{CollectionHandle, View};
+use super::entry::{CollectionHandle, View};
 use crate::collection::{Operation, Written};
 use crate::error::Result;
 use crate::filter::{Filter, ResolvedFilter, Resolver, Shape};

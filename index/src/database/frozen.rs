@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::held::{CollectionHandle, Held, Serving};
+use super::entry::{CollectionEntry, CollectionHandle, Serving};
 use super::{Database, create_durably, record_file, validate_name};
 use crate::catalog::CollectionRecord;
 use crate::collection::Collection;
@@ -34,10 +34,10 @@ impl CollectionHandle {
     /// # Errors
     /// `NotFound` once the collection is dropped; `Corrupted` where it is damaged.
     pub fn freeze(&self, target: &Path) -> Result<Frozen> {
-        let _no_writes = self.held.writing.write();
+        let _no_writes = self.entry.writing.write();
         // The generation stays while this is held.
-        let state = self.held.state.read();
-        let generation = self.held.changeable(&state)?;
+        let state = self.entry.state.read();
+        let generation = self.entry.changeable(&state)?;
         if let Some(damage) = generation.damage() {
             return Err(Error::corrupted(format!(
                 "collection {:?} is damaged, and is not copied: {damage}",
@@ -50,7 +50,7 @@ impl CollectionHandle {
             record: CollectionRecord::clone(&state.record),
             sequence: snapshot.sequence(),
             documents: snapshot.n_docs(),
-            entries: self.held.catalog.entries_of(&state.record.id)?,
+            entries: self.entry.catalog.entries_of(&state.record.id)?,
         })
     }
 }
@@ -97,10 +97,10 @@ impl Database {
             error
         })?;
         let serving = Serving::Open(Arc::new(opened));
-        let held = Held::new(path, &self.catalog, &self.storage, record, serving);
-        let held = Arc::new(held);
-        collections.insert(name.to_owned(), held.clone());
-        Ok(CollectionHandle { held })
+        let entry = CollectionEntry::new(path, &self.catalog, &self.storage, record, serving);
+        let entry = Arc::new(entry);
+        collections.insert(name.to_owned(), entry.clone());
+        Ok(CollectionHandle { entry })
     }
 
     fn place(

@@ -12,7 +12,7 @@ pub(super) struct Pending {
     records: Mutex<Vec<CollectionRecord>>,
     /// Whether there are any, which every request asks.
     any: AtomicBool,
-    /// Held while they are settled.
+    /// CollectionEntry while they are settled.
     settling: Mutex<()>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::held::CollectionHandle;
+use super::entry::CollectionHandle;
 use super::names::{now, validate_name};
 use crate::catalog::{Catalog, RecordKind, SavedSet, SetContent};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 impl CollectionHandle {
     /// The collection's saved sets, by name.
     pub fn saved_sets(&self) -> Result<BTreeMap<String, SavedSet>> {
-        self.held.catalog.saved_sets(&self.record().id)
+        self.entry.catalog.saved_sets(&self.record().id)
     }
 
     /// The saved set of a name, or `NotFound`.
@@ -38,20 +38,20 @@ impl CollectionHandle {
             sae,
             saes,
         };
-        self.held.catalog.put_saved_set(&self.record().id, &set)?;
+        self.entry.catalog.put_saved_set(&self.record().id, &set)?;
         Ok(set)
     }
 
     /// Keeps a saved set of another collection as it is, replacing one of its name.
     pub fn restore_set(&self, set: &SavedSet) -> Result<()> {
         validate_name(&set.name)?;
-        self.held.catalog.put_saved_set(&self.record().id, set)
+        self.entry.catalog.put_saved_set(&self.record().id, set)
     }
 
     /// Removes a saved set, or `NotFound`.
     pub fn remove_set(&self, name: &str) -> Result<()> {
         if self
-            .held
+            .entry
             .catalog
             .remove_saved_set(&self.record().id, name)?
         {
@@ -64,7 +64,7 @@ impl CollectionHandle {
 
     /// The collection's records of a kind, by name.
     pub fn records<T: for<'a> Deserialize<'a>>(&self, kind: RecordKind) -> Result<Vec<T>> {
-        self.held.catalog.records(&self.record().id, kind)
+        self.entry.catalog.records(&self.record().id, kind)
     }
 
     /// The record of a name, where there is one.
@@ -73,26 +73,26 @@ impl CollectionHandle {
         kind: RecordKind,
         name: &str,
     ) -> Result<Option<T>> {
-        self.held.catalog.record_of(&self.record().id, kind, name)
+        self.entry.catalog.record_of(&self.record().id, kind, name)
     }
 
     /// Keeps a record under a name, replacing one of that name.
     pub fn put_record<T: Serialize>(&self, kind: RecordKind, name: &str, record: &T) -> Result<()> {
         validate_name(name)?;
-        self.held
+        self.entry
             .catalog
             .put_record(&self.record().id, kind, name, record)
     }
 
     /// Removes a record; false when there was none.
     pub fn remove_record(&self, kind: RecordKind, name: &str) -> Result<bool> {
-        self.held
+        self.entry
             .catalog
             .remove_record(&self.record().id, kind, name)
     }
 
     /// The catalog, for labels.
     pub fn catalog(&self) -> &Catalog {
-        &self.held.catalog
+        &self.entry.catalog
     }
 }

@@ -14,7 +14,7 @@ use crate::filter::{Allowed, AllowedInSegment, AttributeColumn, attribute_column
 use crate::snapshot::{SegmentView, Snapshot};
 use crate::value_key::Key;
 
-/// Most keys of an order.
+/// Maximum keys per order.
 const MAX_KEYS: usize = 8;
 
 /// The order of documents that nothing scores.

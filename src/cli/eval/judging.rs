@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::eval::steering::{Judge, Question, Rewriting};
 use crate::inputs::Cache;
 use crate::label::{
-    self, Annotator as _, ChatModel, Event, LocalModel, TopicJudge, Turn, run_each,
+    self, Annotator as _, ChatModel, Event, LocalModel, SteeredHits, TopicJudge, run_each,
 };
 use crate::progress::Progress;
 
@@ -154,13 +154,13 @@ fn ask_all(
 ) -> Result<Vec<Option<bool>>> {
     let mut answers = vec![None; questions.len()];
     let ask = |question: &Question| {
-        let turn = Turn {
+        let hits = SteeredHits {
             before: &question.before,
             after: &question.after,
             options: &question.options,
             up: question.up,
         };
-        let picked = judge.pick(&turn, progress)?;
+        let picked = judge.pick(&hits, progress)?;
         Ok(picked.map(|place| place == question.answer))
     };
     run_each(

@@ -57,7 +57,7 @@ pub(super) struct Args {
     /// is held out when left out
     #[arg(long, value_name = "ROWS,..", value_delimiter = ',')]
     trained_on: Vec<usize>,
-    /// Encoders: the texts are encoded anew, in a collection made for it and dropped. The collection's
+    /// Encoders: the texts are re-encoded, in a collection made for it and dropped. The collection's
     /// own vectors when left out
     #[arg(long = "encoder", value_name = "MODEL,..", value_delimiter = ',')]
     encoders: Vec<String>,

@@ -326,7 +326,7 @@ fn open(mut input: Input, format: Option<Format>) -> Result<Opened> {
             let mut numbered = false;
             for record in records::open(&source, format)? {
                 count += 1;
-                numbered |= record.is_ok_and(|record| record.made().is_some());
+                numbered |= record.is_ok_and(|record| record.computed().is_some());
             }
             // Records that were set aside say which rows are theirs.
             if !numbered && rows.rows() != count {

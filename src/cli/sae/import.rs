@@ -15,7 +15,7 @@ use crate::sae::format::{self, Format};
 pub(super) struct Args {
     /// A folder, a file, or a place on the hub: owner/name[/folder[/file]]
     source: String,
-    /// Folder of the converted SAE, in SAELens layout; one that is there is replaced
+    /// Folder of the converted SAE, in SAELens layout; an existing one is replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// What the source is; found out from its files when left out

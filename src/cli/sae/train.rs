@@ -32,7 +32,7 @@ pub(super) struct Args {
     /// Train on the vectors of this collection, in the server
     #[arg(long, value_name = "NAME", group = "on", conflicts_with_all = ["vectors", "tensor", "rows"])]
     collection: Option<String>,
-    /// Folder of the SAE, in SAELens layout; one that is there is replaced
+    /// Folder of the SAE, in SAELens layout; an existing one is replaced
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Latents; chosen by the number of vectors when left out

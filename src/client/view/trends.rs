@@ -8,7 +8,7 @@ use crate::client::streams::Trends;
 use crate::report::trends::Places;
 use crate::report::{Table, format, trends};
 
-/// Most characters of a row's little curve.
+/// Maximum characters per row's little curve.
 const CURVE: usize = 24;
 /// Breaks with a larger adjusted p-value are not shown.
 const BREAK: f64 = 0.05;

@@ -82,7 +82,7 @@ impl Planner<'_> {
 }
 
 /// What a worker makes of a batch.
-struct Made<T> {
+struct Finished<T> {
     number: usize,
     /// The text of its last sequence: those before it are done.
     last_text: usize,
@@ -122,7 +122,9 @@ impl Workers<'_> {
             self.one(&batch?, scratch, states, work)
         };
         let (mut early, mut next, mut done) = (BTreeMap::new(), 0, 0);
-        side_by_side(self.threads, take, make, &mut |made: Result<Made<T>>| {
+        side_by_side(self.threads, take, make, &mut |made: Result<
+            Finished<T>,
+        >| {
             let made = made?;
             early.insert(made.number, made);
             while let Some(made) = early.remove(&next) {
@@ -142,7 +144,7 @@ impl Workers<'_> {
         scratch: &mut Scratch,
         states: &mut Vec<f32>,
         work: &(dyn Fn(TokenBatch<'_>) -> Result<T> + Sync),
-    ) -> Result<Made<T>> {
+    ) -> Result<Finished<T>> {
         let width = self.model.width();
         let ids: Vec<&[u32]> = batch
             .sequences
@@ -164,7 +166,7 @@ impl Workers<'_> {
             states,
             tokens: &tokens,
         })?;
-        Ok(Made {
+        Ok(Finished {
             number: batch.number,
             last_text: batch.sequences.last().map_or(0, |(text, _)| *text),
             result,

@@ -3,7 +3,7 @@
 use super::LocalModel;
 use crate::error::Result;
 use crate::label::prompt::excerpt;
-use crate::label::{TopicJudge, Turn};
+use crate::label::{SteeredHits, TopicJudge};
 use crate::progress::Progress;
 
 /// Characters of a text that the model is shown.
@@ -28,12 +28,12 @@ fn likelihoods(
 }
 
 impl TopicJudge for LocalModel {
-    fn pick(&self, turn: &Turn<'_>, progress: &Progress) -> Result<Option<usize>> {
-        let before = likelihoods(self, turn.before, turn.options, progress)?;
-        let after = likelihoods(self, turn.after, turn.options, progress)?;
+    fn pick(&self, hits: &SteeredHits<'_>, progress: &Progress) -> Result<Option<usize>> {
+        let before = likelihoods(self, hits.before, hits.options, progress)?;
+        let after = likelihoods(self, hits.after, hits.options, progress)?;
         let gains = after.iter().zip(&before).map(|(after, before)| {
             let gain = after - before;
-            if turn.up { gain } else { -gain }
+            if hits.up { gain } else { -gain }
         });
         let best = gains.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
         Ok(best.map(|(place, _)| place))

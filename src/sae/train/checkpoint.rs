@@ -111,7 +111,7 @@ pub(super) fn load(path: &Path, d: usize) -> Result<Option<State>> {
         Error::new(
             ErrorKind::Corrupted,
             format!(
-                "{} is not a training checkpoint: {what}; remove it to start anew",
+                "{} is not a training checkpoint: {what}; remove it to start over",
                 path.display()
             ),
         )

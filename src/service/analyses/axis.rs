@@ -13,7 +13,7 @@ use crate::service::blocking;
 use crate::service::core::View;
 use crate::service::families::families_at;
 
-/// Most texts of an axis.
+/// Maximum texts per axis.
 const MAX_TEXTS: usize = 100;
 
 /// What an axis is made of.

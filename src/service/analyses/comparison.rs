@@ -8,7 +8,7 @@ use latentdb_index::analysis::{
 };
 use latentdb_index::{Progress, ResolvedFilter};
 
-use super::diff::{Comparison, Design, DiffResult, LabelledDiffRow, Overlap, Ready};
+use super::diff::{Comparison, Design, DiffResult, LabelledDiffRow, Overlap, ResolvedDiff};
 use super::units;
 use crate::error::Result;
 use crate::service::documents::Projection;
@@ -32,7 +32,7 @@ struct Tested {
     found: Option<Vec<u64>>,
 }
 
-impl Ready {
+impl ResolvedDiff {
     /// Compares the sets, and lists what passes.
     pub(super) fn run(&self, progress: &Progress) -> Result<DiffResult> {
         let sets = self.b.iter().map(|(name, filter)| self.sets(name, filter));

@@ -98,7 +98,7 @@ pub struct LabelledPair {
 }
 
 /// A request with filters resolved, ready to run over its view.
-struct Ready {
+struct ResolvedCorrelation {
     view: View,
     n_latents: usize,
     filter: ResolvedFilter,
@@ -143,7 +143,7 @@ impl Analyses {
                 Some((join.attribute, filter))
             }
         };
-        let ready = Ready {
+        let resolved = ResolvedCorrelation {
             labels: self.labels.of(&view)?,
             view,
             n_latents,
@@ -162,7 +162,7 @@ impl Analyses {
             similar,
             max_label_similarity: request.max_label_similarity,
         };
-        blocking(move || ready.run(&progress)).await
+        blocking(move || resolved.run(&progress)).await
     }
 }
 
@@ -209,7 +209,7 @@ fn check(request: &CorrelateRequest, n_latents: usize) -> Result<()> {
     check_number(request.max_label_similarity, "max_label_similarity")
 }
 
-impl Ready {
+impl ResolvedCorrelation {
     fn side(&self) -> Side<'_> {
         Side {
             snapshot: &self.view.snapshot,

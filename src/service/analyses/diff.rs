@@ -15,7 +15,7 @@ use crate::service::documents::ReadDocument;
 use crate::service::labels::ShownLabel;
 use crate::service::names::resolve_set;
 
-/// Most sets that one set is compared with.
+/// Maximum sets that one set is compared with.
 const MAX_SETS: usize = 100;
 /// What the union of several sets is called.
 const ANY: &str = "any";
@@ -186,7 +186,7 @@ pub struct LabelledDiffRow {
 }
 
 /// A request with filters resolved, ready to run over its views.
-pub(super) struct Ready {
+pub(super) struct ResolvedDiff {
     pub a_view: View,
     pub b_view: View,
     pub is_one_collection: bool,
@@ -220,11 +220,11 @@ impl Analyses {
         request: DiffRequest,
         progress: Arc<Progress>,
     ) -> Result<DiffResult> {
-        let ready = self.ready_diff(request)?;
-        blocking(move || ready.run(&progress)).await
+        let resolved = self.resolve_diff(request)?;
+        blocking(move || resolved.run(&progress)).await
     }
 
-    fn ready_diff(&self, request: DiffRequest) -> Result<Ready> {
+    fn resolve_diff(&self, request: DiffRequest) -> Result<ResolvedDiff> {
         let a_view = self.core.view(&request.address)?;
         let n_latents = n_latents_of(&a_view)?;
         let b_view = match &request.b_address {
@@ -244,7 +244,7 @@ impl Analyses {
         let b = self.resolve_others(&b_view, &request, &a, is_one_collection)?;
         let among = recurring(&a_view, request.min_recurrence, &request.groups)?;
         let (group_names, groups) = groups_of(request.groups, n_latents)?;
-        Ok(Ready {
+        Ok(ResolvedDiff {
             labels: self.labels.of(&a_view)?,
             a_view,
             b_view,

@@ -39,7 +39,7 @@ pub use quality::{
 };
 pub use trends::{LabelledTrendRow, TrendOrder, TrendsRequest, TrendsResult};
 
-/// Most groups of latents of one analysis.
+/// Maximum groups of latents of one analysis.
 const MAX_GROUPS: usize = 10_000;
 
 /// Latents that are counted as one.

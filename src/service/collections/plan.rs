@@ -16,7 +16,7 @@ use crate::service::spec::{EncoderRecord, ReaderRecord, SaeSpec, to_json};
 
 /// Largest dimension of a collection's vectors.
 const MAX_DIMENSION: usize = 65_536;
-/// Most latents of a collection.
+/// Maximum latents per collection.
 const MAX_LATENTS: usize = 1 << 24;
 
 /// An SAE of token states with its reader.

@@ -7,7 +7,7 @@ use latentdb_index::filter::{AttributeTest, Resolver as _};
 use latentdb_index::{Filter, MatchingUpdate, Operation, ResolvedFilter, Value, Written};
 
 use super::conditions::{ExpectedVersions, requirements};
-use super::{Documents, Turn};
+use super::{Documents, WriteOrder};
 use crate::error::{Error, Result, Within as _};
 use crate::service::core::View;
 use crate::service::names::{resolve_filter, resolve_set};
@@ -56,7 +56,7 @@ impl Documents {
     ) -> Result<Written> {
         self.core.check_room()?;
         refuse_empty_group(&change.filter, "update").within("matching")?;
-        self.prepared(collection, None, Turn::default(), |view| {
+        self.prepared(collection, None, WriteOrder::default(), |view| {
             let (change, mut operations) = (change.clone(), requirements(&expected));
             async move {
                 let update = change.resolved(&view)?;
@@ -81,7 +81,7 @@ impl Documents {
         expected: ExpectedVersions,
     ) -> Result<Written> {
         refuse_empty_group(&filter, "delete")?;
-        self.prepared(collection, None, Turn::default(), |view| {
+        self.prepared(collection, None, WriteOrder::default(), |view| {
             let (filter, mut operations) = (filter.clone(), requirements(&expected));
             async move {
                 let resolved: ResolvedFilter = resolve_filter(&view, &filter)?;

@@ -33,15 +33,15 @@ pub(crate) use size::AnswerSize;
 use conditions::requirements;
 use size::MAX_READ_AHEAD;
 
-/// Most documents of one write.
+/// Maximum documents per write.
 pub const MAX_BATCH: usize = 10_000;
-/// Times a write is prepared again when an SAE is attached under it.
+/// Attempts of a write when an SAE is attached under it.
 const ATTEMPTS: usize = 3;
 
 /// A write's place among others: it waits for the one before, and dropping `done` lets the one
 /// after go.
 #[derive(Debug, Default)]
-pub struct Turn {
+pub struct WriteOrder {
     /// Resolves when the write before is queued or has failed.
     pub before: Option<oneshot::Receiver<()>>,
     /// Dropped when this write is queued or has failed.
@@ -63,7 +63,7 @@ pub struct Batch {
     /// Its number in a named stream.
     pub position: Option<StreamPosition>,
     /// Its place among the batches that are prepared side by side.
-    pub turn: Turn,
+    pub order: WriteOrder,
     /// Write the documents that can be written, instead of all or none.
     pub set_aside: bool,
     /// Split their texts into passages, which are written as documents. Not with `as_given`.
@@ -136,7 +136,7 @@ impl Documents {
             as_given,
             made_with,
             position,
-            mut turn,
+            mut order,
             set_aside,
             chunk,
             if_exists,
@@ -145,7 +145,7 @@ impl Documents {
         check_batch(documents.len(), "documents")?;
         check_batch(expected.len(), "expected_versions")?;
         if let Some(written) = self
-            .written_before(collection, &position, &mut turn)
+            .written_before(collection, &position, &mut order)
             .await?
         {
             return Ok(written);
@@ -201,7 +201,7 @@ impl Documents {
                 Ok(operations)
             }
         };
-        let mut written = self.prepared(collection, position, turn, prepare).await?;
+        let mut written = self.prepared(collection, position, order, prepare).await?;
         let (refused, existing, mut cut) = std::mem::take(&mut *left_out.lock());
         match written.duplicate {
             true => cut = 0,
@@ -219,7 +219,7 @@ impl Documents {
         &self,
         collection: &str,
         position: &Option<StreamPosition>,
-        turn: &mut Turn,
+        order: &mut WriteOrder,
     ) -> Result<Option<Ingested>> {
         let Some(position) = position.clone() else {
             return Ok(None);
@@ -228,7 +228,7 @@ impl Documents {
         let Some(sequence) = blocking(move || handle.written(&position)).await? else {
             return Ok(None);
         };
-        if let Some(before) = turn.before.take() {
+        if let Some(before) = order.before.take() {
             let _ = before.await;
         }
         Ok(Some(Ingested {
@@ -272,9 +272,9 @@ impl Documents {
                 Ok(operations)
             }
         };
-        let turn = Turn::default();
+        let order = WriteOrder::default();
         Ok(Ingested {
-            written: self.prepared(collection, None, turn, prepare).await?,
+            written: self.prepared(collection, None, order, prepare).await?,
             cut: cut_texts.load(Ordering::Relaxed),
             ..Ingested::default()
         })
@@ -299,7 +299,7 @@ impl Documents {
             return Err(Error::invalid("ids", message));
         }
         check_batch(expected.len(), "expected_versions")?;
-        self.prepared(collection, None, Turn::default(), |_| {
+        self.prepared(collection, None, WriteOrder::default(), |_| {
             let mut operations = requirements(&expected);
             operations.push(Operation::Delete(ids.clone()));
             async move { Ok(operations) }
@@ -313,13 +313,13 @@ impl Documents {
         self: &Arc<Self>,
         collection: &str,
         position: Option<StreamPosition>,
-        mut turn: Turn,
+        mut order: WriteOrder,
         prepare: impl Fn(View) -> F,
     ) -> Result<Written> {
         let address = Address::from(collection);
         // Let go when the write is queued, or when this ends without: an attempt that is refused
         // keeps its place.
-        let done = Arc::new(Mutex::new(turn.done.take()));
+        let done = Arc::new(Mutex::new(order.done.take()));
         let mut attempt = 1;
         loop {
             let view = self.core.view(&address)?;
@@ -334,7 +334,7 @@ impl Documents {
                 }
                 result => result?,
             };
-            if let Some(before) = turn.before.take() {
+            if let Some(before) = order.before.take() {
                 // The batch before is queued, or has failed and will not be.
                 let _ = before.await;
             }

@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::service::blocking;
 use crate::service::core::View;
 
-/// Most passages of one write.
+/// Maximum passages per write.
 const MAX_PASSAGES: usize = 100_000;
-/// Most bytes of their texts and attributes.
+/// Maximum bytes of their texts and attributes.
 const MAX_PASSAGE_BYTES: usize = 256 << 20;
 
 /// Documents that were split.

@@ -19,7 +19,7 @@ use crate::progress::Progress;
 const PARTS: usize = 5;
 
 /// A collection's documents with text, on the two sides of the split. What is drawn of them follows from ids, texts,
-/// latents and seeds: merges, which number documents anew, change no label.
+/// latents and seeds: merges, which renumber documents, change no label.
 pub(super) struct Corpus {
     snapshot: Arc<Snapshot>,
     shown: Side,

@@ -24,7 +24,7 @@ pub struct SplitRequest {
     pub latents: Vec<u32>,
     /// How many, where none are named.
     pub limit: usize,
-    /// Most counterparts of a latent.
+    /// Maximum counterparts per latent.
     pub most: usize,
     /// Least cosine of their directions.
     pub min_cosine: f32,

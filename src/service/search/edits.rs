@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Within as _};
 use crate::service::core::{View, no_sae};
 use crate::service::families;
 
-/// Most edits of one node, presets included.
+/// Maximum edits per node, presets included.
 pub(super) const MAX_EDITS: usize = 1000;
 /// Latents that examples stand for.
 const EXAMPLE_LATENTS: usize = 10;

@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::service::core::View;
 use crate::vectors::unit;
 
-/// Most documents of one list of examples.
+/// Maximum documents per list of examples.
 const MAX_EXAMPLES: usize = 1000;
 /// Negatives that are drawn where a client gives none.
 const DRAWN_NEGATIVES: u64 = 50;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Latents that a text stands for, unless said otherwise.
 pub const DEFAULT_CONCEPT_LATENTS: usize = 3;
-/// Most latents that a text stands for.
+/// Maximum latents that a text stands for.
 pub const MAX_CONCEPT_LATENTS: usize = 100;
 /// Latents chosen, unless said otherwise.
 pub const DEFAULT_CANDIDATES: usize = 100;

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 
 /// How long a session lives after it was last used.
 const LIFETIME: Duration = Duration::from_secs(300);
-/// Most sessions; the one unused for longest goes first.
+/// Maximum sessions; the one unused for longest goes first.
 const MAX_SESSIONS: usize = 1024;
 
 /// A search that may have more pages.

@@ -15,7 +15,7 @@ use crate::sae::{Codes, Sae};
 use crate::service::core::View;
 use crate::service::models;
 
-/// Most steps that make a steered vector's code agree with the edited one.
+/// Maximum steps that make a steered vector's code agree with the edited one.
 const MAX_CONSISTENT_STEPS: usize = 100;
 
 /// A steered node.

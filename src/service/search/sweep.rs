@@ -19,7 +19,7 @@ use crate::service::core::{Address, View};
 use crate::service::names::resolve_filter;
 use crate::vectors::cosine;
 
-/// Most strengths of a sweep.
+/// Maximum strengths per sweep.
 const MAX_STRENGTHS: usize = 100;
 
 /// The hits at one strength.

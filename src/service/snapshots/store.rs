@@ -239,7 +239,7 @@ impl Store {
         }
     }
 
-    /// Bytes of an object that is there.
+    /// Bytes of an existing object.
     async fn has(&self, key: &Key) -> Result<Option<u64>> {
         match self.objects.head(key).await {
             Ok(found) => Ok(Some(found.size)),

@@ -124,7 +124,7 @@ function Place() {
   }
   if (failure !== undefined) return html`<div class="view"><${ProblemBox} problem=${problemOf(failure)} /></div>`;
   if (opened?.entry !== entry) return html`<div class="view"><${Loading} lines=${8} /></div>`;
-  // Views of another collection begin anew.
+  // Views of another collection start over.
   if (collection !== "") return html`<${InCollection} key=${`${view} ${collection}`} collection=${collection} View=${opened.View} />`;
   return html`<${Guarded} key=${`${view} ${collection}`} View=${opened.View} />`;
 }

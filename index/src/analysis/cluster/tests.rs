@@ -12,13 +12,13 @@ const GROUPS: usize = 3;
 const AXIS: u32 = 30;
 
 /// A collection of documents with these sets of latents; `group` is an attribute.
-struct Made {
+struct Built {
     _directory: tempfile::TempDir,
     _collection: Collection,
     snapshot: Arc<Snapshot>,
 }
 
-fn made(sets: &[Vec<u32>]) -> Made {
+fn made(sets: &[Vec<u32>]) -> Built {
     let directory = tempfile::tempdir().unwrap();
     let collection = Collection::open(directory.path()).unwrap();
     let operations = sets.iter().enumerate().map(|(row, set)| {
@@ -36,7 +36,7 @@ fn made(sets: &[Vec<u32>]) -> Made {
     });
     collection.write(operations.collect(), None).unwrap();
     let snapshot = collection.snapshot();
-    Made {
+    Built {
         snapshot,
         _directory: directory,
         _collection: collection,
@@ -62,13 +62,13 @@ fn planted(count: usize, seed: u64) -> Vec<Vec<u32>> {
 }
 
 /// A clustering of all documents, with rows in place of the snapshot's numbers.
-fn run(made: &Made, axis: &[u32], options: &ClusterOptions) -> Clustering {
+fn run(made: &Built, axis: &[u32], options: &ClusterOptions) -> Clustering {
     let progress = Progress::default();
     let found = cluster(&made.snapshot, &Filter::All, axis, options, &progress).unwrap();
     by_row(made, found)
 }
 
-fn by_row(made: &Made, mut found: Clustering) -> Clustering {
+fn by_row(made: &Built, mut found: Clustering) -> Clustering {
     let row = |doc: &mut u32| *doc = made.snapshot.id(*doc).unwrap().parse().unwrap();
     found
         .members

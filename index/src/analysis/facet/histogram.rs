@@ -7,7 +7,7 @@ use crate::error::{Error, Result, Within as _};
 
 /// Maximum buckets of a histogram, empty ones included.
 pub const MAX_HISTOGRAM_BUCKETS: usize = 10_000;
-/// Most buckets by quantiles.
+/// Maximum buckets by quantiles.
 const MAX_QUANTILE_BUCKETS: usize = 1000;
 /// Longest bucket of timestamps, in seconds: some 317 years, more than times are apart.
 const MAX_SECONDS: f64 = 1e10;

@@ -4,7 +4,7 @@ use super::numbers::{NumberKind, float};
 use crate::document::Value;
 use crate::error::{Error, Result};
 
-/// Most quantiles of one request.
+/// Maximum quantiles per request.
 const MAX_QUANTILES: usize = 100;
 
 /// Statistics of the numbers or times of an attribute over a set of documents.

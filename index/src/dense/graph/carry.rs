@@ -12,13 +12,13 @@ use super::settings::GraphSettings;
 use crate::dense::DenseReader;
 use crate::error::Result;
 
-/// A graph that holds less of the merged rows than one of so many is built anew: its layers above 0 would be too few.
+/// A graph that holds less of the merged rows than one of so many is rebuilt: its layers above 0 would be too few.
 const LEAST_SHARE: usize = 16;
 /// Nodes of an upper layer up to which their links are chosen among all of them.
 const COMPARE_ALL: usize = 4096;
 
 /// The graph of a merged segment, from that of one of its sources. `moved` gives the new row of each old one,
-/// [`NO_NODE`] for those that were deleted. `None` where it is better built anew.
+/// [`NO_NODE`] for those that were deleted. `None` where it is better rebuilt.
 ///
 /// # Errors
 /// `ResourceExhausted` where memory holds no links for all rows.

@@ -151,7 +151,7 @@ class AsyncClient:
             ):
                 if asked and asked != has:
                     raise PreconditionFailed(
-                        f"of the collection {name!r} that is there is {has!r}, not {asked!r}",
+                        f"of the existing collection {name!r} is {has!r}, not {asked!r}",
                         field=what,
                     )
             return self.collection(name)

@@ -27,7 +27,7 @@ from .metadata import HELD, Condition
 __all__ = ["PAGE", "Call", "Connection", "Steps", "diverse"]
 
 _LOG = logging.getLogger(__name__)
-# Most hits of a page.
+# Maximum hits per page.
 PAGE = 1000
 
 T = TypeVar("T")

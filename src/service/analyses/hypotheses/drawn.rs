@@ -38,13 +38,13 @@ pub(super) struct Sizes {
 }
 
 /// What makes a document usable.
-pub(super) struct Reading<'a> {
+pub(super) struct UsableTexts<'a> {
     pub snapshot: &'a Snapshot,
     /// A judge compares with its vector.
     pub needs_vector: bool,
 }
 
-impl Reading<'_> {
+impl UsableTexts<'_> {
     /// The text of a document that is usable.
     pub fn text(&self, doc: u32) -> Result<Option<String>> {
         if self.needs_vector && self.snapshot.vector(doc).is_none() {
@@ -68,7 +68,7 @@ impl Reading<'_> {
 
 /// Draws the documents of a latent; `None` where too few have it, or have it not.
 pub(super) fn draw(
-    reading: &Reading<'_>,
+    reading: &UsableTexts<'_>,
     halves: &Halves<'_>,
     latent: u32,
     sizes: Sizes,

@@ -13,7 +13,7 @@ use rand::seq::SliceRandom as _;
 
 use super::annotators::Annotators;
 use super::compared::Found;
-use super::drawn::Reading;
+use super::drawn::UsableTexts;
 use super::named::{Budget, NamedHypotheses, each};
 use super::request::HypothesiseRequest;
 use super::result::{Hypothesis, HypothesiseResult, Judged, LeftOut};
@@ -210,7 +210,7 @@ impl Judging<'_> {
         self.progress.check()?;
         let mut docs = members.documents_of();
         docs.shuffle(&mut StdRng::seed_from_u64(self.request.seed));
-        let reading = Reading {
+        let reading = UsableTexts {
             snapshot: &self.view.snapshot,
             needs_vector: self.annotators.needs_vectors(),
         };

@@ -8,7 +8,7 @@ use latentdb_index::{Label, Progress};
 
 use super::annotators::Annotators;
 use super::compared::{Candidate, Found, with_label};
-use super::drawn::{Drawn, Reading, Texts, draw};
+use super::drawn::{Drawn, Texts, UsableTexts, draw};
 use super::request::HypothesiseRequest;
 use super::result::{Hypothesis, LeftOut};
 use crate::error::{ErrorKind, Result};
@@ -134,7 +134,7 @@ impl Naming<'_> {
 
     /// The latents that need a label: those that differ, and those that are given.
     fn concepts(&self, found: &Found<'_>) -> Result<Vec<Concept>> {
-        let reading = Reading {
+        let reading = UsableTexts {
             snapshot: &self.view.snapshot,
             needs_vector: self.annotators.needs_vectors(),
         };

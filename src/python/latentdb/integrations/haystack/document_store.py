@@ -49,7 +49,7 @@ _TYPES = {
     ("timestamp",): "date",
 }
 _KEY = Secret.from_env_var("LATENTDB_API_KEY", strict=False)
-# Most hits that a search passes over, facets of a request, values of a facet.
+# Maximum hits that a search skips, facets per request, values per facet.
 _DEPTH = 10_000
 _FACETS = 100
 _VALUES = 100_000

@@ -24,7 +24,7 @@ def _named(steer: Turned | None) -> dict[str, float] | None:
 
 
 class _Retriever:
-    """What the retrievers have in common. Their classes are made anew by `component`, so that they
+    """What the retrievers have in common. Their classes are rebuilt by `component`, so that they
     cannot say `super()`."""
 
     def _set(

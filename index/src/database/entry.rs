@@ -17,20 +17,20 @@ use crate::storage::Storage;
 /// A collection by name, whatever generation of it serves.
 #[derive(Clone)]
 pub struct CollectionHandle {
-    pub(super) held: Arc<Held>,
+    pub(super) entry: Arc<CollectionEntry>,
 }
 
 /// What the handles of a collection share.
-pub(super) struct Held {
+pub(super) struct CollectionEntry {
     pub directory: PathBuf,
     pub catalog: Arc<Catalog>,
     pub storage: Storage,
     /// Never held for long: whoever reads waits for it, on the async runtime too.
     pub state: RwLock<State>,
-    /// Held for reading while a write is on its way, for writing where writes must wait: before a
+    /// CollectionEntry for reading while a write is on its way, for writing where writes must wait: before a
     /// switch of generations, and for a drop.
     pub writing: RwLock<()>,
-    /// Held while SAEs are being changed.
+    /// CollectionEntry while SAEs are being changed.
     pub attaching: Mutex<()>,
     /// The change of SAEs that is under way, which a drop ends.
     pub change: Mutex<Option<Arc<Progress>>>,
@@ -69,7 +69,7 @@ pub(super) fn missing(name: &str) -> Error {
     Error::not_found(format!("collection {name:?} does not exist"))
 }
 
-impl Held {
+impl CollectionEntry {
     pub fn new(
         directory: PathBuf,
         catalog: &Arc<Catalog>,
@@ -162,7 +162,7 @@ impl State {
 impl CollectionHandle {
     /// The collection's record.
     pub fn record(&self) -> Arc<CollectionRecord> {
-        self.held.state.read().record.clone()
+        self.entry.state.read().record.clone()
     }
 
     /// The current snapshot and its record, of one generation.
@@ -170,7 +170,7 @@ impl CollectionHandle {
     /// # Errors
     /// `NotFound` once the collection is dropped, `Corrupted` where it cannot be opened.
     pub fn view(&self) -> Result<View> {
-        let state = self.held.state.read();
+        let state = self.entry.state.read();
         Ok(View {
             record: state.record.clone(),
             snapshot: state.generation()?.snapshot(),
@@ -180,7 +180,7 @@ impl CollectionHandle {
     /// What is damaged, if anything is known to be: the collection takes no changes then, and where
     /// it cannot be opened it answers nothing.
     pub fn damage(&self) -> Option<String> {
-        match &self.held.state.read().serving {
+        match &self.entry.state.read().serving {
             Serving::Open(collection) => collection.damage(),
             Serving::Damaged(reason) => Some(reason.as_ref().to_owned()),
             Serving::Dropped => None,
@@ -190,12 +190,12 @@ impl CollectionHandle {
     /// Whether a change of the collection in the catalog failed and it is unknown which record it has: the
     /// collection takes no changes until that is known.
     pub fn is_unsettled(&self) -> bool {
-        self.held.is_unsettled()
+        self.entry.is_unsettled()
     }
 
     /// Segments whose checksums are still to be compared; none where the collection cannot be opened.
     pub fn unchecked_segments(&self) -> usize {
-        match &self.held.state.read().serving {
+        match &self.entry.state.read().serving {
             Serving::Open(collection) => collection.unchecked_segments(),
             Serving::Damaged(_) | Serving::Dropped => 0,
         }
@@ -207,7 +207,7 @@ impl CollectionHandle {
     /// # Errors
     /// `Corrupted` naming a file; the collection takes no changes then.
     pub fn check(&self) -> Result<()> {
-        let generation = self.held.state.read().generation()?.clone();
+        let generation = self.entry.state.read().generation()?.clone();
         generation.check()
     }
 
@@ -225,16 +225,16 @@ impl CollectionHandle {
         position: Option<StreamPosition>,
         queued: impl FnOnce(),
     ) -> Result<Written> {
-        let _writing = self.held.writing.read();
+        let _writing = self.entry.writing.read();
         let (serving, record) = {
-            let state = self.held.state.read();
+            let state = self.entry.state.read();
             if state.record.generation != generation {
                 return Err(Error::new(
                     ErrorKind::Unavailable,
                     "the collection's SAEs were changed meanwhile; send the write again",
                 ));
             }
-            (self.held.changeable(&state)?.clone(), state.record.clone())
+            (self.entry.changeable(&state)?.clone(), state.record.clone())
         };
         let n_latents = record.n_latents();
         for (at, operation) in operations.iter().enumerate() {
@@ -246,31 +246,31 @@ impl CollectionHandle {
 
     /// The commit a stream had reached, when this batch of it was written already.
     pub fn written(&self, position: &StreamPosition) -> Result<Option<u64>> {
-        let generation = self.held.state.read().generation()?.clone();
+        let generation = self.entry.state.read().generation()?.clone();
         generation.written(position)
     }
 
     /// Texts written so far of which vectors know the beginning alone.
     pub fn cut_texts(&self) -> Result<u64> {
-        let generation = self.held.state.read().generation()?.clone();
+        let generation = self.entry.state.read().generation()?.clone();
         generation.cut_texts()
     }
 
     /// How far the graphs of its vectors are.
     pub fn graph_progress(&self) -> Result<GraphProgress> {
-        let generation = self.held.state.read().generation()?.clone();
+        let generation = self.entry.state.read().generation()?.clone();
         Ok(generation.graph_progress())
     }
 
     /// Merges all segments into one. Blocks until done.
     pub fn merge(&self) -> Result<()> {
-        let generation = self.held.state.read().generation()?.clone();
+        let generation = self.entry.state.read().generation()?.clone();
         generation.merge()
     }
 
     /// Bytes on disk.
     pub fn disk_bytes(&self) -> Result<u64> {
-        let generation = self.held.state.read().generation()?.clone();
+        let generation = self.entry.state.read().generation()?.clone();
         generation.disk_bytes()
     }
 }
