@@ -77,7 +77,7 @@ export declare const UpsertRequestSchema: GenMessage<UpsertRequest>;
  */
 export declare type Chunking = Message<"latentdb.v1.Chunking"> & {
   /**
-   * Most tokens of a passage, 16 to what the encoder reads of a text (EncoderInfo.max_tokens without the tokens around
+   * Maximum tokens of a passage, 16 to what the encoder reads of a text (EncoderInfo.max_tokens without the tokens around
    * texts and of the document prompt). It ends at a paragraph, a sentence or a word.
    *
    * @generated from field: uint32 tokens = 1;

@@ -46,7 +46,7 @@ export declare type SplitLatentsRequest = Message<"latentdb.v1.SplitLatentsReque
   limit: number;
 
   /**
-   * Most counterparts of a latent; 5 when 0, at most 1,000.
+   * Maximum counterparts of a latent; 5 when 0, at most 1,000.
    *
    * @generated from field: uint32 counterparts = 5;
    */

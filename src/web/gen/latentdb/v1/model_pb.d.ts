@@ -805,7 +805,7 @@ export declare const ModelService: GenService<{
   /**
    * Trains an SAE on a collection's vectors and keeps it in the data directory, where it goes by its
    * hash: it can be attached, and DownloadSae gives its files. Streams progress; cancelling the call stops
-   * it, and the same call goes on where it stopped while the collection is as it was.
+   * it, and the same call resumes while the collection is as it was.
    *
    * @generated from rpc latentdb.v1.ModelService.TrainSae
    */
