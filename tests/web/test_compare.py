@@ -204,7 +204,8 @@ def test_what_a_has_and_b_has_not(page):
     assert page.by("only-in-a").locator(".chip").count() > 0
 
 
-def test_a_saved_set_is_a_side(page):
+def test_a_saved_set_is_a_side(page, server):
+    server.run("collection", "save-set", "demo", "films", "--filter", 'source = "films"')
     page.open("/demo/compare")
     page.get_by_label("A: a saved set").select_option("films")
     assert side(page, "A").input_value() == 'set("films")'
