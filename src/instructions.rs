@@ -23,9 +23,9 @@ pub(crate) fn has_avx512() -> bool {
     }
 }
 
-/// Compiles a function for AVX-512, AVX2 and the build's target, and picks one when it is called. In its body, `FMA` tells
-/// whether a fused multiply-add is one instruction (without it `f32::mul_add` is a slow library
-/// call).
+/// Compiles a function for AVX-512, AVX2 and the build's target, and picks one when it is called. In
+/// its body, `FMA` tells whether a fused multiply-add is one instruction (without it `f32::mul_add`
+/// is a slow library call).
 macro_rules! dispatched {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*

@@ -102,11 +102,9 @@ impl Cache {
     /// As [`Cache::ensure`].
     pub fn minilm(&self, progress: &Progress, watch: Watch<'_>) -> Result<PathBuf> {
         let installed = self.root.join(MINILM.folder());
-        let mut found = None;
-        if !archive::is_installed(&MINILM, &installed) {
-            found = of_hub(&MINILM_OF_HUB, true);
-        }
-        if let Some(folder) = found {
+        if !archive::is_installed(&MINILM, &installed)
+            && let Some(folder) = of_hub(&MINILM_OF_HUB, true)
+        {
             return Ok(folder);
         }
         let fetched = match self.ensure(&MINILM, progress, watch) {

@@ -21,7 +21,8 @@ pub(super) struct Changes {
     /// In the order of the operations, so that documents lie as they were sent and what is read in
     /// row order (training, exports) is the same for every ingest of the same records.
     pub documents: IndexMap<String, Option<Document>>,
-    /// Those of the ids that may be passages', in order.
+    /// Those of the ids that may be passages', in order: looking for a document's among all would take time with the
+    /// square of a batch.
     numbered: BTreeSet<String>,
     /// Stored documents that are rewritten; then nothing else changes.
     pub rewrite: Option<Rewrite>,
@@ -131,9 +132,10 @@ impl Planner<'_> {
     fn replace(&self, passages: Passages, changes: &mut Changes) -> Result<()> {
         let parent = passages.parent().to_owned();
         let is_whole = self.exists(&parent, changes)?;
-        let before = self.passages_of(&parent, changes)?;
+        let written = passages.documents().len() as u64;
+        let behind = self.passages_from(written, &parent, changes)?;
         if passages.keep_existing {
-            let mut exists = is_whole || !before.is_empty();
+            let mut exists = is_whole || !behind.is_empty();
             for passage in passages.documents() {
                 exists |= self.exists(&passage.id, changes)?;
             }
@@ -145,12 +147,7 @@ impl Planner<'_> {
         if is_whole {
             changes.delete(parent);
         }
-        let written = passages.documents().len() as u64;
-        for (number, id) in before {
-            if number >= written {
-                changes.delete(id);
-            }
-        }
+        behind.into_iter().for_each(|id| changes.delete(id));
         passages
             .into_documents()
             .into_iter()
@@ -158,9 +155,14 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// A document's passages by number. There may be gaps: passages are deleted one by one too. A document whose id
-    /// looks so only is none.
-    fn passages_of(&self, parent: &str, changes: &Changes) -> Result<BTreeMap<u64, String>> {
+    /// Ids of a document's passages from a number on. There may be gaps: passages are deleted one by one too. A
+    /// document whose id looks so only is none.
+    fn passages_from(
+        &self,
+        first: u64,
+        parent: &str,
+        changes: &Changes,
+    ) -> Result<BTreeSet<String>> {
         let (lower, upper) = Passages::ids(parent);
         let test = IdTest::Range {
             lower: Bound::Included(lower.clone()),
@@ -170,12 +172,12 @@ impl Planner<'_> {
         let staged = self.gathered.range(lower.clone()..upper.clone());
         ids.extend(staged.map(|(id, _)| id.clone()));
         ids.extend(changes.numbered.range(lower..upper).cloned());
-        let mut passages = BTreeMap::new();
+        let mut passages = BTreeSet::new();
         for id in ids {
-            if let Some(number) = Passages::number(parent, &id)
+            if Passages::number(parent, &id).is_some_and(|number| number >= first)
                 && self.names_parent(&id, parent, changes)?
             {
-                passages.insert(number, id);
+                passages.insert(id);
             }
         }
         Ok(passages)
